@@ -1,0 +1,147 @@
+"""Response-level baselines of a group of rewards: mean, leave-one-out, constant and K-quantile.
+
+A group is given by its rewards ``[..., G]`` and, optionally, by ``counts``: how often each reward occurs. A mask is a count
+of 0 or 1; a binary group of any size is the two rewards (1, 0) with counts (m, G - m). Advantages are in ``advantages``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from qae_theory import _checks
+from qae_theory._exact import Array, is_exact
+
+
+def quantile_baseline(rewards: Any, k: Fraction | str | float, *, method: str = "inverted_cdf") -> Array:
+    r"""K-quantile of each group's rewards.
+
+    ``inverted_cdf`` is Eq. 3 of the paper, :math:`b_K = \inf\{x : F(x) \ge K\}` with F the group's empirical CDF: the order
+    statistic of rank :math:`\lceil K G\rceil`, found with integers. ``linear`` is the released code's interpolation between
+    the order statistics around position :math:`(G-1)K`, evaluated at the exact position.
+
+    Args:
+        rewards: ``[..., G]``, finite; an object array of Fractions or SymPy numbers stays exact.
+        k: quantile level in (0, 1); a float is read as the decimal that it prints as.
+        method: ``"inverted_cdf"`` or ``"linear"``.
+
+    Returns:
+        ``[...]``, in the units of the rewards.
+
+    Raises:
+        ValueError: naming ``rewards``, ``k`` or ``method``.
+
+    Source: arXiv 2509.22611, Eqs. 3 and 4; released code for ``linear``.
+
+    >>> float(quantile_baseline([0, 0, 0, 1], "0.75")), float(quantile_baseline([0, 0, 0, 1], "0.76"))
+    (0.0, 1.0)
+    >>> float(quantile_baseline([0, 0, 0, 1, 1, 1, 1, 1], "0.4", method="linear"))
+    0.8
+    """
+    values, counts = _checks.rewards(rewards)
+    level, method = _checks.quantile_level(k), _checks.interpolation(method)
+    return (quantile if method == "inverted_cdf" else interpolated_quantile)(values, counts, level)
+
+
+def quantile_rank(group_size: int, k: Fraction) -> int:
+    r"""1-based rank :math:`\lceil K G\rceil` of the K-quantile among G ordered rewards.
+
+    >>> quantile_rank(100, Fraction(55, 100))
+    55
+    """
+    return -(-k.numerator * group_size // k.denominator)
+
+
+def is_hard_group(num_correct: Any, group_size: int, k: Fraction) -> Any:
+    r"""Whether a binary group is hard, :math:`\hat p = m/G \le 1-K`, decided with integers.
+
+    >>> is_hard_group(1, 10, Fraction(9, 10))
+    True
+    """
+    return group_size - num_correct >= quantile_rank(group_size, k)
+
+
+def quantile(rewards: Array, counts: Array | None, k: Fraction) -> Array:
+    """The K-quantile of Eq. 3, ``[..., G] -> [...]``."""
+    ranks = _for_each_size(lambda size: quantile_rank(size, k), group_sizes(rewards, counts))
+    return _order_statistic(rewards, counts, ranks)
+
+
+def interpolated_quantile(rewards: Array, counts: Array | None, k: Fraction) -> Array:
+    """The released code's quantile: linear between the order statistics around position (G - 1) K."""
+    sizes = group_sizes(rewards, counts)
+    below = _for_each_size(lambda size: _position(size, k)[0], sizes)
+    above = np.minimum(below + 1, sizes)
+    share = _for_each_size(lambda size: _position(size, k)[1], sizes)
+    low, high = _order_statistic(rewards, counts, below), _order_statistic(rewards, counts, above)
+    return low + (share if is_exact(rewards) else share.astype(np.float64)) * (high - low)
+
+
+def group_mean(rewards: Array, counts: Array | None) -> Array:
+    """Mean reward of each group, ``[..., G] -> [...]``; 0 for a group in which nothing counts."""
+    return _total(rewards, counts) / _at_least_one(group_sizes(rewards, counts), rewards)
+
+
+def leave_one_out_mean(rewards: Array, counts: Array | None) -> Array:
+    """Mean of the other rewards of the group, ``[..., G] -> [..., G]``."""
+    others = _at_least_one(group_sizes(rewards, counts) - 1, rewards)
+    return (_total(rewards, counts)[..., None] - rewards) / others[..., None]
+
+
+def constant_baseline(rewards: Array, value: Any) -> Array:
+    """The same baseline for every group, ``[..., G] -> [...]``."""
+    return np.full(rewards.shape[:-1], value, dtype=rewards.dtype)
+
+
+def group_variance(rewards: Array, counts: Array | None, std: str) -> Array:
+    """Variance of each group's rewards, divided by G (``population``) or G - 1 (``bessel``); 0 at G = 1."""
+    squares = (rewards - group_mean(rewards, counts)[..., None]) ** 2
+    sizes = group_sizes(rewards, counts)
+    return _total(squares, counts) / _at_least_one(sizes - 1 if std == "bessel" else sizes, rewards)
+
+
+def group_sizes(rewards: Array, counts: Array | None) -> Array:
+    """How many responses count in each group, ``[...]``, integers."""
+    if counts is None:
+        return np.full(rewards.shape[:-1], rewards.shape[-1], dtype=np.int64)
+    return counts.sum(axis=-1)
+
+
+def _total(values: Array, counts: Array | None) -> Array:
+    return np.asarray((values if counts is None else values * counts).sum(axis=-1), dtype=values.dtype)
+
+
+def _at_least_one(sizes: Array, like: Array) -> Array:
+    """Divisors in the arithmetic of ``like``: Fractions where it is exact, so that int / int never makes a float."""
+    sizes = np.maximum(sizes, 1)
+    return _for_each_size(Fraction, sizes) if is_exact(like) else sizes
+
+
+def _position(size: int, k: Fraction) -> tuple[int, Fraction]:
+    """Rank of the order statistic at or below position (G - 1) K, and how far the position lies above it."""
+    offset = (size - 1) * k
+    below = offset.numerator // offset.denominator
+    return below + 1, offset - below
+
+
+def _for_each_size(function: Callable[[int], Any], sizes: Array) -> Array:
+    """``function`` of every size, evaluated once a distinct size and in Python integers, which do not overflow."""
+    distinct, place = np.unique(sizes, return_inverse=True)
+    table = np.array([function(int(size)) for size in distinct])
+    return np.asarray(table[place.reshape(sizes.shape)], dtype=table.dtype)
+
+
+def _order_statistic(rewards: Array, counts: Array | None, ranks: Array) -> Array:
+    """Reward of the given 1-based rank in each group."""
+    if counts is None:
+        place = np.asarray(ranks - 1)
+        ordered = np.sort(rewards, axis=-1)
+    else:
+        order = np.argsort(rewards, axis=-1, kind="stable")
+        ordered = np.take_along_axis(rewards, order, axis=-1)
+        reached = np.cumsum(np.take_along_axis(counts, order, axis=-1), axis=-1)
+        place = (reached < ranks[..., None]).sum(axis=-1)
+    return np.take_along_axis(ordered, place[..., None], axis=-1)[..., 0]

@@ -1,0 +1,107 @@
+"""Runs evidence: every step's check and its negative control, serially or in worker processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
+
+from joblib import Parallel, delayed
+
+from qae_theory.claims.ledger import load_ledger
+from qae_theory.claims.model import Check, Effort, Evidence, Finding, Outcome, Status, Step, StepOutcome
+
+NEGATIVE_CRITERION = "effect not found"
+
+
+def run_evidence(evidence: Evidence, effort: Effort) -> Outcome:
+    """Run one piece of evidence. Stops at the first step that does not hold; never raises."""
+    missing = [package for package in evidence.requires if find_spec(package) is None]
+    if missing:
+        return _outcome(evidence, Status.SKIPPED, f"not installed: {', '.join(missing)}", 0.0, ())
+    started = time.perf_counter()
+    steps: list[StepOutcome] = []
+    for step in evidence.steps:
+        steps.append(_run_step(step, effort))
+        if not (steps[-1].finding.passed and steps[-1].control_rejected):
+            break
+    return _outcome(evidence, _status(steps), _detail(steps), time.perf_counter() - started, tuple(steps))
+
+
+def run_all(evidence: Sequence[Evidence], effort: Effort, *, jobs: int = 1) -> Iterator[Outcome]:
+    """Outcomes as they come, in any order. Workers load the ledger themselves, so that checks need not be pickled."""
+    if jobs == 1:
+        yield from (run_evidence(item, effort) for item in evidence)
+        return
+    work: Callable[..., Outcome] = delayed(_run_by_name)
+    yield from Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(
+        work(item.claim, item.name, effort) for item in evidence
+    )
+
+
+_LOADED: list[object] = []
+
+
+def _run_by_name(claim: str, name: str, effort: Effort) -> Outcome:
+    if not _LOADED:
+        _LOADED.append(load_ledger())
+    return run_evidence(_LOADED[0].find(claim, name), effort)  # type: ignore[attr-defined]
+
+
+def _run_step(step: Step, effort: Effort) -> StepOutcome:
+    finding = _safely(step.check, effort)
+    control = _safely(step.control, effort)
+    rejected = not control.passed and control.criterion == finding.criterion
+    return StepOutcome(
+        says=step.says,
+        planted=step.planted,
+        citation=step.citation,
+        where=step.where,
+        finding=finding,
+        control_rejected=rejected,
+        control_detail=f"{control.criterion}: {control.detail}",
+    )
+
+
+def _safely(check: Check, effort: Effort) -> Finding:
+    """A check that raises has not passed, and not by its own criterion either."""
+    try:
+        return check(effort)
+    except Exception as error:
+        return Finding(False, f"raised {type(error).__name__}", str(error)[:500])
+
+
+def _status(steps: list[StepOutcome]) -> Status:
+    if all(step.finding.passed and step.control_rejected for step in steps):
+        return Status.PASSED
+    last = steps[-1]
+    if last.control_rejected and last.finding.criterion == NEGATIVE_CRITERION:
+        return Status.NEGATIVE
+    return Status.BROKEN
+
+
+def _detail(steps: list[StepOutcome]) -> str:
+    for step in steps:
+        if not step.finding.passed:
+            return f"{step.says} [{step.finding.criterion}] {step.finding.detail}"
+        if not step.control_rejected:
+            return f"{step.says} The planted falsehood ({step.planted}) was not rejected: {step.control_detail}"
+    return "; ".join(step.finding.detail for step in steps if step.finding.detail)
+
+
+def _outcome(
+    evidence: Evidence, status: Status, detail: str, seconds: float, steps: tuple[StepOutcome, ...]
+) -> Outcome:
+    return Outcome(
+        claim=evidence.claim,
+        name=evidence.name,
+        kind=evidence.kind,
+        role=evidence.role,
+        status=status,
+        detail=detail,
+        seconds=seconds,
+        where=evidence.where,
+        covers_statement=evidence.covers_statement,
+        steps=steps,
+        witness=next((step.finding.witness for step in steps if step.finding.witness), None),
+    )

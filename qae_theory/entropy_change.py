@@ -1,0 +1,318 @@
+"""How entropy moves when the logits take a step: exactly, to first and second order, and between guaranteed bounds.
+
+The step is z' = z + eta d for any direction d of ``updates``. Expectations over sampled groups are in
+``group_expectation``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from qae_theory import _checks
+from qae_theory._exact import Array, exp, is_exact, log
+from qae_theory.softmax import centred, covariance, expectation, log_softmax
+from qae_theory.updates import uncentred
+
+# The largest |Cov(x, (d - E d)^2)| over x, d in [0, 1] (proofs, `remainder`).
+THIRD_MOMENT_CONSTANT = 1 / (6 * math.sqrt(3))
+_UNIT_ROUNDOFF = 2.0**-53
+_CHUNK = 2**16  # floats a block: a block and its temporaries stay in cache
+
+
+def entropy_change(logits: Any, direction: Any, step_size: Any) -> Array:
+    r"""Exact finite-step entropy change :math:`H(\mathrm{softmax}(z + \eta d)) - H(\mathrm{softmax}(z))`, in nats.
+
+    Computed as :math:`-\sum_i(\pi'_i - \pi_i)\log\pi_i - KL(\pi'\|\pi)`, so that a small step keeps its relative accuracy.
+
+    Args:
+        logits: ``[..., n]``, finite.
+        direction: ``[..., n]``, logit change per unit step.
+        step_size: eta, a scalar or ``[...]``.
+
+    Returns:
+        ``[...]``.
+
+    Raises:
+        ValueError: naming the argument.
+
+    >>> round(float(entropy_change([0.0, 2.0], [1.0, 0.0], 0.5)), 6)
+    0.109718
+    """
+    z, d, eta = _checked_step(logits, direction, step_size)
+    log_probs = log_softmax(z)
+    probs = exp(log_probs)
+    shift = eta[..., None] * centred(probs, d)
+    log_ratio = shift - _log_mean_exp(log_probs, probs, shift)[..., None]
+    if is_exact(log_ratio):
+        new = probs * exp(log_ratio)
+        return expectation(probs, log_probs) - expectation(new, log_probs + log_ratio)
+    new = np.exp(log_probs + log_ratio)
+    # pi' - pi by whichever of expm1(x), -expm1(-x) cannot overflow.
+    moved = np.where(log_ratio > 0, -new * np.expm1(-np.abs(log_ratio)), probs * np.expm1(np.minimum(log_ratio, 0)))
+    surprise = centred(probs, log_probs)
+    return -expectation(moved, surprise) - expectation(new, np.where(new > 0, log_ratio, 0))
+
+
+def first_order_entropy_change(logits: Any, direction: Any) -> Array:
+    r"""First-order entropy change per unit step, :math:`-\mathrm{Cov}_\pi(\log\pi, d)`.
+
+    Args:
+        logits: ``[..., n]``, finite.
+        direction: ``[..., n]``.
+
+    Returns:
+        ``[...]``, nats per unit step.
+
+    Raises:
+        ValueError: naming the argument.
+
+    Source: arXiv 2509.22611, Sec. 4.3 (there with d = pi (r - b)); 2505.22617.
+
+    >>> round(float(first_order_entropy_change([0.0, 2.0], [1.0, 0.0])), 6)
+    0.209987
+    """
+    z, d, _ = _checked_step(logits, direction, 1)
+    log_probs = log_softmax(z)
+    return -covariance(exp(log_probs), log_probs, d)
+
+
+def second_order_entropy_change(logits: Any, direction: Any) -> Array:
+    r"""Second derivative of entropy along a direction, :math:`d^\top \nabla^2 H\, d`.
+
+    :math:`\varphi''(0) = -\mathrm{Var}_\pi(d) - E_\pi[(\log\pi - E\log\pi)(d - E d)^2]` for
+    :math:`\varphi(t) = H(\mathrm{softmax}(z + t d))`; the entropy change is :math:`\eta h_1 + \eta^2\varphi''(0)/2 + O(\eta^3)`.
+
+    Args:
+        logits: ``[..., n]``, finite.
+        direction: ``[..., n]``.
+
+    Returns:
+        ``[...]``, nats per squared unit step.
+
+    Raises:
+        ValueError: naming the argument.
+
+    >>> round(float(second_order_entropy_change([0.0, 0.0], [1.0, 0.0])), 6)
+    -0.25
+    """
+    z, d, _ = _checked_step(logits, direction, 1)
+    log_probs = log_softmax(z)
+    probs = exp(log_probs)
+    return -expectation(probs, (1 + centred(probs, log_probs)) * centred(probs, d) ** 2)
+
+
+def response_curvatures(logits: Any) -> Array:
+    r"""Curvature of entropy along each sampled response's score, :math:`Q_y = (e_y - \pi)^\top \nabla^2 H (e_y - \pi)`.
+
+    Args:
+        logits: ``[..., n]``, finite.
+
+    Returns:
+        ``[..., n]``, one number a response, in O(n) operations.
+
+    Raises:
+        ValueError: naming ``logits``.
+
+    >>> response_curvatures([0.0, 0.0]).tolist()
+    [-0.25, -0.25]
+    """
+    log_probs = log_softmax(_checks.logits(logits))
+    probs = exp(log_probs)
+    weight = 1 + centred(probs, log_probs)
+    excess = centred(probs, probs)
+    # e_y - pi differs from its mean by f - a with f = 1{y} - pi_y and a = `excess`; the terms of (f - a)^2 are summed here.
+    own = probs * (weight * (1 - 2 * probs) + probs)
+    cross = probs * (weight * excess - expectation(probs, weight * excess)[..., None])
+    return -(own - 2 * cross + expectation(probs, weight * excess**2)[..., None])
+
+
+def entropy_change_bounds(logits: Any, direction: Any, step_size: Any) -> tuple[Array, Array]:
+    r"""Guaranteed two-sided bounds on the entropy change of a finite step, in nats.
+
+    With :math:`h_1` the first-order change, :math:`\rho = \max d - \min d` and :math:`c = 1/(6\sqrt3)`:
+    :math:`\eta h_1 - \tfrac{\eta^2}{2}\rho^2 L_- \le \Delta H \le \eta h_1 + \tfrac{\eta^2}{2}\rho^2 L_+`, intersected with
+    :math:`[-H, \log n - H]` and widened by a bound on the rounding of this very computation. :math:`L_\pm` from
+    :func:`curvature_brackets`.
+
+    Args:
+        logits: ``[..., n]``, finite.
+        direction: ``[..., n]``, logit change per unit step.
+        step_size: eta, a scalar or ``[...]``.
+
+    Returns:
+        ``(lower, upper)``, each ``[...]``.
+
+    Raises:
+        ValueError: naming the argument.
+
+    Source: this suite, claim `remainder`.
+
+    >>> lower, upper = entropy_change_bounds([0.0, 2.0], [1.0, 0.0], 0.5)
+    >>> bool(lower < entropy_change([0.0, 2.0], [1.0, 0.0], 0.5) < upper)
+    True
+    """
+    z, d, eta = _checked_step(logits, direction, step_size)
+    batch, arms = np.broadcast_shapes(z.shape[:-1], d.shape[:-1], eta.shape), z.shape[-1]
+    z, d, eta = _rows(z, (*batch, arms)), _rows(d, (*batch, arms)), np.broadcast_to(eta, batch).ravel()
+    rows = max(1, _CHUNK // arms)
+    blocks = [slice(start, start + rows) for start in range(0, len(z), rows)]
+    bounds = [_block_bounds(z[block], d[block], eta[block]) for block in blocks]
+    lower, upper = (np.concatenate([np.empty(0), *side]).reshape(batch) for side in zip(*bounds, strict=True))
+    return lower, upper
+
+
+def curvature_brackets(arms: int) -> tuple[float, float]:
+    r""":math:`(L_-, L_+)` with :math:`-\rho^2 L_- \le \varphi'' \le \rho^2 L_+` for n arms.
+
+    :math:`L_- = c\log n + (1 + 1/e)/4`, :math:`L_+ = c\log(6\sqrt3\, n)`, :math:`c = 1/(6\sqrt3)`.
+
+    >>> tuple(round(x, 4) for x in curvature_brackets(2))
+    (0.4087, 0.292)
+    """
+    c = THIRD_MOMENT_CONSTANT
+    return c * math.log(arms) + (1 + math.exp(-1)) / 4, c * math.log(arms / c)
+
+
+def safe_step_size(logits: Any, arm_rewards: Any, low: Any, high: Any) -> Array:
+    r"""A step size below which Prop. 4.2's order is certified for the ``uncentred`` update.
+
+    For baselines ``low`` < ``high`` and every eta up to the result, :math:`\Delta H(\text{low}) \le \Delta H(\text{high})`. The larger of
+    :math:`2(b_2-b_1)C/(\rho_2^2L_- + \rho_1^2L_+)` and
+    :math:`\min(2/b_2, \min_{i,j}\log(\pi_i/\pi_j)/(b_2\pi_i + (1-b_2)\pi_j))`, over wrong i and right j with
+    :math:`\pi_i > \pi_j`; rounded downward.
+
+    Args:
+        logits: ``[..., n]``, finite.
+        arm_rewards: ``[..., n]``, 0 or 1.
+        low: b1, a scalar or ``[...]``, 0 <= b1 < b2.
+        high: b2, a scalar or ``[...]``, b2 <= 1.
+
+    Returns:
+        ``[...]``, positive unless rounding hides every margin; infinite where no step can break the order.
+
+    Raises:
+        ValueError: naming the argument.
+
+    Source: this suite, claim `safe-step`.
+
+    >>> round(float(safe_step_size([0.0, 1.0], [1, 0], 0.0, 1.0)), 4)
+    1.3679
+    """
+    z = _checks.logits(logits)
+    r = _checks.vector("arm_rewards", arm_rewards, arms=z.shape[-1])
+    _checks.same_batch("arm_rewards", r, z, "logits")
+    _checks.binary("arm_rewards", r)
+    b1, b2 = _checks.numbers("low", low), _checks.numbers("high", high)
+    if np.any(b1 < 0):
+        _checks.refuse("low", low, "a baseline in [0, 1)")
+    if np.any(b2 > 1) or np.any(b2 <= b1):
+        _checks.refuse("high", high, f"a baseline in (low, 1], where low = {low!r}")
+    _checks.same_batch("low", b1[..., None], z, "logits")
+    _checks.same_batch("high", b2[..., None], z, "logits")
+    batch = np.broadcast_shapes(z.shape[:-1], r.shape[:-1], b1.shape, b2.shape)
+    z, r = _rows(z, (*batch, z.shape[-1])), _rows(r, (*batch, z.shape[-1]))
+    b1, b2 = np.broadcast_to(b1, batch).ravel(), np.broadcast_to(b2, batch).ravel()
+    steps = [_safe_step(*row) for row in zip(z, r, b1, b2, strict=True)]
+    return np.array(steps, dtype=np.float64).reshape(batch)
+
+
+def _checked_step(logits: Any, direction: Any, step_size: Any) -> tuple[Array, Array, Array]:
+    z = _checks.logits(logits)
+    d = _checks.like(_checks.vector("direction", direction, arms=z.shape[-1]), z)
+    _checks.same_batch("direction", d, z, "logits")
+    eta = _checks.like(_checks.numbers("step_size", step_size), z)
+    _checks.same_batch("step_size", eta[..., None], z, "logits")
+    return z, d, eta
+
+
+def _log_mean_exp(log_probs: Array, probs: Array, x: Array) -> Array:
+    """log E_pi[e^x] for a centred x, without cancellation for a small x and without overflow for a large one."""
+    if is_exact(x) or is_exact(probs):
+        return log(expectation(probs, exp(x)))
+    small = np.abs(x).max(axis=-1) < 1
+    near = np.log1p(expectation(probs, np.expm1(np.where(small[..., None], x, 0))))
+    exponent = log_probs + x
+    top = exponent.max(axis=-1, keepdims=True)
+    far = np.log(np.exp(exponent - top).sum(axis=-1)) + top[..., 0]
+    return np.where(small, near, far)
+
+
+def _block_bounds(z: Array, d: Array, eta: Array) -> tuple[Array, Array]:
+    """Bounds for rows ``[rows, n]``, each quantity with the rounding error that a priori analysis allows it."""
+    arms = z.shape[-1]
+    # Beyond a gap of 800 a probability is below 1e-347: such arms enter no sum, and `tiny` covers what they would add.
+    gaps = np.maximum(z - z.max(axis=-1, keepdims=True), -800.0)
+    weights = np.exp(gaps)
+    mass = weights.sum(axis=-1)
+    mean_gap = np.einsum("ij,ij->i", weights, gaps) / mass
+    d_mean = np.einsum("ij,ij->i", weights, d) / mass
+    spread = d.max(axis=-1) - d.min(axis=-1)
+    gaps -= mean_gap[:, None]
+    weights *= gaps
+    slope = -np.einsum("ij,ij->i", weights, d - d_mean[:, None]) / mass
+    entropy = np.log(mass) - mean_gap
+
+    # A weight is off by at most (|gap| + 4) u, a sum of n terms by n u, relative to the sum of sizes.
+    relative = 4 * (arms + 800) * _UNIT_ROUNDOFF
+    tiny = 1e-290
+    d_size = np.abs(d_mean) + spread
+    slope_error = relative * (4 * -mean_gap * spread + relative * (1 - mean_gap) * d_size) + tiny * spread
+    entropy_error = relative * (1 + np.log(arms) - mean_gap)
+    below, above = curvature_brackets(arms)
+    quadratic = 0.5 * (np.abs(eta) * spread) ** 2 * (1 + 1e-14)
+    line = eta * slope
+    line_error = np.abs(eta) * slope_error + 4 * _UNIT_ROUNDOFF * np.abs(line)
+    # fmax and fmin pass over NaN: a step too large for float64 leaves the trivial bounds.
+    lower = np.fmax(_down(line - quadratic * below - line_error), _down(-entropy - entropy_error))
+    upper = np.fmin(_up(line + quadratic * above + line_error), _up(np.log(arms) - entropy + entropy_error))
+    return lower, upper
+
+
+def _safe_step(z: Array, r: Array, b1: float, b2: float) -> float:
+    log_probs = log_softmax(z)
+    probs = np.exp(log_probs)
+    by_remainder = _remainder_step(log_probs, probs, r, b1, b2)
+    by_order = _order_step(z, probs, r, b2)
+    # Each is computed to (gap + n) units in the last place, gaps beyond 745 having probability 0; round down by more.
+    return float(max(by_remainder, by_order) * (1 - 8 * (len(z) + 800) * _UNIT_ROUNDOFF))
+
+
+def _remainder_step(log_probs: Array, probs: Array, r: Array, b1: float, b2: float) -> float:
+    below, above = curvature_brackets(len(probs))
+    low, high = np.ptp(uncentred(probs, r - b1)), np.ptp(uncentred(probs, r - b2))
+    curvature = high**2 * below + low**2 * above
+    # A nearly uniform policy has a C made of rounding: take that off before relying on it.
+    rounding = 8 * _UNIT_ROUNDOFF * len(probs) * np.ptp(log_probs) * np.ptp(probs)
+    slope = max(float(covariance(probs, log_probs, probs) - rounding), 0.0)
+    if curvature == 0:
+        return float(np.inf)  # both directions are constant: no step moves the policy
+    return float(2 * (b2 - b1) * slope / curvature)
+
+
+def _order_step(z: Array, probs: Array, r: Array, b2: float) -> float:
+    """Up to this step pi' keeps pi's order for every baseline up to b2.
+
+    The worst right arm for a wrong one is the likeliest below it. Logits are compared, not probabilities, so that
+    rounding makes no ties.
+    """
+    right, wrong = np.flatnonzero(r == 1), np.flatnonzero(r == 0)
+    right = right[np.argsort(z[right])]
+    place = np.searchsorted(z[right], z[wrong], side="left")
+    wrong, nearest = wrong[place > 0], right[place[place > 0] - 1]
+    ratio_steps = (z[wrong] - z[nearest]) / (b2 * probs[wrong] + (1 - b2) * probs[nearest])
+    return float(min(2 / b2, ratio_steps.min(initial=np.inf)))
+
+
+def _rows(x: Array, shape: tuple[int, ...]) -> Array:
+    return np.broadcast_to(x, shape).reshape(-1, shape[-1])
+
+
+def _down(x: Array) -> Array:
+    return np.nextafter(x, -np.inf)
+
+
+def _up(x: Array) -> Array:
+    return np.nextafter(x, np.inf)

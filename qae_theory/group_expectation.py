@@ -1,0 +1,342 @@
+"""Exact expectations over sampled groups, from sufficient statistics.
+
+Responses are iid from the policy and rewards are 0/1, so that a group is its number m of correct responses: what an
+estimator does in expectation is a binomial sum. The finite-step entropy change needs the counts of every response: a
+multinomial sum over count vectors, not over the n^G groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from math import comb, factorial, prod
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import gammaln, xlogy
+from scipy.stats import binom
+
+from qae_theory import _checks
+from qae_theory._exact import Array, exact_number, exp, is_exact
+from qae_theory.advantages import get_estimator, resolve_options, weighted_advantages
+from qae_theory.entropy_change import (
+    entropy_change,
+    first_order_entropy_change,
+    response_curvatures,
+    second_order_entropy_change,
+)
+from qae_theory.softmax import expectation, log_softmax
+from qae_theory.updates import counted_group, policy_gradient
+
+LARGEST_ENUMERATION = 2_000_000
+
+
+class OutcomeAdvantages(NamedTuple):
+    """Advantage of a correct and of a wrong response in a group with m = 0..G correct ones, ``[G + 1]`` each.
+
+    ``correct[0]`` and ``wrong[G]`` are 0: there is no such response.
+    """
+
+    correct: Array
+    wrong: Array
+
+
+class AdvantageMoments(NamedTuple):
+    """Second moments of an estimator's advantages: ``alpha_1``, ``alpha_0``, ``beta`` of claim `second-order`, ``[...]`` each."""
+
+    alpha_1: Array
+    alpha_0: Array
+    beta: Array
+
+
+def expected_gain(
+    success_prob: Any, group_size: int, estimator: str, *, mixed_only: bool = False, **options: Any
+) -> Array:
+    r"""Gain :math:`w(p, G) = E[A_i \mid R_i = 1] - E[A_i \mid R_i = 0]` of an estimator.
+
+    On-policy and unclipped, the expected update on a query is :math:`w\,\nabla p` (claim `neutrality`).
+
+    Args:
+        success_prob: p in (0, 1), a scalar or ``[...]``; a Fraction gives an exact result.
+        group_size: G >= 1.
+        estimator: a registered name.
+        mixed_only: count mixed groups only and divide by :math:`P(0 < m < G)`, as dynamic sampling does; needs G >= 2.
+        **options: as in :func:`qae_theory.advantages`.
+
+    Returns:
+        ``[...]``, in advantage units.
+
+    Raises:
+        ValueError: naming the argument.
+
+    Source: this suite, claim `neutrality`.
+
+    >>> round(float(expected_gain(0.3, 16, "dr_grpo")), 6)  # (G - 1)/G
+    0.9375
+    >>> expected_gain("1/3", 2, "grpo", eps=0).item()
+    Fraction(1, 1)
+    """
+    p = _checks.success_prob(_checks.maybe_fraction(success_prob))
+    size = _checks.group_size(group_size, least=2 if mixed_only else 1)
+    return gain(p, outcome_advantages(size, estimator, exact=is_exact(p), **options), mixed_only=mixed_only)
+
+
+def outcome_advantages(group_size: int, estimator: str, *, exact: bool = False, **options: Any) -> OutcomeAdvantages:
+    """Advantages that an estimator gives to a correct and to a wrong response, for every number of correct ones.
+
+    Args:
+        group_size: G >= 1, and at least 2 for an estimator that needs it.
+        estimator: a registered name.
+        exact: Fractions and SymPy numbers instead of floats.
+        **options: as in :func:`qae_theory.advantages`.
+
+    Returns:
+        Two arrays ``[G + 1]``, indexed by m.
+
+    Raises:
+        ValueError: naming the argument.
+
+    >>> outcome_advantages(4, "qae", k="0.4", eps=0).correct.round(3).tolist()
+    [0.0, 2.309, 2.0, 0.0, 0.0]
+    """
+    rule = get_estimator(estimator)
+    settings = resolve_options(rule, options)
+    size = _checks.group_size(group_size, least=rule.least_group)
+    correct = np.arange(size + 1)
+    rewards = np.array([1, 0]) if not exact else np.array([exact_number(1), exact_number(0)])
+    counts = np.stack([correct, size - correct], axis=-1)
+    values = np.broadcast_to(rewards if exact else rewards.astype(np.float64), counts.shape)
+    table = weighted_advantages(values, counts, rule, settings)
+    return OutcomeAdvantages(table[:, 0], table[:, 1])
+
+
+def gain(success_prob: Array, table: OutcomeAdvantages, *, mixed_only: bool = False) -> Array:
+    """w(p, G) of a checked p and a table of advantages; ``mixed_only`` as in :func:`expected_gain`."""
+    size = len(table.correct) - 1
+    contrast = table.correct[1:] - table.wrong[:-1]
+    if not mixed_only:
+        return binomial_mean(success_prob, contrast)
+    zero = _checks.exact_zero(contrast)
+    # Of the other G - 1 responses j are correct: the group is mixed for a correct one unless j = G - 1, for a wrong one
+    # unless j = 0.
+    correct = np.concatenate([table.correct[1:-1], [zero]])
+    wrong = np.concatenate([[zero], table.wrong[1:-1]])
+    return binomial_mean(success_prob, correct - wrong) / mixed_probability(success_prob, size)
+
+
+def mixed_probability(success_prob: Array, group_size: int) -> Array:
+    """P(0 < m < G), without cancellation for p near 0 or 1."""
+    if is_exact(success_prob):
+        return 1 - success_prob**group_size - (1 - success_prob) ** group_size
+    rare = np.minimum(success_prob, 1 - success_prob)
+    return -np.expm1(group_size * np.log1p(-rare)) - rare**group_size
+
+
+def binomial_mean(success_prob: Array, values: Array) -> Array:
+    """E[values[j]] for j binomial with N = len(values) - 1 trials, ``[...]``."""
+    trials = len(values) - 1
+    j = np.arange(trials + 1)
+    p = np.asarray(success_prob)[..., None]
+    if is_exact(p) or is_exact(values):
+        weights = np.array([comb(trials, int(i)) for i in j], dtype=object) * p**j * (1 - p) ** (trials - j)
+    else:
+        weights = binom.pmf(j, trials, p)
+    return np.asarray((weights * values).sum(axis=-1))
+
+
+def advantage_moments(success_prob: Any, group_size: int, estimator: str, **options: Any) -> AdvantageMoments:
+    r"""Second moments of the advantages over sampled groups.
+
+    :math:`\alpha_r = E[A_i^2 \mid R_i = r]`, :math:`\beta = E[A_iA_j\mid 1,1] - 2E[A_iA_j\mid 1,0] + E[A_iA_j\mid 0,0]`.
+
+    Args:
+        success_prob: p in (0, 1), a scalar or ``[...]``; a Fraction gives an exact result.
+        group_size: G >= 2.
+        estimator: a registered name.
+        **options: as in :func:`qae_theory.advantages`.
+
+    Returns:
+        ``(alpha_1, alpha_0, beta)``, each ``[...]``.
+
+    Raises:
+        ValueError: naming the argument.
+
+    Source: this suite, claim `second-order`.
+
+    >>> [round(float(x), 6) for x in advantage_moments(0.5, 2, "psr")]
+    [1.0, 0.0, 1.0]
+    """
+    p = _checks.success_prob(_checks.maybe_fraction(success_prob))
+    size = _checks.group_size(group_size, least=2)
+    return moments(p, outcome_advantages(size, estimator, exact=is_exact(p), **options))
+
+
+def moments(success_prob: Array, table: OutcomeAdvantages) -> AdvantageMoments:
+    """alpha_1, alpha_0 and beta of a checked p and a table of advantages of groups of at least two."""
+    correct, wrong = table
+    pairs = correct[2:] ** 2 - 2 * correct[1:-1] * wrong[1:-1] + wrong[:-2] ** 2
+    return AdvantageMoments(
+        binomial_mean(success_prob, correct[1:] ** 2),
+        binomial_mean(success_prob, wrong[:-1] ** 2),
+        binomial_mean(success_prob, pairs),
+    )
+
+
+def expected_first_order_change(
+    logits: Any, arm_rewards: Any, group_size: int, estimator: str, **options: Any
+) -> Array:
+    r"""Expected first-order entropy change of a sampled group's step, :math:`w\cdot(-\mathrm{Cov}_\pi(\log\pi, \pi(r - V)))`.
+
+    Args:
+        logits: ``[..., n]``, finite.
+        arm_rewards: ``[..., n]``, 0 or 1, both present.
+        group_size: G >= 1.
+        estimator: a registered name.
+        **options: as in :func:`qae_theory.advantages`.
+
+    Returns:
+        ``[...]``, nats per unit step.
+
+    Raises:
+        ValueError: naming the argument.
+
+    Source: this suite, claim `neutrality`.
+
+    >>> round(float(expected_first_order_change([0.0, 2.0], [1, 0], 16, "rloo")), 6)
+    0.044095
+    """
+    z, r, p, score = _query(logits, arm_rewards)
+    table = outcome_advantages(group_size, estimator, exact=is_exact(p), **options)
+    return gain(p, table) * first_order_entropy_change(z, score)
+
+
+def expected_second_order_change(
+    logits: Any, arm_rewards: Any, group_size: int, estimator: str, **options: Any
+) -> Array:
+    r"""Expected curvature :math:`E[d^\top\nabla^2H\,d]` of a sampled group's step.
+
+    :math:`\frac1G(\alpha_1\sum_{r_y=1}\pi_yQ_y + \alpha_0\sum_{r_y=0}\pi_yQ_y) + \frac{G-1}{G}\beta\, g^\top\nabla^2H\,g` with
+    :math:`Q_y` from :func:`response_curvatures` and :math:`g = \pi(r - V)`; the expected entropy change is
+    :math:`\eta h_1 + \tfrac{\eta^2}{2}` times this, up to :math:`O(\eta^3)`.
+
+    Args:
+        logits: ``[..., n]``, finite.
+        arm_rewards: ``[..., n]``, 0 or 1, both present.
+        group_size: G >= 2.
+        estimator: a registered name.
+        **options: as in :func:`qae_theory.advantages`.
+
+    Returns:
+        ``[...]``, nats per squared unit step.
+
+    Raises:
+        ValueError: naming the argument.
+
+    Source: this suite, claim `second-order`.
+
+    >>> round(float(expected_second_order_change([0.0, 0.0], [1, 0], 2, "psr")), 6)
+    -0.09375
+    """
+    z, r, p, score = _query(logits, arm_rewards)
+    size = _checks.group_size(group_size, least=2)
+    alpha_1, alpha_0, beta = moments(p, outcome_advantages(size, estimator, exact=is_exact(p), **options))
+    curvature = exp(log_softmax(z)) * response_curvatures(z)
+    sampled = alpha_1 * expectation(r, curvature) + alpha_0 * expectation(1 - r, curvature)
+    return (sampled + (size - 1) * beta * second_order_entropy_change(z, score)) / size
+
+
+def expected_entropy_change(
+    logits: Any, arm_rewards: Any, group_size: int, estimator: str, step_size: Any, **options: Any
+) -> Array:
+    r"""Exact expected entropy change of one step on a sampled group, at a finite step size.
+
+    :math:`E[H(\mathrm{softmax}(z + \eta d))] - H(\pi)`, :math:`d = \frac1G\sum_iA_i(e_{y_i} - \pi)`, summed over the
+    :math:`\binom{G+n-1}{n-1}` count vectors with multinomial weights.
+
+    Args:
+        logits: ``[n]``, finite.
+        arm_rewards: ``[n]``, any finite rewards that the estimator takes.
+        group_size: G >= 1.
+        estimator: a registered name.
+        step_size: eta, a scalar.
+        **options: as in :func:`qae_theory.advantages`.
+
+    Returns:
+        A 0-d array, nats.
+
+    Raises:
+        ValueError: naming the argument; ``group_size`` where there would be over two million count vectors.
+
+    Source: this suite.
+
+    >>> round(float(expected_entropy_change([0.0, 2.0], [1, 0], 2, "qae", 0.1)), 6)
+    0.00793
+    """
+    z, r = _one_query(logits, arm_rewards)
+    rule = get_estimator(estimator)
+    settings = resolve_options(rule, options)
+    size = _checks.group_size(group_size, least=rule.least_group)
+    eta = _checks.like(_checks.numbers("step_size", step_size), z)
+    if eta.ndim:
+        _checks.refuse("step_size", step_size, "a scalar")
+    counts = count_vectors(len(z), size)
+    table = weighted_advantages(np.broadcast_to(r, counts.shape), counts, rule, settings)
+    return finite_step_mean(z, counts, table, eta)
+
+
+def finite_step_mean(logits: Array, counts: Array, advantages: Array, step_size: Any) -> Array:
+    """Multinomial mean of the entropy change over count vectors ``[N, n]`` whose responses have ``advantages`` ``[N, n]``."""
+    log_probs = log_softmax(logits)
+    directions = counted_group(exp(log_probs), exact_counts(counts, logits), advantages)
+    changes = entropy_change(logits, directions, step_size)
+    return np.asarray((multinomial_weights(log_probs, counts) * changes).sum(axis=-1))
+
+
+def count_vectors(arms: int, group_size: int) -> Array:
+    """All ways to draw G responses from n, as counts ``[N, n]`` that sum to G."""
+    total = comb(group_size + arms - 1, arms - 1)
+    if total > LARGEST_ENUMERATION:
+        _checks.refuse("group_size", group_size, f"small enough for {LARGEST_ENUMERATION} count vectors, not {total}")
+    return np.array(list(_compositions(arms, group_size)), dtype=np.int64)
+
+
+def multinomial_weights(log_probs: Array, counts: Array) -> Array:
+    """Probability of each count vector, ``[N, n] -> [N]``."""
+    if is_exact(log_probs):
+        probs = exp(log_probs)
+        ways = [factorial(int(row.sum())) // prod(factorial(int(c)) for c in row) for row in counts]
+        return np.array(ways, dtype=object) * np.array([prod(probs**row) for row in counts], dtype=object)
+    log_ways = gammaln(counts.sum(axis=-1) + 1) - gammaln(counts + 1).sum(axis=-1)
+    return np.exp(log_ways + (counts * log_probs).sum(axis=-1))
+
+
+def exact_counts(counts: Array, like: Array) -> Array:
+    """Counts in the arithmetic of ``like``."""
+    return np.vectorize(exact_number, otypes=[object])(counts) if is_exact(like) else counts
+
+
+def _compositions(arms: int, group_size: int) -> Iterator[list[int]]:
+    for bars in combinations(range(group_size + arms - 1), arms - 1):
+        edges = (-1, *bars, group_size + arms - 1)
+        yield [right - left - 1 for left, right in zip(edges, edges[1:], strict=False)]
+
+
+def _query(logits: Any, arm_rewards: Any) -> tuple[Array, Array, Array, Array]:
+    """Checked logits and 0/1 rewards, success probability V, and the expected score g = pi (r - V)."""
+    z = _checks.logits(logits)
+    r = _checks.like(_checks.vector("arm_rewards", arm_rewards, arms=z.shape[-1]), z)
+    _checks.same_batch("arm_rewards", r, z, "logits")
+    _checks.binary("arm_rewards", r)
+    probs = exp(log_softmax(z))
+    if not np.all((r == 1).any(axis=-1) & (r == 0).any(axis=-1)):
+        _checks.refuse("arm_rewards", arm_rewards, "0 for some response and 1 for another")
+    return z, r, expectation(probs, r), policy_gradient(probs, r)
+
+
+def _one_query(logits: Any, arm_rewards: Any) -> tuple[Array, Array]:
+    z = _checks.logits(logits)
+    r = _checks.like(_checks.vector("arm_rewards", arm_rewards, arms=z.shape[-1]), z)
+    for name, value in (("logits", z), ("arm_rewards", r)):
+        if value.ndim != 1:
+            _checks.refuse(name, value, "of rank 1, [n]: one query at a time")
+    return z, r

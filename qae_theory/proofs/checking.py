@@ -1,0 +1,192 @@
+"""The trusted kernel of the proofs: a handful of checkers, each of which returns a ``Finding`` and never raises to say no.
+
+Each has one criterion. What is trusted: SymPy's arithmetic and ``expand``/``cancel``, z3's ``unsat``, flint's ball arithmetic,
+Python's integers and Fractions, and this file. Mathematics is in the sibling modules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
+from typing import Any
+
+import flint
+import sympy
+import z3
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.strategies import SearchStrategy
+
+from qae_theory.claims.model import Finding
+
+Z3_TIMEOUT_MS = 20_000
+
+
+def valid(goal: Any, *assumptions: Any, timeout_ms: int = Z3_TIMEOUT_MS) -> Finding:
+    """z3: ``goal`` holds whenever the assumptions do. A time-out or ``unknown`` is a failure by another criterion."""
+    solver = z3.Solver()
+    solver.set("timeout", timeout_ms)
+    solver.add(*assumptions, z3.Not(goal))
+    answer = solver.check()
+    if answer == z3.unsat:
+        return Finding(True, "z3 countermodel", "z3: no countermodel")
+    if answer == z3.sat:
+        return Finding(False, "z3 countermodel", f"z3: {solver.model()}")
+    return Finding(False, "z3 undecided", f"z3: {solver.reason_unknown()}")
+
+
+def satisfiable(*constraints: Any, timeout_ms: int = Z3_TIMEOUT_MS) -> Finding:
+    """z3: the constraints have a model, so that a proof from them is not vacuous."""
+    solver = z3.Solver()
+    solver.set("timeout", timeout_ms)
+    solver.add(*constraints)
+    answer = solver.check()
+    return Finding(answer == z3.sat, "z3 model", f"z3: {answer}")
+
+
+def zero(expression: Any, simplify: Callable[[Any], Any] = sympy.cancel) -> Finding:
+    """SymPy: the expression is identically zero after ``simplify`` (rational-function normal form unless said otherwise)."""
+    residual = simplify(sympy.S(expression))
+    if residual == 0:
+        return Finding(True, "SymPy residual", "residual 0")
+    return Finding(False, "SymPy residual", f"residual {residual}"[:300])
+
+
+def all_zero(expressions: Iterable[Any], simplify: Callable[[Any], Any] = sympy.cancel) -> Finding:
+    """SymPy: every expression is identically zero."""
+    count = 0
+    for expression in expressions:
+        finding = zero(expression, simplify)
+        if not finding.passed:
+            return finding
+        count += 1
+    return Finding(count > 0, "SymPy residual", f"{count} residuals 0")
+
+
+def for_all(cases: Iterable[tuple[str, bool]], domain: str) -> Finding:
+    """Exhaustion: every labelled case holds. An empty domain is a failure."""
+    count = 0
+    for label, holds in cases:
+        count += 1
+        if not holds:
+            return Finding(False, "counterexample", f"fails at {label}")
+    return Finding(count > 0, "counterexample", f"{count} cases: {domain}")
+
+
+def all_equal(cases: Iterable[tuple[str, Any, Any]], domain: str) -> Finding:
+    """Exact equality (Fractions, SymPy numbers, integers) in every labelled case."""
+    return for_all(((label, _same(left, right)) for label, left, right in cases), domain)
+
+
+def certainly_positive(value: Any, says: str, *, digits: int = 60) -> Finding:
+    """Ball arithmetic: the number is positive. A ball around zero is no answer and fails by another criterion."""
+    enclosure = ball(value, digits=digits)
+    if enclosure > 0:
+        return Finding(True, "ball sign", f"{says}: {enclosure.str(8)}")
+    if enclosure <= 0:
+        return Finding(False, "ball sign", f"{says}: {enclosure.str(8)}")
+    return Finding(False, "ball undecided", f"{says}: {enclosure.str(8)}")
+
+
+def close_to(value: Any, expected: str, says: str, *, half_width: str) -> Finding:
+    """Ball arithmetic: the number lies within ``half_width`` of a quoted decimal."""
+    distance = abs(ball(value) - flint.arb(expected))
+    margin = flint.arb(half_width) - distance
+    return Finding(bool(margin > 0), "ball distance", f"{says}: {ball(value).str(8)} against {expected}")
+
+
+def survives(strategy: SearchStrategy[Any], holds: Callable[[Any], bool], *, examples: int, says: str) -> Finding:
+    """Hypothesis: no draw falsifies ``holds``. Derandomised: the same draws on every run."""
+    falsified: list[Any] = []
+
+    @settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+    )
+    @given(strategy)
+    def search(draw: Any) -> None:
+        if not holds(draw):
+            falsified.append(draw)
+            raise AssertionError
+
+    try:
+        search()
+    except AssertionError:
+        if not falsified:
+            raise
+        return Finding(False, "falsified", f"{says}: falsified by {falsified[-1]!r}"[:500])
+    return Finding(True, "falsified", f"{says}: {examples} draws")
+
+
+def with_witness(finding: Finding, witness: Mapping[str, str]) -> Finding:
+    """The same finding with a worked example to store beside it."""
+    return Finding(finding.passed, finding.criterion, finding.detail, dict(witness))
+
+
+def both(*findings: Finding) -> Finding:
+    """The first finding that fails, or all of them as one; they must share a criterion."""
+    for finding in findings:
+        if not finding.passed:
+            return finding
+    return Finding(True, findings[0].criterion, "; ".join(finding.detail for finding in findings))
+
+
+def rational(value: Fraction | int) -> Any:
+    """A SymPy rational."""
+    value = Fraction(value)
+    return sympy.Rational(value.numerator, value.denominator)
+
+
+def ball(value: Any, *, digits: int = 60) -> Any:
+    """An enclosing flint ball of a number: exact rational, SymPy expression without free symbols, or ball.
+
+    Walks the expression tree, so that every elementary operation is done in ball arithmetic.
+    """
+    with flint.ctx.workdps(digits):
+        return _ball(value)
+
+
+def _ball(value: Any) -> Any:
+    if isinstance(value, flint.arb):
+        return value
+    if isinstance(value, (int, Fraction, sympy.Rational)):
+        value = Fraction(int(value.numerator), int(value.denominator))
+        return flint.arb(value.numerator) / flint.arb(value.denominator)
+    if not isinstance(value, sympy.Expr):
+        raise TypeError(f"no ball for {type(value).__name__}: {value!r}")
+    head, arguments = value.func, [_ball(argument) for argument in value.args]
+    if head is sympy.Add:
+        return sum(arguments, flint.arb(0))
+    if head is sympy.Mul:
+        product = flint.arb(1)
+        for argument in arguments:
+            product *= argument
+        return product
+    if head is sympy.Pow:
+        return _ball_power(value, arguments)
+    if head in (sympy.log, sympy.exp, sympy.Abs):
+        return {sympy.log: flint.arb.log, sympy.exp: flint.arb.exp, sympy.Abs: abs}[head](*arguments)
+    if value == sympy.E:
+        return flint.arb(1).exp()
+    raise TypeError(f"no ball for {head}")
+
+
+def _ball_power(value: Any, arguments: list[Any]) -> Any:
+    exponent = value.exp
+    if exponent.is_Integer:
+        return arguments[0] ** int(exponent)
+    if exponent == sympy.Rational(1, 2):
+        return arguments[0].sqrt()
+    if exponent == -sympy.Rational(1, 2):
+        return 1 / arguments[0].sqrt()
+    return arguments[0] ** arguments[1]
+
+
+def _same(left: Any, right: Any) -> bool:
+    if isinstance(left, sympy.Basic) or isinstance(right, sympy.Basic):
+        return bool(sympy.simplify(left - right) == 0)
+    return bool(left == right)

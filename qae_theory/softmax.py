@@ -1,0 +1,122 @@
+"""The softmax policy of one query: probabilities, entropy, self-covariance and the derivatives of entropy.
+
+Everything is in nats and stable for logit gaps of any finite size. How an update moves the entropy is in
+``entropy_change``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from qae_theory import _checks
+from qae_theory._exact import Array, exp, is_exact, log
+
+
+def probabilities(logits: Any) -> Array:
+    r"""Softmax policy :math:`\pi_i = e^{z_i}/\sum_j e^{z_j}`.
+
+    Args:
+        logits: ``[..., n]``, finite.
+
+    Returns:
+        ``[..., n]``.
+
+    Raises:
+        ValueError: naming ``logits``.
+
+    >>> probabilities([0.0, 0.0]).tolist()
+    [0.5, 0.5]
+    """
+    return exp(log_softmax(_checks.logits(logits)))
+
+
+def entropy(logits: Any) -> Array:
+    r"""Entropy :math:`H(\pi) = -\sum_i \pi_i \log \pi_i` of the softmax policy, in nats.
+
+    Args:
+        logits: ``[..., n]``, finite.
+
+    Returns:
+        ``[...]``, in [0, log n]; relative accuracy holds for peaked policies too.
+
+    Raises:
+        ValueError: naming ``logits``.
+
+    >>> round(float(entropy([0.0, 0.0])), 6)
+    0.693147
+    """
+    log_probs = log_softmax(_checks.logits(logits))
+    return -expectation(exp(log_probs), log_probs)
+
+
+def self_covariance(logits: Any) -> Array:
+    r"""Self-covariance :math:`C(\pi) = \mathrm{Cov}_\pi(\log\pi, \pi) \ge 0`, zero only for the uniform policy.
+
+    It is the slope in the baseline of the paper's first-order entropy change (Sec. 4.3).
+
+    Args:
+        logits: ``[..., n]``, finite.
+
+    Returns:
+        ``[...]``.
+
+    Raises:
+        ValueError: naming ``logits``.
+
+    >>> round(float(self_covariance([0.0, 1.0])), 6)
+    0.090858
+    """
+    log_probs = log_softmax(_checks.logits(logits))
+    probs = exp(log_probs)
+    return covariance(probs, log_probs, probs)
+
+
+def entropy_gradient(logits: Any) -> Array:
+    r"""Gradient of the entropy in the logits, :math:`\partial H/\partial z_i = -\pi_i(\log\pi_i + H)`, ``[..., n]``.
+
+    Args:
+        logits: ``[..., n]``, finite.
+
+    Returns:
+        ``[..., n]``.
+
+    Raises:
+        ValueError: naming ``logits``.
+
+    >>> entropy_gradient([0.0, 0.0]).tolist()
+    [-0.0, -0.0]
+    """
+    log_probs = log_softmax(_checks.logits(logits))
+    probs = exp(log_probs)
+    return -probs * centred(probs, log_probs)
+
+
+def log_softmax(logits: Array) -> Array:
+    """Log-probabilities of checked logits; exact arrays are left in their own arithmetic."""
+    if is_exact(logits):
+        return logits - log(np.asarray(exp(logits).sum(axis=-1, keepdims=True), dtype=object))
+    top = logits.argmax(axis=-1)[..., None]
+    # A gap beyond float64 means probability zero; -1e308 is far enough for that and keeps 0 * log 0 at 0.
+    gaps = np.maximum(logits / 2 - np.take_along_axis(logits, top, axis=-1) / 2, -5e307) * 2
+    others = np.exp(gaps)
+    np.put_along_axis(others, top, 0.0, axis=-1)
+    # log1p keeps the top arm's own log-probability, -(sum of the others), when that sum is far below 1e-16.
+    result: Array = gaps - np.log1p(others.sum(axis=-1, keepdims=True))
+    return result
+
+
+def expectation(probs: Array, x: Array) -> Array:
+    """E_pi[x] over the last axis."""
+    return np.asarray((probs * x).sum(axis=-1), dtype=np.result_type(probs, x))
+
+
+def centred(probs: Array, x: Array) -> Array:
+    """x - E_pi[x]."""
+    return x - expectation(probs, x)[..., None]
+
+
+def covariance(probs: Array, x: Array, y: Array) -> Array:
+    """Cov_pi(x, y) = E_pi[(x - E_pi x)(y - E_pi y)] over the last axis."""
+    return expectation(probs, centred(probs, x) * centred(probs, y))

@@ -1,0 +1,112 @@
+"""The four directions that "a first-order softmax update" can mean (theory, section 3).
+
+A direction d is the logit change per unit step: z' = z + eta d. What it does to entropy is in ``entropy_change``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from qae_theory import _checks
+from qae_theory._exact import Array, exp, is_exact
+from qae_theory.softmax import centred, log_softmax
+
+
+def update_direction(
+    logits: Any, arm_rewards: Any, rule: str, *, baseline: Any = 0.0, responses: Any = None, advantages: Any = None
+) -> Array:
+    r"""Logit change per unit step, under one of four updates.
+
+    ===================  ==========================================================================
+    ``uncentred``        :math:`\pi (r - b)`, which Sec. 4.3 of the paper plugs into the identity
+    ``policy_gradient``  :math:`\pi (r - b - E_\pi[r - b])`, the exact softmax policy gradient
+    ``natural_gradient`` :math:`r - b`
+    ``sampled_group``    :math:`\frac1G \sum_i A_i (e_{y_i} - \pi)`, one on-policy GRPO-family step
+    ===================  ==========================================================================
+
+    Args:
+        logits: ``[..., n]``, finite.
+        arm_rewards: ``[..., n]``, the reward of each response.
+        rule: a name of the table.
+        baseline: scalar or ``[...]``; for ``sampled_group`` the advantages hold it, so it must be left out.
+        responses: integers ``[..., G]``, the sampled responses (``sampled_group`` only).
+        advantages: ``[..., G]``, their advantages (``sampled_group`` only).
+
+    Returns:
+        ``[..., n]``.
+
+    Raises:
+        ValueError: naming the argument.
+
+    Source: arXiv 2509.22611, Sec. 4.3; 2505.22617 for the identity's centred form.
+
+    >>> update_direction([0.0, 0.0], [1, 0], "uncentred", baseline=0.5).tolist()
+    [0.25, -0.25]
+    >>> update_direction([0.0, 0.0], [1, 0], "sampled_group", responses=[0, 1], advantages=[1, -1]).tolist()
+    [0.5, -0.5]
+    """
+    z = _checks.logits(logits)
+    r = _checks.like(_checks.vector("arm_rewards", arm_rewards, arms=z.shape[-1]), z)
+    _checks.same_batch("arm_rewards", r, z, "logits")
+    b = _checks.like(_checks.numbers("baseline", baseline), z)
+    _checks.same_batch("baseline", b[..., None], z, "logits")
+    probs = exp(log_softmax(z))
+    if rule == "sampled_group":
+        if np.any(b != 0):
+            _checks.refuse("baseline", baseline, "left out for 'sampled_group', whose advantages contain it")
+        return _sampled_group(probs, *_checked_group(z, responses, advantages))
+    if not isinstance(rule, str) or rule not in _POPULATION_RULES:
+        _checks.refuse("rule", rule, f"one of {', '.join((*_POPULATION_RULES, 'sampled_group'))}")
+    for name, value in (("responses", responses), ("advantages", advantages)):
+        if value is not None:
+            _checks.refuse(name, value, "given for 'sampled_group' only")
+    return _POPULATION_RULES[rule](probs, r - b[..., None])
+
+
+def uncentred(probs: Array, advantage: Array) -> Array:
+    """pi (r - b)."""
+    return probs * advantage
+
+
+def policy_gradient(probs: Array, advantage: Array) -> Array:
+    """pi (r - b - E_pi[r - b]) = pi (r - V)."""
+    return probs * centred(probs, advantage)
+
+
+def natural_gradient(probs: Array, advantage: Array) -> Array:
+    """r - b."""
+    return np.broadcast_to(advantage, np.broadcast_shapes(probs.shape, advantage.shape))
+
+
+def counted_group(probs: Array, counts: Array, advantage: Array) -> Array:
+    r"""(1/G) sum_y c_y A_y (e_y - pi) for a group in which response y occurs c_y times, all ``[..., n]``."""
+    pushes = counts * advantage
+    total = np.asarray(pushes.sum(axis=-1), dtype=pushes.dtype)[..., None]
+    return (pushes - total * probs) / counts.sum(axis=-1)[..., None]
+
+
+_POPULATION_RULES: Mapping[str, Callable[[Array, Array], Array]] = MappingProxyType(
+    {"uncentred": uncentred, "policy_gradient": policy_gradient, "natural_gradient": natural_gradient}
+)
+
+
+def _sampled_group(probs: Array, responses: Array, advantage: Array) -> Array:
+    chosen = responses[..., None] == np.arange(probs.shape[-1])  # [..., G, n]
+    pushes = np.where(chosen, advantage[..., None], 0).sum(axis=-2)
+    total = np.asarray(advantage.sum(axis=-1))[..., None]
+    group_size = _checks.exact_count(advantage.shape[-1], advantage)
+    return np.asarray((pushes - total * probs) / group_size)
+
+
+def _checked_group(logits: Array, responses: Any, advantages: Any) -> tuple[Array, Array]:
+    if responses is None or advantages is None:
+        _checks.refuse("responses and advantages", None, "given for 'sampled_group'")
+    y = _checks.response_indices(responses, logits.shape[-1])
+    a = _checks.vector("advantages", advantages, arms=y.shape[-1])
+    _checks.same_batch("advantages", a, y, "responses")
+    _checks.same_batch("responses", y[..., :1], logits, "logits")
+    return y, a
