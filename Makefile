@@ -1,0 +1,68 @@
+# Needs Python >= 3.11 and GNU make; every target does its own set-up, once.
+#   ARGS      further arguments for the command that runs      make verify ARGS=--quick
+#   JOBS      pytest workers                                   make test JOBS=8
+#   PYTHON    the interpreter that makes the environment       make test PYTHON=python3.12
+#   PIP_ARGS  further arguments for pip install
+
+SHELL := /bin/sh
+.SHELLFLAGS := -euc
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+ARGS ?=
+JOBS ?= 2
+PIP_ARGS ?=
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+PYTHON ?= $(shell for p in python3.11 python3; do "$$p" $(NEW_ENOUGH) 2>/dev/null && echo "$$p" && break; done)
+
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check -q install -c constraints.txt $(PIP_ARGS)
+BASE := .venv/.installed-base
+TORCH := .venv/.installed-torch
+
+.PHONY: help verify test test-torch lint bench readme mutation clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do \
+		printf '%-18s %s\n' "$$name" "$$what"; done
+
+verify: $(BASE) ## Check every claim: `qae verify`
+	$(BIN)/qae verify $(ARGS)
+
+test: $(BASE) ## Run the tests
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+test-torch: $(TORCH) ## Install torch, then run the tests that need it
+	$(BIN)/python -m pytest -m torch $(ARGS)
+
+lint: $(BASE) ## Run ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(BASE) ## Run the benchmarks into docs/benchmarks.json
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-json=docs/benchmarks.json $(ARGS)
+
+readme: $(BASE) ## Write the claims table into README.md
+	$(BIN)/python -m qae_theory.claims.readme $(ARGS)
+
+mutation: $(BASE) ## Run the mutation tests (long)
+	$(BIN)/python -m tests.mutation $(ARGS)
+
+clean: ## Remove the environment, caches and build products; results stay
+	rm -rf .venv build dist mutants .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The build back end goes in first, so that its version too comes from constraints.txt.
+$(BASE): pyproject.toml constraints.txt
+	@"$(PYTHON)" $(NEW_ENOUGH) 2>/dev/null || { \
+		echo "Python >= 3.11 is needed; install python3.11, or name one: make PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "Setting up .venv (about a minute, once)"
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv .venv
+	@$(PIP_INSTALL) hatchling editables
+	@$(PIP_INSTALL) --no-build-isolation -e '.[test]'
+	@touch $@
+
+$(TORCH): $(BASE)
+	@$(PIP_INSTALL) torch
+	@touch $@
