@@ -47,7 +47,8 @@ def _apply(name: str, x: Array) -> Array:
         result: Array = getattr(np, name)(x)
         return result
     exact = np.empty(x.shape, dtype=object)
-    exact[...] = np.frompyfunc(lambda value: _scalar(name, value), 1, 1)(x)
+    for index in np.ndindex(x.shape):
+        exact[index] = _scalar(name, x[index])
     return exact
 
 

@@ -1,7 +1,8 @@
 """Response-level baselines of a group of rewards: mean, leave-one-out, constant and K-quantile.
 
-A group is given by its rewards ``[..., G]`` and, optionally, by ``counts``: how often each reward occurs. A mask is a count
-of 0 or 1; a binary group of any size is the two rewards (1, 0) with counts (m, G - m). Advantages are in ``advantages``.
+A group is given by its rewards ``[..., G]`` and, optionally, by ``counts``: how often each reward occurs. A mask is a
+count of 0 or 1; a binary group of any size is the two rewards (1, 0) with counts (m, G - m). Advantages are in
+``advantages``.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from qae_theory._exact import Array, is_exact
 def quantile_baseline(rewards: Any, k: Fraction | str | float, *, method: str = "inverted_cdf") -> Array:
     r"""K-quantile of each group's rewards.
 
-    ``inverted_cdf`` is Eq. 3 of the paper, :math:`b_K = \inf\{x : F(x) \ge K\}` with F the group's empirical CDF: the order
-    statistic of rank :math:`\lceil K G\rceil`, found with integers. ``linear`` is the released code's interpolation between
-    the order statistics around position :math:`(G-1)K`, evaluated at the exact position.
+    ``inverted_cdf`` is Eq. 3 of the paper, :math:`b_K = \inf\{x : F(x) \ge K\}` with F the group's empirical CDF: the
+    order statistic of rank :math:`\lceil K G\rceil`, found with integers. ``linear`` is the released code's
+    interpolation between the order statistics around position :math:`(G-1)K`, evaluated at the exact position.
 
     Args:
         rewards: ``[..., G]``, finite; an object array of Fractions or SymPy numbers stays exact.
@@ -98,20 +99,20 @@ def constant_baseline(rewards: Array, value: Any) -> Array:
 
 def group_variance(rewards: Array, counts: Array | None, std: str) -> Array:
     """Variance of each group's rewards, divided by G (``population``) or G - 1 (``bessel``); 0 at G = 1."""
-    squares = (rewards - group_mean(rewards, counts)[..., None]) ** 2
+    squares = np.square(rewards - group_mean(rewards, counts)[..., None])
     sizes = group_sizes(rewards, counts)
     return _total(squares, counts) / _at_least_one(sizes - 1 if std == "bessel" else sizes, rewards)
 
 
 def group_sizes(rewards: Array, counts: Array | None) -> Array:
-    """How many responses count in each group, ``[...]``, integers."""
-    if counts is None:
-        return np.full(rewards.shape[:-1], rewards.shape[-1], dtype=np.int64)
-    return counts.sum(axis=-1)
+    """How many responses count in each group: integers ``[...]``, or one number for all where every response counts."""
+    return np.asarray(rewards.shape[-1] if counts is None else counts.sum(axis=-1))
 
 
 def _total(values: Array, counts: Array | None) -> Array:
-    return np.asarray((values if counts is None else values * counts).sum(axis=-1), dtype=values.dtype)
+    if is_exact(values):
+        return np.asarray((values if counts is None else values * counts).sum(axis=-1), dtype=object)
+    return np.einsum("...j->...", values) if counts is None else np.einsum("...j,...j->...", values, counts)
 
 
 def _at_least_one(sizes: Array, like: Array) -> Array:
@@ -137,11 +138,9 @@ def _for_each_size(function: Callable[[int], Any], sizes: Array) -> Array:
 def _order_statistic(rewards: Array, counts: Array | None, ranks: Array) -> Array:
     """Reward of the given 1-based rank in each group."""
     if counts is None:
-        place = np.asarray(ranks - 1)
-        ordered = np.sort(rewards, axis=-1)
-    else:
-        order = np.argsort(rewards, axis=-1, kind="stable")
-        ordered = np.take_along_axis(rewards, order, axis=-1)
-        reached = np.cumsum(np.take_along_axis(counts, order, axis=-1), axis=-1)
-        place = (reached < ranks[..., None]).sum(axis=-1)
-    return np.take_along_axis(ordered, place[..., None], axis=-1)[..., 0]
+        return np.asarray(np.sort(rewards, axis=-1)[..., int(ranks) - 1], dtype=rewards.dtype)
+    order = np.argsort(rewards, axis=-1)
+    ordered = np.take_along_axis(rewards, order, axis=-1)
+    reached = np.cumsum(np.take_along_axis(counts, order, axis=-1), axis=-1)
+    place = (reached < ranks[..., None]).sum(axis=-1, keepdims=True)
+    return np.take_along_axis(ordered, place, axis=-1)[..., 0]

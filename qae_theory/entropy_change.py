@@ -25,7 +25,8 @@ _CHUNK = 2**16  # floats a block: a block and its temporaries stay in cache
 def entropy_change(logits: Any, direction: Any, step_size: Any) -> Array:
     r"""Exact finite-step entropy change :math:`H(\mathrm{softmax}(z + \eta d)) - H(\mathrm{softmax}(z))`, in nats.
 
-    Computed as :math:`-\sum_i(\pi'_i - \pi_i)\log\pi_i - KL(\pi'\|\pi)`, so that a small step keeps its relative accuracy.
+    Computed as :math:`-\sum_i(\pi'_i - \pi_i)\log\pi_i - KL(\pi'\|\pi)`, so that a small step keeps its
+    relative accuracy.
 
     Args:
         logits: ``[..., n]``, finite.
@@ -83,7 +84,8 @@ def second_order_entropy_change(logits: Any, direction: Any) -> Array:
     r"""Second derivative of entropy along a direction, :math:`d^\top \nabla^2 H\, d`.
 
     :math:`\varphi''(0) = -\mathrm{Var}_\pi(d) - E_\pi[(\log\pi - E\log\pi)(d - E d)^2]` for
-    :math:`\varphi(t) = H(\mathrm{softmax}(z + t d))`; the entropy change is :math:`\eta h_1 + \eta^2\varphi''(0)/2 + O(\eta^3)`.
+    :math:`\varphi(t) = H(\mathrm{softmax}(z + t d))`; the entropy change is
+    :math:`\eta h_1 + \eta^2\varphi''(0)/2 + O(\eta^3)`.
 
     Args:
         logits: ``[..., n]``, finite.
@@ -123,7 +125,8 @@ def response_curvatures(logits: Any) -> Array:
     probs = exp(log_probs)
     weight = 1 + centred(probs, log_probs)
     excess = centred(probs, probs)
-    # e_y - pi differs from its mean by f - a with f = 1{y} - pi_y and a = `excess`; the terms of (f - a)^2 are summed here.
+    # e_y - pi differs from its mean by f - a, with f = 1{y} - pi_y and a = `excess`; summed here are the terms of
+    # (f - a)^2.
     own = probs * (weight * (1 - 2 * probs) + probs)
     cross = probs * (weight * excess - expectation(probs, weight * excess)[..., None])
     return -(own - 2 * cross + expectation(probs, weight * excess**2)[..., None])
@@ -133,9 +136,9 @@ def entropy_change_bounds(logits: Any, direction: Any, step_size: Any) -> tuple[
     r"""Guaranteed two-sided bounds on the entropy change of a finite step, in nats.
 
     With :math:`h_1` the first-order change, :math:`\rho = \max d - \min d` and :math:`c = 1/(6\sqrt3)`:
-    :math:`\eta h_1 - \tfrac{\eta^2}{2}\rho^2 L_- \le \Delta H \le \eta h_1 + \tfrac{\eta^2}{2}\rho^2 L_+`, intersected with
-    :math:`[-H, \log n - H]` and widened by a bound on the rounding of this very computation. :math:`L_\pm` from
-    :func:`curvature_brackets`.
+    :math:`\eta h_1 - \tfrac{\eta^2}{2}\rho^2 L_- \le \Delta H \le \eta h_1 + \tfrac{\eta^2}{2}\rho^2 L_+`,
+    intersected with :math:`[-H, \log n - H]` and widened by a bound on the rounding of this very computation.
+    :math:`L_\pm` from :func:`curvature_brackets`.
 
     Args:
         logits: ``[..., n]``, finite.
@@ -179,8 +182,8 @@ def curvature_brackets(arms: int) -> tuple[float, float]:
 def safe_step_size(logits: Any, arm_rewards: Any, low: Any, high: Any) -> Array:
     r"""A step size below which Prop. 4.2's order is certified for the ``uncentred`` update.
 
-    For baselines ``low`` < ``high`` and every eta up to the result, :math:`\Delta H(\text{low}) \le \Delta H(\text{high})`. The larger of
-    :math:`2(b_2-b_1)C/(\rho_2^2L_- + \rho_1^2L_+)` and
+    For baselines :math:`b_1 < b_2` and every :math:`\eta` up to the result, :math:`\Delta H(b_1) \le \Delta H(b_2)`. The
+    larger of :math:`2(b_2-b_1)C/(\rho_2^2L_- + \rho_1^2L_+)` and
     :math:`\min(2/b_2, \min_{i,j}\log(\pi_i/\pi_j)/(b_2\pi_i + (1-b_2)\pi_j))`, over wrong i and right j with
     :math:`\pi_i > \pi_j`; rounded downward.
 

@@ -8,12 +8,12 @@ multinomial sum over count vectors, not over the n^G groups.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import comb, factorial, prod
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import gammaln, xlogy
+from scipy.special import gammaln
 from scipy.stats import binom
 
 from qae_theory import _checks
@@ -42,7 +42,7 @@ class OutcomeAdvantages(NamedTuple):
 
 
 class AdvantageMoments(NamedTuple):
-    """Second moments of an estimator's advantages: ``alpha_1``, ``alpha_0``, ``beta`` of claim `second-order`, ``[...]`` each."""
+    """Second moments of an estimator's advantages, ``[...]`` each; see claim `second-order`."""
 
     alpha_1: Array
     alpha_0: Array
@@ -140,14 +140,15 @@ def binomial_mean(success_prob: Array, values: Array) -> Array:
     if is_exact(p) or is_exact(values):
         weights = np.array([comb(trials, int(i)) for i in j], dtype=object) * p**j * (1 - p) ** (trials - j)
     else:
-        weights = binom.pmf(j, trials, p)
+        weights = np.asarray(binom.pmf(j, trials, p))
     return np.asarray((weights * values).sum(axis=-1))
 
 
 def advantage_moments(success_prob: Any, group_size: int, estimator: str, **options: Any) -> AdvantageMoments:
     r"""Second moments of the advantages over sampled groups.
 
-    :math:`\alpha_r = E[A_i^2 \mid R_i = r]`, :math:`\beta = E[A_iA_j\mid 1,1] - 2E[A_iA_j\mid 1,0] + E[A_iA_j\mid 0,0]`.
+    :math:`\alpha_r = E[A_i^2 \mid R_i = r]`, :math:`\beta = E[A_iA_j\mid 1,1] - 2E[A_iA_j\mid 1,0] + E[A_iA_j\mid
+    0,0]`.
 
     Args:
         success_prob: p in (0, 1), a scalar or ``[...]``; a Fraction gives an exact result.
@@ -185,7 +186,9 @@ def moments(success_prob: Array, table: OutcomeAdvantages) -> AdvantageMoments:
 def expected_first_order_change(
     logits: Any, arm_rewards: Any, group_size: int, estimator: str, **options: Any
 ) -> Array:
-    r"""Expected first-order entropy change of a sampled group's step, :math:`w\cdot(-\mathrm{Cov}_\pi(\log\pi, \pi(r - V)))`.
+    r"""Expected first-order entropy change of a sampled group's step.
+
+    :math:`-w\,\mathrm{Cov}_\pi(\log\pi, \pi(r - V))` with the gain w of :func:`expected_gain`.
 
     Args:
         logits: ``[..., n]``, finite.
@@ -205,7 +208,7 @@ def expected_first_order_change(
     >>> round(float(expected_first_order_change([0.0, 2.0], [1, 0], 16, "rloo")), 6)
     0.044095
     """
-    z, r, p, score = _query(logits, arm_rewards)
+    z, _, p, score = _query(logits, arm_rewards)
     table = outcome_advantages(group_size, estimator, exact=is_exact(p), **options)
     return gain(p, table) * first_order_entropy_change(z, score)
 
@@ -215,9 +218,10 @@ def expected_second_order_change(
 ) -> Array:
     r"""Expected curvature :math:`E[d^\top\nabla^2H\,d]` of a sampled group's step.
 
-    :math:`\frac1G(\alpha_1\sum_{r_y=1}\pi_yQ_y + \alpha_0\sum_{r_y=0}\pi_yQ_y) + \frac{G-1}{G}\beta\, g^\top\nabla^2H\,g` with
-    :math:`Q_y` from :func:`response_curvatures` and :math:`g = \pi(r - V)`; the expected entropy change is
-    :math:`\eta h_1 + \tfrac{\eta^2}{2}` times this, up to :math:`O(\eta^3)`.
+    With :math:`Q_y` from :func:`response_curvatures` and :math:`g = \pi(r - V)` it is
+    :math:`\frac1G(\alpha_1\sum_{r_y=1}\pi_yQ_y + \alpha_0\sum_{r_y=0}\pi_yQ_y)` plus
+    :math:`\frac{G-1}{G}\beta\,g^\top\nabla^2H\,g`.
+    The expected entropy change is :math:`\eta h_1 + \tfrac{\eta^2}{2}` times this, up to :math:`O(\eta^3)`.
 
     Args:
         logits: ``[..., n]``, finite.
@@ -285,7 +289,7 @@ def expected_entropy_change(
 
 
 def finite_step_mean(logits: Array, counts: Array, advantages: Array, step_size: Any) -> Array:
-    """Multinomial mean of the entropy change over count vectors ``[N, n]`` whose responses have ``advantages`` ``[N, n]``."""
+    """Multinomial mean of the entropy change over count vectors and their responses' advantages, ``[N, n]`` each."""
     log_probs = log_softmax(logits)
     directions = counted_group(exp(log_probs), exact_counts(counts, logits), advantages)
     changes = entropy_change(logits, directions, step_size)
@@ -318,7 +322,7 @@ def exact_counts(counts: Array, like: Array) -> Array:
 def _compositions(arms: int, group_size: int) -> Iterator[list[int]]:
     for bars in combinations(range(group_size + arms - 1), arms - 1):
         edges = (-1, *bars, group_size + arms - 1)
-        yield [right - left - 1 for left, right in zip(edges, edges[1:], strict=False)]
+        yield [right - left - 1 for left, right in pairwise(edges)]
 
 
 def _query(logits: Any, arm_rewards: Any) -> tuple[Array, Array, Array, Array]:

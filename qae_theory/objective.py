@@ -5,12 +5,13 @@ Per response and clipped as in PPO; how responses of unequal length are averaged
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from qae_theory import _checks
-from qae_theory._exact import Array, sqrt
+from qae_theory._exact import Array, is_exact, sqrt
 from qae_theory.baselines import group_mean, quantile
 
 
@@ -72,11 +73,11 @@ def group_objective(ratios: Any, advantages: Any, *, clip_low: Any = 0.2, clip_h
 
 
 def query_weights(rewards: Any, rule: str, *, k: Any = "0.4") -> QueryWeights:
-    r"""Weights of :math:`E_{\pi^+}[s^+]` and of :math:`-E_{\pi^-}[s^-]` in a group's objective, at eps = 0, population std.
+    r"""Weights of :math:`E_{\pi^+}[s^+]` and of :math:`-E_{\pi^-}[s^-]` in a group's objective.
 
-    With :math:`u = \sqrt{p/(1-p)}`, :math:`v = \sqrt{(1-p)/p}` and p the group's success rate: ``grpo``
-    :math:`\sqrt{p(1-p)}` on both; ``qae`` u on hard groups, v on easy ones; ``pos_mask`` u on hard ones, v always; ``neg_mask``
-    u always, v on easy ones. A degenerate group weighs nothing.
+    At eps = 0, with the population std, :math:`u = \sqrt{p/(1-p)}`, :math:`v = \sqrt{(1-p)/p}` and p the group's
+    success rate: ``grpo`` :math:`\sqrt{p(1-p)}` on both; ``qae`` u on hard groups, v on easy ones; ``pos_mask`` u on
+    hard ones, v always; ``neg_mask`` u always, v on easy ones. A degenerate group weighs nothing.
 
     Args:
         rewards: ``[..., G]``, 0 or 1.
@@ -99,7 +100,8 @@ def query_weights(rewards: Any, rule: str, *, k: Any = "0.4") -> QueryWeights:
     level = _checks.quantile_level(k)
     p = group_mean(values, None)
     degenerate = (p == 0) | (p == 1)
-    p = np.where(degenerate, _checks.exact_number(1) / 2 if _checks.is_exact(p) else 0.5, p)
+    half = np.asarray(Fraction(1, 2) if is_exact(p) else 0.5)
+    p = np.where(degenerate, half, p)  # any value inside (0, 1): a degenerate group weighs nothing
     u, v, both = sqrt(p / (1 - p)), sqrt((1 - p) / p), sqrt(p * (1 - p))
     hard = quantile(values, None, level) == 0
     weights = {
@@ -116,7 +118,10 @@ def query_weights(rewards: Any, rule: str, *, k: Any = "0.4") -> QueryWeights:
 def masked_objective(
     ratios: Any, rewards: Any, rule: str, *, k: Any = "0.4", clip_low: Any = 0.2, clip_high: Any = 0.28
 ) -> Array:
-    r"""Right side of Prop. 4.1, :math:`w_+E_{\pi^+}[\min(x, 1+\varepsilon_{high})] - w_-E_{\pi^-}[\max(x, 1-\varepsilon_{low})]`.
+    r"""Right side of Prop. 4.1, the masked and re-weighted form.
+
+    :math:`w_+E_{\pi^+}[\min(x, 1+\varepsilon_{high})] - w_-E_{\pi^-}[\max(x, 1-\varepsilon_{low})]`, weights from
+    :func:`query_weights`.
 
     Args:
         ratios: ``[..., G]``, positive.
@@ -141,7 +146,9 @@ def masked_objective(
     positive, negative = query_weights(rewards, rule, k=k)
     values, _ = _checks.rewards(rewards)
     _checks.same_batch("rewards", values, x, "ratios")
-    return positive * _mean_over(np.minimum(x, 1 + high), values) - negative * _mean_over(np.maximum(x, 1 - low), 1 - values)
+    return positive * _mean_over(np.minimum(x, 1 + high), values) - negative * _mean_over(
+        np.maximum(x, 1 - low), 1 - values
+    )
 
 
 def _mean_over(terms: Array, members: Array) -> Array:

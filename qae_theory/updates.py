@@ -12,12 +12,18 @@ from typing import Any
 import numpy as np
 
 from qae_theory import _checks
-from qae_theory._exact import Array, exp, is_exact
+from qae_theory._exact import Array, exp
 from qae_theory.softmax import centred, log_softmax
 
 
 def update_direction(
-    logits: Any, arm_rewards: Any, rule: str, *, baseline: Any = 0.0, responses: Any = None, advantages: Any = None
+    logits: Any,
+    arm_rewards: Any,
+    rule: str,
+    *,
+    baseline: Any = 0.0,
+    responses: Any = None,
+    advantages: Any = None,
 ) -> Array:
     r"""Logit change per unit step, under one of four updates.
 

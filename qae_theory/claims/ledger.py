@@ -36,7 +36,9 @@ class Ledger:
         if not evidence.steps:
             raise ValueError(f"evidence {evidence.name!r} for {evidence.claim!r} has no steps")
         if evidence.kind is Kind.WITNESS and evidence.role is Role.FOR:
-            raise ValueError(f"witness {evidence.name!r} for {evidence.claim!r} must speak against, or without an assumption")
+            raise ValueError(
+                f"witness {evidence.name!r} for {evidence.claim!r} must speak against, or without an assumption"
+            )
         under = evidence.role in (Role.UNDER, Role.WITHOUT)
         if under != (self._claims[evidence.claim].assumption is not None):
             raise ValueError(f"role of {evidence.name!r} for {evidence.claim!r}: assumption and role go together")

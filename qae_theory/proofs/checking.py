@@ -1,7 +1,7 @@
-"""The trusted kernel of the proofs: a handful of checkers, each of which returns a ``Finding`` and never raises to say no.
+"""The trusted kernel of the proofs: a handful of checkers that return a ``Finding`` and never raise to say no.
 
-Each has one criterion. What is trusted: SymPy's arithmetic and ``expand``/``cancel``, z3's ``unsat``, flint's ball arithmetic,
-Python's integers and Fractions, and this file. Mathematics is in the sibling modules.
+Each has one criterion. What is trusted: SymPy's arithmetic and ``expand``/``cancel``, z3's ``unsat``, flint's ball
+arithmetic, Python's integers and Fractions, and this file. Mathematics is in the sibling modules.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def satisfiable(*constraints: Any, timeout_ms: int = Z3_TIMEOUT_MS) -> Finding:
 
 
 def zero(expression: Any, simplify: Callable[[Any], Any] = sympy.cancel) -> Finding:
-    """SymPy: the expression is identically zero after ``simplify`` (rational-function normal form unless said otherwise)."""
+    """SymPy: the expression is identically zero after ``simplify`` (by default the normal form of a rational one)."""
     residual = simplify(sympy.S(expression))
     if residual == 0:
         return Finding(True, "SymPy residual", "residual 0")
