@@ -1,7 +1,7 @@
 """Checks at the boundary: every public function passes its arguments through here before any arithmetic.
 
-Each check returns the argument in the form that the kernels use, or raises a ``ValueError`` that names the argument, the
-value it had and what is allowed. Nothing is clipped.
+Each check returns the argument in the form that the kernels use, or raises a ``ValueError`` that names the argument,
+the value it had and what is allowed. Nothing is clipped.
 """
 
 from __future__ import annotations

@@ -182,8 +182,8 @@ def curvature_brackets(arms: int) -> tuple[float, float]:
 def safe_step_size(logits: Any, arm_rewards: Any, low: Any, high: Any) -> Array:
     r"""A step size below which Prop. 4.2's order is certified for the ``uncentred`` update.
 
-    For baselines :math:`b_1 < b_2` and every :math:`\eta` up to the result, :math:`\Delta H(b_1) \le \Delta H(b_2)`. The
-    larger of :math:`2(b_2-b_1)C/(\rho_2^2L_- + \rho_1^2L_+)` and
+    For baselines :math:`b_1 < b_2` and every :math:`\eta` up to the result, :math:`\Delta H(b_1) \le \Delta H(b_2)`.
+    The larger of :math:`2(b_2-b_1)C/(\rho_2^2L_- + \rho_1^2L_+)` and
     :math:`\min(2/b_2, \min_{i,j}\log(\pi_i/\pi_j)/(b_2\pi_i + (1-b_2)\pi_j))`, over wrong i and right j with
     :math:`\pi_i > \pi_j`; rounded downward.
 
