@@ -78,12 +78,12 @@ def interpolated_quantile(rewards: Array, counts: Array | None, k: Fraction) -> 
     above = np.minimum(below + 1, sizes)
     share = _for_each_size(lambda size: _position(size, k)[1], sizes)
     low, high = _order_statistic(rewards, counts, below), _order_statistic(rewards, counts, above)
-    return low + (share if is_exact(rewards) else share.astype(np.float64)) * (high - low)
+    return np.asarray(low + (share if is_exact(rewards) else share.astype(np.float64)) * (high - low))
 
 
 def group_mean(rewards: Array, counts: Array | None) -> Array:
     """Mean reward of each group, ``[..., G] -> [...]``; 0 for a group in which nothing counts."""
-    return _total(rewards, counts) / _at_least_one(group_sizes(rewards, counts), rewards)
+    return np.asarray(_total(rewards, counts) / _at_least_one(group_sizes(rewards, counts), rewards))
 
 
 def leave_one_out_mean(rewards: Array, counts: Array | None) -> Array:
@@ -101,7 +101,7 @@ def group_variance(rewards: Array, counts: Array | None, std: str) -> Array:
     """Variance of each group's rewards, divided by G (``population``) or G - 1 (``bessel``); 0 at G = 1."""
     squares = np.square(rewards - group_mean(rewards, counts)[..., None])
     sizes = group_sizes(rewards, counts)
-    return _total(squares, counts) / _at_least_one(sizes - 1 if std == "bessel" else sizes, rewards)
+    return np.asarray(_total(squares, counts) / _at_least_one(sizes - 1 if std == "bessel" else sizes, rewards))
 
 
 def group_sizes(rewards: Array, counts: Array | None) -> Array:
