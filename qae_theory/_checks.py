@@ -160,6 +160,85 @@ def same_batch(name: str, value: Array, other: Array, shape_of: str) -> None:
         refuse(name, value, f"of a shape that broadcasts with {shape_of}, {other.shape}")
 
 
+def query(logits_value: Any, arm_rewards: Any) -> tuple[Array, Array]:
+    """Logits ``[..., n]`` and the rewards of the responses, ``[..., n]``, in one arithmetic."""
+    z = logits(logits_value)
+    r = like(vector("arm_rewards", arm_rewards, arms=z.shape[-1]), z)
+    same_batch("arm_rewards", r, z, "logits")
+    return z, r
+
+
+def binary_query(logits_value: Any, arm_rewards: Any) -> tuple[Array, Array]:
+    """As :func:`query`, with rewards 0 and 1 only."""
+    z, r = query(logits_value, arm_rewards)
+    if not np.all((r == 0) | (r == 1)):
+        refuse("arm_rewards", arm_rewards, "0 or 1 in every entry")
+    return z, r
+
+
+def mixed_query(logits_value: Any, arm_rewards: Any) -> tuple[Array, Array]:
+    """As :func:`binary_query`, with both rewards present."""
+    z, r = binary_query(logits_value, arm_rewards)
+    if not np.all((r == 1).any(axis=-1) & (r == 0).any(axis=-1)):
+        refuse("arm_rewards", arm_rewards, "0 for some response and 1 for another")
+    return z, r
+
+
+def single_query(logits_value: Any, arm_rewards: Any, step_size: Any) -> tuple[Array, Array, Array]:
+    """One query ``[n]`` with any finite rewards, and a scalar step size."""
+    z, r = query(logits_value, arm_rewards)
+    eta = like(numbers("step_size", step_size), z)
+    for name, value, array, rank, allowed in (
+        ("logits", logits_value, z, 1, "of rank 1, [n]: one query at a time"),
+        ("arm_rewards", arm_rewards, r, 1, "of rank 1, [n]: one query at a time"),
+        ("step_size", step_size, eta, 0, "a scalar"),
+    ):
+        if array.ndim != rank:
+            refuse(name, value, allowed)
+    return z, r, eta
+
+
+def step(logits_value: Any, direction: Any, step_size: Any) -> tuple[Array, Array, Array]:
+    """Logits and direction ``[..., n]`` and step size ``[...]``, in one arithmetic."""
+    z = logits(logits_value)
+    d = like(vector("direction", direction, arms=z.shape[-1]), z)
+    same_batch("direction", d, z, "logits")
+    eta = like(numbers("step_size", step_size), z)
+    same_batch("step_size", eta[..., None], z, "logits")
+    return z, d, eta
+
+
+def response_baseline(value: Any, z: Array) -> Array:
+    """A baseline, scalar or ``[...]``, for queries with logits ``z``."""
+    b = like(numbers("baseline", value), z)
+    same_batch("baseline", b[..., None], z, "logits")
+    return b
+
+
+def baseline_pair(low: Any, high: Any, z: Array) -> tuple[Array, Array]:
+    """Two baselines 0 <= low < high <= 1, each a scalar or ``[...]``, for queries with logits ``z``."""
+    b1, b2 = numbers("low", low), numbers("high", high)
+    if np.any(b1 < 0):
+        refuse("low", low, "a baseline in [0, 1)")
+    same_batch("low", b1[..., None], z, "logits")
+    same_batch("high", b2[..., None], z, "logits")
+    if np.any(b2 > 1) or np.any(b2 <= b1):
+        refuse("high", high, f"a baseline in (low, 1], where low = {low!r}")
+    return b1, b2
+
+
+def sampled_group(z: Array, responses: Any, advantages: Any) -> tuple[Array, Array]:
+    """Responses and their advantages, ``[..., G]`` each, for queries with logits ``z``."""
+    for name, value in (("responses", responses), ("advantages", advantages)):
+        if value is None:
+            refuse(name, value, "given for 'sampled_group'")
+    y = response_indices(responses, z.shape[-1])
+    a = vector("advantages", advantages, arms=y.shape[-1])
+    same_batch("advantages", a, y, "responses")
+    same_batch("responses", y[..., :1], z, "logits")
+    return y, a
+
+
 def response_indices(value: Any, arms: int) -> Array:
     """Indices ``[..., G]`` of sampled responses."""
     array = np.asarray(value)

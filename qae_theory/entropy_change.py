@@ -42,7 +42,7 @@ def entropy_change(logits: Any, direction: Any, step_size: Any) -> Array:
     >>> round(float(entropy_change([0.0, 2.0], [1.0, 0.0], 0.5)), 6)
     0.109718
     """
-    z, d, eta = _checked_step(logits, direction, step_size)
+    z, d, eta = _checks.step(logits, direction, step_size)
     log_probs = log_softmax(z)
     probs = exp(log_probs)
     shift = eta[..., None] * centred(probs, d)
@@ -75,7 +75,7 @@ def first_order_entropy_change(logits: Any, direction: Any) -> Array:
     >>> round(float(first_order_entropy_change([0.0, 2.0], [1.0, 0.0])), 6)
     0.209987
     """
-    z, d, _ = _checked_step(logits, direction, 1)
+    z, d, _ = _checks.step(logits, direction, 1)
     log_probs = log_softmax(z)
     return -covariance(exp(log_probs), log_probs, d)
 
@@ -100,7 +100,7 @@ def second_order_entropy_change(logits: Any, direction: Any) -> Array:
     >>> round(float(second_order_entropy_change([0.0, 0.0], [1.0, 0.0])), 6)
     -0.25
     """
-    z, d, _ = _checked_step(logits, direction, 1)
+    z, d, _ = _checks.step(logits, direction, 1)
     log_probs = log_softmax(z)
     probs = exp(log_probs)
     return -expectation(probs, (1 + centred(probs, log_probs)) * centred(probs, d) ** 2)
@@ -157,7 +157,7 @@ def entropy_change_bounds(logits: Any, direction: Any, step_size: Any) -> tuple[
     >>> bool(lower < entropy_change([0.0, 2.0], [1.0, 0.0], 0.5) < upper)
     True
     """
-    z, d, eta = _checked_step(logits, direction, step_size)
+    z, d, eta = _checks.step(logits, direction, step_size)
     batch, arms = np.broadcast_shapes(z.shape[:-1], d.shape[:-1], eta.shape), z.shape[-1]
     z, d, eta = _rows(z, (*batch, arms)), _rows(d, (*batch, arms)), np.broadcast_to(eta, batch).ravel()
     rows = max(1, _CHUNK // arms)
@@ -204,31 +204,13 @@ def safe_step_size(logits: Any, arm_rewards: Any, low: Any, high: Any) -> Array:
     >>> round(float(safe_step_size([0.0, 1.0], [1, 0], 0.0, 1.0)), 4)
     1.3679
     """
-    z = _checks.logits(logits)
-    r = _checks.vector("arm_rewards", arm_rewards, arms=z.shape[-1])
-    _checks.same_batch("arm_rewards", r, z, "logits")
-    _checks.binary("arm_rewards", r)
-    b1, b2 = _checks.numbers("low", low), _checks.numbers("high", high)
-    if np.any(b1 < 0):
-        _checks.refuse("low", low, "a baseline in [0, 1)")
-    if np.any(b2 > 1) or np.any(b2 <= b1):
-        _checks.refuse("high", high, f"a baseline in (low, 1], where low = {low!r}")
-    _checks.same_batch("low", b1[..., None], z, "logits")
-    _checks.same_batch("high", b2[..., None], z, "logits")
+    z, r = _checks.binary_query(logits, arm_rewards)
+    b1, b2 = _checks.baseline_pair(low, high, z)
     batch = np.broadcast_shapes(z.shape[:-1], r.shape[:-1], b1.shape, b2.shape)
     z, r = _rows(z, (*batch, z.shape[-1])), _rows(r, (*batch, z.shape[-1]))
     b1, b2 = np.broadcast_to(b1, batch).ravel(), np.broadcast_to(b2, batch).ravel()
     steps = [_safe_step(*row) for row in zip(z, r, b1, b2, strict=True)]
     return np.array(steps, dtype=np.float64).reshape(batch)
-
-
-def _checked_step(logits: Any, direction: Any, step_size: Any) -> tuple[Array, Array, Array]:
-    z = _checks.logits(logits)
-    d = _checks.like(_checks.vector("direction", direction, arms=z.shape[-1]), z)
-    _checks.same_batch("direction", d, z, "logits")
-    eta = _checks.like(_checks.numbers("step_size", step_size), z)
-    _checks.same_batch("step_size", eta[..., None], z, "logits")
-    return z, d, eta
 
 
 def _log_mean_exp(log_probs: Array, probs: Array, x: Array) -> Array:

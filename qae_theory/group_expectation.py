@@ -276,13 +276,10 @@ def expected_entropy_change(
     >>> round(float(expected_entropy_change([0.0, 2.0], [1, 0], 2, "qae", 0.1)), 6)
     0.00793
     """
-    z, r = _one_query(logits, arm_rewards)
+    z, r, eta = _checks.single_query(logits, arm_rewards, step_size)
     rule = get_estimator(estimator)
     settings = resolve_options(rule, options)
     size = _checks.group_size(group_size, least=rule.least_group)
-    eta = _checks.like(_checks.numbers("step_size", step_size), z)
-    if eta.ndim:
-        _checks.refuse("step_size", step_size, "a scalar")
     counts = count_vectors(len(z), size)
     table = weighted_advantages(np.broadcast_to(r, counts.shape), counts, rule, settings)
     return finite_step_mean(z, counts, table, eta)
@@ -327,20 +324,6 @@ def _compositions(arms: int, group_size: int) -> Iterator[list[int]]:
 
 def _query(logits: Any, arm_rewards: Any) -> tuple[Array, Array, Array, Array]:
     """Checked logits and 0/1 rewards, success probability V, and the expected score g = pi (r - V)."""
-    z = _checks.logits(logits)
-    r = _checks.like(_checks.vector("arm_rewards", arm_rewards, arms=z.shape[-1]), z)
-    _checks.same_batch("arm_rewards", r, z, "logits")
-    _checks.binary("arm_rewards", r)
+    z, r = _checks.mixed_query(logits, arm_rewards)
     probs = exp(log_softmax(z))
-    if not np.all((r == 1).any(axis=-1) & (r == 0).any(axis=-1)):
-        _checks.refuse("arm_rewards", arm_rewards, "0 for some response and 1 for another")
     return z, r, expectation(probs, r), policy_gradient(probs, r)
-
-
-def _one_query(logits: Any, arm_rewards: Any) -> tuple[Array, Array]:
-    z = _checks.logits(logits)
-    r = _checks.like(_checks.vector("arm_rewards", arm_rewards, arms=z.shape[-1]), z)
-    for name, value in (("logits", z), ("arm_rewards", r)):
-        if value.ndim != 1:
-            _checks.refuse(name, value, "of rank 1, [n]: one query at a time")
-    return z, r

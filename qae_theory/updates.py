@@ -55,16 +55,13 @@ def update_direction(
     >>> update_direction([0.0, 0.0], [1, 0], "sampled_group", responses=[0, 1], advantages=[1, -1]).tolist()
     [0.5, -0.5]
     """
-    z = _checks.logits(logits)
-    r = _checks.like(_checks.vector("arm_rewards", arm_rewards, arms=z.shape[-1]), z)
-    _checks.same_batch("arm_rewards", r, z, "logits")
-    b = _checks.like(_checks.numbers("baseline", baseline), z)
-    _checks.same_batch("baseline", b[..., None], z, "logits")
+    z, r = _checks.query(logits, arm_rewards)
+    b = _checks.response_baseline(baseline, z)
     probs = exp(log_softmax(z))
     if rule == "sampled_group":
         if np.any(b != 0):
             _checks.refuse("baseline", baseline, "left out for 'sampled_group', whose advantages contain it")
-        return _sampled_group(probs, *_checked_group(z, responses, advantages))
+        return _sampled_group(probs, *_checks.sampled_group(z, responses, advantages))
     if not isinstance(rule, str) or rule not in _POPULATION_RULES:
         _checks.refuse("rule", rule, f"one of {', '.join((*_POPULATION_RULES, 'sampled_group'))}")
     for name, value in (("responses", responses), ("advantages", advantages)):
@@ -106,13 +103,3 @@ def _sampled_group(probs: Array, responses: Array, advantage: Array) -> Array:
     total = np.asarray(advantage.sum(axis=-1))[..., None]
     group_size = _checks.exact_count(advantage.shape[-1], advantage)
     return np.asarray((pushes - total * probs) / group_size)
-
-
-def _checked_group(logits: Array, responses: Any, advantages: Any) -> tuple[Array, Array]:
-    if responses is None or advantages is None:
-        _checks.refuse("responses and advantages", None, "given for 'sampled_group'")
-    y = _checks.response_indices(responses, logits.shape[-1])
-    a = _checks.vector("advantages", advantages, arms=y.shape[-1])
-    _checks.same_batch("advantages", a, y, "responses")
-    _checks.same_batch("responses", y[..., :1], logits, "logits")
-    return y, a
