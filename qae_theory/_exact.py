@@ -43,6 +43,7 @@ def exact_number(x: object) -> object:
 
 
 def _apply(name: str, x: Array) -> Array:
+    x = np.asarray(x)  # NumPy unboxes a 0-d result of exact arithmetic
     if not is_exact(x):
         result: Array = getattr(np, name)(x)
         return result
