@@ -1,0 +1,174 @@
+"""What a report says about the ledger, in words: meanings, reasons and counts. Laid out by ``report_markdown`` and ``report_html``.
+
+Every sentence about a verdict is made from the outcomes by the rule of ``verdict``; none is written by hand.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from qae_theory.claims.model import Entry, Kind, Outcome, Role, Status, Verdict
+
+TITLE = "Quantile Advantage Estimation: claims and verdicts"
+
+INTRODUCTION = (
+    "Each claim of the paper (arXiv 2509.22611), and each new result of this project, is one line: one statement about one "
+    "update rule. Its verdict is computed from the evidence listed with it. Evidence is a list of steps. Every step checks "
+    "something and then checks a planted falsehood, one token away from the truth, in the same way; the step counts only "
+    "if the falsehood is rejected for the same reason for which the statement would have been."
+)
+
+VERDICT_MEANING = {
+    Verdict.PROVED: "A proof, or an exhaustive certificate over the very domain that the statement names, goes through.",
+    Verdict.UNDER_ASSUMPTION: "Proved under the assumption that is given with it; a stored example shows it failing without.",
+    Verdict.REFUTED: "A stored counterexample to the statement, as it stands, replays exactly. A refuted claim is a result.",
+    Verdict.SUPPORTED: "Tests or samples agree with the statement; nothing proves it.",
+    Verdict.NOT_SUPPORTED: "Looked for and not found; or some of the evidence broke, so that nothing may be concluded.",
+    Verdict.NOT_RUN: "No evidence was run here: a package or a result that it needs is missing.",
+}
+
+KIND_MEANING = {
+    Kind.PROOF: "An argument for every case, as steps that a computer algebra system (SymPy) or a solver (z3) checks; a lemma "
+    "from the literature is cited and replayed on instances.",
+    Kind.CERTIFICATE: "Exact arithmetic: every case of a finite domain, or a number enclosed in a ball that leaves no doubt.",
+    Kind.WITNESS: "One concrete example, as small as possible, replayed exactly.",
+    Kind.PROPERTY: "Random inputs chosen to break the statement (Hypothesis); none did.",
+    Kind.MONTE_CARLO: "Sampling, with an interval and an error rate that were fixed beforehand.",
+    Kind.TRAINING: "The logs of a training run.",
+}
+
+STATUS_WORDS = {
+    Status.PASSED: "passed",
+    Status.NEGATIVE: "effect not found",
+    Status.BROKEN: "broken",
+    Status.SKIPPED: "skipped",
+}
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a report says about the run that it comes from."""
+
+    run_id: str
+    quick: bool
+    seed: int
+    seconds: float
+    python: str
+    commit: str | None
+
+
+def verdict_reason(entry: Entry) -> str:
+    """One sentence: how the verdict follows from the outcomes (plain text)."""
+    if entry.problems:
+        return f"Nothing may be concluded, because evidence broke: {'; '.join(entry.problems)}."
+    return _REASONS[entry.verdict](entry)
+
+
+def not_run_reason(entry: Entry) -> str:
+    """Why a claim has no verdict."""
+    skipped = [f"{outcome.name}: {outcome.detail}" for outcome in entry.outcomes if outcome.status is Status.SKIPPED]
+    if skipped:
+        return "; ".join(skipped)
+    if entry.outcomes:
+        return "the evidence that passed does not bear on the statement alone"
+    return f"no evidence registered: needs {entry.claim.needs}"
+
+
+def counts(entries: Iterable[Entry]) -> dict[Verdict, int]:
+    """Number of claims by verdict, in the order of the verdicts; verdicts that do not occur are left out."""
+    found = Counter(entry.verdict for entry in entries)
+    return {verdict: found[verdict] for verdict in Verdict if found[verdict]}
+
+
+def counts_line(entries: Sequence[Entry]) -> str:
+    """The counts as a phrase: ``3 proved, 1 refuted``."""
+    return ", ".join(f"{number} {verdict.value}" for verdict, number in counts(entries).items()) or "no claims"
+
+
+def by_section(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    """Entries by section, in the order in which sections first occur."""
+    sections: dict[str, list[Entry]] = {}
+    for entry in entries:
+        sections.setdefault(entry.claim.section, []).append(entry)
+    return sections
+
+
+def run_line(facts: RunFacts) -> str:
+    """The run in one line."""
+    size = "quick sizes" if facts.quick else "full sizes"
+    code = f", commit {facts.commit[:12]}" if facts.commit else ""
+    return f"Run {facts.run_id}{code}, {size}, seed {facts.seed}, {facts.seconds:.1f} s, Python {facts.python}."
+
+
+def outcome_line(outcome: Outcome) -> str:
+    """A piece of evidence in one line."""
+    number = len(outcome.steps)
+    steps = f"{number} step{'' if number == 1 else 's'}"
+    status = STATUS_WORDS[outcome.status]
+    return f"{outcome.kind.value}, {outcome.role.value}: {outcome.name} ({steps}, {status}, {outcome.seconds:.2f} s)"
+
+
+def _passed(entry: Entry, *roles: Role) -> str:
+    chosen = [o for o in entry.outcomes if o.status is Status.PASSED and o.role in roles]
+    ordered = sorted(chosen, key=lambda outcome: list(Kind).index(outcome.kind))
+    return _listing([f"the {outcome.kind.value} “{outcome.name}”" for outcome in ordered])
+
+
+def _strongest(entry: Entry, *roles: Role) -> str:
+    proofs = [o for o in entry.outcomes if o.status is Status.PASSED and o.role in roles and _proves(o)]
+    return _listing([f"the {o.kind.value} “{o.name}”{_steps_checked(o)}" for o in proofs])
+
+
+def _proves(outcome: Outcome) -> bool:
+    return outcome.kind is Kind.PROOF or (outcome.kind is Kind.CERTIFICATE and outcome.covers_statement)
+
+
+def _steps_checked(outcome: Outcome) -> str:
+    number = len(outcome.steps)
+    return f" ({number} step{'' if number == 1 else 's'})"
+
+
+def _listing(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "nothing"
+
+
+def _proved(entry: Entry) -> str:
+    return f"Proved, because {_strongest(entry, Role.FOR)} passed, and so did its negative controls."
+
+
+def _refuted(entry: Entry) -> str:
+    return f"Refuted, because {_passed(entry, Role.AGAINST)} against the statement passed."
+
+
+def _under_assumption(entry: Entry) -> str:
+    return (
+        f"Holds under the assumption, because {_strongest(entry, Role.UNDER)} passed under it and "
+        f"{_passed(entry, Role.WITHOUT)} shows the statement failing without it."
+    )
+
+
+def _supported(entry: Entry) -> str:
+    return (
+        f"Supported, not proved: {_passed(entry, Role.FOR, Role.UNDER)} passed, and nothing passed that would prove it."
+    )
+
+
+def _not_supported(entry: Entry) -> str:
+    negative = [f"{o.name}: {o.detail}" for o in entry.outcomes if o.status is Status.NEGATIVE]
+    return f"Not supported: the effect was looked for and not found ({'; '.join(negative)})."
+
+
+def _not_run(entry: Entry) -> str:
+    return f"Not run: {not_run_reason(entry)}."
+
+
+_REASONS = {
+    Verdict.PROVED: _proved,
+    Verdict.REFUTED: _refuted,
+    Verdict.UNDER_ASSUMPTION: _under_assumption,
+    Verdict.SUPPORTED: _supported,
+    Verdict.NOT_SUPPORTED: _not_supported,
+    Verdict.NOT_RUN: _not_run,
+}

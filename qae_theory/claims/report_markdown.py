@@ -1,0 +1,99 @@
+"""The ledger as a Markdown report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from qae_theory.claims import report
+from qae_theory.claims.model import Entry, Outcome, StepOutcome
+from qae_theory.claims.report import RunFacts
+from qae_theory.claims.text import markdown_cell, markdown_plain
+
+
+def render(entries: Sequence[Entry], facts: RunFacts) -> str:
+    """The whole report."""
+    parts = [
+        f"# {report.TITLE}",
+        f"{report.counts_line(entries)} ({len(entries)} claims). {report.run_line(facts)}",
+        "## How to read this",
+        report.INTRODUCTION,
+        _meanings("Verdict", {verdict.value: text for verdict, text in report.VERDICT_MEANING.items()}),
+        _meanings("Evidence, strongest first", {kind.value: text for kind, text in report.KIND_MEANING.items()}),
+        "## All claims",
+        _summary(entries),
+    ]
+    for section, members in report.by_section(entries).items():
+        parts += [f"## {section}", *(_claim(entry) for entry in members)]
+    return "\n\n".join(parts) + "\n"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; cells are given as Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _meanings(header: str, meanings: Mapping[str, str]) -> str:
+    return table([header, "What it means"], [[f"**{word}**", text] for word, text in meanings.items()])
+
+
+def _summary(entries: Sequence[Entry]) -> str:
+    rows = [
+        [
+            f"[`{entry.claim.id}`](#{_anchor(entry)})",
+            markdown_cell(entry.claim.title),
+            markdown_plain(entry.claim.update),
+            f"**{entry.verdict.value}**",
+        ]
+        for entry in entries
+    ]
+    return table(["Claim", "Title", "Update", "Verdict"], rows)
+
+
+def _anchor(entry: Entry) -> str:
+    return f"claim-{entry.claim.id}"
+
+
+def _claim(entry: Entry) -> str:
+    claim = entry.claim
+    parts = [
+        f'<a id="{_anchor(entry)}"></a>\n\n### `{claim.id}`: {" ".join(claim.title.split())}',
+        f"**{entry.verdict.value}** · update: {markdown_plain(claim.update)} · source: {markdown_plain(claim.source)}",
+        _quoted(claim.statement),
+        "" if claim.assumption is None else f"**Assumption.** {claim.assumption.strip()}",
+        f"**How the verdict was reached.** {markdown_plain(report.verdict_reason(entry))}",
+        "" if claim.note is None else f"**Note.** {claim.note.strip()}",
+        "" if entry.witness is None else f"**Worked example.**\n\n{_witness(entry.witness)}",
+        *(_evidence(outcome) for outcome in entry.outcomes),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _quoted(text: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in text.strip().splitlines())
+
+
+def _witness(witness: Mapping[str, str]) -> str:
+    rows = [[markdown_cell(markdown_plain(str(cell))) for cell in pair] for pair in witness.items()]
+    return table(["Quantity", "Value"], rows)
+
+
+def _evidence(outcome: Outcome) -> str:
+    lines = [f"#### {report.outcome_line(outcome)}", f"`{outcome.where}`"]
+    if not outcome.steps:
+        lines.append(markdown_plain(outcome.detail))
+    lines += [_step(number, step) for number, step in enumerate(outcome.steps, 1)]
+    return "\n\n".join(lines)
+
+
+def _step(number: int, step: StepOutcome) -> str:
+    verb = "rejected" if step.control_rejected else "NOT REJECTED"
+    said = "Found" if step.finding.passed else "DOES NOT HOLD"
+    lines = [
+        f"{number}. {' '.join(step.says.split())}",
+        f"   - {said}: {markdown_plain(step.finding.detail)} ({markdown_plain(step.finding.criterion)}; `{step.where}`)",
+        f"   - Planted falsehood: {markdown_plain(step.planted)}. {verb}: {markdown_plain(step.control_detail)}",
+    ]
+    if step.citation:
+        lines.append(f"   - Cited lemma: {markdown_plain(step.citation)}")
+    return "\n".join(lines)

@@ -1,0 +1,53 @@
+"""The ledger as JSON: the list that ``qae verify --json`` writes, and one record for each piece of evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from qae_theory.claims.model import Entry, Outcome, Status
+
+
+def ledger_records(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+    """One record a claim, in the order of the entries, in JSON's types."""
+    return [_entry_record(entry) for entry in entries]
+
+
+def metrics_records(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+    """One flat record for each piece of evidence."""
+    return [_metrics_record(outcome) for entry in entries for outcome in entry.outcomes]
+
+
+def _entry_record(entry: Entry) -> dict[str, Any]:
+    claim = entry.claim
+    return {
+        "id": claim.id,
+        "statement": claim.statement,
+        "source": claim.source,
+        "update": claim.update,
+        "verdict": entry.verdict.value,
+        "assumption": claim.assumption,
+        "evidence": [_outcome_record(outcome) for outcome in entry.outcomes],
+        "witness": None if entry.witness is None else dict(entry.witness),
+    }
+
+
+def _outcome_record(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "kind": outcome.kind.value,
+        "role": outcome.role.value,
+        "passed": outcome.status is Status.PASSED,
+        "detail": outcome.detail,
+        "seconds": round(outcome.seconds, 3),
+        "where": outcome.where,
+    }
+
+
+def _metrics_record(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "claim": outcome.claim,
+        "name": outcome.name,
+        "status": outcome.status.value,
+        **_outcome_record(outcome),
+        "steps": len(outcome.steps),
+    }

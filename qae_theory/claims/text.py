@@ -1,0 +1,127 @@
+"""Texts of the ledger as HTML and as Markdown: formulas to MathML, everything else escaped.
+
+Two sorts of text. Prose (statements, notes, steps) is Markdown with ``$LaTeX$``. Plain text (details, findings, witnesses)
+may hold ``$LaTeX$`` and code in backticks; any other character stands for itself.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+from latex2mathml.converter import convert
+from markdown_it import MarkdownIt
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+MATHML = "http://www.w3.org/1998/Math/MathML"
+_CODE_OR_MATH = re.compile(r"(`+[^`]+`+|\$[^$\s](?:[^$\n]*[^$\s])?\$)")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$])")
+_CLOSE = {"lspace": "0.1em", "rspace": "0.17em"}
+_RELATIONS = frozenset("⟺⟹⟸⇔⇒⇐→↦∼~≈≡∈∉⊂⊆∝±∓×·∘∪∩∧∨")
+
+
+class HtmlText:
+    """Turns the ledger's texts into HTML and keeps the formulas that could not be turned into MathML in ``fallbacks``."""
+
+    def __init__(self) -> None:
+        """Start with no fallbacks."""
+        self.fallbacks: list[str] = []
+        self._prose = MarkdownIt("commonmark", {"html": False}).enable("table")
+        self._plain = MarkdownIt("zero", {"html": False}).enable("backticks")
+        for parser in (self._prose, self._plain):
+            dollarmath_plugin(parser, renderer=self._formula, allow_space=False, allow_digits=False, double_inline=True)
+
+    def block(self, text: str) -> str:
+        """Prose as paragraphs, in a box that scrolls by itself where a formula is wider than the page."""
+        return f'<div class="text">{self._prose.render(text).strip()}</div>'
+
+    def inline(self, text: str) -> str:
+        """Prose without a paragraph around it."""
+        return str(self._prose.renderInline(text))
+
+    def plain(self, text: str) -> str:
+        """Plain text with formulas."""
+        return str(self._plain.renderInline(text))
+
+    def _formula(self, latex: str, options: dict[str, Any]) -> str:
+        try:
+            return mathml(latex, display=bool(options.get("display_mode")))
+        except ValueError:
+            self.fallbacks.append(latex)
+            return f"<code>{html.escape(latex)}</code>"
+
+
+def mathml(latex: str, *, display: bool = False) -> str:
+    """LaTeX as a MathML element, in the subset that browsers draw (MathML Core).
+
+    Raises:
+        ValueError: the formula holds a command that has no MathML here.
+    """
+    try:
+        root = ElementTree.fromstring(convert(latex, display="block" if display else "inline"))
+    except Exception as error:  # the converter raises its own errors, IndexError, and what the XML parser raises
+        raise ValueError(f"no MathML for {latex!r}: {error}") from error
+    if any("\\" in (element.text or "") for element in root.iter()):
+        raise ValueError(f"no MathML for {latex!r}: unknown command")
+    for element in root.iter():
+        element.tag = element.tag.removeprefix(f"{{{MATHML}}}")
+        _to_core(element)
+    root.set("alttext", latex)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def markdown_plain(text: str) -> str:
+    """Plain text for Markdown: code and formulas stay, other special characters are escaped.
+
+    >>> print(markdown_plain("a*b <= `c*d` and $x_1$"))
+    a\\*b \\<= `c*d` and $x_1$
+    """
+    pieces = _CODE_OR_MATH.split(" ".join(text.split()))
+    return "".join(piece if i % 2 else _SPECIAL.sub(r"\\\1", piece) for i, piece in enumerate(pieces))
+
+
+def markdown_cell(text: str) -> str:
+    """A prose text for a cell of a Markdown table: one line, and no bar that would end the cell."""
+    pieces = _CODE_OR_MATH.split(" ".join(text.split()))
+    return "".join(_cell_piece(piece, math=i % 2 == 1) for i, piece in enumerate(pieces))
+
+
+def _cell_piece(piece: str, *, math: bool) -> str:
+    if math and piece.startswith("$"):
+        return re.sub(r"(?<!\\)\|", r"\\vert ", piece)
+    return re.sub(r"(?<!\\)\|", r"\\|", piece)
+
+
+def _to_core(element: ElementTree.Element) -> None:
+    """MathML Core has no ``mathvariant`` but "normal": use Unicode's letters. Named functions need space around them."""
+    variant, text = element.get("mathvariant"), element.text or ""
+    if variant in _VARIANTS:
+        element.text = "".join(_letter(character, variant) for character in text)
+        del element.attrib["mathvariant"]
+    if element.tag in ("mi", "mo") and len(text) > 1 and text.isalpha():
+        element.tag = "mo"
+        element.attrib.update(_CLOSE)
+    elif element.tag == "mi" and text in _RELATIONS:
+        element.tag = "mo"
+
+
+# First code points of A, a and 0 in Unicode's mathematical alphabets; 0 where an alphabet has none.
+_VARIANTS = {
+    "bold": (0x1D400, 0x1D41A, 0x1D7CE),
+    "double-struck": (0x1D538, 0x1D552, 0x1D7D8),
+    "script": (0x1D49C, 0x1D4B6, 0),
+    "sans-serif": (0x1D5A0, 0x1D5BA, 0x1D7E2),
+    "monospace": (0x1D670, 0x1D68A, 0x1D7F6),
+}
+_OWN_PLACE = {("double-struck", letter): symbol for letter, symbol in zip("CHNPQRZ", "ℂℍℕℙℚℝℤ", strict=True)}
+
+
+def _letter(character: str, variant: str) -> str:
+    if (variant, character) in _OWN_PLACE:
+        return _OWN_PLACE[variant, character]
+    for first, last, start in zip("Aa0", "Zz9", _VARIANTS[variant], strict=True):
+        if start and first <= character <= last:
+            return chr(start + ord(character) - ord(first))
+    return character

@@ -1,0 +1,1 @@
+"""Subcommands of ``qae`` that need only ``qae_theory``, one module each, with a ``register(app)``."""

@@ -1,0 +1,215 @@
+"""``qae verify``: run the evidence, judge the claims, write the ledger."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from qae_theory.claims.ledger import Ledger
+    from qae_theory.claims.model import Claim, Effort, Entry
+
+STDOUT = "-"
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(
+        "verify",
+        epilog="Examples: qae verify | qae verify eq4-float prop42-uncentred --quick | qae verify --json ledger.json",
+    )(verify)
+
+
+def verify(
+    claims: Annotated[
+        list[str] | None, typer.Argument(metavar="CLAIM", help="Claim ids; all claims if none is given.")
+    ] = None,
+    json_file: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write the ledger as JSON; - is standard output.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Smaller sizes; every claim, the same verdicts.")] = False,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Results folder.")] = Path("results"),
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Seed of everything random; a fixed one if not given.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Worker processes; one a core if not given.")
+    ] = None,
+) -> None:
+    """Check the paper's claims and write what is proved, what holds under an assumption and what is refuted.
+
+    Exit status: 0, also when claims are refuted; 1 when evidence broke or contradicts other evidence; 2 for wrong usage.
+    """
+    if out.exists() and not out.is_dir():
+        raise typer.BadParameter(f"{str(out)!r} is a file; a folder is needed", param_hint="--out")
+    if json_file not in (None, STDOUT) and Path(str(json_file)).is_dir():
+        raise typer.BadParameter(f"{json_file!r} is a folder; a file is needed", param_hint="--json")
+    try:
+        raise typer.Exit(_verify(claims or [], json_file, quick, out, seed, jobs))
+    except KeyboardInterrupt:
+        print("qae verify: interrupted; nothing was written", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@dataclass(frozen=True)
+class Written:
+    """Paths that a run wrote."""
+
+    run_id: str
+    paths: tuple[Path, ...]
+
+
+def _verify(
+    claim_ids: Sequence[str], json_file: str | None, quick: bool, out: Path, seed: int | None, jobs: int | None
+) -> int:
+    from rich.console import Console
+
+    from qae_theory.claims import ledger as ledgers
+    from qae_theory.claims.model import Effort
+    from qae_theory.results import usable_cores
+
+    console = Console(stderr=json_file == STDOUT, highlight=False)
+    started = time.perf_counter()
+    try:
+        ledger = ledgers.load_ledger()
+    except Exception as error:  # a provider's own code; whatever it raises, no verdict may be given
+        print(f"qae verify: evidence could not be loaded: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    if not ledger.evidence:
+        print("qae verify: no evidence is registered; install the package first", file=sys.stderr)
+        return 1
+    chosen = choose(ledger, claim_ids)
+    effort = Effort(quick=quick) if seed is None else Effort(quick=quick, seed=seed)
+    try:
+        entries = run_claims(ledger, chosen, effort, jobs=jobs or usable_cores(), console=console)
+        written = write(entries, effort, claim_ids, out, json_file, time.perf_counter() - started)
+    except OSError as error:
+        print(f"qae verify: {error}", file=sys.stderr)
+        return 1
+    _summarise(console, entries, written, time.perf_counter() - started)
+    return exit_status(entries)
+
+
+def choose(ledger: Ledger, claim_ids: Sequence[str]) -> list[Claim]:
+    """The named claims in the ledger's order, or all.
+
+    Raises:
+        typer.BadParameter: an id is unknown; the message lists close matches and all ids.
+    """
+    from difflib import get_close_matches
+
+    known = [claim.id for claim in ledger.claims]
+    for unknown in (name for name in claim_ids if name not in known):
+        close = get_close_matches(unknown, known)
+        hint = f"did you mean {' or '.join(close)}? " if close else ""
+        raise typer.BadParameter(f"no claim {unknown!r}; {hint}Claims: {', '.join(known)}", param_hint="CLAIM")
+    return [claim for claim in ledger.claims if not claim_ids or claim.id in claim_ids]
+
+
+def run_claims(ledger: Ledger, claims: Sequence[Claim], effort: Effort, *, jobs: int, console: Console) -> list[Entry]:
+    """Run the evidence of the claims, showing it as it comes, and judge each claim when its evidence is complete."""
+    from qae_theory.claims.run import run_all
+    from qae_theory.claims.verdict import judge
+    from qae_theory.commands.progress import progress_display
+
+    evidence = [item for claim in claims for item in ledger.evidence_for(claim.id)]
+    outcomes: dict[tuple[str, str], Any] = {}
+    entries = {claim.id: judge(claim, ()) for claim in claims}
+    with progress_display(console, claims, evidence) as display:
+        for outcome in run_all(evidence, effort, jobs=min(jobs, max(1, len(evidence)))):
+            outcomes[outcome.claim, outcome.name] = outcome
+            display.add(outcome)
+            wanted = ledger.evidence_for(outcome.claim)
+            if all((item.claim, item.name) in outcomes for item in wanted):
+                claim = entries[outcome.claim].claim
+                entries[claim.id] = judge(claim, [outcomes[item.claim, item.name] for item in wanted])
+                display.judged(entries[claim.id])
+    return list(entries.values())
+
+
+def write(
+    entries: Sequence[Entry],
+    effort: Effort,
+    claim_ids: Sequence[str],
+    out: Path,
+    json_file: str | None,
+    seconds: float,
+) -> Written:
+    """Write the run's folder and, if asked for, the JSON file."""
+    import platform
+
+    from qae_theory import results
+    from qae_theory.claims import report_html, report_markdown
+    from qae_theory.claims.report import RunFacts
+    from qae_theory.claims.serial import ledger_records, metrics_records
+
+    ledger_json = results.to_json(ledger_records(entries))
+    config = {
+        "experiment": "verify",
+        "claims": sorted(set(claim_ids)) or "all",
+        "quick": effort.quick,
+        "seed": effort.seed,
+    }
+    commit = (results.git_state() or {}).get("commit")
+    with results.write_run(out, "verify", config, seed=effort.seed, packages=_providers()) as run:
+        facts = RunFacts(run.id, effort.quick, effort.seed, seconds, platform.python_version(), commit)
+        page, fallbacks = report_html.render(entries, facts)
+        run.append_metrics(metrics_records(entries))
+        run.write("ledger.json", ledger_json)
+        run.write("ledger.md", report_markdown.render(entries, facts))
+        run.write("ledger.html", page)
+    for latex in fallbacks:
+        print(f"qae verify: formula shown as LaTeX in the report: {latex}", file=sys.stderr)
+    paths = [run.folder / name for name in ("ledger.html", "ledger.md", "ledger.json")]
+    if json_file == STDOUT:
+        sys.stdout.write(ledger_json)
+    elif json_file is not None:
+        results.write_atomically(Path(json_file), ledger_json)
+        paths.append(Path(json_file))
+    return Written(run.id, tuple(paths))
+
+
+def exit_status(entries: Iterable[Entry]) -> int:
+    """1 when anything broke or contradicts, else 0: a refuted claim is a result."""
+    return int(any(entry.problems for entry in entries))
+
+
+def summary(entries: Sequence[Entry], seconds: float) -> list[str]:
+    """Counts, what was not run and why, problems with their detail, time."""
+    from qae_theory.claims.model import Verdict
+    from qae_theory.claims.report import counts_line, not_run_reason
+
+    by_reason: dict[str, list[str]] = {}
+    for entry in entries:
+        if entry.verdict is Verdict.NOT_RUN:
+            by_reason.setdefault(not_run_reason(entry), []).append(entry.claim.id)
+    problems = [f"PROBLEM {entry.claim.id}: {problem}" for entry in entries for problem in entry.problems]
+    return [
+        f"{len(entries)} claims: {counts_line(entries)}",
+        *(f"not run ({reason}): {', '.join(ids)}" for reason, ids in by_reason.items()),
+        *problems,
+        f"{seconds:.1f} s",
+    ]
+
+
+def _summarise(console: Console, entries: Sequence[Entry], written: Written, seconds: float) -> None:
+    for line in [*summary(entries, seconds), *(f"wrote {path}" for path in written.paths)]:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _providers() -> tuple[str, ...]:
+    from importlib.metadata import entry_points
+
+    from qae_theory.claims.ledger import EVIDENCE_GROUP
+
+    found = {point.module.partition(".")[0] for point in entry_points(group=EVIDENCE_GROUP)}
+    return tuple(sorted(found | {"qae_theory"}))
