@@ -208,6 +208,13 @@ def step(logits_value: Any, direction: Any, step_size: Any) -> tuple[Array, Arra
     return z, d, eta
 
 
+def floating(**arrays: Array) -> None:
+    """Refuse exact arrays where the result is a rounding guarantee about floats."""
+    for name, array in arrays.items():
+        if is_exact(array):
+            refuse(name, array, "a float array here, not exact numbers")
+
+
 def response_baseline(value: Any, z: Array) -> Array:
     """A baseline, scalar or ``[...]``, for queries with logits ``z``."""
     b = like(numbers("baseline", value), z)

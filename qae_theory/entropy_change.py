@@ -158,6 +158,7 @@ def entropy_change_bounds(logits: Any, direction: Any, step_size: Any) -> tuple[
     True
     """
     z, d, eta = _checks.step(logits, direction, step_size)
+    _checks.floating(logits=z, direction=d, step_size=eta)
     batch, arms = np.broadcast_shapes(z.shape[:-1], d.shape[:-1], eta.shape), z.shape[-1]
     z, d, eta = _rows(z, (*batch, arms)), _rows(d, (*batch, arms)), np.broadcast_to(eta, batch).ravel()
     rows = max(1, _CHUNK // arms)
@@ -206,6 +207,7 @@ def safe_step_size(logits: Any, arm_rewards: Any, low: Any, high: Any) -> Array:
     """
     z, r = _checks.binary_query(logits, arm_rewards)
     b1, b2 = _checks.baseline_pair(low, high, z)
+    _checks.floating(logits=z, arm_rewards=r, low=b1, high=b2)
     batch = np.broadcast_shapes(z.shape[:-1], r.shape[:-1], b1.shape, b2.shape)
     z, r = _rows(z, (*batch, z.shape[-1])), _rows(r, (*batch, z.shape[-1]))
     b1, b2 = np.broadcast_to(b1, batch).ravel(), np.broadcast_to(b2, batch).ravel()

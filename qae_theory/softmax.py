@@ -96,7 +96,7 @@ def entropy_gradient(logits: Any) -> Array:
 def log_softmax(logits: Array) -> Array:
     """Log-probabilities of checked logits; exact arrays are left in their own arithmetic."""
     if is_exact(logits):
-        return logits - log(np.asarray(exp(logits).sum(axis=-1, keepdims=True), dtype=object))
+        return logits - log(exp(logits).sum(axis=-1, keepdims=True))
     top = logits.argmax(axis=-1)[..., None]
     # A gap beyond float64 means probability zero; -1e308 is far enough for that and keeps 0 * log 0 at 0.
     gaps = np.maximum(logits / 2 - np.take_along_axis(logits, top, axis=-1) / 2, -5e307) * 2
@@ -109,7 +109,7 @@ def log_softmax(logits: Array) -> Array:
 
 def expectation(probs: Array, x: Array) -> Array:
     """E_pi[x] over the last axis."""
-    return np.asarray((probs * x).sum(axis=-1), dtype=np.result_type(probs, x))
+    return np.asarray((probs * x).sum(axis=-1))
 
 
 def centred(probs: Array, x: Array) -> Array:

@@ -88,8 +88,8 @@ def natural_gradient(probs: Array, advantage: Array) -> Array:
 def counted_group(probs: Array, counts: Array, advantage: Array) -> Array:
     r"""(1/G) sum_y c_y A_y (e_y - pi) for a group in which response y occurs c_y times, all ``[..., n]``."""
     pushes = counts * advantage
-    total = np.asarray(pushes.sum(axis=-1), dtype=pushes.dtype)[..., None]
-    return (pushes - total * probs) / counts.sum(axis=-1)[..., None]
+    total = pushes.sum(axis=-1, keepdims=True)
+    return (pushes - total * probs) / counts.sum(axis=-1, keepdims=True)
 
 
 _POPULATION_RULES: Mapping[str, Callable[[Array, Array], Array]] = MappingProxyType(
@@ -100,6 +100,6 @@ _POPULATION_RULES: Mapping[str, Callable[[Array, Array], Array]] = MappingProxyT
 def _sampled_group(probs: Array, responses: Array, advantage: Array) -> Array:
     chosen = responses[..., None] == np.arange(probs.shape[-1])  # [..., G, n]
     pushes = np.where(chosen, advantage[..., None], 0).sum(axis=-2)
-    total = np.asarray(advantage.sum(axis=-1))[..., None]
+    total = advantage.sum(axis=-1, keepdims=True)
     group_size = _checks.exact_count(advantage.shape[-1], advantage)
     return np.asarray((pushes - total * probs) / group_size)

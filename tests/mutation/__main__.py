@@ -1,0 +1,73 @@
+"""Command line of the mutation tests; see the package."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from mutmut.mutation.file_mutation import mutate_file_contents
+
+ROOT = Path(__file__).parents[2]
+TREE = ROOT / "mutants"
+COPIED = ("qae_theory", "simulators", "llm_validation", "paper_figures", "tests", "docs", "pyproject.toml", "README.md")
+
+
+def main() -> int:
+    """Write the mutants, run the killers, store what survived."""
+    arguments = _parser().parse_args()
+    mutants = write_tree(arguments.only)
+    print(f"{len(mutants)} mutants", flush=True)
+    (TREE / "mutants.json").write_text(json.dumps(mutants))
+    for killer in arguments.killer:
+        run_killer(killer, arguments.jobs, arguments.out)
+    return 0
+
+
+def write_tree(only: list[str]) -> list[str]:
+    """Copy the project to ``mutants/`` with every mutant behind a switch; returns the mutants' names."""
+    shutil.rmtree(TREE, ignore_errors=True)
+    TREE.mkdir()
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, TREE / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        elif source.exists():
+            shutil.copy2(source, TREE / name)
+    paths = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutmut"]["only_mutate"]
+    names = []
+    for path in paths:
+        if only and Path(path).stem not in only:
+            continue
+        mutated = mutate_file_contents(path, (ROOT / path).read_text())
+        (TREE / path).write_text(mutated.code)
+        module = path.removesuffix(".py").replace("/", ".")
+        names += [f"{module}.{name}" for name in mutated.mutant_names]
+    return names
+
+
+def run_killer(killer: str, jobs: int, out: Path) -> None:
+    """Run one killer in the mutated tree and store its result as JSON."""
+    environment = {**os.environ, "PYTHONPATH": str(TREE), "CI": "true"}
+    result = out.resolve() / f"{killer}.json"
+    result.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "tests.mutation.killers", killer, str(jobs), str(result)]
+    subprocess.run(command, cwd=TREE, env=environment, check=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
+    parser.add_argument("--killer", nargs="+", choices=("verify", "pytest"), default=["verify", "pytest"])
+    parser.add_argument("--only", nargs="*", default=[], help="stems of modules, e.g. baselines")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "mutation")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
