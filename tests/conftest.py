@@ -1,0 +1,63 @@
+"""Hypothesis profiles, the marker ``torch``, and where the tests' cached results live. No test is here."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Machines differ in speed: a deadline would fail a slow one. Checks on speed are in the benchmarks.
+settings.register_profile(
+    "ci", derandomize=True, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+HAS_TORCH = find_spec("torch") is not None
+_LEFT_OUT = pytest.StashKey[set[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register what may otherwise be unknown, and start counting."""
+    config.addinivalue_line("markers", "xdist_group(name): tests that share a worker, and so its caches")
+    config.stash[_LEFT_OUT] = set()
+
+
+def pytest_report_header() -> str:
+    """Say at the top whether torch is there."""
+    state = "installed" if HAS_TORCH else "not installed: tests marked `torch` are deselected"
+    return f"torch: {state}; effort of the evidence: {os.environ.get('QAE_EFFORT', 'quick')}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without torch, deselect (not skip) the tests that are about it."""
+    if HAS_TORCH:
+        return
+    left_out = [item for item in items if item.get_closest_marker("torch")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("torch")]
+    config.stash[_LEFT_OUT].update(item.nodeid for item in left_out)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist passes on what it deselected."""
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["torch_left_out"] = sorted(session.config.stash[_LEFT_OUT])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """The controller of pytest-xdist gathers what the workers deselected (each collects everything)."""
+    node.config.stash[_LEFT_OUT].update(getattr(node, "workeroutput", {}).get("torch_left_out", ()))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say at the end how many tests were deselected and why."""
+    count = len(config.stash[_LEFT_OUT])
+    if count:
+        terminalreporter.write_line(f"{count} tests deselected: torch is not installed (`make test-torch` installs it)")
