@@ -1,7 +1,7 @@
 """Result folders: one run, one folder, whole or not there at all.
 
-``write_run`` fills a temporary folder and renames it; ``find_run`` finds a run again by its configuration and the code that
-made it. What is measured, and in which columns, is the caller's matter.
+``write_run`` fills a temporary folder and renames it; ``find_run`` finds a run again by its configuration and the
+code that made it. What is measured, and in which columns, is the caller's matter.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def write_run(
 ) -> Iterator[Run]:
     """A run's folder ``out/experiment/<run id>``, with ``config.json`` and ``provenance.json`` written for the caller.
 
-    An exception inside the block, an interruption included, removes what was written so far and leaves an older folder of
-    the same run as it was.
+    An exception inside the block, an interruption included, removes what was written so far and leaves an older
+    folder of the same run as it was.
 
     Args:
         out: the results folder; made if it does not exist.
@@ -156,7 +156,7 @@ def usable_cores() -> int:
 
 
 def git_state() -> dict[str, Any] | None:
-    """Commit of the checkout that ``qae_theory`` lies in, and whether tracked files differ from it; None outside one."""
+    """Commit of the checkout that ``qae_theory`` lies in, and whether tracked files differ; None outside one."""
     root = Path(__file__).parents[1]
     if not (root / ".git").exists():
         return None

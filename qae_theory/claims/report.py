@@ -1,6 +1,7 @@
-"""What a report says about the ledger, in words: meanings, reasons and counts. Laid out by ``report_markdown`` and ``report_html``.
+"""What a report says about the ledger, in words: meanings, reasons and counts.
 
-Every sentence about a verdict is made from the outcomes by the rule of ``verdict``; none is written by hand.
+Laid out by ``report_markdown`` and ``report_html``. Every sentence about a verdict is made from the outcomes by the
+rule of ``verdict``; none is written by hand.
 """
 
 from __future__ import annotations
@@ -14,25 +15,27 @@ from qae_theory.claims.model import Entry, Kind, Outcome, Role, Status, Verdict
 TITLE = "Quantile Advantage Estimation: claims and verdicts"
 
 INTRODUCTION = (
-    "Each claim of the paper (arXiv 2509.22611), and each new result of this project, is one line: one statement about one "
-    "update rule. Its verdict is computed from the evidence listed with it. Evidence is a list of steps. Every step checks "
-    "something and then checks a planted falsehood, one token away from the truth, in the same way; the step counts only "
-    "if the falsehood is rejected for the same reason for which the statement would have been."
+    "Each claim of the paper (arXiv 2509.22611), and each new result of this project, is one line: one statement about "
+    "one update rule. Its verdict is computed from the evidence listed with it. Evidence is a list of steps. Every "
+    "step checks something, and then checks a planted falsehood, one token away from the truth, in the same way; "
+    "the step counts only if the falsehood is rejected, and by the same test."
 )
 
 VERDICT_MEANING = {
-    Verdict.PROVED: "A proof, or an exhaustive certificate over the very domain that the statement names, goes through.",
-    Verdict.UNDER_ASSUMPTION: "Proved under the assumption that is given with it; a stored example shows it failing without.",
-    Verdict.REFUTED: "A stored counterexample to the statement, as it stands, replays exactly. A refuted claim is a result.",
+    Verdict.PROVED: "A proof, or an exhaustive check of the very domain that the statement names, goes through.",
+    Verdict.UNDER_ASSUMPTION: "Proved under the assumption given with it; a stored example shows it failing without.",
+    Verdict.REFUTED: "A stored counterexample to the statement as it stands replays exactly. This is a result, not an "
+    "error.",
     Verdict.SUPPORTED: "Tests or samples agree with the statement; nothing proves it.",
-    Verdict.NOT_SUPPORTED: "Looked for and not found; or some of the evidence broke, so that nothing may be concluded.",
+    Verdict.NOT_SUPPORTED: "Looked for and not found; or evidence broke, so that nothing may be concluded.",
     Verdict.NOT_RUN: "No evidence was run here: a package or a result that it needs is missing.",
 }
 
 KIND_MEANING = {
-    Kind.PROOF: "An argument for every case, as steps that a computer algebra system (SymPy) or a solver (z3) checks; a lemma "
-    "from the literature is cited and replayed on instances.",
-    Kind.CERTIFICATE: "Exact arithmetic: every case of a finite domain, or a number enclosed in a ball that leaves no doubt.",
+    Kind.PROOF: "An argument for every case, as steps that a computer algebra system (SymPy) or a solver (z3) checks; "
+    "a lemma from the literature is cited and replayed on instances.",
+    Kind.CERTIFICATE: "Exact arithmetic: every case of a finite domain, or a number enclosed in a ball that leaves no "
+    "doubt.",
     Kind.WITNESS: "One concrete example, as small as possible, replayed exactly.",
     Kind.PROPERTY: "Random inputs chosen to break the statement (Hypothesis); none did.",
     Kind.MONTE_CARLO: "Sampling, with an interval and an error rate that were fixed beforehand.",

@@ -89,9 +89,10 @@ def _evidence(outcome: Outcome) -> str:
 def _step(number: int, step: StepOutcome) -> str:
     verb = "rejected" if step.control_rejected else "NOT REJECTED"
     said = "Found" if step.finding.passed else "DOES NOT HOLD"
+    finding, criterion = markdown_plain(step.finding.detail), markdown_plain(step.finding.criterion)
     lines = [
         f"{number}. {' '.join(step.says.split())}",
-        f"   - {said}: {markdown_plain(step.finding.detail)} ({markdown_plain(step.finding.criterion)}; `{step.where}`)",
+        f"   - {said}: {finding} ({criterion}; `{step.where}`)",
         f"   - Planted falsehood: {markdown_plain(step.planted)}. {verb}: {markdown_plain(step.control_detail)}",
     ]
     if step.citation:

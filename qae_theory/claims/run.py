@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from importlib.util import find_spec
-
-from joblib import Parallel, delayed
 
 from qae_theory.claims.ledger import load_ledger
 from qae_theory.claims.model import Check, Effort, Evidence, Finding, Outcome, Status, Step, StepOutcome
@@ -16,7 +18,7 @@ NEGATIVE_CRITERION = "effect not found"
 
 def run_evidence(evidence: Evidence, effort: Effort) -> Outcome:
     """Run one piece of evidence. Stops at the first step that does not hold; never raises."""
-    missing = [package for package in evidence.requires if find_spec(package) is None]
+    missing = [package for package in evidence.requires if not _is_installed(package)]
     if missing:
         return _outcome(evidence, Status.SKIPPED, f"not installed: {', '.join(missing)}", 0.0, ())
     started = time.perf_counter()
@@ -28,24 +30,58 @@ def run_evidence(evidence: Evidence, effort: Effort) -> Outcome:
     return _outcome(evidence, _status(steps), _detail(steps), time.perf_counter() - started, tuple(steps))
 
 
-def run_all(evidence: Sequence[Evidence], effort: Effort, *, jobs: int = 1) -> Iterator[Outcome]:
-    """Outcomes as they come, in any order. Workers load the ledger themselves, so that checks need not be pickled."""
+def run_all(evidence: Sequence[Evidence], effort: Effort, *, jobs: int = 1) -> Generator[Outcome]:
+    """Outcomes as they come, in any order. Workers start at the call, before the first outcome is asked for.
+
+    Forked workers inherit the evidence with all that it imports, which costs nothing; where forking is not safe they
+    load the ledger themselves. In neither case are checks pickled.
+
+    Raises:
+        BrokenProcessPool: a worker died, for want of memory, say.
+    """
     if jobs == 1:
-        yield from (run_evidence(item, effort) for item in evidence)
-        return
-    work: Callable[..., Outcome] = delayed(_run_by_name)
-    yield from Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(
-        work(item.claim, item.name, effort) for item in evidence
+        return (run_evidence(item, effort) for item in evidence)
+    fork = sys.platform == "linux"
+    pool = ProcessPoolExecutor(
+        max_workers=jobs,
+        mp_context=multiprocessing.get_context("fork" if fork else "spawn"),
+        initializer=_start_worker,
+        initargs=(tuple(evidence) if fork else None,),
     )
+    return _as_they_come(pool, [pool.submit(_run_by_name, item.claim, item.name, effort) for item in evidence])
 
 
-_LOADED: list[object] = []
+def _as_they_come(pool: ProcessPoolExecutor, futures: list[Future[Outcome]]) -> Generator[Outcome]:
+    try:
+        for future in as_completed(futures):
+            yield future.result()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in multiprocessing.active_children():
+            worker.terminate()
+        raise
+    pool.shutdown()
+
+
+_INHERITED: dict[tuple[str, str], Evidence] = {}
+
+
+def _start_worker(evidence: Sequence[Evidence] | None) -> None:
+    """Ctrl-C is the parent's to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    items = load_ledger().evidence if evidence is None else evidence
+    _INHERITED.update({(item.claim, item.name): item for item in items})
 
 
 def _run_by_name(claim: str, name: str, effort: Effort) -> Outcome:
-    if not _LOADED:
-        _LOADED.append(load_ledger())
-    return run_evidence(_LOADED[0].find(claim, name), effort)  # type: ignore[attr-defined]
+    return run_evidence(_INHERITED[claim, name], effort)
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # the parent of a dotted name
+        return False
 
 
 def _run_step(step: Step, effort: Effort) -> StepOutcome:

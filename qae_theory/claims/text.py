@@ -1,7 +1,7 @@
 """Texts of the ledger as HTML and as Markdown: formulas to MathML, everything else escaped.
 
-Two sorts of text. Prose (statements, notes, steps) is Markdown with ``$LaTeX$``. Plain text (details, findings, witnesses)
-may hold ``$LaTeX$`` and code in backticks; any other character stands for itself.
+Two sorts of text. Prose (statements, notes, steps) is Markdown with ``$LaTeX$``. Plain text (details, findings,
+witnesses) may hold ``$LaTeX$`` and code in backticks; any other character stands for itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _RELATIONS = frozenset("⟺⟹⟸⇔⇒⇐→↦∼~≈≡∈∉⊂⊆∝±∓×
 
 
 class HtmlText:
-    """Turns the ledger's texts into HTML and keeps the formulas that could not be turned into MathML in ``fallbacks``."""
+    """Turns the ledger's texts into HTML and keeps in ``fallbacks`` the formulas that have no MathML."""
 
     def __init__(self) -> None:
         """Start with no fallbacks."""
@@ -73,10 +73,10 @@ def mathml(latex: str, *, display: bool = False) -> str:
 
 
 def markdown_plain(text: str) -> str:
-    """Plain text for Markdown: code and formulas stay, other special characters are escaped.
+    r"""Plain text for Markdown: code and formulas stay, other special characters are escaped.
 
     >>> print(markdown_plain("a*b <= `c*d` and $x_1$"))
-    a\\*b \\<= `c*d` and $x_1$
+    a\*b \<= `c*d` and $x_1$
     """
     pieces = _CODE_OR_MATH.split(" ".join(text.split()))
     return "".join(piece if i % 2 else _SPECIAL.sub(r"\\\1", piece) for i, piece in enumerate(pieces))
@@ -95,7 +95,7 @@ def _cell_piece(piece: str, *, math: bool) -> str:
 
 
 def _to_core(element: ElementTree.Element) -> None:
-    """MathML Core has no ``mathvariant`` but "normal": use Unicode's letters. Named functions need space around them."""
+    """MathML Core has no ``mathvariant`` but "normal": use Unicode's letters. Function names need space."""
     variant, text = element.get("mathvariant"), element.text or ""
     if variant in _VARIANTS:
         element.text = "".join(_letter(character, variant) for character in text)

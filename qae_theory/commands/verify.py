@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -47,7 +48,7 @@ def verify(
 ) -> None:
     """Check the paper's claims and write what is proved, what holds under an assumption and what is refuted.
 
-    Exit status: 0, also when claims are refuted; 1 when evidence broke or contradicts other evidence; 2 for wrong usage.
+    Exit status: 0, also when claims are refuted; 1 when evidence broke or contradicts itself; 2 for wrong usage.
     """
     if out.exists() and not out.is_dir():
         raise typer.BadParameter(f"{str(out)!r} is a file; a folder is needed", param_hint="--out")
@@ -71,6 +72,8 @@ class Written:
 def _verify(
     claim_ids: Sequence[str], json_file: str | None, quick: bool, out: Path, seed: int | None, jobs: int | None
 ) -> int:
+    from concurrent.futures.process import BrokenProcessPool
+
     from rich.console import Console
 
     from qae_theory.claims import ledger as ledgers
@@ -92,7 +95,7 @@ def _verify(
     try:
         entries = run_claims(ledger, chosen, effort, jobs=jobs or usable_cores(), console=console)
         written = write(entries, effort, claim_ids, out, json_file, time.perf_counter() - started)
-    except OSError as error:
+    except (OSError, BrokenProcessPool) as error:
         print(f"qae verify: {error}", file=sys.stderr)
         return 1
     _summarise(console, entries, written, time.perf_counter() - started)
@@ -124,8 +127,9 @@ def run_claims(ledger: Ledger, claims: Sequence[Claim], effort: Effort, *, jobs:
     evidence = [item for claim in claims for item in ledger.evidence_for(claim.id)]
     outcomes: dict[tuple[str, str], Any] = {}
     entries = {claim.id: judge(claim, ()) for claim in claims}
-    with progress_display(console, claims, evidence) as display:
-        for outcome in run_all(evidence, effort, jobs=min(jobs, max(1, len(evidence)))):
+    running = run_all(evidence, effort, jobs=max(1, min(jobs, len(evidence))))
+    with progress_display(console, claims, evidence) as display, closing(running):
+        for outcome in running:
             outcomes[outcome.claim, outcome.name] = outcome
             display.add(outcome)
             wanted = ledger.evidence_for(outcome.claim)
