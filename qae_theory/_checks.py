@@ -240,7 +240,7 @@ def sampled_group(z: Array, responses: Any, advantages: Any) -> tuple[Array, Arr
         if value is None:
             refuse(name, value, "given for 'sampled_group'")
     y = response_indices(responses, z.shape[-1])
-    a = vector("advantages", advantages, arms=y.shape[-1])
+    a = like(vector("advantages", advantages, arms=y.shape[-1]), z)
     same_batch("advantages", a, y, "responses")
     same_batch("responses", y[..., :1], z, "logits")
     return y, a

@@ -31,7 +31,7 @@ class Estimator:
     source: str
 
 
-_BLOCK = 2**16  # floats worked on at a time: a block and its temporaries stay in cache
+_BLOCK = 2**14  # floats worked on at a time: a block and its temporaries stay in cache
 
 _REGISTRY: dict[str, Estimator] = {}
 _OPTION_CHECKS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(

@@ -98,8 +98,12 @@ _POPULATION_RULES: Mapping[str, Callable[[Array, Array], Array]] = MappingProxyT
 
 
 def _sampled_group(probs: Array, responses: Array, advantage: Array) -> Array:
-    chosen = responses[..., None] == np.arange(probs.shape[-1])  # [..., G, n]
-    pushes = np.where(chosen, advantage[..., None], 0).sum(axis=-2)
+    arms, group_size = probs.shape[-1], advantage.shape[-1]
+    batch = np.broadcast_shapes(probs.shape[:-1], responses.shape[:-1], advantage.shape[:-1])
+    chosen = np.broadcast_to(responses, (*batch, group_size)).reshape(-1, group_size)
+    pushes = np.zeros((len(chosen), arms), dtype=advantage.dtype)
+    rows = np.arange(len(chosen))[:, None]
+    # A scatter, not a one-hot product: [batch, G, n] would not fit for a vocabulary of responses.
+    np.add.at(pushes, (rows, chosen), np.broadcast_to(advantage, (*batch, group_size)).reshape(chosen.shape))
     total = advantage.sum(axis=-1, keepdims=True)
-    group_size = _checks.exact_count(advantage.shape[-1], advantage)
-    return np.asarray((pushes - total * probs) / group_size)
+    return (pushes.reshape(*batch, arms) - total * probs) / _checks.exact_count(group_size, advantage)

@@ -10,7 +10,7 @@ from qae_theory.claims.ledger import Ledger
 
 def register(ledger: Ledger) -> None:
     """Add all evidence of this package to the ledger."""
-    from qae_theory.proofs import gate  # imported late: SymPy, z3 and flint take a second
+    from qae_theory.proofs import contract, gate  # imported late: SymPy, z3 and flint take a second
 
-    for module in (gate,):
+    for module in (gate, contract):
         module.register(ledger)

@@ -1,0 +1,304 @@
+"""The contract of the shipped functions: what they refuse, in which words, and which defaults they take.
+
+A ledger that trusts its functions must know that they do not silently accept nonsense.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import qae_theory as q
+from qae_theory.advantages import estimator_names, get_estimator, register_estimator
+from qae_theory.claims.ledger import Ledger
+from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.entropy_change import response_curvatures
+from qae_theory.group_expectation import (
+    advantage_moments,
+    expected_first_order_change,
+    expected_second_order_change,
+    outcome_advantages,
+)
+from qae_theory.objective import clipped_surrogate, group_objective, masked_objective, query_weights
+from qae_theory.proofs.checking import all_equal
+from qae_theory.softmax import entropy_gradient
+
+Refusal = tuple[Callable[[], Any], str]
+
+_NAN, _INF = float("nan"), float("inf")
+_MIXED = [1, 0, 0, 1]
+_K_ALLOWED = "a rational number strictly between 0 and 1 (Fraction, decimal string such as '0.4' or '2/5', or float)"
+_REWARDS_ALLOWED = "an array [..., G], G >= 1, of finite rewards smaller than 2**1000 in size"
+
+
+def register(ledger: Ledger) -> None:
+    """Add the evidence of this module."""
+    ledger.add(
+        Evidence(
+            "shipped-contract",
+            "refusals-and-defaults",
+            Kind.CERTIFICATE,
+            Role.FOR,
+            (
+                Step(
+                    "Each bad call of the table raises a `ValueError` with exactly the words of the table.",
+                    partial(_refusals, rename=lambda text: text),
+                    "the first argument name misspelt",
+                    partial(_refusals, rename=lambda text: text.replace("rewards", "reward", 1)),
+                ),
+                Step(
+                    "Leaving an option out is the same as giving its default: $K = 0.4$, population std (Bessel for the "
+                    "linear quantile), $\\varepsilon = 10^{-6}$.",
+                    partial(_defaults, k="0.4"),
+                    "K = 0.6 as the default",
+                    partial(_defaults, k="0.6"),
+                ),
+            ),
+        )
+    )
+
+
+def refusals() -> Iterator[Refusal]:
+    """Bad calls, each with the whole message that it must raise."""
+    yield from _bad_groups()
+    yield from _bad_options()
+    yield from _bad_policies()
+    yield from _bad_expectations()
+    yield from _bad_objectives()
+
+
+def _bad_groups() -> Iterator[Refusal]:
+    for bad in ([], 1.0, [1.0, _NAN], [1.0, _INF], [[1.0], [1.0, 2.0]], ["a", "b"], [1.0, 2.0**1000]):
+        for call in (q.advantages, partial(q.quantile_baseline, k="0.4"), query_weights_of("qae")):
+            yield partial(call, bad), f"rewards must be {_REWARDS_ALLOWED}; got {bad!r}"
+    for mask in ([True, False], [1, 1, 1, 1]):
+        yield (
+            partial(q.advantages, _MIXED, mask=mask),
+            f"mask must be a boolean array of the shape of rewards, (4,); got {mask!r}",
+        )
+    for name in ("psr", "nsr", "pos_mask", "neg_mask"):
+        shown = repr(np.array([1.0, 2.0]))
+        yield (
+            partial(q.advantages, [1, 2], name),
+            f"rewards must be 0 or 1 in every entry for this estimator; got {shown}",
+        )
+    yield partial(q.advantages, [1], "rloo"), "rewards must be groups of at least 2 responses for 'rloo'; got [1]"
+
+
+def _bad_options() -> Iterator[Refusal]:
+    names = ", ".join(estimator_names())
+    for bad in ("nope", None):
+        yield partial(q.advantages, _MIXED, bad), f"estimator must be one of {names}; got {bad!r}"
+    yield (
+        partial(register_estimator, "qae", get_estimator("qae").kernel, source="none"),
+        f"name 'qae' is taken; registered estimators: {names}",
+    )
+    for name, options in (("rloo", []), ("grpo", ["std", "eps"])):
+        message = f"k must be left out: {name!r} has the options {options!r}; got '0.4'"
+        yield partial(q.advantages, _MIXED, name, k="0.4"), message
+    for bad in (0, 1, "1.5", -0.1, _NAN, "x", None, True, "1/0"):
+        for call in (q.quantile_baseline, query_weights_with_k):
+            yield partial(call, _MIXED, k=bad), f"k must be {_K_ALLOWED}; got {bad!r}"
+        yield partial(q.advantages, _MIXED, k=bad), f"k must be {_K_ALLOWED}; got {bad!r}"
+    for bad in (-1e-9, _NAN, _INF, "0", None, True):
+        yield partial(q.advantages, _MIXED, eps=bad), f"eps must be a finite number >= 0; got {bad!r}"
+    for bad in ("sample", None, 1):
+        yield partial(q.advantages, _MIXED, std=bad), f"std must be 'population' or 'bessel'; got {bad!r}"
+    yield (
+        partial(q.quantile_baseline, _MIXED, "0.4", method="nearest"),
+        "method must be 'inverted_cdf' (Eq. 3) or 'linear' (as released); got 'nearest'",
+    )
+
+
+def _bad_policies() -> Iterator[Refusal]:
+    zeros = [0.0, 1.0]
+    finite = "an array [..., n] of finite numbers"
+    two = "an array [..., 2] of finite numbers"
+    number = "a finite number or an array of finite numbers"
+    for bad in ([], 0.0, [0.0, _NAN], [0.0, -_INF], [None]):
+        for call in (
+            *(q.entropy, q.probabilities, q.self_covariance, entropy_gradient, response_curvatures),
+            *(lambda z: q.update_direction(z, [1, 0], "uncentred"), lambda z: q.entropy_change(z, [1, 0], 0.1)),
+            *(lambda z: q.first_order_entropy_change(z, [1, 0]), lambda z: q.second_order_entropy_change(z, [1, 0])),
+            *(lambda z: q.entropy_change_bounds(z, [1, 0], 1), lambda z: q.safe_step_size(z, [1, 0], 0, 1)),
+            *(lambda z: expected_first_order_change(z, [1, 0], 4, "qae"),),
+        ):
+            yield partial(call, bad), f"logits must be {finite}; got {bad!r}"
+    for rule in ("gradient", None):
+        names = "uncentred, policy_gradient, natural_gradient, sampled_group"
+        yield partial(q.update_direction, zeros, [1, 0], rule), f"rule must be one of {names}; got {rule!r}"
+    group = {"responses": [0, 1], "advantages": [1, -1]}
+    for name, value in group.items():
+        yield (
+            partial(q.update_direction, zeros, [1, 0], "uncentred", **{name: value}),
+            f"{name} must be given for 'sampled_group' only; got {value!r}",
+        )
+        rest = {other: content for other, content in group.items() if other != name}
+        yield (
+            partial(q.update_direction, zeros, [1, 0], "sampled_group", **rest),
+            f"{name} must be given for 'sampled_group'; got None",
+        )
+    yield (
+        partial(q.update_direction, zeros, [1, 0], "sampled_group", baseline=0.5, **group),
+        "baseline must be left out for 'sampled_group', whose advantages contain it; got 0.5",
+    )
+    for bad in ([1, 0, 0], [1, _NAN]):
+        for call in (q.update_direction, partial(q.safe_step_size, low=0, high=1)):
+            arguments = (zeros, bad, "uncentred") if call is q.update_direction else (zeros, bad)
+            yield partial(call, *arguments), f"arm_rewards must be {two}; got {bad!r}"
+        for call in (q.entropy_change, q.entropy_change_bounds):
+            yield partial(call, zeros, bad, 0.1), f"direction must be {two}; got {bad!r}"
+        for call in (q.first_order_entropy_change, q.second_order_entropy_change):
+            yield partial(call, zeros, bad), f"direction must be {two}; got {bad!r}"
+    for call in (q.entropy_change, q.entropy_change_bounds):
+        yield partial(call, zeros, [1, 0], _NAN), f"step_size must be {number}; got nan"
+    exact = np.array([0, 1], dtype=object)
+    words = f"must be a float array here, not exact numbers; got {_as_fractions()}"
+    yield partial(q.entropy_change_bounds, exact, [1, 0], 0.1), f"logits {words}"
+    yield partial(q.safe_step_size, exact, [1, 0], 0, 1), f"logits {words}"
+    yield partial(q.safe_step_size, zeros, [1, 2], 0, 1), "arm_rewards must be 0 or 1 in every entry; got [1, 2]"
+    yield partial(q.safe_step_size, zeros, [1, 0], -0.1, 1), "low must be a baseline in [0, 1); got -0.1"
+    for low, high in ((0.5, 0.5), (0.5, 1.1)):
+        message = f"high must be a baseline in (low, 1], where low = {low}; got {high}"
+        yield partial(q.safe_step_size, zeros, [1, 0], low, high), message
+
+
+def _bad_expectations() -> Iterator[Refusal]:
+    zeros = [0.0, 1.0]
+    for bad in (0, 1, -0.5, 2.0):
+        for call in (q.expected_gain, advantage_moments):
+            yield partial(call, bad, 4, "qae"), f"success_prob must be strictly between 0 and 1; got {bad!r}"
+    for bad in (0, 2.5, True, "4"):
+        at_least_1 = f"group_size must be an integer >= 1; got {bad!r}"
+        yield partial(q.expected_gain, 0.5, bad, "qae"), at_least_1
+        yield partial(q.expected_entropy_change, zeros, [1, 0], bad, "qae", 0.1), at_least_1
+        yield partial(outcome_advantages, bad, "qae"), at_least_1
+        yield partial(expected_first_order_change, zeros, [1, 0], bad, "qae"), at_least_1
+    at_least_2 = "group_size must be an integer >= 2; got 1"
+    yield partial(q.expected_gain, 0.5, 1, "qae", mixed_only=True), at_least_2
+    yield partial(q.expected_gain, 0.5, 1, "rloo"), at_least_2
+    yield partial(advantage_moments, 0.5, 1, "qae"), at_least_2
+    yield partial(expected_second_order_change, zeros, [1, 0], 1, "qae"), at_least_2
+    yield partial(q.expected_entropy_change, zeros, [1, 0], 1, "rloo", 0.1), at_least_2
+    yield (
+        partial(q.expected_entropy_change, np.zeros(12), [1, 0] * 6, 64, "qae", 0.1),
+        f"group_size must be small enough for 2000000 count vectors, not {_compositions(12, 64)}; got 64",
+    )
+    for rewards in ([1, 1], [0, 0]):
+        for call in (expected_first_order_change, expected_second_order_change):
+            message = f"arm_rewards must be 0 for some response and 1 for another; got {rewards!r}"
+            yield partial(call, zeros, rewards, 4, "qae"), message
+    rank = "of rank 1, [n]: one query at a time"
+    batch = [[0.0, 1.0]]
+    yield partial(q.expected_entropy_change, batch, [1, 0], 4, "qae", 0.1), f"logits must be {rank}; got {batch!r}"
+    yield (
+        partial(q.expected_entropy_change, zeros, [1, 0], 4, "qae", [0.1]),
+        "step_size must be a scalar; got [0.1]",
+    )
+
+
+def _bad_objectives() -> Iterator[Refusal]:
+    ones = [1.0, 1.0]
+    for bad in ([1.0, 0.0], [1.0, -1.0]):
+        for call in (clipped_surrogate, group_objective, partial(masked_objective, rule="qae")):
+            yield partial(call, bad, [1, 0]), f"ratios must be positive; got {bad!r}"
+    for name, bads, allowed in (
+        ("clip_low", (1, -0.1, _NAN), "a number in [0, 1)"),
+        ("clip_high", (-0.1, _NAN, None), "a number >= 0, or inf"),
+    ):
+        for bad in bads:
+            for call in (clipped_surrogate, group_objective, partial(masked_objective, rule="qae")):
+                yield partial(call, ones, [1, 0], **{name: bad}), f"{name} must be {allowed}; got {bad!r}"
+    yield partial(group_objective, 1.0, 1.0), "ratios must be an array [..., G], G >= 1; got 1.0"
+    for bad in ("rloo", None):
+        message = f"rule must be one of grpo, qae, pos_mask, neg_mask; got {bad!r}"
+        yield partial(query_weights, [1, 0], bad), message
+        yield partial(masked_objective, ones, [1, 0], bad), message
+    words = "broadcasts with ratios, (2,); got array([1., 0., 0.])"
+    yield partial(masked_objective, ones, [1, 0, 0], "qae"), f"rewards must be of a shape that {words}"
+    words = "broadcasts with ratios, (2,); got array([1., 2., 3.])"
+    yield partial(clipped_surrogate, ones, [1.0, 2.0, 3.0]), f"advantages must be of a shape that {words}"
+    shown = repr(np.array([1.0, 2.0]))
+    yield (
+        partial(query_weights, [1, 2], "qae"),
+        f"rewards must be 0 or 1 in every entry for this estimator; got {shown}",
+    )
+
+
+def query_weights_of(rule: str) -> Callable[[Any], Any]:
+    """``query_weights`` of one rule, as a function of the rewards."""
+    return lambda rewards: query_weights(rewards, rule)
+
+
+def query_weights_with_k(rewards: Any, k: Any) -> Any:
+    """``query_weights`` of QAE, as a function of rewards and K."""
+    return query_weights(rewards, "qae", k=k)
+
+
+def _compositions(arms: int, group_size: int) -> int:
+    count = 1
+    for i in range(1, arms):
+        count = count * (group_size + i) // i
+    return count
+
+
+def _as_fractions() -> str:
+    return "array([Fraction(0, 1), Fraction(1, 1)], dtype=object)"
+
+
+def _refusals(effort: Effort, *, rename: Callable[[str], str]) -> Finding:
+    del effort
+    cases = ((text, _message(call), rename(text)) for call, text in refusals())
+    return all_equal(cases, "bad calls, each with the words of its refusal")
+
+
+def _message(call: Callable[[], Any]) -> str:
+    try:
+        call()
+    except ValueError as refusal:
+        return str(refusal)
+    except Exception as other:
+        return f"{type(other).__name__}: {other}"
+    return "accepted"
+
+
+def _defaults(effort: Effort, *, k: str) -> Finding:
+    del effort
+    rewards = np.array([[1.0, 0, 0, 0, 0], [1, 1, 1, 0, 0], [1, 1, 0, 0, 0]])
+    eps = 1e-6
+    explicit: dict[str, dict[str, Any]] = {
+        "grpo": {"std": "population", "eps": eps},
+        "qae": {"k": k, "std": "population", "eps": eps},
+        "qae_linear": {"k": k, "std": "bessel", "eps": eps},
+        "pos_mask": {"k": k, "std": "population", "eps": eps},
+        "neg_mask": {"k": k, "std": "population", "eps": eps},
+    }
+    cases = [
+        (name, q.advantages(rewards, name).tolist(), q.advantages(rewards, name, **options).tolist())
+        for name, options in explicit.items()
+    ]
+    cases.append(("estimator", q.advantages(rewards).tolist(), q.advantages(rewards, "qae", k=k).tolist()))
+    ratios = [[1.4, 1.3, 0.7, 0.9, 1.0]] * 3
+    clips = {"clip_low": 0.2, "clip_high": 0.28}
+    signs = [[1.0, -1.0, -1.0, 1.0, -1.0]] * 3
+    cases += [
+        ("query_weights", *(_nested(query_weights(rewards, "qae", **o)) for o in ({}, {"k": k}))),
+        ("clipped_surrogate", *(clipped_surrogate(ratios, signs, **o).tolist() for o in ({}, clips))),
+        ("group_objective", *(group_objective(ratios, signs, **o).tolist() for o in ({}, clips))),
+        (
+            "masked_objective",
+            *(masked_objective(ratios, rewards, "qae", **o).tolist() for o in ({}, {"k": k, **clips})),
+        ),
+        (
+            "update_direction",
+            *(q.update_direction([0, 1], [1, 0], "uncentred", **o).tolist() for o in ({}, {"baseline": 0})),
+        ),
+    ]
+    return all_equal(cases, "defaults left out and given")
+
+
+def _nested(weights: Any) -> list[Any]:
+    return [side.tolist() for side in weights]
