@@ -1,0 +1,81 @@
+"""Exact groups of rewards, and small helpers that proofs about groups share. Holds no mathematics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy
+
+from qae_theory._exact import Array
+from qae_theory.claims.model import Finding
+from qae_theory.proofs.checking import for_all
+
+# On both sides of 1/2, and such that groups of 5, 10 and 20 meet the threshold 1 - K exactly.
+LEVELS = (Fraction(2, 5), Fraction(3, 5), Fraction(1, 10), Fraction(11, 20))
+
+
+def exact(values: Sequence[Any]) -> Array:
+    """An exact array of rank 1; integers become Fractions."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = [Fraction(value) if isinstance(value, int) else value for value in values]
+    return array
+
+
+def binary_group(num_correct: int, group_size: int) -> Array:
+    """A group of 0/1 rewards, the correct ones last, as Fractions."""
+    return exact([0] * (group_size - num_correct) + [1] * num_correct)
+
+
+def mixed_groups(largest: int) -> Iterator[tuple[int, int]]:
+    """All (m, G) with 0 < m < G <= ``largest``."""
+    return ((m, size) for size in range(2, largest + 1) for m in range(1, size))
+
+
+def is_zero(value: Any) -> bool:
+    """Whether an exact number made of rationals, square roots and logarithms is 0 after SymPy's ``expand``."""
+    return bool(value == 0) or (isinstance(value, sympy.Basic) and bool(sympy.expand(value) == 0))
+
+
+def same(cases: Iterable[tuple[str, Any, Any]], domain: str) -> Finding:
+    """Exact equality of two arrays in every labelled case, entry by entry."""
+    return for_all(((label, _same_arrays(left, right)) for label, left, right in cases), domain)
+
+
+def close(cases: Iterable[tuple[str, Any, Any]], domain: str, tolerance: float = 1e-12) -> Finding:
+    """Float64 equality of two arrays in every labelled case.
+
+    The tolerance, absolute and relative, is thousands of roundings of the few dozen that these sums make.
+    """
+    return for_all(
+        (
+            (label, np.shape(left) == np.shape(right) and np.allclose(left, right, rtol=tolerance, atol=tolerance))
+            for label, left, right in cases
+        ),
+        domain,
+    )
+
+
+def refusals(cases: Iterable[tuple[Callable[[], Any], str]]) -> Finding:
+    """Every call is refused by a ``ValueError`` with just this message."""
+    return for_all(((message, _refusal(call) == message) for call, message in cases), "bad arguments, each refused by name")
+
+
+def floats(values: Array) -> Array:
+    """Exact numbers rounded to float64."""
+    return np.array([float(value) for value in values.flat]).reshape(values.shape)
+
+
+def _same_arrays(left: Any, right: Any) -> bool:
+    left, right = np.asarray(left), np.asarray(right)
+    return left.shape == right.shape and all(is_zero(a - b) for a, b in zip(left.flat, right.flat, strict=True))
+
+
+def _refusal(call: Callable[[], Any]) -> str | None:
+    try:
+        call()
+    except ValueError as error:
+        return str(error)
+    return None
