@@ -50,8 +50,8 @@ def register(ledger: Ledger) -> None:
                     partial(_refusals, rename=lambda text: text.replace("rewards", "reward", 1)),
                 ),
                 Step(
-                    "Leaving an option out is the same as giving its default: $K = 0.4$, population std (Bessel for the "
-                    "linear quantile), $\\varepsilon = 10^{-6}$.",
+                    "Leaving an option out is the same as giving its default: $K = 0.4$, population std (Bessel for "
+                    "the linear quantile), $\\varepsilon = 10^{-6}$.",
                     partial(_defaults, k="0.4"),
                     "K = 0.6 as the default",
                     partial(_defaults, k="0.6"),

@@ -1,6 +1,6 @@
 """The two killers, run inside the mutated tree: ``python -m tests.mutation.killers verify|pytest JOBS RESULT``.
 
-A first child, unmutated, records for each check which mutated functions it calls and how long it takes. A mutant is then
+A first child, unmutated, records which mutated functions each check calls and how long it takes. A mutant is then
 shown the checks that call its function, the quickest first, up to the first that fails.
 """
 
@@ -116,7 +116,8 @@ def profile(checks: Sequence[NamedCheck]) -> tuple[dict[str, set[str]], dict[str
         store = Path(folder) / "profile.json"
         statuses = dict(forked(["profile"], lambda _: _profile_into(store, checks), at_once=1, deadline=lambda _: 1800))
         if statuses["profile"] != 0:
-            raise SystemExit("the checks do not pass without a mutant: " + (store.read_text() if store.exists() else ""))
+            failed = store.read_text() if store.exists() else "see above"
+            raise SystemExit(f"the checks do not pass without a mutant: {failed}")
         reached, seconds = json.loads(store.read_text())
     return {name: set(functions) for name, functions in reached.items()}, seconds
 
