@@ -50,12 +50,18 @@ def package_version() -> str:
         return "not installed"
 
 
-def _root(
-    show_version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
-) -> None:
-    if show_version:
+def _show_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"{DISTRIBUTION} {package_version()}")
         raise typer.Exit
+
+
+def _root(
+    version_wanted: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Every subcommand's parent; does nothing itself."""
 
 
 def _one_line(error: Exception) -> str:

@@ -16,6 +16,7 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 MATHML = "http://www.w3.org/1998/Math/MathML"
+_CHILDREN = {"mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "munder": 2, "mover": 2, "msubsup": 3, "munderover": 3}
 _CODE_OR_MATH = re.compile(r"(`+[^`]+`+|\$[^$\s](?:[^$\n]*[^$\s])?\$)")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$])")
 _CLOSE = {"lspace": "0.1em", "rspace": "0.17em"}
@@ -57,16 +58,16 @@ def mathml(latex: str, *, display: bool = False) -> str:
     """LaTeX as a MathML element, in the subset that browsers draw (MathML Core).
 
     Raises:
-        ValueError: the formula holds a command that has no MathML here.
+        ValueError: the formula holds a command that has no MathML here, or lacks an argument.
     """
     try:
         root = ElementTree.fromstring(convert(latex, display="block" if display else "inline"))
     except Exception as error:  # the converter raises its own errors, IndexError, and what the XML parser raises
         raise ValueError(f"no MathML for {latex!r}: {error}") from error
-    if any("\\" in (element.text or "") for element in root.iter()):
-        raise ValueError(f"no MathML for {latex!r}: unknown command")
     for element in root.iter():
         element.tag = element.tag.removeprefix(f"{{{MATHML}}}")
+        if "\\" in (element.text or "") or len(element) != _CHILDREN.get(element.tag, len(element)):
+            raise ValueError(f"no MathML for {latex!r}: unknown command, or an argument is missing")
         _to_core(element)
     root.set("alttext", latex)
     return ElementTree.tostring(root, encoding="unicode")
