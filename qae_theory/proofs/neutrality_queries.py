@@ -1,0 +1,101 @@
+"""Over several queries the sign of the summed first-order entropy change can differ between rules: stored witnesses."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import numpy as np
+import sympy
+
+from qae_theory.claims.ledger import Ledger
+from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.group_expectation import expected_first_order_change
+from qae_theory.proofs.checking import all_zero, ball, both, certainly_positive, close_to, rational, with_witness
+from qae_theory.proofs.rule_formulas import number
+
+LARGE = (Fraction(1, 10), Fraction(63, 100))
+SMALL = (Fraction(1, 5), Fraction(3, 4))
+
+
+def register(ledger: Ledger) -> None:
+    """Add the evidence of this module."""
+    ledger.add(
+        Evidence(
+            "neutrality-queries",
+            "two-queries",
+            Kind.CERTIFICATE,
+            Role.FOR,
+            (
+                Step(
+                    r"For a two-arm query with success probability $p$, the shipped `expected_first_order_change` is $w\,h(p)$ with "
+                    r"$h = -2p^2(1-p)^2\log\frac{p}{1-p}$; at $G = 2$ and eps = 0, $w = 1$ for GRPO and, for $K < 1/2$, $2(1-p)$ for QAE.",
+                    partial(_two_arm_form, level="2/5"),
+                    "K = 3/5, where QAE's w is 2p",
+                    partial(_two_arm_form, level="3/5"),
+                ),
+                Step(
+                    r"**Smallest witness.** $G = 2$, $K = 2/5$, $p = 1/5$ and $3/4$: the sum over the two queries is negative under GRPO and "
+                    r"positive under QAE. (GRPO weighs both alike; QAE weighs by $2(1-p)$, so the rare success counts more.)",
+                    partial(_opposite_signs, probs=SMALL, size=2, level="2/5"),
+                    "K = 3/5",
+                    partial(_opposite_signs, probs=SMALL, size=2, level="3/5"),
+                ),
+                Step(
+                    r"**At a usual group size.** $G = 16$, $K = 2/5$, $p = 0.1$ and $0.63$: -.0141 under GRPO, +.0080 under QAE.",
+                    partial(_quoted_sums, probs=LARGE),
+                    "p = 0.64 for 0.63",
+                    partial(_quoted_sums, probs=(LARGE[0], Fraction(64, 100))),
+                ),
+            ),
+            covers_statement=True,
+        )
+    )
+
+
+def _two_arm_form(effort: Effort, *, level: str) -> Finding:
+    del effort
+    residuals = []
+    for p in (*SMALL, *LARGE, Fraction(1, 3)):
+        q = rational(p)
+        slope = -2 * q**2 * (1 - q) ** 2 * sympy.log(q / (1 - q))
+        residuals.append(_change(p, 2, "grpo", eps=0) - slope)
+        residuals.append(_change(p, 2, "qae", k=level, eps=0) - 2 * (1 - q) * slope)
+    return all_zero(residuals, lambda x: sympy.expand(sympy.expand_log(x, force=True)))
+
+
+def _opposite_signs(effort: Effort, *, probs: tuple[Fraction, ...], size: int, level: str) -> Finding:
+    del effort
+    grpo, qae = _sums(probs, size, level)
+    finding = both(certainly_positive(-grpo, "minus GRPO's sum"), certainly_positive(qae, "QAE's sum"))
+    return with_witness(
+        finding,
+        {
+            "queries": " and ".join(f"pi = ({p}, {1 - p})" for p in probs),
+            "r": "(1, 0)",
+            "G": str(size),
+            "K": level,
+            "sum under GRPO": ball(grpo).str(6, radius=False),
+            "sum under QAE": ball(qae).str(6, radius=False),
+        },
+    )
+
+
+def _quoted_sums(effort: Effort, *, probs: tuple[Fraction, ...]) -> Finding:
+    del effort
+    grpo, qae = _sums(probs, 16, "2/5")
+    # Half a unit of the last quoted digit.
+    return both(
+        close_to(grpo, "-0.0141", "GRPO", half_width="0.00005"), close_to(qae, "0.0080", "QAE", half_width="0.00005")
+    )
+
+
+def _sums(probs: tuple[Fraction, ...], size: int, level: str) -> tuple[Any, Any]:
+    grpo = sum(_change(p, size, "grpo", eps=0) for p in probs)
+    return grpo, sum(_change(p, size, "qae", k=level, eps=0) for p in probs)
+
+
+def _change(p: Fraction, size: int, rule: str, **options: Any) -> Any:
+    logits = np.array([sympy.log(rational(p)), sympy.log(rational(1 - p))], dtype=object)
+    return number(expected_first_order_change(logits, [1, 0], size, rule, **options))
