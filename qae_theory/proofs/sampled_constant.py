@@ -1,0 +1,253 @@
+"""Counterexamples to Proposition 4.2 on sampled groups, not standardised: W3 and W4 of ``sampled_group``."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import numpy as np
+import sympy
+
+from qae_theory.baselines import is_hard_group
+from qae_theory.claims.model import Effort, Finding, Step
+from qae_theory.entropy_change import first_order_entropy_change
+from qae_theory.group_expectation import (
+    count_vectors,
+    expected_entropy_change,
+    finite_step_mean,
+    multinomial_weights,
+)
+from qae_theory.proofs.checking import (
+    all_equal,
+    all_zero,
+    both,
+    certainly_positive,
+    close_to,
+    rational,
+    with_witness,
+)
+from qae_theory.proofs.rational_policies import Probs, logs, number
+from qae_theory.updates import update_direction
+
+F = Fraction
+TENTHS, THIRDS, SEVENTHS = (F(1, 10), F(9, 10)), (F(1, 3), F(2, 3)), (F(1, 7), F(6, 7))
+# A ball of 60 digits loses a few in some hundred operations on numbers of size one.
+BALL_RADIUS = "1e-45"
+# At most 35 terms, each below 1 and good to some units of 2e-16.
+FLOAT_TOLERANCE = 1e-13
+
+
+def constant_steps() -> tuple[Step, ...]:
+    """W3: a constant baseline, at second order."""
+    quarters = (F(1, 4), F(3, 8), F(3, 8))
+    tens = (F(7, 10), F(3, 10))
+    return (
+        Step(
+            r"No standardisation, a constant baseline, $G=2$, $\eta=1$ (`psr` is $b=0$, `nsr` is $b=1$). "
+            r"Hard query, $\pi=(1/4,3/8,3/8)$, $r=(1,0,0)$: .0021493 at $b=0$, -.0177424 at $b=1$. Easy "
+            r"query, $\pi=(7/10,3/10)$, $r=(1,0)$: -.0854124 at $b=0$, -.0880914 at $b=1$.",
+            partial(
+                _constant_values,
+                cases=((quarters, "0.0021493", "-0.0177424"), (tens, "-0.0854124", "-0.0880914")),
+            ),
+            "b = 0 and b = 1 exchanged",
+            partial(
+                _constant_values,
+                cases=((quarters, "-0.0177424", "0.0021493"), (tens, "-0.0880914", "-0.0854124")),
+            ),
+        ),
+        Step(
+            r"The order is the reverse of the paper's on both sides, $E[\Delta H(0)]>E[\Delta H(1)]$, also "
+            r"where $V\le1-K$ makes $b_K=0$; two responses suffice on the hard side: $\pi=(1/7,6/7)$, "
+            r"$G=2$, $\eta=1/4$; on the easy side $\pi=(2/3,1/3)$, $G=2$, $\eta=1/4$.",
+            partial(_constant_order, sign=1),
+            "the paper's order",
+            partial(_constant_order, sign=-1),
+        ),
+        Step(
+            r"At first order the constant baseline does nothing: with symbolic $b$, the mean over all "
+            r"groups of the shipped first-order changes does not depend on $b$ ($n=2,3$, $G=2$).",
+            partial(_first_order_is_free_of_b, hard_only=False),
+            "hard groups only",
+            partial(_first_order_is_free_of_b, hard_only=True),
+        ),
+    )
+
+
+def regime_steps() -> tuple[Step, ...]:
+    """W4: given the group's regime, at first order."""
+    return (
+        Step(
+            r"$\pi=(1/2,1/4,1/4)$, $r=(1,0,0)$, $G=2$, $K=2/5$, $\eta=1/10$, not standardised, averaged "
+            r"over the hard groups, that is divided by $P(\mathrm{hard})=3/4$: -.00445 at $b=0$, -.00914 at "
+            r"$b=1$, exact at this finite step.",
+            partial(_regime_values, normalise=True),
+            "not divided by P(hard)",
+            partial(_regime_values, normalise=False),
+        ),
+        Step(
+            r"First order, given a hard group: $-\frac1{16}\log2$ and $-\frac18\log2$ per unit step "
+            r"(-.00433 and -.00866 at $\eta=1/10$), from all groups through the shipped `update_direction`.",
+            partial(_regime_first_order, values=(F(-1, 16), F(-1, 8))),
+            "b = 0 and b = 1 exchanged",
+            partial(_regime_first_order, values=(F(-1, 8), F(-1, 16))),
+        ),
+        Step(
+            r"Two responses suffice: $\pi=(2/3,1/3)$, $r=(1,0)$, $G=2$, $K=1/3$, a hard query with hard "
+            r"groups $m\le1$. The gap $z_1-z_2=\log2>0$ widens at $b=0$ by 0 ($m=0$) and $\eta/3$ ($m=1$), "
+            r"at $b=1$ by $4\eta/3$ and $2\eta/3$ (shipped directions): more in each hard group, for every "
+            r"$\eta>0$, and $H$ falls as the gap widens (W2).",
+            partial(_regime_gap_steps, widen=((0, F(1, 3)), (F(4, 3), F(2, 3)))),
+            "b = 0 and b = 1 exchanged",
+            partial(_regime_gap_steps, widen=((F(4, 3), F(2, 3)), (0, F(1, 3)))),
+        ),
+        Step(
+            r"Replay in ball arithmetic at $\eta=1/10$ and $1$, and of the easy mirror $\pi=(1/3,2/3)$, "
+            r"$K=2/3$ at $\eta=1/10$, easy groups $m\ge1$: $b=1$ lies below $b=0$ there.",
+            partial(_regime_order, sign=1),
+            "the paper's order",
+            partial(_regime_order, sign=-1),
+        ),
+    )
+
+
+def _constant_changes(probs: Probs, eta: Fraction) -> tuple[Any, Any]:
+    """Expected changes at b = 0 and b = 1, not standardised; the first response is right."""
+    z, r = logs(probs), [1] + [0] * (len(probs) - 1)
+    zero, one = (expected_entropy_change(z, r, 2, name, eta) for name in ("psr", "nsr"))
+    return number(zero), number(one)
+
+
+def _constant_values(effort: Effort, *, cases: tuple[tuple[Probs, str, str], ...]) -> Finding:
+    del effort
+    findings = []
+    for probs, *quoted in cases:
+        for value, expected in zip(_constant_changes(probs, F(1)), quoted, strict=True):
+            # Half a unit of the last quoted digit.
+            findings.append(close_to(value, expected, f"pi={probs[0]}, ...", half_width="0.00000005"))
+    return both(*findings)
+
+
+def _constant_order(effort: Effort, *, sign: int) -> Finding:
+    del effort
+    cases = (
+        ((F(1, 4), F(3, 8), F(3, 8)), F(1)),
+        ((F(7, 10), F(3, 10)), F(1)),
+        (SEVENTHS, F(1, 4)),
+        (THIRDS[::-1], F(1, 4)),
+    )
+    findings = []
+    for probs, eta in cases:
+        zero, one = _constant_changes(probs, eta)
+        findings.append(certainly_positive(sign * (zero - one), f"pi=({', '.join(map(str, probs))})"))
+    zero, one = _constant_changes(SEVENTHS, F(1, 4))
+    witness = {
+        "pi": "(1/7, 6/7)",
+        "r": "(1, 0)",
+        "G": "2",
+        "eta": "1/4",
+        "query": "hard for K <= 6/7, b_K = 0",
+        "b = 0": str(sympy.N(zero, 8)),
+        "b = 1": str(sympy.N(one, 8)),
+        "result": "b_K = 0 raises expected entropy more than b = 1",
+    }
+    return with_witness(both(*findings), witness)
+
+
+def _first_order_is_free_of_b(effort: Effort, *, hard_only: bool) -> Finding:
+    del effort
+    b = sympy.Symbol("b", real=True)
+    policies = (THIRDS, (F(1, 2), F(1, 4), F(1, 4)))
+    slopes = [
+        sympy.diff(_mean_first_order(probs, b, F(2, 5) if hard_only else None), b) for probs in policies
+    ]
+    return all_zero(slopes, lambda e: sympy.expand(sympy.expand_log(e, force=True)))
+
+
+def _mean_first_order(probs: Probs, b: Any, hard_level: Fraction | None) -> Any:
+    """Mean first-order change over groups of two, over the hard ones only where a level is given."""
+    z, total = logs(probs), sympy.Integer(0)
+    for group in itertools.product(range(len(probs)), repeat=2):
+        right = sum(y == 0 for y in group)
+        if hard_level is not None and not is_hard_group(right, 2, hard_level):
+            continue
+        a = np.array([(1 if y == 0 else 0) - b for y in group], dtype=object)
+        d = update_direction(z, [0] * len(probs), "sampled_group", responses=list(group), advantages=a)
+        total += math.prod(rational(probs[y]) for y in group) * number(first_order_entropy_change(z, d))
+    return total
+
+
+def _regime_changes(
+    probs: Probs, k: Fraction, eta: Any, *, hard: bool, normalise: bool = True
+) -> tuple[Any, Any]:
+    """E[dH(b) | regime] at b = 0 and b = 1, G = 2, not standardised, or E[dH(b); regime]."""
+    z, counts = logs(probs), count_vectors(len(probs), 2)
+    r = np.array([F(1)] + [F(0)] * (len(probs) - 1), dtype=object)
+    chosen = np.array([[F(int(is_hard_group(int(row[0]), 2, k) == hard))] for row in counts], dtype=object)
+    mass = (multinomial_weights(z, counts) * chosen[:, 0]).sum() if normalise else 1
+    zero, one = (number(finite_step_mean(z, counts, chosen * (r - F(b)), eta)) / mass for b in (0, 1))
+    return zero, one
+
+
+def _regime_values(effort: Effort, *, normalise: bool) -> Finding:
+    del effort
+    values = _regime_changes((F(1, 2), F(1, 4), F(1, 4)), F(2, 5), F(1, 10), hard=True, normalise=normalise)
+    # Half a unit of the last quoted digit.
+    return both(
+        *(
+            close_to(value, quoted, f"b={b}", half_width="0.000005")
+            for b, (value, quoted) in enumerate(zip(values, ("-0.00445", "-0.00914"), strict=True))
+        )
+    )
+
+
+def _regime_first_order(effort: Effort, *, values: tuple[Fraction, Fraction]) -> Finding:
+    del effort
+    probs = (F(1, 2), F(1, 4), F(1, 4))
+    mass = sympy.Rational(3, 4)
+    residuals = [
+        _mean_first_order(probs, sympy.Integer(b), F(2, 5)) / mass - rational(value) * sympy.log(2)
+        for b, value in enumerate(values)
+    ]
+    return all_zero(residuals, lambda e: sympy.expand(sympy.expand_log(e, force=True)))
+
+
+def _regime_gap_steps(effort: Effort, *, widen: tuple[tuple[Any, Any], tuple[Any, Any]]) -> Finding:
+    del effort
+    z = logs(THIRDS[::-1])
+    cases = []
+    for b, gaps in enumerate(widen):
+        for right, gap in enumerate(gaps):
+            group = [0] * right + [1] * (2 - right)
+            a = [F(int(y == 0) - b) for y in group]
+            d = update_direction(
+                z, [1, 0], "sampled_group", responses=group, advantages=np.array(a, dtype=object)
+            )
+            cases.append((f"b={b}, m={right}", d[0] - d[1], rational(gap)))
+    cases.append(("m = 2 is easy", is_hard_group(2, 2, F(1, 3)), False))
+    cases.append(("m = 1 is hard", is_hard_group(1, 2, F(1, 3)), True))
+    return all_equal(cases, "the hard groups")
+
+
+def _regime_order(effort: Effort, *, sign: int) -> Finding:
+    del effort
+    hard, large, easy = (
+        _regime_changes(THIRDS[::-1], F(1, 3), F(1, 10), hard=True),
+        _regime_changes(THIRDS[::-1], F(1, 3), F(1), hard=True),
+        _regime_changes(THIRDS, F(2, 3), F(1, 10), hard=False),
+    )
+    findings = (certainly_positive(sign * (zero - one), "b=0 above b=1") for zero, one in (hard, large, easy))
+    witness = {
+        "pi": "(2/3, 1/3)",
+        "r": "(1, 0)",
+        "G": "2",
+        "K": "1/3",
+        "eta": "1/10",
+        "b = 0": str(sympy.N(hard[0], 8)),
+        "b = 1": str(sympy.N(hard[1], 8)),
+        "result": "given a hard group, b_K = 0 leaves expected entropy higher than b = 1",
+    }
+    return with_witness(both(*findings), witness)
