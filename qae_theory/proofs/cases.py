@@ -1,0 +1,77 @@
+"""The policies, directions and steps on which shipped functions are compared with ball arithmetic, and batches of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from qae_theory._exact import Array
+from qae_theory.claims.model import Effort
+
+
+@dataclass(frozen=True)
+class Case:
+    """One policy with a direction; ``flat`` if equal logits make first-order terms cancel."""
+
+    label: str
+    logits: Array
+    direction: Array
+    flat: bool = False
+
+
+def policies(effort: Effort, *, extreme: bool = False) -> list[Case]:
+    """Policies from uniform to peaked, one arm to many; ``extreme`` adds logits at the ends of float64."""
+    rng = np.random.default_rng(effort.seed)
+    flat = {
+        "one arm": [3.0],
+        "uniform": [0.0, 0.0, 0.0],
+        "nearly uniform": [0.0, 1e-9, -2e-9, 5e-10],
+        "two tied": [0.5, 0.5, -700.0],
+    }
+    plain = {
+        "two arms": [0.0, 1.5],
+        "ordered": [2.0, 1.0, 0.0, -1.0, -3.5],
+        "shifted by 1e6": [1e6, 1e6 - 1, 1e6 + 0.5],
+        "peaked, gap 40": [0.0, -40.0, -41.0, -60.0],
+        "peaked, gap 700": [0.0, -650.0, -700.0],
+        "drawn": list(rng.normal(scale=2.0, size=effort.pick(200, 20))),
+    }
+    ends = {"beyond float64": [1e308, -1e308, 1e308], "gap 1e3": [0.0, -1e3, -1.0], "large": [1.7e308, 0.0]}
+    named = [*((k, v, True) for k, v in flat.items()), *((k, v, False) for k, v in plain.items())]
+    named += [(k, v, True) for k, v in ends.items()] if extreme else []
+    return [Case(k, np.array(v), rng.uniform(-1.0, 1.0, len(v)), is_flat) for k, v, is_flat in named]
+
+
+def steps_of(effort: Effort) -> tuple[float, ...]:
+    """Step sizes from 1e-12 to 1e3, of either sign; 0 too."""
+    return effort.pick(
+        (0.0, 1e-12, 1e-6, -1e-3, 0.01, 0.3, -0.3, 1.0, 3.0, -30.0, 1e3), (0.0, 1e-12, -1e-3, 0.3, 3.0, 1e3)
+    )
+
+
+def row_by_row(
+    effort: Effort, name: str, function: Callable[..., Any], arity: int, shift: int
+) -> Iterator[tuple[str, bool]]:
+    """Whether a batch of ``function(logits, direction, step)`` is the rows' own results, whichever arguments are batched."""
+    rng = np.random.default_rng(effort.seed)
+    full = (rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 3)))[:arity]
+    for batched in product((True, False), repeat=arity):
+        if not any(batched):
+            continue
+        arguments = [x if keep else x[0, 0] for x, keep in zip(full, batched, strict=True)]
+        whole = function(*arguments)
+        rows = whole if isinstance(whole, tuple) else (whole,)
+        for i, j in np.ndindex(2, 3):
+            at = (i, (j + shift) % 3)
+            own = function(*(x[at] if keep else x for x, keep in zip(arguments, batched, strict=True)))
+            own = own if isinstance(own, tuple) else (own,)
+            # 1e-13: sums over rows of a batch may round in another order.
+            same = all(
+                np.shape(a)[:2] == (2, 3) and np.allclose(a[i, j], b, rtol=1e-13, atol=1e-15)
+                for a, b in zip(rows, own, strict=True)
+            )
+            yield f"{name}, batched {batched}, row {i, j}", same
