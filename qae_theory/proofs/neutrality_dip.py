@@ -45,7 +45,7 @@ def _dip_steps() -> tuple[Step, ...]:
         ),
         Step(
             r"**The dip.** Every $m$ has positive probability, and $G \ge 3$ has two mixed values of $m$, one of which is not $Gp$. So "
-            r"$w_{QAE} < w_{GRPO}$ at $p = 1-K$ for every $K$ and every $G \ge 3$. The shipped difference is the positive sum "
+            r"$w_{QAE} < w_{GRPO}$ at $p = 1-K$ for every $K$ and every $G \ge 3$ (at $G = 2$ unless $p = 1/2$). The shipped difference is the positive sum "
             r"$E[\min(u, v)\,|\hat p - p|]/(p(1-p))$ of the formula, exactly (the minimum taken by the gate: $u$ below $p$, $v$ above).",
             partial(_shipped_dip, at=lambda k: 1 - k),
             "p = K",
@@ -127,15 +127,16 @@ def _pointwise_below(effort: Effort, *, sign: int) -> Finding:
 def _shipped_dip(effort: Effort, *, at: Any) -> Finding:
     cases = []
     positive = []
-    for size in range(3, effort.pick(25, 11)):
+    for size in range(2, effort.pick(25, 11)):
         for k in (*LEVELS, Fraction(1, 100), Fraction(99, 100)):
             p = at(k)
             difference = number(expected_gain(p, size, "grpo", eps=0)) - number(expected_gain(p, size, "qae", k=k, eps=0))
             terms = [(weight, *_fall(Fraction(m, size), p)) for m, weight in binomial_weights(p, size)]
             wanted = sum(rational(weight * distance / (p * (1 - p))) * root for weight, distance, root in terms)
             cases.append((f"K={k}, G={size}", difference, wanted))
-            positive.append((f"K={k}, G={size}", any(distance > 0 and root > 0 for _, distance, root in terms)))
-    return both(exactly_equal(cases, "G >= 3, seven K"), for_all(positive, "some term is positive"))
+            strict = any(distance > 0 and root > 0 for _, distance, root in terms)
+            positive.append((f"K={k}, G={size}", strict == (size > 2 or p != Fraction(1, 2))))
+    return both(exactly_equal(cases, "G >= 2, seven K"), for_all(positive, "some term is positive"))
 
 
 def _fall(x: Fraction, p: Fraction) -> tuple[Fraction, Any]:

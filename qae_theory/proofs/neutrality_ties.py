@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from math import comb, fsum, sqrt
 from typing import Any
@@ -273,7 +273,7 @@ def _float_gain(effort: Effort, *, default_k: Fraction) -> Finding:
     cases = (
         (f"{rule}, G={size}, {options}, mixed_only={mixed_only}, p={p!r}", abs(shipped - wanted) <= RELATIVE * abs(wanted))
         for rule in RULES
-        for options in _float_options(rule)
+        for options in float_options(rule)
         for size in sizes
         if size > 1 or rule != "rloo"
         for mixed_only in (False, True)
@@ -285,7 +285,8 @@ def _float_gain(effort: Effort, *, default_k: Fraction) -> Finding:
     return for_all(cases, f"nine rules, G in {sizes}, seven p")
 
 
-def _float_options(rule: str) -> list[dict[str, Any]]:
+def float_options(rule: str) -> list[dict[str, Any]]:
+    """Option sets that exercise every default and every option of a rule."""
     if rule not in STANDARDISED:
         return [{}]
     gate = [{"k": Fraction(3, 4)}] if rule in GATED else []
@@ -296,16 +297,17 @@ def _reference_gain(rule: str, p: Fraction, size: int, mixed_only: bool, options
     """The binomial sum with exact weights; its summands have one sign, so rounding stays relative."""
     if size == 1:
         return 0.0
-    pairs = [_float_pair(rule, m, size, options) for m in range(size + 1)]
+    pairs = [float_pair(rule, m, size, options) for m in range(size + 1)]
     terms = []
-    for j, weight in enumerate(_weights(p, size - 1)):
+    for j, weight in enumerate(binomial_law(p, size - 1)):
         right = 0.0 if mixed_only and j == size - 1 else pairs[j + 1][0]
         wrong = 0.0 if mixed_only and j == 0 else pairs[j][1]
-        terms.append(float(weight) * (right - wrong))
+        terms.append(weight * (right - wrong))
     return fsum(terms) / (float(1 - p**size - (1 - p) ** size) if mixed_only else 1.0)
 
 
-def _float_pair(rule: str, m: int, size: int, options: dict[str, Any]) -> tuple[float, float]:
+def float_pair(rule: str, m: int, size: int, options: dict[str, Any]) -> tuple[float, float]:
+    """A(correct), A(wrong) in float64 by ``rule_formulas``, for the options given or the shipped defaults."""
     if rule in STANDARDISED and m in (0, size):
         return 0.0, 0.0
     correct, wrong = numerators(rule, Fraction(m), Fraction(size), options["k"])
@@ -314,8 +316,10 @@ def _float_pair(rule: str, m: int, size: int, options: dict[str, Any]) -> tuple[
     return float(correct) / scale, float(wrong) / scale
 
 
-def _weights(p: Fraction, trials: int) -> list[Fraction]:
-    return [comb(trials, j) * p**j * (1 - p) ** (trials - j) for j in range(trials + 1)]
+@cache
+def binomial_law(p: Fraction, trials: int) -> tuple[float, ...]:
+    """Binomial probabilities, exact and then rounded once."""
+    return tuple(float(comb(trials, j) * p**j * (1 - p) ** (trials - j)) for j in range(trials + 1))
 
 
 def _mixed_probability(effort: Effort, *, wrong_power: int) -> Finding:
