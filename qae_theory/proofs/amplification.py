@@ -37,8 +37,9 @@ def register(ledger: Ledger) -> None:
 def _constant_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"Two groups of four with the same eps, $\hat p = 1/4$ and $\hat p = 1/2$: objective over masked form is $\sigma/(\sigma+\varepsilon)$ "
-            r"with $\sigma = \sqrt3/4$ and $1/2$. The two factors differ.",
+            r"Two groups of four with the same eps, $\hat p = 1/4$ and $\hat p = 1/2$: objective over "
+            r"masked form is $\sigma/(\sigma+\varepsilon)$ with $\sigma = \sqrt3/4$ and $1/2$. The two "
+            "factors differ.",
             partial(_factors_differ, other=2),
             "m = 3, which has the standard deviation of m = 1",
             partial(_factors_differ, other=3),
@@ -50,20 +51,23 @@ def _constant_steps() -> tuple[Step, ...]:
             partial(_factor, std="bessel"),
         ),
         Step(
-            r"In groups of G the variance $m(G-m)/G^2$ lies between $(G-1)/G^2$ and $1/4$, so the distance of the factor from 1, "
-            r"$\varepsilon/(\sigma+\varepsilon)$, is largest at one correct or one wrong response and smallest at $\hat p = 1/2$.",
+            "In groups of G the variance $m(G-m)/G^2$ lies between $(G-1)/G^2$ and $1/4$, so the distance "
+            r"of the factor from 1, $\varepsilon/(\sigma+\varepsilon)$, is largest at one correct or one "
+            r"wrong response and smallest at $\hat p = 1/2$.",
             partial(_variance_range, least=1),
             "m (G - m) >= G",
             partial(_variance_range, least=0),
         ),
         Step(
-            "At G = 16 that distance is 2.0e-8 to 4.1e-8 for eps = 1e-8, 2.0e-6 to 4.1e-6 for 1e-6, 2.0e-4 to 4.1e-4 for 1e-4.",
+            "At G = 16 that distance is 2.0e-8 to 4.1e-8 for eps = 1e-8, 2.0e-6 to 4.1e-6 for 1e-6, 2.0e-4 "
+            "to 4.1e-4 for 1e-4.",
             partial(_sizes, rare=1),
             "m = 2 as the rarest success",
             partial(_sizes, rare=2),
         ),
         Step(
-            r"Bessel's standard deviation at eps = 0 does give a constant, $\sqrt{(G-1)/G}$, the same for all groups of one size.",
+            r"Bessel's standard deviation at eps = 0 does give a constant, $\sqrt{(G-1)/G}$, the same for "
+            "all groups of one size.",
             partial(_bessel_constant, upside_down=False),
             "G / (G - 1)",
             partial(_bessel_constant, upside_down=True),
@@ -74,8 +78,9 @@ def _constant_steps() -> tuple[Step, ...]:
 def _amplification_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"On a hard group $b_K = 0$ (`eq4-threshold`), so QAE gives a success $1/(\sigma+\varepsilon)$ and GRPO $(1-\hat p)/(\sigma+\varepsilon)$: "
-            r"their quotient is $1/(1-\hat p) = G/(G-m)$ for every $\sigma$ and $\varepsilon$.",
+            r"On a hard group $b_K = 0$ (`eq4-threshold`), so QAE gives a success $1/(\sigma+\varepsilon)$ "
+            r"and GRPO $(1-\hat p)/(\sigma+\varepsilon)$: their quotient is $1/(1-\hat p) = G/(G-m)$ for "
+            r"every $\sigma$ and $\varepsilon$.",
             partial(_quotient, baseline=0),
             "the easy regime's baseline, 1",
             partial(_quotient, baseline=1),
@@ -87,15 +92,15 @@ def _amplification_steps() -> tuple[Step, ...]:
             partial(_at_least, fewest=0),
         ),
         Step(
-            r"$G/(G-m) \le 1/K$ on every hard group, the gate being the shipped `is_hard_group` on symbolic integers, $K = p/q$; equality "
-            r"iff $\hat p = 1-K$.",
+            r"$G/(G-m) \le 1/K$ on every hard group, the gate being the shipped `is_hard_group` on symbolic "
+            r"integers, $K = p/q$; equality iff $\hat p = 1-K$.",
             partial(_at_most, easy=False),
             "an easy group",
             partial(_at_most, easy=True),
         ),
         Step(
-            "The shipped `advantages` have this quotient on every mixed hard group, thresholds included, for both standard deviations "
-            "and with and without eps.",
+            "The shipped `advantages` have this quotient on every mixed hard group, thresholds included, "
+            "for both standard deviations and with and without eps.",
             partial(_shipped_quotient, level_of=lambda k: k),
             "1 - K for K in the gate",
             partial(_shipped_quotient, level_of=lambda k: 1 - k),
@@ -106,15 +111,15 @@ def _amplification_steps() -> tuple[Step, ...]:
 def _rarer_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"Groups of four at $K = 2/5$, both hard: one success is amplified 4/3 times with weight $u = 1/\sqrt3$, each of two successes twice "
-            r"with weight 1. The rarer success is amplified less.",
+            "Groups of four at $K = 2/5$, both hard: one success is amplified 4/3 times with weight $u = "
+            r"1/\sqrt3$, each of two successes twice with weight 1. The rarer success is amplified less.",
             partial(_rarer_is_smaller, rare=1, common=2),
             "the two groups exchanged",
             partial(_rarer_is_smaller, rare=2, common=1),
         ),
         Step(
-            r"For all $0 < p_1 < p_2 < 1$: $1/(1-p_1) < 1/(1-p_2)$ and $u(p_1)^2 < u(p_2)^2$. So the statement fails for every pair of hard "
-            r"groups, and both peak at the threshold.",
+            "For all $0 < p_1 < p_2 < 1$: $1/(1-p_1) < 1/(1-p_2)$ and $u(p_1)^2 < u(p_2)^2$. So the "
+            "statement fails for every pair of hard groups, and both peak at the threshold.",
             partial(_increasing, weight=lambda p: p / (1 - p)),
             "v for u",
             partial(_increasing, weight=lambda p: (1 - p) / p),
@@ -131,42 +136,45 @@ def _rarer_steps() -> tuple[Step, ...]:
 def _mask_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"Group of three, one correct, $K = 2/5$: with nothing masked (POS-MASK on a hard group) the weights are $(1/\sqrt2, \sqrt2)$, and "
-            r"GRPO's are $(\sqrt2/3, \sqrt2/3)$. No choice of masks makes them GRPO's, nor proportional to GRPO's.",
+            "Group of three, one correct, $K = 2/5$: with nothing masked (POS-MASK on a hard group) the "
+            r"weights are $(1/\sqrt2, \sqrt2)$, and GRPO's are $(\sqrt2/3, \sqrt2/3)$. No choice of masks "
+            "makes them GRPO's, nor proportional to GRPO's.",
             partial(_no_mask_matches, num_correct=1, group_size=3),
             "p^ = 1/2, where they are proportional (factor 2)",
             partial(_no_mask_matches, num_correct=1, group_size=2),
         ),
         Step(
-            r"For every $p \in (0,1)$ and $s = \sqrt{p(1-p)}$: $u > s > 0$ and $v > s > 0$, so none of $(u,v), (u,0), (0,v), (0,0)$ is $(s,s)$; "
-            r"and $u = v$ only at $p = 1/2$, where the factor is 2.",
+            r"For every $p \in (0,1)$ and $s = \sqrt{p(1-p)}$: $u > s > 0$ and $v > s > 0$, so none of "
+            "$(u,v), (u,0), (0,v), (0,0)$ is $(s,s)$; and $u = v$ only at $p = 1/2$, where the factor is 2.",
             partial(_weights_exceed, larger=True),
             "u < s",
             partial(_weights_exceed, larger=False),
         ),
         Step(
-            r"With nothing masked the shipped advantages are $(2R-1)/(\sigma+\varepsilon)$: POS-MASK on hard groups, NEG-MASK on easy ones. "
-            r"DAPO's advantages are GRPO's, so this refutes its case too.",
+            r"With nothing masked the shipped advantages are $(2R-1)/(\sigma+\varepsilon)$: POS-MASK on "
+            "hard groups, NEG-MASK on easy ones. DAPO's advantages are GRPO's, so this refutes its case "
+            "too.",
             partial(_unmasked, unmasked_rule=lambda hard: "pos_mask" if hard else "neg_mask"),
             "QAE's advantages",
             partial(_unmasked, unmasked_rule=lambda hard: "qae"),
         ),
         Step(
-            r"In every mixed group the gap $A_+ - A_-$ is then twice GRPO's and QAE's, so an ablation that unmasks a side changes the step "
-            r"size as well.",
+            "In every mixed group the gap $A_+ - A_-$ is then twice GRPO's and QAE's, so an ablation that "
+            "unmasks a side changes the step size as well.",
             partial(_gap, factor=2),
             "the same gap",
             partial(_gap, factor=1),
         ),
         Step(
-            r"The expected gain $w$ doubles exactly at $G = 2$. At $G = 3$ it grows by $\frac32(1 + 2p(1-p))$, between 3/2 and 9/4.",
+            r"The expected gain $w$ doubles exactly at $G = 2$. At $G = 3$ it grows by $\frac32(1 + "
+            "2p(1-p))$, between 3/2 and 9/4.",
             partial(_gain_ratio, doubled=False),
             "factor 2 at G = 3",
             partial(_gain_ratio, doubled=True),
         ),
         Step(
-            r"As $p \to 0$ only groups with one success count, and there the factor of $w$ is $G/(G-1)$, not 2: by the first term of the binomial "
-            r"sum, $A_+(m{=}1) - A_-(m{=}0)$.",
+            r"As $p \to 0$ only groups with one success count, and there the factor of $w$ is $G/(G-1)$, "
+            "not 2: by the first term of the binomial sum, $A_+(m{=}1) - A_-(m{=}0)$.",
             partial(_rare_gain_ratio, lost=1),
             "G / (G - 2)",
             partial(_rare_gain_ratio, lost=2),
@@ -199,7 +207,12 @@ def _factors_differ(effort: Effort, *, other: int) -> Finding:
         factors.append(sympy.radsimp(sympy.S(left) / sympy.S(right)))
     first, second = factors
     finding = for_all([(f"factors {first} and {second}", sympy.simplify(first - second) != 0)], "two groups")
-    shown = {"eps": str(EPS[1]), "G": "4", "factor at m = 1": f"{float(first):.9f}", f"factor at m = {other}": f"{float(second):.9f}"}
+    shown = {
+        "eps": str(EPS[1]),
+        "G": "4",
+        "factor at m = 1": f"{float(first):.9f}",
+        f"factor at m = {other}": f"{float(second):.9f}",
+    }
     return with_witness(finding, shown)
 
 
@@ -231,7 +244,9 @@ def _sizes(effort: Effort, *, rare: int) -> Finding:
             with_eps, without = (sympy.S(advantages(rewards, "grpo", eps=e)[-1]) for e in (eps, 0))
             # The quoted numbers have two digits.
             width = f"0.05e{quoted[-2:]}"
-            findings.append(close_to(1 - with_eps / without, quoted, f"1 - factor, m={m}, eps={float(eps)}", half_width=width))
+            findings.append(
+                close_to(1 - with_eps / without, quoted, f"1 - factor, m={m}, eps={float(eps)}", half_width=width)
+            )
     return both(*findings)
 
 

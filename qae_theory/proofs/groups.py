@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -11,7 +11,7 @@ import sympy
 
 from qae_theory._exact import Array
 from qae_theory.claims.model import Finding
-from qae_theory.proofs.checking import for_all
+from qae_theory.proofs.checking import for_all, rational
 
 # On both sides of 1/2, and such that groups of 5, 10 and 20 meet the threshold 1 - K exactly.
 LEVELS = (Fraction(2, 5), Fraction(3, 5), Fraction(1, 10), Fraction(11, 20))
@@ -58,9 +58,10 @@ def close(cases: Iterable[tuple[str, Any, Any]], domain: str, tolerance: float =
     )
 
 
-def refusals(cases: Iterable[tuple[Callable[[], Any], str]]) -> Finding:
-    """Every call is refused by a ``ValueError`` with just this message."""
-    return for_all(((message, _refusal(call) == message) for call, message in cases), "bad arguments, each refused by name")
+def number(value: Any) -> Any:
+    """The one number of a 0-d array, which NumPy may have unboxed already, as a SymPy number if it is a Fraction."""
+    value = np.asarray(value).item()
+    return rational(value) if isinstance(value, (int, Fraction)) else value
 
 
 def floats(values: Array) -> Array:
@@ -71,11 +72,3 @@ def floats(values: Array) -> Array:
 def _same_arrays(left: Any, right: Any) -> bool:
     left, right = np.asarray(left), np.asarray(right)
     return left.shape == right.shape and all(is_zero(a - b) for a, b in zip(left.flat, right.flat, strict=True))
-
-
-def _refusal(call: Callable[[], Any]) -> str | None:
-    try:
-        call()
-    except ValueError as error:
-        return str(error)
-    return None

@@ -1,7 +1,7 @@
 """z3 reals that the shipped code can run on, comparisons included: every branch is taken, each with its condition.
 
-NumPy's minimum and maximum ask ``bool(x <= y)``. A symbolic real answers both ways where both are possible, one run a way,
-so that the runs together cover all real inputs. z3's ``unknown`` counts as possible, which only adds runs.
+NumPy's minimum and maximum ask ``bool(x <= y)``. A symbolic real answers both ways where both are possible, one run
+a way, so that the runs together cover all real inputs. z3's ``unknown`` counts as possible, which only adds runs.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Path:
 
     def decide(self, condition: Any) -> bool:
         """The truth of the condition on this path; an open one is answered and becomes part of the path."""
-        possible = self._solver.check(condition) != z3.unsat
+        possible = bool(self._solver.check(condition) != z3.unsat)
         if not possible or self._solver.check(z3.Not(condition)) == z3.unsat:
             return possible
         depth = len(self.answers)
