@@ -65,7 +65,7 @@ def _hard_steps() -> tuple[Step, ...]:
         Step(
             r"What is replayed: the shipped `expected_entropy_change`, exact and in floating point, is the "
             r"sum over all $n^G$ groups of their probability times $H(\mathrm{softmax}(z+\eta d))-H(\pi)$, "
-            r"for $n=1..4$ and $G=1..4$, seven estimators. The sum is written here from the definitions, in "
+            r"for $n=1..4$ and small $G$, six estimators. The sum is written here from the definitions, in "
             r"ball arithmetic of 60 digits.",
             partial(is_sum_over_groups, qae_baseline="quantile"),
             "mean for quantile",

@@ -187,10 +187,11 @@ def _one_response_mean(effort: Effort, *, rule: str) -> Finding:
 
 
 def _second_moment(effort: Effort, *, pairs: Any) -> Finding:
+    del effort
     residuals = []
     for probs, r in ((TWO, (1, 0)), (THREE, (0, 1, 1))):
         z, p = logs(probs), [rational(x) for x in probs]
-        for size in range(1, effort.pick(3, 3) + 1):
+        for size in (1, 2, 3):
             steps = list(_all_steps(probs, r, size))
             mean = sum(weight * d for weight, d, _ in steps)
             square = sum(weight * np.outer(d, d) for weight, d, _ in steps)
@@ -218,10 +219,10 @@ def _constant_moments(effort: Effort, *, beta: int) -> Finding:
 
 
 def _curvature_is_hessian(effort: Effort, *, sign: int) -> Finding:
-    del effort
     residuals = []
     gap = sympy.Symbol("g", real=True)
-    for arms, point in ((2, (gap, 0)), (3, logs(THREE)), (3, logs((F(1, 7), F(4, 7), F(2, 7))))):
+    points = ((2, (gap, 0)), (3, logs(THREE)), (3, logs((F(1, 7), F(4, 7), F(2, 7)))))
+    for arms, point in points[: effort.pick(3, 2)]:
         symbols = sympy.symbols(f"z1:{arms + 1}", real=True)
         hessian = sympy.hessian(number(entropy(np.array(symbols, dtype=object))), symbols)
         hessian = hessian.subs(dict(zip(symbols, map(sympy.S, point), strict=True)))
@@ -289,11 +290,12 @@ def _threshold(effort: Effort, *, shift: int) -> Finding:
 
 
 def _regime_mean(effort: Effort, *, swap: bool) -> Finding:
+    del effort
     residuals = []
     for probs, r in ((TWO, (1, 0)), (THREE, (0, 1, 1))):
         p = sum(rational(x) for x, y in zip(probs, r, strict=True) if y)
         g = update_direction(logs(probs), r, "policy_gradient")
-        for size in range(1, effort.pick(3, 3) + 1):
+        for size in (1, 2, 3):
             steps = list(_all_steps(probs, r, size))
             for t, hard in itertools.product(range(size), (True, False)):
                 k = F(2 * (size - t) - 1, 2 * size)  # ceil(K G) = G - t
