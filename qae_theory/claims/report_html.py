@@ -123,14 +123,12 @@ def _evidence(outcome: Outcome, text: HtmlText) -> str:
 
 def _step(step: StepOutcome, text: HtmlText) -> str:
     found = "Found" if step.finding.passed else "Does not hold"
-    rejected = "rejected" if step.control_rejected else "NOT rejected"
+    rejected = "Rejected" if step.control_rejected else "Not rejected"
     holds = step.finding.passed and step.control_rejected
     rows = [
         (found, f"{text.plain(step.finding.detail)} <small>({text.plain(step.finding.criterion)})</small>"),
-        (
-            "Planted falsehood",
-            f"{text.plain(step.planted)} <small>{rejected}, {text.plain(step.control_detail)}</small>",
-        ),
+        ("Planted falsehood", text.plain(step.planted)),
+        (rejected, text.plain(step.control_detail)),
         ("Where", f"<code>{escape(step.where)}</code>"),
     ]
     if step.citation:

@@ -18,9 +18,13 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 MATHML = "http://www.w3.org/1998/Math/MathML"
 _CHILDREN = {"mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "munder": 2, "mover": 2, "msubsup": 3, "munderover": 3}
 _CODE_OR_MATH = re.compile(r"(`+[^`]+`+|\$[^$\s](?:[^$\n]*[^$\s])?\$)")
+_AFTER_MATH = re.compile(r"</math></span>((?:[,.;:!?)’”]|-\w+)+)")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$])")
 _CLOSE = {"lspace": "0.1em", "rspace": "0.17em"}
-_RELATIONS = frozenset("⟺⟹⟸⇔⇒⇐→↦∼~≈≡∈∉⊂⊆∝±∓×·∘∪∩∧∨")
+LONG_FORMULA = 28  # characters of LaTeX: about what a phone shows on a line
+_RELATIONS = frozenset("=<>≤≥≠⟺⟹⟸⇔⇒⇐→↦∼~≈≡∈∉⊂⊆∝")
+_OPERATORS = frozenset("±∓×·∘∪∩∧∨")
+_OPENING, _CLOSING = frozenset("([{⌊⌈"), frozenset(")]}⌋⌉")
 
 
 class HtmlText:
@@ -36,19 +40,22 @@ class HtmlText:
 
     def block(self, text: str) -> str:
         """Prose as paragraphs, in a box that scrolls by itself where a formula is wider than the page."""
-        return f'<div class="text">{self._prose.render(text).strip()}</div>'
+        return f'<div class="text">{_hold_punctuation(self._prose.render(text).strip())}</div>'
 
     def inline(self, text: str) -> str:
         """Prose without a paragraph around it."""
-        return str(self._prose.renderInline(text))
+        return _hold_punctuation(self._prose.renderInline(text))
 
     def plain(self, text: str) -> str:
         """Plain text with formulas."""
-        return str(self._plain.renderInline(text))
+        return _hold_punctuation(self._plain.renderInline(text))
 
     def _formula(self, latex: str, options: dict[str, Any]) -> str:
         try:
-            return mathml(latex, display=bool(options.get("display_mode")))
+            display = bool(options.get("display_mode"))
+            return (
+                mathml(latex, display=True) if display else '</span><wbr><span class="math inline">'.join(pieces(latex))
+            )
         except ValueError:
             self.fallbacks.append(latex)
             return f"<code>{html.escape(latex)}</code>"
@@ -60,6 +67,39 @@ def mathml(latex: str, *, display: bool = False) -> str:
     Raises:
         ValueError: the formula holds a command that has no MathML here, or lacks an argument.
     """
+    return ElementTree.tostring(_convert(latex, display=display), encoding="unicode")
+
+
+def pieces(latex: str) -> list[str]:
+    r"""An inline formula as MathML elements between which a line may break: browsers break none of their own accord.
+
+    A long formula is divided before each relation that is outside brackets.
+
+    >>> len(pieces("x = y")), len(pieces(r"f(x_1, \ldots, x_n) = g(x_1, \ldots, x_n) \le h"))
+    (1, 3)
+    """
+    whole = _convert(latex, display=False)
+    row = whole.find("mrow")
+    if len(latex) <= LONG_FORMULA or row is None:
+        return [ElementTree.tostring(whole, encoding="unicode")]
+    groups: list[list[ElementTree.Element]] = [[]]
+    depth = 0
+    for element in row:
+        text = element.text or ""
+        depth += (text in _OPENING) - (text in _CLOSING)
+        if depth == 0 and groups[-1] and element.tag == "mo" and text in _RELATIONS:
+            groups.append([])
+        groups[-1].append(element)
+    return [ElementTree.tostring(_inline(group), encoding="unicode") for group in groups]
+
+
+def _inline(elements: list[ElementTree.Element]) -> ElementTree.Element:
+    root = ElementTree.Element("math", display="inline")
+    ElementTree.SubElement(root, "mrow").extend(elements)
+    return root
+
+
+def _convert(latex: str, *, display: bool) -> ElementTree.Element:
     try:
         root = ElementTree.fromstring(convert(latex, display="block" if display else "inline"))
     except Exception as error:  # the converter raises its own errors, IndexError, and what the XML parser raises
@@ -70,7 +110,7 @@ def mathml(latex: str, *, display: bool = False) -> str:
             raise ValueError(f"no MathML for {latex!r}: unknown command, or an argument is missing")
         _to_core(element)
     root.set("alttext", latex)
-    return ElementTree.tostring(root, encoding="unicode")
+    return root
 
 
 def markdown_plain(text: str) -> str:
@@ -89,6 +129,11 @@ def markdown_cell(text: str) -> str:
     return "".join(_cell_piece(piece, math=i % 2 == 1) for i, piece in enumerate(pieces))
 
 
+def _hold_punctuation(page: str) -> str:
+    """No line may begin with the comma after a formula: move it into the formula's box, which does not break."""
+    return _AFTER_MATH.sub(r"</math>\1</span>", page)
+
+
 def _cell_piece(piece: str, *, math: bool) -> str:
     if math and piece.startswith("$"):
         return re.sub(r"(?<!\\)\|", r"\\vert ", piece)
@@ -104,7 +149,9 @@ def _to_core(element: ElementTree.Element) -> None:
     if element.tag in ("mi", "mo") and len(text) > 1 and text.isalpha():
         element.tag = "mo"
         element.attrib.update(_CLOSE)
-    elif element.tag == "mi" and text in _RELATIONS:
+    elif text == "/":
+        element.attrib.update(lspace="0", rspace="0")
+    elif element.tag == "mi" and text in _RELATIONS | _OPERATORS:
         element.tag = "mo"
 
 

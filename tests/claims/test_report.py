@@ -49,7 +49,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}
         self.attributes += [(tag, name) for name in found]
-        if tag not in ("meta", "br", "hr"):
+        if tag not in ("meta", "br", "hr", "wbr"):
             self.open.append(tag)
         if "id" in found:
             self.ids.append(found["id"])

@@ -32,6 +32,14 @@ def test_no_mathml_is_an_error(latex: str) -> None:
         mathml(latex)
 
 
+def test_long_formula_may_break_before_relations_outside_brackets() -> None:
+    made = HtmlText().block(r"So $(a = b_1 + b_2 + b_3 + b_4) = c \le d$, then.")
+    assert made.count("<math") == 3
+    assert made.count("<wbr>") == 2
+    assert "</math>,</span>" in made
+    assert HtmlText().block("$a = b = c$").count("<math") == 1
+
+
 def test_fallback_shows_the_source_and_is_counted() -> None:
     text = HtmlText()
     assert "<code>\\nosuch &lt; 1</code>" in text.block(r"Here $\nosuch < 1$ and $x$.")
