@@ -34,6 +34,14 @@ TENTHS, THIRDS, SEVENTHS = (F(1, 10), F(9, 10)), (F(1, 3), F(2, 3)), (F(1, 7), F
 BALL_RADIUS = "1e-45"
 # At most 35 terms, each below 1 and good to some units of 2e-16.
 FLOAT_TOLERANCE = 1e-13
+Shape = tuple[int, ...]
+# Batches of policies, groups and advantages, so that each of the three alone gives an axis its length.
+BATCHES: tuple[tuple[Shape, Shape, Shape], ...] = (
+    ((), (), ()),
+    ((2, 1), (3,), ()),
+    ((), (2, 1), (3,)),
+    ((3,), (), (2, 1)),
+)
 
 
 def is_sum_over_groups(effort: Effort, *, qae_baseline: str) -> Finding:
@@ -152,13 +160,7 @@ def group_step_by_definition(effort: Effort, *, centre: int) -> Finding:
             for arm in range(3)
         ]
         residuals += [x - y for x, y in zip(d, expected, strict=True)]
-    policies, drawn = np.stack([logs(probs), logs(probs[::-1])]), [[0, 1, 1], [2, 0, 0]]
-    batch = update_direction(
-        policies, [0, 0, 0], "sampled_group", responses=drawn, advantages=np.stack([a, 2 * a])
-    )
-    for row, policy, chosen, own in zip(batch, policies, drawn, (a, 2 * a), strict=True):
-        alone = update_direction(policy, [0, 0, 0], "sampled_group", responses=chosen, advantages=own)
-        residuals += list(row - alone)
+    residuals += [0 if _broadcasts(*batches) else 1 for batches in BATCHES]
     z, drawn_pair = np.zeros(2), {"responses": [0, 1], "advantages": [1.0, -1.0]}
     refused = (
         ("baseline", {"rule": "sampled_group", "baseline": 0.5, **drawn_pair}),
@@ -171,6 +173,30 @@ def group_step_by_definition(effort: Effort, *, centre: int) -> Finding:
     )
     residuals += [0 if _refuses(name, z, options) else 1 for name, options in refused]
     return all_zero(residuals, sympy.expand)
+
+
+def _broadcasts(policies: Shape, groups: Shape, weights: Shape) -> bool:
+    """Whether batches of policies, of groups and of advantages broadcast to the step of each combination."""
+    logits = np.arange(math.prod(policies) * 3, dtype=float).reshape(*policies, 3) % 4
+    drawn = np.arange(math.prod(groups) * 4).reshape(*groups, 4) % 3
+    own = np.arange(math.prod(weights) * 4, dtype=float).reshape(*weights, 4) % 5
+    steps = update_direction(logits, [0, 0, 0], "sampled_group", responses=drawn, advantages=own)
+    batch = np.broadcast_shapes(policies, groups, weights)
+    every = [np.broadcast_to(x, (*batch, x.shape[-1])) for x in (logits, drawn, own)]
+    return steps.shape == (*batch, 3) and all(
+        np.abs(steps[i] - _float_step(*(x[i] for x in every))).max() < FLOAT_TOLERANCE
+        for i in np.ndindex(*batch)
+    )
+
+
+def _float_step(logits: Any, group: Any, own: Any) -> Any:
+    """(1/G) sum_i A_i (e_y - pi) in floats."""
+    weights = [math.exp(x) for x in logits]
+    pushes = [math.fsum(x for x, y in zip(own, group, strict=True) if y == arm) for arm in range(len(logits))]
+    total = math.fsum(own)
+    return np.array([x - total * w / math.fsum(weights) for x, w in zip(pushes, weights, strict=True)]) / len(
+        group
+    )
 
 
 def _refuses(name: str, z: Any, options: dict[str, Any]) -> bool:
