@@ -42,7 +42,7 @@ class Query(NamedTuple):
     @property
     def success_gradient(self) -> Array:
         """Gradient of V in the logits of the tabular softmax, pi (r - V)."""
-        return self.exact_probs * (exact(self.arm_rewards) - self.success_prob)
+        return np.asarray(self.exact_probs * (exact(self.arm_rewards) - self.success_prob))
 
 
 def query(probs: str, arm_rewards: str) -> Query:
@@ -64,7 +64,7 @@ def all_groups(arms: int, size: int) -> Array:
 
 def group_weights(probs: Array, groups: Array) -> Array:
     """Probability of each ordered group of independent responses."""
-    return np.prod(probs[groups], axis=-1)
+    return np.asarray(np.prod(probs[groups], axis=-1))
 
 
 def group_advantages(case: Query, groups: Array, rule: str, **options: Any) -> Array:

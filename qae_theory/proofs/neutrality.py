@@ -1,7 +1,7 @@
-"""Neutrality: in expectation and at first order, every reward-only advantage takes the same step, times a number w(p, G).
+"""Neutrality: in expectation and to first order every reward-only advantage takes one step, times a number w(p, G).
 
-The proof is for any differentiable policy, any group size and any permutation-equivariant reward-only advantage. The ties
-to the shipped functions are in ``neutrality_ties``, the limit of w in ``neutrality_limit``.
+The proof is for any differentiable policy, any group size and any permutation-equivariant reward-only advantage. The
+ties to the shipped functions are in ``neutrality_ties``, the limit of w in ``neutrality_limit``.
 """
 
 from __future__ import annotations
@@ -39,18 +39,20 @@ def register(ledger: Ledger) -> None:
 def _expectation_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"**Reduction to counts.** A reward-only, permutation-equivariant advantage is $A_i = a(R_i, m)$, $m$ the number of "
-            r"correct responses: a permutation that fixes $i$ can bring the other rewards into any order with the same $m$. Write "
-            r"$c_m = a(1, m)$, $w_m = a(0, m)$. The shipped `advantages` are of this form, with the table `outcome_advantages`, for all "
-            r"nine rules.",
+            r"**Reduction to counts.** A reward-only, permutation-equivariant advantage is $A_i = a(R_i, "
+            r"m)$, $m$ the number of correct responses: a permutation that fixes $i$ can bring the other "
+            r"rewards into any order with the same $m$. Write $c_m = a(1, m)$, $w_m = a(0, m)$. The "
+            r"shipped `advantages` are of this form, with the table `outcome_advantages`, for all nine "
+            r"rules.",
             partial(_reads_the_count, own_share=0),
             "m counts the other responses only",
             partial(_reads_the_count, own_share=1),
         ),
         Step(
-            r"**Exchangeability.** The $G$ responses are iid, so swapping $y_1$ and $y_i$ does not change their law, and it turns "
-            r"$A_1 s(y_1)$ into $A_i s(y_i)$. By linearity of expectation $E[\frac1G\sum_i A_i s(y_i)] = E[A_1 s(y_1)]$. Replayed on "
-            r"symbolic policies, scores and tables.",
+            r"**Exchangeability.** The $G$ responses are iid, so swapping $y_1$ and $y_i$ does not change "
+            r"their law, and it turns $A_1 s(y_1)$ into $A_i s(y_i)$. By linearity of expectation "
+            r"$E[\frac1G\sum_i A_i s(y_i)] = E[A_1 s(y_1)]$. Replayed on symbolic policies, scores and "
+            r"tables.",
             partial(_exchangeable, by_position=0),
             "an advantage that also depends on the position in the group",
             partial(_exchangeable, by_position=1),
@@ -58,33 +60,38 @@ def _expectation_steps() -> tuple[Step, ...]:
             "(R. Durrett, Probability: Theory and Examples)",
         ),
         Step(
-            r"**Conditioning.** Given $y_1$, the other rewards are independent of it, and $J$, the correct ones among them, is "
-            r"Bin$(G-1, p)$. So $E[A_1 \mid y_1]$ depends on $y_1$ only through $R_1$: it is $a_1 = E[c_{J+1}]$ or $a_0 = E[w_J]$. The shipped "
-            r"`gain`, run on a symbolic $p$ and a symbolic table, is $w = a_1 - a_0$, summed here over all $2^{G-1}$ reward vectors.",
+            r"**Conditioning.** Given $y_1$, the other rewards are independent of it, and $J$, the "
+            r"correct ones among them, is Bin$(G-1, p)$. So $E[A_1 \mid y_1]$ depends on $y_1$ only "
+            r"through $R_1$: it is $a_1 = E[c_{J+1}]$ or $a_0 = E[w_J]$. The shipped `gain`, run on a "
+            r"symbolic $p$ and a symbolic table, is $w = a_1 - a_0$, summed here over all $2^{G-1}$ "
+            r"reward vectors.",
             partial(_gain_is_contrast, shift=1),
             "E[c_J] for E[c_{J+1}]",
             partial(_gain_is_contrast, shift=0),
         ),
         Step(
-            r"**Log-derivative.** On-policy the score is $s(y) = \nabla\log\pi(y)$, for a sequence the sum of its tokens' scores, and "
-            r"$\pi(y)\,s(y) = \nabla\pi(y)$. Over the finitely many responses, $E[1\{R=1\}s(y)] = \nabla p$ and, as the probabilities sum to "
-            r"1, $E[1\{R=0\}s(y)] = \nabla(1-p) = -\nabla p$.",
+            r"**Log-derivative.** On-policy the score is $s(y) = \nabla\log\pi(y)$, for a sequence the "
+            r"sum of its tokens' scores, and $\pi(y)\,s(y) = \nabla\pi(y)$. Over the finitely many "
+            r"responses, $E[1\{R=1\}s(y)] = \nabla p$ and, as the probabilities sum to 1, "
+            r"$E[1\{R=0\}s(y)] = \nabla(1-p) = -\nabla p$.",
             partial(_log_derivative, sign=-1),
             "+grad p for the wrong responses",
             partial(_log_derivative, sign=1),
         ),
         Step(
-            r"**The expected update.** Together, $E[\frac1G\sum_i A_i s(y_i)] = a_1 E[1\{R=1\}s] + a_0 E[1\{R=0\}s] = (a_1 - a_0)\nabla p = "
-            r"w(p, G)\,\nabla p$, for any $G$. Checked as an identity in $a_1$, $a_0$ and the policy's derivatives.",
+            r"**The expected update.** Together, $E[\frac1G\sum_i A_i s(y_i)] = a_1 E[1\{R=1\}s] + a_0 "
+            r"E[1\{R=0\}s] = (a_1 - a_0)\nabla p = w(p, G)\,\nabla p$, for any $G$. Checked as an "
+            r"identity in $a_1$, $a_0$ and the policy's derivatives.",
             partial(_expected_update, contrast=lambda right, wrong: right - wrong),
             "a_1 + a_0 for a_1 - a_0",
             partial(_expected_update, contrast=lambda right, wrong: right + wrong),
         ),
         Step(
-            r"**First order.** A linear optimiser moves the parameters by $\eta P u$, $P$ fixed, so a differentiable functional $F$ moves by "
-            r"$\eta\,\nabla F\cdot P u + o(\eta)$ and in expectation by $\eta\,w\,\nabla F\cdot P\nabla p$ (chain rule; there are finitely many "
-            r"groups). For entropy and the tabular softmax, on symbols: `update_direction` gives $\nabla p = \pi(r-V)$, and "
-            r"`first_order_entropy_change` is $\nabla H\cdot d$, linear in $d$.",
+            r"**First order.** A linear optimiser moves the parameters by $\eta P u$, $P$ fixed, so a "
+            r"differentiable functional $F$ moves by $\eta\,\nabla F\cdot P u + o(\eta)$ and in "
+            r"expectation by $\eta\,w\,\nabla F\cdot P\nabla p$ (chain rule; there are finitely many "
+            r"groups). For entropy and the tabular softmax, on symbols: `update_direction` gives $\nabla "
+            r"p = \pi(r-V)$, and `first_order_entropy_change` is $\nabla H\cdot d$, linear in $d$.",
             partial(_first_order_is_linear, power=1),
             "a functional's second-order term",
             partial(_first_order_is_linear, power=2),
@@ -95,24 +102,27 @@ def _expectation_steps() -> tuple[Step, ...]:
 def _sign_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"**The nine rules as formulas.** $c_m$ and $w_m$ of the shipped `outcome_advantages` are the numerators of "
-            r"`rule_formulas` over the standard deviation, exactly, for every $m$.",
+            r"**The nine rules as formulas.** $c_m$ and $w_m$ of the shipped `outcome_advantages` are the "
+            r"numerators of `rule_formulas` over the standard deviation, exactly, for every $m$.",
             partial(_formulas_are_shipped, level_of=lambda k: k),
             "1 - K for K",
             partial(_formulas_are_shipped, level_of=lambda k: 1 - k),
         ),
         Step(
-            r"**Closed forms.** $c_{j+1} - w_j$ is 1 for RLOO, PSR and NSR and $(G-1)/G$ for Dr. GRPO, for symbolic $G$ and $j$; binomial "
-            r"weights sum to 1 (the binomial theorem), so that $w$ is this number for every $p$.",
+            r"**Closed forms.** $c_{j+1} - w_j$ is 1 for RLOO, PSR and NSR and $(G-1)/G$ for Dr. GRPO, "
+            r"for symbolic $G$ and $j$; binomial weights sum to 1 (the binomial theorem), so that $w$ is "
+            r"this number for every $p$.",
             partial(_closed_forms, dr_grpo=lambda size: (size - 1) / size),
             "1 for Dr. GRPO",
             partial(_closed_forms, dr_grpo=lambda size: size / size),
         ),
         Step(
-            r"**$w > 0$.** $w = \sum_j P(J=j)(c_{j+1} - w_j)$ with every $P(J=j) > 0$. Each rule has $c_m \ge 0 \ge w_m$, and $c_m > w_m$ "
-            r"wherever $0 < m < G$ (z3, for all real $0 < m < G$, $G \ge 2$, $0 < K < 1$, and any positive scale std + eps). So no summand is "
-            r"negative; $G \ge 2$ has $m = 1$, where $c_1 > 0$ or $w_1 < 0$, and that makes summand $j=0$ or $j=1$ positive. (At $m = 0$ and "
-            r"$m = G$ the standardised rules give 0; the others' formulas are checked there too.)",
+            r"**$w > 0$.** $w = \sum_j P(J=j)(c_{j+1} - w_j)$ with every $P(J=j) > 0$. Each rule has $c_m "
+            r"\ge 0 \ge w_m$, and $c_m > w_m$ wherever $0 < m < G$ (z3, for all real $0 < m < G$, $G \ge "
+            r"2$, $0 < K < 1$, and any positive scale std + eps). So no summand is negative; $G \ge 2$ "
+            r"has $m = 1$, where $c_1 > 0$ or $w_1 < 0$, and that makes summand $j=0$ or $j=1$ positive. "
+            r"(At $m = 0$ and $m = G$ the standardised rules give 0; the others' formulas are checked "
+            r"there too.)",
             partial(_gain_is_positive, rules=RULES),
             "A = -R, for which w = -1: positivity is not automatic",
             partial(_gain_is_positive, rules=(*RULES, "minus_reward")),
@@ -123,7 +133,11 @@ def _sign_steps() -> tuple[Step, ...]:
 def _reads_the_count(effort: Effort, *, own_share: int) -> Finding:
     largest = effort.pick(6, 4)
     cases = (
-        (f"{rule}, {options}, group {group}, response {i}", given[i], table[1 - group[i]][sum(group) - own_share * group[i]])
+        (
+            f"{rule}, {options}, group {group}, response {i}",
+            given[i],
+            table[1 - group[i]][sum(group) - own_share * group[i]],
+        )
         for rule in RULES
         for options in option_sets(rule, LEVELS[1:3])
         for size in range(2, largest + 1)
@@ -145,9 +159,7 @@ def _exchangeable(effort: Effort, *, by_position: int) -> Finding:
         for group in product(range(3), repeat=size):
             weight = sympy.prod([policy[y] for y in group])
             rewards = [arm_rewards[y] for y in group]
-            pushes = [
-                (table[rewards[i], sum(rewards)] + by_position * i) * scores[y] for i, y in enumerate(group)
-            ]
+            pushes = [(table[rewards[i], sum(rewards)] + by_position * i) * scores[y] for i, y in enumerate(group)]
             whole += weight * sum(pushes) / size
             first += weight * pushes[0]
         residuals.append(whole - first)
@@ -179,7 +191,9 @@ def _log_derivative(effort: Effort, *, sign: int) -> Finding:
     def weighted_scores(*members: Any) -> Any:
         return sum(pi * sympy.diff(sympy.log(pi), theta) for pi in members)
 
-    token_sum = sympy.diff(sympy.log(first * second), theta) - sum(sympy.diff(sympy.log(q), theta) for q in (first, second))
+    token_sum = sympy.diff(sympy.log(first * second), theta) - sum(
+        sympy.diff(sympy.log(q), theta) for q in (first, second)
+    )
     single = first * sympy.diff(sympy.log(first), theta) - sympy.diff(first, theta)
     right = weighted_scores(first, second) - gradient
     wrong = weighted_scores(third, last) - sign * gradient
@@ -221,7 +235,12 @@ def _formulas_are_shipped(effort: Effort, *, level_of: Callable[[Fraction], Frac
 
 def _closed_forms(effort: Effort, *, dr_grpo: Callable[[Any], Any]) -> Finding:
     size, j, p = sympy.symbols("G j p")
-    forms: dict[str, Callable[[Any], Any]] = {"rloo": lambda _: 1, "psr": lambda _: 1, "nsr": lambda _: 1, "dr_grpo": dr_grpo}
+    forms: dict[str, Callable[[Any], Any]] = {
+        "rloo": lambda _: 1,
+        "psr": lambda _: 1,
+        "nsr": lambda _: 1,
+        "dr_grpo": dr_grpo,
+    }
     symbolic = [
         numerators(rule, j + 1, size, 0, _never)[0] - numerators(rule, j, size, 0, _never)[1] - form(size)
         for rule, form in forms.items()
@@ -249,7 +268,9 @@ def _gain_is_positive(effort: Effort, *, rules: tuple[str, ...]) -> Finding:
     m, size, k, scale = z3.Reals("m G K scale")
     domain = (size >= 2, k > 0, k < 1, scale > 0)
     for rule in rules:
-        correct, wrong = (part / scale if rule in STANDARDISED else part for part in numerators(rule, m, size, k, _select))
+        correct, wrong = (
+            part / scale if rule in STANDARDISED else part for part in numerators(rule, m, size, k, _select)
+        )
         inside = z3.And(correct >= 0, wrong <= 0, correct - wrong > 0)
         findings.append(valid(inside, *domain, m > 0, m < size))
         if rule not in STANDARDISED:

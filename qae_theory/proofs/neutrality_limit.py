@@ -39,18 +39,21 @@ def group_form_steps() -> tuple[Step, ...]:
     """The gains of GRPO and QAE as expectations over the group's success rate, which both proofs start from."""
     return (
         Step(
-            r"**From responses to groups.** $\binom{G-1}{j} = \frac{j+1}{G}\binom{G}{j+1} = \frac{G-j}{G}\binom{G}{j}$, so with $m$ binomial "
-            r"$(G, p)$ and $\hat p = m/G$: $w = E[\hat p\,c_m]/p - E[(1-\hat p)\,w_m]/(1-p)$. Checked for symbolic $G$ and $j$, and for the "
+            r"**From responses to groups.** $\binom{G-1}{j} = \frac{j+1}{G}\binom{G}{j+1} = "
+            r"\frac{G-j}{G}\binom{G}{j}$, so with $m$ binomial $(G, p)$ and $\hat p = m/G$: $w = E[\hat "
+            r"p\,c_m]/p - E[(1-\hat p)\,w_m]/(1-p)$. Checked for symbolic $G$ and $j$, and for the "
             r"shipped `gain` on symbolic $p$, $c_m$, $w_m$.",
             partial(_group_form, shift=1),
             "(j / G) C(G, j+1)",
             partial(_group_form, shift=0),
         ),
         Step(
-            r"**The integrands.** With $u = \sqrt{x/(1-x)}$, $v = 1/u$, $\sigma = \sqrt{x(1-x)}$: $x\cdot\frac{1-x}{\sigma} = (1-x)\frac{x}{\sigma} "
-            r"= \sigma$, $\frac{x}{\sigma} = u$, $\frac{1-x}{\sigma} = v$. So, with $s = \sqrt{p(1-p)}$, $w_{GRPO} = E[T(\hat p)]$, "
-            r"$T(x) = \sigma(x)/s^2$, and $w_{QAE} = E[F(\hat p)]$, $F(x) = u(x)/p$ for $x \le 1-K$ and $v(x)/(1-p)$ for $x > 1-K$; degenerate groups "
-            r"add 0, as $u(0) = v(1) = \sigma(0) = \sigma(1) = 0$.",
+            r"**The integrands.** With $u = \sqrt{x/(1-x)}$, $v = 1/u$, $\sigma = \sqrt{x(1-x)}$: "
+            r"$x\cdot\frac{1-x}{\sigma} = (1-x)\frac{x}{\sigma} = \sigma$, $\frac{x}{\sigma} = u$, "
+            r"$\frac{1-x}{\sigma} = v$. So, with $s = \sqrt{p(1-p)}$, $w_{GRPO} = E[T(\hat p)]$, $T(x) = "
+            r"\sigma(x)/s^2$, and $w_{QAE} = E[F(\hat p)]$, $F(x) = u(x)/p$ for $x \le 1-K$ and "
+            r"$v(x)/(1-p)$ for $x > 1-K$; degenerate groups add 0, as $u(0) = v(1) = \sigma(0) = "
+            r"\sigma(1) = 0$.",
             partial(_integrands, exponent=2),
             "sigma^2 = sqrt(x (1 - x))",
             partial(_integrands, exponent=1),
@@ -67,32 +70,36 @@ def group_form_steps() -> tuple[Step, ...]:
 def _limit_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"**QAE near $p$.** $u(p)/p = v(p)/(1-p) = 1/s$: both branches of $F$ pass through $1/s$ at $p$. With $U = u(x)$, $P = u(p)$: "
-            r"$|x-p|/s = |U^2-P^2|/((1+U^2)P)$, and $x \le 1-K$ says $(1+U^2)K \le 1$; hence $|U-P|\,K \le |x-p|/s$, that is "
-            r"$|F(x) - 1/s| \le \frac{|x-p|}{s}\cdot\frac{1}{Kp}$. For $x > 1-K$ exchange right and wrong ($x, p, K$ for $1-x, 1-p, 1-K$): "
-            r"$|F(x) - 1/s| \le \frac{|x-p|}{s}\cdot\frac{1}{(1-K)(1-p)}$. No $x$ is left out.",
+            r"**QAE near $p$.** $u(p)/p = v(p)/(1-p) = 1/s$: both branches of $F$ pass through $1/s$ at "
+            r"$p$. With $U = u(x)$, $P = u(p)$: $|x-p|/s = |U^2-P^2|/((1+U^2)P)$, and $x \le 1-K$ says "
+            r"$(1+U^2)K \le 1$; hence $|U-P|\,K \le |x-p|/s$, that is $|F(x) - 1/s| \le "
+            r"\frac{|x-p|}{s}\cdot\frac{1}{Kp}$. For $x > 1-K$ exchange right and wrong ($x, p, K$ for "
+            r"$1-x, 1-p, 1-K$): $|F(x) - 1/s| \le \frac{|x-p|}{s}\cdot\frac{1}{(1-K)(1-p)}$. No $x$ is "
+            r"left out.",
             partial(_qae_deviation, factor=1),
             "half that constant",
             partial(_qae_deviation, factor=Fraction(1, 2)),
         ),
         Step(
-            r"**GRPO near $p$.** $\sigma(x)^2 - s^2 = (x-p)(1-x-p)$ and $|1-x-p| \le 1$, so $|\sigma(x) - s|\,s \le |\sigma(x)^2 - s^2| \le |x-p|$ and "
-            r"$|T(x) - 1/s| \le |x-p|/s^3$.",
+            r"**GRPO near $p$.** $\sigma(x)^2 - s^2 = (x-p)(1-x-p)$ and $|1-x-p| \le 1$, so $|\sigma(x) - "
+            r"s|\,s \le |\sigma(x)^2 - s^2| \le |x-p|$ and $|T(x) - 1/s| \le |x-p|/s^3$.",
             partial(_grpo_deviation, factor=1),
             "half that constant",
             partial(_grpo_deviation, factor=Fraction(1, 2)),
         ),
         Step(
-            r"**The mean deviation.** $E|\hat p - p| \le \sqrt{E(\hat p - p)^2} = s/\sqrt G$. Replayed exactly.",
+            r"**The mean deviation.** $E|\hat p - p| \le \sqrt{E(\hat p - p)^2} = s/\sqrt G$. Replayed "
+            r"exactly.",
             partial(_mean_deviation, power=1),
             "s^2 / G, the variance itself",
             partial(_mean_deviation, power=2),
-            citation="Cauchy-Schwarz; the variance of a mean of G iid Bernoulli variables is p(1-p)/G (W. Feller, An Introduction "
-            "to Probability Theory and Its Applications, vol. 1)",
+            citation="Cauchy-Schwarz; the variance of a mean of G iid Bernoulli variables is p(1-p)/G "
+            "(W. Feller, An Introduction to Probability Theory and Its Applications, vol. 1)",
         ),
         Step(
-            r"**The limit.** Taking expectations, for every $G$, $K$ and $p$: $|w_{QAE} - 1/s| \le \frac{1}{\sqrt G}\max(\frac{1}{Kp}, "
-            r"\frac{1}{(1-K)(1-p)})$ and $|w_{GRPO} - 1/s| \le \frac{1}{s^2\sqrt G}$. Both go to 0. The shipped `expected_gain` obeys both.",
+            r"**The limit.** Taking expectations, for every $G$, $K$ and $p$: $|w_{QAE} - 1/s| \le "
+            r"\frac{1}{\sqrt G}\max(\frac{1}{Kp}, \frac{1}{(1-K)(1-p)})$ and $|w_{GRPO} - 1/s| \le "
+            r"\frac{1}{s^2\sqrt G}$. Both go to 0. The shipped `expected_gain` obeys both.",
             partial(_shipped_limit, rate=0.5),
             "rate 1/G",
             partial(_shipped_limit, rate=1.0),
@@ -103,32 +110,35 @@ def _limit_steps() -> tuple[Step, ...]:
 def _rate_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"**At $p = 1-K$ both branches fall away from $p$.** For $x \le p$, $U \le P$ and $2(P-U)(1+U^2)P \ge P^2-U^2$: "
-            r"$1/s - F(x) \ge (p-x)/(2ps)$. For $x > p$, exchanging right and wrong, $1/s - F(x) \ge (x-p)/(2(1-p)s)$. Because "
-            r"$E(p-\hat p)_+ = E(\hat p-p)_+ = \frac12E|\hat p-p|$ and $\frac1p + \frac1{1-p} = \frac1{s^2}$, $1/s - w_{QAE} \ge E|\hat p - p|/(4s^3)$.",
+            r"**At $p = 1-K$ both branches fall away from $p$.** For $x \le p$, $U \le P$ and "
+            r"$2(P-U)(1+U^2)P \ge P^2-U^2$: $1/s - F(x) \ge (p-x)/(2ps)$. For $x > p$, exchanging right "
+            r"and wrong, $1/s - F(x) \ge (x-p)/(2(1-p)s)$. Because $E(p-\hat p)_+ = E(\hat p-p)_+ = "
+            r"\frac12E|\hat p-p|$ and $\frac1p + \frac1{1-p} = \frac1{s^2}$, $1/s - w_{QAE} \ge E|\hat p "
+            r"- p|/(4s^3)$.",
             partial(_falls_away, factor=2),
             "without the factor 2",
             partial(_falls_away, factor=1),
         ),
         Step(
-            r"**Fourth moment.** $E(\hat p-p)^4 = s^2(1 + 3(G-2)s^2)/G^3$, from $G\mu_4 + 3G(G-1)\mu_2^2$ with $\mu_2 = s^2$, "
-            r"$\mu_4 = s^2(1-3s^2)$; where $Gs^2 \ge 1$ it is at most $4s^4/G^2$.",
+            r"**Fourth moment.** $E(\hat p-p)^4 = s^2(1 + 3(G-2)s^2)/G^3$, from $G\mu_4 + 3G(G-1)\mu_2^2$ "
+            r"with $\mu_2 = s^2$, $\mu_4 = s^2(1-3s^2)$; where $Gs^2 \ge 1$ it is at most $4s^4/G^2$.",
             partial(fourth_moment, constant=4),
             "3 for 4",
             partial(fourth_moment, constant=3),
         ),
         Step(
-            r"**The mean deviation from below.** Hoelder: $E X^2 \le (E|X|)^{2/3}(E X^4)^{1/3}$, so where $Gs^2 \ge 1$, "
-            r"$(E|\hat p-p|)^2 \ge (s^2/G)^3/(4s^4/G^2) = s^2/(4G)$. Replayed exactly.",
+            r"**The mean deviation from below.** Hoelder: $E X^2 \le (E|X|)^{2/3}(E X^4)^{1/3}$, so where "
+            r"$Gs^2 \ge 1$, $(E|\hat p-p|)^2 \ge (s^2/G)^3/(4s^4/G^2) = s^2/(4G)$. Replayed exactly.",
             partial(_mean_deviation_below, constant=4),
             "s^2 / G",
             partial(_mean_deviation_below, constant=1),
             citation="Hoelder's inequality (W. Rudin, Real and Complex Analysis)",
         ),
         Step(
-            r"**The rate at $p = 1-K$ is $G^{-1/2}$.** Together, where $Gs^2 \ge 1$: $\frac{1}{8s^2\sqrt G} \le \frac1s - w_{QAE} \le "
-            r"\frac{1}{s^2\sqrt G}$ (above, $\max = 1/s^2$). The shipped `expected_gain` obeys both, its fitted slope is $-1/2$, and "
-            r"$s^2\sqrt G(1/s - w)$ is close to $1/\sqrt{2\pi}$, which a central limit theorem gives.",
+            r"**The rate at $p = 1-K$ is $G^{-1/2}$.** Together, where $Gs^2 \ge 1$: $\frac{1}{8s^2\sqrt "
+            r"G} \le \frac1s - w_{QAE} \le \frac{1}{s^2\sqrt G}$ (above, $\max = 1/s^2$). The shipped "
+            r"`expected_gain` obeys both, its fitted slope is $-1/2$, and $s^2\sqrt G(1/s - w)$ is close "
+            r"to $1/\sqrt{2\pi}$, which a central limit theorem gives.",
             partial(_shipped_rate, at=lambda k: 1 - k),
             "p = K",
             partial(_shipped_rate, at=lambda k: k),
@@ -147,7 +157,9 @@ def _group_form(effort: Effort, *, shift: int) -> Finding:
         shipped = number(gain(np.array(p, dtype=object), OutcomeAdvantages(c, w)))
         weights = [comb(n, m) * p**m * (1 - p) ** (n - m) for m in range(n + 1)]
         rates = [sympy.Rational(m, n) for m in range(n + 1)]
-        form = sum(q * (x * c[m] / p - (1 - x) * w[m] / (1 - p)) for m, (q, x) in enumerate(zip(weights, rates, strict=True)))
+        form = sum(
+            q * (x * c[m] / p - (1 - x) * w[m] / (1 - p)) for m, (q, x) in enumerate(zip(weights, rates, strict=True))
+        )
         tied.append(shipped - form)
     return both(all_zero([right, wrong], sympy.combsimp), all_zero(tied))
 
@@ -169,14 +181,22 @@ def _integrands(effort: Effort, *, exponent: int) -> Finding:
 
 def _shipped_group_form(effort: Effort, *, flip: bool) -> Finding:
     cases = (
-        (f"{rule}, K={k}, G={size}, p={p}", expected_gain(p, size, rule, eps=0, **options), group_form(rule, p, size, level))
+        (
+            f"{rule}, K={k}, G={size}, p={p}",
+            expected_gain(p, size, rule, eps=0, **options),
+            group_form(rule, p, size, level),
+        )
         for size in range(1, effort.pick(13, 8))
         for p in PROBABILITIES[1:4]
         for k in LEVELS
         for level in [1 - k if flip else k]
-        for rule, options in (("grpo", {}), ("qae", {"k": k}))
+        for rule, options in _rules(k)
     )
     return exactly_equal(cases, "G, three p, five K")
+
+
+def _rules(k: Fraction) -> tuple[tuple[str, dict[str, Any]], ...]:
+    return ("grpo", {}), ("qae", {"k": k})
 
 
 def group_form(rule: str, p: Fraction, size: int, k: Fraction) -> Any:
@@ -284,7 +304,9 @@ def fourth_moment(effort: Effort, *, constant: int) -> Finding:
     """The fourth central moment of a success rate, and its bound by ``constant`` s^4/G^2."""
     p, size, square = z3.Reals("p G square")
     moment = p * (1 - p) ** 4 + (1 - p) * p**4 == p * (1 - p) * (1 - 3 * p * (1 - p))
-    total = size * square * (1 - 3 * square) + 3 * size * (size - 1) * square**2 == size * square * (1 + 3 * (size - 2) * square)
+    total = size * square * (1 - 3 * square) + 3 * size * (size - 1) * square**2 == size * square * (
+        1 + 3 * (size - 2) * square
+    )
     bound = square * (1 + 3 * (size - 2) * square) * size**2 <= constant * square**2 * size**3
     domain = (size >= 1, square > 0, square <= z3.Q(1, 4), size * square >= 1)
     replayed = z3.And([z3.BoolVal(_fourth(q, n)) for q in PROBABILITIES for n in range(1, effort.pick(17, 9))])
@@ -322,5 +344,3 @@ def _shipped_rate(effort: Effort, *, at: Any) -> Finding:
         cases.append((f"slope {slope:.3f}, K={k}", abs(slope + 0.5) < 0.05))
         cases.append((f"constant, K={k}", abs(scaled[-1] * sqrt(2 * pi) - 1) < 0.05))
     return for_all(cases, f"five K, G to {sizes[-1]}")
-
-

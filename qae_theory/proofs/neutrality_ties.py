@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import sympy
 
-from qae_theory.advantages import advantages
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.group_expectation import (
@@ -58,37 +57,37 @@ PROBABILITIES = (1e-12, 0.03125, 0.3, 0.4, 0.6, 0.96875, 1 - 2.0**-40)
 
 def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
-    ledger.add(
-        Evidence("neutrality", "all-groups", Kind.CERTIFICATE, Role.FOR, (*_group_steps(), *_mixed_steps()))
-    )
+    ledger.add(Evidence("neutrality", "all-groups", Kind.CERTIFICATE, Role.FOR, (*_group_steps(), *_mixed_steps())))
     ledger.add(Evidence("neutrality", "floating-point", Kind.CERTIFICATE, Role.FOR, _float_steps()))
 
 
 def _group_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"The shipped `sampled_group` update, averaged exactly over all $n^G$ groups, is `expected_gain` times $\pi(r - V)$: nine rules, "
-            r"two levels $K$, both standard deviations.",
+            r"The shipped `sampled_group` update, averaged exactly over all $n^G$ groups, is "
+            r"`expected_gain` times $\pi(r - V)$: nine rules, two levels $K$, both standard deviations.",
             partial(_enumerated_update, level_of=lambda k: k),
             "1 - K for K in expected_gain",
             partial(_enumerated_update, level_of=lambda k: 1 - k),
         ),
         Step(
-            r"The same for policies that share parameters: a log-linear one, and a two-token one whose responses have one or two tokens. "
-            r"The gradient is taken by SymPy, the scores are sums over tokens.",
+            r"The same for policies that share parameters: a log-linear one, and a two-token one whose "
+            r"responses have one or two tokens. The gradient is taken by SymPy, the scores are sums over "
+            r"tokens.",
             partial(_other_policies, normalise=False),
             "token scores averaged, not summed (1/|o|)",
             partial(_other_policies, normalise=True),
         ),
         Step(
-            r"$A = -R$ is reward-only and equivariant too, and the shipped `gain` gives it $w = -1$: that $w > 0$ is a property of the named rules.",
+            r"$A = -R$ is reward-only and equivariant too, and the shipped `gain` gives it $w = -1$: that "
+            r"$w > 0$ is a property of the named rules.",
             partial(_minus_reward, value=-1),
             "w = +1",
             partial(_minus_reward, value=1),
         ),
         Step(
-            r"For entropy: `expected_first_order_change` is $w$ times $-\mathrm{Cov}_\pi(\log\pi, \pi(r-V))$, computed from "
-            r"its definition.",
+            r"For entropy: `expected_first_order_change` is $w$ times $-\mathrm{Cov}_\pi(\log\pi, "
+            r"\pi(r-V))$, computed from its definition.",
             partial(_first_order_change, centre=True),
             "the uncentred pi r for pi (r - V)",
             partial(_first_order_change, centre=False),
@@ -99,16 +98,22 @@ def _group_steps() -> tuple[Step, ...]:
 def _mixed_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"**Mixed groups only.** Dynamic sampling draws until $0 < m < G$. $A\,1\{mixed\}$ is again reward-only and equivariant, so the "
-            r"expected update given a mixed group is $\nabla p$ times $(E[A 1\{mixed\} \mid R=1] - E[A 1\{mixed\} \mid R=0]) / P(mixed)$: "
-            r"`mixed_only=True` against the enumeration of mixed groups.",
-            partial(_mixed_update, mixed_gain=lambda p, size, rule, options: expected_gain(p, size, rule, mixed_only=True, **options)),
+            r"**Mixed groups only.** Dynamic sampling draws until $0 < m < G$. $A\,1\{mixed\}$ is again "
+            r"reward-only and equivariant, so the expected update given a mixed group is $\nabla p$ times "
+            r"$(E[A 1\{mixed\} \mid R=1] - E[A 1\{mixed\} \mid R=0]) / P(mixed)$: `mixed_only=True` "
+            r"against the enumeration of mixed groups.",
+            partial(
+                _mixed_update,
+                mixed_gain=lambda p, size, rule, options: expected_gain(p, size, rule, mixed_only=True, **options),
+            ),
             "both expectations conditioned on a mixed group",
-            partial(_mixed_update, mixed_gain=lambda p, size, rule, options: _conditioned_gain(p, size, rule, **options)),
+            partial(
+                _mixed_update, mixed_gain=lambda p, size, rule, options: _conditioned_gain(p, size, rule, **options)
+            ),
         ),
         Step(
-            r"There is no mixed group at $G = 1$, where $w$ is 0 for every rule that takes it; the shipped functions refuse `mixed_only` there, "
-            r"and RLOO.",
+            r"There is no mixed group at $G = 1$, where $w$ is 0 for every rule that takes it; the "
+            r"shipped functions refuse `mixed_only` there, and RLOO.",
             partial(_single_response, least=2),
             "mixed groups from G = 1 on",
             partial(_single_response, least=1),
@@ -119,14 +124,16 @@ def _mixed_steps() -> tuple[Step, ...]:
 def _float_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"`expected_gain` in float64, for a batch of $p$ down to $10^{-12}$ and up to $1 - 2^{-40}$, $G \le 64$, is the binomial sum over "
-            r"`rule_formulas` with exact weights: with and without `mixed_only`, default and given $K$, std and eps.",
+            r"`expected_gain` in float64, for a batch of $p$ down to $10^{-12}$ and up to $1 - 2^{-40}$, "
+            r"$G \le 64$, is the binomial sum over `rule_formulas` with exact weights: with and without "
+            r"`mixed_only`, default and given $K$, std and eps.",
             partial(_float_gain, default_k=Fraction(2, 5)),
             "K = .6 by default",
             partial(_float_gain, default_k=Fraction(3, 5)),
         ),
         Step(
-            r"`mixed_probability` in float64 keeps its relative accuracy near 0 and 1, and is exact on Fractions.",
+            r"`mixed_probability` in float64 keeps its relative accuracy near 0 and 1, and is exact on "
+            r"Fractions.",
             partial(_mixed_probability, wrong_power=0),
             "G - 1 for G in P(all wrong)",
             partial(_mixed_probability, wrong_power=1),
@@ -158,7 +165,9 @@ def _other_policies(effort: Effort, *, normalise: bool) -> Finding:
         ([[x / total], [x * y**2 / total], [y / total], [1 / total]], (1, 0, 1, 0)),
         ([[first], [1 - first, second], [1 - first, 1 - second]], (0, 1, 0)),
     )
-    return exactly_equal(_policy_cases(effort, policies, (x, y), at, normalise=normalise), "two policies, two parameters")
+    return exactly_equal(
+        _policy_cases(effort, policies, (x, y), at, normalise=normalise), "two policies, two parameters"
+    )
 
 
 def _policy_cases(
@@ -192,7 +201,9 @@ def _minus_reward(effort: Effort, *, value: int) -> Finding:
     groups = all_groups(3, size)
     pushes = -exact(case.arm_rewards)[groups]
     chosen = (groups[..., None] == np.arange(3)) - case.exact_probs  # e_y - pi
-    mean = (group_weights(case.exact_probs, groups)[:, None] * (pushes[..., None] * chosen).sum(axis=1)).sum(axis=0) / size
+    mean = (group_weights(case.exact_probs, groups)[:, None] * (pushes[..., None] * chosen).sum(axis=1)).sum(
+        axis=0
+    ) / size
     cases = [("gain", gain(np.array(case.success_prob, dtype=object), table), value)]
     cases += [(f"arm {arm}", mean[arm], value * case.success_gradient[arm]) for arm in range(3)]
     return exactly_equal(cases, f"all groups of {size}")
@@ -248,9 +259,7 @@ def _conditioned_gain(p: Fraction, size: int, rule: str, **options: Any) -> Any:
 def _single_response(effort: Effort, *, least: int) -> Finding:
     del effort
     p = Fraction(1, 3)
-    single = [
-        (f"{rule}, G=1", bool(number(expected_gain(p, 1, rule)) == 0)) for rule in RULES if rule != "rloo"
-    ]
+    single = [(f"{rule}, G=1", bool(number(expected_gain(p, 1, rule)) == 0)) for rule in RULES if rule != "rloo"]
     refused = [
         (f"{rule}, G={size}, mixed_only", _refuses(rule, size, mixed_only=True) == (size < 2))
         for rule in RULES
@@ -271,7 +280,10 @@ def _refuses(rule: str, size: int, *, mixed_only: bool) -> bool:
 def _float_gain(effort: Effort, *, default_k: Fraction) -> Finding:
     sizes = effort.pick((1, 2, 3, 5, 8, 16, 33, 64), (1, 2, 3, 8, 64))
     cases = (
-        (f"{rule}, G={size}, {options}, mixed_only={mixed_only}, p={p!r}", abs(shipped - wanted) <= RELATIVE * abs(wanted))
+        (
+            f"{rule}, G={size}, {options}, mixed_only={mixed_only}, p={p!r}",
+            abs(shipped - wanted) <= RELATIVE * abs(wanted),
+        )
         for rule in RULES
         for options in float_options(rule)
         for size in sizes
@@ -312,7 +324,11 @@ def float_pair(rule: str, m: int, size: int, options: dict[str, Any]) -> tuple[f
         return 0.0, 0.0
     correct, wrong = numerators(rule, Fraction(m), Fraction(size), options["k"])
     std = options.get("std", "bessel" if rule == "qae_linear" else "population")
-    scale = sqrt(squared_scale(Fraction(m), Fraction(size), std)) + options.get("eps", 1e-6) if rule in STANDARDISED else 1.0
+    scale = (
+        sqrt(squared_scale(Fraction(m), Fraction(size), std)) + options.get("eps", 1e-6)
+        if rule in STANDARDISED
+        else 1.0
+    )
     return float(correct) / scale, float(wrong) / scale
 
 

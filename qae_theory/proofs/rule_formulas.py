@@ -96,9 +96,7 @@ def agrees_with_shipped(
         for table in [outcome_advantages(size, rule, exact=True, **options)]
         for m in range(size + 1)
         for pair in [
-            advantage_pair(
-                rule, m, size, level_of(options.get("k", Fraction(2, 5))), options.get("std", "population")
-            )
+            advantage_pair(rule, m, size, level_of(options.get("k", Fraction(2, 5))), options.get("std", "population"))
         ]
         for shipped, formula in zip((table.correct[m], table.wrong[m]), pair, strict=True)
     )
