@@ -1,4 +1,4 @@
-"""Around Prop. 4.1: what eps, the size of the amplification, and the absence of a mask do to a group's weights."""
+"""Around Prop. 4.1: what eps, amplification and the absence of a mask do to a group's weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,16 @@ from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.group_expectation import expected_gain, outcome_advantages
 from qae_theory.objective import group_objective, masked_objective, query_weights
-from qae_theory.proofs.checking import all_equal, all_zero, both, close_to, for_all, rational, valid, with_witness
+from qae_theory.proofs.checking import (
+    all_equal,
+    all_zero,
+    both,
+    close_to,
+    for_all,
+    rational,
+    valid,
+    with_witness,
+)
 from qae_theory.proofs.groups import LEVELS, binary_group, exact, mixed_groups, same
 from qae_theory.proofs.integers import SymbolicInt, group_symbols
 from qae_theory.proofs.objective import CLIPS, RULES, options
@@ -182,8 +191,8 @@ def _mask_steps() -> tuple[Step, ...]:
     )
 
 
-def _deviation(num_correct: int, group_size: int, eps: Fraction, std: str = "population") -> Any:
-    """sigma / sigma_population of a group, and sigma, as exact numbers."""
+def _scale(num_correct: int, group_size: int, eps: Fraction, std: str = "population") -> Any:
+    """The standard deviation of a binary group plus eps, as a SymPy number."""
     variance = Fraction(num_correct * (group_size - num_correct), group_size**2)
     if std == "bessel":
         variance *= Fraction(group_size, group_size - 1)
@@ -223,7 +232,7 @@ def _factor(effort: Effort, *, std: str) -> Finding:
         for rule in RULES:
             for eps in EPS:
                 left, right = _both_sides(m, size, rule, eps)
-                sigma = _deviation(m, size, Fraction(0), std)
+                sigma = _scale(m, size, Fraction(0), std)
                 residuals.append(sympy.S(left) * (sigma + rational(eps)) - sympy.S(right) * sigma)
     return all_zero(residuals, sympy.radsimp)
 
@@ -372,7 +381,7 @@ def _unmasked(effort: Effort, *, unmasked_rule: Callable[[bool], str]) -> Findin
         (
             f"K={k}, m={m}, G={size}, {settings}",
             advantages(rewards, unmasked_rule(is_hard_group(m, size, k)), k=k, **settings),
-            # Dr.GRPO's is R - p^, and GRPO's is that over the standard deviation.
+            # GRPO gives a success (1 - p^)/sigma, which makes 1/sigma known.
             (2 * rewards - 1) * (advantages(rewards, "grpo", **settings)[-1] / Fraction(size - m, size)),
         )
         for m, size in mixed_groups(largest)
@@ -403,7 +412,10 @@ def _gain_ratio(effort: Effort, *, doubled: bool) -> Finding:
         for size, factor in ((2, Fraction(2)), (3, Fraction(3, 2) * (1 + 2 * p * (1 - p)))):
             # K below 1/G makes every mixed group hard, K above 1 - 1/G every one easy: nothing is masked.
             for rule, k in (("pos_mask", Fraction(1, 10)), ("neg_mask", Fraction(9, 10))):
-                unmasked, grpo = expected_gain(p, size, rule, k=k, eps=0), expected_gain(p, size, "grpo", eps=0)
+                unmasked, grpo = (
+                    expected_gain(p, size, rule, k=k, eps=0),
+                    expected_gain(p, size, "grpo", eps=0),
+                )
                 cases.append((f"{rule}, p={p}, G={size}", _item(unmasked), (2 if doubled else factor) * _item(grpo)))
     return all_equal(cases, "G = 2 and 3, four success probabilities")
 

@@ -35,7 +35,7 @@ def mixed_groups(largest: int) -> Iterator[tuple[int, int]]:
 
 
 def is_zero(value: Any) -> bool:
-    """Whether an exact number made of rationals, square roots and logarithms is 0 after SymPy's ``expand``."""
+    """Whether an exact number made of rationals, roots and logarithms is 0 after SymPy's ``expand``."""
     return bool(value == 0) or (isinstance(value, sympy.Basic) and bool(sympy.expand(value) == 0))
 
 
@@ -51,7 +51,10 @@ def close(cases: Iterable[tuple[str, Any, Any]], domain: str, tolerance: float =
     """
     return for_all(
         (
-            (label, np.shape(left) == np.shape(right) and np.allclose(left, right, rtol=tolerance, atol=tolerance))
+            (
+                label,
+                np.shape(left) == np.shape(right) and np.allclose(left, right, rtol=tolerance, atol=tolerance),
+            )
             for label, left, right in cases
         ),
         domain,
@@ -59,7 +62,7 @@ def close(cases: Iterable[tuple[str, Any, Any]], domain: str, tolerance: float =
 
 
 def number(value: Any) -> Any:
-    """The one number of a 0-d array, which NumPy may have unboxed already, as a SymPy number if it is a Fraction."""
+    """The number in a 0-d array, which NumPy may have unboxed already; a Fraction as a SymPy number."""
     value = np.asarray(value).item()
     return rational(value) if isinstance(value, (int, Fraction)) else value
 

@@ -343,16 +343,28 @@ def _shipped_floats(effort: Effort, *, clip_high: float) -> Finding:
             cases += [
                 (label, group_objective(floats(ratios), floats(a)), expected),
                 (label, masked_objective(floats(ratios), floats(rewards), rule), expected),
-                (label, np.array(query_weights(floats(rewards), rule)), floats(np.array(query_weights(rewards, rule)))),
-                (label, clipped_surrogate(floats(ratios), floats(a)), floats(clipped_surrogate(ratios, a, **clip))),
+                (
+                    label,
+                    np.array(query_weights(floats(rewards), rule)),
+                    floats(np.array(query_weights(rewards, rule))),
+                ),
+                (
+                    label,
+                    clipped_surrogate(floats(ratios), floats(a)),
+                    floats(clipped_surrogate(ratios, a, **clip)),
+                ),
             ]
     return close(cases, "float64, degenerate groups included")
 
 
 def _token_means(
-    effort: Effort, *, lengths: tuple[int, ...], per_response: bool, ratios: tuple[Fraction, ...] | None = None
+    effort: Effort,
+    *,
+    lengths: tuple[int, ...],
+    per_response: bool,
+    ratios: tuple[Fraction, ...] | None = None,
 ) -> Finding:
-    """Token-level ratios: the mean over responses of token means, or one mean over all tokens, is the masked form."""
+    """Token-level ratios: the mean over responses of token means, or one over all tokens, is the masked form."""
     del effort
     cases = []
     size = len(lengths)
@@ -408,6 +420,9 @@ def _degenerate(effort: Effort, *, rewards: tuple[int, ...]) -> Finding:
     for rule in RULES:
         for shape in (ratios, floats(ratios)):
             group = exact(list(rewards)) if shape is ratios else np.array(rewards, dtype=float)
-            values = [group_objective(shape, advantages(group, rule, eps=0)), masked_objective(shape, group, rule)]
+            values = [
+                group_objective(shape, advantages(group, rule, eps=0)),
+                masked_objective(shape, group, rule),
+            ]
             cases.append((f"{rule}, rewards {rewards}", exact([*values, *query_weights(group, rule)]), exact([0] * 4)))
     return same(cases, "degenerate group")

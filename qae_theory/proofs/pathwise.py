@@ -1,4 +1,4 @@
-"""Laws for one and the same group: QAE against GRPO on it, and what its correct and wrong responses contribute."""
+"""Laws for one group: QAE against GRPO on it, and what its correct and wrong responses contribute."""
 
 from __future__ import annotations
 
@@ -40,9 +40,7 @@ ARM_REWARDS = (1, 0, 0)
 
 def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
-    ledger.add(
-        Evidence("paired-ordering-law", "from-the-advantages", Kind.PROOF, Role.FOR, _ordering_steps())
-    )
+    ledger.add(Evidence("paired-ordering-law", "from-the-advantages", Kind.PROOF, Role.FOR, _ordering_steps()))
     ledger.add(Evidence("sign-share-law", "from-the-mixture", Kind.PROOF, Role.FOR, _share_steps()))
 
 
@@ -89,7 +87,7 @@ def _ordering_steps() -> tuple[Step, ...]:
             partial(_mean_frequency, divisor=lambda size: size),
             "counts over G - 1",
             partial(_mean_frequency, divisor=lambda size: size - 1),
-            citation="Mean of a multinomial vector; e.g. Casella and Berger, Statistical Inference, 2nd ed., Sec. 4.6",
+            citation="Mean of a multinomial vector; Casella and Berger, Statistical Inference, Sec. 4.6",
         ),
         Step(
             "The shipped chain, advantages to direction to first-order change, obeys the law exactly on "
@@ -117,7 +115,7 @@ def _share_steps() -> tuple[Step, ...]:
             partial(_conditional_is_product, divide=True),
             "pi itself for pi+ and pi-",
             partial(_conditional_is_product, divide=False),
-            citation="Conditioning independent variables each on an event of its own; e.g. Durrett, Probability: Theory and Examples, Ch. 2",
+            citation="Independent variables, each conditioned on an event of its own; Durrett, Probability, Ch. 2",
         ),
         Step(
             r"Coordinate by coordinate, $r_y \in \{0, 1\}$: $\pi^+ - \pi = (1-V)(\pi^+ - \pi^-)$ and $\pi - "
@@ -152,8 +150,7 @@ def _share_steps() -> tuple[Step, ...]:
             partial(_shipped_ordered, keep=1),
         ),
         Step(
-            "QAE for comparison: on hard groups the wrong responses' part is 0, on easy ones the correct "
-            "ones'.",
+            "QAE for comparison: on hard groups the wrong responses' part is 0, on easy ones the correct ones'.",
             partial(_one_side, rule="qae"),
             "GRPO",
             partial(_one_side, rule="grpo"),
@@ -201,8 +198,7 @@ def _shift_of_direction(effort: Effort, *, centre: int) -> Finding:
         )
         frequencies = [sympy.Rational(y.count(arm), size) for arm in range(arms)]
         residuals += [
-            d - c * (p - centre * w / sum(weights))
-            for d, p, w in zip(shifted, frequencies, weights, strict=True)
+            d - c * (p - centre * w / sum(weights)) for d, p, w in zip(shifted, frequencies, weights, strict=True)
         ]
     return all_zero(residuals)
 
@@ -346,15 +342,13 @@ def _parts(effort: Effort, *, grpo: bool) -> Finding:
     a_right, a_wrong = ((1 - m / size) / t, -m / size / t) if grpo else (1 / t, -1 / t)
     correct_part, wrong_part = m / size * a_right * (right - pi), n / size * a_wrong * (wrong - pi)
     whole = m / size * a_right * (right - wrong)
-    return all_zero(
-        [correct_part - (1 - v) * whole, wrong_part - v * whole, correct_part + wrong_part - whole]
-    )
+    return all_zero([correct_part - (1 - v) * whole, wrong_part - v * whole, correct_part + wrong_part - whole])
 
 
 def _by_side(
     size: int, num_correct: int, rule: str, k: Fraction | None = None, **settings: Any
 ) -> Iterator[tuple[Fraction, Array, Array]]:
-    """Probability, correct part and wrong part of the direction for every count vector with m correct responses."""
+    """Probability, correct part and wrong part of the direction, for every count vector with m correct."""
     probs, r = exact(list(_SHARE_POLICY)), exact(list(_SHARE_REWARDS))
     options = {} if k is None else {"k": k}
     values = advantages(binary_group(num_correct, size), rule, **options, **settings)
@@ -376,12 +370,8 @@ def _shipped_share(effort: Effort, *, share: Callable[[Any], Any]) -> Finding:
     cases = []
     for m, size in mixed_groups(effort.pick(5, 3)):
         for settings in ({"eps": 0}, {"std": "bessel", "eps": 0}):
-            right: Any = sum(
-                (weight * part for weight, part, _ in _by_side(size, m, "grpo", **settings)), Fraction(0)
-            )
-            wrong: Any = sum(
-                (weight * part for weight, _, part in _by_side(size, m, "grpo", **settings)), Fraction(0)
-            )
+            right: Any = sum((weight * part for weight, part, _ in _by_side(size, m, "grpo", **settings)), Fraction(0))
+            wrong: Any = sum((weight * part for weight, _, part in _by_side(size, m, "grpo", **settings)), Fraction(0))
             label = f"m={m}, G={size}, {settings}"
             cases.append((label + ", direction", wrong, share(v) * (right + wrong)))
             changes = [number(first_order_entropy_change(z, d)) for d in (wrong, right + wrong)]
@@ -403,7 +393,7 @@ def _shipped_ordered(effort: Effort, *, keep: int) -> Finding:
             weight = prod(_SHARE_POLICY[y_i] for y_i in y)
             step = partial(update_direction, z, r, "sampled_group", responses=list(y))
             whole = whole + weight * step(advantages=a)
-            part = part + weight * step(advantages=np.where(group == keep, a, Fraction(0)))
+            part = part + weight * step(advantages=np.where(np.asarray(group == keep), a, exact([0] * size)))
         cases.append((f"m={m}, G={size}", part, v * whole))
     return same(cases, f"every ordered group of {size}")
 

@@ -1,7 +1,7 @@
-"""z3 reals that the shipped code can run on, comparisons included: every branch is taken, each with its condition.
+"""z3 reals that the shipped code can run on, comparisons included: every branch, each with its condition.
 
-NumPy's minimum and maximum ask ``bool(x <= y)``. A symbolic real answers both ways where both are possible, one run
-a way, so that the runs together cover all real inputs. z3's ``unknown`` counts as possible, which only adds runs.
+NumPy's minimum and maximum ask ``bool(x <= y)``. A symbolic real answers both ways where both are possible,
+one run a way, so that the runs together cover all real inputs. z3's ``unknown`` counts as possible: more runs.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ Real.register(SymbolicReal)
 
 
 def real_term(value: Any) -> Any:
-    """A z3 term of a symbolic real, an integer, a Fraction or a SymPy number made of rationals and square roots."""
+    """A z3 term of a symbolic real, an integer, a Fraction or a SymPy number of rationals and square roots."""
     if isinstance(value, SymbolicReal):
         return value.term
     if isinstance(value, np.ndarray):
@@ -133,7 +133,7 @@ def paths(run: Callable[[Path], T], *assumptions: Any) -> Iterator[tuple[Path, T
 
 
 def valid_on_every_path(goal: Callable[[Path], Any], *assumptions: Any) -> Finding:
-    """z3: the goal, a z3 formula computed by running code on symbolic reals, holds for all real inputs allowed."""
+    """z3: the goal, a formula computed by running code on symbolic reals, holds for all real inputs allowed."""
     count = 0
     for path, formula in paths(goal, *assumptions):
         finding = valid(formula, *path.conditions)
