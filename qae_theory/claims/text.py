@@ -21,7 +21,7 @@ _CODE_OR_MATH = re.compile(r"(`+[^`]+`+|\$[^$\s](?:[^$\n]*[^$\s])?\$)")
 _AFTER_MATH = re.compile(r"</math></span>((?:[,.;:!?)’”]|-\w+)+)")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$])")
 _CLOSE = {"lspace": "0.1em", "rspace": "0.17em"}
-LONG_FORMULA = 28  # characters of LaTeX: about what a phone shows on a line
+LONG_FORMULA = 22  # characters of LaTeX: about what a phone shows on a line
 _RELATIONS = frozenset("=<>≤≥≠⟺⟹⟸⇔⇒⇐→↦∼~≈≡∈∉⊂⊆∝")
 _OPERATORS = frozenset("±∓×·∘∪∩∧∨")
 _OPENING, _CLOSING = frozenset("([{⌊⌈"), frozenset(")]}⌋⌉")
@@ -85,7 +85,7 @@ def pieces(latex: str) -> list[str]:
     groups: list[list[ElementTree.Element]] = [[]]
     depth = 0
     for element in row:
-        text = element.text or ""
+        text = next(element.itertext(), "")  # of a bracket with an exponent, the bracket
         depth += (text in _OPENING) - (text in _CLOSING)
         if depth == 0 and groups[-1] and element.tag == "mo" and text in _RELATIONS:
             groups.append([])
@@ -142,6 +142,7 @@ def _cell_piece(piece: str, *, math: bool) -> str:
 
 def _to_core(element: ElementTree.Element) -> None:
     """MathML Core has no ``mathvariant`` but "normal": use Unicode's letters. Function names need space."""
+    _lower_primes(element)
     variant, text = element.get("mathvariant"), element.text or ""
     if variant in _VARIANTS:
         element.text = "".join(_letter(character, variant) for character in text)
@@ -153,6 +154,24 @@ def _to_core(element: ElementTree.Element) -> None:
         element.attrib.update(lspace="0", rspace="0")
     elif element.tag == "mi" and text in _RELATIONS | _OPERATORS:
         element.tag = "mo"
+
+
+def _lower_primes(element: ElementTree.Element) -> None:
+    """A prime is raised already; as an exponent most fonts would raise and shrink it a second time."""
+    if element.tag not in ("msup", "msubsup") or set(element[-1].text or " ") - set("′″‴"):
+        return
+    prime = element[-1]
+    element.remove(prime)
+    prime.tag = "mo"
+    prime.attrib.update(lspace="0", rspace="0")
+    if element.tag == "msup":
+        element.tag = "mrow"
+        element.append(prime)
+        return
+    element.tag = "msub"
+    primed = ElementTree.Element("mrow")
+    primed.extend([element[0], prime])
+    element[0] = primed
 
 
 # First code points of A, a and 0 in Unicode's mathematical alphabets; 0 where an alphabet has none.

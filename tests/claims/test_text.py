@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from qae_theory.claims.text import HtmlText, markdown_cell, markdown_plain, mathml
+from qae_theory.claims.text import HtmlText, markdown_cell, markdown_plain, mathml, pieces
 
 
 def test_formula_is_mathml_with_its_source() -> None:
@@ -26,6 +26,13 @@ def test_alphabets_are_unicode_because_browsers_ignore_variants(latex: str, text
     assert "mathvariant" not in made
 
 
+@pytest.mark.parametrize(("latex", "tags"), [("x'", ["mrow"]), ("x'_i", ["msub", "mrow"]), ("x^2", ["msup"])])
+def test_prime_is_not_raised_twice(latex: str, tags: list[str]) -> None:
+    root = ElementTree.fromstring(mathml(latex))
+    found = [element.tag for element in root.iter() if element.tag not in ("math", "mi", "mo", "mn")]
+    assert found == ["mrow", *tags]
+
+
 @pytest.mark.parametrize("latex", [r"\nosuchcommand x", r"\frac{1}", r"a & \foo"])
 def test_no_mathml_is_an_error(latex: str) -> None:
     with pytest.raises(ValueError, match="no MathML"):
@@ -37,6 +44,7 @@ def test_long_formula_may_break_before_relations_outside_brackets() -> None:
     assert made.count("<math") == 3
     assert made.count("<wbr>") == 2
     assert "</math>,</span>" in made
+    assert len(pieces(r"(a + b + c + d + e)' = f(x)^2 = g")) == 3
     assert HtmlText().block("$a = b = c$").count("<math") == 1
 
 
