@@ -1,0 +1,219 @@
+"""Ties of the shipped quantiles and estimators to their definitions in ``oracle``, over options and masks.
+
+Each check takes the reading of the definition as an argument, so that a control can misread it by one token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+from itertools import pairwise, product
+from typing import Any
+
+import numpy as np
+import sympy
+
+from qae_theory import advantages, quantile_baseline
+from qae_theory.claims.model import Effort, Finding
+from qae_theory.proofs import oracle
+from qae_theory.proofs.checking import for_all
+from qae_theory.proofs.oracle import Group, Options
+
+Reading = Callable[[str, Options], tuple[str, Options]]
+
+# A few dozen roundings of 2**-53 on numbers of size one; a wrong token moves some value by more than 1e-7.
+ROUNDING = 1e-12
+
+
+def faithful(rule: str, options: Options) -> tuple[str, Options]:
+    """The definition as it is."""
+    return rule, options
+
+
+def other_level(rule: str, options: Options) -> tuple[str, Options]:
+    """1 - K for K."""
+    return rule, replace(options, k=1 - options.k)
+
+
+def other_std(rule: str, options: Options) -> tuple[str, Options]:
+    """Bessel for population, and back."""
+    return rule, replace(options, std="population" if options.std == "bessel" else "bessel")
+
+
+def mean_for_quantile(rule: str, options: Options) -> tuple[str, Options]:
+    """GRPO's baseline for QAE's."""
+    return ("grpo" if rule == "qae" else rule), options
+
+
+def pos_for_neg(rule: str, options: Options) -> tuple[str, Options]:
+    """Eq. 7 for Eq. 8."""
+    return ("pos_mask" if rule == "neg_mask" else rule), options
+
+
+def psr_for_nsr(rule: str, options: Options) -> tuple[str, Options]:
+    """Successes only for failures only."""
+    return ("psr" if rule == "nsr" else rule), options
+
+
+def levels(size: int) -> tuple[Fraction, ...]:
+    """One K for every way that K G and (G - 1) K lie among the integers: j/G, j/(G-1), and between."""
+    edges = sorted({Fraction(j, n) for n in (size, size - 1) if n for j in range(n + 1)})
+    between = [(low + high) / 2 for low, high in pairwise(edges)]
+    return tuple(sorted(edges[1:-1] + between))
+
+
+@cache
+def binary_groups(size: int) -> tuple[Group, ...]:
+    """One group for every number of correct responses, with the correct ones first, last or in between."""
+    one, zero = Fraction(1), Fraction(0)
+    groups = [(one,) * m + (zero,) * (size - m) for m in range(size + 1)]
+    turned = [group[i % size :] + group[: i % size] for i, group in enumerate(groups)]
+    return tuple(dict.fromkeys(groups + turned))
+
+
+@cache
+def graded_groups(size: int) -> tuple[Group, ...]:
+    """Groups with ties, negative rewards and penalties; all entries are exact in float64."""
+    grades = [Fraction(x) for x in (-2, -1, -1, 1, Fraction(-3, 2), Fraction(1, 4), 1, 0, 3)]
+    rows = [
+        tuple(grades[(start + step * i) % 9] for i in range(size)) for start in range(9) for step in (1, 2, 4)
+    ]
+    return tuple(dict.fromkeys([*rows, (Fraction(-1),) * size]))
+
+
+def groups_for(rule: str, size: int) -> tuple[Group, ...]:
+    """Groups that the rule takes."""
+    return binary_groups(size) if rule in oracle.BINARY_ONLY else binary_groups(size) + graded_groups(size)
+
+
+def option_grid(rule: str, size: int, *, exact: bool = False) -> Iterator[Options]:
+    """Every class of K, both standard deviations and three eps, as far as the rule has them."""
+    names = oracle.OPTION_NAMES[rule]
+    ks = levels(size) if "k" in names else (Fraction(2, 5),)
+    stds = ("population", "bessel") if "std" in names else ("population",)
+    eps = (Fraction(0), Fraction(1, 1_000_000), Fraction(1, 10)) if "eps" in names else (Fraction(0),)
+    for k, std, e in product(ks, stds, eps):
+        yield Options(k=k, std=std, eps=e, exact=exact)
+
+
+def keywords(rule: str, options: Options) -> dict[str, Any]:
+    """The options as keyword arguments of ``qae_theory.advantages``."""
+    return {name: getattr(options, name) for name in oracle.OPTION_NAMES[rule]}
+
+
+def exact_array(rows: Sequence[Sequence[Any]]) -> Any:
+    """Fractions in an object array."""
+    array = np.empty((len(rows), len(rows[0])), dtype=object)
+    for index in np.ndindex(array.shape):
+        array[index] = rows[index[0]][index[1]]
+    return array
+
+
+def near(shipped: Any, expected: Any) -> bool:
+    """Equal up to rounding, the sign of a zero apart; no NaN."""
+    right = np.asarray(expected, dtype=np.float64)
+    return bool(np.all(np.abs(shipped - right) <= ROUNDING * np.maximum(1, np.abs(right))))
+
+
+def same(left: Any, right: Any) -> bool:
+    """Exactly equal; floats are not exact."""
+    if isinstance(left, (float, np.floating)) or isinstance(right, float):
+        return False
+    return bool(left == right) or (
+        isinstance(left, sympy.Basic) and bool(sympy.simplify(left - sympy.sympify(right)) == 0)
+    )
+
+
+def floats_match(effort: Effort, *, rules: Sequence[str], reading: Reading) -> Finding:
+    """Float64 batches of the rules against their definitions."""
+
+    def cases() -> Iterator[tuple[str, bool]]:
+        for size in range(2, effort.pick(9, 5) + 1):
+            for rule in rules:
+                groups = groups_for(rule, size)
+                batch = np.array(groups, dtype=np.float64)
+                for options in option_grid(rule, size):
+                    shipped = advantages(batch, rule, **keywords(rule, options))
+                    expected = [oracle.advantages(group, *reading(rule, options)) for group in groups]
+                    yield f"{rule}, G={size}, {options}", near(shipped, expected)
+
+    return for_all(cases(), "(rule, G, K, std, eps), each on a batch of binary and graded groups")
+
+
+def exact_match(effort: Effort, *, reading: Reading) -> Finding:
+    """Fractions in, exact numbers out, equal to the definitions."""
+
+    def cases() -> Iterator[tuple[str, bool]]:
+        for size in range(2, effort.pick(6, 4) + 1):
+            for rule in oracle.RULES:
+                groups = groups_for(rule, size)[:: 1 if rule in oracle.BINARY_ONLY else effort.pick(2, 5)]
+                for options in list(option_grid(rule, size, exact=True))[:: effort.pick(3, 7)]:
+                    shipped = advantages(exact_array(groups), rule, **keywords(rule, options))
+                    expected = [oracle.advantages(group, *reading(rule, options)) for group in groups]
+                    pairs = zip(shipped.flat, (a for row in expected for a in row), strict=True)
+                    yield f"{rule}, G={size}, {options}", all(same(a, b) for a, b in pairs)
+
+    return for_all(cases(), "(rule, G, K, std, eps) in exact arithmetic")
+
+
+def quantiles_match(effort: Effort, *, level_of: Callable[[Fraction], Fraction], method: str) -> Finding:
+    """``quantile_baseline`` of a batch against the definition, for every level class; exact and float64."""
+    definition = oracle.quantile if method == "inverted_cdf" else oracle.linear_quantile
+
+    def cases() -> Iterator[tuple[str, bool]]:
+        for size in range(1, effort.pick(10, 7) + 1):
+            groups = binary_groups(size) + graded_groups(size)
+            exact, floats = exact_array(groups), np.array(groups, dtype=np.float64)
+            for k in levels(size):
+                expected = [definition(group, level_of(k)) for group in groups]
+                shipped = quantile_baseline(exact, k, method=method)
+                yield f"G={size}, K={k}", all(same(a, b) for a, b in zip(shipped, expected, strict=True))
+                shipped = quantile_baseline(floats.reshape(1, *floats.shape), k, method=method)
+                yield (
+                    f"G={size}, K={k}, floats",
+                    shipped.shape == (1, len(groups)) and near(shipped[0], expected),
+                )
+
+    return for_all(cases(), "(G, K), each on a batch of groups with ties")
+
+
+def masks_match(effort: Effort, *, reading: Reading) -> Finding:
+    """Every mask of every group: unscorable rows hold NaN or nonsense and change nothing."""
+    grades = [Fraction(x) for x in (-2, 1, Fraction(1, 4))]
+    masks = list(product((True, False), repeat=4))
+
+    def cases() -> Iterator[tuple[str, bool]]:
+        for rule in oracle.RULES:
+            values = [Fraction(0), Fraction(1)] if rule in oracle.BINARY_ONLY else grades
+            rows = [(row, mask) for row in product(values, repeat=4) for mask in masks]
+            flags = np.array([mask for _, mask in rows])
+            for options in list(option_grid(rule, 4))[:: effort.pick(4, 17)]:
+                expected = [
+                    oracle.masked_advantages(row, mask, *reading(rule, options)) for row, mask in rows
+                ]
+                for junk in (np.nan, -7.5):
+                    batch = np.where(flags, np.array([row for row, _ in rows], dtype=np.float64), junk)
+                    shipped = advantages(batch, rule, mask=flags, **keywords(rule, options))
+                    yield f"{rule}, {options}, {junk} in unscorable rows", near(shipped, expected)
+
+    return for_all(cases(), "(rule, options), each on every mask of every group of four")
+
+
+def exact_masks_match(effort: Effort, *, reading: Reading) -> Finding:
+    """Masked groups of Fractions stay exact."""
+    rows = [tuple(Fraction(x) for x in row) for row in ((1, 0, 0, 1, 0), (0, 1, 1, 1, 0), (0, 0, 0, 0, 1))]
+    masks = [tuple(bool(code >> i & 1) for i in range(5)) for code in range(0, 32, effort.pick(1, 3))]
+
+    def cases() -> Iterator[tuple[str, bool]]:
+        for rule in oracle.RULES:
+            options = Options(k=Fraction(11, 20), eps=Fraction(0), exact=True)
+            for row in rows:
+                batch = exact_array([row] * len(masks))
+                shipped = advantages(batch, rule, mask=np.array(masks), **keywords(rule, options))
+                expected = [oracle.masked_advantages(row, mask, *reading(rule, options)) for mask in masks]
+                pairs = zip(shipped.flat, (a for line in expected for a in line), strict=True)
+                yield f"{rule}, {row}", all(same(a, b) for a, b in pairs)
+
+    return for_all(cases(), "(rule, group of five), each under many masks")
