@@ -46,7 +46,7 @@ def entropy_change(logits: Any, direction: Any, step_size: Any) -> Array:
     log_probs = log_softmax(z)
     probs = exp(log_probs)
     shift = eta[..., None] * centred(probs, d)
-    log_ratio = shift - _log_mean_exp(log_probs, probs, shift)[..., None]
+    log_ratio = _log_ratio(log_probs, probs, shift)
     if is_exact(log_ratio):
         new = probs * exp(log_ratio)
         return expectation(probs, log_probs) - expectation(new, log_probs + log_ratio)
@@ -216,15 +216,14 @@ def safe_step_size(logits: Any, arm_rewards: Any, low: Any, high: Any) -> Array:
     return np.array(steps, dtype=np.float64).reshape(batch)
 
 
-def _log_mean_exp(log_probs: Array, probs: Array, x: Array) -> Array:
-    """log E_pi[e^x] for a centred x, without cancellation for a small x and without overflow for a large one."""
-    if is_exact(x) or is_exact(probs):
-        return log(expectation(probs, exp(x)))
-    small = np.abs(x).max(axis=-1) < 1
-    near = np.log1p(expectation(probs, np.expm1(np.where(small[..., None], x, 0))))
-    exponent = log_probs + x
-    top = exponent.max(axis=-1, keepdims=True)
-    far = np.log(np.exp(exponent - top).sum(axis=-1)) + top[..., 0]
+def _log_ratio(log_probs: Array, probs: Array, shift: Array) -> Array:
+    """log(pi'/pi) for a centred shift of the logits, without cancellation for a small shift or a huge one."""
+    if is_exact(shift) or is_exact(probs):
+        return shift - log(expectation(probs, exp(shift)))[..., None]
+    small = np.abs(shift).max(axis=-1, keepdims=True) < 1
+    step = np.where(small, shift, 0)
+    near = step - np.log1p(expectation(probs, np.expm1(step)))[..., None]
+    far = log_softmax(log_probs + (shift - shift.max(axis=-1, keepdims=True))) - log_probs
     return np.where(small, near, far)
 
 

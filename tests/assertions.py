@@ -26,7 +26,7 @@ def assert_close(actual: Any, expected: Any, *, rel: float = TIGHT, floor: float
     for index in np.ndindex(actual.shape):
         got, want = float(actual[index]), wanted[index]
         assert np.isfinite(got), f"{got} at {index}, expected {want}"
-        with flint.ctx.workdps(60):
+        with flint.ctx.workdps(360):  # the oracles' precision
             error = abs(flint.arb(got) - as_ball(want))
             allowed = rel * abs(as_ball(want)) + floor
         assert error <= allowed, f"{got!r} at {index}, expected {want}, error {error.str(5)}"

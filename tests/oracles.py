@@ -23,12 +23,15 @@ ESTIMATORS = ("grpo", "dr_grpo", "rloo", "qae", "qae_linear", "psr", "nsr", "pos
 Group = Sequence[Fraction]
 
 
+DIGITS = 360  # enough to tell a probability of 1e-300 from 0 in 1 - pi
+
+
 def precise(function: Any) -> Any:
-    """Run at 60 digits, leaving the caller's precision alone."""
+    """Run at many digits, leaving the caller's precision alone."""
 
     @wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        with flint.ctx.workdps(60):
+        with flint.ctx.workdps(DIGITS):
             return function(*args, **kwargs)
 
     return wrapper
@@ -192,11 +195,10 @@ def stepped(logits: Sequence[Any], direction: Sequence[Any], step: Any) -> list[
     return [ball(z) + ball(step) * ball(d) for z, d in zip(logits, direction, strict=True)]
 
 
-def entropy_change(logits: Sequence[Any], direction: Sequence[Any], step: Any, *, digits: int = 60) -> flint.arb:
+@precise
+def entropy_change(logits: Sequence[Any], direction: Sequence[Any], step: Any) -> flint.arb:
     """H(softmax(z + eta d)) - H(softmax(z)), from the definition, at a precision that outlasts the cancellation."""
-    with flint.ctx.workdps(digits):
-        moved = stepped(logits, direction, step)
-        return _entropy_of_balls(moved) - _entropy_of_balls([ball(z) for z in logits])
+    return _entropy_of_balls(stepped(logits, direction, step)) - _entropy_of_balls([ball(z) for z in logits])
 
 
 def _entropy_of_balls(z: Sequence[flint.arb]) -> flint.arb:
@@ -238,6 +240,21 @@ def entropy_hessian(logits: Sequence[Any]) -> list[list[flint.arb]]:
         return -d_prob * (log_probs[i] + h) - probs[i] * (d_log + slope[j])
 
     return [[entry(i, j) for j in n] for i in n]
+
+
+@precise
+def curvature_brackets(arms: int) -> tuple[flint.arb, flint.arb]:
+    """(L_-, L_+) of claim `remainder`, with the maximum over s found from the quadratic formula."""
+
+    def joint(a: flint.arb, t: flint.arb) -> flint.arb:
+        # d/ds (1 - s^2)(a + t s) = 0 at 3 t s^2 + 2 a s - t = 0.
+        s = ((a * a + 3 * t * t).sqrt() - a) / (3 * t) if arms > 1 or a < 0 else flint.arb(0)
+        return (1 - s * s) * (a + t * s) / 4
+
+    c = 1 / (6 * flint.arb(3).sqrt())
+    log_arms = flint.arb(arms).log()
+    below = joint(1 + flint.arb(-1).exp(), log_arms)
+    return below, joint(flint.arb(-1), log_arms - c.log() - 1) + c
 
 
 @precise

@@ -105,7 +105,7 @@ def gate_cases() -> st.SearchStrategy[Case]:
 @st.composite
 def masked_groups(draw: st.DrawFn, values: st.SearchStrategy[list[Fraction]] | None = None) -> MaskedGroup:
     """A group in which some rows could not be scored and hold NaN, an infinity or any number."""
-    rewards = [float(x) for x in draw(values or groups())]
+    rewards = [float(x) for x in draw(groups() if values is None else values)]
     mask = draw(st.lists(st.booleans(), min_size=len(rewards), max_size=len(rewards)))
     junk = st.sampled_from([float("nan"), float("inf"), float("-inf"), 0.0, 7.5, -1e300])
     return MaskedGroup([x if keep else draw(junk) for x, keep in zip(rewards, mask, strict=True)], mask)
