@@ -276,7 +276,7 @@ def _reaching_steps() -> tuple[Step, ...]:
         ),
         Step(
             r"Mostly hard queries at $K=.4$: $\mathrm{Beta}(1,4)$ (mean success .2) gives $12644/15625 = "
-            r".809$; $\mathrm{Beta}(1,3)$ gives $4847.5/6250 = .7756$, below.",
+            r".809$; $\mathrm{Beta}(1,3)$ gives $1939/2500 = .7756$, below.",
             partial(_beta_one, expected={4: Fraction(12644, 15625), 3: Fraction(1939, 2500)}),
             "Beta(1, 3) gives 4/5",
             partial(_beta_one, expected={4: Fraction(12644, 15625), 3: TARGET}),
