@@ -163,7 +163,8 @@ def entropy_change_bounds(logits: Any, direction: Any, step_size: Any) -> tuple[
     z, d, eta = _rows(z, (*batch, arms)), _rows(d, (*batch, arms)), np.broadcast_to(eta, batch).ravel()
     rows = max(1, _CHUNK // arms)
     blocks = [slice(start, start + rows) for start in range(0, max(len(z), 1), rows)]
-    bounds = [_block_bounds(z[block], d[block], eta[block]) for block in blocks]
+    with np.errstate(over="ignore", invalid="ignore"):  # a step too large for float64 leaves the trivial bounds
+        bounds = [_block_bounds(z[block], d[block], eta[block]) for block in blocks]
     lower, upper = (np.concatenate(side).reshape(batch) for side in zip(*bounds, strict=True))
     return lower, upper
 
@@ -252,7 +253,7 @@ def _block_bounds(z: Array, d: Array, eta: Array) -> tuple[Array, Array]:
     quadratic = 0.5 * (np.abs(eta) * spread) ** 2 * (1 + 1e-14)
     line = eta * slope
     line_error = np.abs(eta) * slope_error + 4 * _UNIT_ROUNDOFF * np.abs(line)
-    # fmax and fmin pass over NaN: a step too large for float64 leaves the trivial bounds.
+    # fmax and fmin pass over the NaN of a step too large for float64.
     lower = np.fmax(_down(line - quadratic * below - line_error), _down(-entropy - entropy_error))
     upper = np.fmin(_up(line + quadratic * above + line_error), _up(np.log(arms) - entropy + entropy_error))
     return lower, upper
