@@ -57,7 +57,7 @@ def verify(
     try:
         raise typer.Exit(_verify(claims or [], json_file, quick, out, seed, jobs))
     except KeyboardInterrupt:
-        print("qae verify: interrupted; nothing was written", file=sys.stderr)
+        print("qae verify: interrupted", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
 
 
