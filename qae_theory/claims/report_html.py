@@ -115,7 +115,7 @@ def _evidence(outcome: Outcome, text: HtmlText) -> str:
         role=escape(outcome.role.value),
         name=escape(outcome.name),
         number=f"{len(outcome.steps)} step{'' if len(outcome.steps) == 1 else 's'}",
-        seconds=f"{outcome.seconds:.2f} s",
+        seconds=f"{outcome.seconds:.2f}&nbsp;s",
         where=escape(outcome.where),
         body=detail + (f'<ol class="steps">{steps}</ol>' if steps else ""),
     )
