@@ -1,11 +1,11 @@
-"""Entropy, its change and the bounds on it in ball arithmetic, written from their definitions: scalar loops, no shared code.
+"""Entropy, its change and the bounds on it in ball arithmetic, written from their definitions.
 
-Floats are taken for the exact numbers that they are. Results are balls that enclose the true value; nothing is fast.
+Scalar loops, no code shared with what is checked. Floats are taken for the exact numbers that they are; results are
+balls that enclose the true value. Nothing is fast.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import flint
@@ -87,9 +87,7 @@ def self_covariance(z: Balls) -> Any:
     """The sum over pairs i < j of pi_i pi_j (pi_i - pi_j)(z_i - z_j)."""
     probs, _ = policy(z)
     pairs = ((i, j) for j in range(len(z)) for i in range(j))
-    return sum(
-        (probs[i] * probs[j] * (probs[i] - probs[j]) * (z[i] - z[j]) for i, j in pairs), flint.arb(0)
-    )
+    return sum((probs[i] * probs[j] * (probs[i] - probs[j]) * (z[i] - z[j]) for i, j in pairs), flint.arb(0))
 
 
 def largest(a: Any, t: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The shipped two-sided bounds on an entropy change against ball arithmetic: they contain it, and are no looser than proved."""
+"""The shipped bounds on an entropy change against ball arithmetic: they contain it, and are as tight as proved."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ def steps() -> tuple[Step, ...]:
     """The ties of claim `remainder` to `entropy_change_bounds`."""
     return (
         Step(
-            r"The shipped `entropy_change_bounds` contain the exact change, in ball arithmetic: one arm to 1000, uniform to "
-            r"gaps beyond 700, $|\eta|$ from $10^{-12}$ to $10^3$.",
+            r"The shipped `entropy_change_bounds` contain the exact change, in ball arithmetic: one arm to "
+            r"1000, uniform to gaps beyond 700, $|\eta|$ from $10^{-12}$ to $10^3$.",
             partial(_contain, factor=1),
             "the change of twice the step",
             partial(_contain, factor=2),
         ),
         Step(
-            r"They are rounded outward: below the exact lower bound of the claim and above the exact upper one, never "
-            r"inside them.",
+            r"They are rounded outward: below the exact lower bound of the claim and above the exact upper "
+            r"one, never inside them.",
             partial(_outward, inward=0.0),
             "bounds drawn inward by 1e-9 of their width",
             partial(_outward, inward=1e-9),
         ),
         Step(
-            r"And they are tight: rounding widens them by at most $10^{-9}$ of the terms involved, and the ends $-H$ and "
-            r"$\log n - H$ by $2 \cdot 10^{-11}$, so that a wrong constant or a looser bound shows.",
+            r"And they are tight: rounding widens them by at most $10^{-9}$ of the terms involved, and the "
+            r"ends $-H$ and $\log n - H$ by $2 \cdot 10^{-11}$, so that a wrong constant or a looser bound "
+            r"shows.",
             partial(_tight, factor=1.0),
             "quadratic term 1e-6 smaller",
             partial(_tight, factor=1 - 1e-6),
@@ -153,7 +154,10 @@ def _batches(effort: Effort, *, shift: int) -> Finding:
         whole = entropy_change_bounds(z, d, 0.1)
         for row in range(5):
             own = entropy_change_bounds(z[row], d[row], 0.1)
-            yield f"block of row {row}", all(np.isclose(a[row], b, rtol=1e-13) for a, b in zip(whole, own, strict=True))
+            yield (
+                f"block of row {row}",
+                all(np.isclose(a[row], b, rtol=1e-13) for a, b in zip(whole, own, strict=True)),
+            )
         z, d = rng.normal(size=(150, 1000)), rng.normal(size=(150, 1000))
         whole = entropy_change_bounds(z, d, 0.1)
         for row in (0, 64, 65, 66, 149):

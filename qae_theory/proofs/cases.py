@@ -1,4 +1,4 @@
-"""The policies, directions and steps on which shipped functions are compared with ball arithmetic, and batches of them."""
+"""The policies, directions and steps on which shipped functions meet ball arithmetic, and batches of them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def steps_of(effort: Effort) -> tuple[float, ...]:
 def row_by_row(
     effort: Effort, name: str, function: Callable[..., Any], arity: int, shift: int
 ) -> Iterator[tuple[str, bool]]:
-    """Whether a batch of ``function(logits, direction, step)`` is the rows' own results, whichever arguments are batched."""
+    """Whether a batch of ``function(logits, direction, step)`` is the rows' own results, whatever is batched."""
     rng = np.random.default_rng(effort.seed)
     full = (rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 3)))[:arity]
     for batched in product((True, False), repeat=arity):

@@ -1,4 +1,4 @@
-"""Claims `prop42-finite-step` and `prop42-finite-step-if`: Prop. 4.2's order beyond first order, and how far it goes."""
+"""Claims `prop42-finite-step` and `prop42-finite-step-if`: Prop. 4.2's order beyond first order, and how far."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.entropy_change import entropy_change, safe_step_size
 from qae_theory.proofs.checking import all_zero, ball, both, close_to, for_all, rational, valid, with_witness, zero
 from qae_theory.proofs.safe_step import by_order, by_remainder
+from qae_theory.softmax import entropy
 from qae_theory.updates import update_direction
 
 # Quoted in the claim's source text: the right arm's probability, the step, and both changes to four digits.
@@ -41,9 +42,9 @@ def register(ledger: Ledger) -> None:
 
 def _witness_step() -> Step:
     return Step(
-        r"Two arms, the right one with probability $2/5$: a hard query for $K \le 3/5$, so $b_K = 0$. At $\eta = 1$ the "
-        r"shipped `entropy_change` of the shipped `uncentred` update, run on exact numbers, gives $\Delta H(0) = .02013 > "
-        r"\Delta H(1) = .01543$ (ball arithmetic): the paper's order fails.",
+        r"Two arms, the right one with probability $2/5$: a hard query for $K \le 3/5$, so $b_K = 0$. At "
+        r"$\eta = 1$ the shipped `entropy_change` of the shipped `uncentred` update, run on exact numbers, "
+        r"gives $\Delta H(0) = .02013 > \Delta H(1) = .01543$ (ball arithmetic): the paper's order fails.",
         partial(_order_fails, step=WITNESS_STEP),
         "eta = 3/4, where the order holds",
         partial(_order_fails, step=Fraction(3, 4)),
@@ -53,30 +54,31 @@ def _witness_step() -> Step:
 def _two_arm_law() -> tuple[Step, ...]:
     return (
         Step(
-            r"The law behind it. With two arms, right with probability $p$ and logit gap $g = \log(p/(1-p))$, the uncentred "
-            r"update moves the gap to $g + \eta(p + b(1-2p))$ (shipped function on symbols): $g + \eta p$ for $b=0$, "
-            r"$g + \eta(1-p)$ for $b=1$.",
+            r"The law behind it. With two arms, right with probability $p$ and logit gap $g = "
+            r"\log(p/(1-p))$, the uncentred update moves the gap to $g + \eta(p + b(1-2p))$ (shipped "
+            r"function on symbols): $g + \eta p$ for $b=0$, $g + \eta(1-p)$ for $b=1$.",
             partial(_gap_moves, sign=-1),
             "p + b (1 + 2p)",
             partial(_gap_moves, sign=1),
         ),
         Step(
-            r"The entropy of two arms is an even function of the gap that decreases in its size: its derivative is $-x\,e^x/(1+e^x)^2$ at "
-            r"gap $x$, by SymPy on the shipped `entropy`. So $\Delta H(0) \le \Delta H(1)$ iff $|g + \eta p| \ge |g + \eta(1-p)|$.",
+            r"The entropy of two arms is an even function of the gap that decreases in its size: its "
+            r"derivative is $-x\,e^x/(1+e^x)^2$ at gap $x$, by SymPy on the shipped `entropy`. So $\Delta "
+            r"H(0) \le \Delta H(1)$ iff $|g + \eta p| \ge |g + \eta(1-p)|$.",
             partial(_falls_with_gap, sign=-1),
             "increases with the gap",
             partial(_falls_with_gap, sign=1),
         ),
         Step(
-            r"For $p < 1/2$ and $\eta > 0$ that is $(2g + \eta)(2p-1) \ge 0$, that is $\eta \le -2g = 2\log((1-p)/p)$; for $p "
-            r"\ge 1/2$, where $g \ge 0$, it holds at every $\eta$.",
+            r"For $p < 1/2$ and $\eta > 0$ that is $(2g + \eta)(2p-1) \ge 0$, that is $\eta \le -2g = "
+            r"2\log((1-p)/p)$; for $p \ge 1/2$, where $g \ge 0$, it holds at every $\eta$.",
             partial(_limit, two=2),
             "eta <= -g",
             partial(_limit, two=1),
         ),
         Step(
-            r"Replayed: for $p = k/20$ the exact changes at $0.99$ and $1.01$ times $2\log((1-p)/p)$ are in the paper's order and "
-            r"out of it.",
+            r"Replayed: for $p = k/20$ the exact changes at $0.99$ and $1.01$ times $2\log((1-p)/p)$ are in "
+            r"the paper's order and out of it.",
             partial(_law_replayed, sign=1),
             "the two exchanged",
             partial(_law_replayed, sign=-1),
@@ -86,8 +88,9 @@ def _two_arm_law() -> tuple[Step, ...]:
 
 def _regimes() -> Step:
     return Step(
-        r"Both halves of the proposition are one order: $\Delta H$ non-decreasing from $b_1$ to $b_2$. Hard: $b_K = 0$ is "
-        r"$b_1$, and $b_2 = b$. Easy: $b_K = 1$ is $b_2$, and $b_1 = b$. If $b = b_K$ there is nothing to show.",
+        r"Both halves of the proposition are one order: $\Delta H$ non-decreasing from $b_1$ to $b_2$. "
+        r"Hard: $b_K = 0$ is $b_1$, and $b_2 = b$. Easy: $b_K = 1$ is $b_2$, and $b_1 = b$. If $b = b_K$ "
+        r"there is nothing to show.",
         partial(_one_order, low=0),
         "b_K = 1/2",
         partial(_one_order, low=Fraction(1, 2)),
@@ -96,7 +99,8 @@ def _regimes() -> Step:
 
 def _within_step() -> Step:
     return Step(
-        r"Replayed with the shipped `safe_step_size` for $b = 0, 1/2, 1$: up to that step the exact order holds in both regimes.",
+        r"Replayed with the shipped `safe_step_size` for $b = 0, 1/2, 1$: up to that step the exact order "
+        r"holds in both regimes.",
         partial(_order_within, factor=1),
         "twice the step",
         partial(_order_within, factor=2),
@@ -152,8 +156,6 @@ def _gap_moves(effort: Effort, *, sign: int) -> Finding:
 
 def _falls_with_gap(effort: Effort, *, sign: int) -> Finding:
     del effort
-    from qae_theory.softmax import entropy
-
     x = sympy.Symbol("x", real=True)
     gap = np.empty(2, dtype=object)
     gap[:] = [x, sympy.Integer(0)]
@@ -197,9 +199,7 @@ def _one_order(effort: Effort, *, low: Any) -> Finding:
     b, gate = z3.Reals("b gate")
     hard = z3.Q(Fraction(low).numerator, Fraction(low).denominator)
     # As (b1, b2): (b_K, b) on hard queries, (b, b_K) on easy ones, always 0 <= b1 < b2 <= 1.
-    ordered = z3.Or(
-        z3.And(gate == hard, hard == 0, hard < b), z3.And(gate == 1, b < 1), b == gate
-    )
+    ordered = z3.Or(z3.And(gate == hard, hard == 0, hard < b), z3.And(gate == 1, b < 1), b == gate)
     return valid(ordered, b >= 0, b <= 1, z3.Or(gate == hard, gate == 1))
 
 
@@ -226,5 +226,3 @@ def _order_within(effort: Effort, *, factor: int) -> Finding:
                 yield f"weights {weights}, r = {rewards}, b = {b}", bool(changes[0] < changes[1])
 
     return for_all(cases(), "K = 2/5, hard and easy queries")
-
-

@@ -1,4 +1,4 @@
-"""A policy with any number of arms, seen through one arm of it: expectations as moments, their derivative in the step.
+"""A policy with any number of arms, seen through one arm of it: expectations as moments and how they move.
 
 The shipped kernels sum over arms only by ``(probs * x).sum(axis=-1)``. On an array with one entry, whose probability
 is a `Weight`, that product is the expectation, written in moments. So a shipped function runs on all policies of all
@@ -15,7 +15,7 @@ import sympy
 from qae_theory._exact import Array
 
 
-class _LogProb(sympy.Symbol):
+class _LogProb(sympy.Symbol):  # type: ignore[misc]
     """log pi of the arm: to SymPy a symbol, to the shipped ``exp`` a log-probability."""
 
     def exp(self) -> Weight:

@@ -15,8 +15,8 @@ from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.entropy_change import entropy_change, first_order_entropy_change, second_order_entropy_change
 from qae_theory.proofs import ball_entropy as exact
 from qae_theory.proofs import generic_arm as arm
-from qae_theory.proofs.checking import all_zero, for_all, zero
 from qae_theory.proofs.cases import Case, policies, row_by_row, steps_of
+from qae_theory.proofs.checking import all_zero, for_all, zero
 from qae_theory.proofs.series import moving_logits
 from qae_theory.softmax import (
     covariance,
@@ -36,34 +36,35 @@ def register(ledger: Ledger) -> None:
 def _proof() -> tuple[Step, ...]:
     return (
         Step(
-            r"Single out one arm: $\pi = w/(w+R)$ with $w = e^{z+\eta d}$ and $R(\eta)$ the sum of the other arms' "
-            r"weights. As $(w + R)' = \sum_j w_j d_j = (w + R)\,E d$ (the derivative of a sum is the sum of the "
-            r"derivatives), $\pi' = \pi\,(d - E d)$ and $(\log\pi)' = d - E d$.",
+            r"Single out one arm: $\pi = w/(w+R)$ with $w = e^{z+\eta d}$ and $R(\eta)$ the sum of the "
+            r"other arms' weights. As $(w + R)' = \sum_j w_j d_j = (w + R)\,E d$ (the derivative of a sum "
+            r"is the sum of the derivatives), $\pi' = \pi\,(d - E d)$ and $(\log\pi)' = d - E d$.",
             partial(_arm_moves, sign=1),
             "d + E d",
             partial(_arm_moves, sign=-1),
         ),
         Step(
-            r"So for any quantity $f_i(\eta)$ of the arms, $(E f)' = E[f'] + E[f\,(d - E d)]$: the product rule in each "
-            r"term of the finite sum $E f = \sum_i \pi_i f_i$. Moments of $\log\pi$, $d$ and $\pi$ thus have derivatives "
-            r"that are moments again; the rule is replayed on policies with 2 and 3 arms against SymPy's derivative.",
+            r"So for any quantity $f_i(\eta)$ of the arms, $(E f)' = E[f'] + E[f\,(d - E d)]$: the product "
+            r"rule in each term of the finite sum $E f = \sum_i \pi_i f_i$. Moments of $\log\pi$, $d$ and "
+            r"$\pi$ thus have derivatives that are moments again; the rule is replayed on policies with 2 "
+            r"and 3 arms against SymPy's derivative.",
             partial(_moments_move, order=1),
             "the second derivative for the first",
             partial(_moments_move, order=2),
         ),
         Step(
-            r"The shipped `entropy`, run on one arm of a policy with any number of arms (an expectation is linear, "
-            r"$E[1] = 1$, nothing else is used), is $-E[\log\pi]$. Its derivative by that rule is $-E[d - E d] - "
-            r"E[\log\pi\,(d - E d)] = -\mathrm{Cov}_\pi(\log\pi, d)$, which is what the shipped "
-            r"`first_order_entropy_change` returns on the same arm.",
+            r"The shipped `entropy`, run on one arm of a policy with any number of arms (an expectation is "
+            r"linear, $E[1] = 1$, nothing else is used), is $-E[\log\pi]$. Its derivative by that rule is "
+            r"$-E[d - E d] - E[\log\pi\,(d - E d)] = -\mathrm{Cov}_\pi(\log\pi, d)$, which is what the "
+            r"shipped `first_order_entropy_change` returns on the same arm.",
             partial(_shipped_derivative, sign=1),
             "+Cov(log pi, d)",
             partial(_shipped_derivative, sign=-1),
         ),
         Step(
-            r"Pairwise form, for two independent arms $i, j$ drawn from $\pi$: "
-            r"$\mathrm{Cov}_\pi(x,y) = \frac12\sum_{i,j}\pi_i\pi_j(x_i-x_j)(y_i-y_j)$. Expanded, each double sum is a "
-            r"product of two moments; the left side is the shipped `covariance`.",
+            r"Pairwise form, for two independent arms $i, j$ drawn from $\pi$: $\mathrm{Cov}_\pi(x,y) = "
+            r"\frac12\sum_{i,j}\pi_i\pi_j(x_i-x_j)(y_i-y_j)$. Expanded, each double sum is a product of two "
+            r"moments; the left side is the shipped `covariance`.",
             partial(_pairwise, factor=sympy.Rational(1, 2)),
             "factor 1 for 1/2",
             partial(_pairwise, factor=sympy.Integer(1)),
@@ -74,23 +75,23 @@ def _proof() -> tuple[Step, ...]:
 def _three_derivatives() -> tuple[Step, ...]:
     return (
         Step(
-            r"Closed form against SymPy: for $n = 2, 3, 4$ with symbols for weights and directions, the derivative of the "
-            r"shipped `entropy` at $z + \eta d$ is the shipped `first_order_entropy_change`, and its gradient the shipped "
-            r"`entropy_gradient`.",
+            r"Closed form against SymPy: for $n = 2, 3, 4$ with symbols for weights and directions, the "
+            r"derivative of the shipped `entropy` at $z + \eta d$ is the shipped "
+            r"`first_order_entropy_change`, and its gradient the shipped `entropy_gradient`.",
             partial(_symbolic, scale=1),
             "twice the closed form",
             partial(_symbolic, scale=2),
         ),
         Step(
-            r"Closed form against automatic differentiation: the shipped `entropy` run on power series in $\eta$ has the "
-            r"shipped first-order change as its first coefficient.",
+            r"Closed form against automatic differentiation: the shipped `entropy` run on power series in "
+            r"$\eta$ has the shipped first-order change as its first coefficient.",
             partial(_automatic, coefficient=1),
             "the second coefficient",
             partial(_automatic, coefficient=2),
         ),
         Step(
-            r"Closed form against finite differences: $|\Delta H/\eta - h_1|$ shrinks at least in proportion to $\eta$ "
-            r"(fitted slope of the shipped functions), on peaked policies too.",
+            r"Closed form against finite differences: $|\Delta H/\eta - h_1|$ shrinks at least in "
+            r"proportion to $\eta$ (fitted slope of the shipped functions), on peaked policies too.",
             partial(_finite_differences, scale=1.0),
             "1.01 times the closed form",
             partial(_finite_differences, scale=1.01),
@@ -101,8 +102,9 @@ def _three_derivatives() -> tuple[Step, ...]:
 def _shipped_floats() -> tuple[Step, ...]:
     functions: tuple[tuple[str, Callable[..., Finding], str, float], ...] = (
         (
-            r"The shipped `log_softmax`, `probabilities`, `entropy` and `entropy_gradient` on floats are the ball-arithmetic "
-            r"values to $10^{-14}$ relative, for gaps from $10^{-9}$ to beyond the range of float64.",
+            r"The shipped `log_softmax`, `probabilities`, `entropy` and `entropy_gradient` on floats are "
+            r"the ball-arithmetic values to a few roundings of the widest logit gap, for gaps from "
+            r"$10^{-9}$ to beyond the range of float64.",
             _float_policies, "probabilities 1 + 1e-12 times as large", 1e-12,
         ),
         (
@@ -110,13 +112,16 @@ def _shipped_floats() -> tuple[Step, ...]:
             _float_derivatives, "values 1 + 1e-9 times as large", 1e-9,
         ),
         (
-            r"The shipped `entropy_change` on floats is the ball-arithmetic difference of entropies for steps from "
-            r"$10^{-12}$ to $10^3$, of either sign.",
+            r"The shipped `entropy_change` on floats is the ball-arithmetic difference of entropies for "
+            r"steps from $10^{-12}$ to $10^3$, of either sign.",
             _float_changes, "values 1 + 1e-9 times as large", 1e-9,
         ),
     )  # fmt: skip
     return (
-        *(Step(says, partial(check, off=0.0), planted, partial(check, off=off)) for says, check, planted, off in functions),
+        *(
+            Step(says, partial(check, off=0.0), planted, partial(check, off=off))
+            for says, check, planted, off in functions
+        ),
         Step(
             r"Batches: every shipped function treats rows apart, whichever of its arguments carry the batch.",
             partial(_batches, shift=0),
@@ -227,16 +232,27 @@ def _float_policies(effort: Effort, *, off: float) -> Finding:
         for case in policies(effort, extreme=True):
             with flint.ctx.workdps(exact.DIGITS):
                 probs, logs = exact.policy(exact.balls(case.logits))
-                pairs = [
+                pairs: list[tuple[str, Any, list[Any]]] = [
                     ("probabilities", probabilities(case.logits) * (1 + off), probs),
-                    ("log_softmax", np.maximum(log_softmax(case.logits), -1e308), [max(x, flint.arb(-1e308)) for x in logs]),
+                    (
+                        "log_softmax",
+                        np.maximum(log_softmax(case.logits), -1e308),
+                        [max(x, flint.arb(-1e308)) for x in logs],
+                    ),
                     ("entropy", [entropy(case.logits)], [exact.entropy(exact.balls(case.logits))]),
-                    ("entropy_gradient", entropy_gradient(case.logits), exact.entropy_gradient(exact.balls(case.logits))),
+                    (
+                        "entropy_gradient",
+                        entropy_gradient(case.logits),
+                        exact.entropy_gradient(exact.balls(case.logits)),
+                    ),
                 ]
                 for name, values, truths in pairs:
-                    yield f"{name}, {case.label}", all(
-                        exact.close(v, t, relative=1.0, scale=_relative(name, case) * abs(t) + _floor(name, p))
-                        for v, t, p in zip(values, truths, probs, strict=False)
+                    yield (
+                        f"{name}, {case.label}",
+                        all(
+                            exact.close(v, t, relative=1.0, scale=_relative(name, case) * abs(t) + _floor(name, p))
+                            for v, t, p in zip(values, truths, probs, strict=False)
+                        ),
                     )
 
     return for_all(cases(), "policies from uniform to gaps beyond float64")
@@ -261,7 +277,7 @@ def _float_derivatives(effort: Effort, *, off: float) -> Finding:
                 first = first_order_entropy_change(case.logits, case.direction) * (1 + off)
                 second = second_order_entropy_change(case.logits, case.direction) * (1 + off)
                 yield f"first, {case.label}", _near(first, exact.slope(z, d), case)
-                # d - E d is off by an ulp; its square, 1e-31, is all that is left of it on the top arm of a peaked policy.
+                # d - E d is off by an ulp, and its square, 1e-31, is all that a peaked policy leaves of it.
                 yield f"second, {case.label}", _near(second, exact.curvature(z, d), case, floor=1e-18)
 
     return for_all(cases(), "policies from uniform to peaked")
@@ -279,7 +295,9 @@ def _float_changes(effort: Effort, *, off: float) -> Finding:
                     # Rounding of a gap eta d moves the entropy by as much; small steps keep their relative accuracy
                     # unless the first-order term itself cancels.
                     floor = moved * flint.arb(2e-15) if case.flat or abs(eta) > 1 else flint.arb(0)
-                    floor += flint.arb(1e-80 if case.flat or eta == 0 else 1e-295)  # a ball's radius around 0; subnormals
+                    floor += flint.arb(
+                        1e-80 if case.flat or eta == 0 else 1e-295
+                    )  # a ball's radius around 0; subnormals
                     size = flint.arb(1e-13) * abs(truth) + floor
                     yield f"{case.label}, eta={eta}", exact.close(shipped, truth, relative=1.0, scale=size)
 

@@ -40,26 +40,27 @@ def largest(a: Any, t: Any) -> Any:
 def _reduction() -> tuple[Step, ...]:
     return (
         Step(
-            r"Joint lemma: for $x, d \in [0,1]$, $D = d - E d$, $V = E D^2$, all real $a$ and $T \ge 0$: "
-            r"$a V + T\,|\mathrm{Cov}(x, D^2)| \le G(a,T) = \max_{0 \le s \le 1} (1-s^2)(a+Ts)/4$. If $T = 0$ this is "
-            r"$V \le 1/4$ (with $G(a,0) = 0$ for $a < 0$). For $T > 0$ divide by $T$ and write $h = a/T$. Replacing $x$ by $1 - x$ flips the "
-            r"sign of the covariance, so take it negative: $-\mathrm{Cov}(x, D^2) = E[x\,(V - D^2)]$ (the shipped "
-            r"`covariance`, run on a generic arm). Since $0 \le x \le 1$, that is at most $E[1_A (V-D^2)]$ for "
-            r"the event $A = \{D^2 < V\}$.",
+            r"Joint lemma: for $x, d \in [0,1]$, $D = d - E d$, $V = E D^2$, all real $a$ and $T \ge 0$: $a "
+            r"V + T\,|\mathrm{Cov}(x, D^2)| \le G(a,T) = \max_{0 \le s \le 1} (1-s^2)(a+Ts)/4$. If $T = 0$ "
+            r"this is $V \le 1/4$ (with $G(a,0) = 0$ for $a < 0$). For $T > 0$ divide by $T$ and write $h = "
+            r"a/T$. Replacing $x$ by $1 - x$ flips the sign of the covariance, so take it negative: "
+            r"$-\mathrm{Cov}(x, D^2) = E[x\,(V - D^2)]$ (the shipped `covariance`, run on a generic arm). "
+            r"Since $0 \le x \le 1$, that is at most $E[1_A (V-D^2)]$ for the event $A = \{D^2 < V\}$.",
             partial(_indicator, least=0),
             "x >= -1 in place of x >= 0",
             partial(_indicator, least=-1),
         ),
         Step(
-            r"Let $p = P(D^2 \ge V)$, and let $e$ and $f$ be the means of $D^2$ given $D^2 \ge V$ and given $A$. By total "
-            r"expectation $V = p\,e + (1-p) f$, so $F := h V + E[1_A(V - D^2)] = p\,(h + 1 - p)\,e - (1-p)(p - h)\,f$.",
+            r"Let $p = P(D^2 \ge V)$, and let $e$ and $f$ be the means of $D^2$ given $D^2 \ge V$ and given "
+            r"$A$. By total expectation $V = p\,e + (1-p) f$, so $F := h V + E[1_A(V - D^2)] = p\,(h + 1 - "
+            r"p)\,e - (1-p)(p - h)\,f$.",
             partial(_total_expectation, sign=1),
             "plus (1-p)(p-h) f",
             partial(_total_expectation, sign=-1),
         ),
         Step(
-            r"Let $\beta$ and $\alpha$ be the means of $d$ given $D^2 \ge V$ and given $A$, and "
-            r"$m = E d = p\beta + (1-p)\alpha$. As $d^2 \le d$ on $[0,1]$, and by Jensen, $(\beta - m)^2 \le e \le "
+            r"Let $\beta$ and $\alpha$ be the means of $d$ given $D^2 \ge V$ and given $A$, and $m = E d = "
+            r"p\beta + (1-p)\alpha$. As $d^2 \le d$ on $[0,1]$, and by Jensen, $(\beta - m)^2 \le e \le "
             r"\beta(1-\beta) + (\beta-m)^2$; the same for $f$ with $\alpha$.",
             partial(_conditional_moments, square_at_most_mean=True),
             "d^2 >= d on [0, 1]",
@@ -84,37 +85,39 @@ def _many_heavy() -> tuple[Step, ...]:
 def _few_heavy() -> tuple[Step, ...]:
     return (
         Step(
-            r"Case $p > h$: the coefficient of $f$ is negative. If $h + 1 - p \le 0$, $F \le 0$. Otherwise, by the last "
-            r"bounds, $F \le p\,\{(h+1-p)\,\beta(1-\beta) + (1-p)(\beta-\alpha)^2 (h+1-2p)\}$.",
+            r"Case $p > h$: the coefficient of $f$ is negative. If $h + 1 - p \le 0$, $F \le 0$. Otherwise, "
+            r"by the last bounds, $F \le p\,\{(h+1-p)\,\beta(1-\beta) + (1-p)(\beta-\alpha)^2 (h+1-2p)\}$.",
             partial(_concave_side, twice=2),
             "h + 1 - p in the last bracket",
             partial(_concave_side, twice=1),
         ),
         Step(
-            r"If moreover $h + 1 - 2p \le 0$, then $F \le p(h+1-p)/4 \le (1-s^2)(h+s)/4$ at $s = (1-h)/2 \in [0,1]$.",
+            r"If moreover $h + 1 - 2p \le 0$, then $F \le p(h+1-p)/4 \le (1-s^2)(h+s)/4$ at $s = (1-h)/2 "
+            r"\in [0,1]$.",
             partial(_large_event, denominator=2),
             "s = (1-h)/3",
             partial(_large_event, denominator=3),
         ),
         Step(
-            r"Else put $u = 1-p$; $d \mapsto 1-d$ exchanges $\beta$ with $1-\beta$ and $\alpha$ with $1-\alpha$ and keeps "
-            r"$F$, so $|\beta-\alpha| \le \beta$ may be assumed, and $F \le p\,Q(\beta)$, $Q(\beta) = (h+u)\beta - "
-            r"(1-u)(h+2u)\beta^2$, a concave parabola as $h + 2u > 1$.",
+            r"Else put $u = 1-p$; $d \mapsto 1-d$ exchanges $\beta$ with $1-\beta$ and $\alpha$ with "
+            r"$1-\alpha$ and keeps $F$, so $|\beta-\alpha| \le \beta$ may be assumed, and $F \le "
+            r"p\,Q(\beta)$, $Q(\beta) = (h+u)\beta - (1-u)(h+2u)\beta^2$, a concave parabola as $h + 2u > "
+            r"1$.",
             partial(_parabola, twice=2),
             "h + u for h + 2u",
             partial(_parabola, twice=1),
         ),
         Step(
-            r"If $Q'(1) = h(2u-1) + u(4u-3) \ge 0$, then on $[0,1]$ $Q \le Q(1)$, and $p\,Q(1) = (1-s^2)(h+s)/4$ with "
-            r"$s = 2u-1$, which is at most its value at $|s|$.",
+            r"If $Q'(1) = h(2u-1) + u(4u-3) \ge 0$, then on $[0,1]$ $Q \le Q(1)$, and $p\,Q(1) = "
+            r"(1-s^2)(h+s)/4$ with $s = 2u-1$, which is at most its value at $|s|$.",
             partial(_end_of_parabola, non_negative=True),
             "Q'(1) < 0",
             partial(_end_of_parabola, non_negative=False),
         ),
         Step(
-            r"If $Q'(1) < 0$, then $p\,Q \le (h+u)^2/(4(h+2u))$ (completing the square), which increases in $u$; and "
-            r"$u < w$, the root of $4w^2 + (2h-3)w - h = 0$ in $[1/2, 1]$, where it equals $(1-s^2)(h+s)/4$ with "
-            r"$s = 2w-1 \in [0,1]$.",
+            r"If $Q'(1) < 0$, then $p\,Q \le (h+u)^2/(4(h+2u))$ (completing the square), which increases in "
+            r"$u$; and $u < w$, the root of $4w^2 + (2h-3)w - h = 0$ in $[1/2, 1]$, where it equals "
+            r"$(1-s^2)(h+s)/4$ with $s = 2w-1 \in [0,1]$.",
             partial(_top_of_parabola, below_root=True),
             "u > w",
             partial(_top_of_parabola, below_root=False),
@@ -125,16 +128,17 @@ def _few_heavy() -> tuple[Step, ...]:
 def _closed_form() -> tuple[Step, ...]:
     return (
         Step(
-            r"The maximum: with $q(s) = (1-s^2)(a+Ts)$ and $s_0 = T/(a+\sqrt{a^2+3T^2})$, $T > 0$, one has $q'(s_0) = 0$, "
-            r"$s_0 > 0$ and $q(s_0) - q(s) = (s-s_0)^2 (a + 2Ts_0 + Ts) \ge 0$ for $s \ge 0$. Hence $G(a,T) = q(s_0)/4$ "
-            r"where $s_0 \le 1$, that is $a \ge -T$ (else $G = 0$).",
+            r"The maximum: with $q(s) = (1-s^2)(a+Ts)$ and $s_0 = T/(a+\sqrt{a^2+3T^2})$, $T > 0$, one has "
+            r"$q'(s_0) = 0$, $s_0 > 0$ and $q(s_0) - q(s) = (s-s_0)^2 (a + 2Ts_0 + Ts) \ge 0$ for $s \ge "
+            r"0$. Hence $G(a,T) = q(s_0)/4$ where $s_0 \le 1$, that is $a \ge -T$ (else $G = 0$).",
             partial(_critical_point, three=3),
             "a + sqrt(a^2 + 2 T^2)",
             partial(_critical_point, three=2),
         ),
         Step(
-            r"At $a = 0$, $T = 1$: $|\mathrm{Cov}(x, D^2)| \le c = 1/(6\sqrt3)$, attained by $x = d = 1$ on one arm of "
-            r"probability $(3 \pm \sqrt3)/6$ (the shipped `covariance` gives $\pm c$ there) and by nothing larger.",
+            r"At $a = 0$, $T = 1$: $|\mathrm{Cov}(x, D^2)| \le c = 1/(6\sqrt3)$, attained by $x = d = 1$ on "
+            r"one arm of probability $(3 \pm \sqrt3)/6$ (the shipped `covariance` gives $\pm c$ there) and "
+            r"by nothing larger.",
             partial(_attained, three=3),
             "probability (2 +- sqrt 3)/6",
             partial(_attained, three=2),
@@ -164,9 +168,7 @@ def _total_expectation(effort: Effort, *, sign: int) -> Finding:
 def _conditional_moments(effort: Effort, *, square_at_most_mean: bool) -> Finding:
     del effort
     m = sympy.Symbol("m")
-    expanded = zero(
-        arm.mean((arm.X - m) ** 2) - (arm.mean(arm.X**2) - 2 * m * arm.mean(arm.X) + m**2), sympy.expand
-    )
+    expanded = zero(arm.mean((arm.X - m) ** 2) - (arm.mean(arm.X**2) - 2 * m * arm.mean(arm.X) + m**2), sympy.expand)
     beta, square, centre = z3.Reals("beta square m")
     moment = square - 2 * centre * beta + centre**2
     jensen = square >= beta**2
@@ -189,9 +191,7 @@ def _both_convex(effort: Effort, *, factor: Fraction) -> Finding:
     margin = z3.Q(factor.numerator, factor.denominator)
     gap = q * (1 - q) * (b - a)
     unit = [z3.And(v >= 0, v <= 1) for v in (q, a, b)]
-    coupled = valid(
-        z3.And(gap <= margin * centre * (1 - centre), -gap <= margin * centre * (1 - centre)), *unit
-    )
+    coupled = valid(z3.And(gap <= margin * centre * (1 - centre), -gap <= margin * centre * (1 - centre)), *unit)
     s = sympy.Symbol("s")
     family = zero(((1 - s) / 2) * ((1 + s) / 2) * (h + s) - (1 - s**2) * (h + s) / 4)
     return both(_as(coupled, identity), _as(coupled, family), coupled)
@@ -216,9 +216,7 @@ def _large_event(effort: Effort, *, denominator: int) -> Finding:
     h, p, beta, gap = z3.Reals("h p beta gap")
     s = (1 - h) / denominator
     domain = (p >= 0, p <= 1, p > h, h + 1 - p > 0, h + 1 - 2 * p <= 0)
-    flat = valid(
-        (h + 1 - p) * beta * (1 - beta) + (1 - p) * gap**2 * (h + 1 - 2 * p) <= (h + 1 - p) / 4, *domain
-    )
+    flat = valid((h + 1 - p) * beta * (1 - beta) + (1 - p) * gap**2 * (h + 1 - 2 * p) <= (h + 1 - p) / 4, *domain)
     member = valid(z3.And(p * (h + 1 - p) <= (1 - s * s) * (h + s), s >= 0, s <= 1), *domain)
     return both(member, flat)
 
@@ -259,7 +257,9 @@ def _end_of_parabola(effort: Effort, *, non_negative: bool) -> Finding:
         *domain,
     )
     s, size = z3.Reals("s size")
-    folded = valid((1 - s * s) * (h + s) <= (1 - s * s) * (h + size), s >= -1, s <= 1, z3.Or(size == s, size == -s), size >= 0)
+    folded = valid(
+        (1 - s * s) * (h + s) <= (1 - s * s) * (h + size), s >= -1, s <= 1, z3.Or(size == s, size == -s), size >= 0
+    )
     return both(_as(top, derivative), _as(top, value), folded, top)
 
 
@@ -318,5 +318,3 @@ def _attained(effort: Effort, *, three: int) -> Finding:
 def _as(like: Finding, finding: Finding) -> Finding:
     """The same finding under the criterion of another, for steps that two tools check together."""
     return Finding(finding.passed, like.criterion if finding.passed else finding.criterion, finding.detail)
-
-

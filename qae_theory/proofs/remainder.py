@@ -1,6 +1,6 @@
 """Claim `remainder`: the second derivative of entropy along a line, its brackets, and bounds on a finite change.
 
-The lemma on variance and third moment is in ``joint_lemma``; the shipped bounds meet ball arithmetic in ``bounds_ties``.
+The lemma on variance and third moment is in ``joint_lemma``, the ties of the shipped bounds in ``bounds_ties``.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import flint
@@ -48,24 +49,26 @@ def register(ledger: Ledger) -> None:
 def _curvature() -> tuple[Step, ...]:
     return (
         Step(
-            r"Derivatives of moments as in claim `identity`. Applied twice to the shipped `entropy`, run on one arm of any "
-            r"number, they give $\varphi'' = -\mathrm{Var}(d) - E[(\log\pi - E\log\pi)(d - E d)^2]$, which is what the shipped "
-            r"`second_order_entropy_change` returns on the same arm. With $X = -\log\pi$, $D = d - E d$ and $V = E D^2$: "
-            r"$\varphi'' = -V + \mathrm{Cov}(X, D^2)$. It holds at every $t$, as $\mathrm{softmax}(z + td)$ is a softmax policy.",
+            r"Derivatives of moments as in claim `identity`. Applied twice to the shipped `entropy`, run on "
+            r"one arm of any number, they give $\varphi'' = -\mathrm{Var}(d) - E[(\log\pi - E\log\pi)(d - E "
+            r"d)^2]$, which is what the shipped `second_order_entropy_change` returns on the same arm. With "
+            r"$X = -\log\pi$, $D = d - E d$ and $V = E D^2$: $\varphi'' = -V + \mathrm{Cov}(X, D^2)$. It "
+            r"holds at every $t$, as $\mathrm{softmax}(z + td)$ is a softmax policy.",
             partial(_second_derivative, sign=-1),
             "+Var(d)",
             partial(_second_derivative, sign=1),
         ),
         Step(
-            r"$\varphi''$ is $\rho^2$ times its value for $(d - \min d)/\rho \in [0,1]$: a shift drops out, a factor comes "
-            r"out squared (shipped function, one arm of any number). If $\rho = 0$, $\varphi'' = 0$. So let $d \in [0,1]$.",
+            r"$\varphi''$ is $\rho^2$ times its value for $(d - \min d)/\rho \in [0,1]$: a shift drops out, "
+            r"a factor comes out squared (shipped function, one arm of any number). If $\rho = 0$, "
+            r"$\varphi'' = 0$. So let $d \in [0,1]$.",
             partial(_scaling, power=2),
             "a factor comes out once",
             partial(_scaling, power=1),
         ),
         Step(
-            r"The shipped second-order change on floats and balls is twice the second coefficient of the shipped `entropy` "
-            r"run on power series.",
+            r"The shipped second-order change on floats and balls is twice the second coefficient of the "
+            r"shipped `entropy` run on power series.",
             partial(_automatic, factor=2),
             "the coefficient itself",
             partial(_automatic, factor=1),
@@ -76,22 +79,24 @@ def _curvature() -> tuple[Step, ...]:
 def _split() -> tuple[Step, ...]:
     return (
         Step(
-            r"Split at a level $T \ge 0$: $X = Y + Z$ with $Y = \min(X, T)$ and $Z = \max(X - T, 0)$. By linearity "
-            r"$\varphi'' = -V + \mathrm{Cov}(Y, D^2) + E[Z D^2] - E[Z]\,V$.",
+            r"Split at a level $T \ge 0$: $X = Y + Z$ with $Y = \min(X, T)$ and $Z = \max(X - T, 0)$. By "
+            r"linearity $\varphi'' = -V + \mathrm{Cov}(Y, D^2) + E[Z D^2] - E[Z]\,V$.",
             partial(_linear_split, sign=-1),
             "plus E[Z] V",
             partial(_linear_split, sign=1),
         ),
         Step(
-            r"An arm adds $p(-\log p - T)$ to $E Z$ if that is positive. With $p = e^{-T-1}q$ it is $e^{-T-1}(q - q\log q)$, "
-            r"at most $e^{-T-1}$ because $\log(1/q) \le 1/q - 1$. So $E Z \le n\,e^{-T-1}$.",
+            r"An arm adds $p(-\log p - T)$ to $E Z$ if that is positive. With $p = e^{-T-1}q$ it is "
+            r"$e^{-T-1}(q - q\log q)$, at most $e^{-T-1}$ because $\log(1/q) \le 1/q - 1$. So $E Z \le "
+            r"n\,e^{-T-1}$.",
             partial(_tail, most=1),
             "at most e^(-T-1)/2",
             partial(_tail, most=Fraction(1, 2)),
         ),
         Step(
-            r"As $0 \le D^2 \le 1$, $0 \le Z$ and $0 \le V$: $-\varphi'' \le (1 + E Z)\,V + |\mathrm{Cov}(Y, D^2)|$ and "
-            r"$\varphi'' \le -V + |\mathrm{Cov}(Y, D^2)| + E Z$. Here $Y = T x$ with $x \in [0,1]$: the joint lemma applies.",
+            r"As $0 \le D^2 \le 1$, $0 \le Z$ and $0 \le V$: $-\varphi'' \le (1 + E Z)\,V + "
+            r"|\mathrm{Cov}(Y, D^2)|$ and $\varphi'' \le -V + |\mathrm{Cov}(Y, D^2)| + E Z$. Here $Y = T x$ "
+            r"with $x \in [0,1]$: the joint lemma applies.",
             partial(_two_sides, top=1),
             "0 <= D^2 <= 2",
             partial(_two_sides, top=2),
@@ -102,9 +107,9 @@ def _split() -> tuple[Step, ...]:
 def _brackets() -> tuple[Step, ...]:
     return (
         Step(
-            r"Below take $T = \log n$, where $n e^{-T-1} = 1/e$: $-\varphi'' \le G(1+1/e, \log n) = L_-$. Above take "
-            r"$T = \log(n/c) - 1$, where $n e^{-T-1} = c$: $\varphi'' \le G(-1, \log(n/c) - 1) + c = L_+$. Both $T$ are "
-            r"$\ge 0$. ($G(\cdot, T)$ grows with its first argument.)",
+            r"Below take $T = \log n$, where $n e^{-T-1} = 1/e$: $-\varphi'' \le G(1+1/e, \log n) = L_-$. "
+            r"Above take $T = \log(n/c) - 1$, where $n e^{-T-1} = c$: $\varphi'' \le G(-1, \log(n/c) - 1) + "
+            r"c = L_+$. Both $T$ are $\ge 0$. ($G(\cdot, T)$ grows with its first argument.)",
             partial(_levels, shift=1),
             "T = log(n/c)",
             partial(_levels, shift=0),
@@ -116,8 +121,9 @@ def _brackets() -> tuple[Step, ...]:
             partial(_shipped_brackets, constant="25/12"),
         ),
         Step(
-            r"They imply the stated brackets: $(1-s^2)(a+Ts)/4 \le a/4 + T\,(1-s^2)s/4 \le a/4 + cT$ for $a \ge 0$, so $L_- \le "
-            r"(1+1/e)/4 + c\log n$; and $G(-1,T) \le G(0,T) = cT$, so $L_+ \le c\,(\log(n/c) - 1) + c = c\log(6\sqrt3\,n)$.",
+            r"They imply the stated brackets: $(1-s^2)(a+Ts)/4 \le a/4 + T\,(1-s^2)s/4 \le a/4 + cT$ for $a "
+            r"\ge 0$, so $L_- \le (1+1/e)/4 + c\log n$; and $G(-1,T) \le G(0,T) = cT$, so $L_+ \le "
+            r"c\,(\log(n/c) - 1) + c = c\log(6\sqrt3\,n)$.",
             partial(_implies_stated, c_squared=Fraction(1, 108)),
             "c = 1/(12 sqrt 3)",
             partial(_implies_stated, c_squared=Fraction(1, 432)),
@@ -134,25 +140,28 @@ def _brackets() -> tuple[Step, ...]:
 def _taylor() -> tuple[Step, ...]:
     return (
         Step(
-            r"Taylor's theorem with Lagrange's remainder, a named lemma: $\varphi$ is smooth, so $\Delta H = \varphi(\eta) - "
-            r"\varphi(0) = \eta\varphi'(0) + \frac{\eta^2}{2}\varphi''(t)$ for some $t$ between 0 and $\eta$, and $\varphi'(0) = h_1$ "
-            r"by claim `identity`. (Replayed in ball arithmetic: $2(\Delta H - \eta h_1)/\eta^2$ lies between values "
-            r"of $\varphi''$ on the segment, widened by their variation over a tenth of it.)",
+            r"Taylor's theorem with Lagrange's remainder, a named lemma: $\varphi$ is smooth, so $\Delta H "
+            r"= \varphi(\eta) - \varphi(0) = \eta\varphi'(0) + \frac{\eta^2}{2}\varphi''(t)$ for some $t$ "
+            r"between 0 and $\eta$, and $\varphi'(0) = h_1$ by claim `identity`. (Replayed in ball "
+            r"arithmetic: $2(\Delta H - \eta h_1)/\eta^2$ lies between values of $\varphi''$ on the "
+            r"segment, widened by their variation over a tenth of it.)",
             partial(_lagrange, factor=2),
             "(Delta H - eta h_1)/eta^2",
             partial(_lagrange, factor=1),
             citation="Rudin, Principles of Mathematical Analysis (1976), Theorem 5.15",
         ),
         Step(
-            r"Hence $\eta h_1 - \frac{\eta^2}{2}\rho^2L_- \le \Delta H \le \eta h_1 + \frac{\eta^2}{2}\rho^2L_+$, and "
-            r"$|\Delta H - \eta h_1| \le \frac{\eta^2}{2}\rho^2(0.342 + 0.0963\log n)$; besides $0 \le H \le \log n$.",
+            r"Hence $\eta h_1 - \frac{\eta^2}{2}\rho^2L_- \le \Delta H \le \eta h_1 + "
+            r"\frac{\eta^2}{2}\rho^2L_+$, and $|\Delta H - \eta h_1| \le \frac{\eta^2}{2}\rho^2(0.342 + "
+            r"0.0963\log n)$; besides $0 \le H \le \log n$.",
             partial(_assemble, halves=2),
             "eta^2/4 for eta^2/2",
             partial(_assemble, halves=4),
         ),
         Step(
-            r"The remainder is of second order, on the shipped functions: $|\Delta H - \eta h_1|$ falls with a fitted slope of at "
-            r"least 1.9 in $\eta$, and $|\Delta H - \eta h_1 - \frac{\eta^2}{2}\varphi''|$ with at least 2.9.",
+            r"The remainder is of second order, on the shipped functions: $|\Delta H - \eta h_1|$ falls "
+            r"with a fitted slope of at least 1.9 in $\eta$, and $|\Delta H - \eta h_1 - "
+            r"\frac{\eta^2}{2}\varphi''|$ with at least 2.9.",
             partial(_orders, scale=1.0),
             "h_1 and the second derivative 1.01 times as large",
             partial(_orders, scale=1.01),
@@ -210,7 +219,9 @@ def _tail(effort: Effort, *, most: Any) -> Finding:
     del effort
     level, q = sympy.symbols("T q", positive=True)
     p = sympy.exp(-level - 1) * q
-    identity = zero(sympy.expand_log(p * (-sympy.log(p) - level)) - sympy.exp(-level - 1) * (q - q * sympy.log(q)), sympy.expand)
+    identity = zero(
+        sympy.expand_log(p * (-sympy.log(p) - level)) - sympy.exp(-level - 1) * (q - q * sympy.log(q)), sympy.expand
+    )
     r, log_inverse = z3.Reals("q ell")
     bound = valid(r + r * log_inverse <= z3.Q(Fraction(most).numerator, Fraction(most).denominator),
                   r > 0, log_inverse * r <= 1 - r)  # fmt: skip
@@ -238,7 +249,7 @@ def _levels(effort: Effort, *, shift: int) -> Finding:
         n * sympy.exp(-(sympy.log(n / c) - shift) - 1) - c,
     ]
     finding = all_zero(residuals, sympy.simplify)
-    # T at its least, n = 1: log(6 sqrt 3) > 1, and the joint lemma's a = -1 >= -T. G grows with a: so does every member.
+    # T is least at n = 1: log(6 sqrt 3) - 1 > 1, so that a = -1 >= -T in the joint lemma.
     least = ball(sympy.log(1 / c) - 2)
     return finding if bool(least > 0) else Finding(False, finding.criterion, f"log(6 sqrt 3) - 2 = {least}")
 
@@ -292,7 +303,7 @@ def _lagrange(effort: Effort, *, factor: int) -> Finding:
                 along = [
                     exact.curvature([a + eta * k / 10 * b for a, b in zip(z, d, strict=True)], d) for k in range(11)
                 ]
-                slack = max(abs(x - y) for x, y in zip(along, along[1:], strict=False))
+                slack = max(abs(x - y) for x, y in pairwise(along))
                 yield case.label, bool(min(along) - slack <= taylor) and bool(taylor <= max(along) + slack)
 
     return for_all(cases(), "policies of few arms, eta = 1/2")
@@ -301,7 +312,11 @@ def _lagrange(effort: Effort, *, factor: int) -> Finding:
 def _assemble(effort: Effort, *, halves: int) -> Finding:
     del effort
     eta, first, second, change, below, above, rho = z3.Reals("eta h second change below above rho")
-    facts = (change == eta * first + eta * eta * second / 2, second >= -rho * rho * below, second <= rho * rho * above)
+    facts = (
+        change == eta * first + eta * eta * second / 2,
+        second >= -rho * rho * below,
+        second <= rho * rho * above,
+    )
     square = eta * eta * rho * rho / halves
     inside = z3.And(change >= eta * first - square * below, change <= eta * first + square * above)
     return valid(inside, *facts)

@@ -36,25 +36,23 @@ class Instance:
 
 def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
-    ledger.add(
-        Evidence("safe-step", "two-routes", Kind.PROOF, Role.FOR, (*by_remainder(), *by_order(), *_ties()))
-    )
+    ledger.add(Evidence("safe-step", "two-routes", Kind.PROOF, Role.FOR, (*by_remainder(), *by_order(), *_ties())))
 
 
 def by_remainder() -> tuple[Step, ...]:
     """The order from the first-order gap and the remainder bound."""
     return (
         Step(
-            r"First route. For the shipped `uncentred` direction $d_b = \pi(r-b)$ the first-order changes differ by "
-            r"$h_1(b_2) - h_1(b_1) = (b_2-b_1)\,C$ (shipped functions, one arm of any number).",
+            r"First route. For the shipped `uncentred` direction $d_b = \pi(r-b)$ the first-order changes "
+            r"differ by $h_1(b_2) - h_1(b_1) = (b_2-b_1)\,C$ (shipped functions, one arm of any number).",
             partial(_first_order_gap, sign=1),
             "-(b2 - b1) C",
             partial(_first_order_gap, sign=-1),
         ),
         Step(
-            r"By claim `remainder`, $\Delta H(b_2) \ge \eta h_1(b_2) - \frac{\eta^2}{2}\rho_2^2L_-$ and $\Delta H(b_1) \le "
-            r"\eta h_1(b_1) + \frac{\eta^2}{2}\rho_1^2L_+$. So $\Delta H(b_1) \le \Delta H(b_2)$ if $0 \le \eta \le "
-            r"2(b_2-b_1)C/(\rho_2^2L_- + \rho_1^2L_+)$.",
+            r"By claim `remainder`, $\Delta H(b_2) \ge \eta h_1(b_2) - \frac{\eta^2}{2}\rho_2^2L_-$ and "
+            r"$\Delta H(b_1) \le \eta h_1(b_1) + \frac{\eta^2}{2}\rho_1^2L_+$. So $\Delta H(b_1) \le \Delta "
+            r"H(b_2)$ if $0 \le \eta \le 2(b_2-b_1)C/(\rho_2^2L_- + \rho_1^2L_+)$.",
             partial(_remainder_route, factor=2),
             "3 (b2 - b1) C",
             partial(_remainder_route, factor=3),
@@ -66,46 +64,51 @@ def by_order() -> tuple[Step, ...]:
     """The order from the derivative in the baseline, while the policy keeps its order."""
     return (
         Step(
-            r"Second route. With $\pi' = \mathrm{softmax}(z + \eta\,\pi(r-b))$, moving $b$ moves the logits along $-\eta\pi$, so "
-            r"by claim `identity` at $\pi'$: $\frac{d}{db}\Delta H(b) = \eta\,\mathrm{Cov}_{\pi'}(\log\pi', \pi) = "
-            r"\frac{\eta}{2}\sum_{i,j}\pi'_i\pi'_j(\log\pi'_i - \log\pi'_j)(\pi_i-\pi_j)$ (shipped functions).",
+            r"Second route. With $\pi' = \mathrm{softmax}(z + \eta\,\pi(r-b))$, moving $b$ moves the logits "
+            r"along $-\eta\pi$, so by claim `identity` at $\pi'$: $\frac{d}{db}\Delta H(b) = "
+            r"\eta\,\mathrm{Cov}_{\pi'}(\log\pi', \pi) = \frac{\eta}{2}\sum_{i,j}\pi'_i\pi'_j(\log\pi'_i - "
+            r"\log\pi'_j)(\pi_i-\pi_j)$ (shipped functions).",
             partial(_derivative_in_baseline, sign=1),
             "-eta Cov",
             partial(_derivative_in_baseline, sign=-1),
         ),
         Step(
-            r"Every term is $\ge 0$ if $\pi_i > \pi_j$ implies $\pi'_i \ge \pi'_j$; pairs with $\pi_i = \pi_j$ add nothing. "
-            r"So if $\pi'$ keeps $\pi$'s order for all $b \in [b_1,b_2]$, $\Delta H$ is non-decreasing there.",
+            r"Every term is $\ge 0$ if $\pi_i > \pi_j$ implies $\pi'_i \ge \pi'_j$; pairs with $\pi_i = "
+            r"\pi_j$ add nothing. So if $\pi'$ keeps $\pi$'s order for all $b \in [b_1,b_2]$, $\Delta H$ is "
+            r"non-decreasing there.",
             partial(_ordered_terms, kept=True),
             "pi' reverses the order",
             partial(_ordered_terms, kept=False),
         ),
         Step(
-            r"For $\pi_i > \pi_j$ and $b \in [0,1]$ the new gap is $\log(\pi_i/\pi_j) + \eta\,[\pi_i(r_i-b) - \pi_j(r_j-b)]$. "
-            r"If $j$ is wrong and $i$ right, or both are right, the bracket is $\ge 0$: the order is kept at every $\eta \ge 0$.",
+            r"For $\pi_i > \pi_j$ and $b \in [0,1]$ the new gap is $\log(\pi_i/\pi_j) + \eta\,[\pi_i(r_i-b) "
+            r"- \pi_j(r_j-b)]$. If $j$ is wrong and $i$ right, or both are right, the bracket is $\ge 0$: "
+            r"the order is kept at every $\eta \ge 0$.",
             partial(_never_reversed, right=1),
             "i is wrong",
             partial(_never_reversed, right=0),
         ),
         Step(
-            r"If both are wrong, the gap is $\log(\pi_i/\pi_j) - \eta b(\pi_i-\pi_j)$. As $\log(x/y) \ge 2(x-y)/(x+y)$ for "
-            r"$x \ge y > 0$ and $\pi_i+\pi_j \le 1$, it is $\ge 0$ for $\eta \le 2/b$, so for $\eta \le 2/b_2$.",
+            r"If both are wrong, the gap is $\log(\pi_i/\pi_j) - \eta b(\pi_i-\pi_j)$. As $\log(x/y) \ge "
+            r"2(x-y)/(x+y)$ for $x \ge y > 0$ and $\pi_i+\pi_j \le 1$, it is $\ge 0$ for $\eta \le 2/b$, so "
+            r"for $\eta \le 2/b_2$.",
             partial(_both_wrong, two=2),
             "eta <= 3/b",
             partial(_both_wrong, two=3),
         ),
         Step(
-            r"Named lemma used there: $\log t \ge 2(t-1)/(t+1)$ for $t \ge 1$. (Equal at 1; the difference of the "
-            r"derivatives is $(t-1)^2/(t(t+1)^2)$.)",
+            r"Named lemma used there: $\log t \ge 2(t-1)/(t+1)$ for $t \ge 1$. (Equal at 1; the difference "
+            r"of the derivatives is $(t-1)^2/(t(t+1)^2)$.)",
             partial(_log_mean_lemma, two=2),
             "3 (t - 1)/(t + 1)",
             partial(_log_mean_lemma, two=3),
-            citation="Mitrinovic, Analytic Inequalities (1970), 3.6.18: the logarithmic mean is at most the arithmetic one",
+            citation="Ostle and Terwilliger, A comparison of two means (1957): logarithmic at most arithmetic",
         ),
         Step(
-            r"If $i$ is wrong and $j$ right, the gap is $\log(\pi_i/\pi_j) - \eta\,(b\pi_i + (1-b)\pi_j)$. As $\pi_i > \pi_j$ the "
-            r"bracket grows with $b$, so $\eta \le \log(\pi_i/\pi_j)/(b_2\pi_i + (1-b_2)\pi_j)$ suffices for all $b \le b_2$. "
-            r"Together: the second route's step. Both routes hold, so the larger step does.",
+            r"If $i$ is wrong and $j$ right, the gap is $\log(\pi_i/\pi_j) - \eta\,(b\pi_i + (1-b)\pi_j)$. "
+            r"As $\pi_i > \pi_j$ the bracket grows with $b$, so $\eta \le \log(\pi_i/\pi_j)/(b_2\pi_i + "
+            r"(1-b_2)\pi_j)$ suffices for all $b \le b_2$. Together: the second route's step. Both routes "
+            r"hold, so the larger step does.",
             partial(_wrong_above_right, share="high"),
             "b_1 in the bound",
             partial(_wrong_above_right, share="low"),
@@ -116,29 +119,31 @@ def by_order() -> tuple[Step, ...]:
 def _ties() -> tuple[Step, ...]:
     return (
         Step(
-            r"The shipped `safe_step_size` is that number: an independent evaluation in ball arithmetic, over all pairs, agrees "
-            r"to $10^{-9}$ relative and is never below it, on every reward vector of policies with ties, peaks and up to "
-            r"6 arms, each route being the larger one somewhere.",
+            r"The shipped `safe_step_size` is that number: an independent evaluation in ball arithmetic, "
+            r"over all pairs, agrees to $10^{-9}$ relative and is never below it, on every reward vector of "
+            r"policies with ties, peaks and up to 6 arms, each route being the larger one somewhere.",
             partial(_independent, factor=1),
             "pairs weighed by (b1, 1 - b1)",
             partial(_independent, factor=0),
         ),
         Step(
-            r"At the shipped step, at a half and at a hundredth of it, the exact order holds: $\Delta H(b_1) \le \Delta H(b_2)$ "
-            r"in ball arithmetic.",
+            r"At the shipped step, at a half and at a hundredth of it, the exact order holds: $\Delta "
+            r"H(b_1) \le \Delta H(b_2)$ in ball arithmetic.",
             partial(_certified, sign=1),
             "the order reversed",
             partial(_certified, sign=-1),
         ),
         Step(
-            r"It is no wild underestimate: for $\pi = (2/5, 3/5)$, $r = (1, 0)$, $b = 0$ against 1 the order holds at the shipped "
-            r"step and fails at 1.21 times it (true limit: $2\log(3/2)$, 1.2 times).",
+            r"It is no wild underestimate: for $\pi = (2/5, 3/5)$, $r = (1, 0)$, $b = 0$ against 1 the "
+            r"order holds at the shipped step and fails at 1.21 times it (true limit: $2\log(3/2)$, 1.2 "
+            r"times).",
             partial(_nearly_tight, times="1.21"),
             "1.19 times",
             partial(_nearly_tight, times="1.19"),
         ),
         Step(
-            r"Limits: directions that are constant for both baselines give $\infty$; batches are treated row by row.",
+            r"Limits: directions that are constant for both baselines give $\infty$; batches are treated "
+            r"row by row.",
             partial(_limits, shift=0),
             "the rows shifted by one",
             partial(_limits, shift=1),
@@ -268,7 +273,7 @@ def _routes(at: Instance, *, factor: int = 1) -> tuple[Any, Any]:
     curvature = flint.arb(0)
     for b, bracket in ((high, below), (low, above)):
         curvature += exact.spread([p * (r - b) for p, r in zip(probs, at.rewards, strict=True)]) ** 2 * bracket
-    # Both directions are constant iff nothing tells the arms apart: a right and a wrong one are pushed apart by any b.
+    # Both directions are constant iff nothing tells the arms apart: any b pushes a right and a wrong one apart.
     still = len(set(zip(at.logits, at.rewards, strict=True))) == 1
     remainder = None if still else 2 * (high - low) * exact.self_covariance(z) / curvature
     share = high if factor else low
@@ -292,7 +297,7 @@ def _independent(effort: Effort, *, factor: int) -> Finding:
                     continue
                 truth = remainder if remainder > order else order
                 larger.add("remainder" if remainder > order else "order")
-                # 1e-9: rounding downward costs 8 (n + 800) u < 1e-12; a nearly uniform C is taken down by its rounding.
+                # 1e-9: rounding down costs 8 (n + 800) u < 1e-12, more where a nearly uniform C loses digits.
                 near = exact.close(shipped, truth, relative=1e-9)
                 yield str(at), near and bool(flint.arb(shipped) <= truth)
         yield f"routes seen: {sorted(larger)}", larger == {"remainder", "order"}
@@ -335,7 +340,10 @@ def _nearly_tight(effort: Effort, *, times: str) -> Finding:
     at = Instance((float(np.log(2.0)), float(np.log(3.0))), (1, 0), 0.0, 1.0)
     step = flint.arb(float(safe_step_size(at.logits, at.rewards, at.low, at.high)))
     with flint.ctx.workdps(exact.DIGITS):
-        cases = [("at the step", bool(_gap(at, step) > 0)), (f"{times} times", bool(_gap(at, step * flint.arb(times)) < 0))]
+        cases = [
+            ("at the step", bool(_gap(at, step) > 0)),
+            (f"{times} times", bool(_gap(at, step * flint.arb(times)) < 0)),
+        ]
     return for_all(cases, "one query")
 
 
@@ -346,8 +354,9 @@ def _limits(effort: Effort, *, shift: int) -> Finding:
 
     def cases() -> Iterator[tuple[str, bool]]:
         yield "equal arms, equal rewards", bool(np.isinf(safe_step_size([1.0, 1.0], [1, 1], 0.0, 1.0)))
-        yield "no wrong arm above a right one: 2/b2 at least", bool(
-            safe_step_size([5.0, 0.0], [1, 0], 0.0, 0.5) >= 4 * (1 - 1e-11)
+        yield (
+            "no wrong arm above a right one: 2/b2 at least",
+            bool(safe_step_size([5.0, 0.0], [1, 0], 0.0, 0.5) >= 4 * (1 - 1e-11)),
         )
         for batched in product((True, False), repeat=4):
             if not any(batched):

@@ -31,28 +31,29 @@ def register(ledger: Ledger) -> None:
 def _proof() -> tuple[Step, ...]:
     return (
         Step(
-            r"The shipped `self_covariance`, run on one arm of a policy with any number of arms, is the pairwise form "
-            r"$\frac12\sum_{i,j}\pi_i\pi_j(\pi_i-\pi_j)(\log\pi_i-\log\pi_j)$: expand it and write each double sum as "
-            r"a product of two moments.",
+            r"The shipped `self_covariance`, run on one arm of a policy with any number of arms, is the "
+            r"pairwise form $\frac12\sum_{i,j}\pi_i\pi_j(\pi_i-\pi_j)(\log\pi_i-\log\pi_j)$: expand it and "
+            r"write each double sum as a product of two moments.",
             partial(_pairwise, factor=sympy.Rational(1, 2)),
             "factor 1/3",
             partial(_pairwise, factor=sympy.Rational(1, 3)),
         ),
         Step(
-            r"The logarithm is strictly increasing: $\log x - \log y \ge (x-y)/x$ for $x, y > 0$ (that is $\log t \le t - 1$ "
-            r"at $t = y/x$). So $(x-y)(\log x-\log y) > 0$ unless $x = y$. Every term of the pairwise form is "
-            r"non-negative, and as $\pi_i\pi_j > 0$ the sum is zero iff all $\pi_i$ are equal.",
+            r"The logarithm is strictly increasing: $\log x - \log y \ge (x-y)/x$ for $x, y > 0$ (that is "
+            r"$\log t \le t - 1$ at $t = y/x$). So $(x-y)(\log x-\log y) > 0$ unless $x = y$. Every term of "
+            r"the pairwise form is non-negative, and as $\pi_i\pi_j > 0$ the sum is zero iff all $\pi_i$ "
+            r"are equal.",
             partial(_terms, strict=True),
             "the term is positive at x = y too",
             partial(_terms, strict=False),
         ),
         Step(
-            r"Named lemma used above: $\log t \le t - 1$ for $t > 0$, equality iff $t = 1$. (The derivative $1 - 1/t$ of "
-            r"$t - 1 - \log t$ has the sign of $t - 1$.)",
+            r"Named lemma used above: $\log t \le t - 1$ for $t > 0$, equality iff $t = 1$. (The derivative "
+            r"$1 - 1/t$ of $t - 1 - \log t$ has the sign of $t - 1$.)",
             partial(_log_lemma, side=1),
             "log t >= t - 1",
             partial(_log_lemma, side=-1),
-            citation="Hardy, Littlewood, Polya, Inequalities (1934), 2.6",
+            citation="Hardy, Littlewood and Polya, Inequalities (1934), chapter IV",
         ),
     )
 
@@ -60,14 +61,15 @@ def _proof() -> tuple[Step, ...]:
 def _ties() -> tuple[Step, ...]:
     return (
         Step(
-            r"The shipped `self_covariance` on exact rational policies is the pairwise form in ball arithmetic: positive, "
-            r"and 0 exactly on uniform ones.",
+            r"The shipped `self_covariance` on exact rational policies is the pairwise form in ball "
+            r"arithmetic: positive, and 0 exactly on uniform ones.",
             partial(_exact_policies, least=0),
             "C >= 1/10",
             partial(_exact_policies, least=Fraction(1, 10)),
         ),
         Step(
-            r"The shipped `self_covariance` on floats, batches included, is the pairwise form of the same floats.",
+            r"The shipped `self_covariance` on floats, batches included, is the pairwise form of the same "
+            r"floats.",
             partial(_floats, off=0.0),
             "values 1 + 1e-9 times as large",
             partial(_floats, off=1e-9),
@@ -95,9 +97,7 @@ def _terms(effort: Effort, *, strict: bool) -> Finding:
     del effort
     x, y, rise, t, log_t = z3.Reals("x y rise t log_t")
     # rise stands for log x - log y = -log t at t = y/x.
-    lemma = valid(
-        rise >= (x - y) / x, log_t <= t - 1, rise == -log_t, t * x == y, x > 0, y > 0
-    )
+    lemma = valid(rise >= (x - y) / x, log_t <= t - 1, rise == -log_t, t * x == y, x > 0, y > 0)
     both_ways = (rise * x >= x - y, -rise * y >= y - x)
     goal = (x - y) * rise > 0 if not strict else z3.And((x - y) * rise >= 0, ((x - y) * rise == 0) == (x == y))
     return both(lemma, valid(goal, *both_ways, x > 0, y > 0))

@@ -31,48 +31,50 @@ def register(ledger: Ledger) -> None:
 def _shape() -> tuple[Step, ...]:
     return (
         Step(
-            r"As a function of the probabilities, $C = \sum_i p_i^2\log p_i + H\,P$ with $P = \sum_i p_i^2$ and $H = -\sum_i "
-            r"p_i\log p_i$ (the shipped `self_covariance` on one arm of any number). With $0\log 0 = 0$ it is "
-            r"continuous on the closed simplex, which is compact, so its maximum is attained.",
+            r"As a function of the probabilities, $C = \sum_i p_i^2\log p_i + H\,P$ with $P = \sum_i p_i^2$ "
+            r"and $H = -\sum_i p_i\log p_i$ (the shipped `self_covariance` on one arm of any number). With "
+            r"$0\log 0 = 0$ it is continuous on the closed simplex, which is compact, so its maximum is "
+            r"attained.",
             partial(_in_sums, sign=1),
             "minus H P",
             partial(_in_sums, sign=-1),
         ),
         Step(
-            r"Not at the boundary: move mass $\epsilon$ from an arm in use to an arm of probability 0. $C$ changes by "
-            r"$\epsilon\log(1/\epsilon)\,P + O(\epsilon)$, which is positive for small $\epsilon$. (Coefficient of "
-            r"$\epsilon\log\epsilon$ by SymPy, the rest of the policy held in symbols.)",
+            r"Not at the boundary: move mass $\epsilon$ from an arm in use to an arm of probability 0. $C$ "
+            r"changes by $\epsilon\log(1/\epsilon)\,P + O(\epsilon)$, which is positive for small "
+            r"$\epsilon$. (Coefficient of $\epsilon\log\epsilon$ by SymPy, the rest of the policy held in "
+            r"symbols.)",
             partial(_boundary, sign=-1),
             "+P epsilon log epsilon",
             partial(_boundary, sign=1),
         ),
         Step(
-            r"At an interior maximum $\partial C/\partial p_i = g(p_i)$ takes one value for all $i$ (Lagrange), where "
-            r"$g(x) = 2x\log x + x - (\log x + 1)P + 2xH$ with the same $P, H$ for every arm. As $g'' = 2/x + P/x^2 > 0$, $g$ is strictly "
-            r"convex and takes a value at most twice: the $p_i$ have at most two values $u < v$. Not only one: $C$ "
-            r"is 0 at the uniform policy alone.",
+            r"At an interior maximum $\partial C/\partial p_i = g(p_i)$ takes one value for all $i$ "
+            r"(Lagrange), where $g(x) = 2x\log x + x - (\log x + 1)P + 2xH$ with the same $P, H$ for every "
+            r"arm. As $g'' = 2/x + P/x^2 > 0$, $g$ is strictly convex and takes a value at most twice: the "
+            r"$p_i$ have at most two values $u < v$. Not only one: $C$ is 0 at the uniform policy alone.",
             partial(_convex, power=2),
             "g'' = 2/x + P/x",
             partial(_convex, power=1),
         ),
         Step(
-            r"Two arms at the larger value $v$: moving mass between them, $(v + t, v - t)$, has the second derivative "
-            r"$2g'(v)$ at $t = 0$.",
+            r"Two arms at the larger value $v$: moving mass between them, $(v + t, v - t)$, has the second "
+            r"derivative $2g'(v)$ at $t = 0$.",
             partial(_between_two, factor=2),
             "g'(v)",
             partial(_between_two, factor=1),
         ),
         Step(
-            r"And $g'(v) > 0$: a convex $g$ lies above its tangent at $v$, strictly, so $g(v) = g(u) > g(v) + "
-            r"g'(v)(u-v)$ with $u < v$. So $C$ grows along that direction: no maximum. Hence exactly one arm is at $v$ "
-            r"and $n-1$ at $u$.",
+            r"And $g'(v) > 0$: a convex $g$ lies above its tangent at $v$, strictly, so $g(v) = g(u) > g(v) "
+            r"+ g'(v)(u-v)$ with $u < v$. So $C$ grows along that direction: no maximum. Hence exactly one "
+            r"arm is at $v$ and $n-1$ at $u$.",
             partial(_ascent, positive=True),
             "g'(v) < 0",
             partial(_ascent, positive=False),
         ),
         Step(
-            r"One arm at $x$, $n-1$ at $y = (1-x)/(n-1)$: $C = x(1-x)(x-y)\log(x/y)$, for every $n$; it is the shipped "
-            r"`self_covariance` there (SymPy, $n = 2, 3, 5$).",
+            r"One arm at $x$, $n-1$ at $y = (1-x)/(n-1)$: $C = x(1-x)(x-y)\log(x/y)$, for every $n$; it is "
+            r"the shipped `self_covariance` there (SymPy, $n = 2, 3, 5$).",
             partial(_family, sign=-1),
             "x + y for x - y",
             partial(_family, sign=1),
@@ -83,9 +85,10 @@ def _shape() -> tuple[Step, ...]:
 def _values() -> tuple[Step, ...]:
     return (
         Step(
-            r"One-dimensional maximisation in ball arithmetic: bisecting $[1/n, 1)$ encloses $M(2)$, $M(5)$ and $M(151936)$ "
-            r"to within half a unit of the fourth digit of .1599, .3329 and 1.8791; the shipped `self_covariance` at the "
-            r"best midpoint is a lower bound, and no piece exceeds the upper one.",
+            r"One-dimensional maximisation in ball arithmetic: bisecting $[1/n, 1)$ encloses $M(2)$, $M(5)$ "
+            r"and $M(151936)$ to within half a unit of the fourth digit of .1599, .3329 and 1.8791; the "
+            r"shipped `self_covariance` at the best midpoint is a lower bound, and no piece exceeds the "
+            r"upper one.",
             partial(_enclosures, off="0"),
             "the last digit plus one",
             partial(_enclosures, off="0.0001"),
@@ -96,22 +99,23 @@ def _values() -> tuple[Step, ...]:
 def _growth() -> tuple[Step, ...]:
     return (
         Step(
-            r"From above: $x - y \le x$ and $\log(x/y) = \log(n-1) + \log\frac{x}{1-x} \ge 0$ give $C \le x^2(1-x)\log(n-1) + "
-            r"x^2(1-x)\log\frac{x}{1-x}$, and $x^2(1-x) \le 4/27$.",
+            r"From above: $x - y \le x$ and $\log(x/y) = \log(n-1) + \log\frac{x}{1-x} \ge 0$ give $C \le "
+            r"x^2(1-x)\log(n-1) + x^2(1-x)\log\frac{x}{1-x}$, and $x^2(1-x) \le 4/27$.",
             partial(_cubic, peak=sympy.Rational(4, 27)),
             "x^2 (1 - x) <= 1/7",
             partial(_cubic, peak=sympy.Rational(1, 7)),
         ),
         Step(
-            r"The last term is at most $0.1881$ on $(0, 1)$ (ball arithmetic on pieces; $x \log(1/x)$-type tails by hand: "
-            r"near 1 it is at most $(1-x)\log(1/(1-x))$, which decreases to 0; for $x \le 1/2$ it is at most 0).",
+            r"The last term is at most $0.1881$ on $(0, 1)$ (ball arithmetic on pieces; $x \log(1/x)$-type "
+            r"tails by hand: near 1 it is at most $(1-x)\log(1/(1-x))$, which decreases to 0; for $x \le "
+            r"1/2$ it is at most 0).",
             partial(_tail, most="0.1881"),
             "0.1880",
             partial(_tail, most="0.1880"),
         ),
         Step(
-            r"From below, at $x = 2/3$: $C = \frac{4}{27}\left(1 - \frac{1}{2(n-1)}\right)\log(2(n-1))$, exactly. Both "
-            r"sides divided by $\log n$ tend to $4/27$.",
+            r"From below, at $x = 2/3$: $C = \frac{4}{27}\left(1 - \frac{1}{2(n-1)}\right)\log(2(n-1))$, "
+            r"exactly. Both sides divided by $\log n$ tend to $4/27$.",
             partial(_from_below, two=2),
             "1 - 1/(3(n-1))",
             partial(_from_below, two=3),
@@ -195,8 +199,7 @@ def _family(effort: Effort, *, sign: int) -> Finding:
     for arms in effort.pick((2, 3, 5), (2, 3)):
         light = (1 - x) / (arms - 1)
         logits = np.array([log_x, *[log_y] * (arms - 1)], dtype=object)
-        shipped = np.asarray(self_covariance(logits), dtype=object)[()]
-        e_x, e_y = sympy.symbols("X Y", positive=True)
+        shipped: Any = np.asarray(self_covariance(logits), dtype=object).item()
         shipped = shipped.subs({sympy.exp(log_x): x, sympy.exp(log_y): light})
         residuals.append(sympy.simplify(shipped) - x * (1 - x) * (x + sign * light) * (log_x - log_y))
     return all_zero(residuals)
@@ -208,7 +211,7 @@ def _value(x: Any, arms: int) -> Any:
 
 
 def _upper(a: Any, b: Any, arms: int) -> Any:
-    """An upper bound on the family's C over [a, b] in [1/n, 1): a product of non-negative parts, each at its largest."""
+    """An upper bound on the family's C over [a, b] in [1/n, 1): non-negative factors, each at its largest."""
     half = flint.arb(1) / 2
     spread = half if (a < half) == (b > half) else (b if b <= half else a)
     gap = b - (1 - b) / (arms - 1)
