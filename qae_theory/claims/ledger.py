@@ -6,7 +6,7 @@ import tomllib
 from importlib.metadata import entry_points
 from importlib.resources import files
 
-from qae_theory.claims.model import Claim, Evidence, Kind, Role
+from qae_theory.claims.model import REFUTING, Claim, Evidence, Kind, Role
 
 EVIDENCE_GROUP = "qae.evidence"
 
@@ -38,6 +38,10 @@ class Ledger:
         if evidence.kind is Kind.WITNESS and evidence.role is Role.FOR:
             raise ValueError(
                 f"witness {evidence.name!r} for {evidence.claim!r} must speak against, or without an assumption"
+            )
+        if evidence.role is Role.AGAINST and evidence.kind not in REFUTING:
+            raise ValueError(
+                f"{evidence.kind} {evidence.name!r} for {evidence.claim!r} cannot refute; register it as evidence for"
             )
         under = evidence.role in (Role.UNDER, Role.WITHOUT)
         if under != (self._claims[evidence.claim].assumption is not None):

@@ -26,6 +26,10 @@ class Kind(StrEnum):
     TRAINING = "training run"
 
 
+# Exact kinds: what they show against a statement refutes it. A statistical check that fails to find an effect does not.
+REFUTING = (Kind.PROOF, Kind.CERTIFICATE, Kind.WITNESS)
+
+
 class Role(StrEnum):
     """What a piece of evidence says about the statement."""
 

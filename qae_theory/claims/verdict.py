@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from qae_theory.claims.model import Claim, Entry, Kind, Outcome, Role, Status, Verdict
+from qae_theory.claims.model import REFUTING, Claim, Entry, Kind, Outcome, Role, Status, Verdict
 
 
 def judge(claim: Claim, outcomes: Iterable[Outcome]) -> Entry:
     """The ledger entry that the outcomes allow.
 
-    * a passing witness against: refuted;
+    * passing exact evidence against, a witness above all: refuted;
     * a passing proof, or a certificate that covers the statement's own domain: proved;
     * for a claim with an assumption: holds under an assumption only with a pass under it and a witness without it;
     * any other passing evidence: supported; a statistical check that ran and did not find the effect: not supported;
@@ -21,7 +21,7 @@ def judge(claim: Claim, outcomes: Iterable[Outcome]) -> Entry:
     outcomes = tuple(outcomes)
     problems = [f"{o.name}: {o.detail}" for o in outcomes if o.status is Status.BROKEN]
     passed = [o for o in outcomes if o.status is Status.PASSED]
-    refuted = any(o.role is Role.AGAINST for o in passed)
+    refuted = any(o.role is Role.AGAINST and o.kind in REFUTING for o in passed)
     proved = any(o.role is Role.FOR and _is_proof(o) for o in passed)
     if refuted and proved:
         problems.append("contradiction: a proof and a witness against the same statement both pass")

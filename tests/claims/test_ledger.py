@@ -32,6 +32,7 @@ def test_same_name_for_another_claim() -> None:
         (evidence(of="smu"), r"'smu' is not in the ledger; it has sum"),
         (evidence(steps=()), "no steps"),
         (evidence(kind=Kind.WITNESS, role=Role.FOR), "must speak against"),
+        (evidence(kind=Kind.MONTE_CARLO, role=Role.AGAINST), "Monte Carlo .* cannot refute"),
         (evidence(role=Role.UNDER), "assumption and role go together"),
         (evidence(role=Role.WITHOUT, kind=Kind.WITNESS), "assumption and role go together"),
     ],

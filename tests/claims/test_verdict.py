@@ -24,6 +24,8 @@ TABLE = [
     ("Monte Carlo", PLAIN, [outcome(Kind.MONTE_CARLO)], Verdict.SUPPORTED),
     ("training run", PLAIN, [outcome(Kind.TRAINING)], Verdict.SUPPORTED),
     ("witness", PLAIN, [outcome(Kind.WITNESS, Role.AGAINST)], Verdict.REFUTED),
+    ("exact certificate against", PLAIN, [outcome(Kind.CERTIFICATE, Role.AGAINST)], Verdict.REFUTED),
+    ("samples against", PLAIN, [outcome(Kind.MONTE_CARLO, Role.AGAINST)], Verdict.NOT_RUN),
     ("witness beside samples", PLAIN, [outcome(Kind.WITNESS, Role.AGAINST), outcome(Kind.PROPERTY)], Verdict.REFUTED),
     ("proof skipped", PLAIN, [outcome(status=Status.SKIPPED)], Verdict.NOT_RUN),
     ("witness skipped", PLAIN, [outcome(Kind.WITNESS, Role.AGAINST, Status.SKIPPED)], Verdict.NOT_RUN),
