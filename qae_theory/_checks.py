@@ -94,8 +94,8 @@ def group_size(value: Any, *, least: int = 1) -> int:
 
 
 def success_prob(value: Any) -> Array:
-    """Success probabilities strictly inside (0, 1); exact for a Fraction."""
-    probs = numbers("success_prob", value)
+    """Success probabilities strictly inside (0, 1); exact for a Fraction or a string that names one."""
+    probs = numbers("success_prob", maybe_fraction(value))
     if not np.all((probs > 0) & (probs < 1)):
         refuse("success_prob", value, "strictly between 0 and 1")
     return probs
@@ -114,9 +114,9 @@ def rewards(value: Any, mask: Any = None) -> tuple[Array, Array | None]:
     if mask is None:
         _finite("rewards", value, array, allowed)
         return array, None
-    scorable = np.asarray(mask)
+    scorable = _plain("mask", mask, allowed_mask := f"a boolean array of the shape of rewards, {array.shape}")
     if scorable.dtype != bool or scorable.shape != array.shape:
-        refuse("mask", mask, f"a boolean array of the shape of rewards, {array.shape}")
+        refuse("mask", mask, allowed_mask)
     first = np.take_along_axis(array, scorable.argmax(axis=-1)[..., None], axis=-1)
     filled = np.where(scorable, array, np.where(scorable.any(axis=-1, keepdims=True), first, exact_zero(array)))
     _finite("rewards", value, filled, allowed)
@@ -152,12 +152,12 @@ def numbers(name: str, value: Any) -> Array:
     return array
 
 
-def same_batch(name: str, value: Array, other: Array, shape_of: str) -> None:
-    """Refuse a ``value`` that does not broadcast against ``other``."""
+def same_batch(name: str, value: Array, other: Array, shape_of: str, *, shown: Any = None) -> None:
+    """Refuse a ``value`` that does not broadcast against ``other``; the message has it as it was given, ``shown``."""
     try:
         np.broadcast_shapes(value.shape, other.shape)
     except ValueError:
-        refuse(name, value, f"of a shape that broadcasts with {shape_of}, {other.shape}")
+        refuse(name, value if shown is None else shown, f"of a shape that broadcasts with {shape_of}, {other.shape}")
 
 
 def query(logits_value: Any, arm_rewards: Any) -> tuple[Array, Array]:
@@ -204,7 +204,7 @@ def step(logits_value: Any, direction: Any, step_size: Any) -> tuple[Array, Arra
     d = like(vector("direction", direction, arms=z.shape[-1]), z)
     same_batch("direction", d, z, "logits")
     eta = like(numbers("step_size", step_size), z)
-    same_batch("step_size", eta[..., None], z, "logits")
+    same_batch("step_size", eta[..., None], z, "logits", shown=step_size)
     return z, d, eta
 
 
@@ -218,7 +218,7 @@ def floating(**arrays: Array) -> None:
 def response_baseline(value: Any, z: Array) -> Array:
     """A baseline, scalar or ``[...]``, for queries with logits ``z``."""
     b = like(numbers("baseline", value), z)
-    same_batch("baseline", b[..., None], z, "logits")
+    same_batch("baseline", b[..., None], z, "logits", shown=value)
     return b
 
 
@@ -227,8 +227,8 @@ def baseline_pair(low: Any, high: Any, z: Array) -> tuple[Array, Array]:
     b1, b2 = numbers("low", low), numbers("high", high)
     if np.any(b1 < 0):
         refuse("low", low, "a baseline in [0, 1)")
-    same_batch("low", b1[..., None], z, "logits")
-    same_batch("high", b2[..., None], z, "logits")
+    same_batch("low", b1[..., None], z, "logits", shown=low)
+    same_batch("high", b2[..., None], z, "logits", shown=high)
     if np.any(b2 > 1) or np.any(b2 <= b1):
         refuse("high", high, f"a baseline in (low, 1], where low = {low!r}")
     return b1, b2
@@ -242,14 +242,14 @@ def sampled_group(z: Array, responses: Any, advantages: Any) -> tuple[Array, Arr
     y = response_indices(responses, z.shape[-1])
     a = like(vector("advantages", advantages, arms=y.shape[-1]), z)
     same_batch("advantages", a, y, "responses")
-    same_batch("responses", y[..., :1], z, "logits")
+    same_batch("responses", y[..., :1], z, "logits", shown=responses)
     return y, a
 
 
 def response_indices(value: Any, arms: int) -> Array:
     """Indices ``[..., G]`` of sampled responses."""
-    array = np.asarray(value)
     allowed = f"an integer array [..., G], G >= 1, with entries in 0..{arms - 1}"
+    array = _plain("responses", value, allowed)
     if array.ndim < 1 or array.shape[-1] < 1 or array.dtype.kind not in "iu":
         refuse("responses", value, allowed)
     if array.size and (array.min() < 0 or array.max() >= arms):
@@ -263,9 +263,14 @@ def exact_zero(array: Array) -> Any:
 
 
 def like(value: Array, array: Array) -> Array:
-    """``value`` in the arithmetic of ``array``: floats become the decimals that they print as where that is exact."""
-    if not is_exact(array) or is_exact(value):
+    """``value`` in the arithmetic of ``array``: floats become the decimals that they print as where that is exact.
+
+    Symbols and balls stay what they are beside floats.
+    """
+    if is_exact(array) == is_exact(value):
         return value
+    if is_exact(value):
+        return value.astype(np.float64) if all(isinstance(x, Fraction) for x in value.flat) else value
     exact = np.empty(value.shape, dtype=object)
     exact[...] = np.frompyfunc(decimal_fraction, 1, 1)(value)
     return exact
@@ -277,13 +282,10 @@ def exact_count(count: int, array: Array) -> Any:
 
 
 def _array(name: str, value: Any, allowed: str) -> Array:
-    try:
-        array = np.asarray(value)
-    except ValueError:  # ragged nesting
-        refuse(name, value, allowed)
+    array = _plain(name, value, allowed)
     if array.dtype.kind in "biuf":
         return array.astype(np.float64) if array.dtype != np.float64 else array
-    if array.dtype.kind != "O" or any(isinstance(x, (str, bytes, type(None), list, tuple)) for x in array.flat):
+    if array.dtype.kind != "O" or not all(_is_number(x) for x in array.flat):
         refuse(name, value, allowed)
     if any(isinstance(x, (float, np.floating)) for x in array.flat):
         return array.astype(np.float64)  # one float makes the rest inexact
@@ -293,9 +295,29 @@ def _array(name: str, value: Any, allowed: str) -> Array:
     return exact
 
 
+def _plain(name: str, value: Any, allowed: str) -> Array:
+    try:
+        return np.asarray(value)
+    except ValueError:  # ragged nesting
+        refuse(name, value, allowed)
+
+
+def _is_number(x: Any) -> bool:
+    """Numbers of any kind, symbols and balls included, can be subtracted and multiplied; strings and containers cannot."""
+    return hasattr(x, "__sub__") and hasattr(x, "__mul__") and not isinstance(x, (complex, np.complexfloating))
+
+
+def _is_infinite(x: Any) -> bool:
+    """SymPy has ``is_finite`` as a property (None for a symbol and for its NaN), flint and Decimal as a method."""
+    finite = getattr(x, "is_finite", True)
+    if callable(finite):
+        return not finite()
+    return finite is False or (finite is None and getattr(x, "is_Number", False))
+
+
 def _finite(name: str, value: Any, array: Array, allowed: str) -> None:
     if is_exact(array):
-        if any(getattr(x, "is_finite", True) is False for x in array.flat):  # SymPy's infinities and NaN
+        if any(_is_infinite(x) for x in array.flat):
             refuse(name, value, allowed)
         return
     if not np.isfinite(array).all():
@@ -307,6 +329,10 @@ def _finite(name: str, value: Any, array: Array, allowed: str) -> None:
 def _number(name: str, value: Any, allowed: str, holds: Any) -> Any:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (Real, Decimal)):
         refuse(name, value, allowed)
-    if not np.isfinite(float(value)) or not holds(value):
+    try:
+        finite = bool(np.isfinite(float(value)))
+    except (OverflowError, ValueError):  # an integer beyond float64, a signalling NaN
+        finite = False
+    if not finite or not holds(value):
         refuse(name, value, allowed)
     return value

@@ -6,6 +6,7 @@ functions run on such arrays unchanged, so that a proof is about the code that u
 
 from __future__ import annotations
 
+from decimal import Decimal
 from fractions import Fraction
 from math import isqrt
 from typing import Any
@@ -36,10 +37,10 @@ def sqrt(x: Array) -> Array:
 
 
 def exact_number(x: object) -> object:
-    """``x`` with Python and NumPy integers made Fractions, so that a quotient of two never becomes a float."""
+    """``x`` with integers and decimals made Fractions, so that a quotient of two never becomes a float."""
     if isinstance(x, (bool, np.bool_, int, np.integer)):
         return Fraction(int(x))
-    return x
+    return Fraction(x) if isinstance(x, Decimal) and x.is_finite() else x
 
 
 def _apply(name: str, x: Array) -> Array:

@@ -76,7 +76,7 @@ def expected_gain(
     >>> expected_gain("1/3", 2, "grpo", eps=0).item()
     Fraction(1, 1)
     """
-    p = _checks.success_prob(_checks.maybe_fraction(success_prob))
+    p = _checks.success_prob(success_prob)
     size = _checks.group_size(group_size, least=2 if mixed_only else 1)
     return gain(p, outcome_advantages(size, estimator, exact=is_exact(p), **options), mixed_only=mixed_only)
 
@@ -167,7 +167,7 @@ def advantage_moments(success_prob: Any, group_size: int, estimator: str, **opti
     >>> [round(float(x), 6) for x in advantage_moments(0.5, 2, "psr")]
     [1.0, 0.0, 1.0]
     """
-    p = _checks.success_prob(_checks.maybe_fraction(success_prob))
+    p = _checks.success_prob(success_prob)
     size = _checks.group_size(group_size, least=2)
     return moments(p, outcome_advantages(size, estimator, exact=is_exact(p), **options))
 

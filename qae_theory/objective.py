@@ -43,7 +43,7 @@ def clipped_surrogate(ratios: Any, advantages: Any, *, clip_low: Any = 0.2, clip
     [1.28, -0.8]
     """
     x, low, high = _checked_ratios(ratios, clip_low, clip_high)
-    a = _checks.numbers("advantages", advantages)
+    a = _checks.like(_checks.numbers("advantages", advantages), x)
     _checks.same_batch("advantages", a, x, "ratios")
     return np.minimum(x * a, np.minimum(np.maximum(x, 1 - low), 1 + high) * a)
 

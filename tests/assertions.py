@@ -56,10 +56,25 @@ def refuses(call: Any, name: str, value: Any, *, says: str = "") -> str:
     assert type(caught.value) is ValueError, f"{type(caught.value).__name__} is not the promised error"
     message = str(caught.value)
     assert message.startswith(f"{name} "), message
-    shown = f"an array of shape {value.shape}" if isinstance(value, np.ndarray) and value.size > 8 else repr(value)
-    assert shown in message, f"{shown} is not in: {message}"
+    assert any(shown in message for shown in shown_as(value)), f"{value!r} is not in: {message}"
     assert says in message, f"{says!r} is not in: {message}"
     return message
+
+
+def shown_as(value: Any) -> list[str]:
+    """The ways in which a message may show a value: as given, or a list of numbers as the array that was made of it."""
+    if isinstance(value, np.ndarray) and value.size > 8:
+        return [f"an array of shape {value.shape}"]
+    if not isinstance(value, list):
+        return [repr(value)]
+    try:
+        array = np.array(value)
+    except ValueError:  # ragged
+        return [repr(value)]
+    if array.dtype.kind == "O":
+        array[...] = [Fraction(x) if isinstance(x, (int, Fraction)) else x for x in value]
+        return [repr(value), repr(array)]
+    return [repr(value), *([repr(array), repr(array.astype(np.float64))] if array.dtype.kind in "iuf" else [])]
 
 
 def fitted_slope(steps: Sequence[float], errors: Sequence[float]) -> float:

@@ -263,7 +263,9 @@ def sampled_direction(probs: Sequence[Any], responses: Sequence[int], group_adva
     size = len(responses)
     direction = []
     for y, p in enumerate(probs):
-        pushes = [ball(a) * ((1 if y == chosen else 0) - p) for chosen, a in zip(responses, group_advantages, strict=True)]
+        pushes = [
+            ball(a) * ((1 if y == chosen else 0) - p) for chosen, a in zip(responses, group_advantages, strict=True)
+        ]
         direction.append(total(pushes) / size)
     return direction
 

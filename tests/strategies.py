@@ -63,7 +63,9 @@ def level_forms(k: Fraction) -> list[Any]:
 def binary_groups(min_size: int = 1, max_size: int = MAX_GROUP) -> st.SearchStrategy[list[Fraction]]:
     """0/1 rewards in any order, degenerate groups included; the number of correct ones is uniform."""
     return st.integers(min_size, max_size).flatmap(
-        lambda size: st.integers(0, size).flatmap(lambda m: st.permutations([Fraction(1)] * m + [Fraction(0)] * (size - m)))
+        lambda size: st.integers(0, size).flatmap(
+            lambda m: st.permutations([Fraction(1)] * m + [Fraction(0)] * (size - m))
+        )
     )
 
 

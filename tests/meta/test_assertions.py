@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from fractions import Fraction as F
 from typing import Any
 
 import flint
@@ -16,7 +16,7 @@ def raise_error(error: Exception) -> None:
     raise error
 
 
-@pytest.mark.parametrize("expected", [[1.0, 2.0], [Fraction(1), Fraction(2)], [flint.arb(1), flint.arb(2)], [1, 2]])
+@pytest.mark.parametrize("expected", [[1.0, 2.0], [F(1), F(2)], [flint.arb(1), flint.arb(2)], [1, 2]])
 def test_close_accepts_equal_numbers_of_every_kind(expected: Any) -> None:
     assert_close(np.array([1.0, 2.0]), expected)
     assert_close(np.array([1.0 + 1e-13, 2.0]), expected)
@@ -40,9 +40,9 @@ def test_close_rejects_another_type_or_shape_and_what_is_not_finite(actual: Any,
 
 
 def test_close_is_relative_so_that_small_numbers_count() -> None:
-    assert_close(np.float64(1e-200), Fraction(1, 10**200))
+    assert_close(np.float64(1e-200), F(1, 10**200))
     with pytest.raises(AssertionError):
-        assert_close(np.float64(1.0001e-200), Fraction(1, 10**200))
+        assert_close(np.float64(1.0001e-200), F(1, 10**200))
     with pytest.raises(AssertionError):
         assert_close(np.float64(1e-250), 0)
 
@@ -53,12 +53,12 @@ def test_close_rejects_a_ball_too_wide_to_tell() -> None:
 
 
 def test_exactly_is_exact() -> None:
-    assert_exactly([Fraction(1, 3)], [Fraction(1, 3)])
-    assert_exactly(np.array([0.5]), [Fraction(1, 2)])
+    assert_exactly([F(1, 3)], [F(1, 3)])
+    assert_exactly(np.array([0.5]), [F(1, 2)])
     with pytest.raises(AssertionError):
-        assert_exactly(np.array([1 / 3]), [Fraction(1, 3)])
+        assert_exactly(np.array([1 / 3]), [F(1, 3)])
     with pytest.raises(AssertionError, match="shape"):
-        assert_exactly(np.array(0.5), [Fraction(1, 2)])
+        assert_exactly(np.array(0.5), [F(1, 2)])
 
 
 def test_refuses_wants_a_value_error_that_names_the_argument_and_shows_its_value() -> None:
@@ -73,6 +73,20 @@ def test_refuses_wants_a_value_error_that_names_the_argument_and_shows_its_value
         refuses(lambda: raise_error(TypeError(message)), "k", 2)
     with pytest.raises(pytest.fail.Exception):
         refuses(lambda: None, "k", 2)
+
+
+def test_refuses_takes_a_list_of_numbers_as_the_array_it_became() -> None:
+    for value, shown in (
+        ([1, 2], "array([1., 2.])"),
+        ([F(1, 2), 1], "array([Fraction(1, 2), Fraction(1, 1)], dtype=object)"),
+    ):
+        refuses(lambda shown=shown: raise_error(ValueError(f"k must be small; got {shown}")), "k", value)
+    with pytest.raises(AssertionError):
+        refuses(lambda: raise_error(ValueError("k must be small; got array([1., 3.])")), "k", [1, 2])
+    with pytest.raises(AssertionError):
+        refuses(lambda: raise_error(ValueError("k must be small; got [1]")), "k", [[1], [1, 2]])
+    large = np.zeros((3, 3))
+    refuses(lambda: raise_error(ValueError("k must be small; got an array of shape (3, 3)")), "k", large)
 
 
 def test_fitted_slope_finds_the_order() -> None:

@@ -76,7 +76,9 @@ def test_defaults(estimator: str, group: list[int]) -> None:
     assert_close(advantages(group, estimator), expected)
     spelt = {"k": "0.4", "std": "bessel" if estimator == "qae_linear" else "population", "eps": 1e-6}
     allowed = module.get_estimator(estimator).defaults
-    assert_exactly(advantages(group, estimator), advantages(group, estimator, **{o: spelt[o] for o in allowed}).tolist())
+    assert_exactly(
+        advantages(group, estimator), advantages(group, estimator, **{o: spelt[o] for o in allowed}).tolist()
+    )
 
 
 @pytest.mark.parametrize("estimator", oracles.ESTIMATORS)

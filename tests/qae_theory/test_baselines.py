@@ -225,7 +225,8 @@ def test_quantile_does_not_depend_on_the_order(group: list[F], k: F, random: Any
     shuffled = list(group)
     random.shuffle(shuffled)
     assert_exactly(
-        quantile_baseline(s.as_exact(shuffled), k, method=method), quantile_baseline(s.as_exact(group), k, method=method)
+        quantile_baseline(s.as_exact(shuffled), k, method=method),
+        quantile_baseline(s.as_exact(group), k, method=method),
     )
 
 

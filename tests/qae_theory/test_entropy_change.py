@@ -50,9 +50,7 @@ def changes_by_size(z: list[float], d: list[float], eta: float) -> float:
     with flint.ctx.workdps(oracles.DIGITS):
         old, new = oracles.log_probabilities(z), log_probabilities_of_balls(oracles.stepped(z, d, eta))
         h = -oracles.expectation([x.exp() for x in old], old)
-        terms = [
-            abs(b.exp() - a.exp()) * abs(a + h) + b.exp() * abs(b - a) for a, b in zip(old, new, strict=True)
-        ]
+        terms = [abs(b.exp() - a.exp()) * abs(a + h) + b.exp() * abs(b - a) for a, b in zip(old, new, strict=True)]
         return float(oracles.total(terms)) if terms else 0.0
 
 
@@ -246,7 +244,9 @@ def test_bounds_are_those_of_the_claim_rounded_outward_and_not_by_much(
     assert as_ball(lower) <= low
     assert as_ball(upper) >= high
     # The slack: about 4 (n + 800) units in the last place of the entropy, the line and the quadratic term.
-    size = abs(eta) * max(map(abs, d)) * (1 + abs(float(oracles.log_probabilities(z)[0]))) + float(oracles.entropy(z)) + 1
+    size = (
+        abs(eta) * max(map(abs, d)) * (1 + abs(float(oracles.log_probabilities(z)[0]))) + float(oracles.entropy(z)) + 1
+    )
     square = (eta * (max(d) - min(d))) ** 2
     slack = 1e-12 * 40 * (size + min(square, size))
     assert lower >= float(low) - slack
@@ -307,7 +307,11 @@ def test_curvature_brackets_are_the_maximum_over_s() -> None:
     s_grid = np.linspace(0, 1, 20_001)
     for n in (1, 2, 5, 151_936):
         for bracket, a, t, rest in zip(
-            module.curvature_brackets(n), (1 + math.exp(-1), -1.0), (math.log(n), math.log(n / C) - 1), (0, C), strict=True
+            module.curvature_brackets(n),
+            (1 + math.exp(-1), -1.0),
+            (math.log(n), math.log(n / C) - 1),
+            (0, C),
+            strict=True,
         ):
             best = ((1 - s_grid**2) * (a + t * s_grid) / 4).max()
             assert bracket - rest == pytest.approx(best, abs=1e-7)  # the grid's spacing squared, times t
@@ -358,7 +362,11 @@ def test_bounds_for_a_vocabulary() -> None:
         mass = a.exp() + n - 1
         moved = (a - flint.arb("0.3")).exp() + flint.arb("0.15").exp() + n - 2
         before = mass.log() - a * a.exp() / mass
-        after = moved.log() - ((a - flint.arb("0.3")).exp() * (a - flint.arb("0.3")) + flint.arb("0.15").exp() * flint.arb("0.15")) / moved
+        after = (
+            moved.log()
+            - ((a - flint.arb("0.3")).exp() * (a - flint.arb("0.3")) + flint.arb("0.15").exp() * flint.arb("0.15"))
+            / moved
+        )
         truth = after - before
     lower, upper = entropy_change_bounds(z, d, 0.3)
     assert as_ball(float(lower)) < truth < as_ball(float(upper))
@@ -450,7 +458,9 @@ def test_safe_step_of_a_batch() -> None:
     assert result.shape == (2, 3)
     assert result.dtype == np.float64
     for i, j in np.ndindex(2, 3):
-        assert result[i, j] == pytest.approx(certified_step(z[i, j].tolist(), r[j].tolist(), low[i, 0], 0.75), rel=1e-11)
+        assert result[i, j] == pytest.approx(
+            certified_step(z[i, j].tolist(), r[j].tolist(), low[i, 0], 0.75), rel=1e-11
+        )
     assert safe_step_size(np.empty((0, 3)), [1, 0, 0], 0.0, 1.0).shape == (0,)
     assert safe_step_size([0.0, 1.0], [1, 0], [0.0, 0.5], [[1.0], [0.75]]).shape == (2, 2)
 

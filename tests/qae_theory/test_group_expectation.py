@@ -120,7 +120,9 @@ def test_gain_is_positive(estimator: str, p: float, size: int, mixed_only: bool)
 def test_gain_options_defaults_and_strings() -> None:
     assert_exactly(expected_gain("1/3", 4, "dr_grpo"), F(3, 4))
     assert expected_gain("0.25", 4, "rloo").item() == 1
-    assert_close(expected_gain(0.3, 16, "qae"), float(expected_gain(0.3, 16, "qae", k="0.4", std="population", eps=1e-6)))
+    assert_close(
+        expected_gain(0.3, 16, "qae"), float(expected_gain(0.3, 16, "qae", k="0.4", std="population", eps=1e-6))
+    )
     assert expected_gain(0.3, 16, "qae", k="0.8") != expected_gain(0.3, 16, "qae", k="0.4")
     assert expected_gain(0.3, 16, "qae", std="bessel") < expected_gain(0.3, 16, "qae")
     assert_close(expected_gain(0.3, 5, "psr"), float(expected_gain(0.3, 5, "psr", mixed_only=False)))
@@ -146,7 +148,9 @@ def test_gain_takes_batches() -> None:
         assert result.shape == (2, 2)
         assert result.dtype == np.float64
         for index in np.ndindex(2, 2):
-            assert result[index] == pytest.approx(float(expected_gain(p[index], 8, "qae", mixed_only=mixed_only)), rel=1e-13)
+            assert result[index] == pytest.approx(
+                float(expected_gain(p[index], 8, "qae", mixed_only=mixed_only)), rel=1e-13
+            )
     assert expected_gain(np.empty((0,)), 8, "qae").shape == (0,)
     exact = expected_gain(s.as_exact([F(1, 3), F(1, 4)]), 2, "dr_grpo")
     assert exact.tolist() == [F(1, 2), F(1, 2)]
@@ -173,7 +177,12 @@ def test_probability_of_a_mixed_group(p: F, size: int) -> None:
     rounded = F(float(p))  # what the float is
     expected = 1 - rounded**size - (1 - rounded) ** size
     # One unit in the last place of 1 - p, where p is near 1, is 1e-4 of 1 - p = 1e-12.
-    assert_close(module.mixed_probability(np.array([float(p)]), size), [expected], rel=1e-11, floor=1e-16 if size == 1 else 1e-300)
+    assert_close(
+        module.mixed_probability(np.array([float(p)]), size),
+        [expected],
+        rel=1e-11,
+        floor=1e-16 if size == 1 else 1e-300,
+    )
 
 
 def test_probability_of_a_mixed_group_by_hand() -> None:
@@ -269,7 +278,9 @@ def test_expected_orders_take_options_and_batches() -> None:
         assert result.shape == (2,)
         assert result.dtype == np.float64
         for i in range(2):
-            assert result[i] == pytest.approx(float(function(z[i], r, 4, "qae", k="0.8", std="bessel", eps=0.5)), rel=1e-12)
+            assert result[i] == pytest.approx(
+                float(function(z[i], r, 4, "qae", k="0.8", std="bessel", eps=0.5)), rel=1e-12
+            )
         assert result[0] != pytest.approx(float(function(Z, R, 4, "qae")), rel=1e-6)
         assert function(Z, np.array([R, [0, 1, 1]]), 4, "qae").shape == (2,)
 
@@ -288,9 +299,13 @@ def test_exact_queries_stay_exact() -> None:
     h1 = np.asarray(module.expected_first_order_change(z, [1, 0], 2, "rloo")).item()
     assert sympy.simplify(h1 - sympy.Rational(8, 81) * sympy.log(2)) == 0
     h2 = np.asarray(module.expected_second_order_change(z, [1, 0], 2, "rloo")).item()
-    assert float(h2) == pytest.approx(float(module.expected_second_order_change([0, math.log(2)], [1, 0], 2, "rloo")), rel=1e-12)
+    assert float(h2) == pytest.approx(
+        float(module.expected_second_order_change([0, math.log(2)], [1, 0], 2, "rloo")), rel=1e-12
+    )
     change = np.asarray(expected_entropy_change(z, [1, 0], 2, "rloo", 1)).item()
-    assert float(change) == pytest.approx(float(expected_entropy_change([0, math.log(2)], [1, 0], 2, "rloo", 1)), rel=1e-12)
+    assert float(change) == pytest.approx(
+        float(expected_entropy_change([0, math.log(2)], [1, 0], 2, "rloo", 1)), rel=1e-12
+    )
 
 
 # The finite step
@@ -307,7 +322,9 @@ def test_expected_change_by_enumeration_of_all_groups(estimator: str) -> None:
 
 @pytest.mark.slow
 @settings(max_examples=15)
-@given(s.queries(max_arms=3), st.sampled_from(["grpo", "qae", "dr_grpo"]), st.integers(2, 3), st.sampled_from([0.01, 1.0]))
+@given(
+    s.queries(max_arms=3), st.sampled_from(["grpo", "qae", "dr_grpo"]), st.integers(2, 3), st.sampled_from([0.01, 1.0])
+)
 def test_expected_change_of_any_query(query: s.Query, estimator: str, size: int, eta: float) -> None:
     expected = oracles.expected_over_groups(
         *query, size, estimator, lambda d: oracles.entropy_change(query.logits, d, F(eta))
@@ -319,7 +336,9 @@ def test_expected_change_of_any_query(query: s.Query, estimator: str, size: int,
 def test_quoted_witnesses() -> None:
     w1 = [0.0, math.log(9)]
     for quoted, estimator in ((0.0065956, "qae"), (0.0036192, "grpo")):
-        assert expected_entropy_change(w1, [1, 0], 2, estimator, 0.1, eps=0) == pytest.approx(quoted, abs=5e-8)  # 7 places
+        assert expected_entropy_change(w1, [1, 0], 2, estimator, 0.1, eps=0) == pytest.approx(
+            quoted, abs=5e-8
+        )  # 7 places
     w2 = [math.log(9), 0.0]
     assert expected_entropy_change(w2, [1, 0], 2, "qae", 0.1, k="0.6", eps=0) == pytest.approx(-0.00620, abs=5e-6)
     assert expected_entropy_change(w2, [1, 0], 2, "grpo", 0.1, eps=0) == pytest.approx(-0.00350, abs=5e-6)

@@ -207,7 +207,9 @@ def test_exact_masked_objective() -> None:
     # u = 1/2 of min(3/2, 32/25).
     assert_exactly(masked_objective(x, group, "qae", clip_low=F(1, 5), clip_high=F(7, 25)), F(16, 25))
     # sqrt(p(1-p)) = 2/5; the wrong ones: (4/5 + 1 + 1 + 2)/4 = 6/5.
-    assert_exactly(masked_objective(x, group, "grpo", clip_low=F(1, 5), clip_high=F(7, 25)), F(2, 5) * (F(32, 25) - F(6, 5)))
+    assert_exactly(
+        masked_objective(x, group, "grpo", clip_low=F(1, 5), clip_high=F(7, 25)), F(2, 5) * (F(32, 25) - F(6, 5))
+    )
 
 
 def test_masked_objective_in_batches() -> None:

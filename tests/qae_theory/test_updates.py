@@ -118,7 +118,9 @@ def test_counted_group_is_the_sampled_group(counts: list[int], seed: int) -> Non
     rng = np.random.default_rng(seed)
     z, per_arm = rng.normal(size=len(counts)), rng.normal(size=len(counts))
     responses = np.repeat(np.arange(len(counts)), counts)
-    group = update_direction(z, np.zeros(len(counts)), "sampled_group", responses=responses, advantages=per_arm[responses])
+    group = update_direction(
+        z, np.zeros(len(counts)), "sampled_group", responses=responses, advantages=per_arm[responses]
+    )
     counted = updates.counted_group(np.exp(z) / np.exp(z).sum(), np.array(counts), per_arm)
     np.testing.assert_allclose(counted, group, rtol=1e-12, atol=1e-14)  # pushes may cancel
 
@@ -215,8 +217,12 @@ def test_peaked_policies() -> None:
 
 @pytest.mark.parametrize("rule", POPULATION)
 def test_group_arguments_belong_to_sampled_group_only(rule: str) -> None:
-    refuses(lambda: update_direction(THIRDS, [1, 0], rule, responses=[0]), "responses", [0], says="'sampled_group' only")
-    refuses(lambda: update_direction(THIRDS, [1, 0], rule, advantages=[1]), "advantages", [1], says="'sampled_group' only")
+    refuses(
+        lambda: update_direction(THIRDS, [1, 0], rule, responses=[0]), "responses", [0], says="'sampled_group' only"
+    )
+    refuses(
+        lambda: update_direction(THIRDS, [1, 0], rule, advantages=[1]), "advantages", [1], says="'sampled_group' only"
+    )
 
 
 def test_sampled_group_needs_both_and_takes_no_baseline() -> None:
@@ -229,7 +235,12 @@ def test_sampled_group_needs_both_and_takes_no_baseline() -> None:
     )
     for name in group:
         rest = {key: value for key, value in group.items() if key != name}
-        refuses(lambda rest=rest: update_direction(THIRDS, [1, 0], "sampled_group", **rest), name, None, says="sampled_group")
+        refuses(
+            lambda rest=rest: update_direction(THIRDS, [1, 0], "sampled_group", **rest),
+            name,
+            None,
+            says="sampled_group",
+        )
     with_zero = update_direction(THIRDS, [1, 0], "sampled_group", baseline=0, **group)
     assert_close(with_zero, [F(1, 2), F(-1, 2)])
 
