@@ -58,7 +58,8 @@ def _scalar(name: str, x: Any) -> Any:
     if isinstance(x, (int, Fraction)):
         root = _rational_root(Fraction(x)) if name == "sqrt" else None
         return root if root is not None else _sympy_scalar(name, Fraction(x))
-    return getattr(x, name)() if hasattr(x, name) else _sympy_scalar(name, x)
+    method = getattr(type(x), name, None)  # of the type: on a SymPy power, `exp` is a property, its exponent
+    return method(x) if callable(method) else _sympy_scalar(name, x)
 
 
 def _sympy_scalar(name: str, x: Any) -> Any:

@@ -54,6 +54,9 @@ class _Logit:
     def __sub__(self, other: object) -> _LogProb:
         return LOG_PROB
 
+    def __mul__(self, other: object) -> Any:
+        raise TypeError("a logit is used through its log-probability only")
+
 
 def logits() -> Array:
     """Logits of a policy with any number of arms, for the shipped functions."""
