@@ -12,6 +12,7 @@ from qae_theory.claims.ledger import Ledger
 
 MODULES = (
     "gate",
+    "estimators",
     "quantile",
     "released_code",
     "sparsity",
@@ -19,6 +20,9 @@ MODULES = (
     "amplification",
     "identity",
     "self_covariance",
+    "remainder",
+    "safe_step",
+    "finite_step",
     "prop42",
     "sampled_group",
     "sampled_sign",
