@@ -1,0 +1,107 @@
+"""The ledger's evidence as tests: one for each claim and piece of evidence, one for each claim's verdict.
+
+Runs quickly by default, with the same verdicts; ``QAE_EFFORT=full`` spends what ``qae verify`` spends. All tests of a claim
+share a worker of pytest-xdist, so that each piece of evidence runs once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qae_theory import proofs
+from qae_theory.claims.ledger import EVIDENCE_GROUP, Ledger, load_ledger, read_catalogue
+from qae_theory.claims.model import Effort, Entry, Outcome, Status, Verdict
+from qae_theory.claims.run import run_evidence
+from qae_theory.claims.verdict import judge
+
+pytestmark = pytest.mark.slow
+
+DATA = Path(__file__).parent / "data"
+NEEDS: dict[str, str] = {line["id"]: line["needs"] for line in json.loads((DATA / "claim_ids.json").read_text())}
+THEORY = [claim for claim, needs in NEEDS.items() if needs == "theory"]
+# What theory.md expects; null where it names no verdict.
+EXPECTED: dict[str, str | None] = json.loads((DATA / "expected_verdicts.json").read_text())
+EFFORT = Effort(quick=os.environ.get("QAE_EFFORT", "quick") != "full")
+
+
+def read_ledger() -> Ledger:
+    """The ledger of every installed provider; of this package alone where it is not installed."""
+    if "theory" in entry_points(group=EVIDENCE_GROUP).names:
+        return load_ledger()
+    ledger = Ledger(read_catalogue())
+    proofs.register(ledger)
+    return ledger
+
+
+LEDGER = read_ledger()
+CLAIMS = {claim.id: claim for claim in LEDGER.claims}
+
+
+@cache
+def outcome_of(claim: str, name: str) -> Outcome:
+    return run_evidence(LEDGER.find(claim, name), EFFORT)
+
+
+@cache
+def entry_of(claim: str) -> Entry:
+    return judge(CLAIMS[claim], [outcome_of(claim, evidence.name) for evidence in LEDGER.evidence_for(claim)])
+
+
+def grouped(claim: str, *name: str) -> Any:
+    """A parameter whose tests share a worker with all others of the claim; its id is ``claim`` or ``claim::name``."""
+    return pytest.param(claim, *name, id="::".join([claim, *name]), marks=pytest.mark.xdist_group(claim))
+
+
+def test_every_claim_is_in_the_ledger() -> None:
+    assert set(NEEDS) <= set(CLAIMS)
+    assert {claim: CLAIMS[claim].needs for claim in NEEDS} == NEEDS
+
+
+def test_every_theory_claim_has_an_expectation() -> None:
+    assert set(EXPECTED) == set(THEORY)
+
+
+@pytest.mark.parametrize(("claim", "name"), [grouped(item.claim, item.name) for item in LEDGER.evidence])
+def test_evidence(claim: str, name: str) -> None:
+    outcome = outcome_of(claim, name)
+    if CLAIMS[claim].needs == "theory":
+        assert outcome.status is Status.PASSED, outcome.detail
+    else:  # another package's: it may be skipped, or find no effect
+        assert outcome.status is not Status.BROKEN, outcome.detail
+
+
+@pytest.mark.parametrize(("claim", "name"), [grouped(item.claim, item.name) for item in LEDGER.evidence])
+def test_planted_falsehoods_are_rejected_by_the_same_criterion(claim: str, name: str) -> None:
+    for step in outcome_of(claim, name).steps:
+        assert step.control_rejected, f"{step.planted}: {step.control_detail}"
+        assert step.control_detail.startswith(f"{step.finding.criterion}: ")
+        assert not step.finding.criterion.startswith("raised "), step.finding.detail
+
+
+@pytest.mark.parametrize("claim", [grouped(claim) for claim in CLAIMS])
+def test_verdict(claim: str) -> None:
+    entry = entry_of(claim)
+    assert entry.problems == ()
+    if entry.claim.needs == "theory":
+        assert entry.verdict is not Verdict.NOT_RUN
+
+
+@pytest.mark.parametrize("claim", [grouped(claim) for claim in EXPECTED])
+def test_verdict_is_the_expected_one(claim: str) -> None:
+    verdict, expected = entry_of(claim).verdict, EXPECTED[claim]
+    if expected is None:
+        assert verdict in (Verdict.PROVED, Verdict.SUPPORTED)
+    else:
+        assert verdict.value == expected
+
+
+@pytest.mark.parametrize("claim", [grouped(claim) for claim, verdict in EXPECTED.items() if verdict == "refuted"])
+def test_refuted_claims_store_a_witness(claim: str) -> None:
+    assert entry_of(claim).witness
