@@ -5,6 +5,7 @@ At eps = 0, population standard deviation; builds on the group form of ``neutral
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
 from math import ceil, sqrt
@@ -134,9 +135,14 @@ def _pointwise_below(effort: Effort, *, sign: int) -> Finding:
 
 
 def _shipped_dip(effort: Effort, *, at: Any) -> Finding:
-    cases = []
-    positive = []
-    for size in range(2, effort.pick(25, 9)):
+    positive: list[tuple[str, bool]] = []
+    equal = exactly_equal(_dip_cases(range(2, effort.pick(25, 9)), at, positive), "G >= 2, seven K")
+    return both(equal, for_all(positive, "some term is positive"))
+
+
+def _dip_cases(sizes: range, at: Any, positive: list[tuple[str, bool]]) -> Iterator[tuple[str, Any, Any]]:
+    """The shipped difference and its formula; notes on the way whether a term of the formula is positive."""
+    for size in sizes:
         for k in (*LEVELS, Fraction(1, 100), Fraction(99, 100)):
             p = at(k)
             difference = number(expected_gain(p, size, "grpo", eps=0)) - number(
@@ -144,10 +150,9 @@ def _shipped_dip(effort: Effort, *, at: Any) -> Finding:
             )
             terms = [(weight, *_fall(Fraction(m, size), p)) for m, weight in binomial_weights(p, size)]
             wanted = sum(rational(weight * distance / (p * (1 - p))) * root for weight, distance, root in terms)
-            cases.append((f"K={k}, G={size}", difference, wanted))
+            yield f"K={k}, G={size}", difference, wanted
             strict = any(distance > 0 and root > 0 for _, distance, root in terms)
             positive.append((f"K={k}, G={size}", strict == (size > 2 or p != Fraction(1, 2))))
-    return both(exactly_equal(cases, "G >= 2, seven K"), for_all(positive, "some term is positive"))
 
 
 def _fall(x: Fraction, p: Fraction) -> tuple[Fraction, Any]:

@@ -132,6 +132,12 @@ def _float_steps() -> tuple[Step, ...]:
             partial(_float_gain, default_k=Fraction(3, 5)),
         ),
         Step(
+            r"`outcome_advantages` are float64 unless asked otherwise, and those of `rule_formulas`.",
+            partial(_float_table, default_k=Fraction(2, 5)),
+            "K = .6 by default",
+            partial(_float_table, default_k=Fraction(3, 5)),
+        ),
+        Step(
             r"`mixed_probability` in float64 keeps its relative accuracy near 0 and 1, and is exact on "
             r"Fractions.",
             partial(_mixed_probability, wrong_power=0),
@@ -278,7 +284,7 @@ def _refuses(rule: str, size: int, *, mixed_only: bool) -> bool:
 
 
 def _float_gain(effort: Effort, *, default_k: Fraction) -> Finding:
-    sizes = effort.pick((1, 2, 3, 5, 8, 16, 33, 64), (1, 2, 3, 8, 64))
+    sizes = effort.pick((1, 2, 3, 5, 8, 16, 33, 64), (1, 2, 3, 64))
     cases = (
         (
             f"{rule}, G={size}, {options}, mixed_only={mixed_only}, p={p!r}",
@@ -295,6 +301,29 @@ def _float_gain(effort: Effort, *, default_k: Fraction) -> Finding:
         for wanted in [_reference_gain(rule, Fraction(p), size, mixed_only, {"k": default_k, **options})]
     )
     return for_all(cases, f"nine rules, G in {sizes}, seven p")
+
+
+def _float_table(effort: Effort, *, default_k: Fraction) -> Finding:
+    cases = (
+        (
+            f"{rule}, G={size}, m={m}, {options}",
+            table.correct.dtype == np.float64 and abs(shipped - wanted) <= RELATIVE * abs(wanted),
+        )
+        for rule in RULES
+        for options in float_options(rule)
+        for size in effort.pick((2, 5, 16, 64), (2, 5))
+        for table in [outcome_advantages(size, rule, **options)]
+        for m in range(size + 1)
+        for pair in [_occurring(rule, m, size, {"k": default_k, **options})]
+        for shipped, wanted in zip((table.correct[m], table.wrong[m]), pair, strict=True)
+    )
+    return for_all(cases, "nine rules, every m")
+
+
+def _occurring(rule: str, m: int, size: int, options: dict[str, Any]) -> tuple[float, float]:
+    """``float_pair``, with 0 for an outcome that does not occur."""
+    correct, wrong = float_pair(rule, m, size, options)
+    return (0.0 if m == 0 else correct), (0.0 if m == size else wrong)
 
 
 def float_options(rule: str) -> list[dict[str, Any]]:

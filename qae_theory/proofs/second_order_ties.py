@@ -161,7 +161,10 @@ def _logs(expression: Any) -> Any:
 
 
 def _enumerated_curvature(effort: Effort, *, extra: int) -> Finding:
-    cases = []
+    return exactly_equal(_curvature_cases(effort, extra), "nine rules, G = 2, 3")
+
+
+def _curvature_cases(effort: Effort, extra: int) -> Iterator[tuple[str, Any, Any]]:
     for case, size in product(effort.pick(QUERIES, QUERIES[:2]), (2, 3)):
         groups = all_groups(len(case.probs), size)
         weights = group_weights(case.exact_probs, groups)
@@ -170,8 +173,7 @@ def _enumerated_curvature(effort: Effort, *, extra: int) -> Finding:
             curvatures = second_order_entropy_change(case.logits, group_directions(case, groups, rule, **options))
             shipped = expected_second_order_change(case.logits, case.arm_rewards, size + extra, rule, **options)
             label = f"{rule}, G={size}, pi={case.probs}"
-            cases.append((label, _logs(number((weights * curvatures).sum())), _logs(number(shipped))))
-    return exactly_equal(cases, "nine rules, G = 2, 3")
+            yield label, _logs(number((weights * curvatures).sum())), _logs(number(shipped))
 
 
 def _float_moments(effort: Effort, *, default_k: Fraction) -> Finding:
@@ -232,7 +234,10 @@ def _float_curvatures(effort: Effort, *, factor: float) -> Finding:
 
 
 def _float_changes(effort: Effort, *, flip: bool) -> Finding:
-    cases = []
+    return for_all(_change_cases(effort, flip), "three queries, nine rules")
+
+
+def _change_cases(effort: Effort, flip: bool) -> Iterator[tuple[str, bool]]:
     for case, size in product(QUERIES, effort.pick((2, 3, 5), (2, 4))):
         z = np.log(np.array(case.probs, dtype=np.float64))
         given = tuple(1 - r for r in case.arm_rewards) if flip else case.arm_rewards
@@ -248,8 +253,8 @@ def _float_changes(effort: Effort, *, flip: bool) -> Finding:
                 value = float(sympy.N(number(change(case.logits, case.arm_rewards, size, rule, **options)), 30))
                 found += change(batch, rewards, size, rule, **options).tolist()
                 wanted += [value, value]
-            cases.append((label, bool(np.allclose(found, wanted, rtol=RELATIVE, atol=1e-15))))
-    return for_all(cases, "three queries, nine rules")
+            # Means of terms of both signs, of size up to 1: a few units in the last place of those terms.
+            yield label, bool(np.allclose(found, wanted, rtol=RELATIVE, atol=1e-15))
 
 
 def _listed_mean(case: Query, size: int, rule: str, eta: float, options: dict[str, Any]) -> float:
