@@ -17,7 +17,8 @@ TIGHT = 1e-12
 def assert_close(actual: Any, expected: Any, *, rel: float = TIGHT, floor: float = 1e-300) -> None:
     """Every entry within ``rel`` of the expected number, relative to its size; ``floor`` is below anything of interest.
 
-    ``expected``: a number or nested lists of numbers, Fractions or flint balls. Shapes must be equal, ``actual`` float64.
+    ``expected``: a number or nested lists of numbers, Fractions or flint balls. Shapes must be equal, ``actual`` of
+    type float64.
     """
     actual = np.asarray(actual)
     assert actual.dtype == np.float64, f"dtype {actual.dtype}"

@@ -1,7 +1,7 @@
 """The ledger's evidence as tests: one for each claim and piece of evidence, one for each claim's verdict.
 
-Runs quickly by default, with the same verdicts; ``QAE_EFFORT=full`` spends what ``qae verify`` spends. All tests of a claim
-share a worker of pytest-xdist, so that each piece of evidence runs once.
+Runs quickly by default, with the same verdicts; ``QAE_EFFORT=full`` spends what ``qae verify`` spends. All tests of a
+claim share a worker of pytest-xdist, so that each piece of evidence runs once.
 """
 
 from __future__ import annotations

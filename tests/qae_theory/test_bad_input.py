@@ -1,7 +1,7 @@
-"""Every public function refuses bad input with a ValueError that names the argument, shows its value and says what is allowed.
+"""Every public function refuses bad input by a ValueError that names the argument, its value and what is allowed.
 
-A table lists every public function with one good call and, for each argument, what kind of thing it is; each kind has its
-bad values. A function or an argument that is missing from the table fails a test.
+A table lists every public function with one good call and, for each argument, what kind of thing it is; each kind has
+its bad values. A function or an argument that is missing from the table fails a test.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def spoilt(good: list[Any]) -> st.SearchStrategy[Any]:
 
 
 def vectors(length: int, *, exact_length: bool = True) -> st.SearchStrategy[Any]:
-    """What is no array [..., n] of finite numbers; of another length, too, where the length is given by another argument."""
+    """What is no array [..., n] of finite numbers; of another length, too, where another argument sets the length."""
     shapes: list[Any] = [[], 1.0, np.float64(2), np.empty((3, 0)), [[], []]]
     if exact_length:
         shapes += [[0.5] * (length + 1), [[0.5]] * length, np.zeros((2, length + 2))]
@@ -179,7 +179,7 @@ KINDS: dict[str, st.SearchStrategy[Any]] = {
     "clip high": st.one_of(negative_or_no_number(), st.sampled_from([Decimal("-1"), -(10**400)])),
     "other shape": st.sampled_from([[1.0, 1.0, 1.0], np.ones((2, 3))]),
     "taken name": st.sampled_from(["qae", "grpo", "neg_mask"]),
-    "boolean": st.nothing(),
+    "unchecked": st.nothing(),  # a flag, or what the caller answers for
 }
 
 Z, GROUP = [0.0, 1.0, 2.0], [1, 0, 1, 0]
@@ -209,14 +209,16 @@ TABLE: dict[str, tuple[dict[str, Any], dict[str, list[str]]]] = {
     ),
     "register_estimator": (
         {"name": "new", "kernel": None, "source": "this test", "defaults": {}, "binary_only": False, "least_group": 1},
-        {"name": ["taken name"]}
-        | dict.fromkeys(("kernel", "source", "defaults", "binary_only", "least_group"), ["boolean"]),
+        {
+            "name": ["taken name"],
+            **{name: ["unchecked"] for name in ("kernel", "source", "defaults", "binary_only", "least_group")},
+        },
     ),
     "estimator_names": ({}, {}),
     "get_estimator": ({"name": "qae"}, {"name": ["estimator"]}),
     "resolve_options": (
         {"rule": shipped("advantages").get_estimator("qae"), "options": {}},
-        {"rule": ["boolean"], "options": ["boolean"]},
+        {"rule": ["unchecked"], "options": ["unchecked"]},
     ),
     "probabilities": ({"logits": Z}, {"logits": ["logits"]}),
     "entropy": ({"logits": Z}, {"logits": ["logits"]}),
@@ -277,13 +279,13 @@ TABLE: dict[str, tuple[dict[str, Any], dict[str, list[str]]]] = {
         {
             "success_prob": ["probability"],
             "group_size": ["group size", "pair size"],
-            "mixed_only": ["boolean"],
+            "mixed_only": ["unchecked"],
             **ESTIMATOR_SETTING,
         },
     ),
     "outcome_advantages": (
         {"group_size": 4, "estimator": "qae", "exact": False},
-        {"group_size": ["group size"], "exact": ["boolean"], **ESTIMATOR_SETTING},
+        {"group_size": ["group size"], "exact": ["unchecked"], **ESTIMATOR_SETTING},
     ),
     "advantage_moments": (
         {"success_prob": 0.5, "group_size": 4, "estimator": "qae"},
@@ -424,7 +426,7 @@ def test_the_good_call_is_good(case: str) -> None:
         for case, (_, arguments) in TABLE.items()
         for argument, kinds in arguments.items()
         for kind in kinds
-        if kind != "boolean"
+        if kind != "unchecked"
     ],
 )
 @settings(max_examples=40)
@@ -437,7 +439,7 @@ def test_bad_values_are_refused_by_name(case: str, argument: str, kind: str, dat
     assert "; got " in message or "is taken" in message
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "boolean"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "unchecked"])
 def test_every_kind_is_used(kind: str) -> None:
     assert any(kind in kinds for _, arguments in TABLE.values() for kinds in arguments.values())
 
