@@ -18,7 +18,11 @@ import z3
 from qae_theory.baselines import is_hard_group, quantile_rank
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
-from qae_theory.entropy_change import first_order_entropy_change, response_curvatures
+from qae_theory.entropy_change import (
+    first_order_entropy_change,
+    response_curvatures,
+    second_order_entropy_change,
+)
 from qae_theory.group_expectation import (
     OutcomeAdvantages,
     count_vectors,
@@ -94,7 +98,8 @@ def _curvature_steps() -> tuple[Step, ...]:
             r"$E[d^\top\nabla^2H\,d]=\frac1GE[(r_y-b)^2Q_y]+\frac{G-1}Gg^\top\nabla^2H\,g$. Only the first "
             r"term has $b$, and $(r-1)^2-r^2=1-2r$: from $b=0$ to $b=1$ it changes by "
             r"$\frac1GE_\pi[(1-2r_y)Q_y]$. The shipped `expected_second_order_change` of `nsr` less that of "
-            r"`psr` is this, exactly, on policies with 2, 3 and 4 responses, every mixed $r$, $G=2..4$.",
+            r"`psr` is this, exactly, and that of `psr` is the whole formula at $b=0$, on policies with 2, 3 and "
+            r"4 responses (quick: 2 and 3), every mixed $r$, $G=2..4$.",
             partial(_curvature_difference, weight=lambda r: 1 - 2 * r),
             "1 - r for 1 - 2r",
             partial(_curvature_difference, weight=lambda r: 1 - r),
@@ -248,6 +253,9 @@ def _curvature_difference(effort: Effort, *, weight: Any) -> Finding:
                 nsr, psr = (number(expected_second_order_change(z, r, size, name)) for name in ("nsr", "psr"))
                 law = sum(rational(p) * weight(x) * y for p, x, y in zip(probs, r, q, strict=True)) / size
                 residuals.append(nsr - psr - law)
+                own = sum(rational(p) * x * y for p, x, y in zip(probs, r, q, strict=True))
+                mean = number(second_order_entropy_change(z, update_direction(z, r, "policy_gradient")))
+                residuals.append(psr - (own + (size - 1) * mean) / size)
     return all_zero(residuals, log_form)
 
 
