@@ -150,7 +150,7 @@ def _float_steps() -> tuple[Step, ...]:
 def _enumerated_update(effort: Effort, *, level_of: Callable[[Fraction], Fraction]) -> Finding:
     cases = (
         (f"{rule}, {options}, G={size}, pi={case.probs}, arm {arm}", mean[arm], w * case.success_gradient[arm])
-        for case in QUERIES
+        for case in effort.pick(QUERIES, QUERIES[1:])
         for size in range(2, effort.pick(5, 4))
         for rule in RULES
         for options in option_sets(rule, LEVELS)
@@ -234,7 +234,7 @@ def _first_order_change(effort: Effort, *, centre: bool) -> Finding:
 def _mixed_update(effort: Effort, *, mixed_gain: Callable[..., Any]) -> Finding:
     cases = (
         (f"{rule}, {options}, G={size}, pi={case.probs}, arm {arm}", given_mixed[arm], w * case.success_gradient[arm])
-        for case in QUERIES
+        for case in effort.pick(QUERIES, QUERIES[1:])
         for size in range(2, effort.pick(5, 4))
         for groups in [all_groups(len(case.probs), size)]
         for mixed in [_is_mixed(case, groups)]

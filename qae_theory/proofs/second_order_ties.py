@@ -117,7 +117,7 @@ def _enumerated_outer(effort: Effort, *, level_of: Callable[[Fraction], Fraction
 
 
 def _outer_cases(effort: Effort, level_of: Callable[[Fraction], Fraction]) -> Iterator[tuple[str, Any, Any]]:
-    for case, size in product(QUERIES, range(2, effort.pick(5, 4))):
+    for case, size in product(effort.pick(QUERIES, QUERIES[1:]), range(2, effort.pick(5, 4))):
         groups = all_groups(len(case.probs), size)
         weights = group_weights(case.exact_probs, groups)
         right, wrong, g = _noise(case, 1), _noise(case, 0), case.success_gradient
