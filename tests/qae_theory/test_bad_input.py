@@ -358,7 +358,8 @@ TABLE: dict[str, tuple[dict[str, Any], dict[str, list[str]]]] = {
 def functions_of(module: ModuleType) -> dict[str, Callable[..., Any]]:
     """The public functions that a module defines."""
     members = inspect.getmembers(module, inspect.isfunction)
-    return {name: f for name, f in members if not name.startswith("_") and f.__module__ == module.__name__}
+    own = {name: f for name, f in members if not name.startswith("_") and f.__module__ == module.__name__}
+    return {name: f for name, f in own.items() if "__mutmut_" not in name}  # mutation testing keeps copies beside
 
 
 PUBLIC = {
