@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -121,6 +122,13 @@ def _shipped_floats() -> tuple[Step, ...]:
         *(
             Step(says, partial(check, off=0.0), planted, partial(check, off=off))
             for says, check, planted, off in functions
+        ),
+        Step(
+            r"Steps up to the end of float64, which leave one arm and so change the entropy by $-H$, and small ones beside "
+            r"them in one batch; exact arrays, in batches and beside floats, give the same numbers as floats.",
+            partial(_ends, sign=-1),
+            "+H",
+            partial(_ends, sign=1),
         ),
         Step(
             r"Batches: every shipped function treats rows apart, whichever of its arguments carry the batch.",
@@ -302,6 +310,35 @@ def _float_changes(effort: Effort, *, off: float) -> Finding:
                     yield f"{case.label}, eta={eta}", exact.close(shipped, truth, relative=1.0, scale=size)
 
     return for_all(cases(), "policies from uniform to peaked, every step size")
+
+
+def _ends(effort: Effort, *, sign: int) -> Finding:
+    del effort
+    z, d = np.array([0.0, 2.0, -1.0]), np.array([1.0, 0.0, -1.0])
+    weights = [[1, 2, 3], [5, 1, 1]]
+    exact_logits = np.array([[sympy.log(w) for w in row] for row in weights], dtype=object)
+    floats = np.log(np.array(weights, dtype=float))
+    fractions = np.array([Fraction(x) for x in (1, 0, -1)], dtype=object)
+
+    def same(name: str, left: Any, right: Any) -> tuple[str, bool]:
+        # 1e-12: a few roundings on the side of the floats.
+        return name, bool(np.allclose(np.asarray(left, dtype=float), right, rtol=1e-12, atol=0.0))
+
+    steps = np.array([1.5e308, 1e-9, -1e300])
+    with np.errstate(over="ignore"):
+        changes = entropy_change(z, d, steps)
+    return for_all(
+        [
+            same("largest steps", changes[[0, 2]], sign * entropy(z)),
+            same("a small step beside them", changes[1], entropy_change(z, d, 1e-9)),
+            same("exact batch: log_softmax", log_softmax(exact_logits), log_softmax(floats)),
+            same("exact batch: entropy", entropy(exact_logits), entropy(floats)),
+            same("exact batch: change", entropy_change(exact_logits, fractions, 0.5), entropy_change(floats, d, 0.5)),
+            same("exact direction", entropy_change(floats, fractions, 0.5), entropy_change(floats, d, 0.5)),
+            same("exact logits", entropy_change(exact_logits, d, 0.5), entropy_change(floats, d, 0.5)),
+        ],
+        "the ends of float64, exact and mixed arrays",
+    )
 
 
 def _batches(effort: Effort, *, shift: int) -> Finding:
