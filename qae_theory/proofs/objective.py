@@ -132,10 +132,10 @@ def _scope() -> tuple[Step, ...]:
             partial(_token_normaliser_breaks, lengths=(2, 2)),
         ),
         Step(
-            "A degenerate group weighs nothing on either side, for every rule.",
-            partial(_degenerate, rewards=(1, 1, 1)),
+            "A degenerate group, one of a single response included, weighs nothing on either side, for every rule.",
+            partial(_degenerate, groups=((1,), (0,), (1, 1, 1), (0, 0))),
             "a mixed group",
-            partial(_degenerate, rewards=(1, 1, 0)),
+            partial(_degenerate, groups=((1, 1, 0),)),
         ),
     )
 
@@ -413,16 +413,14 @@ def _token_normaliser_breaks(effort: Effort, *, lengths: tuple[int, int]) -> Fin
     )
 
 
-def _degenerate(effort: Effort, *, rewards: tuple[int, ...]) -> Finding:
+def _degenerate(effort: Effort, *, groups: tuple[tuple[int, ...], ...]) -> Finding:
     del effort
-    ratios = _some_ratios(len(rewards), 0)
     cases = []
-    for rule in RULES:
-        for shape in (ratios, floats(ratios)):
-            group = exact(list(rewards)) if shape is ratios else np.array(rewards, dtype=float)
-            values = [
-                group_objective(shape, advantages(group, rule, eps=0)),
-                masked_objective(shape, group, rule),
-            ]
-            cases.append((f"{rule}, rewards {rewards}", exact([*values, *query_weights(group, rule)]), exact([0] * 4)))
-    return same(cases, "degenerate group")
+    for rewards in groups:
+        ratios, group = _some_ratios(len(rewards), 0), exact(list(rewards))
+        for rule in RULES:
+            for x, r in ((ratios, group), (floats(ratios), floats(group))):
+                sides = (group_objective(x, advantages(r, rule, eps=0)), masked_objective(x, r, rule))
+                values = exact([*sides, *query_weights(r, rule)])
+                cases.append((f"{rule}, rewards {rewards}", values, exact([0] * 4)))
+    return same(cases, "degenerate groups, exact and float64")

@@ -106,8 +106,9 @@ def _tie_steps() -> tuple[Step, ...]:
             partial(_shipped_push, weigh=False),
         ),
         Step(
-            "Batches in float64: one policy for many groups, one group for many policies, one to one; and "
-            "peaked policies with logit gaps of 800. `counted_group`, the form by counts, gives the same.",
+            "Batches in float64, of one and two leading axes, policies, responses and advantages each "
+            "shared or not, some policies peaked by a logit gap of 800. `counted_group`, the form by "
+            "counts, gives the same.",
             partial(_shipped_batches, group_size_of=lambda size: size),
             "division by G - 1",
             partial(_shipped_batches, group_size_of=lambda size: size - 1),
@@ -138,7 +139,7 @@ def _unclipped_near_one(effort: Effort, *, reach: int) -> Finding:
 
 def _direction_is_gradient(effort: Effort, *, advantage_power: int) -> Finding:
     arms, size = effort.pick((4, 3), (3, 2))
-    z, weights = _symbolic_policy(arms)
+    z, _ = _symbolic_policy(arms)
     a = _symbols("A", size)
     variables = _symbols("z", arms)
     log_probs = log_softmax(variables)
@@ -152,7 +153,6 @@ def _direction_is_gradient(effort: Effort, *, advantage_power: int) -> Finding:
             sympy.diff(objective, variable).subs(at_policy) - d
             for variable, d in zip(variables, direction, strict=True)
         ]
-    del weights
     return all_zero(residuals, sympy.simplify)
 
 
@@ -212,56 +212,54 @@ def _shipped_push(effort: Effort, *, weigh: bool) -> Finding:
     return same(cases, f"every group of {size} from four responses")
 
 
+# Leading axes of logits, responses and advantages: each may be shared by the others.
+_BATCHES: tuple[tuple[tuple[int, ...], ...], ...] = (
+    ((3,), (3,), (3,)),
+    ((3,), (), ()),
+    ((), (3,), ()),
+    ((), (), (3,)),
+    ((2, 3), (2, 3), (2, 3)),
+    ((2, 1), (3,), (2, 3)),
+    ((), (2, 3), (3,)),
+    ((), (3,), (2, 1)),
+)
+
+
 def _shipped_batches(effort: Effort, *, group_size_of: Callable[[int], int]) -> Finding:
-    del effort
-    z = np.array([[0.0, 1.0, -2.0, 0.5], [800.0, 0.0, 3.0, -1.0], [1.0, 1.0, 1.0, 1.0]])
-    rewards = np.array([[1, 0, 0, 1], [0, 1, 1, 0], [1, 1, 0, 0]])
-    y = np.array([[0, 1, 1, 3, 2], [1, 1, 2, 0, 3], [2, 2, 2, 2, 2]])
-    a = np.array([[1.5, -0.5, 2.0, 0.25, -1.0], [0.0, 0.0, 1.0, -3.0, 0.5], [1.0, 2.0, 3.0, 4.0, 5.0]])
+    rng = np.random.default_rng(effort.seed)
     by_hand = partial(_by_hand, group_size_of=group_size_of)
-    one_to_one = np.stack([by_hand(z[i], y[i], a[i]) for i in range(3)])
-    one_policy = np.stack([by_hand(z[1], y[i], a[i]) for i in range(3)])
-    one_group = np.stack([by_hand(z[i], y[0], a[0]) for i in range(3)])
-    one_advantage = np.stack([by_hand(z[i], y[i], a[1]) for i in range(3)])
-    own = np.array([0.5, -1.0, 2.0, 3.0])  # an advantage for each response, as rewards that depend on it alone give
+    cases = []
+    for logit_axes, response_axes, advantage_axes in _BATCHES:
+        z = rng.normal(size=(*logit_axes, 4))
+        z[..., 0] += 800 * rng.integers(0, 2, size=logit_axes)  # some policies are peaked
+        y, a = rng.integers(0, 4, size=(*response_axes, 5)), rng.normal(size=(*advantage_axes, 5))
+        shipped = update_direction(z, np.zeros(4), "sampled_group", responses=y, advantages=a)
+        cases.append((f"{z.shape}, {y.shape}, {a.shape}", shipped, by_hand(z, y, a)))
+    z, y, own = rng.normal(size=(3, 4)), rng.integers(0, 4, size=(3, 5)), rng.normal(size=(3, 4))
     counts = np.stack([np.bincount(row, minlength=4) for row in y])
-    counted = np.stack([by_hand(z[i], y[i], own[y[i]]) for i in range(3)])
-    step = partial(update_direction, rule="sampled_group")
-    probs = np.exp(log_softmax(z))
-    cases = [
-        ("one to one", step(z, rewards, responses=y, advantages=a), one_to_one),
-        ("one policy", step(z[1], rewards[1], responses=y, advantages=a), one_policy),
-        ("one group", step(z, rewards, responses=y[0], advantages=a[0]), one_group),
-        ("one set of advantages", step(z, rewards, responses=y, advantages=a[1]), one_advantage),
-        (
-            "integer advantages",
-            step(z[0], rewards[0], responses=[0, 1], advantages=[1, 0]),
-            by_hand(z[0], y[0][:2], [1, 0]),
-        ),
-        ("by counts", counted_group(probs, counts, np.broadcast_to(own, (3, 4))), counted),
-        (
-            "by exact counts",
-            floats(
-                counted_group(exact([Fraction(1, 4)] * 4), exact(list(map(int, counts[0]))), exact(_as_fractions(own)))
-            ),
-            by_hand(np.zeros(4), y[0], own[y[0]]),
-        ),
+    expected = by_hand(z, y, np.take_along_axis(own, y, axis=-1))
+    cases.append(("by counts", counted_group(np.exp(log_softmax(z)), counts, own), expected))
+    step = partial(update_direction, [0.0, 1.0], [1, 0], "sampled_group")
+    cases += [
+        ("integers", step(responses=[0, 1, 1], advantages=[1, 0, 2]), by_hand([0, 1], [0, 1, 1], [1, 0, 2])),
     ]
-    return close(cases, "float64 batches of three")
+    exact_counts, tenths = exact([int(count) for count in counts[0]]), exact([Fraction(i, 10) for i in range(-1, 3)])
+    by_counts = counted_group(exact([Fraction(1, 4)] * 4), exact_counts, tenths)
+    cases.append(("exact counts", floats(by_counts), by_hand(np.zeros(4), y[0], floats(tenths)[y[0]])))
+    return close(cases, "float64 batches, one and two leading axes")
 
 
-def _by_hand(z: Array, responses: Array, a: Any, *, group_size_of: Callable[[int], int]) -> Array:
-    """The direction, response by response."""
-    top = np.exp(z - z.max())
-    probs = top / top.sum()
-    total = np.zeros(len(z))
-    for a_i, y_i in zip(a, responses, strict=True):
-        total += a_i * (np.eye(len(z))[y_i] - probs)
-    return total / group_size_of(len(responses))
-
-
-def _as_fractions(values: Array) -> list[Fraction]:
-    return [Fraction(str(value)) for value in values]
+def _by_hand(z: Any, responses: Any, a: Any, *, group_size_of: Callable[[int], int]) -> Array:
+    """The direction, batch entry by batch entry and response by response."""
+    z, responses, a = np.asarray(z, dtype=float), np.asarray(responses), np.asarray(a)
+    batch = np.broadcast_shapes(z.shape[:-1], responses.shape[:-1], a.shape[:-1])
+    z, responses, a = (np.broadcast_to(x, (*batch, x.shape[-1])) for x in (z, responses, a))
+    total = np.zeros((*batch, z.shape[-1]))
+    for index in np.ndindex(batch):
+        weights = np.exp(z[index] - z[index].max())
+        for a_i, y_i in zip(a[index], responses[index], strict=True):
+            total[index] += a_i * (np.eye(len(weights))[y_i] - weights / weights.sum())
+    return total / group_size_of(responses.shape[-1])
 
 
 def _symbolic_policy(arms: int) -> tuple[Array, Array]:
