@@ -21,9 +21,11 @@ from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.entropy_change import entropy_change, response_curvatures, second_order_entropy_change
 from qae_theory.group_expectation import (
     advantage_moments,
+    count_vectors,
     expected_entropy_change,
     expected_first_order_change,
     expected_second_order_change,
+    multinomial_weights,
 )
 from qae_theory.proofs.checking import both, for_all
 from qae_theory.proofs.enumeration import (
@@ -74,6 +76,18 @@ def _exact_steps() -> tuple[Step, ...]:
             "a group larger by one in the closed form",
             partial(_enumerated_curvature, extra=1),
         ),
+        _count_step(),
+    )
+
+
+def _count_step() -> Step:
+    return Step(
+        r"The finite-step mean sums over count vectors: the shipped `count_vectors` are the counts of the $n^G$ "
+        r"groups, each once, and `multinomial_weights` the total probability of the groups that share them, exactly "
+        r"and in float64.",
+        partial(_count_vectors, reverse=False),
+        "probabilities in reverse order",
+        partial(_count_vectors, reverse=True),
     )
 
 
@@ -174,6 +188,28 @@ def _curvature_cases(effort: Effort, extra: int) -> Iterator[tuple[str, Any, Any
             shipped = expected_second_order_change(case.logits, case.arm_rewards, size + extra, rule, **options)
             label = f"{rule}, G={size}, pi={case.probs}"
             yield label, _logs(number((weights * curvatures).sum())), _logs(number(shipped))
+
+
+def _count_vectors(effort: Effort, *, reverse: bool) -> Finding:
+    cases = []
+    for case, size in product(QUERIES, range(1, effort.pick(6, 4))):
+        arms = len(case.probs)
+        probs = case.exact_probs[::-1] if reverse else case.exact_probs
+        groups = all_groups(arms, size)
+        shares: dict[tuple[int, ...], Fraction] = {}
+        for group, weight in zip(groups, group_weights(probs, groups), strict=True):
+            key = tuple(np.bincount(group, minlength=arms).tolist())
+            shares[key] = shares.get(key, Fraction(0)) + weight
+        counts = count_vectors(arms, size)
+        label = f"pi={case.probs}, G={size}"
+        cases.append((f"counts, {label}", sorted(shares) == sorted(map(tuple, counts.tolist()))))
+        exactly = multinomial_weights(case.logits, counts).tolist()
+        floats = multinomial_weights(np.log(np.array(case.probs, dtype=np.float64)), counts).tolist()
+        for row, weight, rounded in zip(counts.tolist(), exactly, floats, strict=True):
+            share = shares[tuple(row)]
+            near = abs(rounded - float(share)) <= RELATIVE * float(share)
+            cases.append((f"{row}, {label}", near and bool(number(weight) == number(share))))
+    return for_all(cases, "three queries")
 
 
 def _float_moments(effort: Effort, *, default_k: Fraction) -> Finding:
