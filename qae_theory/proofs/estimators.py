@@ -7,6 +7,7 @@ Evidence for the two gate claims, whose estimators these are. The comparisons sh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import FrozenInstanceError
 from fractions import Fraction
 from functools import partial
 from itertools import product
@@ -15,7 +16,13 @@ from typing import Any
 import numpy as np
 
 from qae_theory import advantages, baselines, quantile_baseline, register_estimator
-from qae_theory.advantages import estimator_names, get_estimator, resolve_options, weighted_advantages
+from qae_theory.advantages import (
+    Estimator,
+    estimator_names,
+    get_estimator,
+    resolve_options,
+    weighted_advantages,
+)
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.proofs import estimator_ties as ties
@@ -206,9 +213,8 @@ def _counted_form_is_expanded(
 def _blocks_match(effort: Effort, *, shift: int) -> Finding:
     """Batches larger than the working block, masked or not: each row's own values, bit for bit."""
     del effort
-    pattern = np.array(
-        binary_groups(16), dtype=np.float64
-    )  # 31 rows, so that no block starts where the last one did
+    # A period that is no power of two, so that no block starts where the last one did.
+    pattern = np.array(binary_groups(16), dtype=np.float64)
     rows = np.resize(pattern, (4500, 16))
     flags = np.resize(np.array([[i % 7 != j % 5 for j in range(16)] for i in range(29)]), rows.shape)
     small = advantages(pattern, "qae")
@@ -221,6 +227,8 @@ def _blocks_match(effort: Effort, *, shift: int) -> Finding:
         [advantages(rows[i : i + 900], "grpo", mask=flags[i : i + 900]) for i in range(0, 4500, 900)]
     )
     cases.append(("masked", _same_rows(advantages(rows, "grpo", mask=flags), split, shift)))
+    cube = advantages(rows.reshape(3, 1500, 16), "grpo", mask=flags.reshape(3, 1500, 16))
+    cases.append(("masked cube", cube.shape == (3, 1500, 16) and _same_rows(cube, split, shift)))
     wide = np.zeros((2, 2**16 + 4))
     wide[0, :4], wide[1, :-4] = 1, 1  # more rewards in one row than a block holds
     expected = advantages(wide[:1], "psr"), advantages(wide[1:], "psr")
@@ -267,7 +275,8 @@ def _lone_responses(effort: Effort, *, value: int) -> Finding:
         for rule in oracle.RULES
         if rule != "rloo"
     ]
-    cases.append(("rloo", _refused(partial(advantages, [1.0], "rloo"), "rewards", "at least 2", "rloo")))
+    allowed = "rewards must be groups of at least 2 responses for 'rloo'; got [1.0]"
+    cases.append(("rloo", _refused(partial(advantages, [1.0], "rloo"), allowed)))
     return for_all(cases, "rules at G = 1")
 
 
@@ -290,6 +299,14 @@ def _registry_matches(effort: Effort, *, sources: Mapping[str, str]) -> Finding:
             cases.append((f"{name}: {option}", _refused(partial(_call, name, option), allowed)))
         graded = _refused(partial(advantages, [1.0, 0.5], name), "rewards must be 0 or 1")
         cases.append((f"{name}: graded rewards", graded == (name in oracle.BINARY_ONLY)))
+    for option, bad in (("k", "1.5"), ("std", "sample"), ("eps", -1)):
+        cases.append(
+            (
+                f"{option}={bad}",
+                _refused(partial(advantages, [1, 0], "qae", **{option: bad}), f"{option} must be"),
+            )
+        )
+    cases.append(("entries are frozen", _frozen(rules["qae"])))
     unknowns: tuple[Any, ...] = ("ppo", None)
     for unknown in unknowns:
         cases.append(
@@ -303,6 +320,14 @@ def _registry_matches(effort: Effort, *, sources: Mapping[str, str]) -> Finding:
         refused = _refused(partial(quantile_baseline, [1, 0], "0.4", method=method), "method must be")
         cases.append((f"method {method}", refused))
     return for_all(cases, "entries and refusals")
+
+
+def _frozen(rule: Estimator) -> bool:
+    try:
+        rule.name = rule.name  # type: ignore[misc]
+    except FrozenInstanceError:
+        return True
+    return False
 
 
 def _register(name: str) -> None:
