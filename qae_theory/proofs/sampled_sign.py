@@ -98,8 +98,8 @@ def _curvature_steps() -> tuple[Step, ...]:
             r"$E[d^\top\nabla^2H\,d]=\frac1GE[(r_y-b)^2Q_y]+\frac{G-1}Gg^\top\nabla^2H\,g$. Only the first "
             r"term has $b$, and $(r-1)^2-r^2=1-2r$: from $b=0$ to $b=1$ it changes by "
             r"$\frac1GE_\pi[(1-2r_y)Q_y]$. The shipped `expected_second_order_change` of `nsr` less that of "
-            r"`psr` is this, exactly, and that of `psr` is the whole formula at $b=0$, on policies with 2, 3 and "
-            r"4 responses (quick: 2 and 3), every mixed $r$, $G=2..4$.",
+            r"`psr` is this, exactly, and that of `psr` is the whole formula at $b=0$, on policies with 2, "
+            r"3 and 4 responses (quick: 2 and 3), every mixed $r$, $G=2..4$.",
             partial(_curvature_difference, weight=lambda r: 1 - 2 * r),
             "1 - r for 1 - 2r",
             partial(_curvature_difference, weight=lambda r: 1 - r),
