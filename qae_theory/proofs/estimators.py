@@ -148,6 +148,13 @@ def _form_steps() -> tuple[Step, ...]:
             partial(_blocks_match, shift=1),
         ),
         Step(
+            r"One group alone, a batch, and a batch of batches give the same rows, bit for bit, masked or not, "
+            r"for every rule and for both quantiles.",
+            partial(_ranks_match, shift=0),
+            "shifted by one row",
+            partial(_ranks_match, shift=1),
+        ),
+        Step(
             r"At $\varepsilon = 0$ standardised advantages ignore the scale of the rewards, from "
             r"$2^{-1000}$ to $2^{900}$, and QAE's their origin.",
             partial(_scale_free, exponent=0),
@@ -234,6 +241,35 @@ def _blocks_match(effort: Effort, *, shift: int) -> Finding:
     expected = advantages(wide[:1], "psr"), advantages(wide[1:], "psr")
     cases.append(("2 x 65540", _same_rows(advantages(wide, "psr"), np.concatenate(expected), shift)))
     return for_all(cases, "batch shapes")
+
+
+def _ranks_match(effort: Effort, *, shift: int) -> Finding:
+    """Shapes (5,), (6, 5) and (2, 3, 5) of the same six groups."""
+    del effort
+    groups = np.array(binary_groups(5)[1:7], dtype=np.float64)
+    flags = np.array([[(i + j) % 4 != 1 for j in range(5)] for i in range(6)])
+
+    def agree(of: Callable[..., Any], *batches: Any) -> bool:
+        flat = of(*batches)
+        cube = of(*(batch.reshape(2, 3, 5) for batch in batches))
+        alone = np.array([of(*rows) for rows in zip(*batches, strict=True)])
+        shaped = cube.shape == (2, 3, *flat.shape[1:])
+        return shaped and _same_rows(cube, flat, shift) and _same_rows(alone, flat, shift)
+
+    def cases() -> Iterator[tuple[str, bool]]:
+        for rule in oracle.RULES:
+            yield rule, agree(lambda rows, rule=rule: advantages(rows, rule), groups)
+            yield (
+                f"{rule}, masked",
+                agree(lambda rows, mask, rule=rule: advantages(rows, rule, mask=mask), groups, flags),
+            )
+        for method in ("inverted_cdf", "linear"):
+            yield (
+                method,
+                agree(lambda rows, method=method: quantile_baseline(rows, "0.55", method=method), groups),
+            )
+
+    return for_all(cases(), "(rule, mask or none), three shapes")
 
 
 def _same_rows(large: Any, expected: Any, shift: int) -> bool:
