@@ -260,24 +260,32 @@ def _block_bounds(z: Array, d: Array, eta: Array) -> tuple[Array, Array]:
 
 
 def _safe_step(z: Array, r: Array, b1: float, b2: float) -> float:
-    log_probs = log_softmax(z)
-    probs = np.exp(log_probs)
-    by_remainder = _remainder_step(log_probs, probs, r, b1, b2)
-    by_order = _order_step(z, probs, r, b2)
+    if z.min() == z.max() and r.min() == r.max():
+        return float(np.inf)  # both directions are constant: no step moves the policy
+    by_remainder = _remainder_step(z, r, b1, b2)
+    by_order = _order_step(z, np.exp(log_softmax(z)), r, b2)
     # Each is computed to (gap + n) units in the last place, gaps beyond 745 having probability 0; round down by more.
     return float(max(by_remainder, by_order) * (1 - 8 * (len(z) + 800) * _UNIT_ROUNDOFF))
 
 
-def _remainder_step(log_probs: Array, probs: Array, r: Array, b1: float, b2: float) -> float:
-    below, above = curvature_brackets(len(probs))
-    low, high = np.ptp(uncentred(probs, r - b1)), np.ptp(uncentred(probs, r - b2))
+def _remainder_step(z: Array, r: Array, b1: float, b2: float) -> float:
+    below, above = curvature_brackets(len(z))
+    # Gaps (of halves, which cannot overflow) and e^gap - 1 keep the differences of nearly equal arms; probabilities
+    # round them away.
+    gaps = np.maximum(z / 2 - z.max() / 2, -400.0) * 2
+    weights, excess = np.exp(gaps), np.expm1(gaps)
+    mass = weights.sum()
+    low, high = (_push_spread(weights, excess, r - b) / mass for b in (b1, b2))
     curvature = high**2 * below + low**2 * above
-    # A nearly uniform policy has a C made of rounding: take that off before relying on it.
-    rounding = 8 * _UNIT_ROUNDOFF * len(probs) * np.ptp(log_probs) * np.ptp(probs)
-    slope = max(float(covariance(probs, log_probs, probs) - rounding), 0.0)
-    if curvature == 0:
-        return float(np.inf)  # both directions are constant: no step moves the policy
-    return float(2 * (b2 - b1) * slope / curvature)
+    slope = max(float(covariance(weights / mass, gaps, excess)) / mass, 0.0)
+    return float(2 * (b2 - b1) * slope / curvature) if curvature > 0 else 0.0
+
+
+def _push_spread(weights: Array, excess: Array, advantage: Array) -> float:
+    """Max - min of ``weights * advantage``; pushes of one size are told apart by ``excess``, the weights less 1."""
+    if advantage.min() == advantage.max():
+        return float(np.ptp(excess) * np.abs(advantage[0]))
+    return float(np.ptp(uncentred(weights, advantage)))
 
 
 def _order_step(z: Array, probs: Array, r: Array, b2: float) -> float:

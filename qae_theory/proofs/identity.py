@@ -124,8 +124,9 @@ def _shipped_floats() -> tuple[Step, ...]:
             for says, check, planted, off in functions
         ),
         Step(
-            r"Steps up to the end of float64, which leave one arm and so change the entropy by $-H$, and small ones beside "
-            r"them in one batch; exact arrays, in batches and beside floats, give the same numbers as floats.",
+            r"Steps up to the end of float64, which leave one arm and so change the entropy by $-H$, and "
+            r"small ones beside them in one batch; exact arrays, in batches and beside floats, give the "
+            r"same numbers as floats.",
             partial(_ends, sign=-1),
             "+H",
             partial(_ends, sign=1),
