@@ -148,8 +148,8 @@ def _form_steps() -> tuple[Step, ...]:
             partial(_blocks_match, shift=1),
         ),
         Step(
-            r"One group alone, a batch, and a batch of batches give the same rows, bit for bit, masked or not, "
-            r"for every rule and for both quantiles.",
+            r"One group alone, a batch, and a batch of batches give the same rows, bit for bit, masked or "
+            r"not, for every rule and for both quantiles.",
             partial(_ranks_match, shift=0),
             "shifted by one row",
             partial(_ranks_match, shift=1),
