@@ -312,7 +312,7 @@ def _some_ratios(size: int, turn: int) -> Array:
 
 def _shipped_exactly(effort: Effort, *, std: str) -> Finding:
     """Both sides as Fractions and square roots, three groups a call, in two orders of the rewards."""
-    largest = effort.pick(9, 5)
+    largest = effort.pick(7, 5)
     cases = []
     for size in range(2, largest + 1):
         ratios = np.stack([_some_ratios(size, turn) for turn in range(3)])
