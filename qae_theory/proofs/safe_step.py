@@ -355,6 +355,8 @@ def _limits(effort: Effort, *, shift: int) -> Finding:
 
     def cases() -> Iterator[tuple[str, bool]]:
         yield "equal arms, equal rewards", bool(np.isinf(safe_step_size([1.0, 1.0], [1, 1], 0.0, 1.0)))
+        tiny = float(safe_step_size([0.0, 1.0], [0, 0], 0.0, 1e-200))
+        yield "curvature below float64: the second route is left", bool(1.99e200 < tiny < 2e200)
         yield (
             "no wrong arm above a right one: 2/b2 at least",
             bool(safe_step_size([5.0, 0.0], [1, 0], 0.0, 0.5) >= 4 * (1 - 1e-11)),
