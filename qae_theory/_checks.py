@@ -303,7 +303,7 @@ def _plain(name: str, value: Any, allowed: str) -> Array:
 
 
 def _is_number(x: Any) -> bool:
-    """Numbers of any kind, symbols and balls included, can be subtracted and multiplied; strings and containers cannot."""
+    """Numbers of any kind, symbols and balls too, can be subtracted and multiplied; strings and containers cannot."""
     return hasattr(x, "__sub__") and hasattr(x, "__mul__") and not isinstance(x, (complex, np.complexfloating))
 
 

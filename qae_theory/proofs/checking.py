@@ -168,8 +168,10 @@ def _ball(value: Any) -> Any:
         return product
     if head is sympy.Pow:
         return _ball_power(value, arguments)
-    if head in (sympy.log, sympy.exp, sympy.Abs):
-        return {sympy.log: flint.arb.log, sympy.exp: flint.arb.exp, sympy.Abs: abs}[head](*arguments)
+    if head in (sympy.log, sympy.exp):
+        return arguments[0].log() if head is sympy.log else arguments[0].exp()
+    if head is sympy.Abs:
+        return abs(arguments[0])
     if value == sympy.E:
         return flint.arb(1).exp()
     raise TypeError(f"no ball for {head}")

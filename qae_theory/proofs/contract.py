@@ -71,6 +71,8 @@ def refusals() -> Iterator[Refusal]:
 
 
 def _bad_groups() -> Iterator[Refusal]:
+    bad: Any
+    call: Any
     for bad in ([], 1.0, [1.0, _NAN], [1.0, _INF], [[1.0], [1.0, 2.0]], ["a", "b"], [1.0, 2.0**1000]):
         for call in (q.advantages, partial(q.quantile_baseline, k="0.4"), query_weights_of("qae")):
             yield partial(call, bad), f"rewards must be {_REWARDS_ALLOWED}; got {bad!r}"
@@ -89,6 +91,8 @@ def _bad_groups() -> Iterator[Refusal]:
 
 
 def _bad_options() -> Iterator[Refusal]:
+    bad: Any
+    call: Any
     names = ", ".join(estimator_names())
     for bad in ("nope", None):
         yield partial(q.advantages, _MIXED, bad), f"estimator must be one of {names}; got {bad!r}"
@@ -114,6 +118,8 @@ def _bad_options() -> Iterator[Refusal]:
 
 
 def _bad_policies() -> Iterator[Refusal]:
+    bad: Any
+    call: Any
     zeros = [0.0, 1.0]
     finite = "an array [..., n] of finite numbers"
     two = "an array [..., 2] of finite numbers"
@@ -127,9 +133,9 @@ def _bad_policies() -> Iterator[Refusal]:
             *(lambda z: expected_first_order_change(z, [1, 0], 4, "qae"),),
         ):
             yield partial(call, bad), f"logits must be {finite}; got {bad!r}"
-    for rule in ("gradient", None):
+    for bad in ("gradient", None):
         names = "uncentred, policy_gradient, natural_gradient, sampled_group"
-        yield partial(q.update_direction, zeros, [1, 0], rule), f"rule must be one of {names}; got {rule!r}"
+        yield partial(q.update_direction, zeros, [1, 0], bad), f"rule must be one of {names}; got {bad!r}"
     group = {"responses": [0, 1], "advantages": [1, -1]}
     for name, value in group.items():
         yield (
@@ -167,6 +173,8 @@ def _bad_policies() -> Iterator[Refusal]:
 
 
 def _bad_expectations() -> Iterator[Refusal]:
+    bad: Any
+    call: Any
     zeros = [0.0, 1.0]
     for bad in (0, 1, -0.5, 2.0):
         for call in (q.expected_gain, advantage_moments):
@@ -201,10 +209,17 @@ def _bad_expectations() -> Iterator[Refusal]:
 
 
 def _bad_objectives() -> Iterator[Refusal]:
+    bad: Any
+    call: Any
     ones = [1.0, 1.0]
     for bad in ([1.0, 0.0], [1.0, -1.0]):
         for call in (clipped_surrogate, group_objective, partial(masked_objective, rule="qae")):
             yield partial(call, bad, [1, 0]), f"ratios must be positive; got {bad!r}"
+    bad, number = [1.0, _NAN], "a finite number or an array of finite numbers"
+    for call in (clipped_surrogate, group_objective):
+        yield partial(call, bad, [1, 0]), f"ratios must be {number}; got {bad!r}"
+        yield partial(call, ones, bad), f"advantages must be {number}; got {bad!r}"
+    yield partial(masked_objective, bad, [1, 0], "qae"), f"ratios must be {number}; got {bad!r}"
     for name, bads, allowed in (
         ("clip_low", (1, -0.1, _NAN), "a number in [0, 1)"),
         ("clip_high", (-0.1, _NAN, None), "a number >= 0, or inf"),
@@ -284,21 +299,17 @@ def _defaults(effort: Effort, *, k: str) -> Finding:
     ratios = [[1.4, 1.3, 0.7, 0.9, 1.0]] * 3
     clips = {"clip_low": 0.2, "clip_high": 0.28}
     signs = [[1.0, -1.0, -1.0, 1.0, -1.0]] * 3
-    cases += [
-        ("query_weights", *(_nested(query_weights(rewards, "qae", **o)) for o in ({}, {"k": k}))),
-        ("clipped_surrogate", *(clipped_surrogate(ratios, signs, **o).tolist() for o in ({}, clips))),
-        ("group_objective", *(group_objective(ratios, signs, **o).tolist() for o in ({}, clips))),
-        (
-            "masked_objective",
-            *(masked_objective(ratios, rewards, "qae", **o).tolist() for o in ({}, {"k": k, **clips})),
-        ),
-        (
-            "update_direction",
-            *(q.update_direction([0, 1], [1, 0], "uncentred", **o).tolist() for o in ({}, {"baseline": 0})),
-        ),
+    functions: list[tuple[str, Callable[..., Any], dict[str, Any]]] = [
+        ("query_weights", partial(query_weights, rewards, "qae"), {"k": k}),
+        ("clipped_surrogate", partial(clipped_surrogate, ratios, signs), clips),
+        ("group_objective", partial(group_objective, ratios, signs), clips),
+        ("masked_objective", partial(masked_objective, ratios, rewards, "qae"), {"k": k, **clips}),
+        ("update_direction", partial(q.update_direction, [0, 1], [1, 0], "uncentred"), {"baseline": 0}),
     ]
+    cases += [(name, _nested(call()), _nested(call(**given))) for name, call, given in functions]
     return all_equal(cases, "defaults left out and given")
 
 
-def _nested(weights: Any) -> list[Any]:
-    return [side.tolist() for side in weights]
+def _nested(result: Any) -> list[Any]:
+    """An array, or a tuple of arrays, as lists."""
+    return [np.asarray(part).tolist() for part in result]

@@ -77,9 +77,7 @@ def binary_groups(size: int) -> tuple[Group, ...]:
 def graded_groups(size: int) -> tuple[Group, ...]:
     """Groups with ties, negative rewards and penalties; all entries are exact in float64."""
     grades = [Fraction(x) for x in (-2, -1, -1, 1, Fraction(-3, 2), Fraction(1, 4), 1, 0, 3)]
-    rows = [
-        tuple(grades[(start + step * i) % 9] for i in range(size)) for start in range(9) for step in (1, 2, 4)
-    ]
+    rows = [tuple(grades[(start + step * i) % 9] for i in range(size)) for start in range(9) for step in (1, 2, 4)]
     return tuple(dict.fromkeys([*rows, (Fraction(-1),) * size]))
 
 
@@ -190,9 +188,7 @@ def masks_match(effort: Effort, *, reading: Reading) -> Finding:
             rows = [(row, mask) for row in product(values, repeat=4) for mask in masks]
             flags = np.array([mask for _, mask in rows])
             for options in list(option_grid(rule, 4))[:: effort.pick(4, 17)]:
-                expected = [
-                    oracle.masked_advantages(row, mask, *reading(rule, options)) for row, mask in rows
-                ]
+                expected = [oracle.masked_advantages(row, mask, *reading(rule, options)) for row, mask in rows]
                 for junk in (np.nan, -7.5):
                     batch = np.where(flags, np.array([row for row, _ in rows], dtype=np.float64), junk)
                     shipped = advantages(batch, rule, mask=flags, **keywords(rule, options))

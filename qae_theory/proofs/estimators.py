@@ -170,9 +170,7 @@ def _defaults_match(effort: Effort, *, eps: Fraction) -> Finding:
     group = tuple(Fraction(x) for x in (1, 0, 0, 1, 0, 0, 0))
 
     def expected(rule: str) -> Any:
-        return oracle.advantages(
-            group, rule, Options(std="bessel" if rule == "qae_linear" else "population", eps=eps)
-        )
+        return oracle.advantages(group, rule, Options(std="bessel" if rule == "qae_linear" else "population", eps=eps))
 
     floats = np.array(group, dtype=np.float64)
     cases = [(rule, near(advantages(floats, rule), expected(rule))) for rule in oracle.RULES]
@@ -227,9 +225,7 @@ def _blocks_match(effort: Effort, *, shift: int) -> Finding:
     small = advantages(pattern, "qae")
     cases = [("4500 x 16", _same_rows(advantages(rows, "qae"), np.resize(small, rows.shape), shift))]
     cube = advantages(rows.reshape(3, 1500, 16), "qae")
-    cases.append(
-        ("3 x 1500 x 16", cube.shape == (3, 1500, 16) and _same_rows(cube, advantages(rows, "qae"), shift))
-    )
+    cases.append(("3 x 1500 x 16", cube.shape == (3, 1500, 16) and _same_rows(cube, advantages(rows, "qae"), shift)))
     split = np.concatenate(
         [advantages(rows[i : i + 900], "grpo", mask=flags[i : i + 900]) for i in range(0, 4500, 900)]
     )
@@ -326,9 +322,7 @@ def _registry_matches(effort: Effort, *, sources: Mapping[str, str]) -> Finding:
         rule = rules[name]
         cases.append((f"{name}: source", rule.source == source and rule.name == name))
         cases.append((f"{name}: options", set(rule.defaults) == set(oracle.OPTION_NAMES[name])))
-        cases.append(
-            (f"{name}: duplicate", _refused(partial(_register, name), f"name {name!r} is taken", listing))
-        )
+        cases.append((f"{name}: duplicate", _refused(partial(_register, name), f"name {name!r} is taken", listing)))
         foreign = sorted({"k", "std", "eps", "tau"} - set(oracle.OPTION_NAMES[name]))
         for option in foreign:
             allowed = f"{option} must be left out: {name!r} has the options {list(rule.defaults)}; got '0.5'"

@@ -39,11 +39,7 @@ def register(ledger: Ledger) -> None:
 
 def _regime_steps(*, hard: bool) -> tuple[Step, ...]:
     baseline, name = (0, "hard") if hard else (1, "easy")
-    signs = (
-        "$A > 0$ for $R = 1$ and $A = 0$ for $R = 0$"
-        if hard
-        else "$A = 0$ for $R = 1$ and $A < 0$ for $R = 0$"
-    )
+    signs = "$A > 0$ for $R = 1$ and $A = 0$ for $R = 0$" if hard else "$A = 0$ for $R = 1$ and $A < 0$ for $R = 0$"
     all_same = "all wrong ($m = 0$)" if hard else "all correct ($m = G$)"
     return (
         rank_selects_zero_step(),
@@ -123,9 +119,7 @@ def _degenerate_is(effort: Effort, *, hard: bool, all_correct: bool) -> Finding:
     del effort
     size, m, k = z3.Reals("G m K")
     in_regime = m <= size * (1 - k) if hard else m > size * (1 - k)
-    return valid(
-        m == (size if all_correct else 0), size >= 1, z3.Or(m == 0, m == size), k > 0, k < 1, in_regime
-    )
+    return valid(m == (size if all_correct else 0), size >= 1, z3.Or(m == 0, m == size), k > 0, k < 1, in_regime)
 
 
 def _shipped_regime(effort: Effort, *, hard: bool, std_of: Any) -> Finding:
@@ -200,9 +194,7 @@ def _rank_monotone(effort: Effort, *, strict: bool) -> Finding:
     size = SymbolicInt(s.group_size)
     low = quantile_rank(size, s.level).term  # type: ignore[arg-type, attr-defined]
     high = quantile_rank(size, type(s.level)(SymbolicInt(p), SymbolicInt(q))).term  # type: ignore[arg-type, attr-defined]
-    return valid(
-        low < high if strict else low <= high, *s.domain, p > 0, p < q, s.numerator * q <= p * s.denominator
-    )
+    return valid(low < high if strict else low <= high, *s.domain, p > 0, p < q, s.numerator * q <= p * s.denominator)
 
 
 def _sets_nested(effort: Effort, *, reverse: bool) -> Finding:
@@ -226,16 +218,11 @@ def _shipped_sets_nested(effort: Effort, *, reverse: bool) -> Finding:
         group, first, second = case
         low, high = sorted((first, second), reverse=reverse)
         values = np.array(group, dtype=np.float64)
-        pairs = [
-            (advantages(values, rule, k=low), advantages(values, rule, k=high))
-            for rule in ("qae", "qae_linear")
-        ]
+        pairs = [(advantages(values, rule, k=low), advantages(values, rule, k=high)) for rule in ("qae", "qae_linear")]
         return all(bool(np.all(((b <= 0) | (a > 0)) & ((a >= 0) | (b < 0)))) for a, b in pairs)
 
     draw = st.tuples(st.lists(reward, min_size=2, max_size=10), level, level)
-    return survives(
-        draw, holds, examples=effort.pick(1500, 60), says="groups of up to 10 rationals, two levels"
-    )
+    return survives(draw, holds, examples=effort.pick(1500, 60), says="groups of up to 10 rationals, two levels")
 
 
 def _shipped_shares(effort: Effort, *, level_of: Any) -> Finding:

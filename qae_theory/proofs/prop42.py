@@ -45,9 +45,7 @@ FLOAT_TOLERANCE = 1e-14
 
 def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
-    ledger.add(
-        Evidence("prop42-uncentred", "slope-is-self-covariance", Kind.PROOF, Role.FOR, _uncentred_steps())
-    )
+    ledger.add(Evidence("prop42-uncentred", "slope-is-self-covariance", Kind.PROOF, Role.FOR, _uncentred_steps()))
     for claim, rule in (
         ("prop42-policy-gradient", "policy_gradient"),
         ("prop42-natural-gradient", "natural_gradient"),
@@ -207,9 +205,7 @@ def _code_is_linear(effort: Effort, *, rule: str) -> Finding:
 
 def _linear_for_all_sizes(effort: Effort, *, slope: int) -> Finding:
     del effort
-    start, moved = (
-        number(first_order_entropy_change(arm.logits(), _generic("uncentred", b))) for b in (0, BASELINE)
-    )
+    start, moved = (number(first_order_entropy_change(arm.logits(), _generic("uncentred", b))) for b in (0, BASELINE))
     return all_zero([moved - start - slope * BASELINE * number(self_covariance(arm.logits()))], sympy.expand)
 
 
@@ -222,9 +218,7 @@ def _pairwise_form(effort: Effort, *, factor: Any) -> Finding:
 
 def _log_increases(effort: Effort, *, sign: int) -> Finding:
     size = effort.pick(200, 40)
-    gaps = (
-        sympy.log(sympy.Rational(i + 1, size)) - sympy.log(sympy.Rational(i, size)) for i in range(1, size)
-    )
+    gaps = (sympy.log(sympy.Rational(i + 1, size)) - sympy.log(sympy.Rational(i, size)) for i in range(1, size))
     findings = [certainly_positive(sign * gap, "log gap") for gap in gaps]
     failed = next((finding for finding in findings if not finding.passed), None)
     return failed or Finding(True, findings[0].criterion, f"{size - 1} neighbouring fractions in (0, 1]")
@@ -282,9 +276,7 @@ def _exact_instances(effort: Effort, *, power: int) -> Finding:
             h_0 = number(first_order_entropy_change(z, update_direction(z, r, "uncentred")))
             for b in (Fraction(1, 4), Fraction(1, 2), Fraction(1)):
                 h = number(first_order_entropy_change(z, update_direction(z, r, "uncentred", baseline=b)))
-                cases.append(
-                    (f"pi={probs}, r={r}, b={b}", log_form(h - h_0 - rational(b) * slope), sympy.S(0))
-                )
+                cases.append((f"pi={probs}, r={r}, b={b}", log_form(h - h_0 - rational(b) * slope), sympy.S(0)))
     return for_all(((label, bool(left == right)) for label, left, right in cases), "exact policies")
 
 
@@ -298,19 +290,13 @@ def _table_of_rules(effort: Effort, *, mean_weight: float) -> Finding:
     for rule in ("uncentred", "policy_gradient", "natural_gradient"):
         direction = update_direction(z, r, rule, baseline=b)
         one_for_all = update_direction(z, r[0], rule, baseline=0.25)
-        cases.append(
-            (f"{rule}: shapes", (direction.shape, one_for_all.shape) == ((rows, 2, 4), (rows, 1, 4)))
-        )
+        cases.append((f"{rule}: shapes", (direction.shape, one_for_all.shape) == ((rows, 2, 4), (rows, 1, 4))))
         for i, j in itertools.product(range(rows), range(2)):
             expected = _rule_by_hand(rule, z[i, 0], r[j], b[i, j], mean_weight)
-            cases.append(
-                (f"{rule}, row {i}, {j}", bool(np.abs(direction[i, j] - expected).max() < FLOAT_TOLERANCE))
-            )
+            cases.append((f"{rule}, row {i}, {j}", bool(np.abs(direction[i, j] - expected).max() < FLOAT_TOLERANCE)))
         for i in range(rows):
             expected = _rule_by_hand(rule, z[i, 0], r[0], 0.25, mean_weight)
-            cases.append(
-                (f"{rule}, scalar b", bool(np.abs(one_for_all[i, 0] - expected).max() < FLOAT_TOLERANCE))
-            )
+            cases.append((f"{rule}, scalar b", bool(np.abs(one_for_all[i, 0] - expected).max() < FLOAT_TOLERANCE)))
     return for_all(cases, f"{rows} policies, 2 reward vectors, a baseline each; a scalar baseline for all")
 
 
@@ -335,8 +321,7 @@ def _equal_change(effort: Effort, *, rule: str) -> Finding:
         z = logs(probs)
         own = Fraction(int(quantile_baseline(_population(probs), k)))
         changes = [
-            number(first_order_entropy_change(z, update_direction(z, [1, 0], rule, baseline=b)))
-            for b in (own, 1 - own)
+            number(first_order_entropy_change(z, update_direction(z, [1, 0], rule, baseline=b))) for b in (own, 1 - own)
         ]
         residuals.append(changes[0] - changes[1])
         shown[own] = [str(log_form(change)) for change in changes]
@@ -352,9 +337,7 @@ def _equal_change(effort: Effort, *, rule: str) -> Finding:
 
 def _drops_out_for_all_sizes(effort: Effort, *, rule: str) -> Finding:
     del effort
-    start, moved = (
-        number(first_order_entropy_change(arm.logits(), _generic(rule, b))) for b in (0, BASELINE)
-    )
+    start, moved = (number(first_order_entropy_change(arm.logits(), _generic(rule, b))) for b in (0, BASELINE))
     difference = _generic(rule, BASELINE)[0] - _generic(rule, 0)[0]
     # The same multiple of 1 for every response: no power of the response's own quantities is left.
     varies = [sympy.diff(sympy.expand(difference), quantity) for quantity in arm.ARM]
@@ -379,8 +362,7 @@ def _same_at_every_order(effort: Effort, *, rule: str) -> Finding:
     for arms in (2, 3):
         z, r, b = _symbolic_query(arms)
         with_b, without = (
-            number(entropy_change(z, _expanded(update_direction(z, r, rule, baseline=c)), eta))
-            for c in (b, 0)
+            number(entropy_change(z, _expanded(update_direction(z, r, rule, baseline=c)), eta)) for c in (b, 0)
         )
         residuals.append(with_b - without)
     # Expanding inside the exponentials brings equal exponents to one form; the rest then cancels.
@@ -411,8 +393,7 @@ def _moves_entropy(effort: Effort, *, sign: int, arms_of: Any, query: str, basel
 def _regime_is(effort: Effort, *, arms_of: Any, level: Fraction, baseline: int) -> Finding:
     del effort
     cases = (
-        (f"V={arms_of(p)[0]}", quantile_baseline(_population(arms_of(p)), level), baseline)
-        for p in (THIRDS, TENTHS)
+        (f"V={arms_of(p)[0]}", quantile_baseline(_population(arms_of(p)), level), baseline) for p in (THIRDS, TENTHS)
     )
     return all_equal(cases, f"K = {level}")
 

@@ -28,9 +28,7 @@ def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
     ledger.add(Evidence("eq4-threshold", "integer-proof", Kind.PROOF, Role.FOR, _threshold_steps()))
     ledger.add(Evidence("eq4-left-inverse", "induction-proof", Kind.PROOF, Role.FOR, _left_inverse_steps()))
-    ledger.add(
-        Evidence("eq4-left-inverse", "random-groups", Kind.PROPERTY, Role.FOR, (_random_groups_step(),))
-    )
+    ledger.add(Evidence("eq4-left-inverse", "random-groups", Kind.PROPERTY, Role.FOR, (_random_groups_step(),)))
     ledger.add(Evidence("eq4-float", "minimal-witnesses", Kind.WITNESS, Role.AGAINST, _float_steps()))
     ledger.add(Evidence("eq4-float", "numpy-quantile", Kind.WITNESS, Role.AGAINST, _numpy_steps()))
 

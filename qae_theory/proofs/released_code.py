@@ -188,9 +188,7 @@ def _rank_when_fractional(effort: Effort, *, limit: int) -> Finding:
     it = _interpolation()
     low = it.share + it.group.numerator <= limit * it.group.denominator
     rank = z3.If(low, it.below, it.below + 1)
-    return valid(
-        z3.And(it.below + 1 <= it.group.group_size, it.rank == rank), *it.group.domain, it.share != 0
-    )
+    return valid(z3.And(it.below + 1 <= it.group.group_size, it.rank == rank), *it.group.domain, it.share != 0)
 
 
 def _agree_elsewhere(effort: Effort, *, exception: int) -> Finding:
@@ -209,9 +207,7 @@ def _fractional_value(effort: Effort, *, complement: bool) -> Finding:
     mixed = z3.And(s.num_correct >= 1, s.num_correct <= s.group_size - 1)
     fractional = z3.And(it.scaled_value == value, it.scaled_value > 0, it.scaled_value < s.denominator)
     there = s.num_correct == s.group_size - 1 - (it.below - 1)
-    return valid(
-        z3.And(mixed, fractional, it.scaled_value != it.scaled_gate), *s.domain, it.share != 0, there
-    )
+    return valid(z3.And(mixed, fractional, it.scaled_value != it.scaled_gate), *s.domain, it.share != 0, there)
 
 
 def _leak(effort: Effort, *, strict: bool) -> Finding:
@@ -295,9 +291,7 @@ def _differs(effort: Effort, *, group_size: int, num_correct: int, k: str, value
     group = exact_array([[Fraction(1)] * num_correct + [Fraction(0)] * (group_size - num_correct)])
     linear, exact = quantile_baseline(group, k, method="linear")[0], quantile_baseline(group, k)[0]
     holds = linear == value and linear != exact and oracle.quantile(tuple(group[0]), Fraction(k)) == exact
-    finding = for_all(
-        [(f"G={group_size}, m={num_correct}, K={k}: {linear} against {exact}", bool(holds))], "one group"
-    )
+    finding = for_all([(f"G={group_size}, m={num_correct}, K={k}: {linear} against {exact}", bool(holds))], "one group")
     rows: dict[str, Callable[[], Any]] = {
         "qae_linear": lambda: advantages(group, "qae_linear", k=k, eps=0),
         "qae, Bessel": lambda: advantages(group, "qae", k=k, eps=0, std="bessel"),

@@ -161,9 +161,7 @@ def _first_order_is_free_of_b(effort: Effort, *, hard_only: bool) -> Finding:
     del effort
     b = sympy.Symbol("b", real=True)
     policies = (THIRDS, (F(1, 2), F(1, 4), F(1, 4)))
-    slopes = [
-        sympy.diff(_mean_first_order(probs, b, F(2, 5) if hard_only else None), b) for probs in policies
-    ]
+    slopes = [sympy.diff(_mean_first_order(probs, b, F(2, 5) if hard_only else None), b) for probs in policies]
     return all_zero(slopes, lambda e: sympy.expand(sympy.expand_log(e, force=True)))
 
 
@@ -180,9 +178,7 @@ def _mean_first_order(probs: Probs, b: Any, hard_level: Fraction | None) -> Any:
     return total
 
 
-def _regime_changes(
-    probs: Probs, k: Fraction, eta: Any, *, hard: bool, normalise: bool = True
-) -> tuple[Any, Any]:
+def _regime_changes(probs: Probs, k: Fraction, eta: Any, *, hard: bool, normalise: bool = True) -> tuple[Any, Any]:
     """E[dH(b) | regime] at b = 0 and b = 1, G = 2, not standardised, or E[dH(b); regime]."""
     z, counts = logs(probs), count_vectors(len(probs), 2)
     r = np.array([F(1)] + [F(0)] * (len(probs) - 1), dtype=object)
@@ -223,9 +219,7 @@ def _regime_gap_steps(effort: Effort, *, widen: tuple[tuple[Any, Any], tuple[Any
         for right, gap in enumerate(gaps):
             group = [0] * right + [1] * (2 - right)
             a = [F(int(y == 0) - b) for y in group]
-            d = update_direction(
-                z, [1, 0], "sampled_group", responses=group, advantages=np.array(a, dtype=object)
-            )
+            d = update_direction(z, [1, 0], "sampled_group", responses=group, advantages=np.array(a, dtype=object))
             cases.append((f"b={b}, m={right}", d[0] - d[1], rational(gap)))
     cases.append(("m = 2 is easy", is_hard_group(2, 2, F(1, 3)), False))
     cases.append(("m = 1 is hard", is_hard_group(1, 2, F(1, 3)), True))

@@ -94,13 +94,9 @@ def _hard_steps() -> tuple[Step, ...]:
         Step(
             r"Replay at $\pi=(1/10,9/10)$, $r=(1,0)$, $G=2$, $K=2/5$, $\eta=1/10$: .0065956 (QAE), .0036192 "
             r"(GRPO), .0007143 ($b=1$).",
-            partial(
-                _standardised_values, probs=TENTHS, k="2/5", quoted=("0.0065956", "0.0036192", "0.0007143")
-            ),
+            partial(_standardised_values, probs=TENTHS, k="2/5", quoted=("0.0065956", "0.0036192", "0.0007143")),
             "QAE and GRPO exchanged",
-            partial(
-                _standardised_values, probs=TENTHS, k="2/5", quoted=("0.0036192", "0.0065956", "0.0007143")
-            ),
+            partial(_standardised_values, probs=TENTHS, k="2/5", quoted=("0.0036192", "0.0065956", "0.0007143")),
         ),
         Step(
             r"Replay of the order in ball arithmetic, at $\pi=(1/10,9/10)$ and at the smallest policy "
@@ -229,9 +225,7 @@ def _entropy_monotone(effort: Effort, *, side: int, sign: int) -> Finding:
     # `points` leave 0, so that H falls from each to the next.
     falls = [certainly_positive(sign * (near - far), "H") for near, far in itertools.pairwise(heights)]
     finding = both(*falls)
-    return (
-        finding if not finding.passed else Finding(True, finding.criterion, f"{len(falls)} neighbouring gaps")
-    )
+    return finding if not finding.passed else Finding(True, finding.criterion, f"{len(falls)} neighbouring gaps")
 
 
 def _hard_gaps_in_order(effort: Effort, *, widest: str) -> Finding:
@@ -271,9 +265,7 @@ def _standardised_values(effort: Effort, *, probs: Probs, k: str, quoted: tuple[
     values = _standardised(probs, k, F(1, 10))
     names = ("QAE", "GRPO", "the other end")
     # Half a unit of the last quoted digit.
-    return both(
-        *(close_to(v, q, n, half_width="0.00000005") for v, q, n in zip(values, quoted, names, strict=True))
-    )
+    return both(*(close_to(v, q, n, half_width="0.00000005") for v, q, n in zip(values, quoted, names, strict=True)))
 
 
 def _standardised_order(effort: Effort, *, policies: tuple[Probs, ...], k: str, sign: int) -> Finding:
@@ -284,8 +276,7 @@ def _standardised_order(effort: Effort, *, policies: tuple[Probs, ...], k: str, 
         for eta in (sympy.Rational(1, 10), sympy.Rational(1, 2), sympy.log(q / p) / (2 * q)):
             own, mean, other = _standardised(probs, k, eta)
             findings += [
-                certainly_positive(sign * gap, f"{probs[0]}, {eta}")
-                for gap in (own - mean, mean - other, other)
+                certainly_positive(sign * gap, f"{probs[0]}, {eta}") for gap in (own - mean, mean - other, other)
             ]
     own, mean, other = _standardised(policies[0], k, F(1, 2))
     regime = "hard" if is_hard_group(1, 2, F(k)) else "easy"

@@ -76,15 +76,10 @@ def _agrees(probs: Probs, r: Any, size: int, name: str, rule: Any) -> bool:
     options = {"eps": 0} if name in ("qae", "grpo") else {}
     step = F(3, 10)
     oracle = _sum_over_groups(probs, r, size, rule, step)
-    exact = ball(
-        number(expected_entropy_change(logs(probs), np.array(r, dtype=object), size, name, step, **options))
-    )
+    exact = ball(number(expected_entropy_change(logs(probs), np.array(r, dtype=object), size, name, step, **options)))
     z, floats = np.log(np.array(probs, dtype=float)) + 1.5, np.array(r, dtype=float)
     inexact = float(expected_entropy_change(z, floats, size, name, float(step), **options))
-    return (
-        bool(abs(exact - oracle) < flint.arb(BALL_RADIUS))
-        and abs(inexact - float(oracle.mid())) < FLOAT_TOLERANCE
-    )
+    return bool(abs(exact - oracle) < flint.arb(BALL_RADIUS)) and abs(inexact - float(oracle.mid())) < FLOAT_TOLERANCE
 
 
 def _sum_over_groups(probs: Probs, r: Any, size: int, rule: Any, step: Fraction) -> Any:
@@ -136,9 +131,7 @@ def _oracle_rule(name: str, qae_baseline: str) -> Callable[[list[Fraction]], lis
         "rloo": lambda r: [ball(x - (sum(r, F(0)) - x) / (len(r) - 1)) for x in r],
     }
     # A group of one counts as unscorable: its advantage is 0 under every rule.
-    rule: Callable[[list[Fraction]], list[Any]] = rules.get(
-        name, lambda r: [ball(x - alone[name]) for x in r]
-    )
+    rule: Callable[[list[Fraction]], list[Any]] = rules.get(name, lambda r: [ball(x - alone[name]) for x in r])
 
     def oracle(r: list[Fraction]) -> list[Any]:
         return rule(r) if len(r) > 1 else [ball(0)]
@@ -156,8 +149,7 @@ def group_step_by_definition(effort: Effort, *, centre: int) -> Finding:
     for group in itertools.product(range(3), repeat=3):
         d = update_direction(logs(probs), [0, 0, 0], "sampled_group", responses=list(group), advantages=a)
         expected = [
-            sum(x * (int(y == arm) - centre * p[arm]) for x, y in zip(a, group, strict=True)) / 3
-            for arm in range(3)
+            sum(x * (int(y == arm) - centre * p[arm]) for x, y in zip(a, group, strict=True)) / 3 for arm in range(3)
         ]
         residuals += [x - y for x, y in zip(d, expected, strict=True)]
     residuals += [0 if _broadcasts(*batches) else 1 for batches in BATCHES]
@@ -184,8 +176,7 @@ def _broadcasts(policies: Shape, groups: Shape, weights: Shape) -> bool:
     batch = np.broadcast_shapes(policies, groups, weights)
     every = [np.broadcast_to(x, (*batch, x.shape[-1])) for x in (logits, drawn, own)]
     return steps.shape == (*batch, 3) and all(
-        np.abs(steps[i] - _float_step(*(x[i] for x in every))).max() < FLOAT_TOLERANCE
-        for i in np.ndindex(*batch)
+        np.abs(steps[i] - _float_step(*(x[i] for x in every))).max() < FLOAT_TOLERANCE for i in np.ndindex(*batch)
     )
 
 
@@ -194,9 +185,7 @@ def _float_step(logits: Any, group: Any, own: Any) -> Any:
     weights = [math.exp(x) for x in logits]
     pushes = [math.fsum(x for x, y in zip(own, group, strict=True) if y == arm) for arm in range(len(logits))]
     total = math.fsum(own)
-    return np.array([x - total * w / math.fsum(weights) for x, w in zip(pushes, weights, strict=True)]) / len(
-        group
-    )
+    return np.array([x - total * w / math.fsum(weights) for x, w in zip(pushes, weights, strict=True)]) / len(group)
 
 
 def _refuses(name: str, z: Any, options: dict[str, Any]) -> bool:

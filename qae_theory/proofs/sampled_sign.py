@@ -292,9 +292,7 @@ def _threshold(effort: Effort, *, shift: int) -> Finding:
     t = s.group_size - quantile_rank(size, s.level).term  # type: ignore[arg-type, attr-defined]
     share = s.group_size * (s.denominator - s.numerator)  # G (1 - K) q
     is_floor = z3.And(t * s.denominator <= share, share < (t + 1) * s.denominator)
-    return valid(
-        z3.And(hard == (s.num_correct + shift <= t), is_floor, t >= 0, t <= s.group_size - 1), *s.domain
-    )
+    return valid(z3.And(hard == (s.num_correct + shift <= t), is_floor, t >= 0, t <= s.group_size - 1), *s.domain)
 
 
 def _regime_mean(effort: Effort, *, swap: bool) -> Finding:
@@ -362,11 +360,7 @@ def _finite_step_slope(effort: Effort, *, sign: int) -> Finding:
         "delta": str(_delta(TWO[0], 2, F(2, 5))),
         "h": str(
             log_form(
-                number(
-                    first_order_entropy_change(
-                        logs(TWO), update_direction(logs(TWO), [1, 0], "policy_gradient")
-                    )
-                )
+                number(first_order_entropy_change(logs(TWO), update_direction(logs(TWO), [1, 0], "policy_gradient")))
             )
         ),
         "result": "h > 0: the order holds on hard groups and fails on easy ones",
@@ -405,9 +399,7 @@ def _all_steps(probs: Probs, r: tuple[int, ...], size: int) -> Any:
 def _step(z: Any, group: list[int], own: list[Any]) -> Any:
     """The shipped step on one group."""
     rewards = [0] * len(z)  # the advantages hold the rewards
-    return update_direction(
-        z, rewards, "sampled_group", responses=group, advantages=np.array(own, dtype=object)
-    )
+    return update_direction(z, rewards, "sampled_group", responses=group, advantages=np.array(own, dtype=object))
 
 
 def _scores(z: Any) -> list[Any]:
@@ -424,9 +416,7 @@ def _constant_table(size: int, b: Any) -> OutcomeAdvantages:
 
 def _regime_table(size: int, k: Fraction, *, hard: bool) -> OutcomeAdvantages:
     """R - b with symbolic b on the groups of one regime, 0 on the others."""
-    chosen = np.array(
-        [sympy.Integer(is_hard_group(m, size, k) == hard) for m in range(size + 1)], dtype=object
-    )
+    chosen = np.array([sympy.Integer(is_hard_group(m, size, k) == hard) for m in range(size + 1)], dtype=object)
     table = _constant_table(size, B)
     return OutcomeAdvantages(table.correct * chosen, table.wrong * chosen)
 

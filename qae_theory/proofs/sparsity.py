@@ -39,9 +39,7 @@ def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
     ledger.add(Evidence("sparsity-formula", "counting-proof", Kind.PROOF, Role.FOR, _formula_steps()))
     ledger.add(Evidence("sparsity-80", "difficulty-decides", Kind.WITNESS, Role.AGAINST, _eighty_steps()))
-    ledger.add(
-        Evidence("sparsity-80", "distributions-that-reach-it", Kind.WITNESS, Role.AGAINST, _reaching_steps())
-    )
+    ledger.add(Evidence("sparsity-80", "distributions-that-reach-it", Kind.WITNESS, Role.AGAINST, _reaching_steps()))
     ledger.add(Evidence("sparsity-monotone", "jumps-up", Kind.WITNESS, Role.AGAINST, _monotone_steps()))
 
 
@@ -167,9 +165,7 @@ def _half_of_two(effort: Effort, *, share: Fraction) -> Finding:
     cases = [(f"K={k}", shipped_zero_share(k, 2)[1], share) for k in levels(2)]
     row = advantages(exact_array([[1, 0]]), "qae", k="2/5", eps=0)[0]
     worked = {"G": "2", "m": "1", "K": "2/5 (or any other)", "A": f"({row[0]}, {row[1]})"}
-    return with_witness(
-        all_equal(cases, "every class of K at G = 2"), {**worked, "share of zeros": str(cases[0][1])}
-    )
+    return with_witness(all_equal(cases, "every class of K at G = 2"), {**worked, "share of zeros": str(cases[0][1])})
 
 
 def _range_over_difficulty(effort: Effort, *, k: Fraction, low: Fraction) -> Finding:
@@ -328,9 +324,7 @@ def _beta_duplicated(effort: Effort, *, shift: Fraction) -> Finding:
     cases = []
     for a in (sympy.Rational(n, 2) for n in range(1, effort.pick(12, 6))):
         top = sympy.gamma(a + sympy.Rational(shift.numerator, shift.denominator))
-        cases.append(
-            beta_share(a) - sympy.Rational(1, 2) - top / (2 * sympy.sqrt(sympy.pi) * sympy.gamma(a + 1))
-        )
+        cases.append(beta_share(a) - sympy.Rational(1, 2) - top / (2 * sympy.sqrt(sympy.pi) * sympy.gamma(a + 1)))
     return all_zero(cases, sympy.simplify)
 
 
@@ -416,9 +410,7 @@ def _non_zero_jump(effort: Effort, *, group_size: int, num_correct: int, low: st
         "one group",
     )
     worked = {"G": str(group_size), "m": str(num_correct)}
-    return with_witness(
-        finding, {**worked, f"non-zero at K={low}": str(before), f"non-zero at K={high}": str(after)}
-    )
+    return with_witness(finding, {**worked, f"non-zero at K={low}": str(before), f"non-zero at K={high}": str(after)})
 
 
 def _average_turns(effort: Effort, *, centre: Fraction) -> Finding:
@@ -442,9 +434,7 @@ def _mirror(effort: Effort, *, at_ties: bool) -> Finding:
         return z3.If(correct <= size * (1 - level), size - correct, correct)
 
     apart = () if at_ties else (m != size * (1 - k),)
-    return valid(
-        zeros(m, k) == zeros(size - m, 1 - k), size >= 2, m >= 1, m <= size - 1, k > 0, k < 1, *apart
-    )
+    return valid(zeros(m, k) == zeros(size - m, 1 - k), size >= 2, m >= 1, m <= size - 1, k > 0, k < 1, *apart)
 
 
 def _shipped_mirror(effort: Effort, *, at_ties: bool) -> Finding:
