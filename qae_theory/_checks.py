@@ -224,7 +224,7 @@ def response_baseline(value: Any, z: Array) -> Array:
 
 def baseline_pair(low: Any, high: Any, z: Array) -> tuple[Array, Array]:
     """Two baselines 0 <= low < high <= 1, each a scalar or ``[...]``, for queries with logits ``z``."""
-    b1, b2 = numbers("low", low), numbers("high", high)
+    b1, b2 = like(numbers("low", low), z), like(numbers("high", high), z)
     if np.any(b1 < 0):
         refuse("low", low, "a baseline in [0, 1)")
     same_batch("low", b1[..., None], z, "logits", shown=low)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import sympy
 
 import qae_theory as q
 from qae_theory.advantages import estimator_names, get_estimator, register_estimator
@@ -165,6 +166,22 @@ def _bad_policies() -> Iterator[Refusal]:
     words = f"must be a float array here, not exact numbers; got {_as_fractions()}"
     yield partial(q.entropy_change_bounds, exact, [1, 0], 0.1), f"logits {words}"
     yield partial(q.safe_step_size, exact, [1, 0], 0, 1), f"logits {words}"
+    symbol = sympy.Symbol("x")
+    for name, call in (
+        ("direction", partial(q.entropy_change_bounds, zeros, [symbol, 1], 0.1)),
+        ("step_size", partial(q.entropy_change_bounds, zeros, [1, 0], symbol)),
+        ("arm_rewards", partial(q.safe_step_size, zeros, [sympy.S.One, sympy.S.Zero], 0, 1)),
+    ):
+        shown = {"direction": "array([x, Fraction(1, 1)], dtype=object)", "step_size": "array(x, dtype=object)"}
+        given = shown.get(name, "array([1, 0], dtype=object)")
+        yield call, f"{name} must be a float array here, not exact numbers; got {given}"
+    half = sympy.sqrt(2) / 2
+    for name, low, high in (("low", half, 1), ("high", 0, half)):
+        given = "array(sqrt(2)/2, dtype=object)"
+        yield (
+            partial(q.safe_step_size, zeros, [1, 0], low, high),
+            f"{name} must be a float array here, not exact numbers; got {given}",
+        )
     yield partial(q.safe_step_size, zeros, [1, 2], 0, 1), "arm_rewards must be 0 or 1 in every entry; got [1, 2]"
     yield partial(q.safe_step_size, zeros, [1, 0], -0.1, 1), "low must be a baseline in [0, 1); got -0.1"
     for low, high in ((0.5, 0.5), (0.5, 1.1)):
