@@ -1,7 +1,7 @@
 """Evidence for every claim about QAE's mathematics, one module a proposition, each with a ``register(ledger)``.
 
-``checking`` holds the trusted checkers; ``oracle``, ``enumeration``, ``generic_arm`` and their like are what several
-modules compare the shipped functions with. Provider ``theory`` of the entry-point group ``qae.evidence``.
+``tools`` holds the trusted checkers and what the shipped functions are run on and compared with; a module that ends in
+``_ties`` compares them, for a proposition beside it. Provider ``theory`` of the entry-point group ``qae.evidence``.
 """
 
 from __future__ import annotations

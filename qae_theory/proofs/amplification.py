@@ -18,7 +18,8 @@ from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.group_expectation import expected_gain, outcome_advantages
 from qae_theory.objective import group_objective, masked_objective, query_weights
-from qae_theory.proofs.checking import (
+from qae_theory.proofs.objective import CLIPS, RULES, options
+from qae_theory.proofs.tools.checking import (
     all_equal,
     all_zero,
     both,
@@ -28,9 +29,8 @@ from qae_theory.proofs.checking import (
     valid,
     with_witness,
 )
-from qae_theory.proofs.groups import LEVELS, binary_group, exact, mixed_groups, same
-from qae_theory.proofs.integers import SymbolicInt, group_symbols
-from qae_theory.proofs.objective import CLIPS, RULES, options
+from qae_theory.proofs.tools.groups import LEVELS, binary_group, exact, mixed_groups, same
+from qae_theory.proofs.tools.integers import SymbolicInt, group_symbols
 
 EPS = (Fraction(1, 10**8), Fraction(1, 10**6), Fraction(1, 10**4))
 

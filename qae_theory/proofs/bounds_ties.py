@@ -12,9 +12,9 @@ import numpy as np
 
 from qae_theory.claims.model import Effort, Finding, Step
 from qae_theory.entropy_change import entropy_change_bounds
-from qae_theory.proofs import ball_entropy as exact
-from qae_theory.proofs.cases import Case, policies, row_by_row
-from qae_theory.proofs.checking import for_all
+from qae_theory.proofs.tools import ball_entropy as exact
+from qae_theory.proofs.tools.cases import Case, policies, row_by_row
+from qae_theory.proofs.tools.checking import for_all
 
 
 def steps() -> tuple[Step, ...]:

@@ -14,11 +14,11 @@ from qae_theory.baselines import is_hard_group
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.objective import clipped_surrogate, group_objective
-from qae_theory.proofs.checking import both, for_all, valid, with_witness
-from qae_theory.proofs.groups import LEVELS, binary_group, exact, mixed_groups, number
-from qae_theory.proofs.integers import SymbolicInt, group_symbols
 from qae_theory.proofs.objective import CLIPS, clip_domain, clip_symbols, clip_term, upper
-from qae_theory.proofs.reals import Path, valid_on_every_path
+from qae_theory.proofs.tools.checking import both, for_all, valid, with_witness
+from qae_theory.proofs.tools.groups import LEVELS, binary_group, exact, mixed_groups, number
+from qae_theory.proofs.tools.integers import SymbolicInt, group_symbols
+from qae_theory.proofs.tools.reals import Path, valid_on_every_path
 
 LOW, HIGH = CLIPS[0]["clip_low"], CLIPS[0]["clip_high"]
 

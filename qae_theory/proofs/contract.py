@@ -24,7 +24,7 @@ from qae_theory.group_expectation import (
     outcome_advantages,
 )
 from qae_theory.objective import clipped_surrogate, group_objective, masked_objective, query_weights
-from qae_theory.proofs.checking import all_equal
+from qae_theory.proofs.tools.checking import all_equal
 from qae_theory.softmax import entropy_gradient
 
 Refusal = tuple[Callable[[], Any], str]

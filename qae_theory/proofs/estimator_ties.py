@@ -17,9 +17,9 @@ import sympy
 
 from qae_theory import advantages, quantile_baseline
 from qae_theory.claims.model import Effort, Finding
-from qae_theory.proofs import oracle
-from qae_theory.proofs.checking import for_all
-from qae_theory.proofs.oracle import Group, Options
+from qae_theory.proofs.tools import oracle
+from qae_theory.proofs.tools.checking import for_all
+from qae_theory.proofs.tools.oracle import Group, Options
 
 Reading = Callable[[str, Options], tuple[str, Options]]
 

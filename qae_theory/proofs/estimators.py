@@ -26,10 +26,10 @@ from qae_theory.advantages import (
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.proofs import estimator_ties as ties
-from qae_theory.proofs import oracle
-from qae_theory.proofs.checking import for_all
 from qae_theory.proofs.estimator_ties import binary_groups, exact_array, graded_groups, keywords, near, same
-from qae_theory.proofs.oracle import Group, Options
+from qae_theory.proofs.tools import oracle
+from qae_theory.proofs.tools.checking import for_all
+from qae_theory.proofs.tools.oracle import Group, Options
 
 SOURCES = {
     "grpo": "arXiv 2402.03300",

@@ -14,8 +14,18 @@ import z3
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.entropy_change import entropy_change, safe_step_size
-from qae_theory.proofs.checking import all_zero, ball, both, close_to, for_all, rational, valid, with_witness, zero
 from qae_theory.proofs.safe_step import by_order, by_remainder
+from qae_theory.proofs.tools.checking import (
+    all_zero,
+    ball,
+    both,
+    close_to,
+    for_all,
+    rational,
+    valid,
+    with_witness,
+    zero,
+)
 from qae_theory.softmax import entropy
 from qae_theory.updates import update_direction
 

@@ -21,11 +21,11 @@ from qae_theory.baselines import group_variance, quantile_rank
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.proofs import estimator_ties as ties
-from qae_theory.proofs import oracle
-from qae_theory.proofs.checking import all_equal, all_zero, for_all, survives, valid, with_witness
 from qae_theory.proofs.estimator_ties import exact_array, levels, same
-from qae_theory.proofs.integers import SymbolicInt, group_symbols
 from qae_theory.proofs.quantile import rank_selects_zero_step
+from qae_theory.proofs.tools import oracle
+from qae_theory.proofs.tools.checking import all_equal, all_zero, for_all, survives, valid, with_witness
+from qae_theory.proofs.tools.integers import SymbolicInt, group_symbols
 
 
 def register(ledger: Ledger) -> None:

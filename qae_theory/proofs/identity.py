@@ -14,11 +14,11 @@ import sympy
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.entropy_change import entropy_change, first_order_entropy_change, second_order_entropy_change
-from qae_theory.proofs import ball_entropy as exact
-from qae_theory.proofs import generic_arm as arm
-from qae_theory.proofs.cases import Case, policies, row_by_row, steps_of
-from qae_theory.proofs.checking import all_zero, for_all, zero
-from qae_theory.proofs.series import moving_logits
+from qae_theory.proofs.tools import ball_entropy as exact
+from qae_theory.proofs.tools import generic_arm as arm
+from qae_theory.proofs.tools.cases import Case, policies, row_by_row, steps_of
+from qae_theory.proofs.tools.checking import all_zero, for_all, zero
+from qae_theory.proofs.tools.series import moving_logits
 from qae_theory.softmax import (
     covariance,
     entropy,

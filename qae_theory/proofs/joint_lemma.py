@@ -15,8 +15,8 @@ import sympy
 import z3
 
 from qae_theory.claims.model import Effort, Finding, Step
-from qae_theory.proofs import generic_arm as arm
-from qae_theory.proofs.checking import all_zero, both, valid, zero
+from qae_theory.proofs.tools import generic_arm as arm
+from qae_theory.proofs.tools.checking import all_zero, both, valid, zero
 from qae_theory.softmax import covariance
 
 

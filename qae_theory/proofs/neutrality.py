@@ -22,9 +22,16 @@ from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.entropy_change import first_order_entropy_change
 from qae_theory.group_expectation import OutcomeAdvantages, binomial_mean, gain, outcome_advantages
 from qae_theory.proofs import neutrality_ties
-from qae_theory.proofs.checking import all_equal, all_zero, both, valid
-from qae_theory.proofs.enumeration import exact
-from qae_theory.proofs.rule_formulas import RULES, STANDARDISED, agrees_with_shipped, number, numerators, option_sets
+from qae_theory.proofs.tools.checking import all_equal, all_zero, both, valid
+from qae_theory.proofs.tools.enumeration import exact
+from qae_theory.proofs.tools.rule_formulas import (
+    RULES,
+    STANDARDISED,
+    agrees_with_shipped,
+    number,
+    numerators,
+    option_sets,
+)
 from qae_theory.updates import update_direction
 
 LEVELS = (Fraction(1, 5), Fraction(2, 5), Fraction(1, 2), Fraction(3, 4))

@@ -17,9 +17,9 @@ import z3
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.group_expectation import expected_gain, gain, outcome_advantages
-from qae_theory.proofs.checking import both, close_to, for_all, rational, valid, with_witness
 from qae_theory.proofs.neutrality_limit import LEVELS, binomial_weights, fourth_moment, group_form_steps
-from qae_theory.proofs.rule_formulas import exactly_equal, number
+from qae_theory.proofs.tools.checking import both, close_to, for_all, rational, valid, with_witness
+from qae_theory.proofs.tools.rule_formulas import exactly_equal, number
 
 
 def register(ledger: Ledger) -> None:

@@ -19,8 +19,8 @@ import z3
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.group_expectation import OutcomeAdvantages, expected_gain, gain
-from qae_theory.proofs.checking import all_zero, both, for_all, rational, valid
-from qae_theory.proofs.rule_formulas import exactly_equal, number
+from qae_theory.proofs.tools.checking import all_zero, both, for_all, rational, valid
+from qae_theory.proofs.tools.rule_formulas import exactly_equal, number
 
 LEVELS = (Fraction(1, 5), Fraction(2, 5), Fraction(1, 2), Fraction(11, 20), Fraction(9, 10))
 PROBABILITIES = tuple(Fraction(p) for p in ("1/50", "1/10", "2/5", "9/20", "1/2", "3/5", "4/5", "19/20"))

@@ -12,8 +12,8 @@ import sympy
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.group_expectation import expected_first_order_change
-from qae_theory.proofs.checking import all_zero, ball, both, certainly_positive, close_to, rational, with_witness
-from qae_theory.proofs.rule_formulas import number
+from qae_theory.proofs.tools.checking import all_zero, ball, both, certainly_positive, close_to, rational, with_witness
+from qae_theory.proofs.tools.rule_formulas import number
 
 LARGE = (Fraction(1, 10), Fraction(63, 100))
 SMALL = (Fraction(1, 5), Fraction(3, 4))

@@ -25,8 +25,8 @@ from qae_theory.group_expectation import (
     mixed_probability,
     outcome_advantages,
 )
-from qae_theory.proofs.checking import for_all
-from qae_theory.proofs.enumeration import (
+from qae_theory.proofs.tools.checking import for_all
+from qae_theory.proofs.tools.enumeration import (
     Query,
     all_groups,
     exact,
@@ -36,7 +36,7 @@ from qae_theory.proofs.enumeration import (
     mean_direction,
     query,
 )
-from qae_theory.proofs.rule_formulas import (
+from qae_theory.proofs.tools.rule_formulas import (
     GATED,
     RULES,
     STANDARDISED,

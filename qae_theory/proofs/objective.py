@@ -16,9 +16,9 @@ from qae_theory.baselines import is_hard_group
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.objective import clipped_surrogate, group_objective, masked_objective, query_weights
-from qae_theory.proofs.checking import all_zero, both, for_all, valid, with_witness
-from qae_theory.proofs.groups import LEVELS, binary_group, close, exact, floats, mixed_groups, same
-from qae_theory.proofs.reals import Path, paths, real_term, valid_on_every_path
+from qae_theory.proofs.tools.checking import all_zero, both, for_all, valid, with_witness
+from qae_theory.proofs.tools.groups import LEVELS, binary_group, close, exact, floats, mixed_groups, same
+from qae_theory.proofs.tools.reals import Path, paths, real_term, valid_on_every_path
 
 RULES = ("grpo", "qae", "pos_mask", "neg_mask")
 CLIPS: tuple[dict[str, Any], ...] = (

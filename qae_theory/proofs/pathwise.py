@@ -20,7 +20,7 @@ from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.entropy_change import first_order_entropy_change
 from qae_theory.group_expectation import count_vectors, exact_counts, multinomial_weights
-from qae_theory.proofs.checking import (
+from qae_theory.proofs.tools.checking import (
     all_zero,
     both,
     certainly_positive,
@@ -29,7 +29,7 @@ from qae_theory.proofs.checking import (
     valid,
     with_witness,
 )
-from qae_theory.proofs.groups import LEVELS, binary_group, exact, mixed_groups, number, same
+from qae_theory.proofs.tools.groups import LEVELS, binary_group, exact, mixed_groups, number, same
 from qae_theory.softmax import covariance, entropy, log_softmax
 from qae_theory.updates import counted_group, update_direction
 

@@ -19,8 +19,8 @@ from qae_theory.baselines import quantile_baseline
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.entropy_change import entropy_change, first_order_entropy_change
-from qae_theory.proofs import generic_arm as arm
-from qae_theory.proofs.checking import (
+from qae_theory.proofs.tools import generic_arm as arm
+from qae_theory.proofs.tools.checking import (
     all_equal,
     all_zero,
     both,
@@ -30,7 +30,7 @@ from qae_theory.proofs.checking import (
     valid,
     with_witness,
 )
-from qae_theory.proofs.rational_policies import log_form, logs, number
+from qae_theory.proofs.tools.rational_policies import log_form, logs, number
 from qae_theory.softmax import self_covariance
 from qae_theory.updates import update_direction
 

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from qae_theory.baselines import is_hard_group, quantile_baseline, quantile_rank
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
-from qae_theory.proofs import oracle
-from qae_theory.proofs.checking import all_equal, for_all, survives, valid, with_witness
 from qae_theory.proofs.estimator_ties import exact_array, levels, quantiles_match, same
-from qae_theory.proofs.integers import SymbolicInt, group_symbols
+from qae_theory.proofs.tools import oracle
+from qae_theory.proofs.tools.checking import all_equal, for_all, survives, valid, with_witness
+from qae_theory.proofs.tools.integers import SymbolicInt, group_symbols
 
 
 def register(ledger: Ledger) -> None:

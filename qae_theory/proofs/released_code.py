@@ -17,10 +17,10 @@ from qae_theory import advantages, quantile_baseline
 from qae_theory.baselines import _position, quantile_rank
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
-from qae_theory.proofs import oracle
-from qae_theory.proofs.checking import all_equal, for_all, valid, with_witness
 from qae_theory.proofs.estimator_ties import exact_array, levels, quantiles_match
-from qae_theory.proofs.integers import GroupSymbols, SymbolicInt, group_symbols
+from qae_theory.proofs.tools import oracle
+from qae_theory.proofs.tools.checking import all_equal, for_all, valid, with_witness
+from qae_theory.proofs.tools.integers import GroupSymbols, SymbolicInt, group_symbols
 
 
 def register(ledger: Ledger) -> None:

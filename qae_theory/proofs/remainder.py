@@ -24,12 +24,12 @@ from qae_theory.entropy_change import (
     first_order_entropy_change,
     second_order_entropy_change,
 )
-from qae_theory.proofs import ball_entropy as exact
 from qae_theory.proofs import bounds_ties, joint_lemma
-from qae_theory.proofs import generic_arm as arm
-from qae_theory.proofs.cases import policies
-from qae_theory.proofs.checking import all_zero, ball, both, for_all, valid, zero
-from qae_theory.proofs.series import moving_logits
+from qae_theory.proofs.tools import ball_entropy as exact
+from qae_theory.proofs.tools import generic_arm as arm
+from qae_theory.proofs.tools.cases import policies
+from qae_theory.proofs.tools.checking import all_zero, ball, both, for_all, valid, zero
+from qae_theory.proofs.tools.series import moving_logits
 from qae_theory.softmax import covariance, entropy
 
 

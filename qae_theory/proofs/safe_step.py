@@ -17,9 +17,9 @@ import z3
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.entropy_change import first_order_entropy_change, safe_step_size
-from qae_theory.proofs import ball_entropy as exact
-from qae_theory.proofs import generic_arm as arm
-from qae_theory.proofs.checking import all_zero, ball, both, for_all, valid, zero
+from qae_theory.proofs.tools import ball_entropy as exact
+from qae_theory.proofs.tools import generic_arm as arm
+from qae_theory.proofs.tools.checking import all_zero, ball, both, for_all, valid, zero
 from qae_theory.softmax import covariance, self_covariance
 from qae_theory.updates import uncentred
 

@@ -20,7 +20,7 @@ from qae_theory.group_expectation import (
     finite_step_mean,
     multinomial_weights,
 )
-from qae_theory.proofs.checking import (
+from qae_theory.proofs.tools.checking import (
     all_equal,
     all_zero,
     both,
@@ -29,7 +29,7 @@ from qae_theory.proofs.checking import (
     rational,
     with_witness,
 )
-from qae_theory.proofs.rational_policies import Probs, logs, number
+from qae_theory.proofs.tools.rational_policies import Probs, logs, number
 from qae_theory.updates import update_direction
 
 F = Fraction

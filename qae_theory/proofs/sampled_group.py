@@ -26,7 +26,9 @@ from qae_theory.group_expectation import (
     finite_step_mean,
     multinomial_weights,
 )
-from qae_theory.proofs.checking import (
+from qae_theory.proofs.sampled_constant import constant_steps, regime_steps
+from qae_theory.proofs.sampled_ties import group_step_by_definition, is_sum_over_groups
+from qae_theory.proofs.tools.checking import (
     all_zero,
     both,
     certainly_positive,
@@ -35,9 +37,7 @@ from qae_theory.proofs.checking import (
     valid,
     with_witness,
 )
-from qae_theory.proofs.rational_policies import Probs, logs, number
-from qae_theory.proofs.sampled_constant import constant_steps, regime_steps
-from qae_theory.proofs.sampled_oracle import group_step_by_definition, is_sum_over_groups
+from qae_theory.proofs.tools.rational_policies import Probs, logs, number
 from qae_theory.softmax import entropy
 from qae_theory.updates import update_direction
 

@@ -33,9 +33,9 @@ from qae_theory.group_expectation import (
     moments,
     outcome_advantages,
 )
-from qae_theory.proofs.checking import all_zero, rational, valid, with_witness
-from qae_theory.proofs.integers import SymbolicInt, group_symbols
-from qae_theory.proofs.rational_policies import Probs, log_form, logs, number
+from qae_theory.proofs.tools.checking import all_zero, rational, valid, with_witness
+from qae_theory.proofs.tools.integers import SymbolicInt, group_symbols
+from qae_theory.proofs.tools.rational_policies import Probs, log_form, logs, number
 from qae_theory.softmax import entropy
 from qae_theory.updates import update_direction
 

@@ -18,9 +18,9 @@ from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.entropy_change import first_order_entropy_change, second_order_entropy_change
 from qae_theory.group_expectation import OutcomeAdvantages, moments
 from qae_theory.proofs import second_order_ties
-from qae_theory.proofs.checking import all_zero, both
-from qae_theory.proofs.enumeration import query
-from qae_theory.proofs.rule_formulas import exactly_equal, number
+from qae_theory.proofs.tools.checking import all_zero, both
+from qae_theory.proofs.tools.enumeration import query
+from qae_theory.proofs.tools.rule_formulas import exactly_equal, number
 from qae_theory.softmax import entropy
 
 

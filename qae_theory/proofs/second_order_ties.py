@@ -27,8 +27,9 @@ from qae_theory.group_expectation import (
     expected_second_order_change,
     multinomial_weights,
 )
-from qae_theory.proofs.checking import both, for_all
-from qae_theory.proofs.enumeration import (
+from qae_theory.proofs.neutrality_ties import PROBABILITIES, binomial_law, float_options, float_pair
+from qae_theory.proofs.tools.checking import both, for_all
+from qae_theory.proofs.tools.enumeration import (
     Query,
     all_groups,
     exact,
@@ -36,8 +37,7 @@ from qae_theory.proofs.enumeration import (
     group_weights,
     query,
 )
-from qae_theory.proofs.neutrality_ties import PROBABILITIES, binomial_law, float_options, float_pair
-from qae_theory.proofs.rule_formulas import RULES, exactly_equal, number, option_sets
+from qae_theory.proofs.tools.rule_formulas import RULES, exactly_equal, number, option_sets
 from qae_theory.updates import update_direction
 
 LEVELS = (Fraction(2, 5), Fraction(3, 4))

@@ -14,11 +14,11 @@ import z3
 
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
-from qae_theory.proofs import ball_entropy as exact
-from qae_theory.proofs import generic_arm as arm
 from qae_theory.proofs import self_covariance_max
-from qae_theory.proofs.cases import policies, row_by_row
-from qae_theory.proofs.checking import all_zero, ball, both, for_all, valid
+from qae_theory.proofs.tools import ball_entropy as exact
+from qae_theory.proofs.tools import generic_arm as arm
+from qae_theory.proofs.tools.cases import policies, row_by_row
+from qae_theory.proofs.tools.checking import all_zero, ball, both, for_all, valid
 from qae_theory.softmax import self_covariance
 
 

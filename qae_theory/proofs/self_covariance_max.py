@@ -13,8 +13,8 @@ import z3
 
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
-from qae_theory.proofs import generic_arm as arm
-from qae_theory.proofs.checking import all_zero, both, for_all, valid, zero
+from qae_theory.proofs.tools import generic_arm as arm
+from qae_theory.proofs.tools.checking import all_zero, both, for_all, valid, zero
 from qae_theory.softmax import self_covariance
 
 # Quoted in the claim, to four digits: the enclosures must lie within half a unit of the last.

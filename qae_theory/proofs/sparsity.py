@@ -17,7 +17,9 @@ import z3
 from qae_theory import advantages
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
-from qae_theory.proofs.checking import (
+from qae_theory.proofs.estimator_ties import exact_array, levels
+from qae_theory.proofs.quantile import rank_selects_zero_step
+from qae_theory.proofs.tools.checking import (
     all_equal,
     all_zero,
     ball,
@@ -27,9 +29,7 @@ from qae_theory.proofs.checking import (
     with_witness,
     zero,
 )
-from qae_theory.proofs.estimator_ties import exact_array, levels
-from qae_theory.proofs.integers import group_symbols
-from qae_theory.proofs.quantile import rank_selects_zero_step
+from qae_theory.proofs.tools.integers import group_symbols
 
 P, K = sympy.symbols("p K", positive=True)
 TARGET = Fraction(4, 5)

@@ -17,10 +17,10 @@ from qae_theory.advantages import advantages
 from qae_theory.baselines import is_hard_group
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
-from qae_theory.proofs.checking import all_zero, valid
-from qae_theory.proofs.groups import LEVELS, binary_group, close, exact, floats, mixed_groups, same
 from qae_theory.proofs.objective import clip_domain, clip_symbols, clip_term
-from qae_theory.proofs.reals import Path, valid_on_every_path
+from qae_theory.proofs.tools.checking import all_zero, valid
+from qae_theory.proofs.tools.groups import LEVELS, binary_group, close, exact, floats, mixed_groups, same
+from qae_theory.proofs.tools.reals import Path, valid_on_every_path
 from qae_theory.softmax import log_softmax
 from qae_theory.updates import counted_group, update_direction
 

@@ -14,7 +14,7 @@ import sympy
 
 from qae_theory._exact import Array
 from qae_theory.advantages import advantages
-from qae_theory.proofs.checking import rational
+from qae_theory.proofs.tools.checking import rational
 from qae_theory.updates import update_direction
 
 

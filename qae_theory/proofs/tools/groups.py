@@ -11,7 +11,7 @@ import sympy
 
 from qae_theory._exact import Array
 from qae_theory.claims.model import Finding
-from qae_theory.proofs.checking import for_all, rational
+from qae_theory.proofs.tools.checking import for_all, rational
 
 # On both sides of 1/2, and such that groups of 5, 10 and 20 meet the threshold 1 - K exactly.
 LEVELS = (Fraction(2, 5), Fraction(3, 5), Fraction(1, 10), Fraction(11, 20))

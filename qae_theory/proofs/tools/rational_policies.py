@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from qae_theory.proofs.checking import rational
+from qae_theory.proofs.tools.checking import rational
 
 Probs = tuple[Fraction, ...]
 

@@ -15,7 +15,7 @@ import sympy
 
 from qae_theory.claims.model import Finding
 from qae_theory.group_expectation import outcome_advantages
-from qae_theory.proofs.checking import all_equal, rational
+from qae_theory.proofs.tools.checking import all_equal, rational
 
 STANDARDISED = ("grpo", "qae", "qae_linear", "pos_mask", "neg_mask")
 GATED = ("qae", "qae_linear", "pos_mask", "neg_mask")

@@ -19,13 +19,13 @@ from qae_theory.claims.model import Effort, Finding
 from qae_theory.group_expectation import (
     expected_entropy_change,
 )
-from qae_theory.proofs.checking import (
+from qae_theory.proofs.tools.checking import (
     all_zero,
     ball,
     for_all,
     rational,
 )
-from qae_theory.proofs.rational_policies import Probs, logs, number
+from qae_theory.proofs.tools.rational_policies import Probs, logs, number
 from qae_theory.updates import update_direction
 
 F = Fraction

@@ -16,7 +16,7 @@ import z3
 
 from qae_theory._exact import Array
 from qae_theory.claims.model import Finding
-from qae_theory.proofs.checking import valid
+from qae_theory.proofs.tools.checking import valid
 
 T = TypeVar("T")
 
