@@ -8,12 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import sympy
 
 import qae_theory as q
-from qae_theory.advantages import estimator_names, get_estimator, register_estimator
+from qae_theory.advantages import (
+    _REGISTRY,
+    Estimator,
+    advantages,
+    estimator_names,
+    get_estimator,
+    register_estimator,
+    resolve_options,
+)
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.entropy_change import response_curvatures
@@ -56,6 +65,13 @@ def register(ledger: Ledger) -> None:
                     partial(_defaults, k="0.4"),
                     "K = 0.6 as the default",
                     partial(_defaults, k="0.6"),
+                ),
+                Step(
+                    "An estimator that is registered under a new name is kept as it was given and gets its options; "
+                    "by default it has none, takes any rewards, and groups of one or more.",
+                    partial(_registration, scale=3),
+                    "another default than the registered one",
+                    partial(_registration, scale=4),
                 ),
             ),
         )
@@ -325,6 +341,32 @@ def _defaults(effort: Effort, *, k: str) -> Finding:
     ]
     cases += [(name, _nested(call()), _nested(call(**given))) for name, call, given in functions]
     return all_equal(cases, "defaults left out and given")
+
+
+def _registration(effort: Effort, *, scale: int) -> Finding:
+    del effort
+
+    def scaled(rewards: Any, counts: Any, scale: Any = 1) -> Any:
+        return scale * rewards
+
+    with mock.patch.dict(_REGISTRY):
+        register_estimator("plain", scaled, source="here")
+        register_estimator("scaled", scaled, source="there", defaults={"scale": 3}, binary_only=True, least_group=2)
+        plain, full = get_estimator("plain"), get_estimator("scaled")
+        cases: list[tuple[str, Any, Any]] = [
+            ("plain", _fields(plain), ("plain", scaled, {}, False, 1, "here")),
+            ("scaled", _fields(full), ("scaled", scaled, {"scale": 3}, True, 2, "there")),
+            ("names", estimator_names()[-2:], ("plain", "scaled")),
+            ("default", advantages([1, 0, 1], "scaled").tolist(), [scale, 0, scale]),
+            ("option", advantages([1, 0, 1], "scaled", scale=5).tolist(), [5, 0, 5]),
+            ("any rewards", advantages([2, 0.5], "plain").tolist(), [2, 0.5]),
+            ("own option", resolve_options(full, {"scale": "as it is"}), {"scale": "as it is"}),
+        ]
+        return all_equal(cases, "registered and read back")
+
+
+def _fields(rule: Estimator) -> tuple[Any, ...]:
+    return rule.name, rule.kernel, dict(rule.defaults), rule.binary_only, rule.least_group, rule.source
 
 
 def _nested(result: Any) -> list[Any]:

@@ -36,6 +36,15 @@ def exact_options(estimator: str, eps: F) -> dict[str, Any]:
     return {"eps": eps} if estimator in oracles.STANDARDISED else {}
 
 
+def test_a_rule_that_needs_two_responses_has_no_expectation_at_one() -> None:
+    for call in (
+        lambda: expected_entropy_change(Z, R, 1, "rloo", 0.1),
+        lambda: module.outcome_advantages(1, "rloo"),
+        lambda: module.expected_first_order_change(Z, R, 1, "rloo"),
+    ):
+        refuses(call, "group_size", 1, says=">= 2")
+
+
 # Tables of advantages
 
 

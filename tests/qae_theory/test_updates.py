@@ -177,6 +177,10 @@ def test_batches_of_sampled_groups() -> None:
     np.testing.assert_allclose(one_group[0], result[0], rtol=1e-13, atol=1e-15)
     one_rewards = update_direction(z[0], r, "sampled_group", responses=y[0], advantages=a)
     assert one_rewards.shape == (5, 3)
+    many_draws = update_direction(z[0], r, "sampled_group", responses=y, advantages=a[0])
+    one_draw = update_direction(z[0], r, "sampled_group", responses=y[4], advantages=a[0])
+    assert many_draws.shape == (5, 3)
+    np.testing.assert_allclose(many_draws[4], one_draw, rtol=1e-13, atol=1e-15)
 
 
 @pytest.mark.parametrize(
