@@ -22,6 +22,9 @@ def main() -> int:
     """Write the mutants, run the killers, store what survived."""
     arguments = _parser().parse_args()
     mutants = write_tree(arguments.only)
+    if arguments.again:
+        earlier = set(json.loads(arguments.again.read_text())["survivors"])
+        mutants = [mutant for mutant in mutants if mutant in earlier]
     print(f"{len(mutants)} mutants", flush=True)
     (TREE / "mutants.json").write_text(json.dumps(mutants))
     for killer in arguments.killer:
@@ -64,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("--killer", nargs="+", choices=("verify", "pytest"), default=["verify", "pytest"])
     parser.add_argument("--only", nargs="*", default=[], help="stems of modules, e.g. baselines")
+    parser.add_argument("--again", type=Path, help="an earlier result: try its survivors only")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "mutation")
     return parser
