@@ -375,6 +375,50 @@ def test_bounds_for_a_vocabulary() -> None:
     assert upper == pytest.approx(0.3 * h1 + 0.45**2 / 2 * module.curvature_brackets(n)[1], abs=1e-9)
 
 
+def test_rounding_slack_is_the_one_of_the_analysis() -> None:
+    """4 (n + 800) u relative to the sizes of the terms: a narrower slack guarantees nothing, a wider one is no bound."""
+    relative = 4 * (2 + 800) * 2.0**-53
+    z, mean_gap = [0.0, -math.log(2)], -math.log(2) / 3
+    # A constant direction has no slope and no spread: what is left is its own rounding, squared.
+    d = 2.0**40
+    lower, upper = entropy_change_bounds(z, [d, d], 1.0)
+    assert upper == pytest.approx(relative**2 * (1 - mean_gap) * d, rel=1e-6)  # the slope's own last place
+    assert lower == pytest.approx(-upper, rel=1e-6)
+    # Steps too long to say anything leave the entropy itself and its rounding.
+    lower, upper = entropy_change_bounds(z, [1e6, 0.0], 1.0)
+    h = float(oracles.entropy(z))
+    expected = relative * (1 + math.log(2) - mean_gap)
+    assert -lower - h == pytest.approx(expected, rel=1e-2)  # H is known to 1e-16, a thousandth of the slack
+    assert upper - (math.log(2) - h) == pytest.approx(expected, rel=1e-2)
+
+
+def test_bounds_broadcast_every_argument() -> None:
+    z, d, eta = [0.0, 1.0, 2.0], [1.0, 0.0, -1.0], 0.1
+    expected = entropy_change_bounds(z, d, eta)
+    for many in ((np.array([z] * 5), d, eta), (z, np.array([d] * 5), eta), (z, d, np.full(5, eta))):
+        for side, one in zip(entropy_change_bounds(*many), expected, strict=True):
+            assert side.shape == (5,)
+            np.testing.assert_allclose(side, one, rtol=1e-12)  # summation order
+
+
+def test_bounds_refuse_symbols_wherever_they_stand() -> None:
+    sympy = pytest.importorskip("sympy")
+    symbol = sympy.Symbol("a")
+    for name, arguments in (
+        ("direction", ([0.0, 1.0], [symbol, 0], 0.1)),
+        ("step_size", ([0.0, 1.0], [1.0, 0.0], symbol)),
+    ):
+        with pytest.raises(ValueError, match=f"^{name} must be"):
+            entropy_change_bounds(*arguments)
+
+
+def test_bounds_warn_of_nothing() -> None:
+    with np.errstate(all="raise", under="ignore"):
+        for z, d, eta in (([1e308, -1e308], [1.0, 0.0], 0.1), ([0.0, 1.0], [1e200, -1e200], 1e200)):
+            lower, upper = entropy_change_bounds(z, d, eta)
+            assert np.isfinite([lower, upper]).all()
+
+
 # Safe step
 
 
@@ -471,6 +515,29 @@ def test_safe_step_does_not_rest_on_rounding() -> None:
     assert 0 <= step <= exact
 
 
+def test_safe_step_is_rounded_down_by_what_the_analysis_allows() -> None:
+    # Both right: the order certificate is 2/b2, and the remainder's is smaller.
+    result = float(safe_step_size([1.0, 1.5], [1, 1], 0.5, 1.0))
+    assert result / max(certified_step([1.0, 1.5], [1, 1], 0.5, 1.0), 2.0) == pytest.approx(
+        1 - 8 * 802 * 2.0**-53, rel=2e-14
+    )  # the certificate itself is computed to a hundred units in the last place
+    exact = float(safe_step_size([1.0, 0.0], [1, 0], 0.75, 1.0))
+    assert exact >= 2 * (1 - 8.5 * 802 * 2.0**-53)
+
+
+@pytest.mark.parametrize("shift", [-1e4, 1e3, 1e6])
+def test_safe_step_does_not_depend_on_a_shift(shift: float) -> None:
+    z, r = [0.5, -0.5, 2.0, 0.0], [1, 0, 0, 1]
+    for pair in ((0.0, 1.0), (0.5, 0.75)):
+        shifted = float(safe_step_size([x + shift for x in z], r, *pair))
+        assert shifted == pytest.approx(float(safe_step_size(z, r, *pair)), rel=1e-9)  # logits of 1e6 end at 1e-10
+
+
+def test_safe_step_where_the_curvature_underflows() -> None:
+    with np.errstate(divide="raise", invalid="raise"):
+        assert safe_step_size([0.0, 1e-200], [1, 1], 0.0, 1.0) == pytest.approx(2, rel=1e-11)  # 2/b2, rounded down
+
+
 def test_safe_step_of_peaked_policies() -> None:
     with np.errstate(all="ignore"):
         for gap in (700.0, 1e4):
@@ -524,6 +591,14 @@ def test_exact_queries() -> None:
     assert sympy.simplify(h2 + sympy.Rational(2, 9) - sympy.Rational(2, 27) * sympy.log(2)) == 0
     curvatures = module.response_curvatures(z)
     assert sympy.simplify(curvatures[0] - sympy.Rational(16, 9) * h2) == 0
+
+
+def test_symbols_beside_float_logits() -> None:
+    sympy = pytest.importorskip("sympy")
+    direction = [sympy.Rational(1, 2), sympy.Integer(0)]
+    for eta in (0.1, 5.0):
+        change = entropy_change([0.0, 1.0], direction, eta)
+        assert float(change) == pytest.approx(float(entropy_change([0.0, 1.0], [0.5, 0.0], eta)), rel=1e-12)
 
 
 def test_inputs_are_left_alone() -> None:

@@ -307,11 +307,14 @@ def test_exact_queries_stay_exact() -> None:
     z = np.array([sympy.log(1), sympy.log(2)], dtype=object)
     h1 = np.asarray(module.expected_first_order_change(z, [1, 0], 2, "rloo")).item()
     assert sympy.simplify(h1 - sympy.Rational(8, 81) * sympy.log(2)) == 0
+    assert not h1.has(sympy.Float)
     h2 = np.asarray(module.expected_second_order_change(z, [1, 0], 2, "rloo")).item()
+    assert not h2.has(sympy.Float)
     assert float(h2) == pytest.approx(
         float(module.expected_second_order_change([0, math.log(2)], [1, 0], 2, "rloo")), rel=1e-12
     )
     change = np.asarray(expected_entropy_change(z, [1, 0], 2, "rloo", 1)).item()
+    assert not change.has(sympy.Float)
     assert float(change) == pytest.approx(
         float(expected_entropy_change([0, math.log(2)], [1, 0], 2, "rloo", 1)), rel=1e-12
     )
@@ -408,6 +411,8 @@ def test_count_vectors_are_all_and_each_once(arms: int, size: int) -> None:
 def test_the_enumeration_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LARGEST_ENUMERATION", 10)
     assert len(module.count_vectors(3, 3)) == 10
+    assert len(module.count_vectors(4, 2)) == 10
+    refuses(lambda: module.count_vectors(4, 3), "group_size", 3, says="10 count vectors, not 20")
     message = refuses(lambda: module.count_vectors(3, 4), "group_size", 4, says="10 count vectors, not 15")
     assert message.startswith("group_size must be small enough")
     refuses(lambda: expected_entropy_change(Z, R, 4, "grpo", 0.1), "group_size", 4)

@@ -110,7 +110,7 @@ def test_surrogate_broadcasts_and_keeps_shapes() -> None:
 
 
 def test_objective_needs_a_group() -> None:
-    refuses(lambda: group_objective(1.0, 1.0), "ratios", 1.0, says="G >= 1")
+    refuses(lambda: group_objective(1.0, 1.0), "ratios", 1.0, says="must be an array [..., G], G >= 1; got")
     empty = np.empty((2, 0))
     refuses(lambda: group_objective(empty, empty), "ratios", empty, says="G >= 1")
 
@@ -209,6 +209,24 @@ def test_exact_masked_objective() -> None:
     # sqrt(p(1-p)) = 2/5; the wrong ones: (4/5 + 1 + 1 + 2)/4 = 6/5.
     assert_exactly(
         masked_objective(x, group, "grpo", clip_low=F(1, 5), clip_high=F(7, 25)), F(2, 5) * (F(32, 25) - F(6, 5))
+    )
+
+
+def test_masked_objective_defaults() -> None:
+    # Hard at the default K = .4, easy at .5; success above 1.28 and failure below .8 are clipped.
+    group = [1, 1, 1, 0, 0]
+    assert_close(masked_objective([2.0] * 5, group, "qae"), F(32, 25) * oracles.root(F(3, 2)))
+    assert_close(masked_objective([0.5] * 5, group, "qae", k="0.5"), -F(4, 5) * oracles.root(F(2, 3)))
+    assert_close(masked_objective([1.25] * 5, group, "qae"), F(5, 4) * oracles.root(F(3, 2)))
+    assert_close(masked_objective([0.875] * 5, group, "qae", k="0.5"), -F(7, 8) * oracles.root(F(2, 3)))
+
+
+def test_masked_objective_says_whose_shape_does_not_fit() -> None:
+    refuses(
+        lambda: masked_objective(np.ones((2, 4)), np.ones((3, 4)), "qae"),
+        "rewards",
+        np.ones((3, 4)),
+        says="with ratios, (2, 4)",
     )
 
 
