@@ -42,9 +42,9 @@ def quantile_baseline(rewards: Any, k: Fraction | str | float, *, method: str = 
     >>> float(quantile_baseline([0, 0, 0, 1, 1, 1, 1, 1], "0.4", method="linear"))
     0.8
     """
-    values, counts = _checks.rewards(rewards)
+    values, _ = _checks.rewards(rewards)
     level, method = _checks.quantile_level(k), _checks.interpolation(method)
-    return (quantile if method == "inverted_cdf" else interpolated_quantile)(values, counts, level)
+    return (quantile if method == "inverted_cdf" else interpolated_quantile)(values, None, level)
 
 
 def quantile_rank(group_size: int, k: Fraction) -> int:
