@@ -376,7 +376,7 @@ def test_bounds_for_a_vocabulary() -> None:
 
 
 def test_rounding_slack_is_the_one_of_the_analysis() -> None:
-    """4 (n + 800) u relative to the sizes of the terms: a narrower slack guarantees nothing, a wider is no bound."""
+    """4 (n + 800) u of the terms' sizes: a narrower slack guarantees nothing, a wider one bounds less."""
     relative = 4 * (2 + 800) * 2.0**-53
     z, mean_gap = [0.0, -math.log(2)], -math.log(2) / 3
     # A constant direction has no slope and no spread: what is left is its own rounding, squared.
