@@ -493,6 +493,19 @@ def test_guarantees_about_floats_refuse_exact_numbers(case: str) -> None:
         named(case)(**{**TABLE[case][0], "logits": z})
 
 
+def test_the_safe_step_refuses_exact_rewards_and_baselines() -> None:
+    sympy = pytest.importorskip("sympy")
+    good = TABLE["safe_step_size"][0]
+    exact = {
+        "arm_rewards": [sympy.S(1), sympy.S(0), sympy.S(0)],
+        "low": sympy.Rational(1, 4),
+        "high": sympy.Rational(3, 4),
+    }
+    for name, value in exact.items():
+        with pytest.raises(ValueError, match=rf"^{name} must be "):
+            qae_theory.safe_step_size(**{**good, name: value})
+
+
 def test_exact_infinities_are_refused() -> None:
     sympy = pytest.importorskip("sympy")
     flint = pytest.importorskip("flint")

@@ -382,14 +382,14 @@ def test_rounding_slack_is_the_one_of_the_analysis() -> None:
     # A constant direction has no slope and no spread: what is left is its own rounding, squared.
     d = 2.0**40
     lower, upper = entropy_change_bounds(z, [d, d], 1.0)
-    assert upper == pytest.approx(relative**2 * (1 - mean_gap) * d, rel=1e-6)  # the slope's own last place
-    assert lower == pytest.approx(-upper, rel=1e-6)
+    assert upper == pytest.approx(relative**2 * (1 - mean_gap) * d, rel=1e-6, abs=0)  # the slope's own last place
+    assert lower == pytest.approx(-upper, rel=1e-6, abs=0)
     # Steps too long to say anything leave the entropy itself and its rounding.
     lower, upper = entropy_change_bounds(z, [1e6, 0.0], 1.0)
     h = float(oracles.entropy(z))
     expected = relative * (1 + math.log(2) - mean_gap)
-    assert -lower - h == pytest.approx(expected, rel=1e-2)  # H is known to 1e-16, a thousandth of the slack
-    assert upper - (math.log(2) - h) == pytest.approx(expected, rel=1e-2)
+    assert -lower - h == pytest.approx(expected, rel=1e-2, abs=0)  # H is known to 1e-16, a thousandth of the slack
+    assert upper - (math.log(2) - h) == pytest.approx(expected, rel=1e-2, abs=0)
 
 
 def test_bounds_broadcast_every_argument() -> None:

@@ -175,6 +175,9 @@ def test_batches_of_sampled_groups() -> None:
     one_group = update_direction(z, r, "sampled_group", responses=y[0], advantages=a[0])
     assert one_group.shape == (5, 3)
     np.testing.assert_allclose(one_group[0], result[0], rtol=1e-13, atol=1e-15)
+    two_policies = update_direction(np.stack([z, -z]), r, "sampled_group", responses=y, advantages=a)
+    assert two_policies.shape == (2, 5, 3)
+    np.testing.assert_allclose(two_policies[0], result, rtol=1e-13, atol=1e-15)
     one_rewards = update_direction(z[0], r, "sampled_group", responses=y[0], advantages=a)
     assert one_rewards.shape == (5, 3)
     many_draws = update_direction(z[0], r, "sampled_group", responses=y, advantages=a[0])
@@ -236,7 +239,7 @@ def test_sampled_group_needs_both_and_takes_no_baseline() -> None:
         lambda: update_direction(THIRDS, [1, 0], "sampled_group", baseline=0.5, **group),
         "baseline",
         0.5,
-        says="left out for 'sampled_group'",
+        says="must be left out for 'sampled_group', whose advantages contain it; got",
     )
     for name in group:
         rest = {key: value for key, value in group.items() if key != name}
