@@ -199,6 +199,13 @@ def test_leave_one_out_with_counts() -> None:
     assert np.isfinite(lonely).all()
 
 
+def test_plain_integers_among_exact_rewards_stay_exact() -> None:
+    group = np.array([1, 0, 0], dtype=object)
+    assert baselines.group_mean(group, None) == F(1, 3)
+    assert baselines.group_variance(group, None, "bessel") == F(1, 3)
+    assert baselines.leave_one_out_mean(group, None).tolist() == [0, F(1, 2), F(1, 2)]
+
+
 def test_constant_baseline() -> None:
     rewards = np.zeros((2, 3, 4))
     result = baselines.constant_baseline(rewards, 1)

@@ -384,6 +384,11 @@ def test_rounding_slack_is_the_one_of_the_analysis() -> None:
     lower, upper = entropy_change_bounds(z, [d, d], 1.0)
     assert upper == pytest.approx(relative**2 * (1 - mean_gap) * d, rel=1e-6, abs=0)  # the slope's own last place
     assert lower == pytest.approx(-upper, rel=1e-6, abs=0)
+    # Uniform logits and a step so short that its square is below the slope's own rounding.
+    lower, upper = entropy_change_bounds([0.0, 0.0], [1.0, 0.0], 1e-26)
+    below, above = map(float, oracles.curvature_brackets(2))
+    assert upper == pytest.approx(1e-26 * relative**2 * 1.5 + 0.5e-52 * above, rel=1e-6, abs=0)
+    assert lower == pytest.approx(-1e-26 * relative**2 * 1.5 - 0.5e-52 * below, rel=1e-6, abs=0)
     # Steps too long to say anything leave the entropy itself and its rounding.
     lower, upper = entropy_change_bounds(z, [1e6, 0.0], 1.0)
     h = float(oracles.entropy(z))
@@ -506,6 +511,7 @@ def test_safe_step_of_a_batch() -> None:
         )
     assert safe_step_size(np.empty((0, 3)), [1, 0, 0], 0.0, 1.0).shape == (0,)
     assert safe_step_size([0.0, 1.0], [1, 0], [0.0, 0.5], [[1.0], [0.75]]).shape == (2, 2)
+    assert safe_step_size([0.0, 1.0, 2.0], np.eye(3), 0.0, 1.0).shape == (3,)
 
 
 def test_safe_step_does_not_rest_on_rounding() -> None:
@@ -521,8 +527,8 @@ def test_safe_step_is_rounded_down_by_what_the_analysis_allows() -> None:
     assert result / max(certified_step([1.0, 1.5], [1, 1], 0.5, 1.0), 2.0) == pytest.approx(
         1 - 8 * 802 * 2.0**-53, rel=2e-14
     )  # the certificate itself is computed to a hundred units in the last place
-    exact = float(safe_step_size([1.0, 0.0], [1, 0], 0.75, 1.0))
-    assert exact >= 2 * (1 - 8.5 * 802 * 2.0**-53)
+    # The right arm leads and the policy is peaked: the order certificate is 2/b2 = 2 without any rounding.
+    assert safe_step_size([0.0, 60.0], [0, 1], 0.0, 1.0) == 2 * (1 - 8 * 802 * 2.0**-53)
 
 
 @pytest.mark.parametrize("shift", [-1e4, 1e3, 1e6])

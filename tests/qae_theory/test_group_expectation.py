@@ -214,6 +214,8 @@ def test_binomial_mean(p: F, values: list[int]) -> None:
 
 def test_binomial_mean_is_exact_if_either_side_is() -> None:
     assert module.binomial_mean(s.as_exact([F(1, 3)]), np.array([0, 3, 6], dtype=object)).tolist() == [2]
+    assert module.binomial_mean(s.as_exact([F(1, 2)]), np.array([0.0, 2.0])).tolist() == [1]
+    assert module.binomial_mean(np.array(0.5), s.as_exact([0, 2])) == 1
     assert_close(module.binomial_mean(np.array(0.5), np.array([0.0, 2.0])), 1)
 
 

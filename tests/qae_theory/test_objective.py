@@ -109,6 +109,12 @@ def test_surrogate_broadcasts_and_keeps_shapes() -> None:
     assert clipped_surrogate(1, 1).dtype == np.float64
 
 
+def test_surrogate_says_what_it_wants() -> None:
+    refuses(lambda: clipped_surrogate([0.0, 1.0], 1.0), "ratios", [0.0, 1.0], says="must be positive; got")
+    wide = np.ones((3, 3))
+    refuses(lambda: clipped_surrogate([1.0, 1.0], wide), "advantages", wide, says="broadcasts with ratios, (2,)")
+
+
 def test_objective_needs_a_group() -> None:
     refuses(lambda: group_objective(1.0, 1.0), "ratios", 1.0, says="must be an array [..., G], G >= 1; got")
     empty = np.empty((2, 0))

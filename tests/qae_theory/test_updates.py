@@ -226,10 +226,16 @@ def test_peaked_policies() -> None:
 @pytest.mark.parametrize("rule", POPULATION)
 def test_group_arguments_belong_to_sampled_group_only(rule: str) -> None:
     refuses(
-        lambda: update_direction(THIRDS, [1, 0], rule, responses=[0]), "responses", [0], says="'sampled_group' only"
+        lambda: update_direction(THIRDS, [1, 0], rule, responses=[0]),
+        "responses",
+        [0],
+        says="must be given for 'sampled_group' only; got",
     )
     refuses(
-        lambda: update_direction(THIRDS, [1, 0], rule, advantages=[1]), "advantages", [1], says="'sampled_group' only"
+        lambda: update_direction(THIRDS, [1, 0], rule, advantages=[1]),
+        "advantages",
+        [1],
+        says="must be given for 'sampled_group' only; got",
     )
 
 
