@@ -275,6 +275,11 @@ def test_steps_too_large_for_float64_leave_the_trivial_bounds(eta: float) -> Non
     assert float(upper) >= math.log(3) - float(h)
 
 
+@pytest.mark.parametrize("reward", [0, 1])
+def test_no_step_breaks_the_order_of_a_single_arm(reward: int) -> None:
+    assert safe_step_size([0.0], [reward], 0.0, 1.0) == math.inf
+
+
 def test_hand_worked_bounds() -> None:
     z, d = [0.0, math.log(2)], [1.0, 0.0]
     h1, (below, above) = 2 / 9 * math.log(2), map(float, oracles.curvature_brackets(2))
