@@ -394,6 +394,17 @@ def test_rounding_slack_is_the_one_of_the_analysis() -> None:
     below, above = map(float, oracles.curvature_brackets(2))
     assert upper == pytest.approx(1e-26 * relative**2 * 1.5 + 0.5e-52 * above, rel=1e-6, abs=0)
     assert lower == pytest.approx(-1e-26 * relative**2 * 1.5 - 0.5e-52 * below, rel=1e-6, abs=0)
+    # A step so short that the slope's rounding, relative to E|gap| times the spread, outweighs the square.
+    eta = 1e-14
+    lower, upper = entropy_change_bounds(z, [1.0, 0.0], eta)
+    line = eta * 2 / 9 * math.log(2)
+    slack = eta * relative * (-4 * mean_gap + relative * (1 - mean_gap) * 5 / 3) + 4 * 2.0**-53 * line
+    with flint.ctx.workdps(60):
+        exact = oracles.ball(eta) * oracles.first_order(z, [1.0, 0.0])
+        above_line, below_line = float(as_ball(float(upper)) - exact), float(exact - as_ball(float(lower)))
+    # The line itself is rounded to half a unit in the last place of 1.5e-15, 2e-31, or two.
+    assert above_line == pytest.approx(slack + eta**2 / 2 * above, rel=0, abs=5e-31)
+    assert below_line == pytest.approx(slack + eta**2 / 2 * below, rel=0, abs=5e-31)
     # Steps too long to say anything leave the entropy itself and its rounding.
     lower, upper = entropy_change_bounds(z, [1e6, 0.0], 1.0)
     h = float(oracles.entropy(z))

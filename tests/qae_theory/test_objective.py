@@ -133,6 +133,13 @@ def test_query_weights(case: s.Case, rule: str) -> None:
     assert_close(weights.negative, expected[1])
 
 
+def test_weights_of_degenerate_groups_warn_of_nothing() -> None:
+    with np.errstate(all="raise"):
+        for rule in RULES:
+            weights = query_weights([[1, 1, 1], [0, 0, 0]], rule)
+            assert weights.positive.tolist() == weights.negative.tolist() == [0.0, 0.0]
+
+
 def test_hand_worked_weights() -> None:
     hard, easy = [1, 0, 0, 0, 0], [1, 1, 1, 1, 0]
     assert [[round(float(w), 12) for w in query_weights(hard, rule)] for rule in RULES] == [
