@@ -1,0 +1,80 @@
+"""What a named experiment is: a configuration, independent cells, an analysis and the evidence that it allows.
+
+How cells are run, stored and resumed is in ``simulators.sweep``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from qae_theory.claims.model import Kind
+from simulators.update import Strict
+
+Record = dict[str, Any]  # scalars in JSON's types
+
+
+class Config(Strict):
+    """What every experiment's configuration has; an experiment adds its own fields."""
+
+    seed: int = 20260923
+    level: float = 0.99  # of the intervals, over all comparisons of one analysis
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One piece of work. Cells with the same ``stream`` share their randomness (common random numbers).
+
+    ``settings`` is all that ``run_cell`` gets, in JSON's types; ``name`` is shown and must be unique.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    stream: int = 0
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One falsifiable statement of an analysis: found or not, with its figures, and the same on planted data.
+
+    ``control`` is what the same computation says of data in which the effect has been taken away or turned round; it
+    must not be found there.
+    """
+
+    says: str
+    found: bool
+    detail: str
+    planted: str
+    control_found: bool
+    control_detail: str
+
+
+@dataclass(frozen=True)
+class ClaimEvidence:
+    """Statements of an analysis that together speak for a claim of the ledger (all must be found)."""
+
+    claim: str
+    name: str
+    kind: Kind
+    statements: Callable[[Mapping[str, Any]], Sequence[Statement]]  # of the analysis, in JSON's types
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A named experiment.
+
+    ``cells(config)`` lists the work; ``run_cell(settings, seeds)`` does one and returns records; it must be a module-level
+    function and depend on nothing else. ``analyse(config, records)`` returns the result in JSON's types, each figure with
+    its interval, ``statements`` among it where it speaks for a claim. Sizes are in ``configs/<name>.toml``.
+    """
+
+    name: str
+    summary: str
+    config: type[Config]
+    cells: Callable[[Any], Sequence[Cell]]
+    run_cell: Callable[[Mapping[str, Any], np.random.SeedSequence], list[Record]]
+    analyse: Callable[[Any, Sequence[Record]], dict[str, Any]]
+    claims: Sequence[ClaimEvidence] = field(default=())

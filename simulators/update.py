@@ -1,0 +1,83 @@
+"""The switches of one policy update, checked, as they stand in a configuration file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from simulators.methods import get_method
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Strict(BaseModel):
+    """Frozen, refuses unknown names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Overlong(Strict):
+    """DAPO's soft overlong punishment: 0 up to ``max_length - cache`` tokens, then linear to -1 at ``max_length``."""
+
+    max_length: int = Field(ge=1)
+    cache: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _cache_fits(self) -> Overlong:
+        if self.cache > self.max_length:
+            raise ValueError(f"cache must be at most max_length = {self.max_length}; got {self.cache}")
+        return self
+
+
+def _finite_or_inf_clip(value: float | None) -> float | None:
+    if value is not None and not value >= 0:
+        raise ValueError(f"must be a number >= 0, or inf; got {value}")
+    return value
+
+
+Clip = Annotated[float | None, AfterValidator(_finite_or_inf_clip)]
+
+
+class Update(Strict):
+    """One policy update: what is sampled, how it is weighed, clipped, normalised and applied.
+
+    ``method`` and ``options`` name a rule of ``simulators.methods``. A clip range that is None is the rule's own, inf is
+    none. ``token_mean`` divides by the tokens kept in the mini-batch and multiplies by its kept queries, so that at
+    equal lengths the three aggregations agree: each query moves by 1/G of its responses' sum. ``behaviour_lag`` L:
+    the behaviour policy is renewed every L updates; 0 never renews it. Without ``importance_ratio`` sampled tokens
+    count as if they were on-policy. ``adam_eps`` is compared with gradients in the same units, per query.
+
+    Source: PPO ratios and clip-higher, arXiv 2503.14476; dual clip, verl.
+    """
+
+    method: str = "grpo"
+    options: dict[str, Any] = {}
+    group_size: int = Field(16, ge=2)
+    step_size: Positive = 0.1
+    epochs: int = Field(1, ge=1)
+    clip_low: Clip = None
+    clip_high: Clip = None
+    dual_clip: Annotated[float, Field(gt=1)] | None = None
+    aggregation: Literal["token_sum", "token_mean", "sequence_mean"] = "token_mean"
+    dynamic_sampling: bool = False
+    signed_rewards: bool = False
+    overlong: Overlong | None = None
+    optimiser: Literal["sgd", "adam"] = "sgd"
+    adam_betas: tuple[float, float] = (0.9, 0.999)
+    adam_eps: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-8
+    max_grad_norm: Positive | None = None
+    behaviour_lag: int = Field(1, ge=0)
+    importance_ratio: bool = True
+
+    @model_validator(mode="after")
+    def _known_method(self) -> Update:
+        get_method(self.method, **self.options)
+        if self.clip_low is not None and self.clip_low > 1:
+            raise ValueError(f"clip_low must be in [0, 1]; got {self.clip_low}")
+        return self
+
+    @property
+    def on_policy(self) -> bool:
+        """Whether every gradient is taken at the policy that sampled."""
+        return self.epochs == 1 and self.behaviour_lag == 1

@@ -1,0 +1,122 @@
+"""Random starting points: how hard the queries are, and policies with exactly that success probability."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from qae_theory import _checks
+from qae_theory._exact import Array
+from qae_theory.softmax import log_softmax
+from simulators.environments import Environment, bandit
+from simulators.groups import Generators
+from simulators.update import Strict
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Difficulty(Strict):
+    """Distribution of a query's initial success probability.
+
+    ``uniform`` on (low, high); ``beta`` with parameters a, b; ``bimodal``, ``low`` with probability ``share`` and
+    ``high`` otherwise; ``histogram``, a JSON file with ``edges`` [B + 1] in [0, 1] and ``weights`` [B], uniform within a
+    bin. Draws are kept within [floor, 1 - floor].
+    """
+
+    kind: Literal["uniform", "beta", "bimodal", "histogram"] = "uniform"
+    low: Annotated[float, Field(ge=0, le=1)] = 0.0
+    high: Annotated[float, Field(ge=0, le=1)] = 1.0
+    a: Positive = 1.0
+    b: Positive = 1.0
+    share: Probability = 0.5
+    file: str | None = None
+    floor: Annotated[float, Field(gt=0, lt=0.5)] = 1e-3
+
+    @model_validator(mode="after")
+    def _complete(self) -> Difficulty:
+        if self.low >= self.high:
+            raise ValueError(f"low must be below high; got {self.low} and {self.high}")
+        if (self.kind == "histogram") != (self.file is not None):
+            raise ValueError("file must be given for kind 'histogram', and for no other")
+        if self.file is not None:
+            read_histogram(Path(self.file))
+        return self
+
+
+class World(Strict):
+    """A family of bandits: ``queries`` queries with ``arms`` arms, of which about ``correct_share`` are right.
+
+    ``spread`` is the standard deviation of the logits among right and among wrong arms.
+    """
+
+    queries: int = Field(64, ge=1)
+    arms: int = Field(16, ge=2)
+    correct_share: Probability = 0.25
+    spread: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    difficulty: Difficulty = Difficulty()
+
+
+class Start(NamedTuple):
+    """An environment and logits ``[S, Q, n]``."""
+
+    env: Environment
+    logits: Array
+
+
+def random_bandits(world: World, rngs: Generators) -> Start:
+    """One draw of the family for each seed, from that seed's generator alone."""
+    draws = [_random_bandit(world, rng) for rng in rngs]
+    return Start(bandit(np.stack([rewards for rewards, _ in draws])), np.stack([logits for _, logits in draws]))
+
+
+def success_probs(difficulty: Difficulty, count: int, rng: np.random.Generator) -> Array:
+    """Initial success probabilities, ``[count]``."""
+    if difficulty.kind == "uniform":
+        draws = rng.uniform(difficulty.low, difficulty.high, count)
+    elif difficulty.kind == "beta":
+        draws = rng.beta(difficulty.a, difficulty.b, count)
+    elif difficulty.kind == "bimodal":
+        draws = np.where(rng.random(count) < difficulty.share, difficulty.low, difficulty.high)
+    else:
+        edges, weights = read_histogram(Path(str(difficulty.file)))
+        place = rng.choice(len(weights), count, p=weights)
+        draws = edges[place] + rng.random(count) * (edges[place + 1] - edges[place])
+    return np.clip(draws, difficulty.floor, 1 - difficulty.floor)
+
+
+def read_histogram(path: Path) -> tuple[Array, Array]:
+    """Edges ``[B + 1]`` and normalised weights ``[B]`` of an empirical difficulty histogram.
+
+    Raises:
+        ValueError: naming ``file``.
+    """
+    allowed = "a JSON file with increasing 'edges' in [0, 1] and one non-negative weight a bin in 'weights'"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        edges = np.asarray(content["edges"], dtype=np.float64)
+        weights = np.asarray(content["weights"], dtype=np.float64)
+    except (OSError, ValueError, KeyError, TypeError):
+        _checks.refuse("file", str(path), allowed)
+    fits = edges.ndim == weights.ndim == 1 and len(edges) == len(weights) + 1 and len(weights) >= 1
+    if not fits or not np.all(np.diff(edges) > 0) or edges[0] < 0 or edges[-1] > 1:
+        _checks.refuse("file", str(path), allowed)
+    if not np.all(np.isfinite(weights) & (weights >= 0)) or weights.sum() <= 0:
+        _checks.refuse("file", str(path), allowed)
+    return edges, weights / weights.sum()
+
+
+def _random_bandit(world: World, rng: np.random.Generator) -> tuple[Array, Array]:
+    p = success_probs(world.difficulty, world.queries, rng)[:, None]
+    shape = (world.queries, world.arms)
+    count = np.clip(rng.binomial(world.arms, world.correct_share, world.queries), 1, world.arms - 1)
+    right = np.argsort(rng.random(shape), axis=-1) < count[:, None]
+    noise = world.spread * rng.standard_normal(shape)
+    within_right = log_softmax(np.where(right, noise, -1e300))
+    within_wrong = log_softmax(np.where(right, -1e300, noise))
+    logits = np.where(right, np.log(p) + within_right, np.log1p(-p) + within_wrong)
+    return right.astype(np.float64), logits
