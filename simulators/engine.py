@@ -1,7 +1,7 @@
 """One update of a tabular policy, on sampled groups or on every possible group, and the loop around it.
 
-The order is that of a trainer: sample from the behaviour policy, reward, advantage, then ``epochs`` passes over the same
-groups. What is measured about an update is in ``measures``.
+The order is that of a trainer: sample from the behaviour policy, reward, advantage, then ``epochs`` passes over the
+same groups. What is measured about an update is in ``measures``.
 """
 
 from __future__ import annotations

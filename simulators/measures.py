@@ -95,10 +95,10 @@ def change_measures(step: Step, env: Environment, update: Update, *, k: str = DE
 
     ``first_order`` and ``second_order`` are those of the gradient of the first pass times the step size (the whole of a
     one-pass SGD step). ``positive``/``negative`` are the parts of the first-order change from responses with A > 0 and
-    A < 0; ``hard``/``easy`` those of hard and easy groups, ``hard_query``/``easy_query`` those of queries with V <= 1-K
-    and V > 1-K. ``bound_violations`` counts queries outside the guaranteed bounds of the actual displacement (always 0
-    unless something is wrong), ``rows`` the queries. Prop. 4.2's interval is [dH(b=0), dH(b=1)] of the paper's identity,
-    times the rule's gain w (``interval_covered``) and as it stands (``paper_interval_covered``).
+    A < 0; ``hard``/``easy`` those of hard and easy groups, ``hard_query``/``easy_query`` those of queries with
+    V <= 1-K and V > 1-K. ``bound_violations`` counts queries outside the guaranteed bounds of the actual displacement
+    (always 0 unless something is wrong), ``rows`` the queries. Prop. 4.2's interval is [dH(b=0), dH(b=1)] of the
+    paper's identity, times the rule's gain w (``interval_covered``) and as it stands (``paper_interval_covered``).
     """
     pi = policy(step.before.logits)
     log_probs = response_log_probs(pi.log_probs, env.tree)
@@ -180,7 +180,7 @@ def first_order_by_sign(step: Step, env: Environment) -> tuple[Array, Array]:
 
 
 def paper_interval(log_probs: Array, arm_rewards: Array, step_size: float) -> tuple[Array, Array]:
-    r"""Prop. 4.2's interval, :math:`-\eta\,\mathrm{Cov}_\pi(\log\pi, \pi(r - b))` at b = 0 and b = 1, ``[..., Q]`` each."""
+    r"""Prop. 4.2's interval: :math:`-\eta\,\mathrm{Cov}_\pi(\log\pi, \pi(r - b))` at b = 0 and 1, ``[..., Q]`` each."""
     probs = np.exp(log_probs)
     low = -step_size * covariance(probs, log_probs, probs * arm_rewards)
     return low, low + step_size * covariance(probs, log_probs, probs)

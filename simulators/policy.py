@@ -28,7 +28,7 @@ def policy(logits: Array) -> Policy:
 
 
 def response_log_probs(node_log_probs: Array, tree: Tree) -> Array:
-    r"""Log-probability of every response, :math:`\sum_t \log\pi(y_t \mid y_{<t})`, ``[..., Q, N, A] -> [..., Q, R]``."""
+    r"""Log-probability of every response, :math:`\sum_t \log\pi(y_t \mid y_{<t})`: ``[..., N, A] -> [..., R]``."""
     if tree.is_bandit:
         return node_log_probs[..., 0, :]
     return np.asarray(token_values(node_log_probs, tree).sum(axis=-1))
@@ -52,7 +52,7 @@ def sequence_entropy(pi: Policy, tree: Tree) -> Array:
 
 
 def token_entropy(pi: Policy, tree: Tree) -> Array:
-    r"""Mean entropy of a sampled token, :math:`\sum_n v_n H_n / \sum_n v_n` with v the visits of node n, ``[..., Q]``."""
+    r"""Mean entropy of a sampled token, :math:`\sum_n v_n H_n / \sum_n v_n`, v the visits of node n; ``[..., Q]``."""
     visits = node_visits(np.exp(response_log_probs(pi.log_probs, tree)), tree)
     return np.asarray((visits * node_entropies(pi)).sum(axis=-1) / visits.sum(axis=-1))
 
@@ -68,7 +68,7 @@ def node_visits(response_probs: Array, tree: Tree) -> Array:
 def response_direction(direction: Array, pi: Policy, tree: Tree) -> Array:
     r"""First-order change of every response's log-probability, :math:`\sum_t (d_{n_t, a_t} - E_{n_t}[d])`.
 
-    ``[..., Q, N, A] -> [..., Q, R]``. For a bandit it is the direction less a constant, which no softmax can tell apart.
+    ``[..., N, A] -> [..., R]``. For a bandit it is the direction less a constant, which no softmax can tell apart.
     """
     centred = direction - expectation(pi.probs, direction)[..., None]
     return response_log_probs(centred, tree)

@@ -60,7 +60,7 @@ def bandit_tree(arms: int) -> Tree:
 
 
 def token_tree(symbols: int, max_length: int) -> Tree:
-    r"""All sequences of ``symbols`` symbols that stop with the end token (action 0) or are cut at ``max_length`` tokens.
+    r"""All sequences of symbols that stop with the end token (action 0) or are cut at ``max_length`` tokens.
 
     There is a node for every prefix shorter than ``max_length``, :math:`\sum_{t<L} s^t` of them, each with
     ``symbols + 1`` actions. A cut response has ``max_length`` tokens and no end token, as a truncated rollout has.

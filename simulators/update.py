@@ -42,11 +42,12 @@ Clip = Annotated[float | None, AfterValidator(_finite_or_inf_clip)]
 class Update(Strict):
     """One policy update: what is sampled, how it is weighed, clipped, normalised and applied.
 
-    ``method`` and ``options`` name a rule of ``simulators.methods``. A clip range that is None is the rule's own, inf is
-    none. ``token_mean`` divides by the tokens kept in the mini-batch and multiplies by its kept queries, so that at
-    equal lengths the three aggregations agree: each query moves by 1/G of its responses' sum. ``behaviour_lag`` L:
-    the behaviour policy is renewed every L updates; 0 never renews it. Without ``importance_ratio`` sampled tokens
-    count as if they were on-policy. ``adam_eps`` is compared with gradients in the same units, per query.
+    ``method`` and ``options`` name a rule of ``simulators.methods``. A clip range that is None is the rule's own, inf
+    is none. ``token_mean`` divides by the tokens kept in the mini-batch and multiplies by its kept queries, so that
+    where every response has one token the three aggregations agree: each query moves by 1/G of its responses' sum.
+    ``behaviour_lag`` L: the behaviour policy is renewed every L updates; 0 never renews it. Without
+    ``importance_ratio`` sampled tokens count as if they were on-policy. ``adam_eps`` is compared with gradients in the
+    same units, per query. Queries are one mini-batch; several are an axis of the logits before the queries' axis.
 
     Source: PPO ratios and clip-higher, arXiv 2503.14476; dual clip, verl.
     """

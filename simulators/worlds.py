@@ -24,8 +24,8 @@ class Difficulty(Strict):
     """Distribution of a query's initial success probability.
 
     ``uniform`` on (low, high); ``beta`` with parameters a, b; ``bimodal``, ``low`` with probability ``share`` and
-    ``high`` otherwise; ``histogram``, a JSON file with ``edges`` [B + 1] in [0, 1] and ``weights`` [B], uniform within a
-    bin. Draws are kept within [floor, 1 - floor].
+    ``high`` otherwise; ``histogram``, a JSON file with ``edges`` [B + 1] in [0, 1] and ``weights`` [B], uniform within
+    a bin. Draws are kept within [floor, 1 - floor].
     """
 
     kind: Literal["uniform", "beta", "bimodal", "histogram"] = "uniform"

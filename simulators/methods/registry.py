@@ -36,9 +36,9 @@ class TokenBatch(NamedTuple):
 class Method:
     """A named rule with its options filled in.
 
-    ``advantages``: rewards ``[..., G] -> [..., G]``. ``token_weights``: factor on each token's coefficient (0 drops it).
-    ``token_penalty``: gradient in the token's log-probability to be added, in units of an advantage. ``estimator``: name
-    in ``qae_theory``'s registry if the advantage depends on rewards alone and comes from there, with ``options``.
+    ``advantages``: rewards ``[..., G] -> [..., G]``. ``token_weights``: factor on each token's coefficient (0 drops
+    it). ``token_penalty``: gradient in the token's log-probability to be added, in units of an advantage.
+    ``estimator``: name in ``qae_theory``'s registry if the advantage comes from there, with ``options``.
     ``ratio``: PPO's per token, or GSPO's per sequence. ``normalise_kept``: token mean over tokens of non-zero weight.
     """
 
