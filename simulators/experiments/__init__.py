@@ -1,0 +1,1 @@
+"""The named experiments, one module each."""
