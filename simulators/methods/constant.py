@@ -1,0 +1,37 @@
+"""A constant baseline: the rule in which a baseline can be turned by hand, on- and off-policy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qae_theory import _checks
+from qae_theory._exact import Array
+from simulators.methods.registry import Method, register_method
+
+SOURCE = "arXiv 2506.20520 (AsymRE)"
+
+
+def constant(baseline: Any = 0.5) -> Method:
+    """A = R - b for a fixed b, any finite number; not standardised.
+
+    Raises:
+        ValueError: naming ``baseline``.
+
+    >>> constant(0.25).advantages([1.0, 0.0]).tolist()
+    [0.75, -0.25]
+    """
+    value = _checks.numbers("baseline", baseline)
+    if value.ndim:
+        _checks.refuse("baseline", baseline, "one finite number")
+    b = float(value)
+
+    def advantages(rewards: Any) -> Array:
+        checked, _ = _checks.rewards(rewards)
+        return checked - b
+
+    return Method("constant", SOURCE, advantages)
+
+
+def register() -> None:
+    """Register it under its name."""
+    register_method("constant", constant, source=SOURCE, baseline=0.5)
