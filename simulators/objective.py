@@ -35,7 +35,7 @@ def coefficients(batch: TokenBatch, method: Method, update: Update, lengths_qg: 
         lengths_qg: tokens that each response counts, ``[..., Q, G]``.
     """
     advantage = batch.advantages
-    ratio = _ratio(batch, method) if update.importance_ratio else np.ones_like(batch.log_probs)
+    ratio = _ratio(batch, method, lengths_qg) if update.importance_ratio else np.ones_like(batch.log_probs)
     low = method.clip_low if update.clip_low is None else update.clip_low
     high = method.clip_high if update.clip_high is None else update.clip_high
     clipped_high = batch.mask & (advantage > 0) & (ratio > 1 + high)
@@ -55,11 +55,11 @@ def coefficients(batch: TokenBatch, method: Method, update: Update, lengths_qg: 
     return Coefficients(values, clipped_low, clipped_high)
 
 
-def _ratio(batch: TokenBatch, method: Method) -> Array:
+def _ratio(batch: TokenBatch, method: Method, lengths_qg: Array) -> Array:
     log_ratio = np.where(batch.mask, batch.log_probs - batch.old_log_probs, 0.0)
     if method.ratio == "sequence":
-        tokens = np.maximum(batch.mask.sum(axis=-1, keepdims=True), 1)
-        log_ratio = np.broadcast_to(log_ratio.sum(axis=-1, keepdims=True) / tokens, log_ratio.shape)
+        mean = log_ratio.sum(axis=-1, keepdims=True) / lengths_qg[..., None]
+        log_ratio = np.broadcast_to(mean, log_ratio.shape)
     return np.exp(log_ratio)
 
 

@@ -1,9 +1,15 @@
 """Advantage rules and token masks, one small module each, registered by name with their source."""
 
-from simulators.methods import constant, estimators
+from simulators.methods import a_grae, clip_cov, constant, estimators, gspo, high_entropy, kl_cov, w_reinforce
 from simulators.methods.registry import Method, TokenBatch, get_method, method_names, register_method
 
 estimators.register()
 constant.register()
+gspo.register()
+w_reinforce.register()
+a_grae.register()
+clip_cov.register()
+kl_cov.register()
+high_entropy.register()
 
 __all__ = ["Method", "TokenBatch", "get_method", "method_names", "register_method"]

@@ -32,6 +32,9 @@ class TokenBatch(NamedTuple):
     rngs: Sequence[np.random.Generator]
 
 
+NO_CLIP = inf
+
+
 @dataclass(frozen=True)
 class Method:
     """A named rule with its options filled in.
@@ -40,6 +43,7 @@ class Method:
     it). ``token_penalty``: gradient in the token's log-probability to be added, in units of an advantage.
     ``estimator``: name in ``qae_theory``'s registry if the advantage comes from there, with ``options``.
     ``ratio``: PPO's per token, or GSPO's per sequence. ``normalise_kept``: token mean over tokens of non-zero weight.
+    ``across_groups``: the advantage depends on the other groups of the mini-batch too (rewards ``[..., Q, G]``).
     """
 
     name: str
@@ -54,11 +58,12 @@ class Method:
     clip_high: float = 0.28
     normalise_kept: bool = False
     binary_only: bool = False
+    across_groups: bool = False
 
     @property
     def rewards_alone(self) -> bool:
         """Whether every coefficient depends on the group's rewards only (claim `neutrality` applies, on-policy)."""
-        return self.token_weights is None and self.token_penalty is None
+        return self.token_weights is None and self.token_penalty is None and not self.across_groups
 
 
 @dataclass(frozen=True)
@@ -104,4 +109,15 @@ def get_method(name: str, **options: Any) -> Method:
     return entry.factory(**{**entry.defaults, **options})
 
 
-NO_CLIP = inf
+def finite_number(name: str, value: Any, *, least: float = -inf, most: float = inf, strict: bool = False) -> float:
+    """An option that is one finite number in [least, most], or above ``least`` if ``strict``.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    number = _checks.numbers(name, value)
+    if number.ndim or not np.isfinite(number) or not least <= number <= most or (strict and number == least):
+        bounds = "" if least == -inf else f" {'>' if strict else '>='} {least:g}"
+        bounds += "" if most == inf else f" and <= {most:g}"
+        _checks.refuse(name, value, f"one finite number{bounds}")
+    return float(number)

@@ -1,0 +1,66 @@
+"""Clip-Cov: tokens drawn at random among those of high covariance lose their gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from qae_theory import _checks
+from qae_theory._exact import Array
+from qae_theory.advantages import get_estimator
+from simulators.methods import tokens
+from simulators.methods.estimators import estimator_method
+from simulators.methods.registry import NO_CLIP, Method, TokenBatch, finite_number, register_method
+
+SOURCE = "arXiv 2505.22617 (Clip-Cov)"
+SHARE, LOW, HIGH = 2e-4, 1.0, 5.0
+
+
+def clip_cov(share: Any = SHARE, low: Any = LOW, high: Any = HIGH, **options: Any) -> Method:
+    r"""GRPO's advantage; among tokens with low < cov < high some, drawn at random, are dropped. No PPO clip.
+
+    cov is :math:`(\log\pi - \overline{\log\pi})(A - \bar A)`, means over the mini-batch's valid tokens. The number
+    dropped is floor(share x valid tokens), but at least one, or all that qualify where they are fewer, as in the
+    released code: in a mini-batch of few tokens the effective share is far above ``share``.
+
+    Args:
+        share: share of the valid tokens that is dropped, in (0, 1].
+        low: lower bound of the covariance, finite.
+        high: upper bound, > low, finite or inf.
+        **options: ``std`` and ``eps``, as GRPO's.
+
+    Raises:
+        ValueError: naming the option; ``rngs`` when used without a generator for each seed, as in the exact mode.
+
+    Source: arXiv 2505.22617, Eqs. 10 and 11; defaults as released.
+    """
+    exact = tokens.checked_share(share)
+    least = finite_number("low", low)
+    most = high if isinstance(high, float) and high == np.inf else finite_number("high", high)
+    if not least < most:
+        _checks.refuse("high", high, f"larger than low = {low}")
+
+    def weights(batch: TokenBatch) -> Array:
+        covariances = tokens.token_covariances(batch)
+        qualifies = (covariances > least) & (covariances < most)
+        keys = np.where(qualifies, tokens.random_keys(batch), -np.inf)
+        return np.where(tokens.largest(keys, tokens.share_counts(batch.mask, exact)), 0.0, 1.0)
+
+    grpo = estimator_method("grpo", **options)
+    return Method(
+        "clip_cov",
+        SOURCE,
+        grpo.advantages,
+        "grpo",
+        grpo.options,
+        token_weights=weights,
+        clip_low=NO_CLIP,
+        clip_high=NO_CLIP,
+    )
+
+
+def register() -> None:
+    """Register it under its name."""
+    defaults = get_estimator("grpo").defaults
+    register_method("clip_cov", clip_cov, source=SOURCE, share=SHARE, low=LOW, high=HIGH, **defaults)

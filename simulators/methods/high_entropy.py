@@ -1,0 +1,50 @@
+"""The 80/20 rule: DAPO's loss on the tokens of largest entropy only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from qae_theory._exact import Array
+from qae_theory.advantages import get_estimator
+from simulators.methods import tokens
+from simulators.methods.estimators import estimator_method
+from simulators.methods.registry import Method, TokenBatch, register_method
+
+SOURCE = "arXiv 2506.01939"
+SHARE = 0.2
+
+
+def high_entropy(share: Any = SHARE, **options: Any) -> Method:
+    r"""GRPO's advantage and DAPO's clip on tokens with :math:`H_t \ge \tau`; the token mean is over those.
+
+    tau is the entropy of rank floor(share x valid tokens), at least 1, of the mini-batch. Tokens that tie with it are
+    kept, so that the rule does not depend on the order of the batch: in a tabular policy ties are the rule, and where
+    all entropies are equal nothing is dropped.
+
+    Args:
+        share: share of the valid tokens that is kept, in (0, 1].
+        **options: ``std`` and ``eps``, as GRPO's.
+
+    Raises:
+        ValueError: naming the option.
+
+    Source: arXiv 2506.01939, Eq. 6.
+    """
+    exact = tokens.checked_share(share)
+
+    def weights(batch: TokenBatch) -> Array:
+        entropies = np.where(batch.mask, batch.entropies, -np.inf)
+        kept = tokens.at_least_as_large(entropies, tokens.share_counts(batch.mask, exact))
+        return kept.astype(np.float64)
+
+    grpo = estimator_method("grpo", **options)
+    return Method(
+        "high_entropy", SOURCE, grpo.advantages, "grpo", grpo.options, token_weights=weights, normalise_kept=True
+    )
+
+
+def register() -> None:
+    """Register it under its name."""
+    register_method("high_entropy", high_entropy, source=SOURCE, share=SHARE, **get_estimator("grpo").defaults)

@@ -1,0 +1,84 @@
+"""Which tokens of a mini-batch a rule picks: by covariance, by entropy, at random. For the token masks of this package.
+
+A mini-batch is the last three axes Q, G, T of each leading index; only its valid tokens (``batch.mask``) take part.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from qae_theory import _checks
+from qae_theory._exact import Array
+from simulators.methods.registry import TokenBatch
+
+MINI_BATCH = (-3, -2, -1)
+
+
+def checked_share(share: Any) -> Fraction:
+    """A share in (0, 1], exact; a float counts as the decimal that it prints as.
+
+    Raises:
+        ValueError: naming ``share``.
+    """
+    try:
+        exact = _checks.decimal_fraction(share)
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        exact = Fraction(0)
+    if isinstance(share, bool) or not 0 < exact <= 1:
+        _checks.refuse("share", share, "a number in (0, 1]")
+    return exact
+
+
+def token_covariances(batch: TokenBatch) -> Array:
+    r"""Each token's part of the covariance, :math:`(\log\pi - \overline{\log\pi})(A - \bar A)`; -inf off the mask.
+
+    Source: arXiv 2505.22617, Eq. 10.
+    """
+    product = _centred(batch.log_probs, batch.mask) * _centred(batch.advantages, batch.mask)
+    return np.where(batch.mask, product, -np.inf)
+
+
+def share_counts(mask: Array, share: Fraction) -> Array:
+    """floor(share N) of a mini-batch's N valid tokens, but at least 1; ``[...]``. As in the released codes."""
+    tokens = mask.sum(axis=MINI_BATCH)
+    return np.asarray(np.maximum(tokens * share.numerator // share.denominator, 1))
+
+
+def largest(keys: Array, counts: Array) -> Array:
+    """True at the ``counts`` largest keys above -inf of each mini-batch (all, if there are fewer); first of ties."""
+    flat = keys.reshape(*keys.shape[:-3], -1)
+    order = np.argsort(-flat, axis=-1, kind="stable")
+    chosen = np.zeros(flat.shape, dtype=bool)
+    np.put_along_axis(chosen, order, np.arange(flat.shape[-1]) < counts[..., None], axis=-1)
+    return (chosen & (flat > -np.inf)).reshape(keys.shape)
+
+
+def at_least_as_large(keys: Array, counts: Array) -> Array:
+    """True at the ``counts`` largest keys of each mini-batch above -inf, and at all that tie with the last of them."""
+    flat = keys.reshape(*keys.shape[:-3], -1)
+    place = np.minimum(counts, flat.shape[-1])[..., None] - 1
+    threshold = np.take_along_axis(-np.sort(-flat, axis=-1), place, axis=-1)
+    return ((flat >= threshold) & (flat > -np.inf)).reshape(keys.shape)
+
+
+def random_keys(batch: TokenBatch) -> Array:
+    """A uniform number for every token, those of seed s (axis 0) from ``batch.rngs[s]``.
+
+    Raises:
+        ValueError: naming ``rngs``, where there is not one generator for each entry of axis 0.
+    """
+    shape = batch.mask.shape
+    if len(batch.rngs) != shape[0]:
+        allowed = f"one generator for each of the {shape[0]} entries of axis 0; this rule draws at random"
+        _checks.refuse("rngs", f"{len(batch.rngs)} of them", allowed)
+    return np.stack([rng.random(shape[1:]) for rng in batch.rngs])
+
+
+def _centred(values: Array, mask: Array) -> Array:
+    """Less the mean over the valid tokens of the mini-batch; means nothing off the mask."""
+    kept = np.where(mask, values, 0.0)
+    count = np.maximum(mask.sum(axis=MINI_BATCH, keepdims=True), 1)
+    return kept - kept.sum(axis=MINI_BATCH, keepdims=True) / count
