@@ -1,4 +1,9 @@
-"""Advantage rules and token masks, one small module each, registered by name with their source."""
+"""Advantage rules and token masks, one small module each, registered by name with their source.
+
+Another package's rules come from the entry-point group ``qae.methods``: functions without arguments that register.
+"""
+
+from importlib.metadata import entry_points
 
 from simulators.methods import a_grae, clip_cov, constant, estimators, gspo, high_entropy, kl_cov, w_reinforce
 from simulators.methods.registry import Method, TokenBatch, get_method, method_names, register_method
@@ -11,5 +16,7 @@ a_grae.register()
 clip_cov.register()
 kl_cov.register()
 high_entropy.register()
+for provider in sorted(entry_points(group="qae.methods"), key=lambda point: point.name):
+    provider.load()()
 
 __all__ = ["Method", "TokenBatch", "get_method", "method_names", "register_method"]

@@ -1,0 +1,35 @@
+"""A rule of another package is found by its entry point, in a fresh process as in a worker."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+RULE = """
+from simulators.methods.registry import Method, register_method
+
+def make(power):
+    return Method("centred_cube", "a test", lambda r: (r - r.mean(-1, keepdims=True)) ** power)
+
+def register():
+    register_method("centred_cube", make, source="a test", power=3.0)
+"""
+ASK = "from simulators.methods import get_method; import numpy as np; print(get_method('centred_cube').advantages(np.array([0., 1.])))"
+
+
+def ask(path: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(path), str(Path(__file__).parents[3])])}
+    return subprocess.run([sys.executable, "-c", ASK], env=environment, capture_output=True, text=True)
+
+
+def test_a_rule_of_another_package(tmp_path: Path) -> None:
+    (tmp_path / "my_rules.py").write_text(RULE)
+    information = tmp_path / "my_rules-1.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: my-rules\nVersion: 1\n")
+    without = ask(tmp_path)
+    assert "method must be one of" in without.stderr
+    (information / "entry_points.txt").write_text("[qae.methods]\nmine = my_rules:register\n")
+    assert ask(tmp_path).stdout.strip() == "[-0.125  0.125]"
