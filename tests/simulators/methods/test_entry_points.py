@@ -16,7 +16,11 @@ def make(power):
 def register():
     register_method("centred_cube", make, source="a test", power=3.0)
 """
-ASK = "from simulators.methods import get_method; import numpy as np; print(get_method('centred_cube').advantages(np.array([0., 1.])))"
+ASK = """
+import numpy as np
+from simulators.methods import get_method
+print(get_method("centred_cube").advantages(np.array([0.0, 1.0])))
+"""
 
 
 def ask(path: Path) -> subprocess.CompletedProcess[str]:
