@@ -59,7 +59,7 @@ def seed_share(hits: object, rows: object, *, level: float) -> Interval:
         found = mean_interval(shares, level=level)
         return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
     likely, same = (1 - level) ** (1 / len(shares)), float(shares[0])
-    return Interval(same, likely * same, likely * same + 1 - likely, level, len(shares))
+    return Interval(same, likely * same, 1 - likely * (1 - same), level, len(shares))
 
 
 def quantile_interval(sample: Array, q: float, *, level: float) -> Interval:
