@@ -29,7 +29,9 @@ from simulators.worlds import Difficulty, Start, World, random_bandits
 Count = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(gt=0, lt=1)]
 SPREADS = {"distinct": 1.0, "tied": 0.0}  # of the logits: right arms of different probability, or of one
-NUDGE = 0.1  # the flow starts this far from the behaviour policy, so that ties are not kept by symmetry alone
+# Runs with a constant baseline start this far from the behaviour policy: b = 1 gives right arms no noise of their own, and
+# exact ties would be kept by symmetry alone.
+NUDGE = 0.1
 
 
 class StaleConfig(Config):
@@ -95,12 +97,8 @@ def run_cell(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> list
 def flow_records(config: StaleConfig, settings: Mapping[str, Any], rngs: Generators) -> list[Record]:
     """The flow's entropy at the end, the predicted one, that of the wrong theory, and the error that time allows."""
     start = _start(config, config.success, SPREADS[settings["world"]], rngs)
-    noise = np.stack([rng.standard_normal(start.logits.shape[1:]) for rng in rngs])
-    return [
-        row
-        for offset in config.offsets
-        for row in _flow_at(config, start, start.logits + NUDGE * noise, offset, settings["world"])
-    ]
+    logits = _nudged(start, rngs)
+    return [row for offset in config.offsets for row in _flow_at(config, start, logits, offset, settings["world"])]
 
 
 def sampled_records(config: StaleConfig, settings: Mapping[str, Any], rngs: Generators) -> list[Record]:
@@ -109,7 +107,10 @@ def sampled_records(config: StaleConfig, settings: Mapping[str, Any], rngs: Gene
     start = _start(config, config.success, SPREADS[world], rngs)
     update = _frozen(config, {"method": "constant", "options": {"baseline": config.success + offset}})
     baseline = np.full(start.logits.shape[:-1], config.success + offset)
-    return _rows({"part": "sampled", "world": world, "offset": offset}, _ends(start, update, baseline, config, rngs))
+    return _rows(
+        {"part": "sampled", "world": world, "offset": offset},
+        _ends(start, _nudged(start, rngs), update, baseline, config.steps, rngs),
+    )
 
 
 def side_records(config: StaleConfig, settings: Mapping[str, Any], rngs: Generators) -> list[Record]:
@@ -117,7 +118,7 @@ def side_records(config: StaleConfig, settings: Mapping[str, Any], rngs: Generat
     start = _start(config, settings["value"], SPREADS["distinct"], rngs)
     success = expectation(np.exp(start.logits), start.env.arm_rewards)
     found = effective_baseline(success, config.group_size, settings["method"], **settings["options"])
-    ends = _ends(start, _frozen(config, settings), found.baseline, config, rngs)
+    ends = _ends(start, start.logits, _frozen(config, settings), found.baseline, config.steps, rngs)
     ends["effective_offset"] = per_seed(found.baseline - success)
     return _rows({"part": "sides", "rule": settings["rule"], "value": settings["value"]}, ends)
 
@@ -200,9 +201,17 @@ def _frozen(config: StaleConfig, rule: Mapping[str, Any]) -> Update:
     )
 
 
-def _ends(start: Start, update: Update, baseline: Array, config: StaleConfig, rngs: Generators) -> dict[str, Array]:
-    state = initial_state(start.logits, start.env)
-    for step in train(state, start.env, update, config.steps, rngs):
+def _nudged(start: Start, rngs: Generators) -> Array:
+    return start.logits + NUDGE * np.stack([rng.standard_normal(start.logits.shape[1:]) for rng in rngs])
+
+
+def _ends(
+    start: Start, logits: Array, update: Update, baseline: Array, steps: int, rngs: Generators
+) -> dict[str, Array]:
+    """Where runs from ``logits`` that sample from the start's policy end, and where two theories say they do."""
+    behaviour = initial_state(start.logits, start.env).behaviour
+    state = initial_state(logits, start.env)._replace(behaviour=behaviour)
+    for step in train(state, start.env, update, steps, rngs):
         state = step.after
     probs = kernels.log_softmax(state.logits[..., 0, :])[1]
     mu, rewards = np.exp(start.logits), start.env.arm_rewards
