@@ -29,6 +29,7 @@ from simulators.methods import get_method
 from simulators.policy import (
     node_entropies,
     policy,
+    response_bend,
     response_direction,
     response_log_probs,
     sequence_entropy,
@@ -46,7 +47,8 @@ def per_seed(values: Array) -> Array:
 
 def pass_at_k(success: Array, k: int) -> Array:
     r"""Exact pass@k of a query, :math:`1 - (1 - V)^k`."""
-    return -np.expm1(k * np.log1p(-np.minimum(success, 1 - 1e-16)))
+    with np.errstate(divide="ignore"):  # log 0 at V = 1, where pass@k is 1
+        return -np.expm1(k * np.log1p(-np.minimum(success, 1.0)))
 
 
 def success_prob(step: Step, env: Environment, *, after: bool = False) -> Array:
@@ -107,7 +109,8 @@ def change_measures(step: Step, env: Environment, update: Update, *, k: str = DE
     lower, upper = entropy_change_bounds(log_probs, moved, 1.0)
     direction = response_direction(step.direction, pi, env.tree)
     first = update.step_size * first_order_entropy_change(log_probs, direction)
-    curvature = 0.5 * update.step_size**2 * second_order_entropy_change(log_probs, direction)
+    bend = first_order_entropy_change(log_probs, response_bend(step.direction, pi, env.tree))
+    curvature = 0.5 * update.step_size**2 * (second_order_entropy_change(log_probs, direction) + bend)
     positive, negative = (update.step_size * part for part in first_order_by_sign(step, env))
     success = expectation(np.exp(log_probs), env.arm_rewards)
     level = quantile_level(k)

@@ -72,3 +72,13 @@ def response_direction(direction: Array, pi: Policy, tree: Tree) -> Array:
     """
     centred = direction - expectation(pi.probs, direction)[..., None]
     return response_log_probs(centred, tree)
+
+
+def response_bend(direction: Array, pi: Policy, tree: Tree) -> Array:
+    r"""Second derivative of every response's log-probability along the direction, :math:`-\sum_t Var_{n_t}(d)`.
+
+    ``[..., N, A] -> [..., R]``. The same for all arms of a bandit; on a tree it differs from response to response.
+    """
+    centred = direction - expectation(pi.probs, direction)[..., None]
+    variance = expectation(pi.probs, centred**2)[..., None]
+    return -response_log_probs(np.broadcast_to(variance, direction.shape), tree)

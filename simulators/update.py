@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from simulators.methods import get_method
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Strict(BaseModel):
@@ -65,7 +66,7 @@ class Update(Strict):
     signed_rewards: bool = False
     overlong: Overlong | None = None
     optimiser: Literal["sgd", "adam"] = "sgd"
-    adam_betas: tuple[float, float] = (0.9, 0.999)
+    adam_betas: tuple[Decay, Decay] = (0.9, 0.999)
     adam_eps: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-8
     max_grad_norm: Positive | None = None
     behaviour_lag: int = Field(1, ge=0)

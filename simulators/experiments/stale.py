@@ -29,8 +29,8 @@ from simulators.worlds import Difficulty, Start, World, random_bandits
 Count = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(gt=0, lt=1)]
 SPREADS = {"distinct": 1.0, "tied": 0.0}  # of the logits: right arms of different probability, or of one
-# Runs with a constant baseline start this far from the behaviour policy: b = 1 gives right arms no noise of their own, and
-# exact ties would be kept by symmetry alone.
+# Runs with a constant baseline start this far from the behaviour policy: b = 1 gives right arms no noise of their own,
+# and exact ties would be kept by symmetry alone.
 NUDGE = 0.1
 
 
