@@ -21,6 +21,7 @@ from simulators.environments import Environment, environment
 from simulators.experiments.base import Cell, Config, Experiment, Record, RuleName
 from simulators.experiments.bounds_analysis import analyse
 from simulators.experiments.bounds_checks import Checked, by_seed, checked, coverage
+from simulators.experiments.fields import Arms, Some, Spread
 from simulators.experiments.shares import generators
 from simulators.groups import Generators
 from simulators.measures import displacement, paper_interval, rule_gain
@@ -41,10 +42,10 @@ class BoundsConfig(Config):
     seeds: int = Field(16, ge=2)
     planted_scale: float = Field(0.1, gt=0, lt=1)
     group_size: int = Field(16, ge=2)
-    spreads: tuple[float, ...] = (0.5, 2.0)
-    arms: tuple[int, ...] = (4, 16, 64)
+    spreads: Some[Spread] = (0.5, 2.0)
+    arms: Some[Arms] = (4, 16, 64)
     policies: int = Field(128, ge=1)  # a seed
-    step_sizes: tuple[Positive, ...] = (0.01, 0.1, 1.0, 10.0)
+    step_sizes: Some[Positive] = (0.01, 0.1, 1.0, 10.0)
     methods: tuple[RuleName, ...] = ()
     steps: int = Field(100, ge=1)
     queries: int = Field(8, ge=1)

@@ -11,12 +11,13 @@ from itertools import product
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from qae_theory._checks import quantile_level
 from qae_theory._exact import Array
 from qae_theory.softmax import expectation, log_softmax
 from simulators.experiments.base import Cell, Config, Experiment, Record
+from simulators.experiments.fields import Arms, Level, Some, Spread
 from simulators.experiments.ordering_analysis import analyse
 from simulators.experiments.ordering_changes import (
     Order,
@@ -42,12 +43,12 @@ GATED = {"qae"}  # rules with the option k
 class OrderingConfig(Config):
     """Sizes; ``arms`` for the population updates, ``sampled_arms`` for groups of ``group_size``, all enumerated."""
 
-    k: str = "0.4"
+    k: Level = "0.4"
     seeds: int = Field(8, ge=1)
     queries: int = Field(64, ge=1)
-    arms: tuple[int, ...] = (2, 4, 16, 64)
-    sampled_arms: tuple[int, ...] = (2, 3, 5)
-    spreads: tuple[float, ...] = (0.5, 1.0, 2.0)
+    arms: Some[Arms] = (2, 4, 16, 64)
+    sampled_arms: Some[Arms] = (2, 3, 5)
+    spreads: Some[Spread] = (0.5, 1.0, 2.0)
     group_size: int = Field(6, ge=2)
     step_low: Positive = 0.01
     step_high: Positive = 1000.0
@@ -55,6 +56,12 @@ class OrderingConfig(Config):
     scan_a_decade: int = Field(20, ge=1)
     baselines: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
     stretch: float = Field(10.0, gt=1)  # the control: certified steps times this are certified by nothing
+
+    @model_validator(mode="after")
+    def _ascending(self) -> OrderingConfig:
+        if self.step_high <= self.step_low:
+            raise ValueError(f"step_high must be above step_low = {self.step_low}; got {self.step_high}")
+        return self
 
 
 class Policies(NamedTuple):

@@ -21,6 +21,7 @@ from qae_theory.baselines import is_hard_group
 from qae_theory.softmax import expectation
 from simulators.engine import initial_state, step_on_groups, update_once
 from simulators.experiments.base import Cell, Config, Experiment, Record, RuleName
+from simulators.experiments.fields import Arms, Edges, GroupSize, Level, Some, Spread
 from simulators.experiments.paired_analysis import analyse
 from simulators.experiments.shares import generators, rounding
 from simulators.groups import Generators
@@ -35,14 +36,14 @@ class PairedConfig(Config):
     """Sizes; ``rules``: the one with the extreme baseline, and the one that it is held against."""
 
     rules: tuple[RuleName, RuleName] = ("qae", "grpo")
-    k: str = "0.4"
+    k: Level = "0.4"
     seeds: int = Field(4, ge=1)
     queries: int = Field(2048, ge=2)
-    arms: tuple[int, ...] = (4, 16, 64)
-    spreads: tuple[float, ...] = (0.5, 1.0, 2.0)
-    group_sizes: tuple[int, ...] = (8, 16)
+    arms: Some[Arms] = (4, 16, 64)
+    spreads: Some[Spread] = (0.5, 1.0, 2.0)
+    group_sizes: Some[GroupSize] = (8, 16)
     step_sizes: tuple[Positive, ...] = (0.01, 0.1, 1.0, 10.0)
-    edges: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # of the bins of V
+    edges: Edges = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # of the bins of V
 
 
 class Pair(NamedTuple):

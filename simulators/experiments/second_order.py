@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from qae_theory import entropy_change, estimator_names, expected_entropy_change, first_order_entropy_change
 from qae_theory._exact import Array
@@ -20,6 +20,7 @@ from qae_theory.group_expectation import expected_first_order_change, expected_s
 from simulators.engine import State, initial_state, update_once
 from simulators.environments import Environment, bandit
 from simulators.experiments.base import Cell, Config, Experiment, Record
+from simulators.experiments.fields import Arms, GroupSize, Some
 from simulators.experiments.second_order_analysis import analyse
 from simulators.experiments.shares import generators
 from simulators.groups import Generators
@@ -37,7 +38,7 @@ class SecondOrderConfig(Config):
     seeds: int = Field(16, ge=2)
     queries: int = Field(4, ge=1)
     spread: float = Field(1.0, ge=0)
-    shapes: tuple[tuple[int, int], ...] = ((2, 4), (3, 4), (4, 5))
+    shapes: Some[tuple[Arms, GroupSize]] = ((2, 4), (3, 4), (4, 5))
     step_low: Positive = 1e-5
     step_high: Positive = 1.0
     steps_a_decade: int = Field(3, ge=1)
@@ -48,6 +49,12 @@ class SecondOrderConfig(Config):
     sampled_step: Positive = 0.003
     blocks: int = Field(32, ge=2)  # independent draws of the same bandits' mean
     block_groups: int = Field(64, ge=1)  # groups a query and block
+
+    @model_validator(mode="after")
+    def _ascending(self) -> SecondOrderConfig:
+        if self.step_high <= self.step_low:
+            raise ValueError(f"step_high must be above step_low = {self.step_low}; got {self.step_high}")
+        return self
 
 
 def cells(config: SecondOrderConfig) -> list[Cell]:

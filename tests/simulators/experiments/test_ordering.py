@@ -128,7 +128,18 @@ def test_one_baseline_out_of_order_is_enough_to_break_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("group_size", 1), ("stretch", 1.0), ("step_low", 0.0), ("baselines", [1.5])]
+    ("field", "value"),
+    [
+        ("group_size", 1),
+        ("stretch", 1.0),
+        ("step_low", 0.0),
+        ("step_high", 0.001),
+        ("baselines", [1.5]),
+        ("arms", []),
+        ("arms", [1]),
+        ("spreads", [-1.0]),
+        ("k", "1"),
+    ],
 )
 def test_bad_sizes_are_refused_by_name(field: str, value: Any) -> None:
     with pytest.raises(ValueError, match=field):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulators.experiments.paired import PairedConfig, checked, ordering_sum, paired_groups
+from simulators.experiments.paired import checked, ordering_sum, paired_groups
 from simulators.experiments.shares import generators
 from simulators.update import Update
 from simulators.worlds import World, random_bandits
@@ -93,6 +93,17 @@ def test_k_is_given_to_the_rules_that_have_it() -> None:
         assert sum(row["sign_breaks"] + row["size_breaks"] for row in rows) == 0
 
 
-def test_unknown_rules_are_refused() -> None:
-    with pytest.raises(ValueError, match="rules"):
-        PairedConfig.model_validate({"rules": ["qae", "no such rule"]})
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("rules", ["qae", "no such rule"]),
+        ("k", "0"),
+        ("edges", [0.0, 0.5]),
+        ("edges", [0.0, 0.5, 0.5, 1.0]),
+        ("group_sizes", [1]),
+        ("spreads", []),
+    ],
+)
+def test_bad_sizes_are_refused_by_name(field: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=field):
+        config_of("paired", **{field: value})

@@ -108,7 +108,7 @@ def test_blocks_average_over_seeds_and_queries() -> None:
     assert abs(draws.mean()) > 5 * draws.std(ddof=1) / np.sqrt(20)  # a prediction of nothing would be rejected
 
 
-@pytest.mark.parametrize("field", ["queries", "blocks", "largest_fitted"])
+@pytest.mark.parametrize("field", ["queries", "blocks", "largest_fitted", "step_high"])
 def test_bad_sizes_are_refused_by_name(field: str) -> None:
     with pytest.raises(ValueError, match=field):
         config_of("second-order", **{field: 0})
