@@ -40,7 +40,7 @@ def effective_baseline(success: Array, group_size: int, method: str, **options: 
     rule = get_method(method, **options)
     if method == "constant":
         return EffectiveBaseline(np.ones_like(success), -rule.advantages(np.zeros_like(success)[..., None])[..., 0])
-    if rule.estimator is None:
+    if rule.estimator is None or not rule.rewards_alone:
         _checks.refuse("method", method, "a rule whose advantages are an estimator's, or 'constant'")
     table = outcome_advantages(group_size, rule.estimator, **(rule.options or {}))
     right = binomial_mean(success, table.correct[1:])
