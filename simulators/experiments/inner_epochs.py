@@ -1,175 +1,166 @@
-"""Repeated passes over the same groups, at several upper clip bounds, under every rule.
+"""`inner-epochs`: repeated passes over the same groups x clip-high, for every rule, at equal steps and equal progress.
 
-Reported at equal steps and at equal progress (where a seed has first gained so much success), since more passes are
-first of all more speed. Also counts that the exact gate meets one clip bound only, by regime (claim `clip-sides`).
+In a tabular policy mini-batches of distinct queries stay on-policy, so that inner epochs are passes over the same
+groups. All runs of an analysis share their starts and random numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import inf
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from qae_theory._checks import quantile_level
 from qae_theory._exact import Array
 from qae_theory.baselines import is_hard_group
+from qae_theory.claims.model import Kind
 from simulators.engine import Step, initial_state, train
-from simulators.experiments.base import Cell, Config, Experiment, Record, RuleName
-from simulators.experiments.trajectories import at_gain, from_records, paired_difference
-from simulators.measures import group_measures, state_measures
-from simulators.methods import method_names
-from simulators.statistics import bonferroni, mean_interval
-from simulators.update import Clip, Positive, Update
+from simulators.environments import Environment
+from simulators.experiments.base import Cell, ClaimEvidence, Config, Experiment, Record, RuleName
+from simulators.experiments.inner_epochs_analysis import analyse, statements
+from simulators.experiments.trajectories import at_gain
+from simulators.measures import DEFAULT_LEVEL, change_measures, group_measures, state_measures
+from simulators.methods import get_method, method_names
+from simulators.update import MaybeInfinite, Positive, Update
 from simulators.worlds import World, random_bandits
 
-CURVES = ("sequence_entropy", "success", "clip_low_fraction", "clip_high_fraction")
-WEAK, STRONG = 0.28, 0.20  # the paper's two upper clip bounds
+ClipHigh = Annotated[MaybeInfinite, Field(ge=0)]
 
 
 class InnerEpochsConfig(Config):
-    """Sizes; ``gain`` is the success gained at which runs are compared at equal progress."""
+    """Sizes. ``methods``: all that are registered, unless named. ``gains``: of success, where entropy is compared.
 
-    methods: tuple[RuleName, ...] = ()
-    epochs: tuple[int, ...] = Field(min_length=1)
-    clip_high: tuple[Clip, ...] = Field(min_length=1)
-    step_size: Positive
-    k: str = "0.4"
-    seeds: int = Field(ge=2)
-    steps: int = Field(ge=1)
-    every: int = Field(ge=1)
-    gain: Positive
-    world: World
+    ``clip_low`` is the same for all, and so is each ``clip_highs``: the rules' own ranges are not used, so that they
+    differ in their advantages and masks alone.
+    """
+
+    methods: tuple[RuleName, ...] = Field(default_factory=method_names)
+    epochs: tuple[Annotated[int, Field(ge=1)], ...] = (1, 2, 4, 8, 16)
+    clip_highs: tuple[ClipHigh, ...] = (0.20, 0.22, 0.24, 0.26, 0.28, np.inf)
+    clip_low: Annotated[float, Field(ge=0, le=1)] = 0.2
+    seeds: Annotated[int, Field(ge=2)] = 16
+    world: World = World(queries=16, arms=8)
+    group_size: Annotated[int, Field(ge=2)] = 8
+    steps: Annotated[int, Field(ge=1)] = 12
+    step_size: Positive = 0.8
+    gains: tuple[Positive, ...] = (0.02, 0.05)
+
+    @model_validator(mode="after")
+    def _sweeps(self) -> InnerEpochsConfig:
+        for name in ("epochs", "clip_highs"):
+            values = list(getattr(self, name))
+            if values != sorted(set(values)) or len(values) < 2:
+                raise ValueError(f"{name} must be two or more increasing numbers; got {getattr(self, name)}")
+        if not self.methods or len(set(self.methods)) < len(self.methods):
+            raise ValueError(f"methods must be one or more different rules; got {self.methods}")
+        return self
 
 
 def cells(config: InnerEpochsConfig) -> list[Cell]:
-    """One cell for each rule, number of passes and clip bound; all start from the same policies.
-
-    A single pass is on-policy, where no bound can bind: it is run once, without one.
-    """
-    common = config.model_dump(mode="json", include={"step_size", "k", "seeds", "steps", "every", "world"})
+    """One cell for each rule and number of passes, all on the same random numbers."""
+    sizes = config.model_dump(mode="json")
+    sizes["clip_highs"] = [str(clip) for clip in config.clip_highs]  # JSON has no infinity
     return [
-        Cell(
-            f"{method} epochs={epochs} clip_high={_shown(clip)}",
-            {**common, "method": method, "epochs": epochs, "clip_high": _shown(clip)},
-        )
-        for method in config.methods or method_names()
+        Cell(f"{method} epochs={epochs}", {**sizes, "method": method, "passes": epochs})
+        for method in config.methods
         for epochs in config.epochs
-        for clip in (config.clip_high if epochs > 1 else (inf,))
     ]
 
 
 def run_cell(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> list[Record]:
-    """One record for each seed and recorded step; ``wrong_side`` counts from the start, the rest is of that step."""
-    rngs = [np.random.default_rng(child) for child in seeds.spawn(settings["seeds"])]
-    start = random_bandits(World(**settings["world"]), rngs)
-    update = Update(
-        method=settings["method"],
-        epochs=settings["epochs"],
-        clip_high=float(settings["clip_high"]),
-        step_size=settings["step_size"],
-    )
-    wrong_side = np.zeros(len(rngs))
-    records: list[Record] = []
-    labels = {name: settings[name] for name in ("method", "epochs", "clip_high")}
-    steps = train(initial_state(start.logits, start.env), start.env, update, settings["steps"] + 1, rngs)
-    for count, step in enumerate(steps):
-        wrong_side += wrong_side_tokens(step, settings["k"])
-        if count % settings["every"] == 0:
-            found = {**state_measures(step, start.env), **group_measures(step, k=settings["k"])}
-            records += [
-                {**labels, "seed": s, "step": count, "wrong_side": float(wrong_side[s])}
-                | {name: float(found[name][s]) for name in CURVES}
-                for s in range(len(rngs))
-            ]
-    return records
-
-
-def wrong_side_tokens(step: Step, k: str) -> Array:
-    """Tokens of hard groups that meet the lower bound and of easy groups that meet the upper one, ``[S]``."""
-    correct = step.rollouts.correct.sum(axis=-1)
-    hard = is_hard_group(correct, step.rollouts.correct.shape[-1], quantile_level(k))[..., None, None]
-    wrong = [np.where(hard, one.clipped_low, one.clipped_high) for one in step.passes]
-    return np.asarray(np.sum(wrong, axis=(0, *range(2, wrong[0].ndim + 1))), dtype=np.float64)
-
-
-def analyse(config: InnerEpochsConfig, records: Sequence[Record]) -> dict[str, Any]:
-    """Entropy change by condition, at equal steps and at equal progress; what the weaker clip bound adds."""
-    conditions = list(dict.fromkeys((row["method"], row["epochs"], row["clip_high"]) for row in records))
-    level = bonferroni(config.level, 4 * len(conditions))
-    runs = {key: from_records(records, CURVES, **_labels(key)) for key in conditions}
-    table = [_condition(key, runs[key].curves, config.gain, level) for key in conditions]
-    weaker = [
-        _weaker_clip(method, epochs, runs, config.gain, level)
-        for method, epochs in dict.fromkeys((method, epochs) for method, epochs, _ in conditions)
-        if {(method, epochs, _shown(WEAK)), (method, epochs, _shown(STRONG))} <= runs.keys()
+    """One record for each clip-high and seed."""
+    config = InnerEpochsConfig.model_validate({name: settings[name] for name in InnerEpochsConfig.model_fields})
+    children = seeds.spawn(config.seeds)
+    return [
+        {"method": settings["method"], "epochs": settings["passes"], "clip_high": str(clip), "seed": s, **row}
+        for clip in config.clip_highs
+        for s, row in enumerate(run(config, settings["method"], settings["passes"], clip, children))
     ]
-    last = max((row["step"] for row in records), default=0)
-    qae = [row for row in records if row["method"] == "qae"]
+
+
+def run(
+    config: InnerEpochsConfig, method: str, epochs: int, clip_high: float, children: list[np.random.SeedSequence]
+) -> list[Record]:
+    """What one run did, for every seed."""
+    rngs = [np.random.default_rng(child) for child in children]
+    start = random_bandits(config.world, rngs)
+    update = Update(
+        method=method,
+        group_size=config.group_size,
+        step_size=config.step_size,
+        epochs=epochs,
+        clip_low=config.clip_low,
+        clip_high=clip_high,
+    )
+    steps = train(initial_state(start.logits, start.env), start.env, update, config.steps + 1, rngs)
+    curves = observed(steps, start.env, update)
+    columns = summary(curves, config)
+    return [{name: _or_none(column[s]) for name, column in columns.items()} for s in range(config.seeds)]
+
+
+def observed(steps: Any, env: Environment, update: Update) -> dict[str, Array]:
+    """Curves ``[S, steps + 1]``; what describes an update is that of the update that starts there."""
+    rows = []
+    for step in steps:
+        change = change_measures(step, env, update)
+        rows.append(
+            {
+                **{name: state_measures(step, env, ks=())[name] for name in ("sequence_entropy", "success")},
+                **{name: group_measures(step)[name] for name in ("clip_low_fraction", "clip_high_fraction")},
+                **{name: change[name] for name in ("bound_violations", "rows")},
+                **clips_by_regime(step, update),
+            }
+        )
+    return {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]}
+
+
+def clips_by_regime(step: Step, update: Update) -> dict[str, Array]:
+    """Clipped tokens of all passes by side and regime of their group, ``[S]`` each; hard as the rule's K has it."""
+    options = get_method(update.method, **update.options).options or {}
+    level = quantile_level(options.get("k", DEFAULT_LEVEL))
+    hard = is_hard_group(step.rollouts.correct.sum(axis=-1), update.group_size, level)[..., None, None]
+    low = sum(p.clipped_low.astype(np.int64) for p in step.passes)
+    high = sum(p.clipped_high.astype(np.int64) for p in step.passes)
     return {
-        "level": config.level,
-        "gain": config.gain,
-        "conditions": table,
-        "weak_minus_strong_clip": weaker,
-        # A rule with advantages of both signs in a group meets both bounds: the count can be other than 0.
-        "clip_sides": {
-            "violations": int(sum(row["wrong_side"] for row in qae if row["step"] == last)),
-            "clipped": any(row["clip_high_fraction"] + row["clip_low_fraction"] > 0 for row in qae),
-            "control_grpo": int(sum(row["wrong_side"] for row in records if _is_control(row, last))),
-        },
+        "low_in_hard": _count(low * hard),
+        "low_in_easy": _count(low * ~hard),
+        "high_in_hard": _count(high * hard),
+        "high_in_easy": _count(high * ~hard),
     }
 
 
-def _is_control(row: Record, last: int) -> bool:
-    return bool(row["method"] == "grpo" and row["step"] == last)
-
-
-def _condition(key: tuple[str, int, str], curves: Mapping[str, Array], gain: float, level: float) -> dict[str, Any]:
+def summary(curves: Mapping[str, Array], config: InnerEpochsConfig) -> dict[str, Array]:
+    """``[S]`` each: changes at the end, entropy change at each gain of success, clip fractions and counts."""
     entropy, success = curves["sequence_entropy"], curves["success"]
-    at = at_gain(success, entropy, [gain])[:, 0] - entropy[:, 0]
-    reached = np.isfinite(at)
+    change = entropy - entropy[:, :1]
+    progress = at_gain(success, change, config.gains)
+    updates = slice(0, config.steps)
+    totals = ("low_in_hard", "low_in_easy", "high_in_hard", "high_in_easy", "bound_violations", "rows")
     return {
-        **_labels(key),
-        "entropy_change": mean_interval(entropy[:, -1] - entropy[:, 0], level=level).record(),
-        "success_gain": mean_interval(success[:, -1] - success[:, 0], level=level).record(),
-        "reached": int(reached.sum()),
-        "entropy_change_at_gain": mean_interval(at[reached], level=level).record() if reached.sum() > 1 else None,
-        "clip_low_fraction": float(curves["clip_low_fraction"].mean()),
-        "clip_high_fraction": float(curves["clip_high_fraction"].mean()),
+        "entropy_change": change[:, -1],
+        "success_gain": success[:, -1] - success[:, 0],
+        **{f"entropy_change_at_{gain:g}": progress[:, i] for i, gain in enumerate(config.gains)},
+        **{name: curves[name][:, updates].mean(axis=1) for name in ("clip_low_fraction", "clip_high_fraction")},
+        **{name: curves[name][:, updates].sum(axis=1) for name in totals},
     }
 
 
-def _weaker_clip(method: str, epochs: int, runs: Mapping[Any, Any], gain: float, level: float) -> dict[str, Any]:
-    """Entropy under the weak clip bound less that under the strong one, paired by seed."""
-    weak, strong = (runs[method, epochs, _shown(clip)].curves for clip in (WEAK, STRONG))
-    equal_steps = paired_difference(weak["sequence_entropy"][:, -1], strong["sequence_entropy"][:, -1], level=level)
-    one, other = (at_gain(run["success"], run["sequence_entropy"], [gain])[:, 0] for run in (weak, strong))
-    both = np.isfinite(one) & np.isfinite(other)
-    progress = paired_difference(one[both], other[both], level=level).record() if both.sum() > 1 else None
-    return {
-        "method": method,
-        "epochs": epochs,
-        "equal_steps": equal_steps.record(),
-        "equal_progress": progress,
-        "seeds_compared": int(both.sum()),
-    }
+def _count(values: Any) -> Array:
+    return np.asarray(values, dtype=np.float64).reshape(len(values), -1).sum(axis=1)
 
 
-def _labels(key: tuple[str, int, str]) -> dict[str, Any]:
-    return dict(zip(("method", "epochs", "clip_high"), key, strict=True))
-
-
-def _shown(clip: float | None) -> str:
-    return f"{clip:g}"
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 EXPERIMENT = Experiment(
     name="inner-epochs",
-    summary="1 to 16 passes over the same groups at several clip-high bounds, all rules, at equal steps and progress",
+    summary="passes over the same groups x clip-high for every rule: entropy at equal steps and per success gained",
     config=InnerEpochsConfig,
     cells=cells,
     run_cell=run_cell,
     analyse=analyse,
+    claims=(ClaimEvidence("clip-sides", "clips counted by side and regime", Kind.TRAINING, statements),),
 )
