@@ -20,7 +20,7 @@ PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check -q install -c co
 BASE := .venv/.installed-base
 TORCH := .venv/.installed-torch
 
-.PHONY: help verify test test-torch lint bench readme mutation clean
+.PHONY: help verify simulate test test-torch lint bench readme mutation clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do \
@@ -28,6 +28,9 @@ help: ## Show this list
 
 verify: $(BASE) ## Check every claim: `qae verify`
 	$(BIN)/qae verify $(ARGS)
+
+simulate: $(BASE) ## Run every experiment of the simulators
+	$(BIN)/qae simulate --all $(ARGS)
 
 test: $(BASE) ## Run the tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)

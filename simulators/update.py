@@ -37,7 +37,8 @@ def _finite_or_inf_clip(value: float | None) -> float | None:
     return value
 
 
-Clip = Annotated[float | None, AfterValidator(_finite_or_inf_clip)]
+MaybeInfinite = Annotated[float, Field(allow_inf_nan=True)]
+Clip = Annotated[MaybeInfinite | None, AfterValidator(_finite_or_inf_clip)]
 
 
 class Update(Strict):
@@ -55,9 +56,9 @@ class Update(Strict):
 
     method: str = "grpo"
     options: dict[str, Any] = {}
-    group_size: int = Field(16, ge=2)
+    group_size: int = Field(default=16, ge=2)
     step_size: Positive = 0.1
-    epochs: int = Field(1, ge=1)
+    epochs: int = Field(default=1, ge=1)
     clip_low: Clip = None
     clip_high: Clip = None
     dual_clip: Annotated[float, Field(gt=1)] | None = None
@@ -69,7 +70,7 @@ class Update(Strict):
     adam_betas: tuple[Decay, Decay] = (0.9, 0.999)
     adam_eps: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-8
     max_grad_norm: Positive | None = None
-    behaviour_lag: int = Field(1, ge=0)
+    behaviour_lag: int = Field(default=1, ge=0)
     importance_ratio: bool = True
 
     @model_validator(mode="after")

@@ -112,7 +112,8 @@ class Evidence:
     """A named piece of evidence for one claim.
 
     ``covers_statement``: a certificate whose finite domain is the very domain that the statement names.
-    ``requires``: packages without which it is skipped.
+    ``requires``: packages without which it is skipped. ``missing``: says what else it lacks, stored results for
+    example, and how to get it; None where it can run.
     """
 
     claim: str
@@ -122,6 +123,7 @@ class Evidence:
     steps: tuple[Step, ...]
     covers_statement: bool = False
     requires: tuple[str, ...] = ()
+    missing: Callable[[Effort], str | None] | None = None
 
     @property
     def where(self) -> str:

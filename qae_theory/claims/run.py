@@ -22,6 +22,13 @@ def run_evidence(evidence: Evidence, effort: Effort) -> Outcome:
     if missing:
         return _outcome(evidence, Status.SKIPPED, f"not installed: {', '.join(missing)}", 0.0, ())
     started = time.perf_counter()
+    try:
+        lacking = evidence.missing(effort) if evidence.missing else None
+    except Exception as error:  # what it looks for may be there and unreadable
+        detail = f"raised {type(error).__name__}: {str(error)[:500]}"
+        return _outcome(evidence, Status.BROKEN, detail, time.perf_counter() - started, ())
+    if lacking is not None:
+        return _outcome(evidence, Status.SKIPPED, lacking, 0.0, ())
     steps: list[StepOutcome] = []
     for step in evidence.steps:
         steps.append(_run_step(step, effort))

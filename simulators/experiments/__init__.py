@@ -1,1 +1,49 @@
-"""The named experiments, one module each."""
+"""The named experiments, loaded one at a time and only when asked for.
+
+Each module of this package has an ``EXPERIMENT``; its sizes are in ``simulators/configs/<name>.toml``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from simulators.experiments.base import Experiment
+
+NAMES = (
+    "ordering",
+    "bounds",
+    "paired",
+    "k-sweep",
+    "channels",
+    "optimiser",
+    "inner-epochs",
+    "masks",
+    "sparsity",
+    "sign-split",
+    "length",
+    "second-order",
+    "stale",
+)
+MODULES = {name: f"{__name__}.{name.replace('-', '_')}" for name in NAMES}
+
+
+def experiment_names() -> tuple[str, ...]:
+    """Names of the experiments whose modules are installed."""
+    return tuple(name for name, module in MODULES.items() if find_spec(module) is not None)
+
+
+def get_experiment(name: str) -> Experiment:
+    """The experiment of that name; imports its module.
+
+    Raises:
+        ValueError: there is none; the message lists those that there are.
+    """
+    if name not in experiment_names():
+        raise ValueError(f"no experiment {name!r}; experiments: {', '.join(experiment_names())}")
+    experiment: Experiment = import_module(MODULES[name]).EXPERIMENT
+    if experiment.name != name:
+        raise ValueError(f"module {MODULES[name]} names its experiment {experiment.name!r}, not {name!r}")
+    return experiment

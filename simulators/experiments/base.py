@@ -7,21 +7,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import AfterValidator, ConfigDict, Field
 
 from qae_theory.claims.model import Kind
+from simulators.methods import get_method
 from simulators.update import Strict
 
-Record = dict[str, Any]  # scalars in JSON's types
+Record = dict[str, Any]  # scalars in JSON's types; JSON has no NaN and no infinity: None, or leave the key out
+
+
+def _known_rule(name: str) -> str:
+    return get_method(name).name
+
+
+# The name of a method of ``simulators.methods``, for a field such as ``rules: tuple[RuleName, ...]``.
+RuleName = Annotated[str, AfterValidator(_known_rule)]
 
 
 class Config(Strict):
-    """What every experiment's configuration has; an experiment adds its own fields."""
+    """What every experiment's configuration has; an experiment adds its own fields.
 
-    seed: int = 20260923
-    level: float = 0.99  # of the intervals, over all comparisons of one analysis
+    Floats are finite; a field that may be infinite is a ``simulators.update.MaybeInfinite`` or a ``Clip``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    seed: int = Field(20260923, ge=0)
+    level: float = Field(0.99, gt=0, lt=1)  # of the intervals, over all comparisons of one analysis
 
 
 @dataclass(frozen=True)

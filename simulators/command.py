@@ -1,0 +1,172 @@
+"""``qae simulate``: run named experiments, or go on with interrupted ones."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from simulators.experiments.base import Config, Experiment
+    from simulators.sweep import Plan
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(
+        "simulate",
+        epilog="Examples: qae simulate k-sweep --quick | qae simulate channels --rules rloo,psr | qae simulate --all",
+    )(simulate)
+
+
+def simulate(
+    names: Annotated[list[str] | None, typer.Argument(metavar="EXPERIMENT", help="Names; --list shows them.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every experiment.")] = False,
+    listing: Annotated[bool, typer.Option("--list", help="Show the experiments and exit.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="The small size.")] = False,
+    config_file: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="TOML with [common], [quick], [full] or plain keys.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One field, with a TOML value; repeatable.")
+    ] = None,
+    rules: Annotated[str | None, typer.Option("--rules", metavar="A,B", help="The rules to compare.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed; the configuration's if not given.")] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Results folder.")] = Path("results"),
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one a core if not given.")] = None,
+    backend: Annotated[str, typer.Option("--backend", help="loky, or ray for a Ray cluster.")] = "loky",
+) -> None:
+    """Run experiments of the softmax-bandit laboratory. Interrupted ones go on where they were.
+
+    Exit status: 0; 1 when a cell failed or results could not be written; 2 for wrong usage.
+    """
+    from simulators.experiments import experiment_names
+
+    if listing:
+        _list()
+        raise typer.Exit
+    chosen = experiment_names() if everything else tuple(dict.fromkeys(names or ()))
+    if not chosen:
+        _usage("name an experiment, or --all; --list shows them")
+    if backend not in ("loky", "ray"):
+        _usage(f"--backend must be loky or ray; got {backend!r}")
+    if out.exists() and not out.is_dir():
+        _usage(f"--out must be a folder; {str(out)!r} is a file")
+    try:
+        work = [_configured(name, quick, config_file, settings or (), rules, seed) for name in chosen]
+    except ValueError as error:
+        _usage(str(error))
+    try:
+        _check_backend(backend)
+        failures = [
+            line for experiment, config in work for line in _simulate(experiment, config, quick, out, workers, backend)
+        ]
+    except KeyboardInterrupt:
+        print("qae simulate: interrupted; finished cells are kept, start again to go on", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    for line in failures:
+        print(f"qae simulate: {line}", file=sys.stderr)
+    raise typer.Exit(int(bool(failures)))
+
+
+def _list() -> None:
+    from simulators.experiments import experiment_names, get_experiment
+
+    for name in experiment_names():
+        typer.echo(f"{name:<14} {get_experiment(name).summary}")
+
+
+def _configured(
+    name: str, quick: bool, file: Path | None, settings: Sequence[str], rules: str | None, seed: int | None
+) -> tuple[Experiment, Config]:
+    """The experiment with its shipped configuration, the file's changes, and the command line's on top.
+
+    Raises:
+        ValueError: one line that names what is wrong.
+    """
+    from simulators.configuration import changed_config, read_setting, read_table
+    from simulators.experiments import get_experiment
+
+    experiment = get_experiment(name)
+    changes: list[dict[str, Any]] = [] if file is None else [read_table(file, quick=quick)]
+    changes += [read_setting(text) for text in settings]
+    if rules is not None:
+        if "rules" not in experiment.config.model_fields:
+            raise ValueError(f"--rules is not for experiment {name!r}; got {rules!r}")
+        changes.append({"rules": [rule.strip() for rule in rules.split(",")]})
+    if seed is not None:
+        changes.append({"seed": seed})
+    return experiment, changed_config(experiment, changes, quick=quick)
+
+
+def _check_backend(backend: str) -> None:
+    from importlib.util import find_spec
+
+    if backend == "ray" and find_spec("ray") is None:
+        _usage("--backend ray needs the extra `ray`: pip install -c constraints.txt 'qae-verification[ray]'")
+
+
+def _simulate(
+    experiment: Experiment, config: Config, quick: bool, out: Path, workers: int | None, backend: Any
+) -> list[str]:
+    """Run one experiment; the lines that say what failed."""
+    from rich.console import Console
+
+    from qae_theory.results import usable_cores
+    from simulators import sweep
+
+    console = Console(highlight=False, soft_wrap=True)
+    found = sweep.finished_run(experiment, config, quick=quick, out=out)
+    if found is not None:
+        console.print(f"{experiment.name}: already there, {found}", markup=False)
+        return []
+    try:
+        planned = sweep.plan(experiment, config, quick=quick, out=out)
+        folder = _with_progress(console, planned, out, workers or usable_cores(), backend)
+    except sweep.CellsFailedError as error:
+        return [f"{experiment.name}: cell {one.name!r} failed: {one.error}" for one in error.failed]
+    except OSError as error:
+        return [f"{experiment.name}: {error}"]
+    console.print(f"{experiment.name}: wrote {folder}", markup=False)
+    return []
+
+
+def _with_progress(console: Console, planned: Plan, out: Path, workers: int, backend: Any) -> Path:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from simulators import sweep
+
+    name, total, done = planned.experiment.name, len(planned.cells), len(planned.cells) - len(planned.left)
+    if done:
+        console.print(f"{name}: {done} of {total} cells were finished already", markup=False)
+    if not console.is_terminal:
+        lines = _Lines(console, name, total, done)
+        return sweep.run(planned, out=out, workers=workers, backend=backend, told=lines)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(name, total=total, completed=done)
+        return sweep.run(planned, out=out, workers=workers, backend=backend, told=lambda outcome: bar.advance(task))
+
+
+class _Lines:
+    """A plain line at every tenth of the cells."""
+
+    def __init__(self, console: Console, name: str, total: int, done: int) -> None:
+        self._console, self._name, self._total, self._done = console, name, total, done
+
+    def __call__(self, outcome: Any) -> None:
+        before, self._done = self._done, self._done + 1
+        if self._done * 10 // self._total > before * 10 // self._total:
+            self._console.print(f"{self._name}: {self._done} of {self._total} cells", markup=False)
+
+
+def _usage(message: str) -> None:
+    print(f"qae simulate: {message}", file=sys.stderr)
+    raise typer.Exit(2)
