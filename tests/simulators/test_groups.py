@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 
 from qae_theory.entropy_change import entropy_change
+from simulators import kernels
 from simulators.engine import State, Step, step_on_groups, update_on_all_groups
 from simulators.environments import Environment, bandit, environment
 from simulators.groups import all_groups, sampled_groups
@@ -201,6 +202,12 @@ def test_a_seed_draws_from_its_own_generator() -> None:
 def test_impossible_arms_are_never_drawn() -> None:
     probs = np.array([[[0.0, 1.0, 0.0]]])
     assert (sampled_groups(probs, 1000, [np.random.default_rng(26)]) == 1).all()
+
+
+def test_a_draw_on_an_edge_belongs_to_the_arm_above_it() -> None:
+    """Draws are in [0, 1), so that each arm has [left, right): an arm of probability 0 is not drawn at 0 either."""
+    draws_on_edges = np.array([[0.0, 0.25, 0.5, np.nextafter(1, 0)]])
+    assert kernels.sample(np.array([[0.0, 0.5, 0.5]]), draws_on_edges).tolist() == [[1, 1, 2, 2]]
 
 
 def test_too_many_groups_are_refused() -> None:

@@ -87,7 +87,7 @@ def test_other_rewards_than_0_and_1_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize("shape", ["bandit", "tree"])
 def test_gspo_is_grpo_at_the_first_pass_and_not_after(shape: str) -> None:
-    """The second passes differ on trees; on a bandit whose arms are one token long only the clip range differs."""
+    """Clipped by neither, they differ at the second pass by the ratio alone."""
     case = random_case(shape, np.random.default_rng(31), stale=0.0)
     wide = {"clip_low": 1.0, "clip_high": np.inf}
     passes = {}
