@@ -20,12 +20,13 @@ from qae_theory import (
 from qae_theory._checks import quantile_level
 from qae_theory._exact import Array
 from qae_theory.baselines import is_hard_group
-from qae_theory.group_expectation import gain, outcome_advantages
+from qae_theory.group_expectation import gain
 from qae_theory.softmax import centred, covariance, expectation
 from simulators import kernels
 from simulators.engine import Step
 from simulators.environments import Environment
 from simulators.methods import get_method
+from simulators.neutrality import outcome_table
 from simulators.policy import (
     node_entropies,
     policy,
@@ -192,9 +193,9 @@ def paper_interval(log_probs: Array, arm_rewards: Array, step_size: float) -> tu
 def rule_gain(success: Array, update: Update) -> Array:
     """w(p, G) of the update's rule at each query's V, or 1 for a rule that does not depend on rewards alone."""
     method = get_method(update.method, **update.options)
-    if method.estimator is None:
+    if not method.rewards_alone:
         return np.ones_like(success)
-    table = outcome_advantages(update.group_size, method.estimator, **(method.options or {}))
+    table = outcome_table(method, update.group_size)
     return gain(np.clip(success, 1e-12, 1 - 1e-12), table)
 
 

@@ -54,8 +54,8 @@ class World(Strict):
     ``spread`` is the standard deviation of the logits among right and among wrong arms.
     """
 
-    queries: int = Field(64, ge=1)
-    arms: int = Field(16, ge=2)
+    queries: int = Field(default=64, ge=1)
+    arms: int = Field(default=16, ge=2)
     correct_share: Probability = 0.25
     spread: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     difficulty: Difficulty = Difficulty()

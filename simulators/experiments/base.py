@@ -35,8 +35,8 @@ class Config(Strict):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    seed: int = Field(20260923, ge=0)
-    level: float = Field(0.99, gt=0, lt=1)  # of the intervals, over all comparisons of one analysis
+    seed: int = Field(default=20260923, ge=0)
+    level: float = Field(default=0.99, gt=0, lt=1)  # of the intervals, over all comparisons of one analysis
 
 
 @dataclass(frozen=True)
