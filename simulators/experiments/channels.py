@@ -42,7 +42,7 @@ class ChannelsConfig(Config):
     options: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
     seeds: Annotated[int, Field(ge=2)] = 16
     world: World = World(queries=16, arms=9)
-    lengths: tuple[Annotated[int, Field(ge=1)], ...] = (2, 4, 8)
+    lengths: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (2, 4, 8)
     overlong: Overlong = Overlong(max_length=8, cache=4)
     group_size: Annotated[int, Field(ge=2)] = 8
     steps: Annotated[int, Field(ge=1)] = 24

@@ -55,7 +55,7 @@ def lattice(records: Sequence[Record], names: tuple[str, ...], reading: str) -> 
     found = np.full((len(rows), count), np.nan)
     for record in records:
         found[rows[record["on"]], record["seed"]] = record[reading]
-    if len(records) != found.size or np.isnan(found).any():
+    if not records or len(records) != found.size or np.isnan(found).any():
         _checks.refuse("records", len(records), f"one for each of {len(rows)} subsets and {count} seeds")
     return found
 
