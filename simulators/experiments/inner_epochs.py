@@ -30,7 +30,8 @@ ClipHigh = Annotated[MaybeInfinite, Field(ge=0)]
 
 
 class InnerEpochsConfig(Config):
-    """Sizes. ``methods``: all that are registered, unless named. ``gains``: of success, where entropy is compared.
+    """Sizes. ``methods``: all that are registered, unless named. ``gains``: of success, where entropy is compared;
+    they must span several updates of 16 passes, between which a curve is taken as straight.
 
     ``clip_low`` is the same for all, and so is each ``clip_highs``: the rules' own ranges are not used, so that they
     differ in their advantages and masks alone.
@@ -44,8 +45,8 @@ class InnerEpochsConfig(Config):
     world: World = World(queries=16, arms=8)
     group_size: Annotated[int, Field(ge=2)] = 8
     steps: Annotated[int, Field(ge=1)] = 12
-    step_size: Positive = 0.8
-    gains: tuple[Positive, ...] = (0.02, 0.05)
+    step_size: Positive = 0.5
+    gains: tuple[Positive, ...] = (0.1, 0.2)
 
     @model_validator(mode="after")
     def _sweeps(self) -> InnerEpochsConfig:
