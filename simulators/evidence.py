@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Claim and experiment of each piece of evidence, so that a ledger is loaded without loading the experiments.
 SOURCES: tuple[tuple[str, str], ...] = (
     ("channels", "channels"),
+    ("channels", "length"),
     ("adam-unsampled", "optimiser"),
     ("shape-entropy-rises-with-k", "k-sweep"),
     ("shape-negative-samples-lead-growth", "sign-split"),

@@ -81,9 +81,9 @@ class ClaimEvidence:
 class Experiment:
     """A named experiment.
 
-    ``cells(config)`` lists the work; ``run_cell(settings, seeds)`` does one and returns records; it must be a module-level
-    function and depend on nothing else. ``analyse(config, records)`` returns the result in JSON's types, each figure with
-    its interval, ``statements`` among it where it speaks for a claim. Sizes are in ``configs/<name>.toml``.
+    ``cells(config)`` lists the work; ``run_cell(settings, seeds)`` does one and returns records; it must be a
+    module-level function and depend on nothing else. ``analyse(config, records)`` returns the result in JSON's types,
+    each figure with its interval. Sizes are in ``configs/<name>.toml``.
     """
 
     name: str

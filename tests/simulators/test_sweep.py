@@ -1,0 +1,246 @@
+"""The machinery around experiments: resumption, failure, determinism, configuration, and what the ledger takes up."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from qae_theory.claims.ledger import read_catalogue
+from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Status, Step
+from qae_theory.claims.run import run_evidence
+from qae_theory.cli import build_app
+from simulators import configuration, evidence, sweep
+from simulators.experiments import experiment_names, get_experiment
+from simulators.experiments.base import Cell, Config, Experiment
+
+ROOT = Path(__file__).parents[2]
+
+
+class TinyConfig(Config):
+    count: int = 6
+    log: str = ""
+    fail: str = ""
+    pause: float = 0.0
+
+
+def tiny_cells(config: TinyConfig) -> list[Cell]:
+    settings = {"log": config.log, "fail": config.fail, "pause": config.pause}
+    return [Cell(f"cell {i}", {**settings, "index": i}, stream=i // 2) for i in range(config.count)]
+
+
+def tiny_cell(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> list[dict[str, Any]]:
+    if settings["log"]:
+        with open(settings["log"], "a") as log:
+            log.write(f"{settings['index']}\n")
+    if settings["fail"] and settings["index"] == 3 and Path(settings["fail"]).exists():
+        raise ArithmeticError("no such\nnumber")
+    time.sleep(settings["pause"])
+    return [{"index": settings["index"], "draw": float(np.random.default_rng(seeds).random())}]
+
+
+TINY = Experiment("tiny", "for tests", TinyConfig, tiny_cells, tiny_cell, lambda config, rows: {"rows": len(rows)})
+
+
+def run_tiny(out: Path, workers: int = 1, **fields: Any) -> Path:
+    planned = sweep.plan(TINY, TinyConfig(**fields), quick=True, out=out)
+    return sweep.run(planned, out=out, workers=workers)
+
+
+def test_results_do_not_depend_on_workers(tmp_path: Path) -> None:
+    one, two = (run_tiny(tmp_path / str(n), workers=n) / "metrics.jsonl" for n in (1, 2))
+    assert one.read_bytes() == two.read_bytes()
+    rows = [json.loads(line) for line in one.read_text().splitlines()]
+    assert [row["cell"] for row in rows] == [f"cell {i}" for i in range(6)]
+    streams = [row["draw"] for row in rows]
+    assert streams[0::2] == streams[1::2]  # cells of one stream share their randomness
+    assert len(set(streams)) == 3
+    spawned = np.random.SeedSequence(TinyConfig().seed).spawn(3)
+    assert streams[0::2] == [float(np.random.default_rng(child).random()) for child in spawned]
+
+
+def test_another_seed_is_another_run(tmp_path: Path) -> None:
+    first, second = run_tiny(tmp_path), run_tiny(tmp_path, seed=1)
+    assert first != second
+    assert (first / "metrics.jsonl").read_text() != (second / "metrics.jsonl").read_text()
+
+
+def test_a_failed_cell_is_named_and_only_that_one_runs_again(tmp_path: Path) -> None:
+    trap, log = tmp_path / "trap", tmp_path / "log"
+    trap.touch()
+    with pytest.raises(sweep.CellsFailedError, match=r"cell 'cell 3' failed: ArithmeticError: no such number"):
+        run_tiny(tmp_path / "out", log=str(log), fail=str(trap))
+    assert not [path for path in (tmp_path / "out" / "tiny").iterdir() if not path.name.startswith(".")]
+    trap.unlink()
+    log.unlink()
+    folder = run_tiny(tmp_path / "out", log=str(log), fail=str(trap))
+    assert log.read_text().split() == ["3"]
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 6
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from tests.simulators.test_sweep import run_tiny
+run_tiny(Path(sys.argv[1]), workers=2, log=sys.argv[2], pause=0.3)
+"""
+
+
+def test_killed_in_the_middle_it_goes_on_and_runs_no_finished_cell_again(tmp_path: Path) -> None:
+    log, out = tmp_path / "log", tmp_path / "out"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    arguments = [sys.executable, "-c", KILLED, str(out), str(log)]
+    process = subprocess.Popen(arguments, env=environment, start_new_session=True)
+    kept = lambda: [path for path in out.glob("tiny/.cells-*/*.json") if not path.name.startswith(".")]  # noqa: E731
+    deadline = time.monotonic() + 60
+    while len(kept()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    finished = {json.loads(path.read_text())[0]["index"] for path in kept()}
+    assert 2 <= len(finished) < 6
+    log.unlink()
+    subprocess.run(arguments, env=environment, check=True)
+    assert {int(line) for line in log.read_text().split()} == set(range(6)) - finished
+    (folder,) = out.glob("tiny/[!.]*")
+    again = run_tiny(tmp_path / "whole", pause=0.3, log=str(log))  # the log's path is part of the configuration
+    assert (folder / "metrics.jsonl").read_bytes() == (again / "metrics.jsonl").read_bytes()
+    assert not list(out.glob("tiny/.cells-*"))
+
+
+def test_a_half_written_cell_counts_as_not_run(tmp_path: Path) -> None:
+    planned = sweep.plan(TINY, TinyConfig(), quick=True, out=tmp_path)
+    planned.kept.mkdir(parents=True)
+    for cell in planned.cells:
+        sweep._cell_file(planned.kept, cell).write_text('[{"index": 0')
+    assert sweep.plan(TINY, TinyConfig(), quick=True, out=tmp_path).left == planned.cells
+
+
+# The command
+
+
+def qae(*arguments: str) -> Any:
+    return CliRunner().invoke(build_app(), ["simulate", *arguments])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "name an experiment"),
+        (("no-such",), "no experiment 'no-such'"),
+        (("k-sweep", "--backend", "slurm"), "--backend must be loky or ray; got 'slurm'"),
+        (("k-sweep", "--set", "seeds=1"), "seeds: Input should be greater than or equal to 2; got 1"),
+        (("k-sweep", "--set", "nothing=1"), "nothing: is not a field"),
+        (("k-sweep", "--set", "seeds"), "--set 'seeds' is not key=value"),
+        (("k-sweep", "--set", "level=nan"), "level must be a number; got nan"),
+        (("k-sweep", "--rules", "qae,grpo"), "--rules is not for experiment 'k-sweep'"),
+        (("channels", "--rules", "qae,gpro"), "method must be one of"),
+        (("k-sweep", "--config", "no-such.toml"), "configuration 'no-such.toml' cannot be read"),
+        (("k-sweep", "--set", 'conditions=[{name="a", update={group_size=1}}]'), "group_size"),
+        (("k-sweep", "--set", 'conditions=[{name="a", update={clip_high=-0.1}}]'), "clip_high"),
+        (("k-sweep", "--set", 'conditions=[{name="a", update={method="gpro"}}]'), "method must be one of"),
+        (("k-sweep", "--set", 'conditions=[{name="a", update={step_size=inf}}]'), "step_size"),
+    ],
+)
+def test_bad_usage_is_one_line_and_status_2(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
+    kept = tmp_path / "out" / "k-sweep" / "earlier"
+    kept.mkdir(parents=True)
+    found = qae(*arguments, "--out", str(tmp_path / "out"))
+    assert found.exit_code == 2
+    assert says in found.stderr
+    assert len(found.stderr.strip().splitlines()) == 1
+    assert [path.name for path in kept.parent.iterdir()] == ["earlier"]
+
+
+def test_the_command_runs_and_then_finds_the_run(tmp_path: Path) -> None:
+    sizes = ("--set", "seeds=2", "--set", "steps=2", "--set", "every=1", "--set", 'ks=["0.4", "0.6"]')
+    small = ("k-sweep", "--quick", *sizes, "--out", str(tmp_path), "--workers", "1")
+    first = qae(*small)
+    assert first.exit_code == 0, first.output
+    (folder,) = (tmp_path / "k-sweep").glob("[!.]*")
+    assert {path.name for path in folder.iterdir()} == {
+        "config.json",
+        "metrics.jsonl",
+        "analysis.json",
+        "provenance.json",
+    }
+    assert "already there" in qae(*small).output
+
+
+def test_every_experiment_is_listed_with_shipped_configurations() -> None:
+    listed = qae("--list").output
+    for name in experiment_names():
+        assert name in listed
+        experiment = get_experiment(name)
+        for quick in (True, False):
+            assert experiment.cells(configuration.shipped_config(experiment, quick=quick))
+
+
+# Evidence
+
+
+def test_sources_are_those_of_the_experiments() -> None:
+    """A claim about theory is proved there: no stored result is needed for it, and a missing one takes nothing away."""
+    theory = {claim.id for claim in read_catalogue() if claim.needs == "theory"}
+    speaking = {(one.claim, name) for name in experiment_names() for one in get_experiment(name).claims}
+    assert {(claim, name) for claim, name in speaking if claim not in theory} == set(evidence.SOURCES)
+
+
+def test_missing_results_skip_the_evidence_with_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QAE_RESULTS", str(tmp_path))
+    assert evidence._missing("k-sweep", Effort()) == "no results: run `qae simulate k-sweep`"
+
+
+def test_only_runs_of_the_shipped_configuration_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QAE_RESULTS", str(tmp_path))
+    experiment = get_experiment("sparsity")
+    shipped = configuration.shipped_config(experiment, quick=True)
+    for name, config in (("other", shipped.model_copy(update={"seed": 1})), ("shipped", shipped)):
+        folder = tmp_path / "sparsity" / name
+        folder.mkdir(parents=True)
+        facts = configuration.identity(experiment, config, quick=True)
+        (folder / "config.json").write_text(json.dumps(facts))
+        (folder / "provenance.json").write_text(json.dumps({"finished": "2026", "code_version": "old"}))
+        found = evidence.stored_run("sparsity", tmp_path)
+        assert (found is not None) == (name == "shipped")
+    assert found == evidence.StoredRun(folder, quick=True, changed=True)
+
+
+def step(*, found: bool, control: bool) -> Step:
+    check, planted = (
+        lambda effort, passed=passed: Finding(passed, "effect not found", "") for passed in (found, control)
+    )
+    return Step("says", check, "planted", planted)
+
+
+def outcome(**fields: Any) -> Any:
+    return run_evidence(Evidence("a", "b", Kind.TRAINING, Role.FOR, **fields), Effort())
+
+
+def test_what_is_missing_skips_and_what_cannot_be_looked_up_breaks() -> None:
+    steps = (step(found=True, control=False),)
+    assert outcome(steps=steps, missing=lambda effort: None).status is Status.PASSED
+    skipped = outcome(steps=steps, missing=lambda effort: "no results")
+    assert (skipped.status, skipped.detail) == (Status.SKIPPED, "no results")
+
+    def unreadable(effort: Effort) -> str | None:
+        raise ValueError("config.json cannot be read")
+
+    broken = outcome(steps=steps, missing=unreadable)
+    assert broken.status is Status.BROKEN
+    assert "config.json cannot be read" in broken.detail
+
+
+def test_an_effect_that_is_not_found_is_negative_and_one_found_in_planted_data_breaks() -> None:
+    assert outcome(steps=(step(found=False, control=False),)).status is Status.NEGATIVE
+    assert outcome(steps=(step(found=True, control=True),)).status is Status.BROKEN
