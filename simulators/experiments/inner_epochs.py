@@ -30,10 +30,10 @@ ClipHigh = Annotated[MaybeInfinite, Field(ge=0)]
 
 
 class InnerEpochsConfig(Config):
-    """Sizes. ``methods``: all that are registered, unless named. ``gains``: of success, where entropy is compared;
-    they must span several updates of 16 passes, between which a curve is taken as straight.
+    """Sizes, the rules (all that are registered, unless named), and the clip ranges.
 
-    ``clip_low`` is the same for all, and so is each ``clip_highs``: the rules' own ranges are not used, so that they
+    ``gains``, of success, are where entropy is compared; they must span several updates of 16 passes, between which a
+    curve is taken as straight. ``clip_low`` is the same for all, and so is each ``clip_highs``: the rules' own ranges are not used, so that they
     differ in their advantages and masks alone.
     """
 
