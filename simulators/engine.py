@@ -13,6 +13,7 @@ import numpy as np
 
 from qae_theory import _checks
 from qae_theory._exact import Array
+from qae_theory.group_expectation import OutcomeAdvantages, outcome_advantages
 from simulators import kernels, optimisers
 from simulators.environments import Environment
 from simulators.groups import Generators, all_groups, sampled_groups
@@ -79,8 +80,9 @@ def initial_state(logits: object, env: Environment) -> State:
 def update_once(state: State, env: Environment, update: Update, rngs: Generators) -> Step:
     """One update on sampled groups; seed s draws from ``rngs[s]``, one generator for each entry of axis 0."""
     method = get_method(update.method, **update.options)
-    log_probs = response_log_probs(policy(state.behaviour).log_probs, env.tree)
-    responses = sampled_groups(np.exp(log_probs), update.group_size, rngs)
+    pi = policy(state.behaviour)
+    probs = pi.probs[..., 0, :] if env.tree.is_bandit else np.exp(response_log_probs(pi.log_probs, env.tree))
+    responses = sampled_groups(probs, update.group_size, rngs)
     return step_on_groups(state, env, update, method, responses, rngs)
 
 
@@ -90,6 +92,32 @@ def train(state: State, env: Environment, update: Update, steps: int, rngs: Gene
         step = update_once(state, env, update, rngs)
         yield step
         state = step.after
+
+
+def advance(
+    state: State, env: Environment, update: Update, steps: int, rngs: Generators, batch: int | None = None
+) -> State:
+    """The state after ``steps`` updates, recording nothing: :func:`train`'s, up to rounding, from the same draws.
+
+    On-policy SGD on a bandit with an estimator's advantages runs in one fused kernel over ``batch`` queries at a time,
+    which bounds the memory that it needs beside the logits and never changes a result. Any other update is
+    :func:`update_once`, on all queries at once.
+
+    Raises:
+        ValueError: naming ``steps``, ``batch`` or ``rngs``.
+    """
+    if len(rngs) != len(state.logits):
+        _checks.refuse("rngs", rngs, f"{len(state.logits)} generators, one for each seed")
+    if steps < 0:
+        _checks.refuse("steps", steps, "an integer >= 0")
+    if batch is not None and batch < 1:
+        _checks.refuse("batch", batch, "None or an integer >= 1")
+    table = _fused_table(env, update)
+    for done in range(steps):
+        if table is not None and state.behaviour is state.logits:
+            return _advance_fused(state, env, update, table, steps - done, rngs, batch)
+        state = update_once(state, env, update, rngs).after
+    return state
 
 
 def update_on_all_groups(state: State, env: Environment, update: Update, rngs: Generators = ()) -> tuple[Step, Array]:
@@ -108,10 +136,10 @@ def update_on_all_groups(state: State, env: Environment, update: Update, rngs: G
     responses = np.broadcast_to(
         groups.reshape(len(groups), *(1,) * len(lead), -1), (len(groups), *lead, groups.shape[1])
     )
-    wide = state._replace(
-        logits=np.broadcast_to(state.logits, (len(groups), *state.logits.shape)),
-        behaviour=np.broadcast_to(state.behaviour, (len(groups), *state.behaviour.shape)),
-    )
+    logits = np.broadcast_to(state.logits, (len(groups), *state.logits.shape))
+    same = state.behaviour is state.logits
+    behaviour = logits if same else np.broadcast_to(state.behaviour, (len(groups), *state.behaviour.shape))
+    wide = state._replace(logits=logits, behaviour=behaviour)
     return step_on_groups(wide, env, update, method, responses, rngs), weights
 
 
@@ -128,7 +156,7 @@ def step_on_groups(
     passes: list[Coefficients] = []
     first_direction = None
     for _ in range(update.epochs):
-        pi = policy(logits)
+        pi = behaviour if logits is state.behaviour else policy(logits)
         entropies = np.broadcast_to(node_entropies(pi)[..., None], pi.probs.shape)
         batch = TokenBatch(
             log_probs=_sampled_tokens(pi.log_probs, env, responses),
@@ -167,3 +195,52 @@ def _sampled_tokens(node_values: Array, env: Environment, responses: Array) -> A
         return np.take_along_axis(node_values[..., 0, :], responses, axis=-1)[..., None]
     values = token_values(node_values, env.tree)
     return np.take_along_axis(values, responses[..., None], axis=-2)
+
+
+def _fused_table(env: Environment, update: Update) -> OutcomeAdvantages | None:
+    """Advantages by number of right responses, where these and 1/G are all there is to an update's coefficients."""
+    method = get_method(update.method, **update.options)
+    plain = update.optimiser == "sgd" and update.max_grad_norm is None and update.on_policy
+    plain = plain and update.overlong is None and not update.signed_rewards
+    one_over_group = update.aggregation == "token_sum" or bool(np.all(env.lengths == 1))
+    if not (env.tree.is_bandit and plain and one_over_group and method.rewards_alone and method.estimator is not None):
+        return None
+    correct, wrong = outcome_advantages(update.group_size, method.estimator, **(method.options or {}))
+    if update.dynamic_sampling:
+        degenerate = np.isin(np.arange(update.group_size + 1), (0, update.group_size))
+        correct, wrong = np.where(degenerate, 0.0, correct), np.where(degenerate, 0.0, wrong)
+    return OutcomeAdvantages(correct, wrong)
+
+
+def _advance_fused(
+    state: State,
+    env: Environment,
+    update: Update,
+    table: OutcomeAdvantages,
+    steps: int,
+    rngs: Generators,
+    batch: int | None,
+) -> State:
+    """``steps`` fused updates, in place on one copy of the logits; seeds draw in the order of their queries."""
+    logits = state.logits.copy()
+    z, rewards = logits.reshape(-1, env.tree.actions), env.arm_rewards.reshape(-1, env.tree.actions)
+    per_seed = len(z) // len(rngs)
+    size = max(1, min(batch or len(z), len(z)))
+    uniforms = np.empty((size, update.group_size))
+    for _ in range(steps):
+        for start in range(0, len(z), size):
+            rows = slice(start, min(start + size, len(z)))
+            draws = uniforms[: rows.stop - start]
+            _draw(draws, start, per_seed, rngs)
+            kernels.group_update(z[rows], rewards[rows], *table, draws, update.step_size, out=z[rows])
+    return State(logits, state.moments, logits, state.updates + steps)
+
+
+def _draw(out: Array, start: int, per_seed: int, rngs: Generators) -> None:
+    """Fill rows ``start``, ``start + 1``, ... of all seeds' uniforms, each row from its own seed's generator."""
+    done = 0
+    while done < len(out):
+        seed, place = divmod(start + done, per_seed)
+        count = min(per_seed - place, len(out) - done)
+        rngs[seed].random(out=out[done : done + count])
+        done += count
