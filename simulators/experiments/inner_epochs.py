@@ -33,8 +33,8 @@ class InnerEpochsConfig(Config):
     """Sizes, the rules (all that are registered, unless named), and the clip ranges.
 
     ``gains``, of success, are where entropy is compared; they must span several updates of 16 passes, between which a
-    curve is taken as straight. ``clip_low`` is the same for all, and so is each ``clip_highs``: the rules' own ranges are not used, so that they
-    differ in their advantages and masks alone.
+    curve is taken as straight. ``clip_low`` is the same for all, and so is each ``clip_highs``: the rules' own ranges
+    are not used, so that they differ in their advantages and masks alone.
     """
 
     methods: tuple[RuleName, ...] = Field(default_factory=method_names)
