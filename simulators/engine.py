@@ -112,7 +112,7 @@ def advance(
         _checks.refuse("steps", steps, "an integer >= 0")
     if batch is not None and batch < 1:
         _checks.refuse("batch", batch, "None or an integer >= 1")
-    table = _fused_table(env, update)
+    table = fused_table(env, update)
     for done in range(steps):
         if table is not None and state.behaviour is state.logits:
             return _advance_fused(state, env, update, table, steps - done, rngs, batch)
@@ -197,7 +197,7 @@ def _sampled_tokens(node_values: Array, env: Environment, responses: Array) -> A
     return np.take_along_axis(values, responses[..., None], axis=-2)
 
 
-def _fused_table(env: Environment, update: Update) -> OutcomeAdvantages | None:
+def fused_table(env: Environment, update: Update) -> OutcomeAdvantages | None:
     """Advantages by number of right responses, where these and 1/G are all there is to an update's coefficients."""
     method = get_method(update.method, **update.options)
     plain = update.optimiser == "sgd" and update.max_grad_norm is None and update.on_policy

@@ -1,0 +1,74 @@
+"""The fused update of a bandit on a torch device, for a GPU; NumPy's engine is the reference.
+
+Optional: torch is imported where it is used. Only what ``engine.advance`` fuses, in float64.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from qae_theory import _checks
+from qae_theory._exact import Array
+from simulators.engine import fused_table, initial_state
+from simulators.environments import bandit
+from simulators.update import Update
+
+
+def train_on_torch(logits: object, arm_rewards: object, update: Update, uniforms: object, device: str = "cpu") -> Array:
+    r"""On-policy SGD from given uniforms, :math:`z \leftarrow z + \frac\eta G\sum_i A_i(e_{y_i} - \pi)` at each step.
+
+    Args:
+        logits: ``[S, ..., Q, n]``, finite.
+        arm_rewards: ``[S, ..., Q, n]``, 0 or 1.
+        update: one pass of SGD without norm clipping, an estimator's advantages of 0/1 rewards.
+        uniforms: ``[steps, S, ..., Q, G]`` in [0, 1); one step at a time is copied to the device.
+        device: as torch names it, such as "cuda".
+
+    Returns:
+        Logits after the last step, ``[S, ..., Q, n]``, on the host.
+
+    Raises:
+        ValueError: naming the argument; ``update`` where it is of another kind.
+
+    Source: this suite; the same computation as ``kernels.group_update``.
+    """
+    import torch
+
+    env = bandit(arm_rewards)
+    start = initial_state(logits, env).logits[..., 0, :]
+    table = fused_table(env, update)
+    if table is None:
+        _checks.refuse("update", update, "one SGD pass on-policy, no norm clip, with an estimator's advantages of 0/1")
+    draws = _checked_uniforms(uniforms, (*start.shape[:-1], update.group_size))
+    with torch.no_grad():
+        z, rewards, correct, wrong = (
+            torch.tensor(np.ascontiguousarray(values), device=device) for values in (start, env.arm_rewards, *table)
+        )
+        for step_draws in draws:
+            group = torch.tensor(step_draws, device=device)
+            z = z + update.step_size * _direction(torch, z, rewards, correct, wrong, group)
+        return np.asarray(z.cpu().numpy())
+
+
+def _direction(torch: Any, z: Any, rewards: Any, correct: Any, wrong: Any, uniforms: Any) -> Any:
+    """Mean of A (e_y - pi) over each query's sampled group; torch is passed in, as it is not imported at the top."""
+    weights = torch.exp(z - z.amax(dim=-1, keepdim=True))
+    cumulative = torch.cumsum(weights, dim=-1)
+    total = cumulative[..., -1:]
+    places = torch.searchsorted(cumulative[..., :-1].contiguous(), uniforms * total, right=True)
+    is_right = rewards.gather(-1, places)
+    count = is_right.sum(dim=-1, keepdim=True).long()
+    advantages = torch.where(is_right > 0, correct[count], wrong[count]) / uniforms.shape[-1]
+    direction = -advantages.sum(dim=-1, keepdim=True) * weights / total
+    return direction.scatter_add(-1, places, advantages)
+
+
+def _checked_uniforms(uniforms: object, shape: tuple[int, ...]) -> Array:
+    """``[steps, *shape]`` in [0, 1)."""
+    draws = np.asarray(uniforms)
+    fits = draws.dtype == np.float64 and draws.shape[1:] == shape and draws.ndim == len(shape) + 1
+    if not fits or not np.all((draws >= 0) & (draws < 1)):
+        _checks.refuse("uniforms", uniforms, f"float64 in [0, 1), of shape {('steps', *shape)}")
+    return draws
