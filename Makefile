@@ -19,8 +19,9 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check -q install -c constraints.txt $(PIP_ARGS)
 BASE := .venv/.installed-base
 TORCH := .venv/.installed-torch
+RAY := .venv/.installed-ray
 
-.PHONY: help verify simulate test test-torch lint bench readme mutation clean
+.PHONY: help verify simulate test test-torch test-ray lint bench readme mutation clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do \
@@ -37,6 +38,9 @@ test: $(BASE) ## Run the tests
 
 test-torch: $(TORCH) ## Install torch, then run the tests that need it
 	$(BIN)/python -m pytest -m torch $(ARGS)
+
+test-ray: $(RAY) ## Install Ray, then run the tests that need it
+	$(BIN)/python -m pytest -m ray $(ARGS)
 
 lint: $(BASE) ## Run ruff and mypy
 	$(BIN)/ruff check .
@@ -68,4 +72,8 @@ $(BASE): pyproject.toml constraints.txt
 
 $(TORCH): $(BASE)
 	@$(PIP_INSTALL) torch
+	@touch $@
+
+$(RAY): $(BASE)
+	@$(PIP_INSTALL) 'ray[default]'
 	@touch $@

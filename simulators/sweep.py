@@ -132,12 +132,13 @@ def _outcomes(planned: Plan, workers: int, backend: Backend) -> Iterator[tuple[C
 @contextmanager
 def _backend(backend: Backend, workers: int) -> Iterator[None]:
     if backend == "ray":
-        from ray.util.joblib import register_ray
+        from simulators import ray_backend
 
-        register_ray()
-    threads = {"inner_max_num_threads": 1} if backend == "loky" else {}
-    with parallel_config(backend=backend, n_jobs=workers, **threads):
-        yield
+        with parallel_config(backend=ray_backend.register(), n_jobs=workers):
+            yield
+    else:
+        with parallel_config(backend=backend, n_jobs=workers, inner_max_num_threads=1):
+            yield
 
 
 def _one_thread() -> None:

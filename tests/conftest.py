@@ -1,4 +1,4 @@
-"""Hypothesis profiles, the marker ``torch``, and where the tests' cached results live. No test is here."""
+"""Hypothesis profiles, and the markers of packages that need not be installed. No test is here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ settings.register_profile(
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
-HAS_TORCH = find_spec("torch") is not None
+# Marker and package: without it, the tests that are about it are deselected, not skipped.
+OPTIONAL = ("torch", "ray")
+MISSING = tuple(name for name in OPTIONAL if find_spec(name) is None)
 _LEFT_OUT = pytest.StashKey[set[str]]()
 
 
@@ -27,19 +29,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header() -> str:
-    """Say at the top whether torch is there."""
-    state = "installed" if HAS_TORCH else "not installed: tests marked `torch` are deselected"
-    return f"torch: {state}; effort of the evidence: {os.environ.get('QAE_EFFORT', 'quick')}"
+    """Say at the top what is not there."""
+    state = f"not installed, their tests deselected: {', '.join(MISSING)}" if MISSING else "all installed"
+    return f"optional packages: {state}; effort of the evidence: {os.environ.get('QAE_EFFORT', 'quick')}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without torch, deselect (not skip) the tests that are about it."""
-    if HAS_TORCH:
-        return
-    left_out = [item for item in items if item.get_closest_marker("torch")]
+    """Deselect (not skip) the tests that are about a package that is not installed."""
+    left_out = [item for item in items if any(item.get_closest_marker(name) for name in MISSING)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("torch")]
+        items[:] = [item for item in items if item not in left_out]
     config.stash[_LEFT_OUT].update(item.nodeid for item in left_out)
 
 
@@ -47,17 +47,18 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """A worker of pytest-xdist passes on what it deselected."""
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output["torch_left_out"] = sorted(session.config.stash[_LEFT_OUT])
+        output["left_out"] = sorted(session.config.stash[_LEFT_OUT])
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """The controller of pytest-xdist gathers what the workers deselected (each collects everything)."""
-    node.config.stash[_LEFT_OUT].update(getattr(node, "workeroutput", {}).get("torch_left_out", ()))
+    node.config.stash[_LEFT_OUT].update(getattr(node, "workeroutput", {}).get("left_out", ()))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say at the end how many tests were deselected and why."""
     count = len(config.stash[_LEFT_OUT])
     if count:
-        terminalreporter.write_line(f"{count} tests deselected: torch is not installed (`make test-torch` installs it)")
+        wanted = ", ".join(f"{name} (`make test-{name}` installs it)" for name in MISSING)
+        terminalreporter.write_line(f"{count} tests deselected, not installed: {wanted}")

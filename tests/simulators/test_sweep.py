@@ -244,3 +244,22 @@ def test_what_is_missing_skips_and_what_cannot_be_looked_up_breaks() -> None:
 def test_an_effect_that_is_not_found_is_negative_and_one_found_in_planted_data_breaks() -> None:
     assert outcome(steps=(step(found=False, control=False),)).status is Status.NEGATIVE
     assert outcome(steps=(step(found=True, control=True),)).status is Status.BROKEN
+
+
+@pytest.mark.ray
+def test_ray_gives_the_same_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    experiment = get_experiment("k-sweep")
+    changes = [{"seeds": 2, "steps": 2, "every": 1, "ks": ["0.4", "0.6"]}]
+    config = configuration.changed_config(experiment, changes, quick=True)
+    made = {}
+    try:
+        for backend in ("loky", "ray"):
+            out = tmp_path / backend
+            planned = sweep.plan(experiment, config, quick=True, out=out)
+            made[backend] = (sweep.run(planned, out=out, workers=2, backend=backend) / "metrics.jsonl").read_bytes()
+    finally:
+        ray.shutdown()
+    assert made["ray"] == made["loky"]
