@@ -21,7 +21,7 @@ def register() -> str:
     from joblib import register_parallel_backend
     from ray.util.joblib.ray_backend import RayBackend
 
-    class StreamingRayBackend(RayBackend):  # type: ignore[misc]  # Ray ships no types
+    class StreamingRayBackend(RayBackend):
         """Ray's backend calls back when a task is done, which is all that joblib's generators need."""
 
         supports_return_generator = True
