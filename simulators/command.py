@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -134,8 +135,17 @@ def _simulate(
         return [f"{experiment.name}: cell {one.name!r} failed: {one.error}" for one in error.failed]
     except OSError as error:
         return [f"{experiment.name}: {error}"]
+    for line in summary(json.loads((folder / "analysis.json").read_text(encoding="utf-8"))):
+        console.print(f"{experiment.name}: {line}", markup=False)
     console.print(f"{experiment.name}: wrote {folder}", markup=False)
     return []
+
+
+def summary(analysis: Mapping[str, Any]) -> list[str]:
+    """One line for each statement of an analysis: whether it was found, and its figures."""
+    return [
+        f"{'found' if one['found'] else 'NOT FOUND'}: {one['says']}: {one['detail']}" for one in analysis["statements"]
+    ]
 
 
 def _with_progress(console: Console, planned: Plan, out: Path, workers: int, backend: Any) -> Path:

@@ -83,7 +83,8 @@ class Experiment:
 
     ``cells(config)`` lists the work; ``run_cell(settings, seeds)`` does one and returns records; it must be a
     module-level function and depend on nothing else. ``analyse(config, records)`` returns the result in JSON's types,
-    each figure with its interval. Sizes are in ``configs/<name>.toml``.
+    each figure with its interval, and under ``statements`` the records of its :class:`Statement`. Sizes are in
+    ``configs/<name>.toml``.
     """
 
     name: str

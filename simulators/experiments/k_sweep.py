@@ -16,6 +16,7 @@ from qae_theory.claims.model import Kind
 from simulators.experiments.base import Cell, ClaimEvidence, Experiment, Record, Statement
 from simulators.experiments.conditions import TrainingConfig, run_training, training_cell
 from simulators.experiments.fields import Level
+from simulators.experiments.shares import in_records
 from simulators.experiments.trajectories import Trajectory, at_gain, common_gains, from_records
 from simulators.statistics import Interval, bonferroni, mean_interval
 
@@ -49,7 +50,7 @@ def analyse(config: KSweepConfig, records: Sequence[Record]) -> dict[str, Any]:
         for name, by_k in runs.items()
     }
     each = bonferroni(config.level, len(names) * len(config.ks) * len(CURVES))
-    return {
+    analysis: dict[str, Any] = {
         "level": config.level,
         "finals": [
             {"condition": name, "k": k}
@@ -60,6 +61,7 @@ def analyse(config: KSweepConfig, records: Sequence[Record]) -> dict[str, Any]:
         "slopes": slopes,
         "control": reversed_slopes,
     }
+    return {**analysis, "statements": in_records(statements(analysis))}
 
 
 def entropy_slopes(by_k: Mapping[str, Trajectory], level: float) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from qae_theory.claims.model import Kind
 from simulators.experiments.base import Cell, ClaimEvidence, Experiment, Record, Statement
 from simulators.experiments.conditions import Condition, TrainingConfig, run_training, training_cell
 from simulators.experiments.fields import Level
+from simulators.experiments.shares import in_records
 from simulators.experiments.trajectories import Trajectory, from_records, paired_difference, path_distance
 from simulators.statistics import bonferroni, mean_interval
 from simulators.update import Positive, Update
@@ -99,7 +100,8 @@ def analyse(config: MasksConfig, records: Sequence[Record]) -> dict[str, Any]:
         for scale in SCALES
         for rule in RULES
     ]
-    return {"level": config.level, "finals": finals, **tables}
+    analysis = {"level": config.level, "finals": finals, **tables}
+    return {**analysis, "statements": in_records(statements(analysis))}
 
 
 def _tracks(qae: Trajectory, pos: Trajectory, neg: Trajectory, *, level: float) -> dict[str, Any]:

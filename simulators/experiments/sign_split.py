@@ -18,6 +18,7 @@ from qae_theory.claims.model import Kind
 from simulators.experiments.base import Cell, ClaimEvidence, Experiment, Record, RuleName, Statement
 from simulators.experiments.conditions import Condition, TrainingConfig, run_training, training_cell
 from simulators.experiments.fields import Level
+from simulators.experiments.shares import in_records
 from simulators.experiments.trajectories import Family, Trajectory, from_records
 from simulators.statistics import bonferroni, mean_interval
 from simulators.worlds import Difficulty, World
@@ -71,7 +72,7 @@ def analyse(config: SignSplitConfig, records: Sequence[Record]) -> dict[str, Any
     level = bonferroni(config.level, 3 * len(pairs) + 1)
     runs = {pair: from_records(records, CURVES, condition=pair[0], rule=pair[1]) for pair in pairs}
     law = from_records(records, CURVES[2:5], condition=LAW, rule="grpo")
-    return {
+    analysis = {
         "level": config.level,
         "found": [_readings(pair, run, level) for pair, run in runs.items()],
         "control": [_readings(pair, exchanged(run), level) for pair, run in runs.items()],
@@ -81,6 +82,7 @@ def analyse(config: SignSplitConfig, records: Sequence[Record]) -> dict[str, Any
             "control_with_1_minus_V": law_difference(law, 1 - LAW_SUCCESS, level),
         },
     }
+    return {**analysis, "statements": in_records([*lead_statements(analysis), *entropy_statements(analysis)])}
 
 
 def exchanged(run: Trajectory) -> Trajectory:

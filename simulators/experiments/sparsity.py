@@ -15,6 +15,7 @@ from qae_theory.claims.model import Kind
 from simulators.experiments.base import Cell, ClaimEvidence, Config, Experiment, Record, Statement
 from simulators.experiments.conditions import Condition, TrainingConfig, run_training, training_cell
 from simulators.experiments.fields import Level
+from simulators.experiments.shares import in_records
 from simulators.experiments.trajectories import from_records
 from simulators.statistics import bonferroni, mean_interval
 from simulators.update import Strict
@@ -89,7 +90,8 @@ def analyse(config: SparsityConfig, records: Sequence[Record]) -> dict[str, Any]
                         "about_80": all(in_band(share) for share in shares),
                     }
                 )
-    return {"level": config.level, "band": list(BAND), "k": config.k, "table": table}
+    analysis = {"level": config.level, "band": list(BAND), "k": config.k, "table": table}
+    return {**analysis, "statements": in_records(statements(analysis))}
 
 
 def in_band(share: Mapping[str, float]) -> bool:

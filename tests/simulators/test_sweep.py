@@ -49,7 +49,7 @@ def tiny_cell(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> lis
     return [{"index": settings["index"], "draw": float(np.random.default_rng(seeds).random())}]
 
 
-TINY = Experiment("tiny", "for tests", TinyConfig, tiny_cells, tiny_cell, lambda config, rows: {"rows": len(rows)})
+TINY = Experiment("tiny", "for tests", TinyConfig, tiny_cells, tiny_cell, lambda config, rows: {"statements": []})
 
 
 def run_tiny(out: Path, workers: int = 1, **fields: Any) -> Path:
@@ -167,6 +167,7 @@ def test_the_command_runs_and_then_finds_the_run(tmp_path: Path) -> None:
     small = ("k-sweep", "--quick", *sizes, "--out", str(tmp_path), "--workers", "1")
     first = qae(*small)
     assert first.exit_code == 0, first.output
+    assert "k-sweep: NOT FOUND: at equal steps, entropy rises with K" in first.output
     (folder,) = (tmp_path / "k-sweep").glob("[!.]*")
     assert {path.name for path in folder.iterdir()} == {
         "config.json",
