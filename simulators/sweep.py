@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,11 +27,12 @@ Told = Callable[["CellOutcome"], None]
 
 
 class CellOutcome(NamedTuple):
-    """A cell by name: its records, or the one line of its error."""
+    """A cell by name: its records, or the one line of its error, and the seconds that it took."""
 
     name: str
     records: list[Record] | None
     error: str | None = None
+    seconds: float = 0.0
 
 
 class CellsFailedError(RuntimeError):
@@ -99,7 +101,8 @@ def run(
         if outcome.records is None:
             failed.append(outcome)
         else:
-            write_atomically(_cell_file(planned.kept, cell), json.dumps(outcome.records, allow_nan=False))
+            kept = {"records": outcome.records, "seconds": outcome.seconds}
+            write_atomically(_cell_file(planned.kept, cell), json.dumps(kept, allow_nan=False))
     if failed:
         raise CellsFailedError(failed)
     return _write(planned, out)
@@ -107,7 +110,14 @@ def run(
 
 def records_of(planned: Plan) -> list[Record]:
     """All records, in the order of the cells, each with its cell's name."""
-    return [{"cell": cell.name, **row} for cell in planned.cells for row in _read_cell(planned.kept, cell) or ()]
+    kept = ((cell, _read_cell(planned.kept, cell) or {"records": ()}) for cell in planned.cells)
+    return [{"cell": cell.name, **row} for cell, found in kept for row in found["records"]]
+
+
+def timing(planned: Plan) -> dict[str, Any]:
+    """Seconds of every cell by name, in one process each, and their sum."""
+    seconds = {cell.name: (_read_cell(planned.kept, cell) or {"seconds": 0.0})["seconds"] for cell in planned.cells}
+    return {"cell_seconds": sum(seconds.values()), "cells": seconds}
 
 
 def run_one(cell: Cell, run_cell: Callable[..., list[Record]], seed: int) -> CellOutcome:
@@ -115,8 +125,10 @@ def run_one(cell: Cell, run_cell: Callable[..., list[Record]], seed: int) -> Cel
     _one_thread()
     # The child that SeedSequence(seed).spawn gives as its stream-th, without the ones before it.
     seeds = np.random.SeedSequence(seed, spawn_key=(cell.stream,))
+    started = time.perf_counter()
     try:
-        return CellOutcome(cell.name, plain(run_cell(cell.settings, seeds)))
+        records = plain(run_cell(cell.settings, seeds))
+        return CellOutcome(cell.name, records, seconds=time.perf_counter() - started)
     except Exception as error:  # whatever a cell's own code raises must not take the other cells away
         return CellOutcome(cell.name, None, f"{type(error).__name__}: {' '.join(str(error).split())}")
 
@@ -155,6 +167,7 @@ def _write(planned: Plan, out: Path) -> Path:
     with write_run(out, name, planned.identity, seed=seed, packages=PACKAGES) as written:
         written.append_metrics(records)
         written.write("analysis.json", to_json(plain(analysis)))
+        written.write("timing.json", to_json(timing(planned)))
     shutil.rmtree(planned.kept, ignore_errors=True)
     return written.folder
 
@@ -164,9 +177,9 @@ def _cell_file(kept: Path, cell: Cell) -> Path:
     return kept / f"{hashlib.sha256(settings.encode()).hexdigest()[:16]}.json"
 
 
-def _read_cell(kept: Path, cell: Cell) -> list[Record] | None:
+def _read_cell(kept: Path, cell: Cell) -> dict[str, Any] | None:
     try:
-        found: list[Record] = json.loads(_cell_file(kept, cell).read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(_cell_file(kept, cell).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return found

@@ -107,7 +107,7 @@ def test_killed_in_the_middle_it_goes_on_and_runs_no_finished_cell_again(tmp_pat
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    finished = {json.loads(path.read_text())[0]["index"] for path in kept()}
+    finished = {json.loads(path.read_text())["records"][0]["index"] for path in kept()}
     assert 2 <= len(finished) < 6
     log.unlink()
     subprocess.run(arguments, env=environment, check=True)
@@ -122,7 +122,7 @@ def test_a_half_written_cell_counts_as_not_run(tmp_path: Path) -> None:
     planned = sweep.plan(TINY, TinyConfig(), quick=True, out=tmp_path)
     planned.kept.mkdir(parents=True)
     for cell in planned.cells:
-        sweep._cell_file(planned.kept, cell).write_text('[{"index": 0')
+        sweep._cell_file(planned.kept, cell).write_text('{"records": [{"index": 0')
     assert sweep.plan(TINY, TinyConfig(), quick=True, out=tmp_path).left == planned.cells
 
 
@@ -173,6 +173,7 @@ def test_the_command_runs_and_then_finds_the_run(tmp_path: Path) -> None:
         "config.json",
         "metrics.jsonl",
         "analysis.json",
+        "timing.json",
         "provenance.json",
     }
     assert "already there" in qae(*small).output
