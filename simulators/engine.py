@@ -221,9 +221,9 @@ def _advance_fused(
     rngs: Generators,
     batch: int | None,
 ) -> State:
-    """``steps`` fused updates, in place on one copy of the logits; seeds draw in the order of their queries."""
-    logits = state.logits.copy()
-    z, rewards = logits.reshape(-1, env.tree.actions), env.arm_rewards.reshape(-1, env.tree.actions)
+    """``steps`` fused updates, the first into new logits, the others in place; a seed draws in its queries' order."""
+    source, rewards = (values.reshape(-1, env.tree.actions) for values in (state.logits, env.arm_rewards))
+    z = np.empty(source.shape)
     per_seed = len(z) // len(rngs)
     size = max(1, min(batch or len(z), len(z)))
     uniforms = np.empty((size, update.group_size))
@@ -232,7 +232,9 @@ def _advance_fused(
             rows = slice(start, min(start + size, len(z)))
             draws = uniforms[: rows.stop - start]
             _draw(draws, start, per_seed, rngs)
-            kernels.group_update(z[rows], rewards[rows], *table, draws, update.step_size, out=z[rows])
+            kernels.group_update(source[rows], rewards[rows], *table, draws, update.step_size, out=z[rows])
+        source = z
+    logits = z.reshape(state.logits.shape)
     return State(logits, state.moments, logits, state.updates + steps)
 
 

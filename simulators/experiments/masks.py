@@ -2,8 +2,8 @@
 
 "NEG-MASK tracks QAE" is read as: its success curve is nearer to QAE's than POS-MASK's is. "POS-MASK leads" is read as:
 its final success is higher than NEG-MASK's. A mask also changes the size of the step (its gain w is larger than QAE's
-where nothing is masked), so each is run at QAE's step size and at one that matches the mean gain over the initial
-difficulties.
+where nothing is masked), so under SGD each is run at QAE's step size and at one that matches the mean gain over the
+initial difficulties; Adam takes the scale out by itself.
 """
 
 from __future__ import annotations
@@ -54,9 +54,14 @@ def cells(config: MasksConfig) -> list[Cell]:
         )
         for condition in config.conditions
         for clip in ("weak", "strong")
-        for scale in SCALES
+        for scale in scales(condition)
         for rule in RULES
     ]
+
+
+def scales(condition: Condition) -> tuple[str, ...]:
+    """Step sizes that are compared: under Adam there is one."""
+    return SCALES if Update(**condition.update).optimiser == "sgd" else SCALES[:1]
 
 
 def step_size(condition: Condition, rule: str, scale: str, k: str) -> float:
@@ -71,8 +76,8 @@ def step_size(condition: Condition, rule: str, scale: str, k: str) -> float:
 
 def analyse(config: MasksConfig, records: Sequence[Record]) -> dict[str, Any]:
     """Both readings for each condition and scale, and again with the two masks' labels exchanged."""
-    names = [condition.name for condition in config.conditions]
-    level = bonferroni(config.level, 2 * len(SCALES) * len(names))
+    compared = [(condition.name, scale) for condition in config.conditions for scale in scales(condition)]
+    level = bonferroni(config.level, 2 * len(compared))
 
     def run(name: str, clip: str, scale: str, rule: str) -> Trajectory:
         return from_records(records, CURVES, condition=name, clip=clip, scale=scale, rule=rule)
@@ -85,19 +90,17 @@ def analyse(config: MasksConfig, records: Sequence[Record]) -> dict[str, Any]:
                 "tracks": _tracks(*(run(name, "weak", scale, rule) for rule in ("qae", pos, neg)), level=level),
                 "leads": _leads(*(run(name, "strong", scale, rule) for rule in (pos, neg)), level=level),
             }
-            for name in names
-            for scale in SCALES
+            for name, scale in compared
         ]
-    each = bonferroni(config.level, len(names) * 2 * len(SCALES) * len(RULES) * len(CURVES))
+    each = bonferroni(config.level, len(compared) * 2 * len(RULES) * len(CURVES))
     finals = [
         {"condition": name, "clip": clip, "scale": scale, "rule": rule}
         | {
             curve: mean_interval(run(name, clip, scale, rule).curves[curve][:, -1], level=each).record()
             for curve in CURVES
         }
-        for name in names
+        for name, scale in compared
         for clip in ("weak", "strong")
-        for scale in SCALES
         for rule in RULES
     ]
     analysis = {"level": config.level, "finals": finals, **tables}

@@ -64,7 +64,7 @@ def _rate(benchmark: Any, queries: int) -> None:
 
 @pytest.mark.parametrize("peer", ["loop", "floor[1]"])
 def test_fused_update(benchmark: Any, peer: str) -> None:
-    """One step of ``advance``, random numbers and a copy of the logits included."""
+    """One step of ``advance``, random numbers and fresh memory for the logits included."""
     state, env = _bandits()
     rngs, update = [np.random.default_rng(1)], _update()
     benchmark.extra_info["peer"] = f"test_{peer}"
@@ -74,7 +74,7 @@ def test_fused_update(benchmark: Any, peer: str) -> None:
 
 
 def test_fused_trajectory(benchmark: Any) -> None:
-    """20 steps at once, beside the floor of as many: the logits are copied once."""
+    """20 steps at once, beside the floor of as many: fresh memory once."""
     state, env = _bandits()
     rngs, update = [np.random.default_rng(1)], _update()
     benchmark.extra_info["peer"] = "test_floor[20]"
