@@ -6,6 +6,7 @@ import os
 from importlib.util import find_spec
 from typing import Any
 
+import numba
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -26,6 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register what may otherwise be unknown, and start counting."""
     config.addinivalue_line("markers", "xdist_group(name): tests that share a worker, and so its caches")
     config.stash[_LEFT_OUT] = set()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # the workers share the cores already; more threads only wait for them
+        numba.set_num_threads(1)
 
 
 def pytest_report_header() -> str:
