@@ -15,7 +15,7 @@ def pytest_benchmark_generate_machine_info(config: Any) -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        **{name: version(name) for name in ("numpy", "scipy")},
+        **{name: version(name) for name in ("numba", "numpy", "scipy")},
     }
 
 
