@@ -14,7 +14,7 @@ from simulators.statistics import Interval, bonferroni, mean_interval
 
 Key = tuple[str, int, str]  # method, passes, clip-high
 Runs = Mapping[Key, Mapping[str, Array]]  # -> measure -> [S]
-KEYS = ("method", "epochs", "clip_high", "seed")
+KEYS = ("cell", "method", "epochs", "clip_high", "seed")
 TOTALS = ("low_in_hard", "low_in_easy", "high_in_hard", "high_in_easy")
 
 

@@ -54,7 +54,7 @@ def columns(records: Sequence[Record]) -> dict[tuple[str, str, str], dict[str, A
         ordered = sorted(rows, key=lambda row: row["seed"])
         if [row["seed"] for row in ordered] != seeds:
             _checks.refuse("records", len(rows), f"each of {len(seeds)} seeds once for {key}")
-        names = [name for name in rows[0] if name not in ("variant", "k", "push", "seed")]
+        names = [name for name in rows[0] if name not in ("cell", "variant", "k", "push", "seed")]
         found[key] = {n: np.array([np.nan if r[n] is None else r[n] for r in ordered], dtype=float) for n in names}
     return found
 

@@ -19,7 +19,7 @@ from simulators.experiments.base import Cell, ClaimEvidence, Experiment, Record,
 from simulators.experiments.conditions import Condition, TrainingConfig, run_training, training_cell
 from simulators.experiments.fields import Level
 from simulators.experiments.shares import in_records
-from simulators.experiments.trajectories import Family, Trajectory, from_records
+from simulators.experiments.trajectories import Family, Trajectory, alternated, from_records
 from simulators.statistics import bonferroni, mean_interval
 from simulators.worlds import Difficulty, World
 
@@ -86,12 +86,12 @@ def analyse(config: SignSplitConfig, records: Sequence[Record]) -> dict[str, Any
 
 
 def exchanged(run: Trajectory) -> Trajectory:
-    """The run with the labels of positive and negative samples exchanged."""
+    """The run with the labels of positive and negative samples exchanged in every other seed."""
     curves = dict(run.curves)
     for suffix in ("", "_sample_entropy"):
         one, other = f"positive{suffix}", f"negative{suffix}"
         curves[one], curves[other] = run.curves[other], run.curves[one]
-    return Trajectory(run.steps, curves)
+    return alternated(run, Trajectory(run.steps, curves))
 
 
 def _readings(pair: tuple[str, str], run: Trajectory, level: float) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _statement(analysis: Mapping[str, Any], reading: str, says: str) -> Statemen
         says=f"{says}, in every condition",
         found=found,
         detail=detail,
-        planted="the labels of positive and negative samples exchanged",
+        planted="the labels of positive and negative samples exchanged in every other seed",
         control_found=control,
         control_detail=control_detail,
     )

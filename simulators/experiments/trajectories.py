@@ -145,6 +145,16 @@ def common_gains(successes: Iterable[Array], count: int = 3) -> Array:
     return np.linspace(0.0, max(reach, 0.0), count + 1)[1:]
 
 
+def alternated(one: Trajectory, other: Trajectory) -> Trajectory:
+    """The seeds 0, 2, ... of one run and the seeds 1, 3, ... of the other, of the same starts.
+
+    What tells the two runs apart averages out between a run made so and its counterpart: data for a control.
+    """
+    odd = np.arange(len(next(iter(one.curves.values())))) % 2 == 1
+    curves = {name: np.where(odd[:, None], other.curves[name], curve) for name, curve in one.curves.items()}
+    return Trajectory(one.steps, curves)
+
+
 def mean_level(steps: Array, curve: Array) -> Array:
     """Area under each seed's curve over the updates it spans, ``[S, records] -> [S]``."""
     return np.asarray(np.trapezoid(curve, steps, axis=1) / (steps[-1] - steps[0]))

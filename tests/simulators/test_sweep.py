@@ -265,3 +265,18 @@ def test_ray_gives_the_same_records(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     finally:
         ray.shutdown()
     assert made["ray"] == made["loky"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", experiment_names())
+def test_every_analysis_takes_the_records_that_a_sweep_stores(name: str, tmp_path: Path) -> None:
+    """With the name of its cell on each record, and read back from JSON."""
+    experiment = get_experiment(name)
+    config = configuration.shipped_config(experiment, quick=True)
+    folder = sweep.run(sweep.plan(experiment, config, quick=True, out=tmp_path), out=tmp_path, workers=1)
+    stored = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    made = json.loads((folder / "analysis.json").read_text())
+    assert json.loads(json.dumps(sweep.plain(experiment.analyse(config, stored)))) == made
+    for one in made["statements"]:
+        assert set(one) == {"says", "found", "detail", "planted", "control_found", "control_detail"}
+        assert not one["control_found"], one["says"]

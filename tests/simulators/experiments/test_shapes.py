@@ -70,8 +70,7 @@ def test_k_sweep_finds_a_planted_slope(slope: float, expected: bool) -> None:
             rows.append({**row, "sequence_entropy": entropy, "success": 0.5 + row["step"] / 100})
     (statements,) = [speaking.statements(experiment.analyse(config, rows)) for speaking in experiment.claims]
     assert [one.found for one in statements] == [expected, expected]
-    # Reversed labels turn a fall into a rise: the control is there to be found then, and the claim is not.
-    assert [one.control_found for one in statements] == [slope < 0, slope < 0]
+    assert not any(one.control_found for one in statements)
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.8, True), (0.7, False), (0.9, False)])
@@ -116,7 +115,7 @@ def test_masks_finds_what_is_planted(near: bool, ahead: bool) -> None:
 
     (statements,) = planted("masks", change)
     assert [one.found for one in statements] == [near, ahead]
-    assert [one.control_found for one in statements] == [not near, not ahead]
+    assert not any(one.control_found for one in statements)
 
 
 def test_masks_match_the_mean_gain() -> None:
