@@ -73,7 +73,8 @@ def write_run(
         run.write("config.json", to_json(config))
         yield run
         facts = provenance(seed=seed, packages=packages)
-        run.write("provenance.json", to_json({"run_id": identity, **facts, "seconds": _since(started)}))
+        facts |= {"seconds": _since(started), "files": file_hashes(partial)}
+        run.write("provenance.json", to_json({"run_id": identity, **facts}))
         partial.chmod(0o755)  # mkdtemp makes it private
         _replace_folder(partial, run.folder)
     except BaseException:
@@ -87,6 +88,19 @@ def find_run(
     """The folder of a finished run of this configuration by this code, if there is one."""
     folder = out / experiment / run_id(config, code_version(packages))
     return folder if folder.is_dir() else None
+
+
+def file_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of a run but its provenance, by name."""
+    paths = sorted(path for path in folder.iterdir() if path.is_file() and path.name != "provenance.json")
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def changed_files(folder: Path) -> list[str]:
+    """Names of a finished run's files that are gone, cut short or edited since it was written."""
+    written = json.loads((folder / "provenance.json").read_text(encoding="utf-8")).get("files", {})
+    found = file_hashes(folder)
+    return [name for name, digest in written.items() if found.get(name) != digest]
 
 
 def run_id(config: Mapping[str, Any], code: str) -> str:

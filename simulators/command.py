@@ -104,7 +104,12 @@ def _configured(
         changes.append({"rules": [rule.strip() for rule in rules.split(",")]})
     if seed is not None:
         changes.append({"seed": seed})
-    return experiment, changed_config(experiment, changes, quick=quick)
+    config = changed_config(experiment, changes, quick=quick)
+    try:
+        experiment.cells(config)
+    except ValueError as error:
+        raise ValueError(f"{name}: {' '.join(str(error).split())}") from None
+    return experiment, config
 
 
 def _check_backend(backend: str) -> None:
@@ -130,10 +135,11 @@ def _simulate(
         return []
     try:
         planned = sweep.plan(experiment, config, quick=quick, out=out)
-        folder = _with_progress(console, planned, out, workers or usable_cores(), backend)
+        default = sweep.ALL_OF_THE_CLUSTER if backend == "ray" else usable_cores()
+        folder = _with_progress(console, planned, out, workers or default, backend)
     except sweep.CellsFailedError as error:
         return [f"{experiment.name}: cell {one.name!r} failed: {one.error}" for one in error.failed]
-    except OSError as error:
+    except (sweep.SweepError, OSError) as error:
         return [f"{experiment.name}: {error}"]
     for line in summary(json.loads((folder / "analysis.json").read_text(encoding="utf-8"))):
         console.print(f"{experiment.name}: {line}", markup=False)

@@ -110,9 +110,14 @@ def _statements(claim: str, name: str, root: Path) -> tuple[StoredRun, Sequence[
 
 
 def _analysis(experiment: Experiment, folder: Path) -> Mapping[str, Any]:
+    from qae_theory.results import changed_files
     from simulators.configuration import make_config
     from simulators.sweep import plain
 
+    changed = changed_files(folder)
+    if changed:
+        names = ", ".join(changed)
+        raise ValueError(f"{folder}: not as the run wrote it: {names}; remove the run and simulate again")
     config = make_config(experiment, [_read_json(folder / "config.json")["settings"]])
     lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     records = [json.loads(line) for line in lines]

@@ -6,6 +6,8 @@ Ray is imported inside the function: the extra ``ray`` installs it.
 from __future__ import annotations
 
 import os
+import secrets
+import sys
 from typing import Any
 
 NAME = "qae-ray"
@@ -14,9 +16,12 @@ NAME = "qae-ray"
 def register() -> str:
     """Register the backend with joblib, start or join Ray, and return the backend's name.
 
-    Joins the cluster of ``RAY_ADDRESS`` if that is set. Otherwise Ray starts here, for this process alone, without the
-    token that it would write to the home folder, and without a dashboard.
+    Joins the cluster of ``RAY_ADDRESS`` if that is set. Otherwise Ray starts here, for this process alone, without a
+    dashboard, and with a token of its own in the environment, where Ray would write one to the home folder.
     """
+    here = "RAY_ADDRESS" not in os.environ
+    if here:
+        _use_own_token()
     import ray
     from joblib import register_parallel_backend
     from ray.util.joblib.ray_backend import RayBackend
@@ -28,10 +33,14 @@ def register() -> str:
 
     register_parallel_backend(NAME, StreamingRayBackend)
     if not ray.is_initialized():
-        local = "RAY_ADDRESS" not in os.environ
-        if local:
-            os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-        options: dict[str, Any] = {"include_dashboard": False} if local else {}
         threads = {"env_vars": {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}}
-        ray.init(log_to_driver=False, runtime_env=threads, **options)
+        place: dict[str, Any] = {"address": "local", "include_dashboard": False} if here else {}
+        ray.init(log_to_driver=False, runtime_env=threads, **place)
     return NAME
+
+
+def _use_own_token() -> None:
+    """Ray reads its mode of authentication when it is imported, and not again."""
+    if "RAY_AUTH_MODE" not in os.environ and "ray" not in sys.modules:
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)

@@ -6,12 +6,16 @@ Finished cells lie in ``<out>/<experiment>/.cells-<run id>/`` until the run is c
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import math
 import shutil
+import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import warnings
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -24,6 +28,7 @@ from simulators.experiments.base import Cell, Config, Experiment, Record
 
 Backend = Literal["loky", "ray"]
 Told = Callable[["CellOutcome"], None]
+ALL_OF_THE_CLUSTER = -1  # as joblib has it
 
 
 class CellOutcome(NamedTuple):
@@ -35,8 +40,12 @@ class CellOutcome(NamedTuple):
     seconds: float = 0.0
 
 
-class CellsFailedError(RuntimeError):
-    """Some cells failed; the others are kept."""
+class SweepError(RuntimeError):
+    """The run could not be completed, in one line; its finished cells are kept."""
+
+
+class CellsFailedError(SweepError):
+    """Some cells failed."""
 
     def __init__(self, failed: Sequence[CellOutcome]) -> None:
         """Name every cell that failed."""
@@ -87,36 +96,42 @@ def run(
     Args:
         planned: from :func:`plan`.
         out: the results folder.
-        workers: processes.
+        workers: processes; ``ALL_OF_THE_CLUSTER`` with Ray.
         backend: ``loky`` here, or ``ray`` for a Ray cluster.
         told: called with each cell's outcome as it comes.
 
     Raises:
         CellsFailedError: some cells failed; the finished ones are kept for the next run.
+        SweepError: a worker died, the analysis failed, the code changed meanwhile, or another process is at it.
         OSError: results could not be written.
     """
     failed = []
-    for cell, outcome in _outcomes(planned, workers, backend):
-        told(outcome)
-        if outcome.records is None:
-            failed.append(outcome)
-        else:
-            kept = {"records": outcome.records, "seconds": outcome.seconds}
-            write_atomically(_cell_file(planned.kept, cell), json.dumps(kept, allow_nan=False))
-    if failed:
-        raise CellsFailedError(failed)
-    return _write(planned, out)
+    with _alone(planned), closing(_outcomes(planned, workers, backend)) as outcomes:
+        for cell, outcome in outcomes:
+            if outcome.records is None:
+                failed.append(outcome)
+            else:
+                kept = {"records": outcome.records, "seconds": outcome.seconds}
+                write_atomically(_cell_file(planned.kept, cell), json.dumps(kept, allow_nan=False))
+            told(outcome)
+        if failed:
+            raise CellsFailedError(failed)
+        return _write(planned, out)
 
 
 def records_of(planned: Plan) -> list[Record]:
-    """All records, in the order of the cells, each with its cell's name."""
-    kept = ((cell, _read_cell(planned.kept, cell) or {"records": ()}) for cell in planned.cells)
+    """All records, in the order of the cells, each with its cell's name.
+
+    Raises:
+        SweepError: a cell is not there.
+    """
+    kept = ((cell, _kept_cell(planned, cell)) for cell in planned.cells)
     return [{"cell": cell.name, **row} for cell, found in kept for row in found["records"]]
 
 
 def timing(planned: Plan) -> dict[str, Any]:
     """Seconds of every cell by name, in one process each, and their sum."""
-    seconds = {cell.name: (_read_cell(planned.kept, cell) or {"seconds": 0.0})["seconds"] for cell in planned.cells}
+    seconds = {cell.name: _kept_cell(planned, cell)["seconds"] for cell in planned.cells}
     return {"cell_seconds": sum(seconds.values()), "cells": seconds}
 
 
@@ -127,18 +142,37 @@ def run_one(cell: Cell, run_cell: Callable[..., list[Record]], seed: int) -> Cel
     seeds = np.random.SeedSequence(seed, spawn_key=(cell.stream,))
     started = time.perf_counter()
     try:
-        records = plain(run_cell(cell.settings, seeds))
+        records = [storable(row) for row in plain(run_cell(cell.settings, seeds))]
         return CellOutcome(cell.name, records, seconds=time.perf_counter() - started)
     except Exception as error:  # whatever a cell's own code raises must not take the other cells away
-        return CellOutcome(cell.name, None, f"{type(error).__name__}: {' '.join(str(error).split())}")
+        return CellOutcome(cell.name, None, _one_line(error))
 
 
-def _outcomes(planned: Plan, workers: int, backend: Backend) -> Iterator[tuple[Cell, CellOutcome]]:
+def _outcomes(planned: Plan, workers: int, backend: Backend) -> Generator[tuple[Cell, CellOutcome]]:
     by_name = {cell.name: cell for cell in planned.left}
     jobs = [delayed(run_one)(cell, planned.experiment.run_cell, planned.config.seed) for cell in planned.left]
     with _backend(backend, workers):
-        for outcome in Parallel(return_as="generator_unordered", batch_size=1)(jobs):
+        running = Parallel(return_as="generator_unordered", batch_size=1)(jobs)
+    with _closing_quietly(running) as outcomes:
+        while True:
+            try:
+                outcome = next(outcomes, None)
+            except Exception as error:  # no cell's: `run_one` has returned those
+                raise SweepError(f"a worker died, for want of memory perhaps: {_one_line(error)}") from error
+            if outcome is None:
+                return
             yield by_name[outcome.name], outcome
+
+
+@contextmanager
+def _closing_quietly(outcomes: Generator[CellOutcome]) -> Iterator[Generator[CellOutcome]]:
+    """Close joblib's generator without its advice about the tasks that this cancels."""
+    try:
+        yield outcomes
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            outcomes.close()
 
 
 @contextmanager
@@ -149,8 +183,15 @@ def _backend(backend: Backend, workers: int) -> Iterator[None]:
         with parallel_config(backend=ray_backend.register(), n_jobs=workers):
             yield
     else:
-        with parallel_config(backend=backend, n_jobs=workers, inner_max_num_threads=1):
+        with parallel_config(
+            backend=backend, n_jobs=workers, inner_max_num_threads=1, initializer=_leave_interruptions
+        ):
             yield
+
+
+def _leave_interruptions() -> None:
+    """Ctrl-C is the parent's to handle: it ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _one_thread() -> None:
@@ -160,13 +201,32 @@ def _one_thread() -> None:
     numba.set_num_threads(1)
 
 
+@contextmanager
+def _alone(planned: Plan) -> Iterator[None]:
+    """Let no other process work on the same run. The lock goes with the process, however that ends."""
+    planned.kept.mkdir(parents=True, exist_ok=True)
+    with (planned.kept / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SweepError(f"another process is running it, in {planned.kept}") from None
+        for half_written in planned.kept.parent.glob(f".{planned.run_id}-*"):  # by a process that was killed
+            shutil.rmtree(half_written, ignore_errors=True)
+        yield
+
+
 def _write(planned: Plan, out: Path) -> Path:
     records = records_of(planned)
-    analysis = planned.experiment.analyse(planned.config, records)
+    try:
+        analysis = to_json(plain(planned.experiment.analyse(planned.config, records)))
+    except Exception as error:  # the experiment's own code
+        raise SweepError(f"the analysis failed: {_one_line(error)}") from error
     name, seed = planned.experiment.name, planned.config.seed
     with write_run(out, name, planned.identity, seed=seed, packages=PACKAGES) as written:
+        if written.id != planned.run_id:
+            raise SweepError("the code has changed since the run began; start again")
         written.append_metrics(records)
-        written.write("analysis.json", to_json(plain(analysis)))
+        written.write("analysis.json", analysis)
         written.write("timing.json", to_json(timing(planned)))
     shutil.rmtree(planned.kept, ignore_errors=True)
     return written.folder
@@ -182,7 +242,34 @@ def _read_cell(kept: Path, cell: Cell) -> dict[str, Any] | None:
         found: dict[str, Any] = json.loads(_cell_file(kept, cell).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+    return found if isinstance(found, dict) and found.keys() == {"records", "seconds"} else None
+
+
+def _kept_cell(planned: Plan, cell: Cell) -> dict[str, Any]:
+    found = _read_cell(planned.kept, cell)
+    if found is None:
+        raise SweepError(f"cell {cell.name!r} is no longer readable in {planned.kept}; start again")
     return found
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+def storable(record: Record) -> Record:
+    """The record, if JSON can hold it.
+
+    Raises:
+        ValueError: naming the entry that it cannot.
+    """
+    for key, value in record.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"record has {key} = {value}; JSON has no such number")
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"record has {key} = {value!r}: {error}") from None
+    return record
 
 
 def plain(value: Any) -> Any:

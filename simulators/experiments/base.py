@@ -82,9 +82,9 @@ class Experiment:
     """A named experiment.
 
     ``cells(config)`` lists the work; ``run_cell(settings, seeds)`` does one and returns records; it must be a
-    module-level function and depend on nothing else. ``analyse(config, records)`` returns the result in JSON's types,
-    each figure with its interval, and under ``statements`` the records of its :class:`Statement`. Sizes are in
-    ``configs/<name>.toml``.
+    module-level function and depend on nothing else. ``analyse(config, records)`` gets every record with the name of
+    its ``cell``, and returns the result in JSON's types, each figure with its interval, and under ``statements`` the
+    records of its :class:`Statement`. Sizes are in ``configs/<name>.toml``.
     """
 
     name: str

@@ -50,6 +50,19 @@ def test_provenance_says_where_results_come_from(tmp_path: Path) -> None:
     assert facts["code_version"] == results.code_version(["qae_theory"])
 
 
+def test_files_changed_since_they_were_written_are_named(tmp_path: Path) -> None:
+    with results.write_run(tmp_path, "toy", CONFIG, seed=7) as run:
+        run.append_metrics([{"step": 1}, {"step": 2}])
+        run.write("notes.md", "# Notes\n")
+    assert results.changed_files(run.folder) == []
+    (run.folder / "figure.svg").touch()  # what others add is theirs
+    assert results.changed_files(run.folder) == []
+    metrics = run.folder / "metrics.jsonl"
+    metrics.write_text(metrics.read_text().splitlines(keepends=True)[0])
+    (run.folder / "notes.md").unlink()
+    assert results.changed_files(run.folder) == ["metrics.jsonl", "notes.md"]
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_interrupted_run_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
     with pytest.raises(error):
