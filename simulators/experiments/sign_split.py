@@ -2,7 +2,9 @@
 
 First reading: their part of the one-step first-order change, where a seed's entropy grows. Second: the entropy averaged
 over the tokens of negative samples against that over positive ones, its level and its growth; this moves by composition
-too. Beside them `sign-share-law`: the negative part is V times the whole, in expectation, under on-policy GRPO.
+too. Both are read off the first pass of an update, where nothing is clipped yet: passes and clipping act through the
+policies that they lead to. Beside them `sign-share-law`: the negative part is V times the whole, in expectation, under
+on-policy GRPO; so that negative samples can lead only where entropy grows on queries with V > 1/2.
 """
 
 from __future__ import annotations

@@ -8,11 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from qae_theory import advantages
 from simulators.configuration import changed_config
+from simulators.engine import initial_state, update_once
 from simulators.experiments import get_experiment
 from simulators.experiments.base import Config, Experiment, Record, Statement
 from simulators.experiments.masks import step_size
+from simulators.experiments.shares import generators
 from simulators.experiments.sign_split import LAW
+from simulators.experiments.sparsity import READINGS, expected_start, zero_share
+from simulators.measures import group_measures
+from simulators.statistics import mean_interval
+from simulators.update import Update
+from simulators.worlds import Difficulty, World, random_bandits
 
 SHAPES = ("k-sweep", "sparsity", "sign-split", "masks")
 TINY: dict[str, Any] = {"seeds": 4, "steps": 4, "every": 2}
@@ -73,6 +81,41 @@ def test_k_sweep_finds_a_planted_slope(slope: float, expected: bool) -> None:
     assert not any(one.control_found for one in statements)
 
 
+def test_k_sweep_tells_a_valley_from_a_line() -> None:
+    experiment, config = tiny("k-sweep")
+    rng = np.random.default_rng(0)
+    rows = [
+        {**row, "sequence_entropy": abs(float(row["k"]) - 0.3) + 1e-4 * rng.standard_normal(), "success": 0.5}
+        for cell in experiment.cells(config)
+        for row in experiment.run_cell(cell.settings, np.random.SeedSequence(3))
+    ]
+    analysis = experiment.analyse(config, rows)
+    for by_reading in analysis["neighbours"].values():
+        assert [row["high"] < 0 for row in by_reading["equal steps"]] == [True] * 2 + [False] * 6
+    (statements,) = [speaking.statements(analysis) for speaking in experiment.claims]
+    assert "0.2 to 0.3" in statements[0].detail.split("it falls at: ")[1]
+
+
+@pytest.mark.parametrize("difficulty", [Difficulty(), Difficulty(kind="beta", a=1.0, b=4.0)])
+def test_the_expected_share_at_the_start_is_what_groups_show(difficulty: Difficulty) -> None:
+    """Against groups of the engine, at a level that errs once in ten thousand; the wrong level of the gate is told."""
+    rngs = generators(np.random.SeedSequence(1), 32)
+    start = random_bandits(World(queries=128, arms=4, difficulty=difficulty), rngs)
+    update = Update(method="qae", options={"k": "0.4"}, group_size=8)
+    measured = group_measures(update_once(initial_state(start.logits, start.env), start.env, update, rngs))
+    for curve, reading in READINGS.items():
+        interval = mean_interval(measured[curve], level=0.9999)
+        # Two thousandths for the draws of the difficulty behind the expectation.
+        assert interval.low - 2e-3 < expected_start(difficulty, "0.4", 8)[reading] < interval.high + 2e-3
+        assert interval.excludes(expected_start(difficulty, "0.9", 8)[reading])
+
+
+def test_zero_shares_of_a_group_are_those_of_its_advantages() -> None:
+    rewards = np.tri(9, 8, -1)  # m = 0..8 right responses
+    shares = (advantages(rewards, "qae", k="0.4") == 0).mean(axis=-1)
+    assert zero_share("0.4", 8).tolist() == shares.tolist()
+
+
 @pytest.mark.parametrize(("share", "expected"), [(0.8, True), (0.7, False), (0.9, False)])
 def test_sparsity_finds_a_planted_share(share: float, expected: bool) -> None:
     def change(row: Record) -> dict[str, float]:
@@ -106,15 +149,23 @@ def test_sign_split_finds_what_is_planted_reading_by_reading(lead: int, level: i
     assert found(planted("sign-split", change)) == [bool(lead), bool(level and trend)]
 
 
-@pytest.mark.parametrize(("near", "ahead"), [(True, True), (False, True), (True, False)])
-def test_masks_finds_what_is_planted(near: bool, ahead: bool) -> None:
+NEAR = {"qae": 0.0, "neg_mask": 0.01, "pos_mask": 0.1}
+FAR = {"qae": 0.0, "neg_mask": 0.1, "pos_mask": 0.01}
+
+
+@pytest.mark.parametrize(
+    ("success", "entropy", "ahead"),
+    [(True, True, True), (False, True, True), (True, False, True), (True, True, False)],
+)
+def test_masks_finds_what_is_planted(success: bool, entropy: bool, ahead: bool) -> None:
     def change(row: Record) -> dict[str, float]:
-        apart = {"qae": 0.0, "neg_mask": 0.01 if near else 0.1, "pos_mask": 0.1 if near else 0.01}
-        final = {"qae": 0.0, "neg_mask": 0.0, "pos_mask": 0.1 if ahead else -0.1}
-        return {"success": 0.5 + (apart if row["clip"] == "weak" else final)[row["rule"]] * row["step"] / 4}
+        rule, time = row["rule"], row["step"] / 4
+        final = {"qae": 0.0, "neg_mask": 0.0, "pos_mask": 0.1 if ahead else -0.1}[rule]
+        gained = final if row["clip"] == "strong" else (NEAR if success else FAR)[rule]
+        return {"success": 0.5 + gained * time, "sequence_entropy": 1 - (NEAR if entropy else FAR)[rule] * time}
 
     (statements,) = planted("masks", change)
-    assert [one.found for one in statements] == [near, ahead]
+    assert [one.found for one in statements] == [success, entropy, ahead]
     assert not any(one.control_found for one in statements)
 
 
