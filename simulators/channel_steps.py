@@ -35,6 +35,7 @@ from simulators.engine import State, Step, step_on_groups
 from simulators.environments import Environment
 from simulators.groups import Generators, sampled_groups
 from simulators.methods import Method, get_method
+from simulators.outcomes import outcome_table
 from simulators.policy import policy, response_log_probs
 from simulators.rewards import shaped_rewards
 from simulators.update import Update
@@ -100,18 +101,6 @@ def _rule_gains(name: str, options: str, group_size: int) -> Gains:
     if not (np.all(found.limit > 0) and np.all(found.at_group(grid) > 0)):
         raise ValueError(f"rules must have a positive gain w(p, G) at every p; {method.name!r} has not")
     return found
-
-
-def outcome_table(method: Method, group_size: int) -> OutcomeAdvantages:
-    """Advantage of a correct and of a wrong response in a lone group with m = 0..G correct ones, ``[G + 1]`` each."""
-    correct = np.arange(group_size + 1)[:, None]
-    rewards = (np.arange(group_size) < correct).astype(np.float64)
-    lone = rewards[:, None, :] if method.across_groups else rewards
-    values = _by_group(method, lone) if method.across_groups else method.advantages(lone)
-    table = values.reshape(rewards.shape)
-    first, last = table[:, 0].copy(), table[:, -1].copy()
-    first[0] = last[-1] = 0.0
-    return OutcomeAdvantages(first, last)
 
 
 def channel_step(state: State, env: Environment, plan: Plan, rngs: Generators) -> Step:
@@ -194,7 +183,3 @@ def _replicated(plan: Plan, rewards: Array) -> Array:
     groups = rewards.reshape(*rewards.shape[:-1], plan.replicas, plan.update.group_size)
     found = plan.method.advantages(np.moveaxis(groups, -2, 0))
     return np.asarray(np.moveaxis(found, 0, -2).reshape(rewards.shape))
-
-
-def _by_group(method: Method, rewards: Array) -> Array:
-    return np.stack([method.advantages(group) for group in rewards])

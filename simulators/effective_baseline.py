@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from qae_theory import _checks
 from qae_theory._exact import Array
-from qae_theory.group_expectation import binomial_mean, outcome_advantages
+from qae_theory.group_expectation import binomial_mean
 from simulators.methods import get_method
+from simulators.outcomes import outcome_table
 
 
 class EffectiveBaseline(NamedTuple):
@@ -28,21 +27,20 @@ def effective_baseline(success: Array, group_size: int, method: str, **options: 
     Args:
         success: probability that a response of the behaviour policy is right, ``[...]`` in (0, 1).
         group_size: G.
-        method: a rule whose advantages are an estimator's, or ``constant``.
+        method: a rule whose advantages depend on the group's rewards alone.
         **options: the rule's.
 
     Raises:
-        ValueError: naming ``method`` where its advantages are of another kind.
+        ValueError: naming ``method`` where they depend on anything else.
 
+    >>> import numpy as np
     >>> effective_baseline(np.array([0.25]), 8, "rloo").baseline.round(12).tolist()
     [0.25]
     """
     rule = get_method(method, **options)
-    if method == "constant":
-        return EffectiveBaseline(np.ones_like(success), -rule.advantages(np.zeros_like(success)[..., None])[..., 0])
-    if rule.estimator is None or not rule.rewards_alone:
-        _checks.refuse("method", method, "a rule whose advantages are an estimator's, or 'constant'")
-    table = outcome_advantages(group_size, rule.estimator, **(rule.options or {}))
+    if not rule.rewards_alone:
+        _checks.refuse("method", method, "a rule whose advantages depend on the group's rewards alone")
+    table = outcome_table(rule, group_size)
     right = binomial_mean(success, table.correct[1:])
     wrong = binomial_mean(success, table.wrong[:-1])
     return EffectiveBaseline(right - wrong, -wrong / (right - wrong))

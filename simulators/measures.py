@@ -26,7 +26,7 @@ from simulators import kernels
 from simulators.engine import Step
 from simulators.environments import Environment
 from simulators.methods import get_method
-from simulators.neutrality import outcome_table
+from simulators.outcomes import outcome_table
 from simulators.policy import (
     node_entropies,
     policy,

@@ -13,7 +13,7 @@ from scipy import stats
 
 from qae_theory import _checks
 from qae_theory._exact import Array
-from qae_theory.group_expectation import OutcomeAdvantages, gain, moments, outcome_advantages
+from qae_theory.group_expectation import OutcomeAdvantages, gain, moments
 from qae_theory.softmax import expectation
 from simulators import kernels
 from simulators.engine import State, step_on_groups
@@ -61,21 +61,6 @@ class Verdict(NamedTuple):
     def rejects(self, error_rate: float) -> bool:
         """Whether the rule is found not to move by w grad p; ``error_rate`` is that of all three tests together."""
         return min(self.size, self.along, self.across) < error_rate / 3
-
-
-def outcome_table(method: Method, group_size: int) -> OutcomeAdvantages:
-    """Advantages of a right and of a wrong response in groups with m = 0..G right ones, ``[G + 1]`` each.
-
-    From ``qae_theory`` for its own estimators, else from the method, each group being a mini-batch of its own.
-    """
-    if method.estimator is not None:
-        return outcome_advantages(group_size, method.estimator, **(method.options or {}))
-    sizes = np.arange(group_size + 1)
-    rewards = (np.arange(group_size) < sizes[:, None]).astype(np.float64)
-    advantages = method.advantages(rewards[:, None, :])[:, 0, :]
-    correct, wrong = advantages[:, 0].copy(), advantages[:, -1].copy()
-    correct[0] = wrong[-1] = 0.0
-    return OutcomeAdvantages(correct, wrong)
 
 
 def predict(logits: Array, env: Environment, table: OutcomeAdvantages) -> Prediction:

@@ -75,7 +75,9 @@ class Update(Strict):
 
     @model_validator(mode="after")
     def _known_method(self) -> Update:
-        get_method(self.method, **self.options)
+        method = get_method(self.method, **self.options)
+        if method.binary_only and (self.signed_rewards or self.overlong is not None):
+            raise ValueError(f"method must take rewards other than 0 and 1 here; {self.method!r} does not")
         if self.clip_low is not None and self.clip_low > 1:
             raise ValueError(f"clip_low must be in [0, 1]; got {self.clip_low}")
         return self

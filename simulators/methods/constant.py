@@ -6,7 +6,7 @@ from typing import Any
 
 from qae_theory import _checks
 from qae_theory._exact import Array
-from simulators.methods.registry import Method, register_method
+from simulators.methods.registry import Method, finite_number, register_method
 
 SOURCE = "arXiv 2506.20520 (AsymRE)"
 
@@ -20,10 +20,7 @@ def constant(baseline: Any = 0.5) -> Method:
     >>> constant(0.25).advantages([1.0, 0.0]).tolist()
     [0.75, -0.25]
     """
-    value = _checks.numbers("baseline", baseline)
-    if value.ndim:
-        _checks.refuse("baseline", baseline, "one finite number")
-    b = float(value)
+    b = finite_number("baseline", baseline)
 
     def advantages(rewards: Any) -> Array:
         checked, _ = _checks.rewards(rewards)

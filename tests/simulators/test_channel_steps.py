@@ -16,12 +16,12 @@ from simulators.channel_steps import (
     gain_factor,
     level_advantages,
     multinomial,
-    outcome_table,
     rule_gains,
 )
 from simulators.engine import initial_state, update_on_all_groups
 from simulators.environments import bandit
 from simulators.methods import get_method
+from simulators.outcomes import outcome_table
 from simulators.update import Overlong, Update
 
 GROUP = 3
@@ -139,7 +139,7 @@ def test_tables_of_rules_that_look_at_other_groups_are_those_of_a_lone_group() -
 
 def test_refuses_a_rule_that_does_not_push_towards_success(monkeypatch: pytest.MonkeyPatch) -> None:
     grpo = get_method("grpo")
-    backwards = replace(grpo, name="backwards", advantages=lambda rewards: -grpo.advantages(rewards))
+    backwards = replace(grpo, name="backwards", estimator=None, advantages=lambda rewards: -grpo.advantages(rewards))
     monkeypatch.setattr(channel_steps, "get_method", lambda name, **options: backwards)
     with pytest.raises(ValueError, match=r"positive gain .* 'backwards' has not"):
         rule_gains("backwards", {}, GROUP)

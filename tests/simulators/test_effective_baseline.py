@@ -16,6 +16,7 @@ RULES: list[tuple[str, dict[str, Any]]] = [
     *(("qae", {"k": k}) for k in ("0.2", "0.4", "0.8")),
     *((name, {}) for name in ("grpo", "dr_grpo", "rloo", "psr", "nsr", "pos_mask", "neg_mask", "qae_linear", "dapo")),
     ("constant", {"baseline": 0.3}),
+    ("w_reinforce", {"lam": 0.25}),
 ]
 
 
@@ -49,7 +50,7 @@ def test_where_the_rules_lie() -> None:
     assert qae[2] > 0.99
 
 
-@pytest.mark.parametrize("method", ["no such", "w_reinforce", "clip_cov"])
+@pytest.mark.parametrize("method", ["no such", "a_grae", "clip_cov"])
 def test_other_rules_are_refused(method: str) -> None:
-    """Unknown; advantages of its own; weights on tokens besides its advantages."""
+    """Unknown; advantages that read other groups; weights on tokens besides its advantages."""
     refuses(lambda: effective_baseline(np.array(0.5), 4, method), "method", method)

@@ -20,8 +20,9 @@ from simulators.engine import State, Step, step_on_groups
 from simulators.environments import bandit, environment
 from simulators.measures import displacement
 from simulators.methods import get_method, method_names
-from simulators.neutrality import outcome_table, predict
+from simulators.neutrality import predict
 from simulators.optimisers import Moments
+from simulators.outcomes import outcome_table
 from simulators.update import Overlong, Update
 from tests.assertions import refuses
 from tests.simulators import slow

@@ -20,10 +20,10 @@ from simulators.neutrality import (
     compare,
     groups_needed,
     neutrality_test,
-    outcome_table,
     predict,
     sampled_directions,
 )
+from simulators.outcomes import outcome_table
 from simulators.trees import token_tree
 from simulators.worlds import Difficulty, World, random_bandits
 from tests.assertions import refuses

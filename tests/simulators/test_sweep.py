@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from qae_theory.claims.ledger import read_catalogue
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Status, Step
 from qae_theory.claims.run import run_evidence
 from qae_theory.cli import build_app
-from simulators import configuration, evidence, sweep
+from simulators import command, configuration, evidence, sweep
 from simulators.experiments import experiment_names, get_experiment
 from simulators.experiments.base import Cell, Config, Experiment
 
@@ -152,6 +153,7 @@ def qae(*arguments: str) -> Any:
         (("k-sweep", "--set", 'conditions=[{name="a", update={clip_high=-0.1}}]'), "clip_high"),
         (("k-sweep", "--set", 'conditions=[{name="a", update={method="gpro"}}]'), "method must be one of"),
         (("k-sweep", "--set", 'conditions=[{name="a", update={step_size=inf}}]'), "step_size"),
+        (("sparsity", "--set", 'update={method="psr", signed_rewards=true}'), "method must take rewards other than"),
     ],
 )
 def test_bad_usage_is_one_line_and_status_2(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
@@ -188,6 +190,27 @@ def test_every_experiment_is_listed_with_shipped_configurations() -> None:
         experiment = get_experiment(name)
         for quick in (True, False):
             assert experiment.cells(configuration.shipped_config(experiment, quick=quick))
+
+
+@pytest.mark.parametrize("rules", ["rloo,psr", "grpo,qae", "clip_cov,gspo"])
+def test_any_two_rules_can_be_compared(rules: str) -> None:
+    experiment = get_experiment("channels")
+    config = configuration.changed_config(experiment, [{"rules": rules.split(",")}], quick=True)
+    assert {tuple(cell.settings["rules"]) for cell in experiment.cells(config)} == {tuple(rules.split(","))}
+
+
+def test_the_documented_commands_are_understood() -> None:
+    """Every ``qae simulate`` line of the page, up to the first cell."""
+    page = (ROOT / "docs" / "laboratory.md").read_text(encoding="utf-8")
+    block = page.split("```")[1]
+    lines = [shlex.split(line, comments=True)[2:] for line in block.splitlines() if line.startswith("qae simulate")]
+    assert len(lines) >= 5
+    for words in lines:
+        if "--list" in words or "--all" in words:
+            continue
+        flags = dict(zip(words[1::2], words[2::2], strict=False)) if "--quick" not in words else {}
+        settings, rules = ([flags["--set"]] if "--set" in flags else []), flags.get("--rules")
+        command._configured(words[0], "--quick" in words, None, settings, rules, None)
 
 
 # Evidence

@@ -12,7 +12,7 @@ from hypothesis import given
 
 from simulators.engine import step_on_groups
 from simulators.methods import get_method
-from simulators.neutrality import outcome_table
+from simulators.outcomes import outcome_table
 from simulators.update import Update
 from tests.assertions import refuses
 from tests.simulators.cases import random_case

@@ -16,6 +16,16 @@ def make(power):
 def register():
     register_method("centred_cube", make, source="a test", power=3.0)
 """
+BUDGET = """
+import numpy as np
+from simulators.configuration import changed_config
+from simulators.experiments import get_experiment
+channels = get_experiment("channels")
+changes = [{"rules": ["centred_cube", "grpo"], "seeds": 2, "steps": 2, "world": {"queries": 4, "arms": 6}}]
+config = changed_config(channels, changes, quick=True)
+rows = [row for cell in channels.cells(config) for row in channels.run_cell(cell.settings, np.random.SeedSequence(1))]
+print(len(channels.analyse(config, rows)["statements"]))
+"""
 ASK = """
 import numpy as np
 from simulators.methods import get_method
@@ -23,9 +33,9 @@ print(get_method("centred_cube").advantages(np.array([0.0, 1.0])))
 """
 
 
-def ask(path: Path) -> subprocess.CompletedProcess[str]:
+def ask(path: Path, code: str = ASK) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(path), str(Path(__file__).parents[3])])}
-    return subprocess.run([sys.executable, "-c", ASK], env=environment, capture_output=True, text=True)
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
 
 
 def test_a_rule_of_another_package(tmp_path: Path) -> None:
@@ -37,3 +47,6 @@ def test_a_rule_of_another_package(tmp_path: Path) -> None:
     assert "method must be one of" in without.stderr
     (information / "entry_points.txt").write_text("[qae.methods]\nmine = my_rules:register\n")
     assert ask(tmp_path).stdout.strip() == "[-0.125  0.125]"
+    budget = ask(tmp_path, BUDGET)
+    assert budget.returncode == 0, budget.stderr
+    assert int(budget.stdout) > 1  # its entropy budget, channel by channel
