@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from joblib import Parallel, delayed
 from typer.testing import CliRunner
 
 from qae_theory.claims.ledger import read_catalogue
@@ -23,7 +24,7 @@ from qae_theory.claims.run import run_evidence
 from qae_theory.cli import build_app
 from simulators import command, configuration, evidence, sweep
 from simulators.experiments import experiment_names, get_experiment
-from simulators.experiments.base import Cell, Config, Experiment
+from simulators.experiments.base import Cell, Config, Experiment, Statement
 
 ROOT = Path(__file__).parents[2]
 
@@ -307,3 +308,68 @@ def test_every_analysis_takes_the_records_that_a_sweep_stores(name: str, tmp_pat
     for one in made["statements"]:
         assert set(one) == {"says", "found", "detail", "planted", "control_found", "control_detail"}
         assert not one["control_found"], one["says"]
+
+
+def said(*, found: bool, control: bool) -> Statement:
+    return Statement("says", found, "figures", "planted", control, "planted figures")
+
+
+@pytest.mark.parametrize(
+    ("statements", "found", "planted"),
+    [
+        ([said(found=True, control=False), said(found=True, control=False)], True, False),
+        ([said(found=True, control=False), said(found=False, control=False)], False, False),
+        ([said(found=True, control=True), said(found=True, control=False)], True, True),
+        ([], False, False),
+    ],
+)
+def test_all_statements_must_be_found_and_none_in_its_planted_data(
+    statements: list[Statement], found: bool, planted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = evidence.StoredRun(Path("a run"), quick=True, changed=True)
+    monkeypatch.setattr(evidence, "_statements", lambda claim, name, root: (run, statements))
+    check, control = evidence._found("a", "b", Effort()), evidence._found_in_planted("a", "b", Effort())
+    assert (check.passed, control.passed) == (found, planted)
+    assert check.criterion == control.criterion == "effect not found"
+    assert check.detail.endswith("(run a run, quick size, code changed since)")
+
+
+def stored(root: Path, name: str, *, quick: bool, finished: str) -> Path:
+    experiment = get_experiment("sparsity")
+    folder = root / "sparsity" / name
+    folder.mkdir(parents=True)
+    facts = configuration.identity(experiment, configuration.shipped_config(experiment, quick=quick), quick=quick)
+    (folder / "config.json").write_text(json.dumps(facts))
+    (folder / "provenance.json").write_text(json.dumps({"finished": finished, "code_version": "old"}))
+    return folder
+
+
+def test_a_full_run_counts_before_a_quick_one_and_a_new_one_before_an_old_one(tmp_path: Path) -> None:
+    for name, quick, finished in (("q1", True, "2026-01"), ("q2", True, "2026-09"), ("f1", False, "2026-02")):
+        folder = stored(tmp_path, name, quick=quick, finished=finished)
+        found = evidence.stored_run("sparsity", tmp_path)
+        assert found is not None
+        assert found.folder == folder  # each is the one that counts when it comes
+    stored(tmp_path, "f0", quick=False, finished="2026-01")
+    stored(tmp_path, "q3", quick=True, finished="2026-10")
+    found = evidence.stored_run("sparsity", tmp_path)
+    assert found is not None
+    assert (found.folder.name, found.quick) == ("f1", False)
+
+
+def test_a_file_of_sizes_gives_the_size_that_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "sizes.toml"
+    path.write_text("[common]\na = 1\nb = 1\n[quick]\nb = 2\n[full]\nb = 3\n")
+    assert configuration.read_table(path, quick=True) == {"a": 1, "b": 2}
+    assert configuration.read_table(path, quick=False) == {"a": 1, "b": 3}
+
+
+def interruption_is_left_alone() -> bool:
+    return signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_workers_leave_interruptions_to_the_parent() -> None:
+    # Another number of workers than elsewhere: joblib would lend the ones that it has.
+    with sweep._backend("loky", 3):
+        assert Parallel()(delayed(interruption_is_left_alone)() for _ in range(3)) == [True] * 3
+    assert not interruption_is_left_alone()

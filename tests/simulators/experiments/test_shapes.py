@@ -13,10 +13,13 @@ from simulators.configuration import changed_config
 from simulators.engine import initial_state, update_once
 from simulators.experiments import get_experiment
 from simulators.experiments.base import Config, Experiment, Record, Statement
+from simulators.experiments.conditions import training_cell
+from simulators.experiments.k_sweep import _falls
 from simulators.experiments.masks import step_size
 from simulators.experiments.shares import generators
-from simulators.experiments.sign_split import LAW
+from simulators.experiments.sign_split import LAW, law_difference
 from simulators.experiments.sparsity import READINGS, expected_start, zero_share
+from simulators.experiments.trajectories import Trajectory
 from simulators.measures import group_measures
 from simulators.statistics import mean_interval
 from simulators.update import Update
@@ -176,3 +179,37 @@ def test_masks_match_the_mean_gain() -> None:
     assert step_size(condition, "pos_mask", "QAE's step size", "0.4") == own
     assert step_size(condition, "qae", "matched gain", "0.4") == own
     assert 0.5 * own < step_size(condition, "pos_mask", "matched gain", "0.4") < own  # a mask's gain is the larger one
+
+
+def test_a_training_cell_puts_its_change_over_the_conditions_update() -> None:
+    experiment, config = tiny("masks")
+    for cell in experiment.cells(config):
+        condition = next(one for one in config.conditions if one.name == cell.settings["labels"]["condition"])  # type: ignore[attr-defined]
+        assert cell.settings["update"]["method"] == cell.settings["labels"]["rule"]
+        assert cell.settings["update"]["epochs"] == condition.update["epochs"]
+    loud = config.conditions[0].model_copy(update={"update": {"method": "grpo"}})  # type: ignore[attr-defined]
+    made = training_cell(config, loud, {}, families=("state",), only=("success",), method="qae")  # type: ignore[arg-type]
+    assert made.settings["update"]["method"] == "qae"
+
+
+def test_conditions_have_streams_of_their_own() -> None:
+    experiment, config = tiny("k-sweep")
+    streams: dict[str, set[int]] = {}
+    for cell in experiment.cells(config):
+        streams.setdefault(cell.settings["labels"]["condition"], set()).add(cell.stream)
+    assert list(streams.values()) == [{0}, {1}]
+
+
+def test_the_sign_share_law_is_told_from_its_mirror() -> None:
+    rng = np.random.default_rng(0)
+    whole = 1 + 0.01 * rng.standard_normal((16, 1))
+    law = Trajectory(np.array([0]), {"negative": 0.3 * whole, "positive": 0.7 * whole, "first_order": whole})
+    right, wrong = (law_difference(law, share, 0.99) for share in (0.3, 0.7))
+    assert abs(right["estimate"]) < 1e-12  # the same number but for rounding
+    assert wrong["high"] < 0
+
+
+def test_a_fall_between_neighbours_is_named_and_nothing_else() -> None:
+    row = {"from": "0.1", "to": "0.2", "estimate": 0.0}
+    falls = {"a": {"equal steps": [{**row, "low": -0.2, "high": -0.1}, {**row, "to": "0.3", "low": -0.2, "high": 0.1}]}}
+    assert _falls(falls, "equal steps") == "from one K to the next it falls at: 0.1 to 0.2 (a)"
