@@ -20,8 +20,9 @@ PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check -q install -c co
 BASE := .venv/.installed-base
 TORCH := .venv/.installed-torch
 RAY := .venv/.installed-ray
+TRAIN := .venv/.installed-train
 
-.PHONY: help verify simulate test test-torch test-ray lint bench readme mutation clean
+.PHONY: help verify simulate validate test test-torch test-train test-ray lint bench readme mutation clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do \
@@ -33,11 +34,17 @@ verify: $(BASE) ## Check every claim: `qae verify`
 simulate: $(BASE) ## Run every experiment of the simulators
 	$(BIN)/qae simulate --all $(ARGS)
 
+validate: $(TRAIN) ## Train a small Qwen3 and hold its entropy against the predictions
+	$(BIN)/qae validate $(ARGS)
+
 test: $(BASE) ## Run the tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 test-torch: $(TORCH) ## Install torch, then run the tests that need it
 	$(BIN)/python -m pytest -m torch $(ARGS)
+
+test-train: $(TRAIN) ## Install TRL, then run the tests that need it
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m train $(ARGS)
 
 test-ray: $(RAY) ## Install Ray, then run the tests that need it
 	$(BIN)/python -m pytest -m ray $(ARGS)
@@ -72,6 +79,10 @@ $(BASE): pyproject.toml constraints.txt
 
 $(TORCH): $(BASE)
 	@$(PIP_INSTALL) torch
+	@touch $@
+
+$(TRAIN): $(TORCH)
+	@$(PIP_INSTALL) --no-build-isolation -e '.[train]'
 	@touch $@
 
 $(RAY): $(BASE)

@@ -92,7 +92,8 @@ def _configured(
     Raises:
         ValueError: one line that names what is wrong.
     """
-    from simulators.configuration import changed_config, read_setting, read_table
+    from qae_theory.configuration import read_setting, read_table
+    from simulators.configuration import changed_config
     from simulators.experiments import get_experiment
 
     experiment = get_experiment(name)

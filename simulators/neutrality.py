@@ -15,6 +15,7 @@ from qae_theory import _checks
 from qae_theory._exact import Array
 from qae_theory.group_expectation import OutcomeAdvantages, gain, moments
 from qae_theory.softmax import expectation
+from qae_theory.statistics import Interval
 from simulators import kernels
 from simulators.engine import State, step_on_groups
 from simulators.environments import Environment
@@ -22,7 +23,6 @@ from simulators.groups import sampled_groups
 from simulators.methods import Method
 from simulators.optimisers import Moments
 from simulators.policy import Policy, policy, response_direction, response_log_probs
-from simulators.statistics import Interval
 from simulators.trees import Tree
 from simulators.update import Update
 

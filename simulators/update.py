@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from qae_theory.configuration import Positive, Strict
 from simulators.methods import get_method
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
-
-
-class Strict(BaseModel):
-    """Frozen, refuses unknown names."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Overlong(Strict):
@@ -55,7 +49,7 @@ class Update(Strict):
     """
 
     method: str = "grpo"
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     group_size: int = Field(default=16, ge=2)
     step_size: Positive = 0.1
     epochs: int = Field(default=1, ge=1)

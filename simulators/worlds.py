@@ -11,10 +11,10 @@ from pydantic import Field, model_validator
 
 from qae_theory import _checks
 from qae_theory._exact import Array
+from qae_theory.configuration import Strict
 from qae_theory.softmax import log_softmax
 from simulators.environments import Environment, bandit
 from simulators.groups import Generators
-from simulators.update import Strict
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Probability = Annotated[float, Field(gt=0, lt=1)]

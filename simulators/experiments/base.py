@@ -13,8 +13,8 @@ import numpy as np
 from pydantic import AfterValidator, ConfigDict, Field
 
 from qae_theory.claims.model import Kind
+from qae_theory.configuration import Strict
 from simulators.methods import get_method
-from simulators.update import Strict
 
 Record = dict[str, Any]  # scalars in JSON's types; JSON has no NaN and no infinity: None, or leave the key out
 

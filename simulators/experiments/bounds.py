@@ -15,6 +15,7 @@ from pydantic import Field
 
 from qae_theory import update_direction
 from qae_theory._exact import Array
+from qae_theory.configuration import Positive
 from qae_theory.softmax import expectation, log_softmax
 from simulators.engine import Step, initial_state, train, update_once
 from simulators.environments import Environment, environment
@@ -28,7 +29,7 @@ from simulators.measures import displacement, paper_interval, rule_gain
 from simulators.methods import method_names
 from simulators.policy import policy, response_log_probs
 from simulators.trees import token_tree
-from simulators.update import Positive, Update
+from simulators.update import Update
 from simulators.worlds import Start, World, random_bandits
 
 POPULATION = ("uncentred", "policy_gradient", "natural_gradient")

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from qae_theory.statistics import Interval, bonferroni, mean_interval, proportion_interval
 from simulators.experiments.base import Config, Record, Statement
 from simulators.experiments.bounds_checks import QUANTILES
 from simulators.experiments.shares import grouped, in_json, in_records, seed_share, total
-from simulators.statistics import Interval, bonferroni, mean_interval, proportion_interval
 
 UPDATES = ("update", "arms", "spread", "step_size")
 RUNS = ("method", "optimiser", "world")

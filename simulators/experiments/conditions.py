@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from pydantic import Field, field_validator
 
+from qae_theory.configuration import Strict
 from simulators.experiments.base import Cell, Config, Record
 from simulators.experiments.trajectories import Family, to_records, trajectory
-from simulators.update import Strict, Update
+from simulators.update import Update
 from simulators.worlds import World, random_bandits
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from qae_theory import _checks
 from qae_theory._exact import Array
+from qae_theory.statistics import Interval, bonferroni, mean_interval
 from simulators.experiments.base import Record, Statement
-from simulators.statistics import Interval, bonferroni, mean_interval
 
 Key = tuple[str, int, str]  # method, passes, clip-high
 Runs = Mapping[Key, Mapping[str, Array]]  # -> measure -> [S]

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from qae_theory._exact import Array
 from qae_theory.claims.model import Kind
+from qae_theory.statistics import Interval, bonferroni, mean_interval
 from simulators.experiments.base import Cell, ClaimEvidence, Experiment, Record, Statement
 from simulators.experiments.conditions import TrainingConfig, run_training, training_cell
 from simulators.experiments.fields import Level
@@ -26,7 +27,6 @@ from simulators.experiments.trajectories import (
     from_records,
     paired_difference,
 )
-from simulators.statistics import Interval, bonferroni, mean_interval
 
 CURVES = ("sequence_entropy", "success", "pass@1", "pass@16")
 READINGS = ("equal steps", "equal progress")

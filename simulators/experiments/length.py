@@ -16,6 +16,7 @@ from pydantic import Field
 
 from qae_theory._exact import Array
 from qae_theory.claims.model import Kind
+from qae_theory.configuration import Positive, Strict
 from simulators import length_terms as terms
 from simulators.effective_baseline import effective_baseline
 from simulators.engine import initial_state, train
@@ -27,7 +28,7 @@ from simulators.groups import Generators
 from simulators.measures import per_seed
 from simulators.policy import policy
 from simulators.trees import token_tree
-from simulators.update import Positive, Strict, Update
+from simulators.update import Update
 from simulators.worlds import Start
 
 

@@ -15,13 +15,14 @@ import numpy as np
 
 from qae_theory import expected_gain
 from qae_theory.claims.model import Kind
+from qae_theory.configuration import Positive
+from qae_theory.statistics import bonferroni, mean_interval
 from simulators.experiments.base import Cell, ClaimEvidence, Experiment, Record, Statement
 from simulators.experiments.conditions import Condition, TrainingConfig, run_training, training_cell
 from simulators.experiments.fields import Level
 from simulators.experiments.shares import in_records
 from simulators.experiments.trajectories import Trajectory, alternated, from_records, paired_difference, path_distance
-from simulators.statistics import bonferroni, mean_interval
-from simulators.update import Positive, Update
+from simulators.update import Update
 from simulators.worlds import success_probs
 
 RULES = ("qae", "pos_mask", "neg_mask")

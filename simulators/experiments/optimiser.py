@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 
 from qae_theory._exact import Array
 from qae_theory.claims.model import Kind
+from qae_theory.configuration import Positive
 from simulators import optimisers
 from simulators.engine import State, Step, initial_state, update_once
 from simulators.environments import Environment
@@ -24,7 +25,7 @@ from simulators.experiments.trajectories import at_gain
 from simulators.groups import Generators
 from simulators.measures import per_seed, state_measures, surprise_product
 from simulators.policy import policy
-from simulators.update import Positive, Update
+from simulators.update import Update
 from simulators.worlds import Difficulty, World, random_bandits
 
 PUSHES = ("full", "sampled")

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 
 from qae_theory._checks import quantile_level
 from qae_theory._exact import Array
+from qae_theory.configuration import Positive
 from qae_theory.softmax import expectation, log_softmax
 from simulators.experiments.base import Cell, Config, Experiment, Record
 from simulators.experiments.fields import Arms, Level, Some, Spread
@@ -29,7 +30,7 @@ from simulators.experiments.ordering_changes import (
 )
 from simulators.experiments.shares import generators
 from simulators.groups import Generators
-from simulators.update import Positive, Update
+from simulators.update import Update
 from simulators.worlds import Start, World, random_bandits
 
 POPULATION = ("uncentred", "policy_gradient", "natural_gradient")

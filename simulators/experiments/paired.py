@@ -18,6 +18,7 @@ from qae_theory import entropy_change, first_order_entropy_change
 from qae_theory._checks import quantile_level
 from qae_theory._exact import Array
 from qae_theory.baselines import is_hard_group
+from qae_theory.configuration import Positive
 from qae_theory.softmax import expectation
 from simulators.engine import initial_state, step_on_groups, update_once
 from simulators.experiments.base import Cell, Config, Experiment, Record, RuleName
@@ -28,7 +29,7 @@ from simulators.groups import Generators
 from simulators.measures import surprise_product
 from simulators.methods import get_method
 from simulators.policy import policy, response_log_probs
-from simulators.update import Positive, Update
+from simulators.update import Update
 from simulators.worlds import Start, World, random_bandits
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from qae_theory.statistics import Interval, bonferroni
 from simulators.experiments.base import Config, Record, Statement
 from simulators.experiments.shares import grouped, in_json, in_records, pooled_share, total
-from simulators.statistics import Interval, bonferroni
 
 GROUPINGS: tuple[tuple[str, ...], ...] = (
     ("regime",),

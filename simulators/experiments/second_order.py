@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from qae_theory import entropy_change, estimator_names, expected_entropy_change, first_order_entropy_change
 from qae_theory._exact import Array
+from qae_theory.configuration import Positive
 from qae_theory.group_expectation import expected_first_order_change, expected_second_order_change
 from simulators.engine import State, initial_state, update_once
 from simulators.environments import Environment, bandit
@@ -24,7 +25,7 @@ from simulators.experiments.fields import Arms, GroupSize, Some
 from simulators.experiments.second_order_analysis import analyse
 from simulators.experiments.shares import generators
 from simulators.groups import Generators
-from simulators.update import Positive, Update
+from simulators.update import Update
 from simulators.worlds import Start, World, random_bandits
 
 

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from qae_theory._exact import Array
+from qae_theory.statistics import Interval, bonferroni, mean_interval
 from simulators.experiments.base import Record, Statement
 from simulators.experiments.shares import grouped, in_json, in_records
-from simulators.statistics import Interval, bonferroni, mean_interval
 
 # Over the window the next order adds to a remainder a share of at most about the largest step fitted, and bends its
 # slope by as much. Leaving out the second order makes the slope 2, ten times as far away.

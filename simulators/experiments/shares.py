@@ -1,6 +1,6 @@
 """Counts as shares, and quantiles, with intervals that ask for no distribution; starts of a cell's seeds.
 
-Independent rows give Clopper and Pearson's interval (``simulators.statistics``). Rows that hang together within a seed
+Independent rows give Clopper and Pearson's interval (``qae_theory.statistics``). Rows that hang together within a seed
 are averaged first: the seeds are then the draws.
 """
 
@@ -15,9 +15,9 @@ import numpy as np
 from scipy.stats import binom
 
 from qae_theory._exact import Array
+from qae_theory.statistics import Interval, mean_interval, proportion_interval
 from simulators.experiments.base import Record, Statement
 from simulators.groups import Generators
-from simulators.statistics import Interval, mean_interval, proportion_interval
 
 
 def generators(seeds: np.random.SeedSequence, count: int) -> Generators:

@@ -15,14 +15,15 @@ from pydantic import Field
 
 from qae_theory._exact import Array
 from qae_theory.claims.model import Kind
+from qae_theory.configuration import Strict
 from qae_theory.group_expectation import binomial_mean, outcome_advantages
+from qae_theory.statistics import bonferroni, mean_interval
 from simulators.experiments.base import Cell, ClaimEvidence, Config, Experiment, Record, Statement
 from simulators.experiments.conditions import Condition, TrainingConfig, run_training, training_cell
 from simulators.experiments.fields import Level
 from simulators.experiments.shares import in_records
 from simulators.experiments.trajectories import from_records
-from simulators.statistics import bonferroni, mean_interval
-from simulators.update import Strict, Update
+from simulators.update import Update
 from simulators.worlds import Difficulty, World, success_probs
 
 BAND = (0.75, 0.85)

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from qae_theory._exact import Array
+from qae_theory.configuration import Positive
 from qae_theory.softmax import expectation
 from simulators import asymmetric, kernels
 from simulators.effective_baseline import effective_baseline
@@ -23,7 +24,7 @@ from simulators.experiments.stale_analysis import analyse
 from simulators.experiments.trajectories import trajectory
 from simulators.groups import Generators
 from simulators.measures import per_seed
-from simulators.update import Positive, Update
+from simulators.update import Update
 from simulators.worlds import Difficulty, Start, World, random_bandits
 
 Count = Annotated[int, Field(ge=1)]

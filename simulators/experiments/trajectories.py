@@ -1,6 +1,6 @@
 """Runs of several seeds as curves: what is recorded along them, at equal steps and at equal progress.
 
-Every curve is ``[S, records]``: a seed a row. Statistics over seeds are in ``simulators.statistics``.
+Every curve is ``[S, records]``: a seed a row. Statistics over seeds are in ``qae_theory.statistics``.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import numpy as np
 
 from qae_theory import _checks
 from qae_theory._exact import Array
+from qae_theory.statistics import Interval, mean_interval
 from simulators.engine import Step, initial_state, train
 from simulators.environments import Environment
 from simulators.experiments.base import Record
 from simulators.groups import Generators
 from simulators.measures import change_measures, group_measures, sample_entropy_measures, state_measures
-from simulators.statistics import Interval, mean_interval
 from simulators.update import Update
 from simulators.worlds import Start
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from qae_theory import advantages
+from qae_theory.statistics import mean_interval
 from simulators.configuration import changed_config
 from simulators.engine import initial_state, update_once
 from simulators.experiments import get_experiment
@@ -21,7 +22,6 @@ from simulators.experiments.sign_split import LAW, law_difference
 from simulators.experiments.sparsity import READINGS, expected_start, zero_share
 from simulators.experiments.trajectories import Trajectory
 from simulators.measures import group_measures
-from simulators.statistics import mean_interval
 from simulators.update import Update
 from simulators.worlds import Difficulty, World, random_bandits
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from simulators.statistics import Interval, bonferroni, mean_interval, proportion_interval
+from qae_theory.statistics import Interval, bonferroni, mean_interval, proportion_interval
 
 # Of each binomial test on a number of covering intervals; fixed before looking, three tests in all.
 ERROR_RATE = 1e-4
