@@ -117,6 +117,7 @@ def _whole(name: str, value: object, least: int, most: int | None) -> int:
     allowed = f"an integer >= {least}" if most is None else f"an integer in {least}..{most}"
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
         refuse(name, value, allowed)
-    if value < least or (most is not None and value > most):
+    number = int(value)
+    if number < least or (most is not None and number > most):
         refuse(name, value, allowed)
-    return int(value)
+    return number

@@ -13,6 +13,7 @@ from hypothesis import given
 from scipy import stats
 
 from llm_validation.pass_at_k import bootstrap_interval, mean_pass_at_k, pass_at_k
+from qae_theory.statistics import Interval
 from tests.assertions import refuses
 
 # Of each binomial test on a number of covering intervals; fixed before looking.
