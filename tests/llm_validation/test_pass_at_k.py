@@ -192,10 +192,4 @@ def test_batches_do_not_change_the_interval() -> None:
 
 def test_equal_values_give_a_point() -> None:
     interval = bootstrap_interval([Fraction(1, 4)] * 3, rng=np.random.default_rng(0), level=0.5)
-    assert (interval.estimate, interval.low, interval.high, interval.level, interval.draws) == (
-        0.25,
-        0.25,
-        0.25,
-        0.5,
-        3,
-    )
+    assert interval == Interval(0.25, 0.25, 0.25, 0.5, 3)
