@@ -5,23 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
-from llm_validation.tokenizer import EOS, PAD, VOCABULARY, build_tokenizer
+from llm_validation.tokenizer import ARITHMETIC, CHARACTERS, build_tokenizer
 from qae_theory._checks import refuse
 
-# Shapes of the presets: about 0.1 M, 0.45 M and 30 M parameters.
-PRESETS: Mapping[str, Mapping[str, int]] = MappingProxyType(
+
+class Preset(NamedTuple):
+    """The shape of a model and the characters that it knows."""
+
+    hidden: int
+    intermediate: int
+    layers: int
+    heads: int
+    kv_heads: int
+    characters: str = CHARACTERS
+
+
+PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
-        "tiny": {"hidden_size": 64, "intermediate_size": 160, "layers": 2, "heads": 4, "kv_heads": 2},
-        "small": {"hidden_size": 128, "intermediate_size": 256, "layers": 3, "heads": 4, "kv_heads": 2},
-        "gpu": {"hidden_size": 512, "intermediate_size": 1536, "layers": 9, "heads": 8, "kv_heads": 4},
+        # 0.09 M parameters and 17 tokens: a response of two tokens is one of 273
+        "arithmetic": Preset(64, 160, 2, 4, 2, ARITHMETIC),
+        "tiny": Preset(64, 160, 2, 4, 2),  # 0.09 M
+        "small": Preset(128, 256, 3, 4, 2),  # 0.46 M
+        "gpu": Preset(512, 1536, 9, 8, 4),  # 28 M
     }
 )
 
 
 def build_model(preset: str, *, seed: int) -> Any:
-    """A ``Qwen3ForCausalLM`` of a preset with random float32 weights, over the characters of ``tokenizer``.
+    """A ``Qwen3ForCausalLM`` of a preset with random float32 weights, over the preset's characters.
 
     The random state of torch is left as it was.
 
@@ -34,18 +47,19 @@ def build_model(preset: str, *, seed: int) -> Any:
     if preset not in PRESETS:
         refuse("preset", preset, f"one of {', '.join(PRESETS)}")
     shape = PRESETS[preset]
+    tokenizer = build_tokenizer(shape.characters)
     config = Qwen3Config(
-        vocab_size=len(VOCABULARY),
-        hidden_size=shape["hidden_size"],
-        intermediate_size=shape["intermediate_size"],
-        num_hidden_layers=shape["layers"],
-        num_attention_heads=shape["heads"],
-        num_key_value_heads=shape["kv_heads"],
-        head_dim=shape["hidden_size"] // shape["heads"],
+        vocab_size=len(tokenizer),
+        hidden_size=shape.hidden,
+        intermediate_size=shape.intermediate,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.kv_heads,
+        head_dim=shape.hidden // shape.heads,
         max_position_embeddings=1024,
         tie_word_embeddings=True,
-        pad_token_id=VOCABULARY.index(PAD),
-        eos_token_id=VOCABULARY.index(EOS),
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
         bos_token_id=None,
         attn_implementation="eager",  # forward-mode derivatives, which the probe takes, need it
     )
@@ -57,11 +71,16 @@ def build_model(preset: str, *, seed: int) -> Any:
     return model.to(torch.float32)
 
 
+def preset_tokenizer(preset: str) -> Any:
+    """The tokenizer of a preset's characters."""
+    return build_tokenizer(PRESETS[preset].characters)
+
+
 def load_model(source: str | Path, *, seed: int = 0, dtype: str = "float32") -> tuple[Any, Any]:
     """Model and tokenizer of a preset's name, of a folder, or of a model hub's name.
 
     Args:
-        source: ``tiny``, ``small``, ``gpu``; a folder that ``save_pretrained`` wrote; or a name, Qwen/Qwen3-0.6B say.
+        source: a name of ``PRESETS``; a folder that ``save_pretrained`` wrote; or a name, Qwen/Qwen3-0.6B say.
         seed: of a preset's random weights.
         dtype: of the weights: ``float32``, ``bfloat16``, ``float64``.
 
@@ -72,11 +91,10 @@ def load_model(source: str | Path, *, seed: int = 0, dtype: str = "float32") -> 
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     if str(source) in PRESETS:
-        return build_model(str(source), seed=seed).to(getattr(torch, dtype)), build_tokenizer()
+        model = build_model(str(source), seed=seed).to(getattr(torch, dtype))
+        return model, preset_tokenizer(str(source))
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            source, dtype=getattr(torch, dtype), attn_implementation="eager"
-        )
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype), attn_implementation="eager")
         tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left")
     except Exception as error:  # a missing file, a damaged one and an unknown name raise many things
         reason = " ".join(str(error).split())[:200]

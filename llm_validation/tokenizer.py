@@ -1,4 +1,4 @@
-"""A tokenizer of single characters, small enough that every short response can be enumerated.
+"""A tokenizer of single characters, whose vocabulary is small enough that every short response can be enumerated.
 
 For the presets made here; a checkpoint of one's own brings its own tokenizer.
 """
@@ -9,13 +9,15 @@ from typing import Any
 
 PAD, EOS, UNKNOWN = "<pad>", "<eos>", "<unk>"
 CHARACTERS = "\n" + "".join(map(chr, range(32, 127)))
+ARITHMETIC = "0123456789+-*="
 VOCABULARY: tuple[str, ...] = (PAD, EOS, UNKNOWN, *CHARACTERS)
 
 
-def build_tokenizer() -> Any:
-    """A ``PreTrainedTokenizerFast`` of printable ASCII and the newline, one token a character, padding on the left.
+def build_tokenizer(characters: str = CHARACTERS) -> Any:
+    """A ``PreTrainedTokenizerFast`` with one token a character, by default printable ASCII and the newline.
 
-    It adds nothing to a text: no start and no end token. Other characters become the unknown token.
+    It adds nothing to a text, no start and no end token, and pads on the left. Other characters become the unknown
+    token.
 
     >>> len(VOCABULARY)
     99
@@ -23,7 +25,7 @@ def build_tokenizer() -> Any:
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    tokens = {token: number for number, token in enumerate(VOCABULARY)}
+    tokens = {token: number for number, token in enumerate((PAD, EOS, UNKNOWN, *characters))}
     characters = Tokenizer(models.WordLevel(tokens, unk_token=UNKNOWN))
     characters.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
     characters.decoder = decoders.Fuse()

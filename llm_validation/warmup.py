@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from llm_validation.config import Warmup
-from llm_validation.models import build_model
+from llm_validation.models import build_model, preset_tokenizer
 from llm_validation.tasks import Example, load_examples
-from llm_validation.tokenizer import build_tokenizer
 from qae_theory.results import find_run, write_run
 
 EXPERIMENT = "warm-up"
@@ -50,7 +49,7 @@ def warm_model(preset: str, task: str, warmup: Warmup, *, cache: Path) -> Path:
     found = find_run(cache, EXPERIMENT, config, packages=PACKAGES)
     if found is not None:
         return found / "model"
-    model, tokenizer = build_model(preset, seed=warmup.seed), build_tokenizer()
+    model, tokenizer = build_model(preset, seed=warmup.seed), preset_tokenizer(preset)
     examples = load_examples(task, split="train", count=EXAMPLES, seed=warmup.seed)
     with write_run(cache, EXPERIMENT, config, seed=warmup.seed, packages=PACKAGES) as run:
         run.append_metrics(_train(model, tokenizer, examples, warmup))
