@@ -1,0 +1,56 @@
+"""What a verifier is. Completions are untrusted text: they are compared and parsed, never evaluated."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from types import TracebackType
+from typing import ClassVar, Self
+
+from qae_theory._checks import refuse
+
+
+class VerifierError(RuntimeError):
+    """A verifier that cannot be trusted or cannot run; the message is one line."""
+
+
+class Verifier(ABC):
+    """Scores completions against exact answers; a context manager, for those that hold processes."""
+
+    name: ClassVar[str]
+
+    def __call__(self, completions: Sequence[str], answers: Sequence[str]) -> list[float | None]:
+        """The reward of each completion.
+
+        Args:
+            completions: Model output, of any length and content.
+            answers: The exact answer of each.
+
+        Returns:
+            1.0 for right, 0.0 for wrong, None where the answer itself cannot be read: unscorable, whatever the
+            completion.
+
+        Raises:
+            ValueError: for lists of different lengths, or entries that are no text.
+        """
+        for name, texts in (("completions", completions), ("answers", answers)):
+            if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+                refuse(name, texts, "a list of strings")
+        if len(completions) != len(answers):
+            raise ValueError(f"answers must be as many as completions, {len(completions)}; got {len(answers)} answers")
+        return self.score(completions, answers)
+
+    @abstractmethod
+    def score(self, completions: Sequence[str], answers: Sequence[str]) -> list[float | None]:
+        """As the call, on checked input."""
+
+    def close(self) -> None:  # noqa: B027 - most hold nothing
+        """Give back what the verifier holds; it may not be called afterwards."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
