@@ -58,7 +58,7 @@ def build_model(preset: str, *, seed: int) -> Any:
         head_dim=shape.hidden // shape.heads,
         max_position_embeddings=1024,
         tie_word_embeddings=True,
-        pad_token_id=tokenizer.pad_token_id,
+        pad_token_id=None,  # its embedding would be zero and never trained, yet a response may contain it
         eos_token_id=tokenizer.eos_token_id,
         bos_token_id=None,
         attn_implementation="eager",  # forward-mode derivatives, which the probe takes, need it
@@ -66,7 +66,7 @@ def build_model(preset: str, *, seed: int) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Qwen3ForCausalLM(config)
-    model.generation_config.pad_token_id = config.pad_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
     model.generation_config.eos_token_id = config.eos_token_id
     return model.to(torch.float32)
 
