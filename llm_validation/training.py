@@ -1,0 +1,209 @@
+"""One RLVR run from its settings to its folder; killed at any moment, it goes on from its last checkpoint.
+
+On a CPU a run that was killed and resumed ends with the same bytes as one that was not: model, metrics and rollouts.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from llm_validation import checkpoints
+from llm_validation.checkpoints import Checkpoint, Resume
+from llm_validation.config import TrainConfig
+from llm_validation.models import PRESETS, load_model
+from llm_validation.run_folder import RunFolder, alone, begin, finish, left_by_other_code, run_folder
+from llm_validation.run_logs import Logs
+from llm_validation.tasks import Example, load_examples, load_task
+from llm_validation.trainer import make_trainer
+from llm_validation.training_guard import Guard, Stop, TrainingError, callback_class, guard_saving
+from llm_validation.verifiers import Verifier, get_verifier, self_test
+from llm_validation.warmup import warm_model
+from qae_theory._checks import refuse
+
+__all__ = ["Interrupted", "Progress", "TrainingError", "finished_run", "prepare", "train"]
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user stopped the run; a checkpoint of where it stood was saved."""
+
+
+class Progress(NamedTuple):
+    """What a run tells while it goes on: a step with its metrics, or a line of text."""
+
+    step: int
+    steps: int
+    metrics: Mapping[str, Any]
+    says: str = ""
+
+
+Told = Callable[[Progress], None]
+
+
+class Prepared(NamedTuple):
+    """A run whose settings, questions and model have been found to be good."""
+
+    config: TrainConfig
+    folder: RunFolder
+    examples: list[Example]
+    verifier: str
+    model: Any
+    tokenizer: Any
+
+
+def train(
+    config: TrainConfig,
+    *,
+    out: Path,
+    told: Told = lambda progress: None,
+    resume: Resume = "newest",
+    callbacks: Sequence[Any] = (),
+) -> Path:
+    """Run it, or go on with it, and return its folder ``out/train/<run id>``; a finished one is not run again.
+
+    The folder holds ``config.json``, ``metrics.jsonl`` (a line a step), ``rollouts.jsonl`` (a line a response),
+    ``timing.jsonl``, ``model/``, ``checkpoints/`` and ``provenance.json``.
+
+    Args:
+        config: the run.
+        out: the results folder.
+        told: is told of every step.
+        resume: where an unfinished run goes on: from its ``newest`` checkpoint (a damaged one stops it), from the
+            ``previous`` good one, or not at all, from the ``start``.
+        callbacks: of ``transformers.TrainerCallback``, besides.
+
+    Raises:
+        ValueError: something is wrong with the settings, the model or the questions; one line.
+        CheckpointError: the checkpoint to go on from is damaged.
+        TrainingError: loss or gradient is not finite, or results could not be written.
+        VerifierError: the verifier does not know right from wrong.
+        WarmupError: the preset did not reach its success.
+        BusyError: another process is running it.
+        Interrupted: Ctrl-C, after a checkpoint.
+    """
+    found = finished_run(config, out=out)
+    return run(prepare(config, out=out), told=told, resume=resume, callbacks=callbacks) if found is None else found
+
+
+def finished_run(config: TrainConfig, *, out: Path) -> Path | None:
+    """The folder of this run by this code, if it is whole."""
+    folder = run_folder(config, out=out)
+    return folder.finished if folder.is_finished() else None
+
+
+def prepare(config: TrainConfig, *, out: Path) -> Prepared:
+    """Load the questions and the model, a preset warmed up first.
+
+    Raises:
+        ValueError: something is wrong with them; one line.
+        WarmupError: the preset did not reach its success.
+    """
+    source = load_task(config.task)
+    examples = load_examples(config.task, split="train", count=config.train_examples, seed=config.seed)
+    if not examples:
+        refuse("task", config.task, "a source with at least one question")
+    folder = run_folder(config, out=out)
+    filled = config.model_copy(update={"max_new_tokens": config.max_new_tokens or source.max_new_tokens})
+    model, tokenizer = load_model(_base_model(config, out), seed=config.seed)
+    return Prepared(filled, folder, examples, source.verifier, model, tokenizer)
+
+
+def run(
+    prepared: Prepared,
+    *,
+    told: Told = lambda progress: None,
+    resume: Resume = "newest",
+    callbacks: Sequence[Any] = (),
+) -> Path:
+    """As :func:`train`, for a run that is prepared."""
+    started = time.perf_counter()
+    config, folder = prepared.config, prepared.folder
+    with alone(folder), get_verifier(prepared.verifier) as verifier:
+        if folder.is_finished():  # by another process, meanwhile
+            shutil.rmtree(folder.partial)
+            return folder.finished
+        self_test(verifier, answers=[example.answer for example in prepared.examples])
+        last = _train(prepared, verifier, told, resume, callbacks)
+        return finish(folder, last, seed=config.seed, seconds=time.perf_counter() - started)
+
+
+def _train(prepared: Prepared, verifier: Verifier, told: Told, resume: Resume, callbacks: Sequence[Any]) -> Path:
+    """Train to the last step; the checkpoint that lies there."""
+    config, folder = prepared.config, prepared.folder
+    for other in left_by_other_code(folder):
+        told(Progress(0, config.steps, {}, f"{other} was begun by other code and is not gone on with"))
+    start = _start(folder, resume, told, config)
+    updates = config.inner_updates * config.inner_epochs
+    if start is not None and start.updates == config.steps * updates:
+        return start.folder
+    logs = Logs(folder.partial, {} if start is None else start.logs)
+    guard = Guard(config, folder.checkpoints, logs, lambda step, metrics: told(Progress(step, config.steps, metrics)))
+    try:
+        with _stoppable(guard.stop, lambda says: told(Progress(guard.step, config.steps, {}, says))):
+            trainer = make_trainer(
+                config,
+                model=prepared.model,
+                tokenizer=prepared.tokenizer,
+                examples=prepared.examples,
+                verifier=verifier,
+                output_dir=folder.checkpoints,
+                callbacks=[callback_class()(guard), *callbacks],
+                on_rollouts=guard.on_rollouts,
+            )
+            guard_saving(trainer, guard)
+            trainer.train(resume_from_checkpoint=None if start is None else str(start.folder))
+    except OSError as error:
+        raise TrainingError(
+            f"the run cannot be written: {error}; its checkpoints are kept in {folder.partial}"
+        ) from error
+    finally:
+        logs.close()
+    if guard.step < config.steps:
+        raise Interrupted(f"stopped after step {guard.step} of {config.steps}, saved in {folder.partial}")
+    return checkpoints.sealed(folder.checkpoints)[-1]
+
+
+def _start(folder: RunFolder, resume: Resume, told: Told, config: TrainConfig) -> Checkpoint | None:
+    """Where to go on from; what a killed process left half done is removed."""
+    if resume == "start":
+        shutil.rmtree(folder.checkpoints, ignore_errors=True)
+    begin(folder)
+    checkpoints.remove_unfinished(folder.checkpoints)
+    start = checkpoints.find_checkpoint(folder.checkpoints, resume=resume)
+    if start is not None:
+        checkpoints.remove_after(folder.checkpoints, start)
+        step = start.updates // (config.inner_updates * config.inner_epochs)
+        told(Progress(step, config.steps, {}, f"goes on from step {step} of {config.steps}"))
+    return start
+
+
+def _base_model(config: TrainConfig, out: Path) -> str | Path:
+    if config.model in PRESETS and config.warmup is not None:
+        return warm_model(config.model, config.task, config.warmup, cache=out)
+    return config.model
+
+
+@contextmanager
+def _stoppable(stop: Stop, says: Callable[[str], None]) -> Iterator[None]:
+    """Ctrl-C asks for a stop at the end of the step; a second one stops at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, frame: Any) -> None:
+        if stop.wanted:
+            raise KeyboardInterrupt
+        stop.wanted = True
+        says("stopping at the end of this step, with a checkpoint; Ctrl-C again stops at once")
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

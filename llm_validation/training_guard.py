@@ -1,0 +1,136 @@
+"""What watches over a trainer: logs by step, saves only whole and finite checkpoints, stops when asked to.
+
+A checkpoint is taken only between two batches of rollouts, since TRL saves neither the rollouts that it is still
+using nor how far it is with them.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from llm_validation import checkpoints
+from llm_validation.config import TrainConfig
+from llm_validation.run_logs import Logs
+
+_AT_THE_END = "train_runtime"  # only TRL's summary of the whole training has it
+
+
+class TrainingError(RuntimeError):
+    """The run cannot go on; one line. Its checkpoints are as they were."""
+
+
+@dataclass
+class Stop:
+    """Whether the user has asked for a stop."""
+
+    wanted: bool = False
+
+
+@dataclass
+class Guard:
+    """The state that the callback and the guarded saving share."""
+
+    config: TrainConfig
+    folder: Path
+    logs: Logs
+    told: Callable[[int, Mapping[str, Any]], None]
+    stop: Stop = field(default_factory=Stop)
+    step: int = 0
+
+    @property
+    def updates(self) -> int:
+        """Optimiser updates of one step."""
+        return self.config.inner_updates * self.config.inner_epochs
+
+    def on_rollouts(self, step: int, records: list[dict[str, Any]]) -> None:
+        """Write a batch of rollouts; steps count from 1, as in the metrics."""
+        for record in records:
+            self.logs.rollouts({"step": step + 1, **record})
+
+
+@functools.cache
+def callback_class() -> Any:
+    """The trainer's callback, made here because transformers is imported in functions only."""
+    import torch
+    from transformers import TrainerCallback
+
+    class Watch(TrainerCallback):
+        """Logs and saves at the ends of steps; refuses what is not finite."""
+
+        def __init__(self, guard: Guard) -> None:
+            self._guard = guard
+
+        def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            gradients = [one.grad for one in kwargs["model"].parameters() if one.grad is not None]
+            _refuse_infinite("gradient norm", torch.nn.utils.get_total_norm(gradients).item(), self._next(state))
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            guard = self._guard
+            step, within = divmod(state.global_step, guard.updates)
+            control.should_log = within == 0
+            control.should_save = False
+            if within == 0:
+                guard.step = step
+                last = step == guard.config.steps
+                control.should_save = guard.stop.wanted or last or step % guard.config.save_every == 0
+                control.should_training_stop = guard.stop.wanted or last
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+            if _AT_THE_END in logs:
+                return
+            guard = self._guard
+            for name in ("loss", "grad_norm"):
+                _refuse_infinite(name, logs.get(name, 0.0), guard.step)
+            guard.logs.step(guard.step, state.global_step, logs)
+            guard.told(guard.step, logs)
+
+        def _next(self, state: Any) -> int:
+            return int(state.global_step) // self._guard.updates + 1
+
+    return Watch
+
+
+def guard_saving(trainer: Any, guard: Guard) -> None:
+    """Let the trainer save whole checkpoints only, each sealed by its manifest, and say in one line what fails."""
+    trainer.args.save_total_limit = None  # the trainer would remove old ones before the new one is sealed
+    trainer.create_model_card = lambda *args, **kwargs: None
+    save = trainer._save_checkpoint
+
+    def guarded(model: Any, trial: Any) -> None:
+        folder = guard.folder / f"{checkpoints.PREFIX}{trainer.state.global_step}"
+        _refuse_infinite_parameters(trainer.model, guard.step)
+        checkpoints.remove(folder)
+        try:
+            save(model, trial)
+            checkpoints.seal(folder, logs=guard.logs.positions())
+        except Exception as error:  # safetensors and torch have kinds of their own for a full disk
+            shutil.rmtree(folder, ignore_errors=True)
+            reason = " ".join(str(error).split())[:200]
+            raise TrainingError(
+                f"the checkpoint after step {guard.step} cannot be saved: {reason}; {_kept(guard.folder)}"
+            ) from error
+        checkpoints.keep_newest(guard.folder, guard.config.keep_checkpoints)
+
+    trainer._save_checkpoint = guarded
+
+
+def _refuse_infinite_parameters(model: Any, step: int) -> None:
+    for name, parameter in model.named_parameters():
+        if not bool(parameter.isfinite().all()):
+            raise TrainingError(f"step {step}: parameter {name} is not finite; no checkpoint is taken of it")
+
+
+def _refuse_infinite(name: str, value: float, step: int) -> None:
+    if not math.isfinite(value):
+        raise TrainingError(f"step {step}: the {name} is {value}; earlier checkpoints are kept")
+
+
+def _kept(folder: Path) -> str:
+    kept = checkpoints.sealed(folder)
+    return f"the newest one kept is {kept[-1]}" if kept else "there is no earlier one"
