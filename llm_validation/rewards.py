@@ -76,7 +76,8 @@ def reward_function(
 
     Args:
         verifier: ``(completions, answers) -> scores``.
-        signed, overlong: as in :func:`shaped_rewards`.
+        signed: as in :func:`shaped_rewards`.
+        overlong: as there.
     """
 
     def reward(

@@ -37,7 +37,8 @@ def group_advantages(rewards: Array, group_size: int, estimator: str, options: M
     Args:
         rewards: NaN for a response that could not be scored.
         group_size: G; N is a multiple of it.
-        estimator, options: as in :func:`qae_theory.advantages`.
+        estimator: a rule of :func:`qae_theory.advantages`.
+        options: its options.
 
     >>> group_advantages(np.array([1.0, 0.0, np.nan, 0.0]), 4, "dr_grpo", {}).round(3).tolist()
     [0.667, -0.333, 0.0, -0.333]
@@ -65,16 +66,16 @@ def process_slice(index: int, rows: int) -> slice:
 def batch_metrics(batch: Rollouts, estimator: str, options: Mapping[str, Any]) -> dict[str, float]:
     """What a run logs about a batch; NaN where it is not defined.
 
-    ``success_rate``: of the scorable responses, before shaping. ``unscorable_share``: of responses.
-    ``zero_advantage_share``: of responses. ``degenerate_share``: groups without two different rewards.
-    ``hard_group_share``: groups with a success rate of at most 1 - K, compared as rationals, of those with a scorable
-    response; only for an estimator that has K.
+    ``success_rate``: of the scorable responses, before shaping; under dynamic sampling of mixed groups, not of the
+    model. ``unscorable_share``, ``zero_advantage_share``: of responses. ``degenerate_share``: groups without two
+    different rewards. ``hard_group_share``: groups with a success rate of at most 1 - K, compared as rationals, of
+    those with a scorable response; only for an estimator that has K.
     """
     correct = np.array([math.nan if score is None else score for score in batch.correct], dtype=np.float64)
     by_group = correct.reshape(-1, batch.group_size)
     scorable = ~np.isnan(correct)
     metrics = {
-        "success_rate": float(correct[scorable].mean()) if scorable.any() else math.nan,
+        "success_rate": success_rate(correct),
         "unscorable_share": float(1 - scorable.mean()),
         "zero_advantage_share": float((batch.advantages == 0).mean()),
         "degenerate_share": float(1 - is_mixed(batch.rewards.reshape(-1, batch.group_size)).mean()),
@@ -84,6 +85,12 @@ def batch_metrics(batch: Rollouts, estimator: str, options: Mapping[str, Any]) -
         hard = [_is_hard(group, level) for group in by_group if not np.isnan(group).all()]
         metrics["hard_group_share"] = float(np.mean(hard)) if hard else math.nan
     return metrics
+
+
+def success_rate(correct: Array) -> float:
+    """Mean of the scores that are not NaN; NaN if there are none."""
+    scorable = ~np.isnan(correct)
+    return float(correct[scorable].mean()) if scorable.any() else math.nan
 
 
 def _is_hard(correct: Array, level: Fraction) -> bool:

@@ -1,4 +1,4 @@
-"""TRL's ``GRPOTrainer`` with the advantages of ``qae_theory``: its settings, its subclass, and how one is made.
+"""TRL's ``GRPOTrainer`` with the advantages of ``qae_theory``: its subclass, and how one is made.
 
 All else is TRL's: sampling, loss, clipping, optimiser, logging, checkpoints.
 """
@@ -15,14 +15,14 @@ import numpy as np
 
 from llm_validation import rollouts
 from llm_validation.config import TrainConfig
+from llm_validation.dynamic_sampling import Batch, Group, other_questions, resampled
 from llm_validation.rewards import Score, reward_function
 from llm_validation.rollouts import Rollouts
 from llm_validation.tasks.base import Example
+from llm_validation.training_arguments import grpo_arguments
 from qae_theory._checks import refuse
 
 OnRollouts = Callable[[int, list[dict[str, Any]]], None]
-
-OPTIMISERS = {"adamw": "adamw_torch", "sgd": "sgd"}
 
 
 def make_trainer(
@@ -56,6 +56,8 @@ def make_trainer(
 
     if not examples:
         refuse("examples", examples, "a list of at least one question with its answer")
+    if config.kl_beta and not model.config._name_or_path:
+        refuse("kl_beta", config.kl_beta, "0 for a model that was not loaded: TRL loads the reference from its folder")
     rows = [{"prompt": example.prompt, "answer": example.answer} for example in examples]
     order = question_order(len(rows), config.steps * config.prompts_per_step, config.seed)
     processes = int(os.environ.get("WORLD_SIZE", "1"))  # set by `accelerate launch` and by `torchrun`
@@ -82,84 +84,11 @@ def question_order(questions: int, wanted: int, seed: int) -> list[int]:
     return [int(i) for _ in range(rounds) for i in rng.permutation(questions)][:wanted]
 
 
-def grpo_arguments(config: TrainConfig, output_dir: Path, *, processes: int = 1) -> Any:
-    """The ``GRPOConfig`` of a run, in float32; on the CPU where there is no GPU.
-
-    Args:
-        config: the run.
-        output_dir: where the checkpoints go.
-        processes: how many share the batch.
-
-    Raises:
-        ValueError: no ``max_new_tokens``, or a batch that cannot be shared out.
-    """
-    import torch
-    from trl import GRPOConfig
-
-    if config.max_new_tokens is None:
-        refuse("max_new_tokens", None, "a number here; the task's own has to be filled in before")
-    rows = config.prompts_per_step * config.group_size // config.inner_updates
-    if rows % processes or (config.dynamic_sampling and config.prompts_per_step % processes):
-        raise ValueError(
-            f"processes must divide the {rows} responses of an update (and, with dynamic_sampling, the "
-            f"{config.prompts_per_step} prompts of a step); got {processes}"
-        )
-    updates = config.inner_updates * config.inner_epochs
-    with_warmup = config.lr_schedule == "constant" and config.warmup_updates > 0
-    on_gpu = torch.cuda.is_available()
-    return GRPOConfig(
-        output_dir=str(output_dir),
-        # Sizes
-        max_steps=config.steps * updates,
-        per_device_train_batch_size=rows // processes,
-        steps_per_generation=config.inner_updates,
-        num_iterations=config.inner_epochs,
-        gradient_accumulation_steps=1,
-        num_generations=config.group_size,
-        max_completion_length=config.max_new_tokens,
-        # Sampling
-        temperature=config.temperature,
-        use_vllm=config.rollouts == "vllm",
-        vllm_mode="colocate",
-        shuffle_dataset=False,  # the data are in order already
-        # Loss
-        loss_type=config.loss,
-        epsilon=config.clip_low,
-        epsilon_high=config.clip_high,
-        beta=config.kl_beta,
-        scale_rewards="group",
-        mask_truncated_completions=False,
-        # Optimiser
-        optim=OPTIMISERS[config.optimiser],
-        learning_rate=config.learning_rate,
-        lr_scheduler_type="constant_with_warmup" if with_warmup else config.lr_schedule,
-        warmup_steps=config.warmup_updates,
-        adam_beta1=config.adam_betas[0],
-        adam_beta2=config.adam_betas[1],
-        adam_epsilon=config.adam_eps,
-        weight_decay=config.weight_decay,
-        max_grad_norm=config.max_grad_norm,
-        # Numbers as they are
-        bf16=False,
-        gradient_checkpointing=False,
-        use_cpu=not on_gpu,
-        dataloader_pin_memory=on_gpu,
-        seed=config.seed,
-        # Logs and checkpoints; the latter lie between generations, for TRL does not save its rollouts
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        report_to=list(config.report_to) or "none",
-        disable_tqdm=True,
-        save_strategy="steps",
-        save_steps=config.save_every * updates,
-        save_total_limit=config.keep_checkpoints,
-    )
-
-
 @functools.cache
 def trainer_class() -> Any:
     """The subclass of ``trl.GRPOTrainer``, made here because TRL is imported in functions only."""
     import torch
+    from accelerate.utils import gather_object
     from trl import GRPOTrainer
 
     class AdvantageTrainer(GRPOTrainer):
@@ -173,15 +102,34 @@ def trainer_class() -> Any:
             self._examples = examples
             self._on_rollouts = on_rollouts
             self._scored: Any = None  # rewards of all processes, [N, 1], of the last call
+            self._chosen: Batch | None = None  # what dynamic sampling chose, while TRL goes on with it
 
         def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Any:
-            self._scored = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+            if self._chosen is None:
+                self._scored = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+            else:  # scored already
+                self._scored = torch.tensor(self._chosen.rewards, dtype=torch.float32, device=self.accelerator.device)
+                self._scored = self._scored.view(-1, 1)
+                for group in self._chosen.groups:
+                    for column, values in group.extra.items():
+                        self._log_completion_extra(column, values)
             return self._scored
 
+        def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
+            if self._chosen is None:
+                return super()._generate_single_turn(*args, **kwargs)
+            ids = [row for group in self._chosen.groups for row in group.completion_ids]
+            logprobs = [row for group in self._chosen.groups for row in group.logprobs]
+            return ids, None if logprobs[0] is None else logprobs
+
         def _generate_and_score_completions(self, inputs: Any) -> Any:
-            output = super()._generate_and_score_completions(inputs)
             if not self.model.training:
-                return output
+                return super()._generate_and_score_completions(inputs)
+            if self._config.dynamic_sampling:
+                self._chosen = self._mixed_groups(inputs)
+                inputs = [row for group in self._chosen.groups for row in group.inputs]
+            output = super()._generate_and_score_completions(inputs)
+            self._chosen = None
             config = self._config
             rewards = self._scored[:, 0].double().cpu().numpy()
             advantages = rollouts.group_advantages(rewards, config.group_size, config.estimator, config.options)
@@ -191,6 +139,46 @@ def trainer_class() -> Any:
             self._logs["advantages"].extend(ours.tolist())
             self._log_batch(rewards, ours.double().cpu().numpy())
             return output
+
+        def _mixed_groups(self, inputs: Any) -> Batch:
+            """What dynamic sampling makes of this batch; its draws are fixed by seed and step, resumed or not."""
+            first = self._sample(inputs)
+            rng = np.random.default_rng([self._config.seed, self.state.global_step])
+            used = set(gather_object([row["prompt"] for row in inputs]))
+            questions = other_questions([row["prompt"] for row in self._examples], used, rng)
+            batch, rounds = resampled(
+                first,
+                lambda drawn: self._sample([self._examples[i] for i in drawn for _ in range(self.num_generations)]),
+                questions,
+                index=self.accelerator.process_index,
+                limit=self._config.max_resamples,
+            )
+            self._metrics["train"]["resamples"].append(rounds)
+            self._metrics["train"]["success_rate_before_resampling"].append(rollouts.success_rate(first.correct))
+            return batch
+
+        def _sample(self, inputs: list[dict[str, Any]]) -> Batch:
+            """Responses to this process's rows, whole groups of one question each, and all processes' rewards."""
+            prompts = [row["prompt"] for row in inputs]
+            tokenized = self._tokenize_prompts(prompts)
+            ids, logprobs = super()._generate_single_turn(*tokenized, self.num_generations)
+            texts = self.processing_class.batch_decode(ids, skip_special_tokens=True)
+            rewards = super()._calculate_rewards(inputs, prompts, texts, ids)
+            columns = dict(self._pending_extra_logs)
+            self._pending_extra_logs.clear()
+            groups = [
+                Group(
+                    inputs[rows],
+                    ids[rows],
+                    [None] * self.num_generations if logprobs is None else logprobs[rows],
+                    {column: values[rows] for column, values in columns.items()},
+                )
+                for start in range(0, len(inputs), self.num_generations)
+                for rows in [slice(start, start + self.num_generations)]
+            ]
+            shape = (self.accelerator.num_processes, -1, self.num_generations)
+            correct = np.array(gather_object(columns["correct"]), dtype=np.float64)  # None becomes NaN
+            return Batch(groups, rewards.double().cpu().numpy().reshape(shape), correct.reshape(shape))
 
         def _log_batch(self, rewards: Any, advantages: Any) -> None:
             config, logs = self._config, self._logs
