@@ -1,7 +1,7 @@
 """A float64 copy of a model, in which nothing is rounded to float32 on the way.
 
-One-step entropy changes are as small as 1e-6 nats, their second differences smaller still. Transformers computes norms and
-attention weights in float32 whatever the weights are, which would hide them.
+One-step entropy changes are as small as 1e-6 nats, their second differences smaller still; Transformers computes norms
+and attention weights in float32 whatever the weights are, which would hide them.
 """
 
 from __future__ import annotations

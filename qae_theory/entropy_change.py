@@ -179,7 +179,7 @@ def curvature_brackets(arms: int) -> tuple[float, float]:
     (0.3617, 0.1539)
     """
     c = THIRD_MOMENT_CONSTANT
-    return _joint_bound(1 + math.exp(-1), math.log(arms)), _joint_bound(-1, math.log(arms / c) - 1) + c
+    return _joint_bound(1 + math.exp(-1), math.log(arms)), _joint_bound(-1, math.log(arms) - math.log(c) - 1) + c
 
 
 def safe_step_size(logits: Any, arm_rewards: Any, low: Any, high: Any) -> Array:
