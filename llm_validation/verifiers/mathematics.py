@@ -16,7 +16,7 @@ from llm_validation.verifiers.base import Verifier, VerifierError
 from llm_validation.verifiers.boxes import claimed_answer
 from llm_validation.verifiers.numbers import plain_number
 from llm_validation.verifiers.pool import WorkerPool
-from llm_validation.verifiers.worker import RIGHT
+from llm_validation.verifiers.worker import REFUSED, RIGHT
 from qae_theory._checks import refuse
 
 # What is read of a response: its end, where an answer stands. math-verify's patterns take time quadratic in it.
@@ -26,8 +26,8 @@ MOST_CHARACTERS = 1000
 class MathVerifier(Verifier):
     r"""1 where the response's answer equals the right one as mathematics.
 
-    Only the last 1,000 characters of a response count. A response that makes its process hang, crash or run out of
-    memory scores 0, and is counted in ``lost``. An answer that math-verify cannot read makes its question unscorable.
+    Only the last 1,000 characters of a response count. A response that makes its process hang, crash or do what it may
+    not scores 0, and is counted in ``lost``. An answer that math-verify cannot read makes its question unscorable.
 
     Args:
         workers: Processes; they start at the first response that is no plain number.
@@ -74,7 +74,7 @@ class MathVerifier(Verifier):
 
     def _judge(self, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], float]:
         replies = self._run(pairs)
-        self.lost += replies.count(None)
+        self.lost += replies.count(None) + replies.count(REFUSED)
         return {pair: float(reply == RIGHT) for pair, reply in zip(pairs, replies, strict=True)}
 
     def _run(self, jobs: Sequence[tuple[str | None, str]]) -> list[bytes | None]:

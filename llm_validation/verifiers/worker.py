@@ -15,6 +15,7 @@ import resource
 import signal
 import sys
 from functools import lru_cache
+from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -23,12 +24,23 @@ from llm_validation.verifiers.boxes import claimed_answer
 MEMORY_BYTES = 2 << 30  # of address space; math-verify with SymPy takes a quarter of that
 
 # One byte each, so that the parent unpickles nothing that comes from here.
-READY, RIGHT, WRONG, UNREADABLE = b"r", b"1", b"0", b"g"
+READY, RIGHT, WRONG, UNREADABLE, REFUSED = b"r", b"1", b"0", b"g", b"!"
+
+# Expressions whose comparison makes SymPy import, before the wall stands, what it imports late.
+_WARM_UP = (
+    (r"\frac{1}{2}", "0.5"),
+    ("(x-1)(x+1)", "x^2-1"),
+    ("2x+y=3", "4x+2y=6"),
+    (r"\sin^2 x+\cos^2 x", "1"),
+    ("1<x<2", "(1,2)"),
+    (r"\{1,\sqrt{8}\}", r"\{2\sqrt{2},1\}"),
+    (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"\begin{pmatrix}1&2\\3&4\end{pmatrix}"),
+    (r"\binom{5}{2}", r"\sum_{k=1}^{4} k"),
+    (r"\log_2 8", "e^x"),
+)
 
 _REFUSED = (
     "ctypes.",
-    "ftplib.",
-    "http.",
     "os.exec",
     "os.fork",
     "os.kill",
@@ -45,12 +57,17 @@ _REFUSED = (
     "os.truncate",
     "pty.",
     "shutil.",
-    "smtplib.",
     "socket.",
     "subprocess.",
-    "urllib.",
 )
-_NUMERAL = re.compile(r"[+-]?(?:[0-9]+|((?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][+-]?[0-9]+)?))")
+_NUMERAL = re.compile(
+    r"(?P<integer>[+-]?[0-9]+)(?:/(?P<below>[0-9]+))?"
+    r"|[+-]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][+-]?[0-9]+)?"
+)
+_MONOMIAL_CODE = re.compile(
+    rb"def monomial_[a-z]+\([ABk, ]+\):\n"
+    rb"(?:\b(?:[abr][0-9]+|0|k|A|B|if|else|return|None)\b|[ (),:+*<>=\n-])*"
+)
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -59,22 +76,26 @@ def serve(jobs: Connection, item_seconds: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which kills this process
     logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it logs the text that it could not read
     judge = _Judge(item_seconds)
-    judge(r"\boxed{\frac{1}{2}}", "0.5")  # what is imported late is imported now
-    _wall_in()
+    for response, answer in _WARM_UP:
+        judge(response, answer)
+    replace_evaluation()  # after the imports: modules of SymPy pass names of their own through parse_expr
+    wall = Wall()
+    wall.close()
     jobs.send_bytes(READY)
     while True:
         try:
             completion, answer = jobs.recv()
         except EOFError:
             return
-        jobs.send_bytes(judge(completion, answer))
+        before = wall.refusals
+        reply = judge(completion, answer)
+        jobs.send_bytes(REFUSED if wall.refusals > before else reply)
 
 
 class _Judge:
     def __init__(self, seconds: int) -> None:
         from math_verify import LatexExtractionConfig, parse, verify
 
-        _replace_evaluation()
         self._parse, self._verify, self._seconds = parse, verify, seconds
         self._config = (LatexExtractionConfig(boxed_match_priority=0),)
         self._gold = lru_cache(maxsize=1024)(self._read_answer)
@@ -103,41 +124,54 @@ class _Judge:
         return parsed
 
 
-def _replace_evaluation() -> None:
-    """Put :func:`_numeral` wherever ``parse_expr`` is reached from."""
-    import latex2sympy2_extended.latex2sympy2 as latex_parser
-    import math_verify.parser
-    import sympy.parsing.sympy_parser
-
-    for module in (sympy.parsing.sympy_parser, math_verify.parser, latex_parser):
-        module.parse_expr = _numeral
+def replace_evaluation() -> None:
+    """Put :func:`numeral` wherever ``parse_expr`` is reached from."""
+    for name in ("sympy.parsing.sympy_parser", "math_verify.parser", "latex2sympy2_extended.latex2sympy2"):
+        vars(import_module(name))["parse_expr"] = numeral
 
 
-def _numeral(text: str, *_: object, **__: object) -> Any:
+def numeral(text: str, *_: object, **__: object) -> Any:
     """What ``parse_expr`` makes of a numeral, without evaluation."""
-    from sympy import Float, Integer
+    from sympy import Float, Integer, Rational
 
     found = _NUMERAL.fullmatch(text.strip())
     if found is None:
         raise ValueError("only numerals are read")
-    return Integer(int(text)) if found[1] is None else Float(text)
+    above, below = found["integer"], found["below"]
+    if above is None:
+        return Float(text)
+    return Integer(int(above)) if below is None else Rational(int(above), int(below))
 
 
-def _wall_in() -> None:
-    sys.dont_write_bytecode = True
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    sys.addaudithook(_refuse_side_effects)
+class Wall:
+    """What this process may no longer do; it stands until the process ends.
+
+    SymPy generates code only from counts of variables, in its functions on monomials: that much is let through.
+    """
+
+    def __init__(self) -> None:
+        self.refusals = 0
+
+    def close(self) -> None:
+        """Limit memory, leave no core files, refuse side effects and compilation."""
+        sys.dont_write_bytecode = True
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        sys.addaudithook(self._check)
+
+    def _check(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open":
+            refused = bool(arguments[2] & _WRITING)
+        elif event == "compile":
+            refused = not _is_module_or_monomial(*arguments)
+        else:
+            refused = event.startswith(_REFUSED)
+        if refused:
+            self.refusals += 1
+            raise PermissionError(f"a verifier's process may not do this: {event}")
 
 
-def _refuse_side_effects(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "open":
-        refused = bool(arguments[2] & _WRITING)
-    elif event == "compile":
-        refused = arguments[1] == "<string>"  # eval and exec of text
-    elif event == "exec":
-        refused = arguments[0].co_filename == "<string>"
-    else:
-        refused = event.startswith(_REFUSED)
-    if refused:
-        raise PermissionError(f"a verifier's process may not do this: {event}")
+def _is_module_or_monomial(source: Any, filename: Any) -> bool:
+    if isinstance(filename, str) and os.path.isabs(filename):
+        return True
+    return filename == "<string>" and isinstance(source, bytes) and _MONOMIAL_CODE.fullmatch(source) is not None
