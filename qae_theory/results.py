@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import distributions
@@ -42,6 +42,19 @@ class Run:
         """Append records to ``metrics.jsonl``, one line each."""
         with (self.partial / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(dict(record), ensure_ascii=False) + "\n" for record in records)
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A finished run's folder, whether it is of the quick size, and whether the code has changed since."""
+
+    folder: Path
+    quick: bool
+    changed: bool
+
+    def __str__(self) -> str:
+        size = "quick" if self.quick else "full"
+        return f"run {self.folder.name}, {size} size{', code changed since' if self.changed else ''}"
 
 
 @contextmanager
@@ -88,6 +101,62 @@ def find_run(
     """The folder of a finished run of this configuration by this code, if there is one."""
     folder = out / experiment / run_id(config, code_version(packages))
     return folder if folder.is_dir() else None
+
+
+def results_folder() -> Path:
+    """Where stored results are looked for: the environment variable ``QAE_RESULTS``, or ``results``."""
+    return Path(os.environ.get("QAE_RESULTS", "results"))
+
+
+def stored_run(
+    folder: Path, is_shipped: Callable[[Mapping[str, Any]], bool], *, packages: Sequence[str], again: str
+) -> StoredRun | None:
+    """The finished run that counts, if there is one: a full one before a quick one, then the newest.
+
+    Args:
+        folder: an experiment's folder, with a folder for each run; half-written ones start with a dot.
+        is_shipped: of a run's configuration, whether it is the shipped one of its size (its entry ``quick``).
+        packages: import packages whose source determines the results.
+        again: says how to make the run again, for the message.
+
+    Raises:
+        ValueError: a run's configuration or provenance cannot be read.
+    """
+    found = []
+    for run in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if run.name.startswith(".") or not run.is_dir():
+            continue
+        config, facts = (read_json(run / f"{name}.json", again=again) for name in ("config", "provenance"))
+        if is_shipped(config):
+            found.append((not config["quick"], facts["finished"], run, facts["code_version"]))
+    if not found:
+        return None
+    full, _, run, version = max(found)
+    return StoredRun(run, quick=not full, changed=version != code_version(packages))
+
+
+def read_json(path: Path, *, again: str) -> dict[str, Any]:
+    """A run's JSON file.
+
+    Raises:
+        ValueError: it cannot be read; with what to do.
+    """
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read: {error}; remove the run and {again}") from None
+    return content
+
+
+def check_unchanged(folder: Path, *, again: str) -> None:
+    """Refuse a finished run whose files are not as it wrote them.
+
+    Raises:
+        ValueError: naming the files.
+    """
+    changed = changed_files(folder)
+    if changed:
+        raise ValueError(f"{folder}: not as the run wrote it: {', '.join(changed)}; remove the run and {again}")
 
 
 def file_hashes(folder: Path) -> dict[str, str]:

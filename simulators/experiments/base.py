@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import AfterValidator, ConfigDict, Field
 
 from qae_theory.claims.model import Kind
+from qae_theory.claims.statements import Statement
 from qae_theory.configuration import Strict
 from simulators.methods import get_method
 
@@ -49,22 +50,6 @@ class Cell:
     name: str
     settings: Mapping[str, Any]
     stream: int = 0
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One falsifiable statement of an analysis: found or not, with its figures, and the same on planted data.
-
-    ``control`` is what the same computation says of data in which the effect has been taken away or turned round; it
-    must not be found there.
-    """
-
-    says: str
-    found: bool
-    detail: str
-    planted: str
-    control_found: bool
-    control_detail: str
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from qae_theory.claims.statements import Statement
 from qae_theory.statistics import Interval, bonferroni, mean_interval, proportion_interval
-from simulators.experiments.base import Config, Record, Statement
+from simulators.experiments.base import Config, Record
 from simulators.experiments.bounds_checks import QUANTILES
 from simulators.experiments.shares import grouped, in_json, in_records, seed_share, total
 

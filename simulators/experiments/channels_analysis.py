@@ -10,8 +10,9 @@ import numpy as np
 
 from qae_theory import _checks
 from qae_theory._exact import Array
+from qae_theory.claims.statements import Statement
 from qae_theory.statistics import Interval, bonferroni, mean_interval
-from simulators.experiments.base import Config, Record, Statement
+from simulators.experiments.base import Config, Record
 from simulators.shapley import shapley_interactions, shapley_values, subsets
 
 READINGS = {"gap": "at equal steps", "gap_progress": "at equal progress"}

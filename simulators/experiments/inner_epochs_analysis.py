@@ -9,8 +9,9 @@ import numpy as np
 
 from qae_theory import _checks
 from qae_theory._exact import Array
+from qae_theory.claims.statements import Statement
 from qae_theory.statistics import Interval, bonferroni, mean_interval
-from simulators.experiments.base import Record, Statement
+from simulators.experiments.base import Record
 
 Key = tuple[str, int, str]  # method, passes, clip-high
 Runs = Mapping[Key, Mapping[str, Array]]  # -> measure -> [S]

@@ -14,8 +14,9 @@ from pydantic import Field
 
 from qae_theory._exact import Array
 from qae_theory.claims.model import Kind
+from qae_theory.claims.statements import Statement
 from qae_theory.statistics import Interval, bonferroni, mean_interval
-from simulators.experiments.base import Cell, ClaimEvidence, Experiment, Record, Statement
+from simulators.experiments.base import Cell, ClaimEvidence, Experiment, Record
 from simulators.experiments.conditions import TrainingConfig, run_training, training_cell
 from simulators.experiments.fields import Level
 from simulators.experiments.shares import in_records

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from qae_theory._exact import Array
+from qae_theory.claims.statements import Statement
 from qae_theory.statistics import Interval, bonferroni, mean_interval, proportion_interval
-from simulators.experiments.base import Config, Record, Statement
+from simulators.experiments.base import Config, Record
 
 # Sums of at most a few thousand products of size 1, each off by some 1e-16, and a quotient by a gain that may be 1e-3.
 EXACT = 1e-10

@@ -15,9 +15,10 @@ import numpy as np
 
 from qae_theory import expected_gain
 from qae_theory.claims.model import Kind
+from qae_theory.claims.statements import Statement
 from qae_theory.configuration import Positive
 from qae_theory.statistics import bonferroni, mean_interval
-from simulators.experiments.base import Cell, ClaimEvidence, Experiment, Record, Statement
+from simulators.experiments.base import Cell, ClaimEvidence, Experiment, Record
 from simulators.experiments.conditions import Condition, TrainingConfig, run_training, training_cell
 from simulators.experiments.fields import Level
 from simulators.experiments.shares import in_records

@@ -9,8 +9,9 @@ import numpy as np
 
 from qae_theory import _checks
 from qae_theory._exact import Array
+from qae_theory.claims.statements import Statement
 from qae_theory.statistics import Interval, bonferroni, mean_interval
-from simulators.experiments.base import Record, Statement
+from simulators.experiments.base import Record
 
 Curves = Mapping[tuple[str, str, str], Mapping[str, Array]]  # (variant, K, push) -> measure -> [S]
 FIGURES = ("success_gain", "sampled_part", "unsampled_part", "sampled_move", "unsampled_move")

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from qae_theory.claims.statements import Statement
 from qae_theory.statistics import Interval, bonferroni, proportion_interval
-from simulators.experiments.base import Config, Record, Statement
+from simulators.experiments.base import Config, Record
 from simulators.experiments.shares import grouped, in_json, in_records, pooled_share, quantile_interval, total
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from qae_theory.claims.statements import Statement
 from qae_theory.statistics import Interval, bonferroni
-from simulators.experiments.base import Config, Record, Statement
+from simulators.experiments.base import Config, Record
 from simulators.experiments.shares import grouped, in_json, in_records, pooled_share, total
 
 GROUPINGS: tuple[tuple[str, ...], ...] = (

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from qae_theory._exact import Array
+from qae_theory.claims.statements import Statement
 from qae_theory.statistics import Interval, bonferroni, mean_interval
-from simulators.experiments.base import Record, Statement
+from simulators.experiments.base import Record
 from simulators.experiments.shares import grouped, in_json, in_records
 
 # Over the window the next order adds to a remainder a share of at most about the largest step fitted, and bends its

@@ -15,8 +15,9 @@ import numpy as np
 from scipy.stats import binom
 
 from qae_theory._exact import Array
+from qae_theory.claims.statements import Statement
 from qae_theory.statistics import Interval, mean_interval, proportion_interval
-from simulators.experiments.base import Record, Statement
+from simulators.experiments.base import Record
 from simulators.groups import Generators
 
 

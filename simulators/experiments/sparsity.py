@@ -15,10 +15,11 @@ from pydantic import Field
 
 from qae_theory._exact import Array
 from qae_theory.claims.model import Kind
+from qae_theory.claims.statements import Statement
 from qae_theory.configuration import Strict
 from qae_theory.group_expectation import binomial_mean, outcome_advantages
 from qae_theory.statistics import bonferroni, mean_interval
-from simulators.experiments.base import Cell, ClaimEvidence, Config, Experiment, Record, Statement
+from simulators.experiments.base import Cell, ClaimEvidence, Config, Experiment, Record
 from simulators.experiments.conditions import Condition, TrainingConfig, run_training, training_cell
 from simulators.experiments.fields import Level
 from simulators.experiments.shares import in_records

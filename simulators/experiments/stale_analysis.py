@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from qae_theory._exact import Array
+from qae_theory.claims.statements import Statement
 from qae_theory.statistics import Interval, bonferroni, mean_interval
-from simulators.experiments.base import Config, Record, Statement
+from simulators.experiments.base import Config, Record
 
 # From V_mu on the runner-up's log-ratio to the winner falls without bound: by the end nothing is left of its entropy.
 ONE_ARM = 0.01

@@ -21,10 +21,11 @@ from typer.testing import CliRunner
 from qae_theory.claims.ledger import read_catalogue
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Status, Step
 from qae_theory.claims.run import run_evidence
+from qae_theory.claims.statements import Statement
 from qae_theory.cli import build_app
 from simulators import command, configuration, evidence, sweep
 from simulators.experiments import experiment_names, get_experiment
-from simulators.experiments.base import Cell, Config, Experiment, Statement
+from simulators.experiments.base import Cell, Config, Experiment
 
 ROOT = Path(__file__).parents[2]
 

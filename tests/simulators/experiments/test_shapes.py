@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from qae_theory import advantages
+from qae_theory.claims.statements import Statement
 from qae_theory.statistics import mean_interval
 from simulators.configuration import changed_config
 from simulators.engine import initial_state, update_once
 from simulators.experiments import get_experiment
-from simulators.experiments.base import Config, Experiment, Record, Statement
+from simulators.experiments.base import Config, Experiment, Record
 from simulators.experiments.conditions import training_cell
 from simulators.experiments.k_sweep import _falls
 from simulators.experiments.masks import step_size

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from qae_theory import entropy_change, update_direction
-from simulators.experiments.base import Statement
+from qae_theory.claims.statements import Statement
 from simulators.experiments.shares import (
     generators,
     grouped,
