@@ -6,11 +6,8 @@ On a CPU a run that was killed and resumed ends with the same bytes as one that 
 from __future__ import annotations
 
 import shutil
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,9 +17,10 @@ from llm_validation.config import TrainConfig
 from llm_validation.models import PRESETS, load_model
 from llm_validation.run_folder import RunFolder, alone, begin, finish, left_by_other_code, run_folder
 from llm_validation.run_logs import Logs
+from llm_validation.surroundings import quiet, random_states_restored, stoppable
 from llm_validation.tasks import Example, load_examples, load_task
 from llm_validation.trainer import make_trainer
-from llm_validation.training_guard import Guard, Stop, TrainingError, callback_class, guard_saving
+from llm_validation.training_guard import Guard, TrainingError, callback_class, guard_saving
 from llm_validation.verifiers import Verifier, get_verifier, self_test
 from llm_validation.warmup import warm_model
 from qae_theory._checks import refuse
@@ -110,7 +108,8 @@ def prepare(config: TrainConfig, *, out: Path) -> Prepared:
         refuse("task", config.task, "a source with at least one question")
     folder = run_folder(config, out=out)
     filled = config.model_copy(update={"max_new_tokens": config.max_new_tokens or source.max_new_tokens})
-    model, tokenizer = load_model(_base_model(config, out), seed=config.seed)
+    with quiet():
+        model, tokenizer = load_model(_base_model(config, out), seed=config.seed)
     return Prepared(filled, folder, examples, source.verifier, model, tokenizer)
 
 
@@ -144,8 +143,12 @@ def _train(prepared: Prepared, verifier: Verifier, told: Told, resume: Resume, c
         return start.folder
     logs = Logs(folder.partial, {} if start is None else start.logs)
     guard = Guard(config, folder.checkpoints, logs, lambda step, metrics: told(Progress(step, config.steps, metrics)))
+
+    def says(text: str) -> None:
+        told(Progress(guard.step, config.steps, {}, text))
+
     try:
-        with _stoppable(guard.stop, lambda says: told(Progress(guard.step, config.steps, {}, says))):
+        with stoppable(guard.stop, says), random_states_restored(), quiet():
             trainer = make_trainer(
                 config,
                 model=prepared.model,
@@ -187,23 +190,3 @@ def _base_model(config: TrainConfig, out: Path) -> str | Path:
     if config.model in PRESETS and config.warmup is not None:
         return warm_model(config.model, config.task, config.warmup, cache=out)
     return config.model
-
-
-@contextmanager
-def _stoppable(stop: Stop, says: Callable[[str], None]) -> Iterator[None]:
-    """Ctrl-C asks for a stop at the end of the step; a second one stops at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def handle(number: int, frame: Any) -> None:
-        if stop.wanted:
-            raise KeyboardInterrupt
-        stop.wanted = True
-        says("stopping at the end of this step, with a checkpoint; Ctrl-C again stops at once")
-
-    before = signal.signal(signal.SIGINT, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

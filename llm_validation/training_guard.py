@@ -17,19 +17,13 @@ from typing import Any
 from llm_validation import checkpoints
 from llm_validation.config import TrainConfig
 from llm_validation.run_logs import Logs
+from llm_validation.surroundings import Stop
 
 _AT_THE_END = "train_runtime"  # only TRL's summary of the whole training has it
 
 
 class TrainingError(RuntimeError):
     """The run cannot go on; one line. Its checkpoints are as they were."""
-
-
-@dataclass
-class Stop:
-    """Whether the user has asked for a stop."""
-
-    wanted: bool = False
 
 
 @dataclass
@@ -98,7 +92,10 @@ def callback_class() -> Any:
 
 def guard_saving(trainer: Any, guard: Guard) -> None:
     """Let the trainer save whole checkpoints only, each sealed by its manifest, and say in one line what fails."""
+    from transformers import PrinterCallback
+
     trainer.args.save_total_limit = None  # the trainer would remove old ones before the new one is sealed
+    trainer.pop_callback(PrinterCallback)
     trainer.create_model_card = lambda *args, **kwargs: None
     save = trainer._save_checkpoint
 
