@@ -1,0 +1,265 @@
+"""Sums over the vocabulary from which every token statistic follows, in float64 and in one reading of the logits.
+
+A compiled kernel where the logits are in main memory, torch elsewhere. Input is not checked here: a row with NaN or
++inf, or with -inf only, gives NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from math import factorial, log
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+
+Tensor = Any
+
+# A gap below this is a probability of 0; exp(-708.4) is the last normal number of float64.
+LOWEST = -708.0
+# Running sums of a row, side by side: a loop over them is one of vector instructions, in the same order for any width.
+# Five such arrays still fit in 48 KiB of first-level cache.
+LANES = 1024
+# Logits that one thread does in a go: about a millisecond.
+BLOCK = 2**20
+# Columns of the output matrix at a time: the matrix is read once, and a block of logits stays in cache.
+TILE = 4096
+# Bytes that one block of rows may take as float64, where it has to be made: on a GPU (False), on the CPU (True).
+BLOCK_BYTES = {False: 2**27, True: 2**24}
+
+# ln 2 in two parts, the first with enough trailing zeros for k * LN2_HIGH to be exact (fdlibm's e_exp.c).
+LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+PER_LN2 = 1 / log(2)
+# Adding 1.5 * 2^52 rounds to an integer, which is then in the lowest bits; 1023 is the bias of an exponent.
+ROUND_AND_BIAS = 1.5 * 2.0**52 + 1023
+# Taylor series about 0: at |r| <= ln(2)/2 the first term left out, r^14/14!, is 4e-18.
+C2, C3, C4, C5, C6, C7, C8, C9, C10, C11, C12, C13 = (1 / factorial(k) for k in range(2, 14))
+
+
+class Sums(NamedTuple):
+    """With x = (z - max z) / T, one float64 number a row.
+
+    The entries equal to the largest are counted, not summed, so that what the others add to 1 is not rounded away.
+    """
+
+    top: Tensor
+    """max z."""
+    ties: Tensor
+    """How many x are 0."""
+    e: Tensor
+    """Sum of exp(x) over x < 0."""
+    ex: Tensor
+    """Sum of exp(x) x."""
+    ee: Tensor
+    """Sum of exp(2x) over x < 0."""
+    eex: Tensor
+    """Sum of exp(2x) x."""
+
+
+def sums_of_logits(logits: Tensor, per_temperature: float, chunk: int | None) -> Sums:
+    """``[rows]`` from ``[..., V]``; where rows have to be copied, ``chunk`` of them at a time."""
+    sums = _empty_sums(logits.shape[:-1].numel(), logits.device)
+    first = 0
+    for rows in _views(logits):
+        for block in rows.split(chunk or _rows_at_a_time(rows.shape[-1], rows.device)) if _is_copied(rows) else [rows]:
+            _sum_block(block, per_temperature, sums[:, first : first + len(block)])
+            first += len(block)
+    return Sums(*sums)
+
+
+def sums_of_products(
+    hidden: Tensor, weight: Tensor, tokens: Tensor, per_temperature: float, chunk: int | None
+) -> tuple[Sums, Tensor]:
+    """The same for logits ``hidden @ weight.T``, and the logit of each token.
+
+    ``[rows, D]``, ``[V, D]`` and ``[rows]``; no more than ``chunk`` rows and TILE columns of logits at a time.
+    """
+    import torch
+
+    rows = chunk or _rows_at_a_time(min(TILE, len(weight)), hidden.device)
+    blocks = zip(hidden.split(rows), tokens.split(rows), strict=True)
+    parts = [_sum_products(block, weight, index, per_temperature) for block, index in blocks]
+    return Sums(*torch.cat([sums for sums, _ in parts], dim=1)), torch.cat([logit for _, logit in parts])
+
+
+def _sum_products(hidden: Tensor, weight: Tensor, tokens: Tensor, per_temperature: float) -> tuple[Tensor, Tensor]:
+    """``[6, rows]`` and ``[rows]`` of one block of rows, tile after tile."""
+    import torch
+
+    rows = len(hidden)
+    memory = hidden.new_empty(rows * min(TILE, len(weight)))
+    sums, taken = _empty_sums(rows, hidden.device), hidden.new_empty(rows)
+    for first in range(0, len(weight), TILE):
+        tile = weight[first : first + TILE]
+        logits = torch.mm(hidden, tile.T, out=memory[: rows * len(tile)].view(rows, len(tile)))
+        new = _empty_sums(rows, hidden.device)
+        _sum_block(logits, per_temperature, new)
+        sums = torch.stack(merge(Sums(*sums), Sums(*new), per_temperature)) if first else new
+        place = tokens - first
+        here = logits.gather(1, place.clamp(0, len(tile) - 1)[:, None])[:, 0]
+        taken = torch.where((place >= 0) & (place < len(tile)), here, taken)
+    return sums, taken
+
+
+def merge(a: Sums, b: Sums, per_temperature: float) -> Sums:
+    """The sums over two sets of entries of the same rows."""
+    import torch
+
+    top = torch.maximum(a.top, b.top)
+    moved = [_below(part, top, per_temperature) for part in (a, b)]
+    return Sums(top, *(left + right for left, right in zip(*moved, strict=True)))
+
+
+def sum_with_torch(rows: Tensor, per_temperature: float, out: Tensor) -> None:
+    """The sums of ``[rows, V]`` into ``[6, rows]``, on any device."""
+    import torch
+
+    z = rows.to(torch.float64)
+    top = z.amax(dim=-1)
+    x = z.sub(top[:, None]).mul_(per_temperature).clamp_(min=LOWEST)
+    is_top = x == 0
+    e = x.exp().masked_fill_(is_top | (x == LOWEST), 0)
+    ex = x.mul_(e)
+    out[0], out[1], out[2], out[3] = top, is_top.sum(dim=-1), e.sum(dim=-1), ex.sum(dim=-1)
+    out[4], out[5] = (e * e).sum(dim=-1), ex.mul_(e).sum(dim=-1)
+
+
+def _below(sums: Sums, top: Tensor, per_temperature: float) -> tuple[Tensor, ...]:
+    """All sums but the first, for a largest entry ``top`` that may lie above theirs."""
+    import torch
+
+    gap = ((sums.top - top) * per_temperature).clamp(min=LOWEST)
+    factor = torch.where(gap == LOWEST, 0, gap.exp())
+    e, ee = sums.ties + sums.e, sums.ties + sums.ee
+    lower = (
+        torch.zeros_like(sums.ties),
+        factor * e,
+        factor * (sums.ex + gap * e),
+        factor**2 * ee,
+        factor**2 * (sums.eex + gap * ee),
+    )
+    return tuple(torch.where(gap == 0, old, new) for old, new in zip(sums[1:], lower, strict=True))
+
+
+def _empty_sums(rows: int, device: Any) -> Tensor:
+    import torch
+
+    return torch.empty(len(Sums._fields), rows, dtype=torch.float64, device=device)
+
+
+def _views(logits: Tensor) -> Iterator[Tensor]:
+    """``[rows, V]`` views that make up the logits; a slice such as ``logits[:, :-1]`` is never copied whole."""
+    if logits.numel() == 0:
+        return
+    try:
+        flat = logits.view(-1, logits.shape[-1])
+    except RuntimeError:  # its leading axes are not one axis in memory
+        for part in logits:
+            yield from _views(part)
+    else:
+        yield flat
+
+
+def _is_copied(rows: Tensor) -> bool:
+    import torch
+
+    return rows.device.type != "cpu" or rows.dtype not in (torch.float32, torch.float64) or not rows.is_contiguous()
+
+
+def _rows_at_a_time(width: int, device: Any) -> int:
+    return max(1, BLOCK_BYTES[device.type == "cpu"] // (8 * width))
+
+
+def _sum_block(rows: Tensor, per_temperature: float, out: Tensor) -> None:
+    (_sum_compiled if rows.device.type == "cpu" else sum_with_torch)(rows, per_temperature, out)
+
+
+def _sum_compiled(rows: Tensor, per_temperature: float, out: Tensor) -> None:
+    """The sums of ``[rows, V]`` in main memory into ``[6, rows]``.
+
+    Threads take blocks of rows. They are Python's, as many as torch uses: Numba's own would not survive a fork.
+    """
+    import torch
+
+    z = (rows if rows.dtype == torch.float64 else rows.to(torch.float32)).contiguous().numpy()
+    sums = out.numpy()
+    step = max(1, BLOCK // z.shape[1])
+
+    def block(start: int) -> None:
+        _sum_rows(z[start : start + step], per_temperature, sums[:, start : start + step])
+
+    _for_each(block, range(0, len(z), step), torch.get_num_threads())
+
+
+def _for_each(work: Callable[[int], None], items: range, threads: int) -> None:
+    if threads == 1 or len(items) <= 1:
+        for item in items:
+            work(item)
+        return
+    with ThreadPoolExecutor(min(threads, len(items))) as pool:
+        list(pool.map(work, items))
+
+
+@numba.njit(cache=True, fastmath={"contract"}, error_model="numpy")
+def _exp(x: float) -> Any:
+    """exp within 1 ulp for LOWEST <= x <= 0, NaN for NaN, by Cody and Waite's reduction x = k ln 2 + r."""
+    biased = x * PER_LN2 + ROUND_AND_BIAS
+    k = biased - ROUND_AND_BIAS
+    r = (x - k * LN2_HIGH) - k * LN2_LOW
+    high = C8 + r * (C9 + r * (C10 + r * (C11 + r * (C12 + r * C13))))
+    tail = C2 + r * (C3 + r * (C4 + r * (C5 + r * (C6 + r * (C7 + r * high)))))
+    scale = np.int64(np.float64(biased).view(np.int64) << 52).view(np.float64)
+    return (1.0 + (r + r * r * tail)) * scale
+
+
+@numba.njit(cache=True, nogil=True)
+def _largest(z: Any, lanes: Any) -> Any:
+    """The largest entry; an entry that is NaN may be passed over."""
+    width = len(lanes)
+    for j in range(width):
+        lanes[j] = z[j]
+    for start in range(width, len(z) - width + 1, width):
+        part = z[start : start + width]
+        for j in range(width):
+            lanes[j] = part[j] if part[j] > lanes[j] else lanes[j]
+    top = lanes[0]
+    for j in range(width):
+        top = lanes[j] if lanes[j] > top else top
+    for j in range(len(z) - len(z) % width, len(z)):
+        top = z[j] if z[j] > top else top
+    return top
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+def _add_part(z: Any, top: float, per_temperature: float, ties: Any, se: Any, sex: Any, see: Any, seex: Any) -> None:
+    """Add at most as many entries as there are lanes, one to a lane."""
+    for j in range(len(z)):
+        x: Any = (np.float64(z[j]) - top) * per_temperature
+        x = LOWEST if x < LOWEST else x
+        e = _exp(x)
+        e = 0.0 if x == 0.0 or x == LOWEST else e
+        ex = e * x
+        ties[j] += 1.0 if x == 0.0 else 0.0
+        se[j] += e
+        sex[j] += ex
+        see[j] += e * e
+        seex[j] += e * ex
+
+
+@numba.njit(cache=True, nogil=True)
+def _sum_rows(logits: Any, per_temperature: float, out: Any) -> None:
+    """A row's sums into a column of ``out``; each row by itself, so that its bits depend on no other."""
+    rows, vocabulary = logits.shape
+    width = min(LANES, vocabulary)
+    largest, lanes = np.empty(width, logits.dtype), np.empty((5, width))
+    for i in range(rows):
+        z = logits[i]
+        top = np.float64(_largest(z, largest))
+        lanes[:] = 0.0
+        for start in range(0, vocabulary, width):
+            part = z[start : start + width]
+            _add_part(part, top, per_temperature, lanes[0], lanes[1], lanes[2], lanes[3], lanes[4])
+        out[0, i] = top
+        for q in range(5):
+            out[q + 1, i] = lanes[q].sum()
