@@ -104,15 +104,19 @@ def state_fingerprint(model: Any, optimiser: Any = None) -> str:
     """SHA-256 of the parameters, the optimiser's state, and torch's random state, bit by bit."""
     import torch
 
+    state = optimiser.state_dict()["state"] if optimiser is not None else {}
+    entries = {f"{key}.{name}": torch.as_tensor(value) for key, one in state.items() for name, value in one.items()}
+    return fingerprint(dict(model.named_parameters()) | entries | {"random state": torch.get_rng_state()})
+
+
+def fingerprint(tensors: Tensors) -> str:
+    """SHA-256 of names and contents, bit by bit."""
+    import torch
+
     digest = hashlib.sha256()
-    for name, value in model.named_parameters():
+    for name, value in sorted(tensors.items()):
         digest.update(name.encode())
-        _add(digest, value)
-    for key, state in sorted((optimiser.state_dict()["state"] if optimiser is not None else {}).items()):
-        for name, value in sorted(state.items()):
-            digest.update(f"{key}.{name}".encode())
-            _add(digest, torch.as_tensor(value))
-    _add(digest, torch.get_rng_state())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -124,12 +128,6 @@ def moments_of(optimiser: Any, model: Any) -> dict[str, dict[str, Any]]:
         for value, state in optimiser.state.items()
         if id(value) in names
     }
-
-
-def _add(digest: Any, value: Any) -> None:
-    import torch
-
-    digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
 
 
 def _put_back(model: Any, kept: Tensors) -> None:
