@@ -1,3 +1,71 @@
-"""[S] wrote another file to this path at 15:23:54 and so overwrote what stood here, uncommitted; mine is now pairs.py."""
+"""The arms of a probe: rules that give each response of a group its advantage, on one and the same rollouts.
 
-raise ImportError("llm_validation/arms.py was overwritten by [S] at 15:23:54 (sorry): owner, please write it again")
+``constant-0``, ``mean``, ``constant-1`` and ``quantile-K`` are plain r - b, as Prop. 4.2 compares them; ``grpo``,
+``qae-K`` and any registered estimator are what a trainer applies.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from qae_theory import advantages, quantile_baseline
+from qae_theory._checks import refuse
+from qae_theory._exact import Array
+from qae_theory.advantages import estimator_names
+
+QUANTILE, QAE = "quantile-", "qae-"
+PLAIN = ("constant-0", "mean", "constant-1")
+
+
+class Weights(NamedTuple):
+    """What an arm gives: [Q, G] to the sampled responses, and [Q] to a wrong and to a right response of that group.
+
+    An outcome that does not occur in the group has 0 under a registered estimator, which defines none for it.
+    """
+
+    sampled: Array
+    wrong: Array
+    right: Array
+
+    def of(self, arm_rewards: Array) -> Array:
+        """Advantage of every response, [Q, n] of rewards 0 and 1."""
+        return np.where(arm_rewards > 0, self.right[:, None], self.wrong[:, None])
+
+
+def arm_weights(arm: str, rewards: Array) -> Weights:
+    """The arm's advantages for groups of rewards 0 and 1, [Q, G].
+
+    Raises:
+        ValueError: there is no such arm.
+    """
+    if not is_scaled(arm):
+        baseline = _baseline(arm, rewards)
+        return Weights(rewards - baseline[:, None], -baseline, 1 - baseline)
+    name, options = ("qae", {"k": arm.removeprefix(QAE)}) if arm.startswith(QAE) else (arm, {})
+    if name not in estimator_names():
+        known = [*PLAIN, f"{QUANTILE}K", f"{QAE}K", *estimator_names()]
+        refuse("arm", arm, f"one of {', '.join(known)}")
+    given = advantages(rewards, name, **options)
+    return Weights(given, *(_of_outcome(given, rewards, outcome) for outcome in (0, 1)))
+
+
+def is_scaled(arm: str) -> bool:
+    """Whether the arm is a trainer's rule, not plain r - b."""
+    return arm not in PLAIN and not arm.startswith(QUANTILE)
+
+
+def _baseline(arm: str, rewards: Array) -> Array:
+    if arm == "mean":
+        return np.asarray(rewards.mean(-1))
+    if arm.startswith(QUANTILE):
+        return np.asarray(quantile_baseline(rewards, arm.removeprefix(QUANTILE)), dtype=np.float64)
+    return np.full(len(rewards), float(arm.removeprefix("constant-")))
+
+
+def _of_outcome(given: Array, rewards: Array, outcome: int) -> Array:
+    """All responses of one outcome have one advantage: the first one's, or 0 where there is none."""
+    has = rewards == outcome
+    first = given[np.arange(len(given)), has.argmax(-1)]
+    return np.where(has.any(-1), first, 0.0)
