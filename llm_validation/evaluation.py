@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -99,22 +100,16 @@ def evaluate(
         return found
     with get_verifier(source.verifier) as verifier:
         _test(verifier, examples)
-        with write_run(out, EXPERIMENT, identity, seed=config.seed, packages=PACKAGES) as run:
-            opened = engine or open_engine(
-                config.engine, config.model, seed=config.seed, dtype=config.dtype, batch=batch
-            )
-            try:
-                questions = []
-                for lines, texts in _sampled(config, longest, examples, opened, verifier):
-                    run.append_metrics(lines)
-                    with (run.partial / "responses.jsonl").open("a", encoding="utf-8") as file:
-                        file.writelines(json.dumps(text) + "\n" for text in texts)
-                    questions += lines
-                    if told is not None:
-                        told(len(questions), len(examples))
-            finally:
-                if engine is None:
-                    opened.close()
+        ready = _opened(config, batch) if engine is None else nullcontext(engine)
+        with ready as sampler, write_run(out, EXPERIMENT, identity, seed=config.seed, packages=PACKAGES) as run:
+            questions: list[dict[str, Any]] = []
+            for lines, texts in _sampled(config, longest, examples, sampler, verifier):
+                run.append_metrics(lines)
+                with (run.partial / "responses.jsonl").open("a", encoding="utf-8") as file:
+                    file.writelines(json.dumps(text) + "\n" for text in texts)
+                questions += lines
+                if told is not None:
+                    told(len(questions), len(examples))
             run.write("summary.json", to_json(summarise(config, questions)))
     return run.folder
 
@@ -158,6 +153,10 @@ def weights_digest(model: str) -> str | None:
         with path.open("rb") as file:
             digest.update(f"{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _opened(config: EvaluationConfig, batch: int) -> Engine:
+    return open_engine(config.engine, config.model, seed=config.seed, dtype=config.dtype, batch=batch)
 
 
 def _sampled(

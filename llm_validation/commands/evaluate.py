@@ -75,7 +75,6 @@ def evaluate(
     from rich.console import Console
 
     from llm_validation import evaluation
-    from llm_validation.verifiers import VerifierError
     from qae_theory.configuration import checked
 
     console = Console(highlight=False, soft_wrap=True)
@@ -85,7 +84,7 @@ def evaluate(
             folder = evaluation.evaluate(config, out=out, batch=batch, told=told)
     except ValueError as error:
         _fail(" ".join(str(error).split()), 2)
-    except (VerifierError, OSError, MemoryError) as error:
+    except (RuntimeError, OSError, MemoryError) as error:  # a verifier's or a device's; a full disk
         _fail(" ".join(str(error).split()) or type(error).__name__, 1)
     except KeyboardInterrupt:
         _fail("interrupted; nothing was written", INTERRUPTED)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from llm_validation.engines.base import Drawn, Engine, Row, one_line, stop_tokens, stream
@@ -39,18 +42,22 @@ class VllmEngine(Engine):
         on_cpu = {} if torch.cuda.is_available() else {"kv_cache_memory_bytes": kv_cache_bytes, "enforce_eager": True}
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
-            self._llm = LLM(
-                str(folder),
-                dtype=dtype,
-                max_model_len=-1,  # the model's own, or what the memory holds
-                logprobs_mode="raw_logprobs",
-                generation_config="vllm",
-                disable_log_stats=True,
-                use_tqdm_on_load=False,
-                **on_cpu,
-            )
+            with _hidden("llvmlite.binding.ffi"), warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)
+                self._llm = LLM(
+                    str(folder),
+                    dtype=dtype,
+                    max_model_len=-1,  # the model's own, or what the memory holds
+                    logprobs_mode="raw_logprobs",
+                    generation_config="vllm",
+                    disable_log_stats=True,
+                    use_tqdm_on_load=False,
+                    **on_cpu,
+                )
         except Exception as error:  # a damaged file, an unknown name and a shape that it has no kernel for
             raise ValueError(f"model {str(folder)!r} cannot be loaded by vllm: {one_line(error)}") from None
+        if on_cpu:
+            _check_head_size(self._llm.llm_engine.model_config.get_head_size(), folder)
         try:
             settings = GenerationConfig.from_pretrained(folder)
         except OSError:  # a checkpoint need not have any
@@ -90,3 +97,30 @@ class VllmEngine(Engine):
     def close(self) -> None:
         """End the engine."""
         self._llm.llm_engine.engine_core.shutdown()
+
+
+def _check_head_size(size: int, folder: str | Path) -> None:
+    """Whether there is a kernel for it; vLLM itself only fails at the first token."""
+    from vllm.v1.attention.backends.cpu_attn import CPUAttentionBackend
+
+    sizes = CPUAttentionBackend.get_supported_head_sizes()
+    if size not in sizes:
+        raise ValueError(
+            f"model {str(folder)!r} cannot be run by vllm on a CPU: its attention heads have size {size}; "
+            f"there is {', '.join(map(str, sizes))}"
+        )
+
+
+@contextmanager
+def _hidden(module: str) -> Iterator[None]:
+    """Take a module out of ``sys.modules`` for a moment.
+
+    As it starts, vLLM 0.32 asks every object of every module for its attributes by name, and fails on the proxy of a
+    shared library that llvmlite, and so numba, has there: it has an answer to any name.
+    """
+    found = sys.modules.pop(module, None)
+    try:
+        yield
+    finally:
+        if found is not None:
+            sys.modules[module] = found
