@@ -70,7 +70,7 @@ def grpo_arguments(config: TrainConfig, output_dir: Path, *, processes: int = 1)
         max_grad_norm=config.max_grad_norm,
         # Numbers as they are
         bf16=False,
-        gradient_checkpointing=False,
+        activation_checkpointing=False,
         use_cpu=not on_gpu,
         dataloader_pin_memory=on_gpu,
         seed=config.seed,
