@@ -1,7 +1,7 @@
 """The arms of a probe: rules that give each response of a group its advantage, on one and the same rollouts.
 
 ``constant-0``, ``mean``, ``constant-1`` and ``quantile-K`` are plain r - b, as Prop. 4.2 compares them; ``grpo``,
-``qae-K`` and any registered estimator are what a trainer applies.
+any other registered estimator, and ``qae-K`` or another one that has a K, are what a trainer applies.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from qae_theory._checks import refuse
 from qae_theory._exact import Array
 from qae_theory.advantages import estimator_names
 
-QUANTILE, QAE = "quantile-", "qae-"
+QUANTILE = "quantile-"
 PLAIN = ("constant-0", "mean", "constant-1")
 
 
@@ -43,11 +43,11 @@ def arm_weights(arm: str, rewards: Array) -> Weights:
     if not is_scaled(arm):
         baseline = _baseline(arm, rewards)
         return Weights(rewards - baseline[:, None], -baseline, 1 - baseline)
-    name, options = ("qae", {"k": arm.removeprefix(QAE)}) if arm.startswith(QAE) else (arm, {})
+    name, _, k = arm.partition("-")
     if name not in estimator_names():
-        known = [*PLAIN, f"{QUANTILE}K", f"{QAE}K", *estimator_names()]
+        known = [*PLAIN, f"{QUANTILE}K", *estimator_names(), "or one of these with -K"]
         refuse("arm", arm, f"one of {', '.join(known)}")
-    given = advantages(rewards, name, **options)
+    given = advantages(rewards, name, **({"k": k} if k else {}))
     return Weights(given, *(_of_outcome(given, rewards, outcome) for outcome in (0, 1)))
 
 

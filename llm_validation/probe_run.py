@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from llm_validation.models import load_model
 from llm_validation.probe import by_sign, probe
 from llm_validation.probe_batch import ProbeConfig, make_stepper
-from llm_validation.steps import Moments, Setting, fingerprint
+from llm_validation.steps import Moments, fingerprint
 from llm_validation.tables import PROBES_FILE, from_rows, write_table
 from qae_theory._checks import refuse
 from qae_theory.results import find_run, to_json, write_run
@@ -32,7 +33,7 @@ def probe_checkpoint(
     """Probe a model and return the run's folder ``out/probe/<run id>``; a finished one is not run again.
 
     The folder holds ``probes.parquet``, a row a setting, arm and prompt (see ``probe.Stepper.rows``), and
-    ``signs.json`` (see ``probe.by_sign``; taken with SGD at the first setting's learning rate).
+    ``signs.json`` (see ``probe.by_sign``; null for NaN).
 
     Args:
         source: a preset, a folder or a hub name; a training checkpoint brings its optimiser's moments.
@@ -57,8 +58,8 @@ def probe_checkpoint(
     with write_run(out, EXPERIMENT, identity, seed=config.seed, packages=PACKAGES) as run:
         rows = probe(stepper, config.settings, config.arms, told=lambda: told(next(counter), total))
         write_table(from_rows(rows), run.partial / PROBES_FILE)
-        plain = Setting(learning_rate=config.settings[0].learning_rate)
-        run.write(SIGNS_FILE, to_json({"arm": sign_arm, **by_sign(stepper, sign_arm, plain)}))
+        split = {name: value if math.isfinite(value) else None for name, value in by_sign(stepper, sign_arm).items()}
+        run.write(SIGNS_FILE, to_json({"arm": sign_arm, **split}))
     return run.folder
 
 
