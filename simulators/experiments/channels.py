@@ -16,12 +16,12 @@ from pydantic import Field, model_validator
 from qae_theory._exact import Array
 from qae_theory.claims.model import Kind
 from qae_theory.configuration import Positive
+from qae_theory.shapes.curves import at_gain
 from simulators.channel_steps import CHANNELS, Gains, Plan, channel_step, rule_gains
 from simulators.engine import initial_state
 from simulators.environments import bandit
 from simulators.experiments.base import Cell, ClaimEvidence, Config, Experiment, Record, RuleName
 from simulators.experiments.channels_analysis import analyse, statements
-from simulators.experiments.trajectories import at_gain
 from simulators.groups import Generators
 from simulators.measures import state_measures
 from simulators.methods import Method, get_method

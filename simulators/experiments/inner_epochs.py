@@ -17,11 +17,11 @@ from qae_theory._exact import Array
 from qae_theory.baselines import is_hard_group
 from qae_theory.claims.model import Kind
 from qae_theory.configuration import Positive
+from qae_theory.shapes.curves import at_gain
 from simulators.engine import Step, initial_state, train
 from simulators.environments import Environment
 from simulators.experiments.base import Cell, ClaimEvidence, Config, Experiment, Record, RuleName
 from simulators.experiments.inner_epochs_analysis import analyse, statements
-from simulators.experiments.trajectories import at_gain
 from simulators.measures import DEFAULT_LEVEL, change_measures, group_measures, state_measures
 from simulators.methods import get_method, method_names
 from simulators.update import MaybeInfinite, Update

@@ -17,13 +17,13 @@ from pydantic import Field
 from qae_theory._exact import Array
 from qae_theory.claims.model import Kind
 from qae_theory.configuration import Positive, Strict
+from qae_theory.shapes.curves import at_gain
 from simulators import length_terms as terms
 from simulators.effective_baseline import effective_baseline
 from simulators.engine import initial_state, train
 from simulators.environments import Environment, bandit, environment
 from simulators.experiments.base import Cell, ClaimEvidence, Config, Experiment, Record, RuleName
 from simulators.experiments.length_analysis import analyse, statements
-from simulators.experiments.trajectories import at_gain
 from simulators.groups import Generators
 from simulators.measures import per_seed
 from simulators.policy import policy

@@ -1,39 +1,33 @@
 """POS-MASK and NEG-MASK against QAE under weak and strong clipping (Fig. 6b, c's shape), 16 passes.
 
-"NEG-MASK tracks QAE" is read as: its success curve, and its entropy curve, is nearer to QAE's than POS-MASK's is.
-"POS-MASK leads" is read as: its final success is higher than NEG-MASK's. A mask also changes the size of the step (its
+What "tracks" and "leads" mean is in ``qae_theory.shapes.masks``. A mask also changes the size of the step (its
 gain w is larger than QAE's where nothing is masked), so under SGD each is run at QAE's step size and at one that
 matches the mean gain over the initial difficulties; Adam takes the scale out by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from qae_theory import expected_gain
 from qae_theory.claims.model import Kind
-from qae_theory.claims.statements import Statement
 from qae_theory.configuration import Positive
+from qae_theory.shapes.curves import Trajectory, from_records
+from qae_theory.shapes.masks import READINGS, exchanged, mask_readings, statements
 from qae_theory.statistics import bonferroni, mean_interval
 from simulators.experiments.base import Cell, ClaimEvidence, Experiment, Record
 from simulators.experiments.conditions import Condition, TrainingConfig, run_training, training_cell
 from simulators.experiments.fields import Level
 from simulators.experiments.shares import in_records
-from simulators.experiments.trajectories import Trajectory, alternated, from_records, paired_difference, path_distance
 from simulators.update import Update
 from simulators.worlds import success_probs
 
 RULES = ("qae", "pos_mask", "neg_mask")
 CURVES = ("sequence_entropy", "success")
 SCALES = ("QAE's step size", "matched gain")
-READINGS = {
-    "tracks": "under weak clipping NEG-MASK's success is nearer to QAE's than POS-MASK's, in every condition",
-    "tracks_entropy": "under weak clipping NEG-MASK's entropy is nearer to QAE's than POS-MASK's, in every condition",
-    "leads": "under strong clipping POS-MASK's final success is above NEG-MASK's, in every condition",
-}
 MATCHING_DRAWS = 4096  # success probabilities over which gains are averaged: an error below 1 %
 
 
@@ -89,20 +83,12 @@ def analyse(config: MasksConfig, records: Sequence[Record]) -> dict[str, Any]:
     def run(name: str, clip: str, scale: str, rule: str) -> Trajectory:
         return from_records(records, CURVES, condition=name, clip=clip, scale=scale, rule=rule)
 
-    tables: dict[str, list[dict[str, Any]]] = {}
-    for key in ("found", "control"):
-        tables[key] = []
-        for name, scale in compared:
-            weak = [run(name, "weak", scale, rule) for rule in RULES]
-            strong = [run(name, "strong", scale, rule) for rule in RULES]
-            if key == "control":
-                weak, strong = _exchanged(weak), _exchanged(strong)
-            row = {
-                "tracks": _tracks(*weak, curve="success", level=level),
-                "tracks_entropy": _tracks(*weak, curve="sequence_entropy", level=level),
-                "leads": _leads(*strong[1:], level=level),
-            }
-            tables[key].append({"condition": name, "scale": scale, **row})
+    tables: dict[str, list[dict[str, Any]]] = {"found": [], "control": []}
+    for name, scale in compared:
+        weak, strong = ([run(name, clip, scale, rule) for rule in RULES] for clip in ("weak", "strong"))
+        label = {"condition": name, "scale": scale}
+        tables["found"].append(label | mask_readings(weak, strong, level))
+        tables["control"].append(label | mask_readings(exchanged(weak), exchanged(strong), level))
     each = bonferroni(config.level, len(compared) * 2 * len(RULES) * len(CURVES))
     finals = [
         {"condition": name, "clip": clip, "scale": scale, "rule": rule}
@@ -116,45 +102,6 @@ def analyse(config: MasksConfig, records: Sequence[Record]) -> dict[str, Any]:
     ]
     analysis = {"level": config.level, "finals": finals, **tables}
     return {**analysis, "statements": in_records(statements(analysis))}
-
-
-def _exchanged(runs: Sequence[Trajectory]) -> list[Trajectory]:
-    """QAE's run and the two masks' with their labels exchanged in every other seed."""
-    qae, pos, neg = runs
-    return [qae, alternated(pos, neg), alternated(neg, pos)]
-
-
-def _tracks(qae: Trajectory, pos: Trajectory, neg: Trajectory, *, curve: str, level: float) -> dict[str, Any]:
-    """POS-MASK's distance from QAE's curve less NEG-MASK's: positive where NEG-MASK is the nearer one."""
-    far, near = (path_distance(qae.steps, qae.curves[curve], one.curves[curve]) for one in (pos, neg))
-    return paired_difference(far, near, level=level).record()
-
-
-def _leads(pos: Trajectory, neg: Trajectory, *, level: float) -> dict[str, Any]:
-    """POS-MASK's final success less NEG-MASK's."""
-    return paired_difference(pos.curves["success"][:, -1], neg.curves["success"][:, -1], level=level).record()
-
-
-def statements(analysis: Mapping[str, Any]) -> list[Statement]:
-    """Each reading in every condition and scale; with labels exchanged in every other seed it is not so."""
-    return [_statement(analysis, reading, text) for reading, text in READINGS.items()]
-
-
-def _statement(analysis: Mapping[str, Any], reading: str, says: str) -> Statement:
-    found, detail = _everywhere(analysis["found"], reading)
-    control, control_detail = _everywhere(analysis["control"], reading)
-    return Statement(
-        says, found, detail, "the labels of the two masks exchanged in every other seed", control, control_detail
-    )
-
-
-def _everywhere(rows: Sequence[Mapping[str, Any]], reading: str) -> tuple[bool, str]:
-    said = "; ".join(
-        f"{row['condition']}, {row['scale']} {row[reading]['estimate']:.3g}"
-        f" [{row[reading]['low']:.3g}, {row[reading]['high']:.3g}]"
-        for row in rows
-    )
-    return all(row[reading]["low"] > 0 for row in rows), said
 
 
 EXPERIMENT = Experiment(

@@ -16,12 +16,12 @@ from pydantic import Field, model_validator
 from qae_theory._exact import Array
 from qae_theory.claims.model import Kind
 from qae_theory.configuration import Positive
+from qae_theory.shapes.curves import at_gain
 from simulators import optimisers
 from simulators.engine import State, Step, initial_state, update_once
 from simulators.environments import Environment
 from simulators.experiments.base import Cell, ClaimEvidence, Config, Experiment, Record
 from simulators.experiments.optimiser_analysis import analyse, statements
-from simulators.experiments.trajectories import at_gain
 from simulators.groups import Generators
 from simulators.measures import per_seed, state_measures, surprise_product
 from simulators.policy import policy

@@ -1,13 +1,13 @@
 """Share of zero advantages against K and the distribution of difficulty, over training (Fig. 5c's shape).
 
-Counted over all groups, and over mixed groups only, which are what dynamic sampling keeps. "About 80%" is fixed here as
-the band from .75 to .85, "throughout" as every recorded update. At the start the share is a binomial sum over the
-distribution: it stands beside the simulated one.
+Counted over all groups, and over mixed groups only, which are what dynamic sampling keeps. What "about 80%" and
+"throughout" mean is in ``qae_theory.shapes.sparsity``. At the start the share is a binomial sum over the distribution:
+it stands beside the simulated one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,20 +15,18 @@ from pydantic import Field
 
 from qae_theory._exact import Array
 from qae_theory.claims.model import Kind
-from qae_theory.claims.statements import Statement
 from qae_theory.configuration import Strict
 from qae_theory.group_expectation import binomial_mean, outcome_advantages
-from qae_theory.statistics import bonferroni, mean_interval
+from qae_theory.shapes.curves import from_records
+from qae_theory.shapes.sparsity import BAND, READINGS, share_row, statements
+from qae_theory.statistics import bonferroni
 from simulators.experiments.base import Cell, ClaimEvidence, Config, Experiment, Record
 from simulators.experiments.conditions import Condition, TrainingConfig, run_training, training_cell
 from simulators.experiments.fields import Level
 from simulators.experiments.shares import in_records
-from simulators.experiments.trajectories import from_records
 from simulators.update import Update
 from simulators.worlds import Difficulty, World, success_probs
 
-BAND = (0.75, 0.85)
-READINGS = {"zero_share": "all groups", "zero_share_mixed": "mixed groups"}
 CURVES = (*READINGS, "mixed_groups", "success")
 START_DRAWS = 65536  # success probabilities over which the share at the start is averaged: an error below .002
 
@@ -81,22 +79,12 @@ def analyse(config: SparsityConfig, records: Sequence[Record]) -> dict[str, Any]
     updates = config.steps // config.every + 1
     rules = [*config.ks, "grpo"]
     level = bonferroni(config.level, len(config.difficulties) * len(rules) * len(READINGS) * updates)
-    table = []
-    for one in config.difficulties:
-        for k in rules:
-            run = from_records(records, CURVES, condition=one.name, k=k)
-            for curve, reading in READINGS.items():
-                shares = [mean_interval(run.curves[curve][:, i], level=level).record() for i in range(len(run.steps))]
-                table.append(
-                    {
-                        "difficulty": one.name,
-                        "k": k,
-                        "reading": reading,
-                        "steps": [int(step) for step in run.steps],
-                        "shares": shares,
-                        "about_80": all(in_band(share) for share in shares),
-                    }
-                )
+    runs = {
+        (one.name, k): from_records(records, CURVES, condition=one.name, k=k)
+        for one in config.difficulties
+        for k in rules
+    }
+    table = [share_row(name, k, curve, run, level) for (name, k), run in runs.items() for curve in READINGS]
     analysis = {
         "level": config.level,
         "band": list(BAND),
@@ -124,44 +112,6 @@ def zero_share(k: str, group_size: int) -> Array:
     """Share of zero advantages in a group with m = 0..G right responses under QAE, ``[G + 1]``."""
     table, m = outcome_advantages(group_size, "qae", k=k), np.arange(group_size + 1)
     return np.asarray((m * (table.correct == 0) + (group_size - m) * (table.wrong == 0)) / group_size)
-
-
-def in_band(share: Mapping[str, float]) -> bool:
-    """Whether the whole interval lies in the band."""
-    return BAND[0] <= share["low"] and share["high"] <= BAND[1]
-
-
-def statements(analysis: Mapping[str, Any]) -> list[Statement]:
-    """About 80% throughout training, at the tuned K, whatever the distribution of difficulty."""
-    return [_about_80(analysis, reading) for reading in READINGS.values()]
-
-
-def _about_80(analysis: Mapping[str, Any], reading: str) -> Statement:
-    found, detail = _everywhere(analysis, analysis["k"], reading)
-    control, control_detail = _everywhere(analysis, "grpo", reading)
-    elsewhere = [
-        f"{row['difficulty']} at K = {row['k']}"
-        for row in analysis["table"]
-        if row["about_80"] and row["reading"] == reading
-    ]
-    return Statement(
-        says=f"of {reading}, .75 to .85 of the advantages are zero at every recorded update under every distribution",
-        found=found,
-        detail=f"K = {analysis['k']}: {detail}; it is so for: {', '.join(elsewhere) or 'none'}",
-        planted="GRPO's advantages",
-        control_found=control,
-        control_detail=control_detail,
-    )
-
-
-def _everywhere(analysis: Mapping[str, Any], k: str, reading: str) -> tuple[bool, str]:
-    rows = [row for row in analysis["table"] if row["k"] == k and row["reading"] == reading]
-    said = [
-        f"{row['difficulty']} from {row['shares'][0]['estimate']:.2f} to {row['shares'][-1]['estimate']:.2f}"
-        f" (lowest end {min(s['low'] for s in row['shares']):.2f}, highest {max(s['high'] for s in row['shares']):.2f})"
-        for row in rows
-    ]
-    return all(row["about_80"] for row in rows), "; ".join(said)
 
 
 EXPERIMENT = Experiment(

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from qae_theory._exact import Array
-from simulators.engine import initial_state, train
-from simulators.experiments.trajectories import (
+from qae_theory.shapes.curves import (
     Trajectory,
     at_gain,
     common_gains,
@@ -17,9 +16,9 @@ from simulators.experiments.trajectories import (
     mean_level,
     paired_difference,
     path_distance,
-    to_records,
-    trajectory,
 )
+from simulators.engine import initial_state, train
+from simulators.experiments.trajectories import to_records, trajectory
 from simulators.measures import state_measures
 from simulators.update import Update
 from simulators.worlds import Start, World, random_bandits
