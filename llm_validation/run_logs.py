@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +42,14 @@ class Log:
             )
         self._file.truncate(self._bytes)
 
-    def write(self, record: Mapping[str, Any]) -> None:
-        """Append a line; it is with the operating system when this returns."""
-        line = (json.dumps(plain(record), allow_nan=False) + "\n").encode()
-        rest = memoryview(line)
+    def write(self, *records: Mapping[str, Any]) -> None:
+        """Append a line for each; they are with the operating system when this returns."""
+        lines = "".join(json.dumps(plain(record), allow_nan=False) + "\n" for record in records).encode()
+        rest = memoryview(lines)
         while rest:
             rest = rest[self._file.write(rest) :]
-        self._hash.update(line)
-        self._bytes += len(line)
+        self._hash.update(lines)
+        self._bytes += len(lines)
 
     def position(self) -> dict[str, Any]:
         """Length in bytes and SHA-256 so far."""
@@ -78,9 +78,9 @@ class Logs:
         self._logs[METRICS].write({"step": step, "updates": updates, **others})
         self._logs[TIMING].write({"step": step, **clock})
 
-    def rollouts(self, record: Mapping[str, Any]) -> None:
-        """The rollouts of one step, or of a part of it."""
-        self._logs[ROLLOUTS].write(record)
+    def rollouts(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Rollouts, a line each."""
+        self._logs[ROLLOUTS].write(*records)
 
     def positions(self) -> dict[str, dict[str, Any]]:
         """Where each log stands, for a checkpoint's manifest."""

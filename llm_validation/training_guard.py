@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from llm_validation import checkpoints
+from llm_validation import checkpoints, processes
 from llm_validation.config import TrainConfig
 from llm_validation.run_logs import Logs
 from llm_validation.surroundings import Stop
 
 _AT_THE_END = "train_runtime"  # only TRL's summary of the whole training has it
+TENSORBOARD = "tensorboard"
 
 
 class TrainingError(RuntimeError):
@@ -28,11 +29,11 @@ class TrainingError(RuntimeError):
 
 @dataclass
 class Guard:
-    """The state that the callback and the guarded saving share."""
+    """The state that the callback and the guarded saving share; ``logs`` are the main process's."""
 
     config: TrainConfig
     folder: Path
-    logs: Logs
+    logs: Logs | None
     told: Callable[[int, Mapping[str, Any]], None]
     stop: Stop = field(default_factory=Stop)
     step: int = 0
@@ -44,13 +45,27 @@ class Guard:
 
     def on_rollouts(self, step: int, records: list[dict[str, Any]]) -> None:
         """Write a batch of rollouts; steps count from 1, as in the metrics."""
-        for record in records:
-            self.logs.rollouts({"step": step + 1, **record})
+        if self.logs is not None:
+            self.logs.rollouts({"step": step + 1, **record} for record in records)
+
+
+def watch(trainer: Any, guard: Guard) -> None:
+    """Let the trainer log, save and stop as the guard has it."""
+    from transformers import PrinterCallback
+    from transformers.integrations import TensorBoardCallback
+
+    trainer.pop_callback(PrinterCallback)
+    for callback in trainer.callback_handler.callbacks:
+        if isinstance(callback, TensorBoardCallback):
+            callback.logging_dir = str(guard.folder.parent / TENSORBOARD)
+    trainer.add_callback(_callback_class()(guard))
+    trainer.create_model_card = lambda *args, **kwargs: None
+    trainer.args.save_total_limit = None  # the trainer would remove old ones before the new one is sealed
+    trainer._save_checkpoint = _guarded(trainer, trainer._save_checkpoint, guard)
 
 
 @functools.cache
-def callback_class() -> Any:
-    """The trainer's callback, made here because transformers is imported in functions only."""
+def _callback_class() -> Any:
     import torch
     from transformers import TrainerCallback
 
@@ -62,7 +77,7 @@ def callback_class() -> Any:
 
         def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             gradients = [one.grad for one in kwargs["model"].parameters() if one.grad is not None]
-            _refuse_infinite("gradient norm", torch.nn.utils.get_total_norm(gradients).item(), self._next(state))
+            _refuse_infinite("gradient norm", torch.nn.utils.get_total_norm(gradients).item(), self._guard.step + 1)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             guard = self._guard
@@ -71,9 +86,9 @@ def callback_class() -> Any:
             control.should_save = False
             if within == 0:
                 guard.step = step
-                last = step == guard.config.steps
-                control.should_save = guard.stop.wanted or last or step % guard.config.save_every == 0
-                control.should_training_stop = guard.stop.wanted or last
+                ends = step == guard.config.steps or processes.any_of(guard.stop.wanted)
+                control.should_save = ends or step % guard.config.save_every == 0
+                control.should_training_stop = ends
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
             if _AT_THE_END in logs:
@@ -81,46 +96,43 @@ def callback_class() -> Any:
             guard = self._guard
             for name in ("loss", "grad_norm"):
                 _refuse_infinite(name, logs.get(name, 0.0), guard.step)
-            guard.logs.step(guard.step, state.global_step, logs)
-            guard.told(guard.step, logs)
-
-        def _next(self, state: Any) -> int:
-            return int(state.global_step) // self._guard.updates + 1
+            if guard.logs is not None:
+                guard.logs.step(guard.step, state.global_step, logs)
+                guard.told(guard.step, logs)
 
     return Watch
 
 
-def guard_saving(trainer: Any, guard: Guard) -> None:
-    """Let the trainer save whole checkpoints only, each sealed by its manifest, and say in one line what fails."""
-    from transformers import PrinterCallback
+def _guarded(trainer: Any, save: Callable[..., None], guard: Guard) -> Callable[..., None]:
+    """Saving that leaves a sealed checkpoint or none, and says in one line what fails."""
 
-    trainer.args.save_total_limit = None  # the trainer would remove old ones before the new one is sealed
-    trainer.pop_callback(PrinterCallback)
-    trainer.create_model_card = lambda *args, **kwargs: None
-    save = trainer._save_checkpoint
-
-    def guarded(model: Any, trial: Any) -> None:
+    def saved(model: Any, trial: Any) -> None:
         folder = guard.folder / f"{checkpoints.PREFIX}{trainer.state.global_step}"
         _refuse_infinite_parameters(trainer.model, guard.step)
-        checkpoints.remove(folder)
         try:
+            if guard.logs is not None:
+                checkpoints.remove(folder)
+            processes.wait()
             save(model, trial)
-            checkpoints.seal(folder, logs=guard.logs.positions())
+            processes.wait()
+            if guard.logs is not None:
+                checkpoints.seal(folder, logs=guard.logs.positions())
+                checkpoints.keep_newest(guard.folder, guard.config.keep_checkpoints)
         except Exception as error:  # safetensors and torch have kinds of their own for a full disk
-            shutil.rmtree(folder, ignore_errors=True)
+            if not (folder / checkpoints.MANIFEST).exists():
+                shutil.rmtree(folder, ignore_errors=True)
             reason = " ".join(str(error).split())[:200]
             raise TrainingError(
                 f"the checkpoint after step {guard.step} cannot be saved: {reason}; {_kept(guard.folder)}"
             ) from error
-        checkpoints.keep_newest(guard.folder, guard.config.keep_checkpoints)
 
-    trainer._save_checkpoint = guarded
+    return saved
 
 
 def _refuse_infinite_parameters(model: Any, step: int) -> None:
     for name, parameter in model.named_parameters():
         if not bool(parameter.isfinite().all()):
-            raise TrainingError(f"step {step}: parameter {name} is not finite; no checkpoint is taken of it")
+            raise TrainingError(f"step {step}: parameter {name} is not finite; earlier checkpoints are kept")
 
 
 def _refuse_infinite(name: str, value: float, step: int) -> None:

@@ -99,11 +99,11 @@ def _train(config: TrainConfig, out: Path, resume: Literal["newest", "previous",
         if found is not None:
             console.print(f"train: already there, {found}", markup=False)
             return
-        try:
-            prepared = training.prepare(config, out=out)
-        except ValueError as error:
-            _fail(" ".join(str(error).split()), 2)
-        folder = _with_progress(console, config.steps, lambda told: training.run(prepared, told=told, resume=resume))
+        folder = _with_progress(
+            console, config.steps, lambda told: training.train(config, out=out, told=told, resume=resume)
+        )
+    except training.SettingsError as error:
+        _fail(" ".join(str(error).split()), 2)
     except failures as error:
         _fail(" ".join(str(error).split()), 1)
     except KeyboardInterrupt as stopped:
