@@ -21,12 +21,12 @@ LOWEST = -708.0
 # Running sums of a row, side by side: a loop over them is one of vector instructions, in the same order for any width.
 # Five such arrays still fit in 48 KiB of first-level cache.
 LANES = 1024
-# Logits that one thread does in a go: about a millisecond.
-BLOCK = 2**20
+# Logits that one thread does in a go: about half a millisecond.
+TASK = 2**19
+# Logits in a block that has to be made: 8 MiB in float32, and 36 MiB for what torch makes of one on a GPU.
+BLOCK = 2**21
 # Columns of the output matrix at a time: the matrix is read once, and a block of logits stays in cache.
 TILE = 4096
-# Bytes that one block of rows may take as float64, where it has to be made: on a GPU (False), on the CPU (True).
-BLOCK_BYTES = {False: 2**27, True: 2**24}
 
 # ln 2 in two parts, the first with enough trailing zeros for k * LN2_HIGH to be exact (fdlibm's e_exp.c).
 LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
@@ -62,9 +62,8 @@ def sums_of_logits(logits: Tensor, per_temperature: float, chunk: int | None) ->
     sums = _empty_sums(logits.shape[:-1].numel(), logits.device)
     first = 0
     for rows in _views(logits):
-        for block in rows.split(chunk or _rows_at_a_time(rows.shape[-1], rows.device)) if _is_copied(rows) else [rows]:
-            _sum_block(block, per_temperature, sums[:, first : first + len(block)])
-            first += len(block)
+        _sum_view(rows, per_temperature, chunk, sums[:, first : first + len(rows)])
+        first += len(rows)
     return Sums(*sums)
 
 
@@ -77,7 +76,7 @@ def sums_of_products(
     """
     import torch
 
-    rows = chunk or _rows_at_a_time(min(TILE, len(weight)), hidden.device)
+    rows = chunk or _rows_at_a_time(min(TILE, len(weight)))
     blocks = zip(hidden.split(rows), tokens.split(rows), strict=True)
     parts = [_sum_products(block, weight, index, per_temperature) for block, index in blocks]
     return Sums(*torch.cat([sums for sums, _ in parts], dim=1)), torch.cat([logit for _, logit in parts])
@@ -94,7 +93,7 @@ def _sum_products(hidden: Tensor, weight: Tensor, tokens: Tensor, per_temperatur
         tile = weight[first : first + TILE]
         logits = torch.mm(hidden, tile.T, out=memory[: rows * len(tile)].view(rows, len(tile)))
         new = _empty_sums(rows, hidden.device)
-        _sum_block(logits, per_temperature, new)
+        _sum_view(logits, per_temperature, None, new)
         sums = torch.stack(merge(Sums(*sums), Sums(*new), per_temperature)) if first else new
         place = tokens - first
         here = logits.gather(1, place.clamp(0, len(tile) - 1)[:, None])[:, 0]
@@ -115,14 +114,14 @@ def sum_with_torch(rows: Tensor, per_temperature: float, out: Tensor) -> None:
     """The sums of ``[rows, V]`` into ``[6, rows]``, on any device."""
     import torch
 
-    z = rows.to(torch.float64)
-    top = z.amax(dim=-1)
-    x = z.sub(top[:, None]).mul_(per_temperature).clamp_(min=LOWEST)
-    is_top = x == 0
-    e = x.exp().masked_fill_(is_top | (x == LOWEST), 0)
-    ex = x.mul_(e)
-    out[0], out[1], out[2], out[3] = top, is_top.sum(dim=-1), e.sum(dim=-1), ex.sum(dim=-1)
-    out[4], out[5] = (e * e).sum(dim=-1), ex.mul_(e).sum(dim=-1)
+    x = rows.to(torch.float64, copy=True)
+    out[0] = x.amax(dim=-1)
+    x.sub_(out[0][:, None]).mul_(per_temperature).clamp_(min=LOWEST)
+    e, apart = x.exp(), x == 0
+    out[1] = apart.sum(dim=-1)
+    e.masked_fill_(apart.logical_or_(x == LOWEST), 0)
+    out[2], out[3] = e.sum(dim=-1), x.mul_(e).sum(dim=-1)
+    out[5], out[4] = x.mul_(e).sum(dim=-1), e.square_().sum(dim=-1)
 
 
 def _below(sums: Sums, top: Tensor, per_temperature: float) -> tuple[Tensor, ...]:
@@ -161,35 +160,47 @@ def _views(logits: Tensor) -> Iterator[Tensor]:
         yield flat
 
 
-def _is_copied(rows: Tensor) -> bool:
+def _sum_view(rows: Tensor, per_temperature: float, chunk: int | None, out: Tensor) -> None:
+    sum_block = _sum_compiled if rows.device.type == "cpu" else sum_with_torch
+    first = 0
+    for block in _blocks(rows, chunk or _rows_at_a_time(rows.shape[1])):
+        sum_block(block, per_temperature, out[:, first : first + len(block)])
+        first += len(block)
+
+
+def _blocks(rows: Tensor, size: int) -> Iterator[Tensor]:
+    """Blocks as they are used: on the CPU contiguous, float32 or float64, one after the other in the same memory."""
     import torch
 
-    return rows.device.type != "cpu" or rows.dtype not in (torch.float32, torch.float64) or not rows.is_contiguous()
+    on_cpu, double = rows.device.type == "cpu", rows.dtype == torch.float64
+    if on_cpu and rows.is_contiguous() and (double or rows.dtype == torch.float32):
+        yield rows
+    elif on_cpu:
+        memory = torch.empty(min(size, len(rows)), rows.shape[1], dtype=torch.float64 if double else torch.float32)
+        for block in rows.split(size):
+            yield memory[: len(block)].copy_(block)
+    else:
+        yield from rows.split(size)
 
 
-def _rows_at_a_time(width: int, device: Any) -> int:
-    return max(1, BLOCK_BYTES[device.type == "cpu"] // (8 * width))
-
-
-def _sum_block(rows: Tensor, per_temperature: float, out: Tensor) -> None:
-    (_sum_compiled if rows.device.type == "cpu" else sum_with_torch)(rows, per_temperature, out)
+def _rows_at_a_time(width: int) -> int:
+    return max(1, BLOCK // width)
 
 
 def _sum_compiled(rows: Tensor, per_temperature: float, out: Tensor) -> None:
     """The sums of ``[rows, V]`` in main memory into ``[6, rows]``.
 
-    Threads take blocks of rows. They are Python's, as many as torch uses: Numba's own would not survive a fork.
+    Threads take a few rows each. They are Python's, as many as torch uses: Numba's own would not survive a fork.
     """
     import torch
 
-    z = (rows if rows.dtype == torch.float64 else rows.to(torch.float32)).contiguous().numpy()
-    sums = out.numpy()
-    step = max(1, BLOCK // z.shape[1])
+    z, sums = rows.numpy(), out.numpy()
+    step = max(1, TASK // z.shape[1])
 
-    def block(start: int) -> None:
+    def task(start: int) -> None:
         _sum_rows(z[start : start + step], per_temperature, sums[:, start : start + step])
 
-    _for_each(block, range(0, len(z), step), torch.get_num_threads())
+    _for_each(task, range(0, len(z), step), torch.get_num_threads())
 
 
 def _for_each(work: Callable[[int], None], items: range, threads: int) -> None:
@@ -248,6 +259,18 @@ def _add_part(z: Any, top: float, per_temperature: float, ties: Any, se: Any, se
 
 
 @numba.njit(cache=True, nogil=True)
+def _fold(lanes: Any) -> Any:
+    """The sum, by halves, into the first lane: of ten roundings one after the other."""
+    width = len(lanes)
+    while width > 1:
+        half = (width + 1) // 2
+        for j in range(width - half):
+            lanes[j] += lanes[half + j]
+        width = half
+    return lanes[0]
+
+
+@numba.njit(cache=True, nogil=True)
 def _sum_rows(logits: Any, per_temperature: float, out: Any) -> None:
     """A row's sums into a column of ``out``; each row by itself, so that its bits depend on no other."""
     rows, vocabulary = logits.shape
@@ -262,4 +285,4 @@ def _sum_rows(logits: Any, per_temperature: float, out: Any) -> None:
             _add_part(part, top, per_temperature, lanes[0], lanes[1], lanes[2], lanes[3], lanes[4])
         out[0, i] = top
         for q in range(5):
-            out[q + 1, i] = lanes[q].sum()
+            out[q + 1, i] = _fold(lanes[q])
