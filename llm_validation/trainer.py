@@ -160,8 +160,9 @@ def trainer_class() -> Any:
         def _sample(self, inputs: list[dict[str, Any]]) -> Batch:
             """Responses to this process's rows, whole groups of one question each, and all processes' rewards."""
             prompts = [row["prompt"] for row in inputs]
-            tokenized = self._tokenize_prompts(prompts)
-            ids, logprobs = super()._generate_single_turn(*tokenized, self.num_generations)
+            once, images, fields = self._tokenize_prompts(prompts[:: self.num_generations])
+            prompt_ids = [list(tokens) for tokens in once for _ in range(self.num_generations)]
+            ids, logprobs = super()._generate_single_turn(prompt_ids, images, fields, self.num_generations)
             texts = self.processing_class.batch_decode(ids, skip_special_tokens=True)
             rewards = super()._calculate_rewards(inputs, prompts, texts, ids)
             columns = dict(self._pending_extra_logs)
