@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from llm_validation.clusters import Resampling, cluster_sums, codes_of, interval, resampled_totals
-from llm_validation.pairs import Pair, matched, pairs, setting_names
+from llm_validation.pairs import Match, Pair, matched, pairs, setting_names
 from llm_validation.tables import Table, need, take
 from qae_theory._exact import Array
 
@@ -100,11 +100,9 @@ def rung_rows(table: Table, rung: str) -> Rows:
     return Rows(table[rung], table["change"], low, high, codes_of(table["probe"])[0])
 
 
-def contrast_rows(table: Table, rung: str, compared: Sequence[Pair]) -> Rows:
-    """A rung's predictions of differences between arms on one prompt; bounds by interval arithmetic."""
-    rows = rung_rows(table, rung)
-    index = [matched(table, pair) for pair in compared]
-    one, other = (np.concatenate([pair[i] for pair in index]) for i in (0, 1))
+def contrast_rows(rows: Rows, matches: Sequence[Match]) -> Rows:
+    """Predictions of differences between arms on one prompt; bounds by interval arithmetic."""
+    one, other = (np.concatenate([match[i] for match in matches]) for i in (0, 1))
     return Rows(
         rows.predicted[one] - rows.predicted[other],
         rows.measured[one] - rows.measured[other],
@@ -156,9 +154,10 @@ def _parts(group: Table) -> Iterator[tuple[tuple[str, ...], Rows]]:
     for kind, chosen in (("tasks", np.ones_like(scaled)), ("plain", ~scaled), ("standardised", scaled)):
         for rung in RUNGS:
             yield (kind, rung), Rows(*(column[chosen] for column in rows[rung]))
+    found = matched(group, pairs(group["arm"]))
     for name, compared in contrasts(group["arm"]).items():
         for rung in RUNGS:
-            yield ("contrasts", name, rung), contrast_rows(group, rung, compared)
+            yield ("contrasts", name, rung), contrast_rows(rows[rung], [found[pair] for pair in compared])
 
 
 def contrasts(arms: Array) -> dict[str, list[Pair]]:

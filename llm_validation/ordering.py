@@ -17,7 +17,7 @@ import numpy as np
 
 from llm_validation.clusters import Resampling, at_least, cluster_sums, codes_of, interval, resampled_totals
 from llm_validation.ladder import FLOOR, groups
-from llm_validation.pairs import Pair, matched, pairs
+from llm_validation.pairs import Match, Pair, matched, pairs
 from llm_validation.tables import Table, need, take
 from qae_theory._checks import quantile_level
 from qae_theory._exact import Array
@@ -61,16 +61,15 @@ def is_hard(table: Table, k: str, by: str) -> Array:
     return np.array([Fraction(v) <= 1 - level for v in table["success_prob"].tolist()], dtype=bool)
 
 
-def outcomes(table: Table, pair: Pair, by: str, floor: float) -> tuple[Array, Array, Array]:
+def outcomes(table: Table, pair: Pair, match: Match, by: str, floor: float) -> tuple[Array, Array, Array]:
     """What became of each comparison of a pair.
 
     Returns:
-        Indicators of holds, fails, ties and equal baselines ``[pairs, 4]``, whether hard and whether degenerate
-        ``[pairs]`` each.
+        Indicators of holds, fails, ties and equal baselines ``[matches, 4]``, whether hard and whether degenerate
+        ``[matches]`` each.
     """
-    one, other = matched(table, pair)
-    rows = take(table, one)
-    difference = rows["change"] - table["change"][other]
+    rows = take(table, match.one)
+    difference = rows["change"] - table["change"][match.other]
     hard, size = is_hard(rows, pair.k, by), rows["group_size"]
     degenerate = (rows["num_correct"] == 0) | (rows["num_correct"] == size)
     same = _same_baseline(rows, pair)
@@ -98,10 +97,12 @@ def _of_group(group: Table, how: Resampling, floor: float) -> Iterator[dict[str,
     """Records of one task and setting; the same resamples of its probes for all."""
     codes, clusters = codes_of(group["probe"])
     known = bool(np.all(group["enumerable"]))
+    listed = pairs(group["arm"])
+    matches = matched(group, listed)
     labels, sums = [], []
-    for pooled in _pooled(pairs(group["arm"])):
+    for pooled in _pooled(listed):
         for by in BY if known else BY[1:]:
-            found = [(matched(group, pair)[0], *outcomes(group, pair, by, floor)) for pair in pooled]
+            found = [(matches[pair].one, *outcomes(group, pair, matches[pair], by, floor)) for pair in pooled]
             rows, counted, hard, degenerate = (np.concatenate([one[i] for one in found]) for i in range(4))
             for regime in REGIMES:
                 for kind in ("mixed", "degenerate"):

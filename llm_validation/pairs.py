@@ -6,6 +6,7 @@ the group's standard deviation as well.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,13 @@ from qae_theory._exact import Array
 
 OTHERS = ("constant-0", "mean", "constant-1")  # that Prop. 4.2 compares the quantile with
 KEY = ("probe", "task", "optimiser", "adam_eps", "updates", "clipped", "prompt")
+
+
+class Match(NamedTuple):
+    """Rows of a table, two by two, ``[matches]`` each: the arm with the quantile and the other."""
+
+    one: Array
+    other: Array
 
 
 class Pair(NamedTuple):
@@ -68,23 +76,24 @@ def pairs(arms: Array) -> list[Pair]:
     return [Pair(arm, other, arm.partition("-")[2], other == "grpo") for arm, other in [*plain, *scaled]]
 
 
-def matched(table: Table, pair: Pair) -> tuple[Array, Array]:
-    """Rows of the two arms that belong to the same prompt, probe and setting, ``[pairs]`` each.
+def matched(table: Table, compared: Sequence[Pair]) -> dict[Pair, Match]:
+    """Rows of each pair's two arms that belong to the same prompt, probe and setting, ``[matches]`` each.
 
     Raises:
         ValueError: an arm has two rows for one prompt of one probe and setting.
     """
     need(table, (*KEY, "arm"))
     key = _keys(table)
-    found = []
-    for arm in (pair.quantile, pair.other):
-        rows = np.flatnonzero(table["arm"] == arm)
-        if len(np.unique(key[rows])) < len(rows):
+    rows = {arm: np.flatnonzero(table["arm"] == arm) for pair in compared for arm in (pair.quantile, pair.other)}
+    for arm, of_arm in rows.items():
+        if len(np.unique(key[of_arm])) < len(of_arm):
             refuse("table", f"arm {arm!r}", "one row for each arm, prompt, probe and setting")
-        found.append(rows)
-    one, other = found
+    return {pair: _match(key, rows[pair.quantile], rows[pair.other]) for pair in compared}
+
+
+def _match(key: Array, one: Array, other: Array) -> Match:
     _, first, second = np.intersect1d(key[one], key[other], assume_unique=True, return_indices=True)
-    return one[first], other[second]
+    return Match(one[first], other[second])
 
 
 def _keys(table: Table) -> Array:

@@ -46,15 +46,14 @@ class Run:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A finished run's folder, whether it is of the quick size, and whether the code has changed since."""
+    """A finished run's folder, the name of its size, and whether the code has changed since."""
 
     folder: Path
-    quick: bool
+    size: str
     changed: bool
 
     def __str__(self) -> str:
-        size = "quick" if self.quick else "full"
-        return f"run {self.folder.name}, {size} size{', code changed since' if self.changed else ''}"
+        return f"run {self.folder.name}, {self.size} size{', code changed since' if self.changed else ''}"
 
 
 @contextmanager
@@ -109,13 +108,19 @@ def results_folder() -> Path:
 
 
 def stored_run(
-    folder: Path, is_shipped: Callable[[Mapping[str, Any]], bool], *, packages: Sequence[str], again: str
+    folder: Path,
+    size_of: Callable[[Mapping[str, Any]], str | None],
+    *,
+    sizes: Sequence[str] = ("full", "quick"),
+    packages: Sequence[str],
+    again: str,
 ) -> StoredRun | None:
-    """The finished run that counts, if there is one: a full one before a quick one, then the newest.
+    """The finished run that counts, if there is one: of the first size of which there is any, the newest.
 
     Args:
         folder: an experiment's folder, with a folder for each run; half-written ones start with a dot.
-        is_shipped: of a run's configuration, whether it is the shipped one of its size (its entry ``quick``).
+        size_of: of a run's configuration, which shipped size it is; None where it is none of them.
+        sizes: names of the sizes, those that count most first.
         packages: import packages whose source determines the results.
         again: says how to make the run again, for the message.
 
@@ -127,12 +132,13 @@ def stored_run(
         if run.name.startswith(".") or not run.is_dir():
             continue
         config, facts = (read_json(run / f"{name}.json", again=again) for name in ("config", "provenance"))
-        if is_shipped(config):
-            found.append((not config["quick"], facts["finished"], run, facts["code_version"]))
+        size = size_of(config)
+        if size is not None:
+            found.append((-sizes.index(size), facts["finished"], run, facts["code_version"]))
     if not found:
         return None
-    full, _, run, version = max(found)
-    return StoredRun(run, quick=not full, changed=version != code_version(packages))
+    rank, _, run, version = max(found)
+    return StoredRun(run, sizes[-rank], changed=version != code_version(packages))
 
 
 def read_json(path: Path, *, again: str) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def stored_run(name: str, root: Path) -> StoredRun | None:
     """The run that counts, if there is one."""
     from simulators.configuration import PACKAGES
 
-    return results.stored_run(root / name, partial(_is_shipped, name), packages=PACKAGES, again=AGAIN)
+    return results.stored_run(root / name, partial(_size, name), packages=PACKAGES, again=AGAIN)
 
 
 def _missing(name: str, effort: Effort) -> str | None:
@@ -104,11 +104,12 @@ def _speaking(experiment: Experiment, claim: str) -> ClaimEvidence:
     return next(one for one in experiment.claims if one.claim == claim)
 
 
-def _is_shipped(name: str, stored: Mapping[str, Any]) -> bool:
-    """Whether a run's configuration is the shipped one of its size."""
+def _size(name: str, stored: Mapping[str, Any]) -> str | None:
+    """Of a run whose configuration is the shipped one of its size, that size."""
     from simulators.configuration import identity, shipped_config
     from simulators.experiments import get_experiment
 
     experiment, quick = get_experiment(name), bool(stored["quick"])
     wanted = identity(experiment, shipped_config(experiment, quick=quick), quick=quick)
-    return bool(json.loads(json.dumps(wanted)) == stored)
+    size = "quick" if quick else "full"
+    return size if json.loads(json.dumps(wanted)) == stored else None

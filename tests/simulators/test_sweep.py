@@ -242,7 +242,7 @@ def test_only_runs_of_the_shipped_configuration_count(tmp_path: Path, monkeypatc
         (folder / "provenance.json").write_text(json.dumps({"finished": "2026", "code_version": "old"}))
         found = evidence.stored_run("sparsity", tmp_path)
         assert (found is not None) == (name == "shipped")
-    assert found == evidence.StoredRun(folder, quick=True, changed=True)
+    assert found == evidence.StoredRun(folder, size="quick", changed=True)
 
 
 def step(*, found: bool, control: bool) -> Step:
@@ -327,7 +327,7 @@ def said(*, found: bool, control: bool) -> Statement:
 def test_all_statements_must_be_found_and_none_in_its_planted_data(
     statements: list[Statement], found: bool, planted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = evidence.StoredRun(Path("a run"), quick=True, changed=True)
+    run = evidence.StoredRun(Path("a run"), size="quick", changed=True)
     monkeypatch.setattr(evidence, "_statements", lambda claim, name, root: (run, statements))
     check, control = evidence._found("a", "b", Effort()), evidence._found_in_planted("a", "b", Effort())
     assert (check.passed, control.passed) == (found, planted)
@@ -355,7 +355,7 @@ def test_a_full_run_counts_before_a_quick_one_and_a_new_one_before_an_old_one(tm
     stored(tmp_path, "q3", quick=True, finished="2026-10")
     found = evidence.stored_run("sparsity", tmp_path)
     assert found is not None
-    assert (found.folder.name, found.quick) == ("f1", False)
+    assert (found.folder.name, found.size) == ("f1", "full")
 
 
 def test_a_file_of_sizes_gives_the_size_that_is_asked_for(tmp_path: Path) -> None:
