@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 
@@ -16,6 +17,7 @@ def pytest_benchmark_generate_machine_info(config: Any) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         **{name: version(name) for name in ("numba", "numpy", "scipy")},
+        **_versions("torch", "trl"),
     }
 
 
@@ -41,6 +43,15 @@ def _line(run: dict[str, Any], runs: dict[str, dict[str, Any]]) -> dict[str, Any
         line["peer_over_this"] = round(runs[peer]["stats"]["median"] / median, 3)
         line["this_over_peer"] = round(median / runs[peer]["stats"]["median"], 3)
     return line
+
+
+def _versions(*names: str) -> dict[str, str]:
+    """Of the packages that need not be installed, those that are."""
+    found = {}
+    for name in names:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _processor() -> str:
