@@ -1,11 +1,12 @@
 """The arms of a probe: rules that give each response of a group its advantage, on one and the same rollouts.
 
-``constant-0``, ``mean``, ``constant-1`` and ``quantile-K`` are plain r - b, as Prop. 4.2 compares them; ``grpo``,
+``constant-B``, ``mean`` and ``quantile-K`` are plain r - b, as Prop. 4.2 compares them; ``grpo``,
 any other registered estimator, and ``qae-K`` or another one that has a K, are what a trainer applies.
 """
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +16,7 @@ from qae_theory._checks import refuse
 from qae_theory._exact import Array
 from qae_theory.advantages import estimator_names
 
-QUANTILE = "quantile-"
-PLAIN = ("constant-0", "mean", "constant-1")
+CONSTANT, MEAN, QUANTILE = "constant-", "mean", "quantile-"
 
 
 class Weights(NamedTuple):
@@ -45,7 +45,7 @@ def arm_weights(arm: str, rewards: Array) -> Weights:
         return Weights(rewards - baseline[:, None], -baseline, 1 - baseline)
     name, _, k = arm.partition("-")
     if name not in estimator_names():
-        known = [*PLAIN, f"{QUANTILE}K", *estimator_names(), "or one of these with -K"]
+        known = [f"{CONSTANT}B", MEAN, f"{QUANTILE}K", *estimator_names(), "or one of these with -K"]
         refuse("arm", arm, f"one of {', '.join(known)}")
     given = advantages(rewards, name, **({"k": k} if k else {}))
     return Weights(given, *(_of_outcome(given, rewards, outcome) for outcome in (0, 1)))
@@ -53,15 +53,18 @@ def arm_weights(arm: str, rewards: Array) -> Weights:
 
 def is_scaled(arm: str) -> bool:
     """Whether the arm is a trainer's rule, not plain r - b."""
-    return arm not in PLAIN and not arm.startswith(QUANTILE)
+    return arm != MEAN and not arm.startswith((CONSTANT, QUANTILE))
 
 
 def _baseline(arm: str, rewards: Array) -> Array:
-    if arm == "mean":
+    if arm == MEAN:
         return np.asarray(rewards.mean(-1))
     if arm.startswith(QUANTILE):
         return np.asarray(quantile_baseline(rewards, arm.removeprefix(QUANTILE)), dtype=np.float64)
-    return np.full(len(rewards), float(arm.removeprefix("constant-")))
+    try:
+        return np.full(len(rewards), float(Fraction(arm.removeprefix(CONSTANT))))
+    except (ValueError, ZeroDivisionError):
+        return refuse("arm", arm, f"{CONSTANT}B with a number B")
 
 
 def _of_outcome(given: Array, rewards: Array, outcome: int) -> Array:

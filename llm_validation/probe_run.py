@@ -32,8 +32,8 @@ def probe_checkpoint(
 ) -> Path:
     """Probe a model and return the run's folder ``out/probe/<run id>``; a finished one is not run again.
 
-    The folder holds ``probes.parquet``, a row a setting, arm and prompt (see ``probe.Stepper.rows``), and
-    ``signs.json`` (see ``probe.by_sign``; null for NaN).
+    The folder holds ``signs.json`` (see ``probe.by_sign``; null for NaN) and, where there are settings and arms,
+    ``probes.parquet``, a row a setting, arm and prompt (see ``probe.Stepper.rows``).
 
     Args:
         source: a preset, a folder or a hub name; a training checkpoint brings its optimiser's moments.
@@ -57,7 +57,8 @@ def probe_checkpoint(
     stepper = make_stepper(model, tokenizer, config, moments=moments)
     with write_run(out, EXPERIMENT, identity, seed=config.seed, packages=PACKAGES) as run:
         rows = probe(stepper, config.settings, config.arms, told=lambda: told(next(counter), total))
-        write_table(from_rows(rows), run.partial / PROBES_FILE)
+        if rows:
+            write_table(from_rows(rows), run.partial / PROBES_FILE)
         split = {name: value if math.isfinite(value) else None for name, value in by_sign(stepper, sign_arm).items()}
         run.write(SIGNS_FILE, to_json({"arm": sign_arm, **split}))
     return run.folder

@@ -26,11 +26,11 @@ def build_tokenizer(characters: str = CHARACTERS) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     tokens = {token: number for number, token in enumerate((PAD, EOS, UNKNOWN, *characters))}
-    characters = Tokenizer(models.WordLevel(tokens, unk_token=UNKNOWN))
-    characters.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
-    characters.decoder = decoders.Fuse()
+    backend = Tokenizer(models.WordLevel(tokens, unk_token=UNKNOWN))
+    backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
+    backend.decoder = decoders.Fuse()
     return PreTrainedTokenizerFast(
-        tokenizer_object=characters,
+        tokenizer_object=backend,
         pad_token=PAD,
         eos_token=EOS,
         unk_token=UNKNOWN,
