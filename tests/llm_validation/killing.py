@@ -6,6 +6,8 @@ torch and TRL anew would take longer than the run. No thread of torch's has been
 
 from __future__ import annotations
 
+import gc
+import hashlib
 import json
 import mmap
 import os
@@ -24,6 +26,7 @@ from typing import Any
 PHASES = ("loading", "training", "generating", "saving", "finishing")
 COMPARED = ("metrics.jsonl", "rollouts.jsonl", "config.json", "model/model.safetensors", "model/config.json")
 LONGEST = 60.0  # seconds that a run may take; it takes about one
+MOST_SKIPPED = {"finishing": 1}  # it happens once in a run
 POLL = 0.0005  # seconds between looks at a child
 
 
@@ -90,6 +93,79 @@ class Child:
         os.waitpid(self.pid, 0)
 
 
+SABOTAGES: dict[str, Callable[[], None]] = {}
+
+
+def sabotage(function: Callable[[], None]) -> Callable[[], None]:
+    """A way to go on wrongly that the comparison has to find, by its name."""
+    SABOTAGES[function.__name__] = function
+    return function
+
+
+@sabotage
+def random_states_forgotten() -> None:
+    from transformers import Trainer
+
+    Trainer._load_rng_state = lambda self, checkpoint: None
+
+
+@sabotage
+def optimiser_forgotten() -> None:
+    from transformers import Trainer
+
+    Trainer._load_optimizer_and_scheduler = lambda self, checkpoint: None
+
+
+@sabotage
+def questions_begun_again() -> None:
+    from transformers import trainer
+
+    trainer.skip_first_batches = lambda batches, skipped: batches
+
+
+@sabotage
+def logs_not_cut_back() -> None:
+    from llm_validation import run_logs
+
+    kept = run_logs.Log.__init__
+
+    def as_it_is(self: Any, path: Path, start: Any = None) -> None:
+        kept(self, path, _position(path))
+
+    run_logs.Log.__init__ = as_it_is  # type: ignore[method-assign]
+
+
+@sabotage
+def saved_between_generations() -> None:
+    from llm_validation.training_guard import _callback_class
+
+    on_step_end = _callback_class().on_step_end
+
+    def always(self: Any, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        on_step_end(self, args, state, control, **kwargs)
+        control.should_save = True
+
+    _callback_class().on_step_end = always
+
+
+@sabotage
+def place_in_the_generation_forgotten() -> None:
+    from trl import GRPOTrainer
+
+    train = GRPOTrainer.train
+
+    def one_off(self: Any, **kwargs: Any) -> Any:
+        self._step = 1  # as if the checkpoint lay between two batches of rollouts
+        return train(self, **kwargs)
+
+    GRPOTrainer.train = one_off
+
+
+def _position(path: Path) -> dict[str, Any]:
+    content = path.read_bytes() if path.exists() else b""
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
 Moment = Callable[[Child], bool]  # waits; whether the child is to be killed now, for it has not ended
 
 
@@ -127,7 +203,7 @@ class Killer:
         """Kill a little after a phase has begun, until one kill has fallen into it."""
         before = self.landed[name]
         while self.landed[name] == before:
-            skipped, delay = self.random.randrange(4), self.random.uniform(0, 0.01)
+            skipped, delay = self.random.randrange(MOST_SKIPPED.get(name, 4)), self.random.uniform(0, 0.01)
             self.attempt(lambda child, skipped=skipped, delay=delay: self._reaches(child, name, skipped, delay))
 
     def complete(self) -> None:
@@ -147,6 +223,28 @@ class Killer:
         self.finished += 1
         self.differences += differing(self.reference, self._run())
         shutil.rmtree(self.out / "train")
+
+    def go_on_wrongly(self, name: str, step: int) -> list[str]:
+        """Kill the run right after the lines of a step are written, go on with a sabotage: what differs then."""
+        shutil.rmtree(self.out / "train", ignore_errors=True)
+        always = ("saved_between_generations",)  # the harm is done before the kill
+
+        def dies() -> None:
+            SABOTAGES.get(name if name in always else "", lambda: None)()
+            _die_at(step)
+            self._work()
+
+        def goes_on() -> None:
+            SABOTAGES.get(name, lambda: None)()
+            self._work()
+
+        child = Child(dies)
+        os.waitpid(child.pid, 0)
+        assert self._partial(), "the run was to be killed before its end"
+        assert Child(goes_on).ends_within(LONGEST), "the run hangs"
+        found = differing(self.reference, self._run())
+        shutil.rmtree(self.out / "train")
+        return found
 
     def _work(self) -> None:
         from transformers import Trainer
@@ -179,38 +277,60 @@ class Killer:
         return list((self.out / "train").glob(".partial-*"))
 
 
+def _die_at(step: int) -> None:
+    from llm_validation.run_logs import Logs
+
+    write = Logs.step
+
+    def last(self: Any, number: int, *args: Any) -> None:
+        write(self, number, *args)
+        if number == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Logs.step = last  # type: ignore[method-assign]
+
+
 def differing(one: Path, other: Path) -> list[str]:
     """Files of two finished runs whose bytes differ."""
     return [name for name in COMPARED if (one / name).read_bytes() != (other / name).read_bytes()]
 
 
-def main() -> None:
-    """Read a plan as JSON from the first argument, print the report as JSON on the last line."""
-    import torch
-    import trl  # noqa: F401
-
-    from llm_validation import trainer, training  # noqa: F401
-
-    torch.set_num_threads(1)
-    plan = json.loads(sys.argv[1])
+def report(plan: dict[str, Any]) -> dict[str, Any]:
+    """Do what a plan says; where the kills fell and what differed."""
     killer = Killer(plan["config"], Path(plan["root"]), plan["seed"])
-    trainer.trainer_class()
     killer.learn()
     for name in plan["during"]:
         killer.kill_during(name)
+    while killer.resumed < plan["resumed"]:
+        killer.kill_during("saving")
     aimed = dict(killer.landed)
     killer.landed.clear()
     killer.kill_at_random(plan["times"])
     killer.complete()
-    report = {
+    return {
         "random": dict(killer.landed),
         "aimed": aimed,
         "finished": killer.finished,
         "resumed": killer.resumed,
         "differences": killer.differences,
+        "sabotages": {name: killer.go_on_wrongly(name, plan["dies_at"]) for name in plan.get("sabotages", ())},
         "seconds": killer.seconds,
     }
-    print(json.dumps(report))
+
+
+def main() -> None:
+    """Read plans as JSON from the standard input, print their reports as JSON on the last line."""
+    import torch
+    import trl  # noqa: F401
+    from transformers.conversion_mapping import get_checkpoint_conversion_mapping
+
+    from llm_validation import trainer
+
+    torch.set_num_threads(1)
+    trainer.trainer_class()
+    get_checkpoint_conversion_mapping("qwen3")  # children would each compile its patterns
+    gc.freeze()  # and look through all that is loaded here for garbage
+    print(json.dumps([report(plan) for plan in json.load(sys.stdin)]))
 
 
 if __name__ == "__main__":
