@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.util import find_spec
 
 from llm_validation.verifiers.base import Verifier, VerifierError
 from llm_validation.verifiers.boxes import claimed_answer
 from llm_validation.verifiers.numbers import plain_number
 from llm_validation.verifiers.pool import WorkerPool
-from llm_validation.verifiers.worker import REFUSED, RIGHT
+from llm_validation.verifiers.worker import REFUSED, RIGHT, serve
 from qae_theory._checks import refuse
 
 # What is read of a response: its end, where an answer stands. math-verify's patterns take time quadratic in it.
@@ -42,7 +42,8 @@ class MathVerifier(Verifier):
         if not seconds > 1:
             refuse("seconds", seconds, "more than 1: starting to read takes part of a second")
         # math-verify's own alarms, in whole seconds: reading twice and comparing once fit below the hard limit.
-        self._pool = WorkerPool(workers, seconds=seconds, item_seconds=max(1, int(seconds / 4)))
+        serve_math = partial(serve, item_seconds=max(1, int(seconds / 4)))
+        self._pool = WorkerPool(workers, seconds=seconds, serve=serve_math)
         self._readable: dict[str, bool] = {}
         self.lost = 0
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
 from llm_validation.verifiers.base import VerifierError
-from llm_validation.verifiers.worker import READY, serve
+from llm_validation.verifiers.worker import READY
 
 Job = tuple[str | None, str]
 
@@ -39,13 +39,13 @@ class WorkerPool:
     Args:
         workers: Most processes at a time.
         seconds: Wall-clock time that one job may take before its process is killed.
-        item_seconds: What a process is told to allow each of its own steps; whole seconds, shorter.
+        serve: What a process runs, given its end of the channel: it says ``READY`` and answers jobs, one byte each.
     """
 
-    def __init__(self, workers: int, *, seconds: float, item_seconds: int) -> None:
+    def __init__(self, workers: int, *, seconds: float, serve: Callable[[Connection], None]) -> None:
         self._most = workers
         self._seconds = seconds
-        self._item_seconds = item_seconds
+        self._serve = serve
         self._workers: list[_Worker] = []
         self._closed = False
 
@@ -106,9 +106,9 @@ class WorkerPool:
     def _receive(self, worker: _Worker, answers: list[bytes | None]) -> None:
         try:
             said = worker.channel.recv_bytes(maxlength=1)
-        except (EOFError, OSError):
-            worker.process.join()
+        except (EOFError, OSError):  # dead, or it says more than it may
             if not worker.ready:
+                worker.process.join(timeout=1.0)
                 raise self._not_started(worker, f"exit code {worker.process.exitcode}") from None
             self._drop(worker)
             return
@@ -121,7 +121,7 @@ class WorkerPool:
     def _start(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe()
-        process = context.Process(target=serve, args=(there, self._item_seconds), daemon=True)
+        process = context.Process(target=self._serve, args=(there,), daemon=True)
         process.start()
         there.close()  # so that the death of the process ends the channel
         worker = _Worker(process, here, deadline=time.monotonic() + START_SECONDS)

@@ -26,7 +26,9 @@ MEMORY_BYTES = 2 << 30  # of address space; math-verify with SymPy takes a quart
 # One byte each, so that the parent unpickles nothing that comes from here.
 READY, RIGHT, WRONG, UNREADABLE, REFUSED = b"r", b"1", b"0", b"g", b"!"
 
-# Expressions whose comparison makes SymPy import, before the wall stands, what it imports late.
+# What SymPy imports late, and its modules compile as they are imported, must be there before the wall stands: modules
+# by name, and expressions whose comparison imports the rest.
+_LATE_MODULES = ("sympy.integrals.manualintegrate", "sympy.physics.units", "sympy.solvers.solveset")
 _WARM_UP = (
     (r"\frac{1}{2}", "0.5"),
     ("(x-1)(x+1)", "x^2-1"),
@@ -76,6 +78,8 @@ def serve(jobs: Connection, item_seconds: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which kills this process
     logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it logs the text that it could not read
     judge = _Judge(item_seconds)
+    for module in _LATE_MODULES:
+        import_module(module)
     for response, answer in _WARM_UP:
         judge(response, answer)
     replace_evaluation()  # after the imports: modules of SymPy pass names of their own through parse_expr
@@ -146,7 +150,8 @@ def numeral(text: str, *_: object, **__: object) -> Any:
 class Wall:
     """What this process may no longer do; it stands until the process ends.
 
-    SymPy generates code only from counts of variables, in its functions on monomials: that much is let through.
+    SymPy writes code for some of its work. That of its functions on monomials follows from the number of variables
+    alone and is let through. What it would write from the expression itself (to sum a series numerically) is refused.
     """
 
     def __init__(self) -> None:
