@@ -227,6 +227,7 @@ def test_a_batch_that_the_processes_cannot_share_is_refused(monkeypatch: pytest.
 # Several processes
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_batch(tmp_path: Path) -> None:
     """Three groups in two processes, so that one lies in both; with dynamic sampling four groups."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE.parents[1])}
