@@ -43,11 +43,11 @@ def arm_weights(arm: str, rewards: Array) -> Weights:
     if not is_scaled(arm):
         baseline = _baseline(arm, rewards)
         return Weights(rewards - baseline[:, None], -baseline, 1 - baseline)
-    name, _, k = arm.partition("-")
+    name, dash, k = arm.partition("-")
     if name not in estimator_names():
         known = [f"{CONSTANT}B", MEAN, f"{QUANTILE}K", *estimator_names(), "or one of these with -K"]
         refuse("arm", arm, f"one of {', '.join(known)}")
-    given = advantages(rewards, name, **({"k": k} if k else {}))
+    given = advantages(rewards, name, **({"k": k} if dash else {}))
     return Weights(given, *(_of_outcome(given, rewards, outcome) for outcome in (0, 1)))
 
 
@@ -63,7 +63,7 @@ def _baseline(arm: str, rewards: Array) -> Array:
         return np.asarray(quantile_baseline(rewards, arm.removeprefix(QUANTILE)), dtype=np.float64)
     try:
         return np.full(len(rewards), float(Fraction(arm.removeprefix(CONSTANT))))
-    except (ValueError, ZeroDivisionError):
+    except (ValueError, ZeroDivisionError, OverflowError):
         return refuse("arm", arm, f"{CONSTANT}B with a number B")
 
 

@@ -48,7 +48,7 @@ class Tree:
     def __post_init__(self) -> None:
         """Refuse a tree that is too large to list."""
         if self.size > LARGEST:
-            refuse("length", self.length, f"such that at most {LARGEST} responses are listed; these are {self.size}")
+            refuse("length", self.length, f"such that there are at most {LARGEST} responses")
 
     @property
     def inner(self) -> Array:
