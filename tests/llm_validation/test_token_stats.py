@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from llm_validation import _softmax_sums
 from llm_validation import token_stats as module
 from llm_validation.token_stats import RELATIVE_ERROR, TokenStats, token_stats, token_stats_from_hidden
 from tests import oracles, strategies
-from tests.assertions import assert_close, refuses
+from tests.assertions import as_ball, assert_close, refuses
 from tests.llm_validation.peak_memory import measured
 
 pytestmark = pytest.mark.train
@@ -148,6 +149,26 @@ def test_a_peaked_policy_keeps_its_relative_accuracy(torch: Any, gap: float) -> 
     row = [0.0, gap, 0.5, -1.0, 0.25]
     check_against_balls(torch, torch.tensor([row]), taken=1)
     check_against_balls(torch, torch.tensor([row], dtype=torch.float64), taken=0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("place", [0, 5, 1023, 1024, 2047, 2048, 2499])
+def test_the_largest_logit_is_found_wherever_it_is(torch: Any, place: int, dtype: str) -> None:
+    """Beside it, exp(-2000) is 0; without it, exp(2000) is infinite."""
+    logits = torch.full((1, 2500), -1000.0, dtype=getattr(torch, dtype))
+    logits[0, place] = 1000.0
+    for token in (place, (place + 1) % 2500):
+        stats = token_stats(logits, torch.tensor([token]))
+        assert [stat.item() for stat in stats] == [0.0 if token == place else -2000.0, 0.0, 0.0, 1.0, 0.0]
+
+
+def test_the_exponential_is_within_an_ulp() -> None:
+    """One is 2.2e-16 of a number just above a power of two. The last term of the series is 1.7e-16."""
+    exact = oracles.precise(lambda x: as_ball(x).exp())
+    for x in np.linspace(_softmax_sums.LOWEST, 0.0, 3001):
+        assert_close(np.float64(_softmax_sums._exp(x)), exact(x), rel=2.2e-16, floor=0.0)
+    assert _softmax_sums._exp(0.0) == 1.0
+    assert math.isnan(_softmax_sums._exp(math.nan))
 
 
 def check_against_balls(torch: Any, logits: Any, taken: int, compute: Any = token_stats) -> None:
