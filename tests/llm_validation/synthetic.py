@@ -116,7 +116,7 @@ def runs(
                     done = step / steps
                     away = nearer * done if rule == "pos_mask" and clip == 0.28 else 0.0
                     ahead = leads * done if rule == "pos_mask" and clip == 0.2 else 0.0
-                    raised = rises * k * done if rule == "qae" and clip == 0.28 else 0.0
+                    raised = rises * k * done if rule != "grpo" else 0.0
                     probed = step in (steps // 2, steps)
                     nan = float("nan")
                     rows.append(
