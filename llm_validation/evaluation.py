@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from llm_validation.engines import Engine, Response, check_engine, check_sampling, open_engine
+from llm_validation.engines import Engine, Response, check_engine, check_sampling, open_engine, weights_dtype
 from llm_validation.pass_at_k import bootstrap_interval, mean_pass_at_k, pass_at_k
 from llm_validation.tasks import Example, load_examples, load_task
 from llm_validation.verifiers import Verifier, get_verifier, self_test
@@ -94,6 +94,7 @@ def evaluate(
         "max_new_tokens": longest,
         "questions": _digest([f"{example.prompt}\0{example.answer}" for example in examples]),
         "weights": weights_digest(config.model),
+        "dtype": weights_dtype(config.dtype) if engine is None else None,
     }
     found = find_run(out, EXPERIMENT, identity, packages=PACKAGES)
     if found is not None:

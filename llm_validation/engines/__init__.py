@@ -27,6 +27,7 @@ __all__ = [
     "check_engine",
     "check_sampling",
     "open_engine",
+    "weights_dtype",
 ]
 
 # What each needs, and how to have it.
@@ -51,15 +52,14 @@ def open_engine(name: str, source: str, *, seed: int = 0, dtype: str = "auto", b
         name: of ``ENGINES``.
         source: what ``models.load_model`` takes.
         seed: of a preset's random weights.
-        dtype: ``auto`` is float32 on a CPU and bfloat16 on a GPU.
+        dtype: of the weights; see :func:`weights_dtype`.
         batch: responses sampled at once by Transformers; vLLM sees to that itself.
 
     Raises:
         ValueError: one line: an unknown engine, one that is not installed, a model that cannot be loaded.
     """
     check_engine(name)
-    if dtype not in DTYPES:
-        refuse("dtype", dtype, f"one of {', '.join(DTYPES)}")
+    kind = weights_dtype(dtype)
     import torch
 
     from llm_validation.models import PRESETS, load_model
@@ -67,17 +67,30 @@ def open_engine(name: str, source: str, *, seed: int = 0, dtype: str = "auto", b
     # Before a network is asked for what cannot be there.
     if source not in PRESETS and not Path(source).is_dir() and not HUB_NAME.fullmatch(source):
         refuse("model", source, f"a preset ({', '.join(PRESETS)}), a checkpoint's folder, or owner/name of a model hub")
-    cuda = torch.cuda.is_available()
-    kind = ("bfloat16" if cuda else "float32") if dtype == "auto" else dtype
     if name == "vllm" and source not in PRESETS:
         return VllmEngine(source, dtype=kind)
     model, tokenizer = load_model(source, seed=seed, dtype=kind)
     if name == "transformers":
-        return TransformersEngine(model.to("cuda") if cuda else model, tokenizer, batch=batch)
+        return TransformersEngine(model.to("cuda") if torch.cuda.is_available() else model, tokenizer, batch=batch)
     with TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         return VllmEngine(folder, dtype=kind)
+
+
+def weights_dtype(dtype: str) -> str:
+    """What ``auto`` is on this machine: float32 on a CPU, bfloat16 on a GPU.
+
+    Raises:
+        ValueError: an unknown one.
+    """
+    if dtype not in DTYPES:
+        refuse("dtype", dtype, f"one of {', '.join(DTYPES)}")
+    import torch
+
+    if dtype == "auto":
+        return "bfloat16" if torch.cuda.is_available() else "float32"
+    return dtype
 
 
 def check_engine(name: str) -> None:
