@@ -39,7 +39,7 @@ def test_the_criterion_of_the_ladder(r2: float | None, signs: float | None, expe
 
 
 def rate(regime: str, low: float | None) -> dict[str, Any]:
-    return {"regime": regime, "rate": figure(low)}
+    return {"regime": regime, "by": "group", "rate": figure(low)}
 
 
 @pytest.mark.parametrize(
@@ -47,11 +47,12 @@ def rate(regime: str, low: float | None) -> dict[str, Any]:
     [
         ([rate("hard", 0.99), rate("easy", 1.0)], True),
         ([rate("hard", 0.99), rate("hard", None), rate("easy", 1.0)], True),  # silent
+        ([rate("hard", 0.99), {**rate("hard", 0.0), "by": "V"}, rate("easy", 1.0)], True),
         ([rate("hard", 0.98), rate("easy", 1.0)], False),
         ([rate("hard", 1.0), rate("easy", None)], False),
         ([rate("hard", 1.0)], False),
         ([], False),
-        ([rate("hard", 1.0), {"regime": "easy", "rate": {"estimate": 1.0, "low": None, "high": None}}], False),
+        ([rate("hard", 1.0), rate("easy", 1.0) | {"rate": {"estimate": 1.0, "low": None, "high": None}}], False),
     ],
 )
 def test_the_criterion_of_the_order(records: list[dict[str, Any]], expected: bool) -> None:
@@ -108,8 +109,10 @@ def test_an_order_that_holds_is_found_and_not_when_turned_round() -> None:
     assert one.found, one.detail
     assert not one.control_found
     for k in ("0.4", "0.8"):
-        for regime in ("hard by V", "easy by group"):
-            assert f"K = {k}, {regime}: 1 [1, 1]" in one.detail or f"{regime}: " in one.detail
+        for regime in ("hard", "easy"):
+            assert f"K = {k}, {regime} by group: 1 [1, 1]" in one.detail
+            assert f"K = {k}, {regime} by group: 0 [0, 0]" in one.control_detail
+            assert f"K = {k}, {regime} by V: " in one.detail
 
 
 def test_an_order_that_holds_mostly_is_not_found() -> None:
