@@ -12,12 +12,20 @@ from llm_validation.verifiers.base import Verifier, VerifierError
 MOST_ANSWERS = 16  # different answers tried; more would only take longer
 _STRANGERS = ("7919", "7920")  # no answer equals both
 
+# What only math-verify can decide, so that it is tried even where all answers are plain numbers.
+_MATHEMATICS = (
+    (r"\boxed{\frac{\sqrt{8}}{2}}", r"\sqrt{2}", 1.0),
+    ("The answer is $x^2-1$.", "(x-1)(x+1)", 1.0),
+    (r"\boxed{\sqrt{8}}", r"\sqrt{2}", 0.0),
+)
+
 
 def self_test(verifier: Verifier, *, answers: Sequence[str]) -> None:
     """Score known right and known wrong responses to these answers.
 
     Right: the answer, the answer between white space and, for ``math``, in a box. Wrong: no text, text that says
-    nothing, of two different numbers at least one, and for exact verifiers the answer with one digit more.
+    nothing, of two different numbers at least one, and for exact verifiers the answer with one digit more. ``math``
+    is also tried on expressions that are no numbers.
 
     Args:
         verifier: The verifier to be used.
@@ -30,6 +38,8 @@ def self_test(verifier: Verifier, *, answers: Sequence[str]) -> None:
     if not tried:
         raise VerifierError(f"verifier {verifier.name!r}: no answers to test it on")
     cases = [case for answer in tried for case in _cases(verifier.name, answer)]
+    if verifier.name == "math":
+        cases += _MATHEMATICS
     scores = verifier([response for response, _, _ in cases], [answer for _, answer, _ in cases])
     if len(scores) != len(cases):
         raise VerifierError(f"verifier {verifier.name!r}: {len(scores)} scores for {len(cases)} responses")

@@ -160,7 +160,9 @@ class Wall:
     def close(self) -> None:
         """Limit memory, leave no core files, refuse side effects and compilation."""
         sys.dont_write_bytecode = True
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        most = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         sys.addaudithook(self._check)
 

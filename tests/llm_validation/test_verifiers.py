@@ -16,6 +16,7 @@ from llm_validation.verifiers import (
     Verifier,
     VerifierError,
     get_verifier,
+    mathematics,
     self_test,
     verifier_names,
 )
@@ -23,6 +24,7 @@ from llm_validation.verifiers.boxes import claimed_answer, last_box
 from llm_validation.verifiers.integers import ChoiceVerifier, IntegerVerifier, canonical_integer
 from llm_validation.verifiers.mathematics import MathVerifier
 from llm_validation.verifiers.numbers import plain_number
+from llm_validation.verifiers.worker import RIGHT, UNREADABLE, WRONG
 from tests.llm_validation.hostile import BOMBS, UnsafeVerifier, dressed, programs
 
 INTEGER, CHOICE = IntegerVerifier(), ChoiceVerifier()
@@ -270,6 +272,17 @@ def test_a_verifier_of_every_four_digit_number_is_caught() -> None:
 @pytest.mark.parametrize("answer", ["7919", "7920", "0", "-5"])
 def test_the_strangers_may_be_answers(answer: str) -> None:
     self_test(INTEGER, answers=[answer])
+
+
+@pytest.mark.parametrize("reply", [WRONG, RIGHT, UNREADABLE, None])
+def test_a_broken_math_verify_is_caught_where_all_answers_are_numbers(
+    reply: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mathematics, "find_spec", lambda name: name)
+    with MathVerifier() as verifier:
+        monkeypatch.setattr(verifier._pool, "run", lambda jobs: [reply] * len(jobs))
+        with pytest.raises(VerifierError, match="verifier 'math'"):
+            self_test(verifier, answers=["12", "5"])
 
 
 def test_answers_of_the_wrong_kind_are_caught() -> None:
