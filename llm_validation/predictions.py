@@ -153,7 +153,8 @@ def from_samples(
         advantages: [Q, G].
         step_size: eta.
         responses: number of possible responses.
-        centred: subtract the group's mean advantage first.
+        centred: subtract the group's mean advantage first. Independent samples then give the covariance in
+            expectation but for a term of order 1/G, a third central moment.
     """
     weights = advantages - advantages.mean(-1, keepdims=True) if centred else advantages
     direction = step_size * np.exp(response_log_probs) * weights
