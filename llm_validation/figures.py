@@ -89,7 +89,7 @@ def _ordering(figure: Any, rates: Sequence[Mapping[str, Any]]) -> bool:
     tasks = sorted({one["task"] for one in shown})
     if not tasks:
         return False
-    figure.set_size_inches(4.2 * len(tasks), 3.4)
+    figure.set_size_inches(4.2 * len(tasks), 4)
     for axis, task in zip(figure.subplots(1, len(tasks), squeeze=False)[0], tasks, strict=True):
         kinds = [(regime, scaled) for regime in ("hard", "easy") for scaled in (False, True)]
         for number, (regime, scaled) in enumerate(kinds):
@@ -103,14 +103,16 @@ def _ordering(figure: Any, rates: Sequence[Mapping[str, Any]]) -> bool:
             axis.errorbar(k, middle, bars, fmt=MARKERS[number], color=COLOURS[number], markersize=4, label=label)
         for level in (0.5, 1.0):
             axis.axhline(level, color="0.6", linewidth=0.8, linestyle="--", zorder=0)
-        axis.set(xlabel="K (quantile level)", ylabel="share of prompts on which the order holds", ylim=(-0.03, 1.05))
+        axis.set(
+            xlabel="K (quantile level)", ylabel="share of comparisons\nin which the order holds", ylim=(-0.03, 1.05)
+        )
         axis.set_title(task, fontsize=9)
-        axis.legend(fontsize=7, loc="lower left")
+        axis.legend(fontsize=7, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.18))
     return True
 
 
 def _entropy(figure: Any, runs: Table) -> bool:
-    """Entropy over training for each K and for GRPO, the mean over seeds."""
+    """Entropy over training for each K and for GRPO: the mean over seeds, and the seeds' range."""
     panels = list(conditions(select(runs, estimator=("qae", "grpo"), clip_high=WEAK)))
     if not panels:
         return False
@@ -119,8 +121,11 @@ def _entropy(figure: Any, runs: Table) -> bool:
         for number, run in enumerate(np.unique(rows["run"])):
             found = trajectory(select(rows, run=str(run)), CURVES)
             colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-            curve = found.curves["sequence_entropy"].mean(axis=0)
-            axis.plot(found.steps, curve, color=colour, marker=marker, markersize=3, label=str(run))
+            curves = found.curves["sequence_entropy"]
+            axis.fill_between(
+                found.steps, curves.min(axis=0), curves.max(axis=0), color=colour, alpha=0.15, linewidth=0
+            )
+            axis.plot(found.steps, curves.mean(axis=0), color=colour, marker=marker, markersize=3, label=str(run))
         axis.set(xlabel="step (batches of rollouts)", ylabel="entropy (nats per token)")
         axis.set_title(name, fontsize=9)
         axis.legend(fontsize=7)

@@ -96,8 +96,10 @@ def test_every_claim_and_its_control_stand_in_it(folder: Path) -> None:
     for claim, statements in read(folder, "shapes").items():
         assert f"`{claim}`" in text
         for one in statements:
-            assert f"{one['says']}: **{'found' if one['found'] else 'not found'}**. {one['detail']}." in text
-            assert f"Control, {one['planted']}: " in text
+            assert f"`{claim}`, {one['says']}: {one['detail']}." in text
+            assert f"Control, {one['planted']}: {one['control_detail']}." in text
+            verdicts = ["found" if one[key] else "not found" for key in ("found", "control_found")]
+            assert f"| {one['says']} | **{verdicts[0]}** | {verdicts[1]} |" in text
 
 
 def test_run_ids_and_configuration_stand_in_it(folder: Path) -> None:
