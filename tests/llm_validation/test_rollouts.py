@@ -80,6 +80,11 @@ def test_what_is_not_defined_is_not_a_number() -> None:
     assert math.isnan(success_rate(np.array([])))
 
 
+def test_rewards_and_not_advantages_decide_what_is_degenerate() -> None:
+    """A rule without a baseline gives the one scored response 1 and the other 0."""
+    assert batch_metrics(batch([1, 1, None, 0, 1, 0], 3), "psr", {})["degenerate_share"] == 1 / 2
+
+
 def test_records_say_which_group_and_have_none_for_what_is_missing() -> None:
     found = records(batch([1.0, None, 0.0, 1.0], 2))
     assert [row["group"] for row in found] == [0, 0, 1, 1]

@@ -12,8 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llm_validation.tasks.base import Example
+from llm_validation.trainer import question_order
 from tests.llm_validation.tiny_runs import EXAMPLES, Run, prepared, rows, settings, train
 
 pytestmark = pytest.mark.train
@@ -140,6 +143,23 @@ def test_the_loss_gets_the_advantages_that_are_logged(tmp_path: Path) -> None:
         assert [row["group"] for row in records] == [i // 6 for i in range(24)]
     assert list(run.trainer._logs["advantages"]) == [row["advantage"] for row in run.records[-1]]
     assert run.steps == [0, 1, 2]  # numbered by batches of rollouts, not by updates
+
+
+@given(st.integers(1, 9), st.integers(1, 40), st.integers(0, 5))
+def test_questions_come_in_permutations_one_after_another(questions: int, wanted: int, seed: int) -> None:
+    order = question_order(questions, wanted, seed)
+    assert len(order) == wanted
+    for start in range(0, wanted, questions):
+        part = order[start : start + questions]
+        assert sorted(set(part)) == sorted(part)
+    assert set(order) <= set(range(questions))
+    assert order == question_order(questions, wanted + 7, seed)[:wanted]
+
+
+def test_the_order_of_questions_is_random_and_fixed_by_the_seed() -> None:
+    first = question_order(20, 40, 0)
+    assert first[:20] != list(range(20)) != first[20:] != first[:20]
+    assert first != question_order(20, 40, 1)
 
 
 # Rewards that could not be had
