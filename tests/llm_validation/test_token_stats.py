@@ -155,11 +155,20 @@ def test_a_peaked_policy_keeps_its_relative_accuracy(torch: Any, gap: float) -> 
 @pytest.mark.parametrize("place", [0, 5, 1023, 1024, 2047, 2048, 2499])
 def test_the_largest_logit_is_found_wherever_it_is(torch: Any, place: int, dtype: str) -> None:
     """Beside it, exp(-2000) is 0; without it, exp(2000) is infinite."""
-    logits = torch.full((1, 2500), -1000.0, dtype=getattr(torch, dtype))
-    logits[0, place] = 1000.0
-    for token in (place, (place + 1) % 2500):
-        stats = token_stats(logits, torch.tensor([token]))
-        assert [stat.item() for stat in stats] == [0.0 if token == place else -2000.0, 0.0, 0.0, 1.0, 0.0]
+    for vocabulary in {max(place + 1, 2), 2048, 2500}:
+        logits = torch.full((1, vocabulary), -1000.0, dtype=getattr(torch, dtype))
+        logits[0, place % vocabulary] = 1000.0
+        for token in (place % vocabulary, (place + 1) % vocabulary):
+            stats = token_stats(logits, torch.tensor([token]))
+            log_prob = 0.0 if token == place % vocabulary else -2000.0
+            assert [stat.item() for stat in stats] == [log_prob, 0.0, 0.0, 1.0, 0.0]
+
+
+def test_a_tile_far_below_another_adds_nothing(torch: Any) -> None:
+    row = torch.tensor([[-1000.0, -1000.0, 1000.0, -1000.0, -1000.0]])
+    for token in range(5):
+        stats = in_tiles(row, torch.tensor([token]))
+        assert [stat.item() for stat in stats] == [0.0 if token == 2 else -2000.0, 0.0, 0.0, 1.0, 0.0]
 
 
 def test_the_exponential_is_within_an_ulp() -> None:
