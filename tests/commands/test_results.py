@@ -57,10 +57,52 @@ def test_files_changed_since_they_were_written_are_named(tmp_path: Path) -> None
     assert results.changed_files(run.folder) == []
     (run.folder / "figure.svg").touch()  # what others add is theirs
     assert results.changed_files(run.folder) == []
+    results.check_unchanged(run.folder, again="do it again")
     metrics = run.folder / "metrics.jsonl"
     metrics.write_text(metrics.read_text().splitlines(keepends=True)[0])
     (run.folder / "notes.md").unlink()
     assert results.changed_files(run.folder) == ["metrics.jsonl", "notes.md"]
+    with pytest.raises(ValueError, match=r"not as the run wrote it: metrics.jsonl, notes.md; remove the run and do it"):
+        results.check_unchanged(run.folder, again="do it again")
+
+
+def stored(out: Path) -> results.StoredRun | None:
+    """Of runs that say their size, the one that counts; "other" is no shipped size."""
+    sizes = ("full", "quick")
+    return results.stored_run(
+        out / "toy",
+        lambda config: config["size"] if config["size"] in sizes else None,
+        sizes=sizes,
+        packages=["qae_theory"],
+        again="do it again",
+    )
+
+
+def test_the_stored_run_that_counts(tmp_path: Path) -> None:
+    assert stored(tmp_path) is None
+    with pytest.raises(ValueError, match="half"), results.write_run(tmp_path, "toy", {"size": "full"}, seed=1):
+        raise ValueError("half")
+    expected = None
+    for size, seed in (("other", 1), ("quick", 1), ("full", 1), ("quick", 2)):
+        with results.write_run(tmp_path, "toy", {"size": size, "seed": seed}, seed=seed) as run:
+            pass
+        expected = results.StoredRun(run.folder, size, changed=False) if (size, seed) != ("quick", 2) else expected
+        assert stored(tmp_path) == (None if size == "other" else expected)
+    assert str(stored(tmp_path)).endswith(", full size")
+    for folder in (tmp_path / "toy").iterdir():
+        facts = folder / "provenance.json"
+        facts.write_text(json.dumps({**json.loads(facts.read_text()), "code_version": "old"}))
+    assert str(stored(tmp_path)).endswith(", full size, code changed since")
+    facts.write_text("{")
+    with pytest.raises(ValueError, match=r"provenance.json cannot be read: .*; remove the run and do it again"):
+        stored(tmp_path)
+
+
+def test_where_stored_results_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("QAE_RESULTS", raising=False)
+    assert results.results_folder() == Path("results")
+    monkeypatch.setenv("QAE_RESULTS", "elsewhere")
+    assert results.results_folder() == Path("elsewhere")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
