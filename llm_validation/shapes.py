@@ -95,7 +95,7 @@ def by_sign(table: Table) -> dict[str, Any] | None:
 
     Entropy grows where the first-order change of both parts together is positive.
     """
-    probed = np.isfinite(table["entropy_positive"]) | np.isfinite(table["entropy_negative"])
+    probed = np.isfinite(table["growth_positive"])  # zero, not NaN, where no sample has the sign
     rows = {name: column[probed & matches(table, estimator=("grpo", "qae"))] for name, column in table.items()}
     runs = {}
     for name, of_condition in conditions(rows):

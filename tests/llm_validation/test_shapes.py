@@ -167,8 +167,16 @@ def test_what_was_not_run_has_no_statements() -> None:
         assert listed["shape-negative-samples-lead-growth"]
     one_seed = shapes.statements(select(data, seed=0))
     assert one_seed == {claim: [] for claim in CLAIMS}
-    unprobed = {**data, "entropy_positive": data["entropy_zero"], "entropy_negative": data["entropy_zero"]}
+    nothing = np.full(len(data["step"]), np.nan)
+    unprobed = {**data, **{name: nothing for name in data if name.startswith(("entropy_", "growth_"))}}
     assert shapes.statements(unprobed)["shape-negative-samples-hold-more-entropy"] == []
+
+
+def test_a_seed_without_samples_of_a_sign_is_a_seed_still() -> None:
+    data = table(6, **EFFECT)
+    one = (data["seed"] == 0) & (data["step"] == data["step"].min())
+    bare = {name: np.where(one, np.nan, column) for name, column in data.items() if name.startswith("entropy_")}
+    assert shapes.statements({**data, **bare})["shape-negative-samples-lead-growth"]
 
 
 def test_a_missing_column_is_named() -> None:
