@@ -96,6 +96,8 @@ def load_model(source: str | Path, *, seed: int = 0, dtype: str = "float32") -> 
     try:
         model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype), attn_implementation="eager")
         tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left")
+        if not tokenizer("0", add_special_tokens=False).input_ids:  # made up by Transformers, for want of files
+            raise OSError("it has no tokenizer")
     except Exception as error:  # a missing file, a damaged one and an unknown name raise many things
         reason = " ".join(str(error).split())[:200]
         raise ValueError(
