@@ -88,7 +88,7 @@ $(TORCH): $(BASE)
 	@touch $@
 
 $(TRAIN): $(TORCH)
-	@$(PIP_INSTALL) --no-build-isolation -e '.[train]'
+	@$(PIP_INSTALL) --no-build-isolation -e '.[train,gym]'
 	@touch $@
 
 $(RAY): $(BASE)

@@ -70,7 +70,7 @@ def _dataset(name: str, *, seed: int, draws: int) -> Any:
         from reasoning_gym.factory import DATASETS
     except ImportError:
         raise ValueError(
-            "gym: sources need the package reasoning-gym; pip install 'qae-verification[train]' brings it"
+            "gym: sources need the package reasoning-gym; pip install 'qae-verification[gym]' brings it"
         ) from None
     names = sorted(
         name
