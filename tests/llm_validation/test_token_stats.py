@@ -146,7 +146,7 @@ def in_float32(logits: Any, tokens: Any, temperature: float) -> TokenStats:
 @pytest.mark.parametrize("gap", [1.0, 20.0, 40.0, 300.0, 700.0])
 def test_a_peaked_policy_keeps_its_relative_accuracy(torch: Any, gap: float) -> None:
     """exp(-gap) is far below the last place of 1: 1 - pi and its entropy are held against balls."""
-    row = [0.0, gap, 0.5, -1.0, 0.25]
+    row = [0.1, gap + 1 / 3, 0.7, -1 / 7, 0.25]
     check_against_balls(torch, torch.tensor([row]), taken=1)
     check_against_balls(torch, torch.tensor([row], dtype=torch.float64), taken=0)
 
