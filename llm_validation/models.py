@@ -82,7 +82,7 @@ def load_model(source: str | Path, *, seed: int = 0, dtype: str = "float32") -> 
     Args:
         source: a name of ``PRESETS``; a folder that ``save_pretrained`` wrote; or a name, Qwen/Qwen3-0.6B say.
         seed: of a preset's random weights.
-        dtype: of the weights: ``float32``, ``bfloat16``, ``float64``.
+        dtype: of the weights, ``float32`` or ``bfloat16``; for float64 see ``double.double_copy``.
 
     Raises:
         ValueError: there is no such model, or its files are damaged; one line.

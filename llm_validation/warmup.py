@@ -79,7 +79,7 @@ def _train(model: Any, tokenizer: Any, examples: Sequence[Example], warmup: Warm
     optimiser = torch.optim.AdamW(model.parameters(), lr=warmup.learning_rate, weight_decay=0.0)
     checked = examples[:CHECKED]
     for step in range(warmup.max_steps + 1):
-        if step % warmup.check_every == 0:
+        if step % warmup.check_every == 0 or step == warmup.max_steps:
             with torch.no_grad():
                 success = float(answer_log_probs(model, tokenizer, checked).exp().mean())
             yield {"step": step, "success": success}

@@ -105,6 +105,26 @@ def test_sampled_on_one_token_is_the_sampled_group(arm: str) -> None:
     assert (change <= found.high).all()
 
 
+@pytest.mark.parametrize("tree", [Tree(4, 1, 0), Tree(3, 2, 1)], ids=str)
+def test_derivatives_at_contexts_are_those_of_responses(tree: Tree) -> None:
+    """Rungs 4 and 5: a response's log-probability is a sum, and so are its derivatives."""
+    table = Table(tree)
+    given = Derivatives(*np.random.default_rng(1).normal(size=(2, *table.log_probs.shape)))
+    rungs = table.measure.rungs(table.log_probs, table.arm("mean"), PER_TOKEN, given)
+    assert list(rungs) == list(RUNGS)
+    by_response = np.zeros((2, *table.responses.shape))
+    for query, (number, response) in product(range(3), enumerate(tree.responses())):
+        for context, token in zip(tree.path(response), response, strict=True):
+            for order in range(2):
+                by_response[order, query, number] += given[order][query * tree.contexts + context, token]
+    for rung, expected in (
+        ("first_order", along(table.responses, by_response[0])),
+        ("second_order", with_curvature(table.responses, Derivatives(*by_response))),
+    ):
+        for found, side in zip(rungs[rung], expected, strict=True):
+            assert_close(found, side.tolist())
+
+
 def moved(table: Table, weights: Weights, per_token: float) -> Any:
     """Every context's logits pushed by hand, one sampled token after another."""
     logits = table.log_probs.copy()
