@@ -5,7 +5,7 @@ Derivatives are exact (forward mode, twice), in the arithmetic of the model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,7 @@ def context_log_probs(model: Any, parameters: Tensors, contexts: Contexts) -> Ar
     import torch
 
     with torch.no_grad():
-        parts = [part(parameters).cpu().numpy() for part in _parts(model, contexts)]
-    return np.concatenate(parts)
+        return _in_order([part(parameters) for part in _parts(model, contexts)], contexts)
 
 
 def expand(model: Any, parameters: Tensors, change: Tensors, contexts: Contexts) -> tuple[Array, Array]:
@@ -39,20 +38,16 @@ def expand(model: Any, parameters: Tensors, change: Tensors, contexts: Contexts)
         return lambda at: jvp(part, (at,), (dict(change),))[1]
 
     pairs = [jvp(slope(part), (dict(parameters),), (dict(change),)) for part in _parts(model, contexts)]
-    first, second = ([one[side].detach().cpu().numpy() for one in pairs] for side in (0, 1))
-    return np.concatenate(first), np.concatenate(second)
+    first, second = (_in_order([one[side] for one in pairs], contexts) for side in (0, 1))
+    return first, second
 
 
 def _parts(model: Any, contexts: Contexts) -> list[Any]:
-    """Functions from parameters to log-probabilities of some of the contexts each, in the contexts' order."""
+    """Functions from parameters to log-probabilities of the contexts of one block of rows each."""
     import torch
     from torch.func import functional_call
 
     device = next(iter(model.parameters())).device
-    # Contexts come in the order of their rows, but for shallow prefixes, which share a row with deeper ones.
-    blocks = np.unique(contexts.row // ROWS)
-    if len(blocks) > 1 and np.any(np.diff(contexts.row // ROWS) < 0):
-        raise ValueError("contexts must not go back to an earlier block of rows")
 
     def part(block: int) -> Any:
         rows = slice(block * ROWS, (block + 1) * ROWS)
@@ -68,4 +63,12 @@ def _parts(model: Any, contexts: Contexts) -> list[Any]:
 
         return log_probs
 
-    return [part(int(block)) for block in blocks]
+    return [part(int(block)) for block in np.unique(contexts.row // ROWS)]
+
+
+def _in_order(parts: Sequence[Any], contexts: Contexts) -> Array:
+    """The parts' rows in the contexts' order: a shallow prefix may lie in a later block than a deep one before it."""
+    whole = np.concatenate([part.detach().cpu().numpy() for part in parts])
+    found = np.empty_like(whole)
+    found[np.argsort(contexts.row // ROWS, kind="stable")] = whole
+    return found
