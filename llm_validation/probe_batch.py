@@ -86,7 +86,7 @@ def _enumerated(
     log_probs = context_log_probs(double, parameters, tree_contexts(prompts, tree, pad=pad))
     probs = np.exp(tree.log_probs(log_probs.reshape(len(prompts), tree.contexts, tree.vocabulary)))
     listed = tree.responses()
-    texts = tokenizer.batch_decode([_until_end(one, tree.end) for one in listed])
+    texts = tokenizer.batch_decode(listed, skip_special_tokens=True)  # as the trainer has it
     arm_rewards = np.stack([_scores(verifier, texts, [one.answer] * len(texts)) for one in examples])
     drawn = [rng.choice(len(listed), size=config.group_size, p=row / row.sum()) for row in probs]
     responses = [[listed[index] for index in group] for group in drawn]
@@ -123,10 +123,6 @@ def _sampled(
 
 def _token_ids(tokenizer: Any, examples: Sequence[Example]) -> list[list[int]]:
     return [tokenizer(one.prompt, add_special_tokens=False).input_ids for one in examples]
-
-
-def _until_end(response: Sequence[int], end: int) -> list[int]:
-    return [token for token in response if token != end]
 
 
 def _scores(verifier: Verifier, texts: Sequence[str], answers: Sequence[str]) -> Array:
