@@ -46,10 +46,10 @@ class Overlong(Strict):
 class TrainConfig(Strict):
     """One RLVR run.
 
-    One step is one batch of rollouts: ``prompts_per_step`` groups of ``group_size`` responses. TRL shuffles the responses
-    of each batch, cuts them into ``inner_updates`` mini-batches and goes through these ``inner_epochs`` times: so many
-    optimiser updates. ``estimator`` and ``options`` name a rule of ``qae_theory.advantages``. ``loss`` is TRL's ``loss_type``. The
-    published DAPO settings are clip 0.2/0.28 and the loss ``dapo`` (arXiv 2503.14476).
+    One step is one batch of rollouts: ``prompts_per_step`` groups of ``group_size`` responses. TRL shuffles the
+    responses of a batch, cuts them into ``inner_updates`` mini-batches and goes through these ``inner_epochs`` times:
+    so many optimiser updates. ``estimator`` and ``options`` name a rule of ``qae_theory.advantages``. ``loss`` is TRL's
+    ``loss_type``. The published DAPO settings are clip 0.2/0.28 and the loss ``dapo`` (arXiv 2503.14476).
     """
 
     task: str = "digits"
