@@ -119,9 +119,10 @@ def _guarded(trainer: Any, save: Callable[..., None], guard: Guard) -> Callable[
                 checkpoints.seal(folder, logs=guard.logs.positions())
                 checkpoints.keep_newest(guard.folder, guard.config.keep_checkpoints)
         except Exception as error:  # safetensors and torch have kinds of their own for a full disk
+            free = shutil.disk_usage(guard.folder).free / 2**20
             if not (folder / checkpoints.MANIFEST).exists():
                 shutil.rmtree(folder, ignore_errors=True)
-            reason = " ".join(str(error).split())[:200]
+            reason = f"{' '.join(str(error).split())[:200]} ({free:.1f} MiB are free)"  # torch does not say of the disk
             raise TrainingError(
                 f"the checkpoint after step {guard.step} cannot be saved: {reason}; {_kept(guard.folder)}"
             ) from error

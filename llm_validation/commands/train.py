@@ -86,13 +86,13 @@ def _configured(file: Path | None, settings: Sequence[str], given: dict[str, Any
 def _train(config: TrainConfig, out: Path, resume: Literal["newest", "previous", "start"]) -> None:
     from rich.console import Console
 
-    from llm_validation import training
+    from llm_validation import processes, training
     from llm_validation.checkpoints import CheckpointError
     from llm_validation.run_folder import BusyError
     from llm_validation.verifiers import VerifierError
     from llm_validation.warmup import WarmupError
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, quiet=not processes.is_main())
     failures = (training.TrainingError, CheckpointError, BusyError, VerifierError, WarmupError, OSError)
     try:
         found = training.finished_run(config, out=out)
