@@ -75,6 +75,10 @@ def _ladder(figure: Any, probes: Table) -> bool:
             axis.set_xlabel(f"predicted change of entropy ({NATS})", fontsize=7)
             axis.set_ylabel(f"measured change ({NATS})", fontsize=7)
             axis.tick_params(labelsize=7)
+            axis.locator_params(axis="x", nbins=4)
+            axis.ticklabel_format(axis="both", style="sci", scilimits=(-2, 3))
+            for side in (axis.xaxis, axis.yaxis):
+                side.get_offset_text().set_fontsize(7)
     return True
 
 

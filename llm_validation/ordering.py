@@ -136,7 +136,22 @@ def _record(sums: Array, resampled: Array, level: float) -> dict[str, Any]:
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = resampled[:, 0] / (resampled[:, 0] + resampled[:, 1])
     rate = interval(counts["holds"] / decided if decided else float("nan"), spread, probes, level)
+    if rate["low"] is not None and rate["low"] == rate["high"]:
+        rate = _equal_shares(rate, probes, level)
     return {**counts, "probes": probes, "rate": rate, **_against(rate)}
+
+
+def _equal_shares(rate: Mapping[str, Any], probes: int, level: float) -> dict[str, Any]:
+    """The interval where all probes have one and the same share c, so that resamples have no spread.
+
+    With L the Clopper-Pearson bound for "a probe has c" (all of them do), the mean share is between L c and
+    L c + 1 - L. Where all comparisons hold, or all fail, it stays a point: the bootstrap sees no more than was drawn,
+    and the statement that the order always holds is given the benefit of it.
+    """
+    share, likely = float(rate["estimate"]), (1 - level) ** (1 / probes)
+    if share in (0.0, 1.0):
+        return dict(rate)
+    return {"estimate": share, "low": likely * share, "high": 1 - likely * (1 - share)}
 
 
 def _against(rate: Mapping[str, Any]) -> dict[str, bool | None]:

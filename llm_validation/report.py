@@ -197,6 +197,7 @@ def _ordering(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield (
         "Plain arms: the K-quantile against the constants 0 and 1 and the mean; standardised: QAE against GRPO. Groups"
         " with both rewards. Left out of the rate, and counted: ties, and prompts whose two baselines are one number."
+        " An interval of one point: all comparisons agree, and resamples of them too."
     )
     yield ""
     rows = [

@@ -77,11 +77,13 @@ def test_every_fraction_that_torch_gives_is_looked_at(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.torch
-def test_a_leak_must_open_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A degenerate group has no advantage either way, up to the size of the leak over eps; a mixed one has."""
+def test_a_leak_must_open_the_gate() -> None:
+    """Both outcomes have an advantage with torch's quantile, one of them none with the exact one."""
     mixed = Leak(26, 10, Fraction("0.6"), Fraction(0), 9.5e-7)
     assert eq4_torch._opens_the_gate("float32", mixed)
     assert not eq4_torch._opens_the_gate("float32", mixed._replace(torch=0.0))
+    # Open already, by the exact quantile.
+    assert not eq4_torch._opens_the_gate("float32", mixed._replace(exact=Fraction(1, 2)))
 
 
 @pytest.mark.torch

@@ -134,6 +134,19 @@ def test_an_order_that_holds_always_and_its_reverse() -> None:
             assert (one["above_half"], one["below_half"], one["always"]) == (rate == 1, rate == 0, rate == 1)
 
 
+def test_equal_shares_of_few_probes_are_no_certainty() -> None:
+    """Two comparisons in each of three probes, one of which holds: resamples have no spread, the truth may have."""
+    table = probes(np.random.default_rng(8), count=3, prompts=2, arms=("constant-1", "quantile-0.4"))
+    table["num_correct"][:] = 5  # hard at K = .4
+    quantile = table["arm"] == "quantile-0.4"
+    table["change"] = np.where(quantile, np.where(table["prompt"] == 0, -1.0, 1.0), 0.0)
+    one = record_of(ordering(table, how()), other="constant-1", by="group", regime="hard", groups="mixed")
+    likely = 0.01 ** (1 / 3)
+    assert one["rate"]["estimate"] == 0.5
+    assert (one["rate"]["low"], one["rate"]["high"]) == pytest.approx((likely / 2, 1 - likely / 2))
+    assert (one["above_half"], one["below_half"], one["always"]) == (False, False, False)
+
+
 def test_a_coin_is_told_from_both() -> None:
     table = probes(np.random.default_rng(2), count=30, prompts=12)
     one = record_of(
