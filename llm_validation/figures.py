@@ -59,7 +59,7 @@ def draw_all(
 
 
 def _ladder(figure: Any, probes: Table) -> bool:
-    """Measured against predicted changes, a panel a rung, a row a task; plain arms in the favourable setting."""
+    """Measured against predicted changes of entropy, a panel a rung, a row a task; plain arms in the favourable setting."""
     tables = favourable(probes)
     if not tables:
         return False
@@ -72,7 +72,7 @@ def _ladder(figure: Any, probes: Table) -> bool:
             axis.axline((0, 0), slope=1, color=COLOURS[1], linewidth=1)
             axis.axhline(0, color="0.8", linewidth=0.5, zorder=0)
             axis.set_title(f"{task}: {rung.replace('_', ' ')}", fontsize=9)
-            axis.set_xlabel(f"predicted change of entropy ({NATS})", fontsize=7)
+            axis.set_xlabel(f"predicted change ({NATS})", fontsize=7, loc="left")
             axis.set_ylabel(f"measured change ({NATS})", fontsize=7)
             axis.tick_params(labelsize=7)
             axis.locator_params(axis="x", nbins=4)
