@@ -59,7 +59,7 @@ def draw_all(
 
 
 def _ladder(figure: Any, probes: Table) -> bool:
-    """Measured against predicted changes of entropy, a panel a rung, a row a task; plain arms in the favourable setting."""
+    """Measured against predicted changes of entropy, a panel a rung, a row a task; plain arms, favourable setting."""
     tables = favourable(probes)
     if not tables:
         return False
