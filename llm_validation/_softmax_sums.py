@@ -149,8 +149,6 @@ def _empty_sums(rows: int, device: Any) -> Tensor:
 
 def _views(logits: Tensor) -> Iterator[Tensor]:
     """``[rows, V]`` views that make up the logits; a slice such as ``logits[:, :-1]`` is never copied whole."""
-    if logits.numel() == 0:
-        return
     try:
         flat = logits.view(-1, logits.shape[-1])
     except RuntimeError:  # its leading axes are not one axis in memory

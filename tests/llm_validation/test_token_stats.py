@@ -433,10 +433,13 @@ def test_input_is_left_alone(torch: Any) -> None:
         assert bool((logits == before).all())
 
 
-def test_no_rows_are_no_error(torch: Any) -> None:
+@pytest.mark.parametrize("threads", [1, 2])
+def test_no_rows_are_no_error(torch: Any, threads: int) -> None:
     none = choices((0, 3), 9)
-    assert all(stat.shape == (0, 3) for stat in token_stats(noise(0, 3, 9), none))
-    assert all(stat.shape == (0, 3) for stat in token_stats_from_hidden(noise(0, 3, 2), noise(9, 2), none))
+    with torch_threads(threads):
+        assert all(stat.shape == (0, 3) for stat in token_stats(noise(0, 3, 9), none))
+        assert all(stat.shape == (3, 0) for stat in token_stats(noise(9, 0, 3).permute(2, 1, 0), none.T))
+        assert all(stat.shape == (0, 3) for stat in token_stats_from_hidden(noise(0, 3, 2), noise(9, 2), none))
 
 
 def test_examples() -> None:
