@@ -25,13 +25,15 @@ class Contexts:
         ids: [N, T] token ids, padded on the left.
         mask: [N, T], 1 where there is a token.
         row: [C] row of each context.
-        column: [C] position whose output is the context's next-token distribution.
+        column: [C] place whose output is the context's next-token distribution.
+        visible: [N, T, T], the places that each place sees; None where that is itself and all before it.
     """
 
     ids: Array
     mask: Array
     row: Array
     column: Array
+    visible: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -103,18 +105,23 @@ class Tree:
 def tree_contexts(prompts: Sequence[Sequence[int]], tree: Tree, *, pad: int) -> Contexts:
     """Every context of every prompt, prompt by prompt in the tree's order.
 
-    Rows are a prompt with a longest prefix; a shorter prefix is read off the first row that begins with it.
+    A row is a prompt with the last token of every prefix, each of which sees the prompt, its own prefix and itself: the
+    prompt is run once, not once a prefix.
     """
-    deepest = tree.prefixes(tree.length - 1)
-    rows = [[*prompt, *prefix] for prompt in prompts for prefix in deepest.tolist()]
-    ids, mask = pad_left(rows, pad=pad)
-    row, column = [], []
-    for number in range(len(prompts)):
-        for depth in range(tree.length):
-            stride = (tree.vocabulary - 1) ** (tree.length - 1 - depth)
-            row.append(number * len(deepest) + stride * np.arange((tree.vocabulary - 1) ** depth))
-            column.append(np.full(len(row[-1]), ids.shape[1] - tree.length + depth))
-    return Contexts(ids, mask, np.concatenate(row), np.concatenate(column))
+    prefixes = [tuple(one) for depth in range(1, tree.length) for one in tree.prefixes(depth).tolist()]
+    place = {one: number for number, one in enumerate(prefixes)}
+    ids, mask = pad_left([[*prompt, *(one[-1] for one in prefixes)] for prompt in prompts], pad=pad)
+    width = ids.shape[1]
+    start = width - len(prefixes)  # of the prefixes; the prompt ends before it
+    branches = np.zeros((len(prefixes), len(prefixes)), dtype=bool)
+    for one, number in place.items():
+        branches[number, [place[one[:depth]] for depth in range(1, len(one) + 1)]] = True
+    visible = np.tril(np.ones((width, width), dtype=bool)) & (mask[:, None, :] > 0)
+    visible[:, start:, start:] = branches
+    visible |= np.eye(width, dtype=bool)  # padding sees itself, so that no place sees nothing
+    row = np.repeat(np.arange(len(prompts)), tree.contexts)
+    column = np.tile(start - 1 + np.arange(tree.contexts), len(prompts))
+    return Contexts(ids, mask, row, column, visible)
 
 
 def rollout_contexts(prompts: Sequence[Sequence[int]], responses: Sequence[Sequence[int]], *, pad: int) -> Contexts:

@@ -47,13 +47,18 @@ def _parts(model: Any, contexts: Contexts) -> list[Any]:
     import torch
     from torch.func import functional_call
 
-    device = next(iter(model.parameters())).device
+    device, dtype = next((value.device, value.dtype) for value in model.parameters())
 
     def part(block: int) -> Any:
         rows = slice(block * ROWS, (block + 1) * ROWS)
         here = contexts.row // ROWS == block
         ids, mask = (torch.as_tensor(x[rows], device=device) for x in (contexts.ids, contexts.mask))
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        if contexts.visible is not None:
+            visible = torch.as_tensor(contexts.visible[rows], device=device)
+            positions = visible.sum(-1) - 1
+            mask = torch.zeros(visible.shape, dtype=dtype, device=device)
+            mask = mask.masked_fill(~visible, torch.finfo(dtype).min)[:, None]  # as Transformers adds it to the scores
         row, column = (torch.as_tensor(x[here], device=device) for x in (contexts.row - block * ROWS, contexts.column))
 
         def log_probs(parameters: Tensors) -> Any:

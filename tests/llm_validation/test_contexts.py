@@ -122,8 +122,11 @@ PROMPTS = [[5, 6, 7], [8], [5, 6, 7, 9, 9]]
 def prefix_at(contexts: Contexts, number: int) -> list[int]:
     """The tokens up to and with the context's place, without padding."""
     row, column = contexts.row[number], contexts.column[number]
-    seen = contexts.mask[row, : column + 1].astype(bool)
-    return contexts.ids[row, : column + 1][seen].tolist()
+    seen = contexts.mask[row].astype(bool) & (np.arange(contexts.ids.shape[1]) <= column)
+    if contexts.visible is not None:
+        assert not (contexts.visible[row, column] & ~seen).any()
+        seen = contexts.visible[row, column]
+    return contexts.ids[row][seen].tolist()
 
 
 @pytest.mark.parametrize("tree", TREES, ids=str)
@@ -131,8 +134,8 @@ def test_tree_contexts_are_each_prompt_with_each_prefix(tree: Tree) -> None:
     contexts = tree_contexts(PROMPTS, tree, pad=PAD)
     expected = [[*prompt, *prefix] for prompt in PROMPTS for prefix in prefixes_of(tree)]
     assert [prefix_at(contexts, number) for number in range(len(contexts.row))] == expected
-    # No row is there that is not needed.
-    assert len(contexts.ids) == len(PROMPTS) * (tree.vocabulary - 1) ** (tree.length - 1)
+    # No place is there that is not needed.
+    assert contexts.ids.shape == (len(PROMPTS), max(map(len, PROMPTS)) + tree.contexts - 1)
 
 
 RESPONSES = [[1, 2], [3], [4, 4, 4, 4], [1, 2], [1, 3]]
@@ -201,6 +204,6 @@ def test_the_model_says_the_same_of_a_prefix_alone(model: Any, case: int) -> Non
     # float64 through two layers: masked places have weight 0 exactly, sums are taken in another order.
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
     # Control: a place off by one is another prefix, and is seen.
-    shifted = Contexts(contexts.ids, contexts.mask, contexts.row, contexts.column - 1)
+    shifted = Contexts(contexts.ids, contexts.mask, contexts.row, contexts.column - 1, contexts.visible)
     wrong = context_log_probs(model, dict(model.named_parameters()), shifted)
     assert (np.abs(wrong - expected).max(-1) > 1e-3).all()
