@@ -19,6 +19,7 @@ from llm_validation.clusters import shown
 from llm_validation.figures import draw_all
 from llm_validation.ladder import RUNGS, STATISTICS, ladder
 from llm_validation.ordering import ordering
+from llm_validation.pairs import FAVOURABLE
 from llm_validation.shapes import statements as shape_statements
 from llm_validation.tables import Table
 from llm_validation.verdicts import ladder_statements, ordering_statements, resampling
@@ -86,12 +87,14 @@ def _lines(
 ) -> Iterator[str]:
     yield from _what_was_run(tables, config, facts)
     yield from _claims(claims)
+    yield from _short_ladder(found["ladder"])
     for name in drawn:
         yield from (f"![{CAPTIONS[name]}]({name}.png)", "", f"*{CAPTIONS[name]}* [PDF]({name}.pdf)", "")
-    yield from _ladder(found["ladder"])
     yield from _guaranteed(found["ladder"]["guaranteed"])
-    yield from _ordering(found["ordering"])
     yield from _k_contrasts(found["contrasts"])
+    yield from _ordering(found["ordering"])
+    yield from _ladder(found["ladder"])
+    yield from _details(claims)
     yield from _provenance(config, facts)
 
 
@@ -134,7 +137,11 @@ def _claims(claims: Mapping[str, Sequence[Statement]]) -> Iterator[str]:
         for one in statements
     ]
     yield from markdown_table(["claim", "statement", "here", "in the control"], rows)
-    yield ""
+    yield from ("", "The figures behind each are at the end.", "")
+
+
+def _details(claims: Mapping[str, Sequence[Statement]]) -> Iterator[str]:
+    yield from ("## What each statement rests on", "")
     for claim, statements in claims.items():
         if not statements:
             yield f"* `{claim}`: no runs for it in this size."
@@ -148,8 +155,24 @@ def _found(found: bool) -> str:
     return "found" if found else "not found"
 
 
+def _short_ladder(found: Mapping[str, Any]) -> Iterator[str]:
+    """The setting that favours the identity most, and what the proposition is about: r - b."""
+    yield from (f"## The prediction ladder in short: {FAVOURABLE}, r - b", "")
+    rows = [
+        [task, rung, *(shown(settings[FAVOURABLE][rung][name]) for name in _SHORT)]
+        for task, settings in found["plain"].items()
+        if FAVOURABLE in settings
+        for rung in RUNGS
+    ]
+    yield from markdown_table(["task", "rung", "slope", "R²", "signs", "coverage"], rows)
+    yield ""
+
+
+_SHORT = ("slope", "r2", "sign_agreement", "coverage")
+
+
 def _ladder(found: Mapping[str, Any]) -> Iterator[str]:
-    yield from ("## The prediction ladder", "")
+    yield from ("## The prediction ladder in every setting", "")
     yield (
         f"Predicted less measured change in nats per response (bias); measured regressed on predicted (slope, R²); the"
         f" share of variance that the prediction explains as it stands; equal signs where both changes exceed"
