@@ -1,4 +1,4 @@
-"""Tasks, verifiers, rollouts and training engines, to check the theory on language models.
+"""RLVR on Qwen3 held against the theory: tasks, verifiers, training, the entropy probe, evaluation, the study.
 
-Torch is imported inside functions only. There is nothing in it yet.
+Torch and what stands on it are imported inside functions only, so that every module here can be read without them.
 """

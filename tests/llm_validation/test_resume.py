@@ -100,3 +100,36 @@ def test_going_on_wrongly_is_seen(reports, sabotage):
     differing = reports["inner"]["sabotages"][sabotage]
     assert "metrics.jsonl" in differing
     assert ("model/model.safetensors" in differing) == (sabotage != "logs_not_cut_back")
+
+
+def test_of_several_processes_one_writes(tmp_path):
+    """As `accelerate launch` and `torchrun` start them: both sample, the main one keeps the lines and the checkpoint."""
+    settings = INNER | {"steps": 3, "save_every": 3}
+    (tmp_path / "run.py").write_text(
+        "from pathlib import Path\n"
+        "from llm_validation.config import TrainConfig\n"
+        "from llm_validation.training import train\n"
+        f"train(TrainConfig.model_validate({settings!r}), out=Path({str(tmp_path)!r}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", tmp_path / "run.py"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(ROOT)},
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    (folder,) = (tmp_path / "train").iterdir()
+    metrics, rollouts = (
+        [json.loads(line) for line in (folder / name).read_text().splitlines()]
+        for name in ("metrics.jsonl", "rollouts.jsonl")
+    )
+    assert [line["step"] for line in metrics] == [1, 2, 3]
+    groups = [(line["step"], line["group"]) for line in rollouts]
+    assert groups == [(step, group) for step in (1, 2, 3) for group in range(4) for _ in range(8)]
+    assert {path.name for path in (folder / "checkpoints/checkpoint-12").glob("rng*")} == {
+        "rng_state_0.pth",
+        "rng_state_1.pth",
+    }

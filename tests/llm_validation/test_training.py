@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from llm_validation import training
-from llm_validation.checkpoints import CheckpointError
+from llm_validation.checkpoints import CheckpointError, Resume, seal, sealed
 from llm_validation.config import TrainConfig
 from llm_validation.run_folder import BusyError, identity, run_folder
 from llm_validation.run_logs import Logs
@@ -58,7 +58,13 @@ def out(base: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def ended_at(step: int, out: Path, monkeypatch: pytest.MonkeyPatch, settings: TrainConfig | None = None) -> Path:
+def ended_at(
+    step: int,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: TrainConfig | None = None,
+    resume: Resume = "newest",
+) -> Path:
     """The folder of a run that broke off after the lines of a step were written, before its checkpoint."""
     write = Logs.step
 
@@ -70,7 +76,7 @@ def ended_at(step: int, out: Path, monkeypatch: pytest.MonkeyPatch, settings: Tr
     with monkeypatch.context() as patched:
         patched.setattr(Logs, "step", breaks)
         with pytest.raises(BrokeError):
-            train(settings or config(), out=out)
+            train(settings or config(), out=out, resume=resume)
     return unfinished(out)
 
 
@@ -152,6 +158,8 @@ def test_what_is_told(out):
 def test_random_states_are_left_as_they_were(out):
     import torch
 
+    for seed in (random.seed, np.random.seed, torch.manual_seed):  # not as an earlier run has left them
+        seed(20260101)
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     train(config(steps=1), out=out)
     assert random.getstate() == states[0]
@@ -198,6 +206,13 @@ def test_a_damaged_checkpoint_stops_it_and_the_one_before_serves_when_asked_for(
     told: list[Progress] = []
     assert results(train(config(), out=out, told=told.append, resume="previous")) == results(whole)
     assert told[0].says == "goes on from step 2 of 4"
+
+
+def test_the_damaged_checkpoint_is_gone_once_the_user_has_gone_on_without_it(out, whole, monkeypatch):
+    partial = ended_at(4, out, monkeypatch)
+    flip_a_byte(partial / "checkpoints/checkpoint-3/model.safetensors")
+    ended_at(3, out, monkeypatch, resume="previous")  # before it is saved anew
+    assert results(train(config(), out=out)) == results(whole)
 
 
 def test_lost_lines_stop_it(out, monkeypatch):
@@ -354,6 +369,18 @@ def test_a_parameter_that_is_not_finite_is_neither_saved_nor_sampled_from(out, s
 def test_only_so_many_checkpoints_are_kept(out):
     folder = train(config(keep_checkpoints=2), out=out)
     assert {path.name for path in (folder / "checkpoints").iterdir()} == {"checkpoint-3", "checkpoint-4"}
+
+
+def test_the_one_before_stays_until_the_new_one_is_sealed(out, monkeypatch):
+    kept: list[list[str]] = []
+
+    def noted(folder: Path, **kwargs: Any) -> None:
+        kept.append([one.name for one in sealed(folder.parent)])
+        seal(folder, **kwargs)
+
+    monkeypatch.setattr("llm_validation.checkpoints.seal", noted)
+    train(config(keep_checkpoints=1), out=out)
+    assert kept == [[], ["checkpoint-1"], ["checkpoint-2"], ["checkpoint-3"]]
 
 
 def test_an_unfinished_run_of_other_code_is_named(out, whole, monkeypatch):
