@@ -103,7 +103,7 @@ def test_going_on_wrongly_is_seen(reports, sabotage):
 
 
 def test_of_several_processes_one_writes(tmp_path):
-    """As `accelerate launch` and `torchrun` start them: both sample, the main one keeps the lines and the checkpoint."""
+    """As `accelerate launch` and `torchrun` start them: both sample, the main one writes."""
     settings = INNER | {"steps": 3, "save_every": 3}
     (tmp_path / "run.py").write_text(
         "from pathlib import Path\n"
