@@ -33,7 +33,7 @@ def simulate(
     listing: Annotated[bool, typer.Option("--list", help="Show the experiments and exit.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="The small size.")] = False,
     config_file: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="TOML with [common], [quick], [full] or plain keys.")
+        Path | None, typer.Option("--config", metavar="FILE", help="TOML: tables common, quick, full; or plain keys.")
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One field, with a TOML value; repeatable.")

@@ -29,6 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_LEFT_OUT] = set()
     if "PYTEST_XDIST_WORKER" in os.environ:  # the workers share the cores already; more threads only wait for them
         numba.set_num_threads(1)
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when it is first imported
 
 
 def pytest_report_header() -> str:
