@@ -38,8 +38,12 @@ def pytest_report_header() -> str:
     return f"optional packages: {state}; effort of the evidence: {os.environ.get('QAE_EFFORT', 'quick')}"
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect (not skip) the tests that are about a package that is not installed."""
+    for item in items:  # examples in docstrings carry no marker of their own
+        if isinstance(item, pytest.DoctestItem) and any("torch" in example.source for example in item.dtest.examples):
+            item.add_marker("torch")
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in MISSING)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
