@@ -20,8 +20,12 @@ from llm_validation.probe import Batch, Enumerated, Measure, Sampled, Stepper
 from llm_validation.steps import Moments, Setting
 from llm_validation.tasks import Example, load_examples, load_task
 from llm_validation.verifiers import Verifier, get_verifier
+from qae_theory._checks import refuse
 from qae_theory._exact import Array
 from qae_theory.configuration import Strict
+
+# Contexts times tokens: a table of log-probabilities in float64 then takes 2 GiB, and a step holds four of them.
+LARGEST_TABLE = 2**28
 
 
 class ProbeConfig(Strict):
@@ -62,6 +66,10 @@ def make_stepper(
             if tree is None
             else _enumerated(model, tokenizer, examples, verifier, config, tree, rng)
         )
+    numbers = len(measure.contexts.row) * len(tokenizer)
+    if numbers > LARGEST_TABLE:
+        allowed = f"so many that contexts times tokens are at most {LARGEST_TABLE}, not {numbers}"
+        refuse("prompts", config.prompts, allowed)
     order = rng.permutation(batch.rewards.size)
     pad = tokenizer.pad_token_id
     return Stepper(model, batch, measure, pad=pad, order=order, moments=moments, optimiser=optimiser)

@@ -301,3 +301,12 @@ def test_bad_settings(changes: dict[str, Any], says: str) -> None:
 def test_an_unknown_task(model: Any, tokenizer: Any) -> None:
     with pytest.raises(ValueError, match=r"^source must be a task"):
         make_stepper(model, tokenizer, config(task="no-task"))
+
+
+def test_a_table_that_is_too_large_is_refused(model: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    contexts = len(make_stepper(model, tokenizer, config()).measure.contexts.row)
+    monkeypatch.setattr(probe_batch, "LARGEST_TABLE", contexts * VOCABULARY)
+    make_stepper(model, tokenizer, config())
+    monkeypatch.setattr(probe_batch, "LARGEST_TABLE", contexts * VOCABULARY - 1)
+    with pytest.raises(ValueError, match=f"prompts must be so many that .*, not {contexts * VOCABULARY}; got 3"):
+        make_stepper(model, tokenizer, config())
