@@ -72,7 +72,7 @@ def _parts(model: Any, contexts: Contexts) -> list[Any]:
 
 
 def _in_order(parts: Sequence[Any], contexts: Contexts) -> Array:
-    """The parts' rows in the contexts' order: a shallow prefix may lie in a later block than a deep one before it."""
+    """The parts' rows in the contexts' order, which may go back and forth between blocks."""
     whole = np.concatenate([part.detach().cpu().numpy() for part in parts])
     found = np.empty_like(whole)
     found[np.argsort(contexts.row // ROWS, kind="stable")] = whole
