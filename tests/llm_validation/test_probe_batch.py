@@ -249,6 +249,17 @@ def test_the_model_stays(model: Any, tokenizer: Any) -> None:
         assert all(value.grad is None and value.requires_grad for value in model.parameters())
 
 
+def test_the_run_s_optimiser_is_handed_on(model: Any, tokenizer: Any) -> None:
+    """Its moments for the steps, itself to be watched."""
+    import torch
+
+    moments = {"x": {"step": torch.tensor(1.0)}}
+    optimiser = torch.optim.SGD(model.parameters(), lr=1.0)
+    stepper = make_stepper(model, tokenizer, config(), moments=moments, optimiser=optimiser)
+    assert stepper._moments is moments
+    assert stepper._optimiser is optimiser
+
+
 @pytest.mark.parametrize(
     ("task", "length", "kind", "longest"),
     [

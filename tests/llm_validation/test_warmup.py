@@ -211,6 +211,18 @@ def test_the_last_step_is_checked(tmp_path: Path) -> None:
     assert told[1] > told[0] > 0.01
 
 
+def test_weights_do_not_decay(tokenizer: Any) -> None:
+    """One step of Adam moves a weight by the learning rate at most, whatever its size."""
+    model = build_model("arithmetic", seed=1)
+    before = {name: value.detach().clone() for name, value in model.named_parameters()}
+    once = QUICK.model_copy(update={"success": 0.99, "max_steps": 1, "learning_rate": 2e-3})
+    told = module._train(model, tokenizer, EXAMPLES, once)
+    next(told)
+    next(told)  # a step was made in between
+    moved = max(float((value.detach() - before[name]).abs().max()) for name, value in model.named_parameters())
+    assert 1.8e-3 < moved < 2.02e-3  # the norms' weights are 1: a decay of 1 would double their steps
+
+
 def test_an_unknown_preset_or_task_leaves_nothing_behind(tmp_path: Path) -> None:
     for preset, task, name in (("huge", "digits", "huge"), ("arithmetic", "no-task", "no-task")):
         with pytest.raises(ValueError, match=name):
