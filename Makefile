@@ -60,7 +60,7 @@ lint: $(BASE) ## Run ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(BASE) ## Run the benchmarks into docs/benchmarks.json
+bench: $(TRAIN) ## Run the benchmarks into docs/benchmarks.json
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-json=docs/benchmarks.json $(ARGS)
 
 readme: $(BASE) ## Write the claims table into README.md

@@ -138,6 +138,8 @@ def test_sizes(preset: str) -> None:
     assert model.config.eos_token_id == model.generation_config.eos_token_id == tokenizer.eos_token_id
     assert model.generation_config.pad_token_id == tokenizer.pad_token_id
     assert model.config.bos_token_id is None
+    assert model.config._attn_implementation == "eager"
+    assert model.lm_head.weight is model.get_input_embeddings().weight
 
 
 def test_every_token_can_be_learned() -> None:
@@ -196,6 +198,7 @@ def test_a_preset_by_name(dtype: str) -> None:
     assert {value.dtype for value in weights(model).values()} == {getattr(torch, dtype)}
     assert same(model, build_model("arithmetic", seed=2).to(getattr(torch, dtype)))
     assert len(tokenizer) == 17
+    assert same(load_model("arithmetic")[0], build_model("arithmetic", seed=0))
 
 
 @pytest.fixture
@@ -285,7 +288,9 @@ DAMAGES = (
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 def test_a_damaged_folder_is_one_line(stored: Path, damage: Callable[[Path], None]) -> None:
     damage(stored)
-    says_what_is_wrong(stored)
+    reason = says_what_is_wrong(stored)
+    known = {no_tokenizer: "OSError: it has no tokenizer;", cut_header: "header", unknown_type: "no-such-model"}
+    assert known.get(damage, "") in reason
 
 
 @pytest.mark.parametrize("name", ["no-such-folder/", "huge", "a/b/c/d", "", "two words"])
@@ -294,7 +299,8 @@ def test_a_missing_model_is_one_line(tmp_path: Path, name: str, monkeypatch: pyt
     says_what_is_wrong(tmp_path / name if name.endswith("/") else name)
 
 
-def says_what_is_wrong(source: str | Path) -> None:
+def says_what_is_wrong(source: str | Path) -> str:
+    """The message, one line that ends with what may be given."""
     with pytest.raises(ValueError, match=re.escape(f"model {str(source)!r} cannot be loaded: ")) as caught:
         load_model(source)
     message = str(caught.value)
@@ -303,3 +309,4 @@ def says_what_is_wrong(source: str | Path) -> None:
     assert "\n" not in message
     assert len(message) < 500 + len(str(source))
     assert message.endswith("a checkpoint's folder, or a model hub's name")
+    return message
