@@ -26,6 +26,7 @@ from qae_theory.configuration import Strict
 
 # Contexts times tokens: a table of log-probabilities in float64 then takes 2 GiB, and a step holds four of them.
 LARGEST_TABLE = 2**28
+ROUNDS = 20  # draws of as many questions as are wanted, before a source counts as exhausted
 
 
 class ProbeConfig(Strict):
@@ -57,7 +58,7 @@ def make_stepper(
     """
     source = load_task(config.task)
     rng = np.random.default_rng(config.seed)
-    examples = load_examples(config.task, split=config.split, count=config.prompts, seed=int(rng.integers(2**31)))
+    examples = questions(config, rng)
     length = config.max_new_tokens or source.max_new_tokens
     tree = _tree(len(tokenizer), length, tokenizer.eos_token_id) if source.enumerable else None
     with get_verifier(source.verifier) as verifier:
@@ -73,6 +74,18 @@ def make_stepper(
     order = rng.permutation(batch.rewards.size)
     pad = tokenizer.pad_token_id
     return Stepper(model, batch, measure, pad=pad, order=order, moments=moments, optimiser=optimiser)
+
+
+def questions(config: ProbeConfig, rng: np.random.Generator) -> list[Example]:
+    """Questions that differ: one that is drawn twice would be one table of logits with two groups."""
+    found: dict[str, Example] = {}
+    for _ in range(ROUNDS):
+        drawn = load_examples(config.task, split=config.split, count=config.prompts, seed=int(rng.integers(2**31)))
+        for one in drawn:
+            found.setdefault(one.prompt, one)
+        if len(found) >= config.prompts:
+            return list(found.values())[: config.prompts]
+    return refuse("prompts", config.prompts, f"at most {len(found)}, which {config.task!r} seems to have")
 
 
 def _tree(vocabulary: int, length: int, end: int) -> Tree | None:

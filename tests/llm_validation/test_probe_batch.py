@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -155,9 +156,8 @@ def test_rewards_of_all_responses_are_the_verifiers(model: Any, tokenizer: Any, 
 
 
 def asked(settings: ProbeConfig) -> list[Any]:
-    """The questions, by the first number of the seed's stream."""
-    seed = int(np.random.default_rng(settings.seed).integers(2**31))
-    return load_examples(settings.task, split=settings.split, count=settings.prompts, seed=seed)
+    """The questions of the batch."""
+    return probe_batch.questions(settings, np.random.default_rng(settings.seed))
 
 
 @pytest.mark.parametrize("task", ["digits", "addition"])
@@ -321,3 +321,14 @@ def test_a_table_that_is_too_large_is_refused(model: Any, tokenizer: Any, monkey
     monkeypatch.setattr(probe_batch, "LARGEST_TABLE", contexts * VOCABULARY - 1)
     with pytest.raises(ValueError, match=f"prompts must be so many that .*, not {contexts * VOCABULARY}; got 3"):
         make_stepper(model, tokenizer, config())
+
+
+def test_questions_differ(tmp_path: Path, model: Any, tokenizer: Any) -> None:
+    drawn = [one.prompt for one in load_examples("digits", count=64, seed=0)]
+    assert len(set(drawn)) < 64  # independent draws repeat themselves
+    prompts = make_stepper(model, tokenizer, config(prompts=64, group_size=2)).batch.prompts
+    assert len({tuple(prompt) for prompt in prompts}) == 64
+    source = tmp_path / "few.jsonl"
+    source.write_text("".join(f'{{"prompt": "{i}+1=", "answer": "{i + 1}"}}\n' for i in range(3)))
+    with pytest.raises(ValueError, match="must be at most the 3 different records"):
+        make_stepper(model, tokenizer, config(prompts=4, task=str(source)))
