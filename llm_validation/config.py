@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from qae_theory.advantages import get_estimator, resolve_options
-from qae_theory.configuration import Positive, Strict
+from qae_theory.configuration import Overlong, Positive, Strict
 
 Share = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -25,22 +25,6 @@ class Warmup(Strict):
     check_every: int = Field(default=10, ge=1)
     max_steps: int = Field(default=4000, ge=1)
     seed: int = Field(default=0, ge=0)
-
-
-class Overlong(Strict):
-    """DAPO's soft overlong punishment, in tokens: 0 up to ``max_length - cache``, then linear to -1 at ``max_length``.
-
-    Source: arXiv 2503.14476, Eq. 13.
-    """
-
-    max_length: int = Field(ge=1)
-    cache: int = Field(ge=1)
-
-    @model_validator(mode="after")
-    def _cache_fits(self) -> Overlong:
-        if self.cache > self.max_length:
-            raise ValueError(f"cache must be at most max_length = {self.max_length}; got {self.cache}")
-        return self
 
 
 class TrainConfig(Strict):

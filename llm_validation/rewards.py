@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from llm_validation.config import Overlong
 from qae_theory._checks import refuse
+from qae_theory.configuration import Overlong
 
 Scores = Sequence[float | None]
 Score = Callable[[Sequence[str], Sequence[str]], Scores]

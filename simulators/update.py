@@ -6,23 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from qae_theory.configuration import Positive, Strict
+from qae_theory.configuration import Overlong, Positive, Strict
 from simulators.methods import get_method
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
-
-
-class Overlong(Strict):
-    """DAPO's soft overlong punishment: 0 up to ``max_length - cache`` tokens, then linear to -1 at ``max_length``."""
-
-    max_length: int = Field(ge=1)
-    cache: int = Field(ge=1)
-
-    @model_validator(mode="after")
-    def _cache_fits(self) -> Overlong:
-        if self.cache > self.max_length:
-            raise ValueError(f"cache must be at most max_length = {self.max_length}; got {self.cache}")
-        return self
 
 
 def _finite_or_inf_clip(value: float | None) -> float | None:

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from qae_theory._exact import Array
 from qae_theory.claims.model import Kind
-from qae_theory.configuration import Positive
+from qae_theory.configuration import Overlong, Positive
 from qae_theory.shapes.curves import at_gain
 from simulators.channel_steps import CHANNELS, Gains, Plan, channel_step, rule_gains
 from simulators.engine import initial_state
@@ -26,7 +26,7 @@ from simulators.groups import Generators
 from simulators.measures import state_measures
 from simulators.methods import Method, get_method
 from simulators.shapley import subsets
-from simulators.update import Overlong, Update
+from simulators.update import Update
 from simulators.worlds import Start, World, random_bandits
 
 SEPARATOR = " + "

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_validation.config import Overlong
 from llm_validation.rewards import overlong_penalty, reward_function, shaped_rewards
+from qae_theory.configuration import Overlong
 
 OVERLONG = Overlong(max_length=20, cache=4)
 

@@ -9,6 +9,7 @@ import pytest
 
 from qae_theory import expected_gain
 from qae_theory._exact import Array
+from qae_theory.configuration import Overlong
 from simulators import channel_steps
 from simulators.channel_steps import (
     Plan,
@@ -22,7 +23,7 @@ from simulators.engine import initial_state, update_on_all_groups
 from simulators.environments import bandit
 from simulators.methods import get_method
 from simulators.outcomes import outcome_table
-from simulators.update import Overlong, Update
+from simulators.update import Update
 
 GROUP = 3
 REWARDS = np.array([[[1, 0, 0, 1], [0, 1, 0, 0]]] * 2, dtype=float)

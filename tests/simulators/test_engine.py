@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from qae_theory import expected_entropy_change
 from qae_theory._checks import quantile_level
 from qae_theory.baselines import is_hard_group
+from qae_theory.configuration import Overlong
 from qae_theory.entropy_change import entropy_change
 from qae_theory.group_expectation import gain
 from simulators import initial_state, token_tree, train, update_on_all_groups, update_once
@@ -23,7 +24,7 @@ from simulators.methods import get_method, method_names
 from simulators.neutrality import predict
 from simulators.optimisers import Moments
 from simulators.outcomes import outcome_table
-from simulators.update import Overlong, Update
+from simulators.update import Update
 from tests.assertions import refuses
 from tests.simulators import slow
 from tests.simulators.cases import Case, batch_of, clipped, policies, random_case, switches_of

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from qae_theory.configuration import Overlong
 from qae_theory.objective import clipped_surrogate, masked_objective
 from simulators.engine import Step, step_on_groups
 from simulators.environments import bandit, environment
@@ -15,7 +16,7 @@ from simulators.methods import Method, TokenBatch, get_method
 from simulators.objective import coefficients
 from simulators.policy import policy, token_values
 from simulators.trees import bandit_tree, token_tree
-from simulators.update import Overlong, Update
+from simulators.update import Update
 from tests.assertions import fitted_slope
 from tests.simulators import slow
 from tests.simulators.cases import Case, batch_of, policies, random_case, switches_of
