@@ -60,7 +60,7 @@ def write_report(
         **shape_statements(runs),
     }
     for name, content in (*found.items(), ("shapes", {key: [asdict(one) for one in claims[key]] for key in claims})):
-        (folder / f"{name}.json").write_text(to_json(content), encoding="utf-8")
+        (folder / f"{name}.json").write_text(to_json(_eight_digits(content)), encoding="utf-8")
     note = f"{config['preset']} size, run {facts['run_id']}"
     drawn = draw_all(folder, probes, runs, found["ordering"], run_id=facts["run_id"], note=note)
     text = "\n".join(_lines(tables, found, claims, drawn, config, facts))
@@ -75,6 +75,11 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list
     """
     cells = [header, ["---"] * len(header), *rows]
     return [f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in row)} |" for row in cells]
+
+
+def _eight_digits(content: Any) -> Any:
+    """Floats with eight significant digits, far more than any interval has."""
+    return json.loads(json.dumps(content), parse_float=lambda text: float(f"{float(text):.8g}"))
 
 
 def _lines(

@@ -121,9 +121,9 @@ def work(cell: Cell, config: StudyConfig, out: Path) -> Done:
         return Done(cell, None, (Probed(0, probe_checkpoint(start_of(cell.task, out), probe, out=out), True),))
     training = config.train_config(cell.task, cell.run, cell.seed)
     folder = train(training, out=out)
-    whole = cell.run.name in config.probed
     probes = []
-    for checkpoint in sealed(folder / "checkpoints"):
+    for checkpoint in (kept := sealed(folder / "checkpoints")):
+        whole = cell.run.name in config.probed and checkpoint == kept[-1]
         step = updates_of(checkpoint) // (training.inner_updates * training.inner_epochs)
         # Another batch at every checkpoint, the same one for every rule.
         probe = config.probe_config(cell.task, 1000 * (cell.seed + 1) + step, whole=whole)

@@ -44,8 +44,8 @@ class StudyRun(Strict):
 class StudyConfig(Strict):
     """The whole study.
 
-    Every run is trained from ``seeds`` seeds on every task. The warmed-up model is probed ``warm_probes`` times, the
-    checkpoints of the ``probed`` runs once each, in all ``settings`` with all ``arms``; at the other runs' checkpoints
+    Every run is trained from ``seeds`` seeds on every task. The warmed-up model is probed ``warm_probes`` times and the
+    last checkpoint of each of the ``probed`` runs once, in all ``settings`` with all ``arms``; at all other checkpoints
     only entropy by sign is measured.
     """
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from llm_validation.commands.extras import missing_line
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -43,6 +45,8 @@ def probe(
     """
     if out.exists() and not out.is_dir():
         _fail(f"--out must be a folder; {str(out)!r} is a file", 2)
+    if lacking := missing_line():
+        _fail(lacking, 2)
     try:
         config = _configured(config_file, settings or (), task, arms, seed)
         folder = _run(source, config, out)

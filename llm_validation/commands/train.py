@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
+from llm_validation.commands.extras import missing_line
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -66,6 +68,8 @@ def train(
         config = _configured(config_file, settings or (), given, quick=quick)
     except ValueError as error:
         _fail(str(error), 2)
+    if lacking := missing_line():
+        _fail(lacking, 2)
     _train(config, out, resume_from)  # type: ignore[arg-type]  # one of the three
 
 

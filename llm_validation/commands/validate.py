@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from llm_validation.commands.extras import missing_line
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -50,6 +52,8 @@ def validate(
         config = _configured(size, config_file, settings or (), seed)
     except ValueError as error:
         _fail(" ".join(str(error).split()), 2)
+    if lacking := missing_line():
+        _fail(lacking, 2)
     folder = _study(config, size, out, workers)  # type: ignore[arg-type]  # checked by _configured
     _console().print(f"validate: wrote {folder}", markup=False)
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from llm_validation import study as studies
 from llm_validation.commands import probe as probe_command
+from llm_validation.commands import train as train_command
 from llm_validation.commands import validate as validate_command
 from llm_validation.probe_run import checkpoint_moments, probe_checkpoint, read_signs
 from llm_validation.study import Cell, StudyError, cells, finished_study, study, work
@@ -86,10 +87,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list
 def test_the_tables_hold_every_part(finished: tuple[Path, Path, list[str]]) -> None:
     out, folder, says = finished
     probes, runs = read_table(folder / PROBES_FILE), read_table(folder / RUNS_FILE)
-    # 2 tasks x (warm + grpo at 2 checkpoints) x 6 arms x 2 prompts; 2 tasks x 2 runs x 2 steps
-    assert len(probes["arm"]) == 2 * 3 * 6 * 2
+    # 2 tasks x (warm + grpo's last checkpoint) x 6 arms x 2 prompts; 2 tasks x 2 runs x 2 steps
+    assert len(probes["arm"]) == 2 * 2 * 6 * 2
     assert set(probes["probe"]) == {
-        f"{task}/{place}" for task in ("digits", "addition") for place in ("warm/0/0", "grpo/0/1", "grpo/0/2")
+        f"{task}/{place}" for task in ("digits", "addition") for place in ("warm/0/0", "grpo/0/2")
     }
     assert set(probes["task"][probes["enumerable"]]) == {"digits"}
     assert set(probes["task"][~probes["enumerable"]]) == {"addition"}
@@ -257,3 +258,17 @@ def test_a_probe_of_other_weights_is_another_run(tmp_path: Path) -> None:
     assert probe_checkpoint("arithmetic", config.model_copy(update={"seed": 1}), out=tmp_path) != first
     assert probe_checkpoint("arithmetic", config, out=tmp_path, sign_arm="qae-0.2") != first
     assert not (first / PROBES_FILE).exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [(train_command, ["--quick"]), (probe_command, ["tiny"]), (validate_command, ["--quick"])],
+)
+def test_without_the_extra_a_command_says_what_to_install(
+    module: Any, arguments: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("llm_validation.commands.extras.find_spec", lambda name: None if name == "trl" else object())
+    result = command(module, *arguments, "--out", str(tmp_path))
+    assert result.exit_code == 2
+    assert "trl not installed; pip install -c constraints.txt 'qae-verification[train]'" in result.output
+    assert list(tmp_path.iterdir()) == []

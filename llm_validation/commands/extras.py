@@ -1,0 +1,16 @@
+"""Whether the packages that a command needs are installed; if not, one line that says how to get them."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+TRAIN = ("torch", "transformers", "trl", "accelerate", "datasets")
+
+
+def missing_line() -> str | None:
+    """What to install before training or probing; None where all is there."""
+    missing = [name for name in TRAIN if find_spec(name) is None]
+    if not missing:
+        return None
+    how = "pip install -c constraints.txt 'qae-verification[train]', or `make validate` in a clone"
+    return f"{', '.join(missing)} not installed; {how}"
