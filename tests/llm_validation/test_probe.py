@@ -74,6 +74,27 @@ def test_rows_say_what_they_are_of(stepper: Any) -> None:
         assert row["first_order_low"] <= row["first_order"] <= row["first_order_high"]
 
 
+def test_the_step_of_the_tabular_rungs_is_that_of_the_loss(stepper: Any) -> None:
+    """Learning rate x G over the tokens of a mini-batch, for each of them: what a response's table moves by."""
+    rate, updates = 0.01, 2
+    rows = probe(
+        stepper, [Setting(learning_rate=rate), Setting(learning_rate=rate, updates=updates)], ["constant-0.25"]
+    )
+    once, twice = rows[:4], rows[4:]
+    assert all(np.isnan(row["adam_eps"]) for row in rows)
+    for rung in ("identity", "centred", "sampled"):
+        np.testing.assert_allclose([row[rung] for row in twice], [updates * row[rung] for row in once], rtol=1e-12)
+    if not hasattr(stepper.measure, "_tree"):
+        return
+    log_probs = stepper.measure._responses(stepper.before)
+    probs = np.exp(log_probs)
+    pushed = probs * (stepper.measure._arm_rewards - 0.25)
+    mean = (probs * log_probs).sum(-1)
+    covariance = (probs * log_probs * pushed).sum(-1) - mean * (probs * pushed).sum(-1)
+    eta = rate * stepper.batch.group_size / len(stepper.batch.tokens())
+    np.testing.assert_allclose([row["identity"] for row in once], -eta * covariance, rtol=1e-9)
+
+
 def brute_force_entropy(model: Any, prompt: list[int], response: Any) -> Any:
     """Entropy of the next token after each proper prefix of the response, one forward pass a prefix."""
     import torch

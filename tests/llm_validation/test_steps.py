@@ -198,6 +198,18 @@ def test_a_step_of_sgd_is_linear_in_the_advantages(rollouts: Any) -> None:
     assert gap(Setting(optimiser="adam")) > 0.01  # the negative control: Adam is not
 
 
+def test_mini_batches_follow_the_order(rollouts: Any) -> None:
+    model, contexts, tokens, advantages = rollouts
+
+    def step(order: Any, updates: int) -> dict[str, Any]:
+        setting = Setting(learning_rate=0.5, updates=updates)
+        return take_step(model, contexts, tokens, advantages, setting, order=order)
+
+    backwards = np.arange(12)[::-1]
+    assert distance(step(backwards, 3), step(np.arange(12), 3)) > 1e-3
+    assert distance(step(backwards, 1), step(np.arange(12), 1)) == 0
+
+
 def test_fingerprints_tell_one_bit_and_one_name(rollouts: Any) -> None:
     import torch
 

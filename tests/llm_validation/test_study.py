@@ -15,13 +15,17 @@ from llm_validation import study as studies
 from llm_validation.commands import probe as probe_command
 from llm_validation.commands import train as train_command
 from llm_validation.commands import validate as validate_command
+from llm_validation.models import build_model, preset_tokenizer
 from llm_validation.probe_run import checkpoint_moments, probe_checkpoint, read_signs
 from llm_validation.study import Cell, StudyError, cells, finished_study, study, work
 from llm_validation.study_config import StudyConfig, changed_config, identity, shipped_config
 from llm_validation.tables import PROBES_FILE, RUNS_FILE, read_table
 
 SMALL: dict[str, Any] = {
-    "tasks": [{"task": "digits", "model": "arithmetic"}, {"task": "addition", "model": "arithmetic"}],
+    "tasks": [
+        {"task": "digits", "model": "arithmetic", "warmup": {"success": 0.2}},  # so that some groups are mixed
+        {"task": "addition", "model": "arithmetic"},
+    ],
     "runs": [{"name": "grpo", "estimator": "grpo"}, {"name": "qae", "estimator": "qae", "options": {"k": "0.6"}}],
     "seeds": 1,
     "warm_probes": 1,
@@ -101,6 +105,25 @@ def test_the_tables_hold_every_part(finished: tuple[Path, Path, list[str]]) -> N
     lines = [json.loads(line) for path in one.glob("*/metrics.jsonl") for line in path.read_text().splitlines()]
     assert sorted(runs["entropy"]) == pytest.approx(sorted(line["entropy"] for line in lines))
     assert len(says) == 2 + len(cells(small()))
+    # Shares of zeros among mixed groups, from the rollouts themselves.
+    shares = []
+    for path in one.glob("*/rollouts.jsonl"):
+        rollouts = [json.loads(line) for line in path.read_text().splitlines()]
+        for step in (1, 2):
+            groups: dict[int, list[Any]] = {}
+            for row in rollouts:
+                if row["step"] == step:
+                    groups.setdefault(row["group"], []).append(row)
+            mixed = [row for group in groups.values() if len({row["reward"] for row in group}) > 1 for row in group]
+            shares.append(np.mean([row["advantage"] == 0 for row in mixed]) if mixed else np.nan)
+    np.testing.assert_allclose(np.sort(runs["mixed_zero_share"]), np.sort(shares), rtol=1e-6)
+    assert np.isfinite(shares).any()
+    # Every checkpoint has questions of its own, the same for every rule; its rule splits the samples.
+    configs = [json.loads(path.read_text()) for path in (out / "probe").glob("*/config.json")]
+    asked = {(config["probe"]["task"], config["probe"]["seed"], config["sign_arm"]) for config in configs}
+    arms = ("grpo", "qae-0.6")
+    expected = {(task, 1000 + step, arm) for task in ("digits", "addition") for step in (1, 2) for arm in arms}
+    assert asked == expected | {("digits", 0, "grpo"), ("addition", 0, "grpo")}
     names = {path.name for path in folder.iterdir()}
     assert {"config.json", "provenance.json", "ladder.json", "report.md"} <= names
 
@@ -258,6 +281,13 @@ def test_a_probe_of_other_weights_is_another_run(tmp_path: Path) -> None:
     assert probe_checkpoint("arithmetic", config.model_copy(update={"seed": 1}), out=tmp_path) != first
     assert probe_checkpoint("arithmetic", config, out=tmp_path, sign_arm="qae-0.2") != first
     assert not (first / PROBES_FILE).exists()
+    saved = []
+    for seed in (0, 1):
+        build_model("arithmetic", seed=seed).save_pretrained(tmp_path / f"model-{seed}")
+        preset_tokenizer("arithmetic").save_pretrained(tmp_path / f"model-{seed}")
+        saved.append(probe_checkpoint(tmp_path / f"model-{seed}", config, out=tmp_path))
+    assert saved == [first, saved[1]]  # the same weights by another name are the same run
+    assert saved[1] != first
 
 
 @pytest.mark.parametrize(

@@ -74,5 +74,5 @@ def test_the_scorers_are_never_called(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "reasoning_gym", None)  # importing it now raises ImportError
-    with pytest.raises(ValueError, match=r"need the package reasoning-gym; pip install 'qae-verification\[train\]'"):
+    with pytest.raises(ValueError, match=r"need the package reasoning-gym; pip install 'qae-verification\[gym\]'"):
         load_examples("gym:gcd")
