@@ -21,6 +21,8 @@ from llm_validation.study import Cell, StudyError, cells, finished_study, study,
 from llm_validation.study_config import StudyConfig, changed_config, identity, shipped_config
 from llm_validation.tables import PROBES_FILE, RUNS_FILE, read_table
 
+pytestmark = pytest.mark.xdist_group("study")  # one worker: the study of the fixture is run once
+
 SMALL: dict[str, Any] = {
     "tasks": [
         {"task": "digits", "model": "arithmetic", "warmup": {"success": 0.2}},  # so that some groups are mixed
@@ -233,7 +235,7 @@ def test_the_probe_command(finished: tuple[Path, Path, list[str]], tmp_path: Pat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nothing/there"], "model 'nothing/there' cannot be loaded"),
+        (["/no/such/folder"], "model '/no/such/folder' cannot be loaded"),
         (["tiny", "--arms", "median"], "arm must be one of"),
         (["tiny", "--task", "poetry"], "poetry"),
         (["tiny", "--set", "group_size=1"], "group_size"),
