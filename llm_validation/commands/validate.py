@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -75,17 +76,28 @@ def _study(config: StudyConfig, preset: Preset, out: Path, workers: int | None) 
     found = finished_study(config, preset, out=out)
     if found is not None:
         return found
-    console = _console()
-
-    def told(says: str, done: int, total: int) -> None:
-        console.print(f"validate: {done} of {total}: {says}", markup=False)
-
+    processes = workers or (1 if preset == "gpu" else usable_cores())
     try:
-        return study(config, preset, out=out, workers=workers or (1 if preset == "gpu" else usable_cores()), told=told)
+        with _shown(_console()) as told:
+            return study(config, preset, out=out, workers=processes, told=told)
     except (StudyError, WarmupError, OSError) as error:
         _fail(str(error), 1)
     except KeyboardInterrupt:
         _fail("interrupted; finished parts are kept, start again to go on", INTERRUPTED)
+
+
+@contextmanager
+def _shown(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar with time left on a terminal, a plain line a part elsewhere."""
+    from rich import progress as rich
+
+    if not console.is_terminal:
+        yield lambda says, done, total: console.print(f"validate: {done} of {total}: {says}", markup=False)
+        return
+    columns = (rich.TextColumn("{task.description}", markup=False), rich.BarColumn(), rich.MofNCompleteColumn())
+    with rich.Progress(*columns, rich.TimeRemainingColumn(), console=console) as bar:
+        task = bar.add_task("validate")
+        yield lambda says, done, total: bar.update(task, completed=done, total=total, description=says)
 
 
 def _console() -> Console:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
 from llm_validation import study as studies
@@ -280,6 +282,19 @@ def test_the_validate_command_says_what_failed(tmp_path: Path, monkeypatch: pyte
     result = command(validate_command, "--quick", "--out", str(tmp_path))
     assert result.exit_code == 1
     assert result.output.splitlines()[-1] == "qae validate: digits, grpo, seed 0: ValueError: no"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_is_shown_while_it_runs(terminal: bool) -> None:
+    console = Console(file=StringIO(), force_terminal=terminal, width=100)
+    with validate_command._shown(console) as told:
+        told("digits, [grpo], seed 0", 1, 4)
+        told("digits, [grpo], seed 1", 2, 4)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "digits, [grpo], seed 1" in shown
+    assert ("2/4" in shown) == terminal
+    lines = ["validate: 1 of 4: digits, [grpo], seed 0", "validate: 2 of 4: digits, [grpo], seed 1"]
+    assert (shown.splitlines() == lines) == (not terminal)
 
 
 def test_names_of_cells_tell_them_apart() -> None:
