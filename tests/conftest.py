@@ -18,7 +18,7 @@ settings.register_profile("dev", deadline=None, suppress_health_check=[HealthChe
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 # Marker and package: without it, the tests that are about it are deselected, not skipped.
-OPTIONAL = {"torch": "torch", "ray": "ray", "train": "trl", "vllm": "vllm"}
+OPTIONAL = {"torch": "torch", "ray": "ray", "train": "trl", "vllm": "vllm", "verl": "verl"}
 MISSING = tuple(marker for marker, package in OPTIONAL.items() if find_spec(package) is None)
 _LEFT_OUT = pytest.StashKey[set[str]]()
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from llm_validation.clusters import Resampling, cluster_sums, interval, resampled_totals
+from llm_validation.resampling import Resampling, cluster_sums, interval, resampled_totals
 from llm_validation.ladder import (
     FLOOR,
     RUNGS,

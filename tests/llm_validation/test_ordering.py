@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llm_validation.clusters import Resampling
+from llm_validation.resampling import Resampling
 from llm_validation.ladder import FLOOR
 from llm_validation.ordering import is_hard, ordering, reversed_order
 from llm_validation.pairs import FAVOURABLE

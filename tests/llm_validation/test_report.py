@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from llm_validation.adam_contrast import k_contrasts
-from llm_validation.clusters import Resampling, shown
+from llm_validation.resampling import Resampling, shown
 from llm_validation.ladder import RUNGS, STATISTICS
 from llm_validation.pairs import FAVOURABLE
 from llm_validation.report import markdown_table, write_report

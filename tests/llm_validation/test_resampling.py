@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from llm_validation.clusters import (
+from llm_validation.resampling import (
     Resampling,
     at_least,
     cluster_sums,
