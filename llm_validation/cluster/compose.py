@@ -18,7 +18,7 @@ PRIMARY = "ppo_trainer"
 INSTALL = "pip install 'qae-verification[verl]' -c constraints-verl.txt"
 
 
-class MissingVerl(RuntimeError):
+class MissingVerl(RuntimeError):  # noqa: N818  # a state of this machine, not a fault
     """verl, or the Hydra that it brings, is not installed here."""
 
 
