@@ -1,4 +1,1 @@
-"""The paper's figures and tables, one module each, drawn from result files.
-
-Nothing expensive is computed here. There is nothing in it yet.
-"""
+"""The paper's figures and tables, and pictures of this project's own: a module each, drawn from result files."""

@@ -1,0 +1,48 @@
+"""``qae figures``: every figure and table again, from stored results."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("figures", epilog="Examples: qae figures | qae figures figure_4 table_2 --out pictures")(figures)
+
+
+def figures(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME ...]", help="Figures; all if none.")] = None,
+    results: Annotated[
+        Path | None, typer.Option("--results", metavar="DIR", help="Results folder; $QAE_RESULTS or results.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where to; <results>/figures.")] = None,
+) -> None:
+    """Draw PDF and PNG files with captions; a panel without data says which command makes them.
+
+    Only what changed is drawn again. Exit status: 0; 1 when a file could not be read or written; 2 for wrong usage.
+    """
+    from paper_figures.catalogue import NAMES, figure
+    from paper_figures.drawing import draw
+    from paper_figures.runs import Results
+    from qae_theory.results import results_folder
+
+    root = results if results is not None else results_folder()
+    folder = out if out is not None else root / "figures"
+    try:
+        wanted = [figure(name) for name in names or NAMES]
+    except ValueError as error:
+        print(f"qae figures: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    try:
+        for one, entry, fresh in draw(wanted, Results(root), folder):
+            missing = [panel for panel in entry["panels"] if panel["missing"]]
+            typer.echo(f"{one.name}: {'drawn' if fresh else 'unchanged'}, {folder / one.name}.pdf")
+            for panel in missing:
+                typer.echo(f"  no data for {panel['title']!r}: {panel['missing']}")
+    except (OSError, ValueError) as error:
+        print(f"qae figures: {' '.join(str(error).split())}", file=sys.stderr)
+        raise typer.Exit(1) from None

@@ -1,0 +1,74 @@
+"""Draw figures into a folder, each only if something that it depends on has changed.
+
+``figures.json`` in that folder has, for each figure, its caption, its sources, which panels have no data, and the hash
+of all that determines its bytes: its module, the shared code, the library's version, and its runs' files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from paper_figures.catalogue import Figure
+from paper_figures.panels import Panel, all_built
+from paper_figures.render import SUFFIXES, figure_of, save, style
+from paper_figures.runs import Results, Run
+from qae_theory import results as stored
+from qae_theory.results import write_atomically
+
+INDEX = "figures.json"
+SHARED = ("curves", "panels", "render", "runs")
+
+
+def draw(figures: Sequence[Figure], results: Results, out: Path) -> Iterator[tuple[Figure, dict[str, Any], bool]]:
+    """Draw what changed; yields each figure, its entry in the index, and whether it was drawn anew."""
+    out.mkdir(parents=True, exist_ok=True)
+    index = read_index(out)
+    for figure in figures:
+        panels = all_built(figure.panels, results)
+        entry = entry_of(figure, panels)
+        there = all((out / f"{figure.name}.{suffix}").is_file() for suffix in SUFFIXES)
+        fresh = not there or index.get(figure.name) != entry
+        if fresh:
+            with style():
+                drawn = figure_of(figure.title, panels, figure.shape, figure.size)
+                save(drawn, out, figure.name, caption=entry["caption"], sources=entry["sources"])
+            index[figure.name] = entry
+            write_atomically(out / INDEX, json.dumps(index, indent=1, ensure_ascii=False) + "\n")
+        yield figure, entry, fresh
+
+
+def read_index(out: Path) -> dict[str, Any]:
+    """The index of a folder of figures; empty where there is none or it cannot be read."""
+    try:
+        return dict(json.loads((out / INDEX).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def entry_of(figure: Figure, panels: Sequence[Panel]) -> dict[str, Any]:
+    """What the index keeps of a figure."""
+    runs = {run.id: run for panel in panels for run in panel.sources}
+    return {
+        "title": figure.title,
+        "caption": " ".join([f"{figure.title}.", *(panel.says for panel in panels)]),
+        "sources": sorted(runs),
+        "panels": [{"title": panel.title, "source": panel.source, "missing": panel.missing} for panel in panels],
+        "determined_by": _hash(figure, panels, list(runs.values())),
+    }
+
+
+def _hash(figure: Figure, panels: Sequence[Panel], runs: Sequence[Run]) -> str:
+    digest = hashlib.sha256(version("matplotlib").encode())
+    folder = Path(__file__).parent
+    shared = [folder / f"{name}.py" for name in SHARED]
+    for path in (Path(str(figure.module.__file__)), *shared, folder / "qae.mplstyle"):
+        digest.update(path.read_bytes())
+    for run in runs:
+        digest.update(json.dumps(stored.file_hashes(run.folder), sort_keys=True).encode())
+    digest.update("\n".join(f"{panel.says}{panel.source}" for panel in panels).encode())
+    return digest.hexdigest()[:16]

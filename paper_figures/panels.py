@@ -1,0 +1,78 @@
+"""What a figure is made of: panels, each with its source on its face and a sentence for the caption.
+
+A figure module has ``TITLE``, ``SHAPE`` (rows, columns), maybe ``SIZE`` (inches of one panel) and ``PANELS``: titles
+with functions that read data and return a :class:`Panel`, or raise ``MissingError``: then a watermarked panel is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from paper_figures.runs import MissingError, Results, Run
+
+Axes = Any  # matplotlib's, which is imported only where something is drawn
+
+EXACT = "theory, exact"
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One set of axes.
+
+    ``says`` is the caption's sentence, made from the data. ``sources`` are the runs that the data come from; none if
+    the panel is computed from theory. ``stand_in`` says what is shown in the place of what the paper shows.
+    """
+
+    title: str
+    says: str
+    draw: Callable[[Axes], None]
+    sources: tuple[Run, ...] = ()
+    stand_in: str | None = None
+    missing: str | None = None
+
+    @property
+    def source(self) -> str:
+        """What stands on the panel's face."""
+        if self.missing is not None:
+            return self.missing
+        said = "; ".join(map(str, self.sources)) or EXACT
+        return f"{self.stand_in}: {said}" if self.stand_in else said
+
+
+Builder = Callable[[Results], Panel]
+
+
+def built(title: str, builder: Builder, results: Results) -> Panel:
+    """The panel, or one that says which command makes its data."""
+    try:
+        return builder(results)
+    except MissingError as missing:
+        return Panel(title, f"{title}: {missing}.", _nothing, missing=str(missing))
+
+
+def first_found(*sources: Callable[[], Found]) -> Found:
+    """What the first source gives that has data, the best source first.
+
+    Raises:
+        MissingError: none has; with the first one's command, which makes the best data.
+    """
+    lacking: MissingError | None = None
+    for source in sources:
+        try:
+            return source()
+        except MissingError as missing:
+            lacking = lacking or missing
+    raise lacking or MissingError("no source")
+
+
+def all_built(builders: Sequence[tuple[str, Builder]], results: Results) -> list[Panel]:
+    """Panels in order; a missing one costs no other."""
+    return [built(title, builder, results) for title, builder in builders]
+
+
+def _nothing(axes: Axes) -> None:
+    axes.set_axis_off()

@@ -1,0 +1,107 @@
+"""From panels to a Matplotlib figure, and from that to PDF and PNG files whose bytes the results alone determine."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+from paper_figures.panels import Panel
+
+WIDTH, HEIGHT = 3.3, 2.7  # of one panel, in inches
+SUFFIXES = ("pdf", "png")
+
+
+def figure_of(title: str, panels: Sequence[Panel], shape: tuple[int, int], size: tuple[float, float]) -> Any:
+    """A figure with a panel in each cell of ``shape``; each panel's source under it, watermarks where data are missing.
+
+    Args:
+        title: above all panels.
+        panels: rows * columns at most.
+        shape: rows and columns.
+        size: of one panel, width and height in inches.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows, columns = shape
+    figure = Figure(figsize=(columns * size[0], rows * size[1] + 0.3), layout="constrained")
+    FigureCanvasAgg(figure)
+    cells = figure.subplots(rows, columns, squeeze=False).flat
+    for axes, panel in zip(cells, panels, strict=False):
+        axes.set_title(panel.title)
+        panel.draw(axes)
+        if panel.missing is not None:
+            _watermark(axes, panel.missing)
+        else:
+            _face(axes, panel.source, int(size[0] * 22))
+    for axes in list(figure.axes)[len(panels) : rows * columns]:
+        axes.set_axis_off()
+    figure.suptitle(title, fontsize=9.5, x=0.01, ha="left")
+    return figure
+
+
+def save(figure: Any, folder: Path, name: str, *, caption: str, sources: Sequence[str]) -> None:
+    """Write ``<name>.pdf`` and ``<name>.png``, each whole; run ids and caption in the metadata, no date."""
+    subject = "; ".join(sources) or "theory, exact"
+    metadata: dict[str, dict[str, str | None]] = {
+        "png": {"Title": name, "Description": caption, "Source": subject, "Software": None},
+        "pdf": {"Title": name, "Subject": caption, "Keywords": subject, "CreationDate": None, "Producer": None},
+    }
+    for suffix in SUFFIXES:
+        partial = folder / f".{name}.{suffix}"
+        figure.savefig(partial, format=suffix, metadata=metadata[suffix])
+        partial.replace(folder / f"{name}.{suffix}")
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The project's one style, whatever the user's own settings are."""
+    import matplotlib
+    from matplotlib import style as styles
+
+    with as_file(files("paper_figures") / "qae.mplstyle") as path, matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        styles.use(path)
+        yield
+
+
+def _face(axes: Any, source: str, width: int) -> None:
+    axes.text(
+        0,
+        -0.3,
+        textwrap.fill(source, width),
+        transform=axes.transAxes,
+        fontsize=5.5,
+        color="0.35",
+        va="top",
+        gid="source",
+    )
+
+
+def _watermark(axes: Any, message: str) -> None:
+    axes.text(
+        0.5,
+        0.62,
+        "NO DATA",
+        transform=axes.transAxes,
+        fontsize=20,
+        color="0.8",
+        ha="center",
+        va="center",
+        weight="bold",
+    )
+    axes.text(
+        0.5,
+        0.3,
+        textwrap.fill(message, 38),
+        transform=axes.transAxes,
+        fontsize=7,
+        color="0.25",
+        ha="center",
+        va="center",
+        gid="missing",
+    )
