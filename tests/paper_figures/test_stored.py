@@ -1,0 +1,53 @@
+"""The helpers of the figures' tests: what they store is what the figures find."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from paper_figures.runs import MissingError, Results
+from tests.paper_figures.stored import drawn, line, lines, store, texts
+
+
+def test_a_stored_run_is_found_with_its_files(tmp_path: Path) -> None:
+    store(tmp_path, "ordering", records=[{"a": 1}, {"a": 2}], files={"analysis.json": {"b": 3}, "note.md": "c"})
+    run = Results(tmp_path).run("ordering", command="-")
+    assert run.records == [{"a": 1}, {"a": 2}]
+    assert run.analysis == {"b": 3}
+    assert (run.folder / "note.md").read_text() == "c"
+    assert (run.experiment, run.size, run.id) == ("ordering", "quick", "ordering/0123456789ab")
+
+
+def test_the_largest_and_then_the_newest_run_counts(tmp_path: Path) -> None:
+    for run, size, day in (("a", "quick", 9), ("b", "full", 1), ("c", "full", 2)):
+        store(tmp_path, "ordering", size=size, run=run, finished=f"2026-01-0{day}T00:00:00Z")
+    assert Results(tmp_path).run("ordering", command="-").folder.name == "c"
+    store(tmp_path, "ordering", size="gpu", run="d")
+    assert Results(tmp_path).run("ordering", command="-").size == "gpu"
+
+
+def test_a_missing_run_names_its_command(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match="qae simulate ordering"):
+        Results(tmp_path).run("ordering", command="qae simulate ordering")
+
+
+@pytest.mark.train
+def test_a_stored_table_is_read_back(tmp_path: Path) -> None:
+    store(tmp_path, "validate", tables={"runs.parquet": [{"seed": 0, "x": 0.5}, {"seed": 1, "x": None}]})
+    table = Results(tmp_path).run("validate", command="-").parquet("runs.parquet")
+    assert table["seed"].tolist() == [0, 1]
+    assert table["x"][0] == 0.5
+    assert table["x"][1] != table["x"][1]
+
+
+def test_a_drawn_figure_is_read_back(tmp_path: Path) -> None:
+    found = drawn("figure_4", tmp_path)
+    assert lines(found.axes(1)) == ["GRPO", "QAE, K = 0.4", "p = 1 - K"]
+    p, weight = line(found.axes(1), "GRPO")
+    assert (p[50], weight[50]) == (0.5, 0.5)
+    assert found.missing[0] is not None
+    assert found.missing[1:] == [None, None]
+    assert texts(found.axes(0), "missing") == ["not run: qae validate"]
+    assert texts(found.axes(1), "source") == ["theory, exact"]
+    assert found.caption.startswith("Figure 4.")
