@@ -19,7 +19,7 @@ from llm_validation.cluster import dumps, evaluations, recompute
 from llm_validation.cluster.evaluations import Evaluation
 from llm_validation.cluster.lines import Account, ranges, read_records
 from llm_validation.cluster.logs import Entry
-from llm_validation.cluster.merge import Merged, StepRecord, merge
+from llm_validation.cluster.merge import EVENT_UNIT, VALIDATION, Merged, StepRecord, merge
 from llm_validation.cluster.places import OWN_RUN, Place, Places
 from llm_validation.cluster.recompute import Finding
 from llm_validation.cluster.run_settings import RunSettings
@@ -28,6 +28,7 @@ from llm_validation.cluster.update_probe import metrics_of
 NOT_ASKED_FOR = "outside --steps"
 NO_LINE = "its step has no line in the log"
 NOT_WHOLE = "its step's dump is not whole"
+HALF_LOGGED = "its step is logged in part, at the end of the file"
 KNOWN_BY = ("actor/entropy", "critic/score/mean")
 CUT_VALIDATION = "its validation is not whole"
 Told = Callable[[str, int, int], None]  # which file, how many of how many
@@ -105,6 +106,23 @@ def _read_logs(found: Collection, told: Told | None) -> None:
         _tell(told, place, order, total)
         entries += reader(place.path, _account(found, place), attempt)
     found.merged = merge(entries, found.places.starts)
+    _drop_half_logged(found.merged)
+
+
+def _drop_half_logged(merged: Merged) -> None:
+    """The last step of an event file that stops between its metrics: it lacks some that the step before it has."""
+    of_file: dict[int, list[StepRecord]] = {}
+    for record in merged.steps:
+        if record.trained and record.entries[-1].account.unit == EVENT_UNIT:
+            of_file.setdefault(id(record.entries[-1].account), []).append(record)
+    for records in of_file.values():
+        if len(records) > 1 and _training_names(records[-2]) - _training_names(records[-1]):
+            records[-1].drop(HALF_LOGGED)
+    merged.steps = [record for record in merged.steps if record.metrics]
+
+
+def _training_names(record: StepRecord) -> set[str]:
+    return {name for name in record.metrics if not name.startswith(VALIDATION)}
 
 
 def _run(found: Collection) -> str:

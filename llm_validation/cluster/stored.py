@@ -78,8 +78,9 @@ class Collected:
 
     def __str__(self) -> str:
         """For the end of a sentence."""
+        by_hand = " (so named by hand)" if self.config["named_by"] == "--name" else ""
         changed = ", code changed since" if self.changed else ""
-        return f"run {self.folder.name} of {self.name} to step {self.last_step}{changed}"
+        return f"run {self.folder.name} of {self.name}{by_hand} to step {self.last_step}{changed}"
 
 
 def collections(root: Path) -> list[Collected]:
