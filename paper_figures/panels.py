@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from paper_figures.runs import MissingError, Results, Run
+from paper_figures.runs import NOT_RUN, MissingError, Results, Run
 
 Axes = Any  # matplotlib's, which is imported only where something is drawn
 
 EXACT = "theory, exact"
+MANY = 4  # runs of one experiment that are named one by one
 
 Found = TypeVar("Found")
 
@@ -25,6 +26,7 @@ class Panel:
 
     ``says`` is the caption's sentence, made from the data. ``sources`` are the runs that the data come from; none if
     the panel is computed from theory. ``stand_in`` says what is shown in the place of what the paper shows.
+    ``missing`` says which command makes the data that are not there; the paper's own numbers may be drawn all the same.
     """
 
     title: str
@@ -38,9 +40,14 @@ class Panel:
     def source(self) -> str:
         """What stands on the panel's face."""
         if self.missing is not None:
-            return self.missing
-        said = "; ".join(map(str, self.sources)) or EXACT
+            return self.missing if self.blank else f"the paper's numbers only; ours {self.missing}"
+        said = _named(self.sources) or EXACT
         return f"{self.stand_in}: {said}" if self.stand_in else said
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing is drawn."""
+        return self.draw is _nothing
 
 
 Builder = Callable[[Results], Panel]
@@ -58,20 +65,33 @@ def first_found(*sources: Callable[[], Found]) -> Found:
     """What the first source gives that has data, the best source first.
 
     Raises:
-        MissingError: none has; with the first one's command, which makes the best data.
+        MissingError: none has; with what each lacks, once.
     """
-    lacking: MissingError | None = None
+    lacking: list[str] = []
     for source in sources:
         try:
             return source()
         except MissingError as missing:
-            lacking = lacking or missing
-    raise lacking or MissingError("no source")
+            lacking.append(str(missing))
+    commands = [said.removeprefix(NOT_RUN) for said in dict.fromkeys(lacking) if said.startswith(NOT_RUN)]
+    others = [said for said in dict.fromkeys(lacking) if not said.startswith(NOT_RUN)]
+    raise MissingError("; ".join([*([NOT_RUN + ", or ".join(commands)] if commands else []), *others]) or "no source")
 
 
 def all_built(builders: Sequence[tuple[str, Builder]], results: Results) -> list[Panel]:
     """Panels in order; a missing one costs no other."""
     return [built(title, builder, results) for title, builder in builders]
+
+
+def _named(runs: Sequence[Run]) -> str:
+    """Each run, or how many there are of an experiment of which there are many."""
+    by_experiment: dict[str, list[Run]] = {}
+    for run in runs:
+        by_experiment.setdefault(run.experiment, []).append(run)
+    return "; ".join(
+        "; ".join(map(str, of)) if len(of) <= MANY else f"{len(of)} runs of {experiment}"
+        for experiment, of in by_experiment.items()
+    )
 
 
 def _nothing(axes: Axes) -> None:

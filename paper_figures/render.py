@@ -34,8 +34,8 @@ def figure_of(title: str, panels: Sequence[Panel], shape: tuple[int, int], size:
     for axes, panel in zip(cells, panels, strict=False):
         axes.set_title(panel.title)
         panel.draw(axes)
-        if panel.missing is not None:
-            _watermark(axes, panel.missing)
+        if panel.blank:
+            _watermark(axes, panel.source)
         else:
             _face(axes, panel.source, int(size[0] * 22))
     for axes in list(figure.axes)[len(panels) : rows * columns]:

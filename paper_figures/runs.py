@@ -22,6 +22,7 @@ Columns = Mapping[str, Array]
 
 SIZES = ("gpu", "full", "quick")  # those that count most first
 AGAIN = "make it again"
+NOT_RUN = "not run: "
 
 
 class MissingError(Exception):
@@ -113,7 +114,7 @@ class Results:
             self._found[experiment] = runs[-1] if runs else None
         found = self._found[experiment]
         if found is None:
-            raise MissingError(f"not run: {command}")
+            raise MissingError(f"{NOT_RUN}{command}")
         return found
 
     def runs(self, experiment: str) -> list[Run]:
