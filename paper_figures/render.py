@@ -30,17 +30,19 @@ def figure_of(title: str, panels: Sequence[Panel], shape: tuple[int, int], size:
     rows, columns = shape
     figure = Figure(figsize=(columns * size[0], rows * size[1] + 0.3), layout="constrained")
     FigureCanvasAgg(figure)
-    cells = figure.subplots(rows, columns, squeeze=False).flat
+    cells = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes, panel in zip(cells, panels, strict=False):
         axes.set_title(panel.title)
         panel.draw(axes)
+    for axes in cells[len(panels) :]:
+        axes.set_axis_off()
+    figure.suptitle(title, fontsize=9.5, x=0.01, ha="left")
+    figure.draw_without_rendering()  # tick labels, and so the room that they take, are settled only now
+    for axes, panel in zip(cells, panels, strict=False):
         if panel.blank:
             _watermark(axes, panel.source)
         else:
             _face(axes, panel.source, int(size[0] * 22))
-    for axes in list(figure.axes)[len(panels) : rows * columns]:
-        axes.set_axis_off()
-    figure.suptitle(title, fontsize=9.5, x=0.01, ha="left")
     return figure
 
 
@@ -70,11 +72,15 @@ def style() -> Iterator[None]:
 
 
 def _face(axes: Any, source: str, width: int) -> None:
-    axes.text(
-        0,
-        -0.3,
+    """The source, below the axis's labels."""
+    labels = axes.xaxis.get_tightbbox()
+    depth = max(0.0, axes.bbox.y0 - labels.y0) if labels is not None else 0.0
+    axes.annotate(
         textwrap.fill(source, width),
-        transform=axes.transAxes,
+        (0, 0),
+        xycoords="axes fraction",
+        xytext=(0, -depth * 72 / axes.figure.dpi - 4),
+        textcoords="offset points",
         fontsize=5.5,
         color="0.35",
         va="top",
