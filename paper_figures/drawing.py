@@ -1,11 +1,13 @@
 """Draw figures into a folder, each only if something that it depends on has changed.
 
 ``figures.json`` in that folder has, for each figure, its caption, its sources, which panels have no data, and the hash
-of all that determines its bytes: its module, the shared code, the library's version, and its runs' files.
+of all that determines its bytes: its module and what that imports of this package, the shared code, the theory, the
+library's version, and the files that its data come from.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -21,6 +23,8 @@ from qae_theory import results as stored
 from qae_theory.results import write_atomically
 
 INDEX = "figures.json"
+FOLDER = Path(__file__).parent
+PACKAGE = FOLDER.name
 SHARED = ("curves", "panels", "render", "runs")
 
 
@@ -53,22 +57,44 @@ def read_index(out: Path) -> dict[str, Any]:
 def entry_of(figure: Figure, panels: Sequence[Panel]) -> dict[str, Any]:
     """What the index keeps of a figure."""
     runs = {run.id: run for panel in panels for run in panel.sources}
+    files = {path.name: path for panel in panels for path in panel.files}
     return {
         "title": figure.title,
         "caption": " ".join([f"{figure.title}.", *(panel.says for panel in panels)]),
-        "sources": sorted(runs),
+        "sources": sorted([*runs, *files]),
         "panels": [{"title": panel.title, "source": panel.source, "missing": panel.missing} for panel in panels],
-        "determined_by": _hash(figure, panels, list(runs.values())),
+        "determined_by": _hash(figure, panels, list(runs.values()), list(files.values())),
     }
 
 
-def _hash(figure: Figure, panels: Sequence[Panel], runs: Sequence[Run]) -> str:
+def _hash(figure: Figure, panels: Sequence[Panel], runs: Sequence[Run], files: Sequence[Path]) -> str:
     digest = hashlib.sha256(version("matplotlib").encode())
-    folder = Path(__file__).parent
-    shared = [folder / f"{name}.py" for name in SHARED]
-    for path in (Path(str(figure.module.__file__)), *shared, folder / "qae.mplstyle"):
+    digest.update(stored.code_version(("qae_theory",)).encode())
+    for path in (*sorted(code_of(Path(str(figure.module.__file__)))), FOLDER / "qae.mplstyle", *files):
         digest.update(path.read_bytes())
     for run in runs:
         digest.update(json.dumps(stored.file_hashes(run.folder), sort_keys=True).encode())
     digest.update("\n".join(f"{panel.says}{panel.source}" for panel in panels).encode())
     return digest.hexdigest()[:16]
+
+
+def code_of(module: Path) -> set[Path]:
+    """A figure's module, the shared code, and what they import of this package, at any remove."""
+    found: set[Path] = set()
+    waiting = [module, *(FOLDER / f"{name}.py" for name in SHARED)]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += _imported(path)
+    return found
+
+
+def _imported(path: Path) -> list[Path]:
+    names = [
+        node.module if node.module != PACKAGE else f"{PACKAGE}.{alias.name}"
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE
+        for alias in node.names
+    ]
+    return [FOLDER / f"{name.partition('.')[2]}.py" for name in names]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from paper_figures.runs import NOT_RUN, MissingError, Results, Run
@@ -35,6 +36,7 @@ class Panel:
     sources: tuple[Run, ...] = ()
     stand_in: str | None = None
     missing: str | None = None
+    files: tuple[Path, ...] = ()
 
     @property
     def source(self) -> str:

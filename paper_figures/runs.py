@@ -117,6 +117,17 @@ class Results:
             raise MissingError(f"{NOT_RUN}{command}")
         return found
 
+    def file(self, name: str, *, command: str) -> Path:
+        """A file that lies in the results folder itself.
+
+        Raises:
+            MissingError: it is not there; with the command that makes it.
+        """
+        path = self.root / name
+        if not path.is_file():
+            raise MissingError(f"not run: {command}")
+        return path
+
     def runs(self, experiment: str) -> list[Run]:
         """All finished runs of an experiment, by id."""
         return sorted(_runs(self.root / experiment, experiment), key=lambda run: run.folder.name)

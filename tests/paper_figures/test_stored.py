@@ -48,6 +48,6 @@ def test_a_drawn_figure_is_read_back(tmp_path: Path) -> None:
     assert (p[50], weight[50]) == (0.5, 0.5)
     assert found.missing[0] is not None
     assert found.missing[1:] == [None, None]
-    assert texts(found.axes(0), "missing") == ["not run: qae validate"]
+    assert texts(found.axes(0), "missing")[0].startswith("not run: qae validate")
     assert texts(found.axes(1), "source") == ["theory, exact"]
     assert found.caption.startswith("Figure 4.")
