@@ -60,7 +60,7 @@ class Response(NamedTuple):
 
 
 def records_from_tokens(
-    responses: Iterable[Response], *, step: int, clip_low: float, clip_high: float
+    responses: Iterable[Response], *, step: int, clip_low: float, clip_high: float, sequence_ratio: bool = False
 ) -> list[dict[str, Any]]:
     r"""One JSON-ready record a response; all sums over the tokens that count.
 
@@ -86,6 +86,8 @@ def records_from_tokens(
         step: the trainer's global step.
         clip_low: epsilon_low, in [0, 1).
         clip_high: epsilon_high, >= 0.
+        sequence_ratio: whether the loss clips GSPO's ratio, the geometric mean over a response's tokens; then all its
+            tokens count or none.
 
     Raises:
         ValueError: naming the response: arrays of different lengths, a number that is not finite, an advantage that
@@ -95,7 +97,8 @@ def records_from_tokens(
         refuse("clip_low", clip_low, "a number in [0, 1)")
     if not clip_high >= 0:
         refuse("clip_high", clip_high, "a number >= 0")
-    return [_record(response, step, clip_low, clip_high) for response in responses]
+    clip = _Clip(1 - clip_low, 1 + clip_high, sequence_ratio)
+    return [_record(response, step, clip) for response in responses]
 
 
 def metrics_of(records: Sequence[Record], *, quantile_k: Any, correct_above: float = 0.0) -> dict[str, float]:
@@ -162,13 +165,25 @@ def success_rate(rewards: Iterable[float], correct_above: float = 0.0) -> Fracti
     return Fraction(sum(correct), len(correct))
 
 
-def _record(response: Response, step: int, clip_low: float, clip_high: float) -> dict[str, Any]:
+class _Clip(NamedTuple):
+    low: float
+    high: float
+    by_response: bool
+
+    def counts(self, before: Array, after: Array, advantage: float) -> tuple[int, int]:
+        """Tokens above the range with A > 0, and below it with A < 0."""
+        change = after - before
+        ratio = np.exp(np.full_like(change, change.mean()) if self.by_response and change.size else change)
+        return int((ratio > self.high).sum()) * (advantage > 0), int((ratio < self.low).sum()) * (advantage < 0)
+
+
+def _record(response: Response, step: int, clip: _Clip) -> dict[str, Any]:
     counted = np.asarray(response.mask).astype(bool)
     before, after, entropy = (
         _counted(response, name, counted) for name in ("log_probs_before", "log_probs_after", "entropies_before")
     )
     advantage = _one_advantage(response, counted)
-    ratio = np.exp(after - before)
+    clipped_high, clipped_low = clip.counts(before, after, advantage)
     push = -advantage * (before + entropy)
     record: dict[str, Any] = {
         "step": step,
@@ -181,8 +196,8 @@ def _record(response: Response, step: int, clip_low: float, clip_high: float) ->
         "entropy_after": float(_counted(response, "entropies_after", counted).sum()),
         "entropy_change_predicted": float(push.sum()),
         UNCENTRED: float((np.exp(before) * push).sum()),
-        "clipped_high": int((ratio > 1 + clip_high).sum()) if advantage > 0 else 0,
-        "clipped_low": int((ratio < 1 - clip_low).sum()) if advantage < 0 else 0,
+        "clipped_high": clipped_high,
+        "clipped_low": clipped_low,
         "log_prob_before": float(before.sum()),
         "log_prob_after": float(after.sum()),
     }

@@ -95,6 +95,18 @@ def test_a_ratio_on_the_edge_is_not_clipped() -> None:
     assert beyond["clipped_high"] == 2
 
 
+def test_the_ratio_of_a_whole_response() -> None:
+    """GSPO: the geometric mean of 1.5 and 1 is 1.22, and of 1.5 and 1.2 1.34; then both tokens are clipped."""
+    for last, expected in ((0.25, 0), (0.3, 2)):
+        changed = response(log_probs_after=np.log([0.75, last, 0.1]))
+        (record,) = records_from_tokens([changed], step=1, clip_low=0.2, clip_high=0.28, sequence_ratio=True)
+        assert (record["clipped_high"], record["clipped_low"]) == (expected, 0)
+    (empty,) = records_from_tokens(
+        [response(mask=np.zeros(3))], step=1, clip_low=0.2, clip_high=0.28, sequence_ratio=True
+    )
+    assert empty["clipped_high"] == 0
+
+
 def test_what_does_not_count_may_be_anything() -> None:
     noise = {
         name: np.append(getattr(response(), name)[:2], np.nan)
