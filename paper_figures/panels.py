@@ -25,8 +25,9 @@ Found = TypeVar("Found")
 class Panel:
     """One set of axes.
 
-    ``says`` is the caption's sentence, made from the data. ``sources`` are the runs that the data come from; none if
-    the panel is computed from theory. ``stand_in`` says what is shown in the place of what the paper shows.
+    ``says`` is the caption's sentence, made from the data. ``sources`` are the runs that the data come from, ``files``
+    what is read besides; neither if the panel is computed from theory. ``stand_in`` says what is shown in the place of
+    what the paper shows.
     ``missing`` says which command makes the data that are not there; the paper's own numbers may be drawn all the same.
     """
 
@@ -43,7 +44,7 @@ class Panel:
         """What stands on the panel's face."""
         if self.missing is not None:
             return self.missing if self.blank else f"the paper's numbers only; ours {self.missing}"
-        said = _named(self.sources) or EXACT
+        said = "; ".join(filter(None, [_named(self.sources), *(path.name for path in self.files)])) or EXACT
         return f"{self.stand_in}: {said}" if self.stand_in else said
 
     @property
