@@ -109,13 +109,13 @@ def check_resume(config: Config, job_dir: Path | None) -> Check:
 
 
 def check_gpus(config: Config, *, strict: bool) -> Check:
-    """GPUs that are needed, and those that are here: Ray's where a cluster is named, otherwise this machine's."""
+    """GPUs that are needed, and those that are here: the Ray cluster's where the job runs in one."""
     name, needed = "GPUs", gpus(config)
     if select(config, "trainer.device", "cuda") != "cuda":
         return fine(name, f"none needed: trainer.device is {select(config, 'trainer.device')}")
     nodes = int(select(config, "trainer.nnodes", 1))
-    if os.environ.get("RAY_ADDRESS"):
-        found, where = joined(needed, nodes, JOINING_SECONDS if strict else 0.0), "in the Ray cluster"
+    if strict and os.environ.get("RAY_ADDRESS"):
+        found, where = joined(needed, JOINING_SECONDS), "in the Ray cluster"
     else:
         found, where = devices(), "on this machine"
     says = f"{needed} needed ({nodes} x {needed // nodes}), {found} seen {where}"
@@ -134,7 +134,7 @@ def devices() -> int:
     return int(torch.cuda.device_count())
 
 
-def joined(needed: int, nodes: int, seconds: float) -> int:
+def joined(needed: int, seconds: float) -> int:
     """GPUs of the Ray cluster, once enough have joined or the time is over."""
     import ray
 

@@ -111,7 +111,9 @@ def _attempt(folder: JobFolder, settings: Settings, held: Held, stop: Stop) -> i
     lost = [step] if step and not folder.has_metrics(step) else []
     if lost:  # verl saves before it logs
         say(f"the metrics of step {step} were not written before the last attempt ended, and will not be")
-    attempt = folder.new_attempt(from_step=step, metrics_lost=lost, versions=_versions())
+    versions = _versions()
+    attempt = folder.new_attempt(from_step=step, metrics_lost=lost, versions=versions)
+    folder.change(lambda facts: facts.update(versions=versions))
     say(f"attempt {attempt.number} of {folder.name}, from step {step}; metrics in {attempt.metrics}")
     words = command(folder, folder.read(), attempt, checkpoint, settings.trainer)
     with attempt.output.open("ab") as output:
