@@ -111,6 +111,7 @@ def test_verl_accepts_the_configuration(experiment: str) -> None:
         ("algorithm.filter_groups.max_inflight_gen_batches=0", "max_inflight_gen_batches"),
         ("algorithm.quantile_k=1.4", "quantile_k"),
         ("+algorithm.quantile_p=0.4", "quantile_p"),
+        ("trainer.probe.every=-1", "every"),
     ],
 )
 def test_verl_refuses_a_planted_fault(override: str, complaint: str) -> None:
@@ -126,6 +127,7 @@ def accept(config: Any) -> None:
     from verl.utils.config import omega_conf_to_dataclass, validate_config
 
     from llm_validation.verl_plugin import options_of
+    from llm_validation.verl_trainer import probe_settings
 
     config = copy.deepcopy(config)
     validate_config(config, use_reference_policy=need_reference_policy(config), use_critic=need_critic(config))
@@ -139,8 +141,9 @@ def accept(config: Any) -> None:
     assert set(config.reward) == {*stock().reward, "reward_kwargs"}
     resolve_reward_manager_cls(config)(config, tokenizer=None, compute_score=None)
     replay_buffer(config)
-    # ours, read where verl starts our estimator
+    # ours, read where verl starts our estimator and our trainer
     options_of(config.algorithm)
+    probe_settings(config)
 
 
 def without(config: Any, keys: tuple[str, ...]) -> Any:
