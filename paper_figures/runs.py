@@ -125,7 +125,7 @@ class Results:
         """
         path = self.root / name
         if not path.is_file():
-            raise MissingError(f"not run: {command}")
+            raise MissingError(f"{NOT_RUN}{command}")
         return path
 
     def runs(self, experiment: str) -> list[Run]:
