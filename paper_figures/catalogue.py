@@ -9,7 +9,10 @@ from types import ModuleType
 
 from paper_figures.panels import Builder
 
-NAMES: tuple[str, ...] = ("figure_4",)
+NAMES: tuple[str, ...] = (
+    "figure_4",
+    "ledger_matrix",
+)
 
 
 @dataclass(frozen=True)
