@@ -7,11 +7,13 @@ published figures (``published.py``) and stay as they are: what lies outside is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 
 from qae_theory._checks import refuse
 
 CASES = ("cheap", "central", "dear")
+SHARES = frozenset({"arithmetic", "decode_bandwidth", "decode_arithmetic", "length_share", "cut_share"})
+MAY_BE_ZERO = frozenset({"decode_overhead", "all_reduce", "step_overhead", "cut_share", "prompt_tokens", "questions"})
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,11 @@ def efficiency(case: str, **given: float) -> Efficiency:
     unknown = [name for name in given if name not in REASONS]
     if unknown:
         refuse("assumption", unknown[0], f"one of {', '.join(REASONS)}")
+    for name, value in given.items():
+        most = 1.0 if name in SHARES else float("inf")
+        if not (0 if name in MAY_BE_ZERO else 1e-300) <= value <= most or value == float("inf"):
+            refuse(
+                name, value, f"a number {'>= 0' if name in MAY_BE_ZERO else '> 0'}{' and <= 1' if most == 1 else ''}"
+            )
     values = {name: getattr(reason, case) for name, reason in REASONS.items()}
     return Efficiency(**(values | given))
-
-
-def as_dict(values: Efficiency) -> dict[str, float]:
-    """By name."""
-    return asdict(values)
-
-
-NAMES = tuple(field.name for field in fields(Efficiency))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llm_validation.cluster.assumptions import CASES, Efficiency, efficiency
-from llm_validation.cluster.decoding import Replica, batch_seconds, prefill_seconds
+from llm_validation.cluster.decoding import Replica, batch_seconds, prefill_seconds, slots
 from llm_validation.cluster.hardware import Gpu, gpu_named
 from llm_validation.cluster.memory import cache, checkpoint_bytes
 from llm_validation.cluster.settings import Settings, read
@@ -37,6 +37,9 @@ class Seconds:
     case: str
     response_tokens: float
     groups_per_kept: float
+    """Groups generated for each that is trained on."""
+    at_once: float
+    """Responses that a replica generates at once: vLLM's limit, what its cache holds, or all that it has."""
     phases: Mapping[str, float]
     gpus: int
     steps: int
@@ -121,7 +124,7 @@ def seconds(
         "checkpoints": step.checkpoint() * _checkpoints(settings) / settings.steps,
         "other": step.efficiency.step_overhead,
     }
-    return Seconds(case, response_tokens, step.groups_per_kept, phases, settings.gpus, settings.steps)
+    return Seconds(case, response_tokens, step.groups_per_kept, step.at_once(), phases, settings.gpus, settings.steps)
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,11 @@ class _Step:
         return Replica(
             self.shape, self.gpu, self.efficiency, run.tensor_parallel, run.max_num_seqs, held, run.weight_bytes
         )
+
+    def at_once(self) -> float:
+        """Responses that a replica generates at once."""
+        own = self.responses * self.groups_per_kept / self.settings.replicas
+        return min(slots(self.replica, self.lengths, self.prompt), own)
 
     def generation(self) -> float:
         """Seconds to generate the groups of a step, those thrown away included."""

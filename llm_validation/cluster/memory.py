@@ -72,6 +72,7 @@ class Budget:
 
     gpu: Gpu
     phases: tuple[Phase, ...]
+    """In the order of a step: generation and weight sync, in which vLLM is awake, then the actor's."""
     host: Phase
     """One node."""
     disk: Phase
@@ -84,6 +85,16 @@ class Budget:
         return max(self.phases, key=lambda phase: phase.bytes)
 
     @property
+    def tightest_of_actor(self) -> Phase:
+        """The same among the phases in which vLLM sleeps, whose size nobody sets by hand."""
+        return max(self.phases[2:], key=lambda phase: phase.bytes)
+
+    @property
+    def starts(self) -> bool:
+        """Whether vLLM starts: its cache holds one sequence of full length."""
+        return self.cache.full_sequences > 0
+
+    @property
     def problems(self) -> tuple[str, ...]:
         """Why it does not fit, a line each; none where it does."""
         over = [
@@ -91,7 +102,7 @@ class Budget:
             for phase in self.phases
             if phase.bytes > self.gpu.memory
         ]
-        if self.cache.full_sequences < 1:
+        if not self.starts:
             over.append("vLLM's cache holds no sequence of full length, and vLLM does not start")
         return tuple(over)
 
@@ -154,7 +165,8 @@ def _gradients(training: Training, shape: ModelShape) -> Part:
 
 def _states(training: Training, shape: ModelShape) -> Part:
     states = training.optimiser_states * shape.parameters
-    return _sharded("optimiser states, sharded", states, training.master_bytes, training.fsdp_size, "2 N b / S")
+    text = f"{training.optimiser_states} N b / S"
+    return _sharded("optimiser states, sharded", states, training.master_bytes, training.fsdp_size, text)
 
 
 def _resident(training: Training, shape: ModelShape, *, weights: bool, states: bool) -> list[Part]:
@@ -177,7 +189,9 @@ def _gathered(training: Training, shape: ModelShape, *, layers: int, head: bool)
     count = layers * shape.layer_parameters + (_head(training, shape) if held else 0)
     each = training.compute_bytes
     return Part(
-        "gathered weights", count * each, f"({layers} layers{' + head' if held else ''}) c = {billions(count)} x {each}"
+        "gathered weights",
+        count * each,
+        f"({layers} layer{'s' if layers > 1 else ''}{' + head' if held else ''}) c = {billions(count)} x {each}",
     )
 
 

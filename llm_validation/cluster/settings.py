@@ -147,7 +147,26 @@ def read(config: Any) -> Settings:
     Raises:
         ValueError: a key that decides memory or time is missing, of the wrong type, or fits nothing else.
     """
-    return _checked(_settings(_Reader(_plain(config))))
+    return _checked(_settings(_Reader(plain(config))))
+
+
+def plain(config: Any) -> Mapping[str, Any]:
+    """A configuration as nested mappings, interpolations resolved.
+
+    Raises:
+        ValueError: it is not one, or does not resolve.
+    """
+    if type(config).__module__.startswith("omegaconf"):
+        from omegaconf import OmegaConf
+        from omegaconf.errors import OmegaConfBaseException
+
+        try:
+            config = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+        except OmegaConfBaseException as error:
+            raise ValueError(f"the configuration does not resolve: {' '.join(str(error).split())}") from error
+    if not isinstance(config, Mapping):
+        refuse("config", config, "a configuration: nested mappings")
+    return config
 
 
 class _Reader:
@@ -193,20 +212,6 @@ class _Reader:
         if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
             refuse(key, value, "a list of names")
         return tuple(value)
-
-
-def _plain(config: Any) -> Mapping[str, Any]:
-    if type(config).__module__.startswith("omegaconf"):
-        from omegaconf import OmegaConf
-        from omegaconf.errors import OmegaConfBaseException
-
-        try:
-            config = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
-        except OmegaConfBaseException as error:
-            raise ValueError(f"the configuration does not resolve: {' '.join(str(error).split())}") from error
-    if not isinstance(config, Mapping):
-        refuse("config", config, "a configuration: nested mappings")
-    return config
 
 
 def _settings(read: _Reader) -> Settings:
