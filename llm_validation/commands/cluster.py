@@ -1,11 +1,17 @@
-"""``qae cluster``: plan, check, launch and collect runs of verl. Each subcommand is in a module of its own."""
+"""``qae cluster``: plan, check, launch and collect runs of verl. Each subcommand has a module of its own."""
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import typer
+
+SUBCOMMANDS = ("plan", "data", "check", "launch", "collect")  # in the order in which they are used
 
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands to the application."""
     cluster = typer.Typer(help="Plan, check, launch and collect full-scale runs with verl.", no_args_is_help=True)
+    for name in SUBCOMMANDS:
+        import_module(f"llm_validation.commands.cluster_{name}").register(cluster)
     app.add_typer(cluster, name="cluster")
