@@ -30,7 +30,7 @@ OTHER = "Other"
 # Filled in blue what stands, in orange what does not; words and marks say the same without colour.
 FACES: Mapping[Verdict, Mapping[str, Any]] = {
     Verdict.PROVED: {"facecolor": "#0072B2", "edgecolor": "#0072B2"},
-    Verdict.UNDER_ASSUMPTION: {"facecolor": "#8CC8EC", "edgecolor": "#0072B2"},
+    Verdict.UNDER_ASSUMPTION: {"facecolor": "#B9DDF3", "edgecolor": "#0072B2"},
     Verdict.SUPPORTED: {"facecolor": "#D9EDF8", "edgecolor": "#0072B2"},
     Verdict.REFUTED: {"facecolor": "#F5B041", "edgecolor": "black"},
     Verdict.NOT_SUPPORTED: {"facecolor": "#FDF0DA", "edgecolor": "#B26B00"},
