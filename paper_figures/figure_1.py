@@ -1,0 +1,9 @@
+"""Figure 1: entropy and pass@1 over steps, DAPO against DAPO + QAE, Qwen3-8B-Base."""
+
+from __future__ import annotations
+
+from paper_figures.over_steps import MIDDLE, accuracy, entropy
+
+TITLE = "Figure 1. Entropy and accuracy over training, DAPO with and without QAE (the paper: Qwen3-8B-Base)"
+SHAPE = (1, 2)
+PANELS = (("entropy", entropy("entropy", MIDDLE)), ("pass@1", accuracy("pass@1", MIDDLE)))

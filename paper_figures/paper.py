@@ -1,0 +1,115 @@
+"""What the paper itself prints: its numbers, and how they are drawn, as reference marks that nobody takes for ours."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from paper_figures.runs import MissingError
+from qae_theory.results import package_folder
+
+FACTS = "configs/paper_facts.json"
+GREY = "0.35"
+
+
+class Mark(NamedTuple):
+    """A number of the paper: what it says, and how it is drawn."""
+
+    text: str
+    draw: Callable[[Any], None]
+
+
+@cache
+def facts() -> Mapping[str, Any]:
+    """The facts of the paper that ``llm_validation`` comes with, read as a file.
+
+    Raises:
+        MissingError: it is not installed, or its file cannot be read.
+    """
+    folder = package_folder("llm_validation")
+    if folder is None:
+        raise MissingError("llm_validation is not installed: pip install qae-verification")
+    try:
+        found: Mapping[str, Any] = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise MissingError(f"{folder / FACTS} cannot be read: {error}") from None
+    return found
+
+
+def default_k() -> str:
+    """The paper's K."""
+    return f"{facts()['training']['k_default']:g}"
+
+
+def table_1() -> dict[str, float]:
+    """AIME24 accuracy in per cent by epsilon_high."""
+    stated = facts()["table_1_dapo_epsilon_high"]
+    return {level: float(value) for level, value in stated.items() if level != "metric"}
+
+
+def table_2() -> dict[tuple[str, str], dict[str, float]]:
+    """Per cent by column, ``"AIME24 pass@1"`` for example, of each model and method."""
+    table = facts()["table_2"]
+    return {(row[0], row[1]): dict(zip(table["columns"], row[2:], strict=True)) for row in table["rows"]}
+
+
+def spike() -> tuple[int, int]:
+    """First and last step of the entropy spike of DAPO in Figure 1."""
+    first, last = _numbers(r"steps (\d+)-(\d+)", facts()["figures"]["1"])
+    return first, last
+
+
+def zero_share() -> float:
+    """Share of advantages that Figure 5 has as zero, about."""
+    return _numbers(r"about (\d+)% zero", facts()["figures"]["5"])[0] / 100
+
+
+def level(value: float, text: str) -> Mark:
+    """A line across the panel at a value of the y axis."""
+    said = f"paper: {text}"
+
+    def draw(axes: Any) -> None:
+        axes.axhline(value, color=GREY, linewidth=0.9, linestyle=(0, (1, 1.5)), marker="", label=said)
+
+    return Mark(said, draw)
+
+
+def steps(first: float, last: float, text: str) -> Mark:
+    """A grey span of the x axis."""
+    said = f"paper: {text}"
+
+    def draw(axes: Any) -> None:
+        axes.axvspan(first, last, facecolor="0.85", edgecolor="0.6", hatch="...", linewidth=0, zorder=0, label=said)
+
+    return Mark(said, draw)
+
+
+def words(text: str) -> Mark:
+    """Something that has no place on these axes: an entry of the legend without a line."""
+    said = f"paper: {text}"
+
+    def draw(axes: Any) -> None:
+        axes.plot([], [], color=GREY, linestyle="", marker="", label=said)
+
+    return Mark(said, draw)
+
+
+def draw_marks(axes: Any, marks: Sequence[Mark]) -> None:
+    """All of them."""
+    for mark in marks:
+        mark.draw(axes)
+
+
+def marks_said(marks: Sequence[Mark]) -> str:
+    """A sentence for the caption; nothing without marks."""
+    return f" Reference marks: {'; '.join(mark.text for mark in marks)}." if marks else ""
+
+
+def _numbers(pattern: str, text: str) -> tuple[int, ...]:
+    match = re.search(pattern, text)
+    if match is None:
+        raise MissingError(f"{FACTS} does not say {pattern!r}: {text!r}")
+    return tuple(map(int, match.groups()))

@@ -1,0 +1,131 @@
+"""The one-machine study of ``qae validate``, a Qwen3 of under a million parameters that stands in for the paper's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from paper_figures.curves import Shown, curve, rows_where
+from paper_figures.paper import facts
+from paper_figures.runs import Columns, MissingError, Results, Run
+from qae_theory import results as stored
+
+TASK = "addition"  # of the study's tasks the one whose responses differ in length
+SUBJECT = "small Qwen3"
+COMMAND = "qae validate"
+ENTROPY = "entropy (nats per token)"
+SUCCESS = "success rate (share of training responses)"
+LENGTH = "response length (tokens)"
+
+Where = Mapping[str, Any]
+
+
+def grpo() -> Where:
+    """The runs of GRPO under clip-higher."""
+    return {"estimator": "grpo", "clip_high": facts()["training"]["clip_high"]}
+
+
+def at_k(k: str, *, estimator: str = "qae", clip_high: float | None = None) -> Where:
+    """The runs of a rule at a level; under clip-higher if not said otherwise."""
+    clip = facts()["training"]["clip_high"] if clip_high is None else clip_high
+    return {"estimator": estimator, "k": float(k), "clip_high": clip}
+
+
+def study_curves(results: Results, rules: Mapping[str, Where], columns: str | Mapping[str, str], ylabel: str) -> Shown:
+    """Columns of the study's runs.
+
+    Args:
+        results: the results folder.
+        rules: label and rows of each rule.
+        columns: one column, or several by what is added to the rule's label.
+        ylabel: of the axis.
+
+    Raises:
+        MissingError: there is no study, or it has not run one of the rules.
+    """
+    run = results.run("validate", command=COMMAND)
+    table = rows_where(run.parquet("runs.parquet"), task=TASK)
+    named = {"": columns} if isinstance(columns, str) else columns
+    found = {
+        f"{label}{added}": curve(_of_rule(run, table, label, where), column)
+        for label, where in rules.items()
+        for added, column in named.items()
+    }
+    return Shown(found, ylabel, (run,), SUBJECT, stand_in(run))
+
+
+def length_curves(results: Results, rules: Mapping[str, Where]) -> Shown:
+    """Mean response length in the training runs that the study consists of."""
+    run = results.run("validate", command=COMMAND)
+    trained = _training_runs(results, run)
+    rows = [
+        (one["clip_high"], one["estimator"], _level(one["options"]), one["seed"], line["step"], line.get(_LENGTH))
+        for one, of in trained
+        for line in of.records
+    ]
+    if not rows:
+        raise MissingError(f"the training runs of {run} are not there: {COMMAND} makes them again")
+    names = ("clip_high", "estimator", "k", "seed", "step", "length")
+    table = {name: np.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+    found = {label: curve(_of_rule(run, table, label, where), "length") for label, where in rules.items()}
+    wanted = [_matches(config, rules.values()) for config, _ in trained]
+    used = tuple(of for (_, of), is_used in zip(trained, wanted, strict=True) if is_used)
+    return Shown(found, LENGTH, (run, *used), SUBJECT, stand_in(run))
+
+
+def rules_there(results: Results) -> dict[str, Where]:
+    """GRPO and QAE at each K that the study has; for a small study without the paper's own K."""
+    run = results.run("validate", command=COMMAND)
+    levels = sorted({one["options"]["k"] for one in run.config["settings"]["runs"] if one["estimator"] == "qae"})
+    return {"GRPO": grpo(), **{f"QAE, K = {k}": at_k(k) for k in levels}}
+
+
+def stand_in(run: Run) -> str:
+    """Which model, on which task."""
+    models = [task["model"] for task in run.config["settings"]["tasks"] if task["task"] == TASK]
+    return f"not the paper's model: Qwen3 of preset {' or '.join(models)} on {TASK}"
+
+
+_LENGTH = "completions/mean_length"
+
+
+def _of_rule(run: Run, table: Columns, label: str, where: Where) -> Columns:
+    rows = rows_where(table, **where)
+    if not len(rows["step"]):
+        raise MissingError(f"{run} has no {label}: {COMMAND}")
+    return rows
+
+
+def _training_runs(results: Results, study: Run) -> list[tuple[dict[str, Any], Run]]:
+    """The runs of ``qae train`` with a setting of the study, made by the same code, with their configurations."""
+    settings = study.config["settings"]
+    task = next((one for one in settings["tasks"] if one["task"] == TASK), None)
+    if task is None:
+        return []
+    same = {**settings["train"], **task["train"], **{name: task[name] for name in ("task", "model", "warmup")}}
+    rules = [
+        {**same, "estimator": one["estimator"], "options": one["options"], **one["changes"]} for one in settings["runs"]
+    ]
+    seeds = range(settings["seed"], settings["seed"] + settings["seeds"])
+    found = []
+    for run in results.runs("train"):
+        config = run.config
+        of_study = any(all(config.get(name) == value for name, value in rule.items()) for rule in rules)
+        if of_study and config["seed"] in seeds and _code(run) == _code(study):
+            found.append((config, run))
+    return found
+
+
+def _matches(config: Mapping[str, Any], rules: Iterable[Where]) -> bool:
+    own = {**config, "k": _level(config["options"])}
+    return any(all(own[name] == value for name, value in rule.items()) for rule in rules)
+
+
+def _level(options: Mapping[str, Any]) -> float:
+    return float(options.get("k", "nan"))
+
+
+def _code(run: Run) -> Any:
+    return stored.read_json(run.folder / "provenance.json", again=COMMAND).get("code_version")
