@@ -58,10 +58,15 @@ def exact_map(mixed_only: bool, title: str, results: Results) -> Panel:
 def _draw_map(axes: Any, *, shares: Array) -> None:
     texts = [[f"{share:.2f}".removeprefix("0") for share in row] for row in shares]
     draw_cells(axes, shares, texts, rows=LEVELS, columns=[one.removeprefix("0") for one in SUCCESS])
+    draw_gate(axes)
+    axes.set(xlabel="success probability p of the query", ylabel="quantile level K")
+
+
+def draw_gate(axes: Any) -> None:
+    """The line p = 1 - K on a map with these levels and probabilities."""
     across, up = gate_stairs()
     axes.plot(across, up, color="white", linewidth=3.5, linestyle="-", marker="")
     axes.plot(across, up, color="black", linewidth=1.5, linestyle="-", marker="", label="p = 1 - K")
-    axes.set(xlabel="success probability p of the query", ylabel="quantile level K")
 
 
 def gate_stairs() -> tuple[list[float], list[float]]:
