@@ -65,7 +65,7 @@ def test_the_extremes_over_difficulty(figure: Drawn) -> None:
 
 
 def test_the_caption_says_what_is_drawn(figure: Drawn) -> None:
-        p, curve = line(figure.axes(0), "G = 4")
+    p, curve = line(figure.axes(0), "G = 4")
     least = min(curve)
     assert f"G = 4 from {least:.2f} (p = {p[curve.index(least)]:.2g}) to {max(curve):.2f}" in figure.caption
     assert figure.missing == [None, None, None]
