@@ -36,7 +36,7 @@ class _Groups(NamedTuple):
     ``rewards``, ``kept``, ``group`` and ``row`` are ``[B]``; the others have one entry a group.
     """
 
-    rewards: Tensor  # float64; an infinity where the row could not be scored
+    rewards: Tensor  # float64; anything where the row could not be scored
     kept: Tensor  # scorable
     group: Tensor  # number of the row's group
     row: Tensor  # the row's place in the batch
@@ -45,7 +45,7 @@ class _Groups(NamedTuple):
     sizes: Tensor  # scorable rows
     low: Tensor  # least reward
     spread: Tensor  # largest less least
-    live: Tensor  # two scorable rows or more, and not all alike
+    live: Tensor  # not all scorable rows are alike
 
 
 def group_advantages(
@@ -185,37 +185,34 @@ def _grouped(values: Tensor, scorable: Tensor, numbers: Tensor) -> _Groups:
 
     filled = torch.where(scorable, values, torch.inf)  # after all that is scorable
     by_value = filled.argsort()
-    row = by_value[numbers[by_value].argsort(stable=True)]
+    row = by_value.index_select(0, numbers.index_select(0, by_value).argsort(stable=True))
     lengths = torch.bincount(numbers)
     start = lengths.cumsum(0) - lengths
-    kept = scorable[row]
+    kept = scorable.index_select(0, row)
     sizes = torch.segment_reduce(kept.double(), "sum", lengths=lengths).long()
-    rewards = filled[row]
-    return _with_range(_Groups(rewards, kept, numbers[row], row, lengths, start, sizes, start, start, start))
+    rewards, group = filled.index_select(0, row), numbers.index_select(0, row)
+    return _with_range(_Groups(rewards, kept, group, row, lengths, start, sizes, start, start, start))
 
 
 def _with_range(groups: _Groups) -> _Groups:
     low, high = _order_statistic(groups, groups.sizes.clamp(max=1)), _order_statistic(groups, groups.sizes)
-    live = (groups.sizes >= 2) & (high > low)
+    live = high > low  # so at least two scorable rows
     return groups._replace(low=low, spread=(high - low).where(live, low.new_ones(())), live=live)
 
 
 def _bits(groups: _Groups, correct_above: float | None) -> _Groups:
     """The same groups with rewards 1 and 0 for right and wrong; in order as the scores are."""
-    import torch
-
     threshold = _binary_threshold(groups) if correct_above is None else _threshold(correct_above)
     bits = (groups.rewards > threshold).double()
-    return _with_range(groups._replace(rewards=torch.where(groups.kept, bits, torch.inf)))
+    return _with_range(groups._replace(rewards=bits))
 
 
 def _binary_threshold(groups: _Groups) -> float:
-    """The middle of the scale that the scores of all live groups are on."""
-    seen = groups.rewards[groups.kept & groups.live[groups.group]]
+    """The wrong one of the two levels that the scores of all live groups are on."""
+    seen = groups.rewards.masked_select(groups.kept & _at_rows(groups.live, groups))
     for low, high in BINARY_SCALES:
         if bool(((seen == low) | (seen == high)).all()):
-            return (low + high) / 2
-    levels = seen.unique().tolist()
+            return low
     levels = [f"{level:.4g}" for level in seen.unique().tolist()]
     shown = ", ".join([*levels[:4], *(["..."] if len(levels) > 4 else [])])
     allowed = f"the score above which a response is right, as the scores are neither 0/1 nor -1/+1 but {shown}"
@@ -230,7 +227,7 @@ def _threshold(correct_above: Any) -> float:
 
 def _order_statistic(groups: _Groups, ranks: Tensor) -> Tensor:
     """Reward of the given 1-based rank in each group; anything in a group with no scorable row."""
-    return groups.rewards[groups.start + (ranks - 1).clamp(min=0)]
+    return groups.rewards.index_select(0, groups.start + (ranks - 1).clamp(min=0))
 
 
 def _for_each_size(groups: _Groups, function: Callable[[int], Any], dtype: Any) -> Tensor:
@@ -239,7 +236,15 @@ def _for_each_size(groups: _Groups, function: Callable[[int], Any], dtype: Any) 
 
     sizes, place = groups.sizes.unique(return_inverse=True)
     table = torch.tensor([function(size) for size in sizes.tolist()], dtype=dtype, device=sizes.device)
-    return table[place]
+    return table.index_select(0, place)
+
+
+def _at_rows(of_groups: Tensor, groups: _Groups) -> Tensor:
+    """Each group's entry at each of its rows.
+
+    ``index_select``, here and above, because brackets wake all threads, which on a busy machine costs 20 ms a call.
+    """
+    return of_groups.index_select(0, groups.group)
 
 
 def _quantile(groups: _Groups, k: Fraction) -> Tensor:
@@ -271,24 +276,24 @@ def _mean(values: Tensor, groups: _Groups) -> Tensor:
 
 def _from_mean(groups: _Groups, k: Fraction) -> Tensor:
     del k
-    return groups.rewards - _mean(groups.rewards, groups)[groups.group]
+    return groups.rewards - _at_rows(_mean(groups.rewards, groups), groups)
 
 
 def _from_quantile(groups: _Groups, k: Fraction) -> Tensor:
-    return groups.rewards - _quantile(groups, k)[groups.group]
+    return groups.rewards - _at_rows(_quantile(groups, k), groups)
 
 
 def _from_interpolated_quantile(groups: _Groups, k: Fraction) -> Tensor:
-    return groups.rewards - _interpolated_quantile(groups, k)[groups.group]
+    return groups.rewards - _at_rows(_interpolated_quantile(groups, k), groups)
 
 
 def _pos_mask(groups: _Groups, k: Fraction) -> Tensor:
-    hard, right = (_quantile(groups, k) == 0)[groups.group], groups.rewards
+    hard, right = _at_rows(_quantile(groups, k) == 0, groups), groups.rewards
     return right * hard - (1 - right)
 
 
 def _neg_mask(groups: _Groups, k: Fraction) -> Tensor:
-    hard, right = (_quantile(groups, k) == 0)[groups.group], groups.rewards
+    hard, right = _at_rows(_quantile(groups, k) == 0, groups), groups.rewards
     return right - (1 - right) * ~hard
 
 
@@ -303,12 +308,12 @@ _NUMERATORS: dict[str, Callable[[_Groups, Fraction], Tensor]] = {
 
 def _over_std(numerator: Tensor, groups: _Groups, std: str, eps: float) -> Tensor:
     """``numerator / (std + eps)``; 0 in a degenerate group and for a row that could not be scored."""
-    counted = groups.kept & groups.live[groups.group]
+    counted = groups.kept & _at_rows(groups.live, groups)
     if std != "none":
         # In units of the group's range the variance can neither overflow nor underflow.
-        unit = (groups.rewards - groups.low[groups.group]) / groups.spread[groups.group]
-        deviations = unit - _mean(unit, groups)[groups.group]
+        unit = (groups.rewards - _at_rows(groups.low, groups)) / _at_rows(groups.spread, groups)
+        deviations = unit - _at_rows(_mean(unit, groups), groups)
         divisor = groups.sizes - 1 if std == "bessel" else groups.sizes
         variance = _total(deviations.square(), groups) / divisor.clamp(min=1)
-        numerator = numerator / (groups.spread * variance.sqrt() + eps)[groups.group]
+        numerator = numerator / _at_rows(groups.spread * variance.sqrt() + eps, groups)
     return numerator.where(counted, numerator.new_zeros(()))
