@@ -35,12 +35,15 @@ def draw(figures: Sequence[Figure], results: Results, out: Path) -> Iterator[tup
     for figure in figures:
         panels = all_built(figure.panels, results)
         entry = entry_of(figure, panels)
-        there = all((out / f"{figure.name}.{suffix}").is_file() for suffix in SUFFIXES)
+        texts = getattr(figure.module, "TEXTS", {})  # of a table: suffix, and a function of the results
+        there = all((out / f"{figure.name}.{suffix}").is_file() for suffix in (*SUFFIXES, *texts))
         fresh = not there or index.get(figure.name) != entry
         if fresh:
             with style():
                 drawn = figure_of(figure.title, panels, figure.shape, figure.size)
                 save(drawn, out, figure.name, caption=entry["caption"], sources=entry["sources"])
+            for suffix, text in texts.items():
+                write_atomically(out / f"{figure.name}.{suffix}", text(results))
             index[figure.name] = entry
             write_atomically(out / INDEX, json.dumps(index, indent=1, ensure_ascii=False) + "\n")
         yield figure, entry, fresh

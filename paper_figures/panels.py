@@ -6,7 +6,7 @@ with functions that read data and return a :class:`Panel`, or raise ``MissingErr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -76,9 +76,15 @@ def first_found(*sources: Callable[[], Found]) -> Found:
             return source()
         except MissingError as missing:
             lacking.append(str(missing))
-    commands = [said.removeprefix(NOT_RUN) for said in dict.fromkeys(lacking) if said.startswith(NOT_RUN)]
-    others = [said for said in dict.fromkeys(lacking) if not said.startswith(NOT_RUN)]
-    raise MissingError("; ".join([*([NOT_RUN + ", or ".join(commands)] if commands else []), *others]) or "no source")
+    raise MissingError(lacking_said(lacking, ", or ") or "no source")
+
+
+def lacking_said(lacking: Iterable[str], between: str) -> str:
+    """Several messages of ``MissingError`` as one, the commands together."""
+    said = list(dict.fromkeys(lacking))
+    commands = [one.removeprefix(NOT_RUN) for one in said if one.startswith(NOT_RUN)]
+    others = [one for one in said if not one.startswith(NOT_RUN)]
+    return "; ".join([*([NOT_RUN + between.join(commands)] if commands else []), *others])
 
 
 def all_built(builders: Sequence[tuple[str, Builder]], results: Results) -> list[Panel]:
