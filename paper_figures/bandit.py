@@ -21,6 +21,8 @@ def bandit_curves(
     rules: Mapping[str, Mapping[str, Any]],
     columns: str | Mapping[str, str],
     ylabel: str,
+    *,
+    condition: str | None = None,
 ) -> Shown:
     """Columns of an experiment under the condition that is nearest to the paper's training.
 
@@ -30,10 +32,11 @@ def bandit_curves(
         rules: label and rows of each rule.
         columns: one column, or several by what is added to the rule's label.
         ylabel: of the axis.
+        condition: another one than that.
     """
     run = results.run(experiment, command=f"qae simulate {experiment}")
-    condition, said = nearest_condition(run)
-    table = rows_where(columns_of(run.records), condition=condition)
+    nearest, said = (condition, condition) if condition is not None else nearest_condition(run)
+    table = rows_where(columns_of(run.records), condition=nearest)
     named = {"": columns} if isinstance(columns, str) else columns
     found = {
         f"{label}{added}": curve(rows_where(table, **where), column)

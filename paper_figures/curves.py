@@ -96,7 +96,8 @@ def curves_panel(
         headline = f"{title}, {shown.subject}"
         where = f"{shown.stand_in}; " if shown.stand_in else ""
         note = f" {shown.note}" if shown.note else ""
-        says = f"{headline} ({where}{bands_said(shown.curves.values())}): {ends_said(shown.curves)}; {shown.ylabel}."
+        bands, ends = bands_said(shown.curves.values()), ends_said(shown.curves)
+        says = f"{headline[0].upper()}{headline[1:]} ({where}{bands}): {ends}; {shown.ylabel}."
         return Panel(headline, says + note + marks_said(drawn), draw, sources=shown.sources, stand_in=shown.stand_in)
 
     return build

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from paper_figures.over_steps import MIDDLE, accuracy, entropy
 
-TITLE = "Figure 1. Entropy and accuracy over training, DAPO with and without QAE (the paper: Qwen3-8B-Base)"
+TITLE = "Figure 1. Entropy and accuracy with and without QAE (the paper: Qwen3-8B-Base)"
 SHAPE = (1, 2)
 PANELS = (("entropy", entropy("entropy", MIDDLE)), ("pass@1", accuracy("pass@1", MIDDLE)))

@@ -1,0 +1,85 @@
+"""Figure 6: pass@1 of Qwen3-14B-Base; both sides of the objective masked in turn, under weak and strong clipping."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from paper_figures import bandit, cluster, study
+from paper_figures.curves import Shown, curves_panel
+from paper_figures.dots import Asked, Column, dots_panel
+from paper_figures.over_steps import BENCHMARK, LARGE
+from paper_figures.panels import Builder
+from paper_figures.paper import GREY, Mark, default_k, facts, table_1
+from paper_figures.runs import Results
+
+TITLE = "Figure 6. A larger model, and masking one side (the paper: Qwen3-14B-Base and Qwen3-8B-Base)"
+SHAPE = (1, 3)
+COLUMNS: tuple[Column, ...] = (("AIME25", 1), ("AIME24", 1))
+RULES = {"QAE": "qae", "POS-MASK": "pos_mask", "NEG-MASK": "neg_mask"}
+STEMS = {"weak": "qwen3-8b-", "strong": "qwen3-8b-eps020-"}
+
+
+def clip_high(clip: str) -> float:
+    """Upper clip range: the paper's own, and the smallest of its Table 1."""
+    return float(facts()["training"]["clip_high"]) if clip == "weak" else min(map(float, table_1()))
+
+
+def masks(title: str, clip: str) -> Builder:
+    """Accuracy over steps of QAE and of both masks."""
+
+    def on_cluster(results: Results) -> Shown:
+        rows = {label: f"{STEMS[clip]}{rule.replace('_', '-')}" for label, rule in RULES.items()}
+        if clip == "weak":
+            rows["QAE"] = "qwen3-8b-clip-higher-qae"
+        return cluster.accuracy_curves(results, rows, BENCHMARK)
+
+    def in_study(results: Results) -> Shown:
+        rules = {
+            label: study.at_k(default_k(), estimator=rule, clip_high=clip_high(clip)) for label, rule in RULES.items()
+        }
+        return study.study_curves(results, rules, "success", study.SUCCESS)
+
+    def on_bandit(results: Results) -> Shown:
+        rules = {label: {"rule": rule, "clip": clip, "scale": "QAE's step size"} for label, rule in RULES.items()}
+        found = bandit.bandit_curves(results, "masks", rules, "success", bandit.SUCCESS)
+        settings = found.sources[0].config["settings"]
+        return found._replace(stand_in=f"{found.stand_in}, K = {settings['k']}, eps_high = {settings[clip]:g}")
+
+    return curves_panel(title, on_cluster, in_study, on_bandit)
+
+
+def four_bars() -> tuple[Mark, ...]:
+    """The values as printed; which bar is which is not certain."""
+    stated = facts()["figure_6a_qwen3_14b_pass_at_1"]
+    values = sorted(stated["values"])
+    said = "paper: four bars, whose is not certain"
+
+    def draw(axes: Any) -> None:
+        for number, value in enumerate(values):
+            axes.axhline(
+                value,
+                color=GREY,
+                linewidth=0.9,
+                linestyle=(0, (1, 1.5)),
+                marker="",
+                label=said if number == 0 else None,
+            )
+            axes.annotate(
+                f"{value:g}",
+                (1, value),
+                xycoords=("axes fraction", "data"),
+                xytext=(-2, 1.5),
+                textcoords="offset points",
+                ha="right",
+                fontsize=6,
+                color=GREY,
+            )
+
+    return (Mark(f"{said}: {', '.join(f'{value:g} %' for value in values)}", draw),)
+
+
+PANELS = (
+    ("(a) pass@1", dots_panel("(a) pass@1", Asked(lambda: LARGE.rows, COLUMNS, dict, four_bars))),
+    ("(b) masks, weak clipping", masks("(b) eps_high = 0.28", "weak")),
+    ("(c) masks, strong clipping", masks("(c) eps_high = 0.2", "strong")),
+)
