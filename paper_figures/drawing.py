@@ -26,6 +26,7 @@ INDEX = "figures.json"
 FOLDER = Path(__file__).parent
 PACKAGE = FOLDER.name
 SHARED = ("curves", "panels", "render", "runs")
+SAID = ("title", "says", "source", "stand_in", "missing")  # what the index keeps of a panel
 
 
 def draw(figures: Sequence[Figure], results: Results, out: Path) -> Iterator[tuple[Figure, dict[str, Any], bool]]:
@@ -65,7 +66,7 @@ def entry_of(figure: Figure, panels: Sequence[Panel]) -> dict[str, Any]:
         "title": figure.title,
         "caption": " ".join([f"{figure.title}.", *(panel.says for panel in panels)]),
         "sources": sorted([*runs, *files]),
-        "panels": [{"title": panel.title, "source": panel.source, "missing": panel.missing} for panel in panels],
+        "panels": [{name: getattr(panel, name) for name in SAID} for panel in panels],
         "determined_by": _hash(figure, panels, list(runs.values()), list(files.values())),
     }
 

@@ -97,10 +97,11 @@ class Run:
 
 
 class Results:
-    """The results folder, read once."""
+    """The results folder, read once. ``files`` are files that count as lying in it, by name."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, files: Mapping[str, Path] | None = None) -> None:
         self.root = root
+        self._files = files or {}
         self._found: dict[str, Run | None] = {}
 
     def run(self, experiment: str, *, command: str) -> Run:
@@ -123,7 +124,7 @@ class Results:
         Raises:
             MissingError: it is not there; with the command that makes it.
         """
-        path = self.root / name
+        path = self._files.get(name, self.root / name)
         if not path.is_file():
             raise MissingError(f"{NOT_RUN}{command}")
         return path
