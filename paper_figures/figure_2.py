@@ -1,0 +1,19 @@
+"""Figure 2: anthropomorphic words and pass@1 over steps, DAPO with and without clip-higher."""
+
+from __future__ import annotations
+
+from paper_figures.paper import facts, table_1
+from paper_figures.words import accuracy_panel, words_panel
+
+TITLE = "Figure 2. Anthropomorphic words and accuracy under DAPO (the paper: Qwen3-8B-Base)"
+SHAPE = (1, 2)
+SIZE = (3.6, 2.7)
+
+
+def rows() -> dict[str, str]:
+    """Without and with clip-higher, by label."""
+    strong, weak = min(map(float, table_1())), facts()["training"]["clip_high"]
+    return {f"eps_high = {strong:.2f}": "qwen3-8b-eps020", f"eps_high = {weak:.2f}": "qwen3-8b-clip-higher"}
+
+
+PANELS = (("words", words_panel("words", rows)), ("pass@1", accuracy_panel("pass@1", rows)))

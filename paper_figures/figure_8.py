@@ -1,0 +1,9 @@
+"""Figure 8: as Figure 3, under QAE."""
+
+from __future__ import annotations
+
+from paper_figures.tokens import snapshots
+
+TITLE = "Figure 8. High-entropy tokens under QAE (the paper: Qwen3-8B-Base)"
+SHAPE = (1, 3)
+PANELS = snapshots("8")
