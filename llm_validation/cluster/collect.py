@@ -9,6 +9,7 @@ and after more steps there is a new folder, the older one staying what it was.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -128,13 +129,19 @@ def _write(found: Collection, config: Mapping[str, Any], out: Path) -> Path:
         run.append_metrics(_lines(found))
         abandoned = {record.step for record in found.merged.steps if record.abandoned}
         listed = [{**one.record(), "abandoned": one.step in abandoned} for one in found.evaluations]
-        run.write("evaluations.json", to_json({"evaluations": listed}))
-        run.write("findings.json", to_json({"findings": [one.record() for one in found.findings]}))
+        run.write("evaluations.json", _a_line_each("evaluations", listed))
+        run.write("findings.json", _a_line_each("findings", [one.record() for one in found.findings]))
         run.write("dropped.json", to_json(_dropped(found)))
         tables = paper_tables([Collected.of_parts(run.partial, config)])
         run.write("tables.json", to_json(tables))
         run.write("tables.md", markdown(tables))
     return run.folder
+
+
+def _a_line_each(name: str, records: Sequence[Mapping[str, Any]]) -> str:
+    """A JSON object with one list, an entry a line: there can be hundreds."""
+    lines = ",\n".join(json.dumps(dict(one), allow_nan=False) for one in records)
+    return f'{{"{name}": [\n{lines}\n]}}\n'
 
 
 def _lines(found: Collection) -> Iterator[dict[str, Any]]:

@@ -161,6 +161,8 @@ def _read_dumps(found: Collection, told: Told | None, wanted: range) -> None:
             for place, step in group:
                 _tell(told, place, order, len(files))
                 dumps.read_dump(place.path, _account(found, place), parse, batches, step=step)
+            for step in {step for _, step in group if step in trained} - batches.keys():
+                found.dumped[kind][step] = Dumped(0, {}, [], [])  # cut off within its first line
             for step, batch in batches.items():
                 if step in trained:
                     found.dumped[kind][step] = _dumped(kind, batch, trained[step], found.places.settings)
@@ -214,9 +216,9 @@ def _settle_steps(found: Collection, responses: int | None) -> None:
             found.notes.append(f"a whole step is taken to have {expected} responses, as the fullest dump has")
     for record in [record for record in found.merged.steps if record.trained]:
         there = {kind: steps[record.step] for kind, steps in found.dumped.items() if record.step in steps}
-        short = {kind: one.responses for kind, one in there.items() if expected and one.responses < expected}
+        short = {kind: one.responses for kind, one in there.items() if one.responses < (expected or 1)}
         if short:
-            said = ", ".join(f"{kind} {count} of {expected} responses" for kind, count in short.items())
+            said = ", ".join(f"{kind} {count} of {expected or 'its'} responses" for kind, count in short.items())
             found.not_whole[str(record.step)] = said
             record.untrain(NOT_WHOLE)
             for kind, one in there.items():

@@ -67,22 +67,22 @@ def of_rollouts(responses: Sequence[Mapping[str, Any]], settings: RunSettings) -
     advantage of the run's estimator, and left out where that is not known here.
     """
     level, threshold = quantile_level(settings.k or DEFAULT_K), correct_above(responses, settings)
-    groups = [_Group(group, threshold) for group in grouped(responses)]
-    rewards = np.concatenate([group.rewards for group in groups])
-    right = np.concatenate([group.right for group in groups])
+    blocks = [_Block(groups, threshold) for groups in _by_size(responses)]
+    rewards, right = (np.concatenate([getattr(one, name).ravel() for one in blocks]) for name in ("rewards", "right"))
     scorable = ~np.isnan(rewards)
     found = {
         "responses": float(len(rewards)),
-        "groups": float(len(groups)),
+        "groups": float(sum(len(one.rewards) for one in blocks)),
         "mean_reward": _mean(rewards[scorable]),
         "success_rate": _mean(right[scorable]),
-        "mixed_share": _mean([0 < group.rate < 1 for group in groups if group.rate is not None]),
-        "hard_share": _mean([group.rate <= 1 - level for group in groups if group.rate is not None]),
-        "leak_share_linear": _mean([group.leaks(level) for group in groups]),
+        "mixed_share": _mean(np.concatenate([one.mixed() for one in blocks])),
+        "hard_share": _mean(np.concatenate([one.hard(level) for one in blocks])),
+        "leak_share_linear": _mean(np.concatenate([one.leaks(level) for one in blocks])),
     }
-    signs = [group.advantages(settings, level) for group in groups]
-    if all(one is not None for one in signs):
-        every = np.sign(np.concatenate([one for one in signs if one is not None]))
+    made = [one.advantages(settings, level) for one in blocks]
+    known = [one for one in made if one is not None]
+    if len(known) == len(blocks):
+        every = np.sign(np.concatenate([one.ravel() for one in known]))
         found |= {f"{name}_share": float((every == sign).mean()) for name, sign in SIGNS.items()}
     if all("words" in one for one in responses):
         found["anthropomorphic_words"] = _mean([one["words"] for one in responses])
@@ -121,13 +121,14 @@ def wrong_advantages(
 ) -> list[Finding]:
     """A finding where dumped advantages are not those of the run's estimator, with the one that is furthest off."""
     level, threshold = quantile_level(settings.k or DEFAULT_K), correct_above(records, settings)
-    wrong = []
-    for group in grouped(records):
-        mine = _Group(group, threshold).advantages(settings, level)
-        if mine is None or any(not isinstance(one.get("advantage"), (int, float)) for one in group):
-            continue
-        pairs = ((float(one["advantage"]), float(value)) for one, value in zip(group, mine, strict=True))
-        wrong += [(said, value) for said, value in pairs if _differ(said, value, FLOAT32)]
+    if not all(isinstance(one.get("advantage"), (int, float)) for one in records):
+        return []
+    wrong: list[tuple[float, float]] = []
+    for groups in _by_size(records):
+        mine = _Block(groups, threshold).advantages(settings, level)
+        if mine is not None:
+            theirs = (float(one["advantage"]) for group in groups for one in group)
+            wrong += [pair for pair in zip(theirs, mine.ravel().tolist(), strict=True) if _differ(*pair, FLOAT32)]
     if not wrong:
         return []
     said, value = max(wrong, key=lambda pair: abs(pair[0] - pair[1]))
@@ -179,23 +180,44 @@ def correct_above(responses: Sequence[Mapping[str, Any]], settings: RunSettings)
     return -0.5 if min(levels, default=0.0) < 0 else 0.5
 
 
-class _Group:
-    """Rewards of one prompt's responses, and which are right; NaN for one that could not be scored."""
+def _by_size(responses: Sequence[Mapping[str, Any]]) -> list[list[list[Mapping[str, Any]]]]:
+    """The groups, those of one size together."""
+    sizes: dict[int, list[list[Mapping[str, Any]]]] = {}
+    for group in grouped(responses):
+        sizes.setdefault(len(group), []).append(group)
+    return list(sizes.values())
 
-    def __init__(self, responses: Sequence[Mapping[str, Any]], threshold: float) -> None:
-        self.rewards = np.array([one["reward"] for one in responses], dtype=np.float64)
-        known = [one.get("correct") for one in responses]
-        right = np.where(np.isnan(self.rewards), np.nan, (self.rewards > threshold).astype(np.float64))
-        self.right = right if None in known else np.array(known, dtype=np.float64)
 
-    @property
-    def rate(self) -> Fraction | None:
-        scorable = self.right[~np.isnan(self.right)]
-        return Fraction(int(scorable.sum()), len(scorable)) if len(scorable) else None
+class _Block:
+    """Groups of one size: rewards and which are right, ``[groups, G]`` each; NaN for one that could not be scored."""
 
-    def leaks(self, level: Fraction) -> bool:
+    def __init__(self, groups: Sequence[Sequence[Mapping[str, Any]]], threshold: float) -> None:
+        self.rewards = np.array([[one["reward"] for one in group] for group in groups], dtype=np.float64)
+        known = [[one.get("correct") for one in group] for group in groups]
+        if any(value is None for row in known for value in row):
+            self.right = np.where(np.isnan(self.rewards), np.nan, (self.rewards > threshold).astype(np.float64))
+        else:
+            self.right = np.array(known, dtype=np.float64)
+        scorable = ~np.isnan(self.right)
+        self._there = scorable.sum(axis=1)
+        self._successes = np.where(scorable, self.right, 0).sum(axis=1).astype(np.int64)
+
+    def mixed(self) -> Array:
+        """Of the groups with a scorable response: whether there is a success and a failure."""
+        mixed: Array = (self._successes > 0) & (self._successes < self._there)
+        return mixed[self._there > 0]
+
+    def hard(self, level: Fraction) -> Array:
+        """Of the groups with a scorable response: whether the success rate is at most 1 - K, in whole numbers."""
+        up_to = (level.denominator - level.numerator) * self._there
+        hard: Array = self._successes * level.denominator <= up_to
+        return hard[self._there > 0]
+
+    def leaks(self, level: Fraction) -> Array:
+        """Whether the interpolated quantile's advantages have other zeros than the exact one's."""
         exact, linear = (self._by(name, self.rewards, k=level) for name in ("qae", "qae_linear"))
-        return bool(((exact == 0) != (linear == 0)).any())
+        leaks: Array = ((exact == 0) != (linear == 0)).any(axis=1)
+        return leaks
 
     def advantages(self, settings: RunSettings, level: Fraction) -> Array | None:
         """By the run's estimator; None for one that is not known here."""
@@ -204,8 +226,8 @@ class _Group:
         values = self.right if bits else self.rewards
         if name not in ("grpo", "dr_grpo", "rloo", *GATED):
             return None
-        if len(values) < get_estimator(name).least_group:
-            return np.zeros(len(values))
+        if values.shape[1] < get_estimator(name).least_group:
+            return np.zeros(values.shape)
         if name in ("dr_grpo", "rloo"):
             return self._by(name, values)
         options: dict[str, Any] = {"k": level} if name in GATED else {}
@@ -221,7 +243,7 @@ class _Group:
         if name in MASKS or np.isnan(values).any():
             return None
         method = "linear" if name == "qae_linear" else "inverted_cdf"
-        return values - float(quantile_baseline(values, level, method=method))
+        return values - quantile_baseline(values, level, method=method)[:, None]
 
     def _by(self, name: str, values: Array, **options: Any) -> Array:
         return advantages(values, name, mask=~np.isnan(values), **options)

@@ -14,7 +14,7 @@ from typing import Any
 
 Scalar = str | float | bool | None
 
-_LINE = re.compile(r"( *)([\w./+-]+):(?:\s+(.*?))?\s*")
+_LINE = re.compile(r"""( *)(['"]?)([\w./+-]+)\2:(?:\s+(.*?))?\s*""")  # YAML 1.1 quotes the key n: it means false
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 _NULLS = {"": None, "null": None, "~": None, "true": True, "false": False}
 
@@ -114,7 +114,7 @@ def flat_scalars(text: str) -> dict[str, Scalar]:
         match = _LINE.fullmatch(line)
         if match is None:
             continue
-        indent, key, value = len(match[1]), match[2], match[3] or ""
+        indent, key, value = len(match[1]), match[3], match[4] or ""
         while above and above[-1][0] >= indent:
             above.pop()
         path = ".".join([*(name for _, name in above), key])
