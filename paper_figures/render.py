@@ -42,7 +42,7 @@ def figure_of(title: str, panels: Sequence[Panel], shape: tuple[int, int], size:
         if panel.blank:
             _watermark(axes, panel.source)
         else:
-            _face(axes, panel.source, int(size[0] * 22))
+            _face(axes, panel.source, int(size[0] * 18))
     return figure
 
 
