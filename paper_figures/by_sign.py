@@ -33,7 +33,8 @@ def _cluster(rules: Sequence[str], results: Results) -> Shown:
         )
         for sign, name in SIGNS.items()
     ]
-    merged = {label: one for part in parts for label, one in part.curves.items()}
+    ordered = [(part, _label(rule, sign)) for rule in rules for part, sign in zip(parts, SIGNS, strict=True)]
+    merged = {label.replace("GRPO", "DAPO"): part.curves[label] for part, label in ordered}
     return parts[0]._replace(curves=merged, note=SEEN)
 
 

@@ -25,7 +25,7 @@ class ClusterRun(Run):
     """A collected run. Steps of a branch that a later attempt did not go on from count nowhere."""
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.model}), cluster run {self.folder.name}, to step {self.last_step}"
+        return f"{self.name}, cluster run {self.folder.name}, to step {self.last_step}"
 
     @property
     def name(self) -> str:

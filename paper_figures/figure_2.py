@@ -16,4 +16,5 @@ def rows() -> dict[str, str]:
     return {f"eps_high = {strong:.2f}": "qwen3-8b-eps020", f"eps_high = {weak:.2f}": "qwen3-8b-clip-higher"}
 
 
-PANELS = (("words", words_panel("words", rows)), ("pass@1", accuracy_panel("pass@1", rows)))
+WORDS = "anthropomorphic words"
+PANELS = ((WORDS, words_panel(WORDS, rows)), ("pass@1", accuracy_panel("pass@1", rows)))

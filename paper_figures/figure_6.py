@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from paper_figures import bandit, cluster, study
 from paper_figures.curves import Shown, curves_panel
 from paper_figures.dots import Asked, Column, dots_panel
 from paper_figures.over_steps import BENCHMARK, LARGE
 from paper_figures.panels import Builder
-from paper_figures.paper import GREY, Mark, default_k, facts, table_1
+from paper_figures.paper import Mark, default_k, facts, level, table_1
 from paper_figures.runs import Results
 
 TITLE = "Figure 6. A larger model, and masking one side (the paper: Qwen3-14B-Base and Qwen3-8B-Base)"
@@ -48,34 +46,14 @@ def masks(title: str, clip: str) -> Builder:
     return curves_panel(title, on_cluster, in_study, on_bandit)
 
 
-def four_bars() -> tuple[Mark, ...]:
-    """The values as printed; which bar is which is not certain."""
-    stated = facts()["figure_6a_qwen3_14b_pass_at_1"]
-    values = sorted(stated["values"])
-    said = "paper: four bars, whose is not certain"
-
-    def draw(axes: Any) -> None:
-        for number, value in enumerate(values):
-            axes.axhline(
-                value,
-                color=GREY,
-                linewidth=0.9,
-                linestyle=(0, (1, 1.5)),
-                marker="",
-                label=said if number == 0 else None,
-            )
-            axes.annotate(
-                f"{value:g}",
-                (1, value),
-                xycoords=("axes fraction", "data"),
-                xytext=(-2, 1.5),
-                textcoords="offset points",
-                ha="right",
-                fontsize=6,
-                color=GREY,
-            )
-
-    return (Mark(f"{said}: {', '.join(f'{value:g} %' for value in values)}", draw),)
+def four_bars() -> list[Mark]:
+    """The values as printed."""
+    values = sorted(facts()["figure_6a_qwen3_14b_pass_at_1"]["values"])
+    said = "four bars, whose is not certain"
+    return [
+        level(value, f"{said}, {value:g} %" if number else said, shown=not number, left=number % 2 == 1)
+        for number, value in enumerate(values)
+    ]
 
 
 PANELS = (

@@ -15,4 +15,5 @@ def rows() -> dict[str, str]:
     return {f"DAPO + QAE, K = {default_k()}": "qwen3-8b-clip-higher-qae"}
 
 
-PANELS = (("words", words_panel("words", rows)), ("pass@1", accuracy_panel("pass@1", rows)))
+WORDS = "anthropomorphic words"
+PANELS = ((WORDS, words_panel(WORDS, rows)), ("pass@1", accuracy_panel("pass@1", rows)))

@@ -67,22 +67,40 @@ def zero_share() -> float:
     return _numbers(r"about (\d+)% zero", facts()["figures"]["5"])[0] / 100
 
 
-def level(value: float, text: str) -> Mark:
-    """A line across the panel at a value of the y axis."""
+def level(value: float, text: str, *, shown: bool = True, left: bool = False) -> Mark:
+    """A line across the panel at a value of the y axis, with the value on it at its right end, or its ``left``.
+
+    ``shown`` in the legend, or not.
+    """
     said = f"paper: {text}"
 
     def draw(axes: Any) -> None:
-        axes.axhline(value, color=GREY, linewidth=0.9, linestyle=(0, (1, 1.5)), marker="", label=said)
+        label = said if shown else None
+        axes.axhline(value, color=GREY, linewidth=0.9, linestyle=(0, (1, 1.5)), marker="", label=label)
+        axes.annotate(
+            f"{value:g}",
+            (0 if left else 1, value),
+            xycoords=("axes fraction", "data"),
+            xytext=(2 if left else -2, 1.5),
+            textcoords="offset points",
+            ha="left" if left else "right",
+            fontsize=6,
+            color=GREY,
+        )
 
     return Mark(said, draw)
 
 
 def steps(first: float, last: float, text: str) -> Mark:
-    """A grey span of the x axis."""
+    """A grey span of the x axis, as high as what was drawn before it."""
     said = f"paper: {text}"
 
     def draw(axes: Any) -> None:
-        axes.axvspan(first, last, facecolor="0.85", edgecolor="0.6", hatch="...", linewidth=0, zorder=0, label=said)
+        axes.set_ylim(axes.get_ylim())
+        low, high = axes.get_ylim()
+        axes.fill_between(
+            [first, last], low, high, facecolor="0.88", edgecolor="0.6", hatch="...", linewidth=0, zorder=0, label=said
+        )
 
     return Mark(said, draw)
 

@@ -11,7 +11,7 @@ from paper_figures.tables import Row, comma_separated, markdown, row_of, table_p
 
 TITLE = "Table 2. Main results (%)"
 SHAPE = (1, 1)
-SIZE = (11, 4.6)
+SIZE = (12.5, 4.6)
 HEADS = ("model", "method")
 MODELS = {"Qwen3-8B-Base": "qwen3-8b", "Qwen3-30B-A3B-Base": "qwen3-30b-a3b"}
 

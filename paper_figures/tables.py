@@ -95,7 +95,7 @@ def _draw(axes: Any, heads: Sequence[str], rows: Sequence[Row]) -> None:
         for left, column in zip(lefts[labels:], columns, strict=True):
             write(left, top - 0.3 * height, f"paper {row.paper[column]:.2f}", color=GREY)
             ours = row.ours.get(column)
-            look = {"color": "0.55", "style": "italic"} if ours is None else {"weight": "bold"}
+            look = {"color": "0.55", "style": "italic"} if ours is None else {}
             write(left, top - 0.7 * height, "ours " + (NOT_RUN if ours is None else _text(ours)), **look)
 
 
@@ -137,7 +137,7 @@ def comma_separated(heads: Sequence[str], rows: Sequence[Row]) -> str:
 
 def _text(ours: Interval) -> str:
     estimate, low, high = ours
-    return f"{estimate:.2f}" + (f" [{low:.2f}, {high:.2f}]" if low <= high else "")
+    return f"{estimate:.2f}" + (f" [{low:.1f}, {high:.1f}]" if low <= high else "")
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from paper_figures.over_steps import BENCHMARK
 from paper_figures.panels import Builder
 from paper_figures.runs import NOT_RUN, MissingError, Results
 
-YLABEL = "anthropomorphic words per response"
+YLABEL = "words per response"
 MOST = 4  # other runs that are shown where the paper's are not there
 
 Rows = Callable[[], Mapping[str, str]]
