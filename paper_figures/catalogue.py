@@ -10,7 +10,19 @@ from types import ModuleType
 from paper_figures.panels import Builder
 
 NAMES: tuple[str, ...] = (
+    "figure_1",
+    "figure_2",
+    "figure_3",
     "figure_4",
+    "figure_5",
+    "figure_6",
+    "figure_7",
+    "figure_8",
+    "figure_9",
+    "figure_10",
+    "figure_11",
+    "table_1",
+    "table_2",
     "ledger_matrix",
 )
 
