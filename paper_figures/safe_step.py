@@ -147,7 +147,7 @@ def _draw_tightness(axes: Any, *, shares: Mapping[int, Array]) -> None:
             label=f"{n} answers: median",
         )
     axes.axhline(0.5, color="0.6", linewidth=0.8)
-    axes.text(0.99, 0.51, f"median, {LEVEL:.0%} interval", fontsize=6.5, ha="right")
+    axes.text(0.99, 0.43, f"median, {LEVEL:.0%} interval", fontsize=6.5, ha="right")
     axes.set(xlabel="certified step / actual step", ylabel="share of policies below", xlim=(0, 1), ylim=(0, 1.02))
     handles, labels = axes.get_legend_handles_labels()
     shown = {label: handle for handle, label in zip(handles, labels, strict=True) if "median" not in label}
