@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import lcm
 from typing import Any
 
 from llm_validation.cluster.assumptions import CASES, Efficiency, efficiency
@@ -118,8 +119,10 @@ def seconds(
         "log-probabilities": step.log_probabilities()
         * (settings.training.recomputes_log_probs + settings.training.reference_model),
         "update": step.update(),
-        "probe": _share(settings.probe.every) * step.log_probabilities(),
-        "counterfactual": step.counterfactual(),
+        "probe": step.log_probabilities() * _probed(settings) / settings.steps,
+        "counterfactual": step.counterfactual()
+        * _due(settings.steps, settings.probe.counterfactual_every)
+        / settings.steps,
         "validation": step.validation() * _validations(settings) / settings.steps,
         "checkpoints": step.checkpoint() * _checkpoints(settings) / settings.steps,
         "other": step.efficiency.step_overhead,
@@ -225,14 +228,21 @@ class _Step:
         return checkpoint_bytes(self.settings, self.shape) / self.efficiency.storage
 
     def counterfactual(self) -> float:
-        """Seconds a step for the other arms' updates from the same weights."""
-        probe = self.settings.probe
+        """Seconds for the other arms' updates from the same weights, where a step has them."""
         arm = self.update() + self.log_probabilities() + self.checkpoint()
-        return _share(probe.counterfactual_every) * (probe.counterfactual_arms * arm + self.checkpoint())
+        return self.settings.probe.counterfactual_arms * arm + self.checkpoint()
 
 
-def _share(every: int) -> float:
-    return 1 / every if every else 0.0
+def _due(steps: int, every: int) -> int:
+    """Steps of a run at which something happens that happens at every so many; 0 is never."""
+    return steps // every if every else 0
+
+
+def _probed(settings: Settings) -> int:
+    """Steps with a probe: its own, and those with a counterfactual."""
+    own, other, steps = settings.probe.every, settings.probe.counterfactual_every, settings.steps
+    both = _due(steps, lcm(own, other)) if own and other else 0
+    return _due(steps, own) + _due(steps, other) - both
 
 
 def _validations(settings: Settings) -> int:

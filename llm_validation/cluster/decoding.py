@@ -61,22 +61,21 @@ def slots(replica: Replica, lengths: Lengths, prompt: float) -> float:
 
 
 def batch_seconds(replica: Replica, responses: float, lengths: Lengths, prompt: float, *, of: float) -> float:
-    """Seconds until a replica has generated its ``responses``, of ``of`` in all replicas.
+    """Seconds until a replica has generated its ``responses``, of ``of`` in all replicas, in expectation.
 
     While more wait than there are slots the replica is full: (r - c) mean / c steps. Then c are left and end one after
-    another: the integral over t of a step with c P(length > t) responses, until the longest of all ends, for which the
-    other replicas wait. Tokens: (r - c) mean + c mean = r mean.
+    another, and the replica waits for the longest of all: the integral over t of P(one of all is longer than t) times a
+    step with c P(length > t) responses. Tokens: (r - c) mean + c mean = r mean.
     """
     if responses <= 0:
         return 0.0
     most = min(slots(replica, lengths, prompt), responses)
     full = (responses - most) * lengths.mean / most
     steady = full * float(step_seconds(replica, np.asarray(most), np.asarray(prompt + lengths.mean_age)))
-    end = lengths.longest(of)
-    t = (np.arange(POINTS) + 0.5) * (end / POINTS)
+    t = (np.arange(POINTS) + 0.5) * (lengths.most / POINTS)
     left = np.maximum(most * lengths.survival(t), min(1.0, most))
-    emptying = float(np.sum(step_seconds(replica, left, prompt + t))) * (end / POINTS)
-    return steady + emptying
+    steps = lengths.any_left(t, of) * step_seconds(replica, left, prompt + t)
+    return steady + float(np.sum(steps)) * (lengths.most / POINTS)
 
 
 def prefill_seconds(replica: Replica, prompts: float, prompt: float) -> float:

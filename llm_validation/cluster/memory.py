@@ -253,11 +253,11 @@ def logit_bytes(training: Training, *, update: bool) -> tuple[int, int, int]:
     In units of a 16-bit number, for all tokens: the logits, 1; with their entropy, softmax and product beside them, 3;
     in the update without entropy 1, since the cross-entropy's gradient overwrites them; with entropy 7. With chunks the
     rest is 32-bit and of the chunk: 12 bytes forward; in the update autograd keeps all chunks. The fused output layer
-    has chunks only: 12 bytes forward, 24 in the update. Without padding removed, verl copies the logits once more.
+    has chunks only: 12 bytes forward, 20 in the update. Without padding removed, verl copies the logits once more.
     """
     each = training.compute_bytes
     if training.fused_head:
-        return 0, 24 if update else 12, FUSED_CHUNK
+        return 0, 20 if update else 12, FUSED_CHUNK
     copies, chunk_bytes, chunk = 1, 0, 0
     entropy = training.entropy_in_update if update else True
     if entropy and not training.entropy_chunk:
@@ -501,8 +501,12 @@ def checkpoint_bytes(settings: Settings, shape: ModelShape) -> float:
 
 
 def checkpoints_on_disk(settings: Settings) -> int:
-    """Most checkpoints at once. verl removes the oldest before it saves, but never the only one."""
+    """Most checkpoints at once. verl removes the oldest before it saves, but never the only one.
+
+    A counterfactual puts the state aside as one more.
+    """
+    aside = 1 if settings.probe.counterfactual_every else 0
     if not settings.save_every:
-        return 0
+        return aside
     made = -(-settings.steps // settings.save_every)
-    return min(made, max(2, settings.checkpoints_kept)) if settings.checkpoints_kept else made
+    return aside + (min(made, max(2, settings.checkpoints_kept)) if settings.checkpoints_kept else made)

@@ -246,14 +246,14 @@ def _settings(read: _Reader) -> Settings:
         dumps_validation=read.value("trainer.validation_data_dir") is not None,
         training=_training(read, nodes * gpus_per_node, max_prompt + max_response),
         rollout=_rollout(read, max_prompt + max_response),
-        probe=Probe(
-            every=read.whole("trainer.probe.every", 0, least=0),
-            counterfactual_every=read.whole("trainer.probe.counterfactual_every", 0, least=0),
-            counterfactual_arms=len(read.names("trainer.probe.counterfactual_arms", ())),
-        )
-        if mode == "qae_probe"
-        else Probe(0, 0, 0),
+        probe=_probe(read) if mode == "qae_probe" else Probe(0, 0, 0),
     )
+
+
+def _probe(read: _Reader) -> Probe:
+    arms = len(read.names("trainer.probe.counterfactual_arms", ()))
+    counterfactual = read.whole("trainer.probe.counterfactual_every", 0, least=0) if arms else 0
+    return Probe(read.whole("trainer.probe.every", 1, least=0), counterfactual, arms)
 
 
 def _model(read: _Reader) -> str:

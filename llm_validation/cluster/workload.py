@@ -59,12 +59,10 @@ class Lengths:
         body = (1 - self.at_limit) * np.clip(1 - t / self.most, 0, 1) ** self.exponent + self.at_limit
         return np.where(t < self.most, body, 0.0)
 
-    def longest(self, count: float) -> float:
-        """The length that one of ``count`` responses passes: survival is 1 / count there, or the limit."""
-        rest = (1 / max(count, 1.0) - self.at_limit) / (1 - self.at_limit)
-        if self.exponent == 0 or rest <= 0:
-            return self.most
-        return float(self.most * (1 - rest ** (1 / self.exponent)))
+    def any_left(self, t: Array, count: float) -> Array:
+        """The probability that one of ``count`` responses is longer than ``t``: 1 - (1 - P)^count."""
+        with np.errstate(divide="ignore"):  # all are longer than 0
+            return -np.expm1(count * np.log1p(-self.survival(t)))
 
     def square_with_prompt(self, prompt: float) -> float:
         """E[(prompt + length)^2]."""
