@@ -1,0 +1,160 @@
+"""The lines of a ledger file as entries of the ledger, with the steps that the installed packages have for them.
+
+The file keeps each verdict and the outcome of each piece of evidence; what its steps say and which falsehoods are
+planted in them is taken from the evidence as it is registered now. Nothing is run, and no verdict is computed for the
+reader: it is the file's. It is only compared with what the file's own evidence allows.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qae_theory.claims.ledger import Ledger
+from qae_theory.claims.model import Claim, Entry, Evidence, Finding, Kind, Outcome, Role, Status, StepOutcome, Verdict
+from qae_theory.claims.report import verdict_reason
+from qae_theory.claims.run import NEGATIVE_CRITERION
+from qae_theory.claims.verdict import judge
+
+OTHER = "Other claims"
+STRANGE = "this version of the suite does not have this claim"
+REWORDED = "this version of the suite states the claim otherwise"
+AGAINST = "its verdict does not follow from its evidence, from which it would be"
+WITHOUT_STEPS = "some of its evidence is not registered here, so its steps are not shown"
+_BROKEN = re.compile(r"^raised |was not rejected: |\[[^\]]+\] ")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the ledger file: its record, and its entry. ``doubts`` say where file and installed suite differ."""
+
+    record: Mapping[str, Any]
+    entry: Entry
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """How the verdict follows from the evidence, or that it does not."""
+        if self.entry.problems or not any(doubt.startswith(AGAINST) for doubt in self.doubts):
+            return verdict_reason(self.entry)
+        return "It does not follow from the evidence in the file."
+
+
+def read_ledger(path: Path) -> list[dict[str, Any]]:
+    """The records of a ledger file.
+
+    Raises:
+        ValueError: it is not what ``qae verify --json`` writes.
+    """
+    try:
+        records = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(records, list) or not records:
+            raise ValueError("a list of claims is needed")
+        ids = [_checked(record) for record in records]
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is no ledger: {error!r}") from None
+    twice = sorted({name for name in ids if ids.count(name) > 1})
+    if twice:
+        raise ValueError(f"{path} is no ledger: {', '.join(twice)} occurs twice")
+    return records
+
+
+def lines_of(records: Iterable[Mapping[str, Any]], ledger: Ledger) -> list[Line]:
+    """A line for each record, in their order."""
+    claims = {claim.id: claim for claim in ledger.claims}
+    return [_line(record, claims.get(record["id"]), ledger.evidence_for(record["id"])) for record in records]
+
+
+def _checked(record: Mapping[str, Any]) -> str:
+    """The record's id, if all that is read from it has its type."""
+    texts = [record["statement"], record["source"], record["update"], record["id"]]
+    texts += [item[key] for item in record["evidence"] for key in ("detail", "where")]
+    optional = [record["assumption"], *(record["witness"] or {}).values()]
+    if not all(isinstance(text, str) for text in texts) or not all(isinstance(one, str | None) for one in optional):
+        raise TypeError(f"a text of {record['id']!r} is none")
+    Verdict(record["verdict"])
+    for item in record["evidence"]:
+        Kind(item["kind"]), Role(item["role"]), float(item["seconds"])
+    return str(record["id"])
+
+
+def _line(record: Mapping[str, Any], known: Claim | None, evidence: Sequence[Evidence]) -> Line:
+    same = known is not None and known.statement == record["statement"] and known.assumption == record["assumption"]
+    claim = Claim(
+        id=record["id"],
+        title=known.title if known else record["id"],
+        statement=record["statement"],
+        source=record["source"],
+        section=known.section if known else OTHER,
+        needs=known.needs if known else "",
+        update=record["update"],
+        assumption=record["assumption"],
+        note=known.note if known and same else None,
+    )
+    outcomes, all_matched = _outcomes(record, evidence)
+    judged = judge(claim, outcomes)
+    doubts = [
+        STRANGE if known is None else "" if same else REWORDED,
+        "" if all_matched else WITHOUT_STEPS,
+        f"{AGAINST} {judged.verdict.value!r}" if all_matched and judged.verdict != record["verdict"] else "",
+    ]
+    entry = Entry(claim, Verdict(record["verdict"]), outcomes, judged.problems)
+    return Line(record, entry, tuple(filter(None, doubts)))
+
+
+def _outcomes(record: Mapping[str, Any], evidence: Sequence[Evidence]) -> tuple[tuple[Outcome, ...], bool]:
+    """An outcome for each piece of evidence of the record, and whether every one of them was recognised."""
+    left = list(evidence)
+    outcomes = []
+    for item in record["evidence"]:
+        found = next((one for one in left if _is_of(one, item)), None)
+        if found is not None:
+            left.remove(found)
+        outcomes.append(_outcome(record, item, found))
+    return tuple(outcomes), len(evidence) - len(left) == len(outcomes)
+
+
+def _is_of(evidence: Evidence, item: Mapping[str, Any]) -> bool:
+    """Same kind, role and file; lines move."""
+    where = evidence.where.partition(":")[0], str(item["where"]).partition(":")[0]
+    return (evidence.kind, evidence.role) == (item["kind"], item["role"]) and where[0] == where[1]
+
+
+def _outcome(record: Mapping[str, Any], item: Mapping[str, Any], found: Evidence | None) -> Outcome:
+    status = _status(record, item)
+    return Outcome(
+        claim=record["id"],
+        name=found.name if found else item["where"],
+        kind=Kind(item["kind"]),
+        role=Role(item["role"]),
+        status=status,
+        detail=item["detail"],
+        seconds=float(item["seconds"]),
+        where=item["where"],
+        covers_statement=found.covers_statement if found else False,
+        steps=_steps(found) if found and status is Status.PASSED else (),
+    )
+
+
+def _status(record: Mapping[str, Any], item: Mapping[str, Any]) -> Status:
+    """What the file means by a piece of evidence that has not passed: evidence that broke allows no other verdict."""
+    if item["passed"]:
+        return Status.PASSED
+    if f"[{NEGATIVE_CRITERION}]" in item["detail"]:
+        return Status.NEGATIVE
+    broke = record["verdict"] == Verdict.NOT_SUPPORTED and _BROKEN.search(item["detail"])
+    return Status.BROKEN if broke else Status.SKIPPED
+
+
+def _steps(evidence: Evidence) -> tuple[StepOutcome, ...]:
+    """The steps of evidence that passed: each held, and its planted falsehood was rejected; the file has no more."""
+    return tuple(
+        StepOutcome(step.says, step.planted, step.citation, step.where, Finding(True, "", ""), True, "")
+        for step in evidence.steps
+    )

@@ -1,0 +1,66 @@
+"""``qae report``: ledger, figures, limits and commands on one page."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("report", epilog="Examples: qae report | qae report --ledger docs/ledger.json --out build")(report)
+
+
+def report(
+    results: Annotated[
+        Path | None, typer.Option("--results", metavar="DIR", help="Results folder; $QAE_RESULTS or results.")
+    ] = None,
+    ledger: Annotated[
+        Path | None,
+        typer.Option("--ledger", metavar="FILE", help="<results>/ledger.json, or the newest run of qae verify."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where to; the results folder if not given.")
+    ] = None,
+) -> None:
+    """Write report.html, which is self-contained, and report.md with the folder figures beside it.
+
+    Figures are drawn where something has changed. Exit status: 0; 1 when a run could not be read or a file not be
+    written; 2 for wrong usage, no ledger included.
+    """
+    from paper_figures.ledger_file import COMMAND, ledger_file
+    from paper_figures.report import markdown, page
+    from paper_figures.report.content import gather
+    from paper_figures.report.entries import read_ledger
+    from qae_theory.results import results_folder, write_atomically
+
+    root = results if results is not None else results_folder()
+    folder = out if out is not None else root
+    if folder.exists() and not folder.is_dir():
+        _stop(2, f"--out: {str(folder)!r} is a file; a folder is needed")
+    try:
+        found = ledger or ledger_file(root)
+        if found is None:
+            _stop(2, f"no ledger in {root}; make one: {COMMAND}, or name one: --ledger docs/ledger.json")
+        records = read_ledger(found)
+    except ValueError as error:
+        _stop(2, str(error))
+    try:
+        content = gather(root, found, records, folder / markdown.FIGURES)
+        text, fallbacks = page.render(content)
+        write_atomically(folder / "report.md", markdown.render(content))
+        write_atomically(folder / "report.html", text)
+    except (OSError, ValueError) as error:
+        _stop(1, str(error))
+    for latex in fallbacks:
+        print(f"qae report: formula shown as LaTeX: {latex}", file=sys.stderr)
+    for name in ("report.html", "report.md"):
+        typer.echo(f"wrote {folder / name}")
+
+
+def _stop(status: int, message: str) -> NoReturn:
+    print(f"qae report: {' '.join(message.split())}", file=sys.stderr)
+    raise typer.Exit(status) from None
