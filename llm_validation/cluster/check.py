@@ -22,7 +22,9 @@ from llm_validation.cluster.sources import open_choices
 __all__ = ["Check", "checks", "plain"]
 
 
-def checks(experiment: str, config: Any, *, job_dir: Path | None = None, strict: bool = False) -> list[Check]:
+def checks(
+    experiment: str, config: Any, *, job_dir: Path | None = None, strict: bool = False, wait: float = 0.0
+) -> list[Check]:
     """Look at a composed configuration and at this machine.
 
     Args:
@@ -30,6 +32,7 @@ def checks(experiment: str, config: Any, *, job_dir: Path | None = None, strict:
         config: the composed ``DictConfig``.
         job_dir: the job's folder, there or not; None leaves out what is about it.
         strict: this is where the job runs: what is absent is a failure.
+        wait: seconds that the GPUs of the Ray cluster may take to join, where it is strict.
 
     Returns:
         Every check, whatever the ones before it said. A check that itself breaks is a failed check.
@@ -61,7 +64,7 @@ def checks(experiment: str, config: Any, *, job_dir: Path | None = None, strict:
         "model": lambda: machine.check_model(values, strict=strict),
         "engines": lambda: machine.check_engines(values, strict=strict),
         "Ray": machine.check_ray,
-        "GPUs": lambda: machine.check_gpus(values, strict=strict),
+        "GPUs": lambda: machine.check_gpus(values, strict=strict, wait=wait),
         "logging": lambda: sizes.check_logging(values),
         "checkpoints": lambda: sizes.check_saving(values),
         "job folder": lambda: machine.check_job_dir(job_dir, strict=strict),

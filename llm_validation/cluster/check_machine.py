@@ -20,7 +20,6 @@ from llm_validation.cluster.shapes import shape_of
 # Parameters and Adam's two moments in float32, as FSDP keeps them: bytes a parameter of a checkpoint.
 CHECKPOINT_BYTES = 12
 OLDEST_RAY = (2, 41)  # what verl 0.9.1 asks for
-JOINING_SECONDS = 600.0  # that the other nodes may take to join Ray
 
 
 def check_model(config: Config, *, strict: bool) -> Check:
@@ -108,14 +107,14 @@ def check_resume(config: Config, job_dir: Path | None) -> Check:
     return fine(name, f"goes on from step {newest.step}")
 
 
-def check_gpus(config: Config, *, strict: bool) -> Check:
+def check_gpus(config: Config, *, strict: bool, wait: float = 0.0) -> Check:
     """GPUs that are needed, and those that are here: the Ray cluster's where the job runs in one."""
     name, needed = "GPUs", gpus(config)
     if select(config, "trainer.device", "cuda") != "cuda":
         return fine(name, f"none needed: trainer.device is {select(config, 'trainer.device')}")
     nodes = int(select(config, "trainer.nnodes", 1))
     if strict and os.environ.get("RAY_ADDRESS"):
-        found, where = joined(needed, JOINING_SECONDS), "in the Ray cluster"
+        found, where = joined(needed, wait), "in the Ray cluster"
     else:
         found, where = devices(), "on this machine"
     says = f"{needed} needed ({nodes} x {needed // nodes}), {found} seen {where}"

@@ -30,6 +30,7 @@ from qae_theory.results import installed_versions
 CHECK = (sys.executable, "-m", "qae_theory.cli", "cluster", "check")
 TRAINER = (sys.executable, "-m", "llm_validation.verl_trainer")
 STOPPED = 128 + signal.SIGTERM
+JOINING = 600.0  # seconds that the other nodes may take to join Ray
 GRACE = 60.0  # seconds from a stop's first signal to the kill
 _VERSIONS = ("qae-verification", "ray", "torch", "transformers", "verl", "vllm")
 
@@ -96,7 +97,7 @@ def run(folder: JobFolder, settings: Settings) -> int:
 def _check(folder: JobFolder, settings: Settings, held: Held, stop: Stop) -> int:
     facts = folder.read()
     folder.logs.mkdir(parents=True, exist_ok=True)
-    asked = ["--strict", "--job-dir", str(folder.path), "--resolved", str(folder.resolved)]
+    asked = ["--strict", "--wait", f"{JOINING:g}", "--job-dir", str(folder.path), "--resolved", str(folder.resolved)]
     report = folder.logs / f"check-{now().replace(':', '')}.json"
     words = [*settings.check, facts["experiment"], *facts["overrides"], *asked, "--json", str(report)]
     return _run(words, {}, folder, held, stop, output=None)

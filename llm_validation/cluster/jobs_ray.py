@@ -6,6 +6,7 @@ and the job's folder at the same path: nothing is uploaded.
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,8 +31,10 @@ class RayJobs:
     name: str = "ray"
 
     def submission_id(self, folder: JobFolder, number: int) -> str:
-        """The folder's name, and a number from the second on: Ray takes a name once."""
-        return folder.name if number == 1 else f"{folder.name}-{number}"
+        """A name that the cluster has not had: Ray takes one once, and a folder of this name may be elsewhere too."""
+        taken = {job.submission_id for job in self._asked(lambda client: client.list_jobs())}
+        names = (f"{folder.name}-{i}" for i in itertools.count(number))
+        return next(name for name in names if name not in taken)
 
     def submit(self, folder: JobFolder, submission: str | None, words: Sequence[str]) -> str:
         """Have the job server run the command."""
@@ -54,7 +57,7 @@ class RayJobs:
 
     def shown(self, folder: JobFolder, words: Sequence[str]) -> str:
         """The command line that does the same."""
-        options = f"--address {self.address} --submission-id {folder.name} --no-wait"
+        options = f"--address {self.address} --submission-id {folder.name}-1 --no-wait"
         return f"ray job submit {options} -- {shlex.join(words)}\n"
 
     def _asked(self, question: Callable[[Any], _T]) -> _T:

@@ -36,6 +36,10 @@ def check(
     strict: Annotated[
         bool, typer.Option("--strict", help="This is where the job runs: what is not here is a failure.")
     ] = False,
+    wait: Annotated[
+        float,
+        typer.Option("--wait", min=0, metavar="SECONDS", help="Strict: what the cluster's GPUs may take to join."),
+    ] = 0.0,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write what was found as JSON; - for the output.")
     ] = None,
@@ -51,7 +55,7 @@ def check(
     from llm_validation.cluster.check import checks
 
     config = composed(experiment, overrides or ())
-    found = checks(experiment, config, job_dir=job_dir, strict=strict)
+    found = checks(experiment, config, job_dir=job_dir, strict=strict, wait=wait)
     if json_file is None or str(json_file) != "-":
         _show(experiment, found)
     try:

@@ -91,7 +91,7 @@ def test_the_check_gets_the_job_and_is_strict(tmp_path: Path) -> None:
     shows = shlex.join([sys.executable, "-c", "import sys; print(*sys.argv[1:])"])
     _, output = jobs.run(folder, check=shows)
     line = output.splitlines()[0]
-    assert line.startswith(f"smoke-qae trainer.save_freq=3 --strict --job-dir {folder.path} --resolved ")
+    assert line.startswith(f"smoke-qae trainer.save_freq=3 --strict --wait 600 --job-dir {folder.path} --resolved ")
 
 
 def test_a_second_process_on_the_folder_is_refused(tmp_path: Path) -> None:
