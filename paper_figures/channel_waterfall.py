@@ -1,0 +1,165 @@
+"""Where the entropy gap between two rules comes from: Shapley values of the channels as a waterfall, and interactions.
+
+That the parts add up to the gap is by construction and no evidence; which are there, and how large, is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from paper_figures.cells import draw_cells
+from paper_figures.panels import Panel
+from paper_figures.runs import Results, Run
+
+TITLE = "Where the entropy gap between two rules comes from"
+SHAPE = (1, 3)
+SIZE = (4.1, 3.0)
+MILLI = 1000
+ROUNDING = 1e-9  # nats; the gaps are differences of entropies near 1
+READINGS = {"gap": "after equally many steps", "gap_progress": "at equal gain of success"}
+LABELS = {
+    "weighting": "weighting of queries",
+    "coupling": "finite groups",
+    "noise": "noise x curvature",
+    "clipping": "PPO clipping",
+    "lengths": "length normalisation",
+    "optimiser": "Adam",
+    "norm_clip": "gradient clipping",
+    "rewards": "length penalty",
+    "tokens": "token weights",
+}
+SHORT = {"weighting": "weigh.", "coupling": "groups", "clipping": "clip", "lengths": "length", "optimiser": "Adam"} | {
+    "noise": "noise", "norm_clip": "norm", "rewards": "penalty", "tokens": "tokens",
+}  # fmt: skip
+
+Estimate = Mapping[str, Any]
+
+
+def found(results: Results) -> tuple[Run, str]:
+    """The run, and which gap it is."""
+    run = results.run("channels", command="qae simulate channels")
+    rules = [rule.replace("_", "-").upper() for rule in run.config["settings"]["rules"]]
+    return run, f"entropy of {rules[0]} less that of {rules[1]}"
+
+
+def waterfall(reading: str, results: Results) -> Panel:
+    """The channels from the largest part to the smallest, and the whole gap."""
+    run, gap = found(results)
+    split = run.analysis[reading]
+    whole = split["whole"]
+    parts = {name: one["shapley"] for name, one in split["by_channel"].items()}
+    ordered = dict(sorted(parts.items(), key=lambda part: -abs(part[1]["estimate"])))
+    there = [f"{_label(name)} {_said(one)}" for name, one in ordered.items() if one["found"]]
+    rest = [_label(name) for name, one in ordered.items() if not one["found"]]
+    level = next(iter(parts.values()))["level"]
+    return Panel(
+        READINGS[reading],
+        f"{gap[0].upper()}{gap[1:]} {READINGS[reading]}, {_said(whole)} 1e-3 nats ({whole['level']:.0%} interval over "
+        f"{whole['draws']} seeds), of which ({level:.3%} intervals) "
+        f"{'; '.join(there) or 'no part is told from 0'}; not told from 0: {', '.join(rest) or 'none'}.",
+        partial(_draw_waterfall, parts=ordered, whole=whole, gap=gap),
+        sources=(run,),
+        stand_in="softmax bandits",
+    )
+
+
+def _label(channel: str) -> str:
+    return LABELS.get(channel, channel)
+
+
+def _said(one: Estimate) -> str:
+    middle, low, high = (_number(one[end]) for end in ("estimate", "low", "high"))
+    return f"{middle} [{low}, {high}]"
+
+
+def _number(value: float) -> str:
+    """Thousandths with a sign, one decimal, or one digit where that would show a zero; no sign of a rounding error."""
+    text = f"{value * MILLI:+.1f}"
+    if float(text) != 0:
+        return text
+    return "0" if abs(value) < ROUNDING else f"{value * MILLI:+.1g}"
+
+
+def _draw_waterfall(axes: Any, *, parts: Mapping[str, Estimate], whole: Estimate, gap: str) -> None:
+    start = 0.0
+    ends: list[float] = [0.0]
+    for row, (name, one) in enumerate(parts.items()):
+        value = one["estimate"] * MILLI
+        _bar(axes, row, start, value, one, label=name, facecolor="#0072B2" if value > 0 else "#F5B041")
+        start += value
+        axes.plot([start, start], [row - 0.3, row + 1.3], color="0.5", linewidth=0.7, linestyle="-", marker="")
+        ends += [start + (one[end] - one["estimate"]) * MILLI for end in ("low", "high")]
+    last = len(parts)
+    _bar(axes, last, 0.0, whole["estimate"] * MILLI, whole, label="whole gap", facecolor="0.35")
+    ends += [whole[end] * MILLI for end in ("low", "high")]
+    spread = max(ends) - min(ends)
+    for row, one in enumerate([*parts.values(), whole]):
+        axes.text(max(ends) + 0.04 * spread, row, _said(one), fontsize=6, va="center")
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.set_yticks(range(last + 1), [*map(_label, parts), "whole gap"])
+    axes.set(xlabel=f"{gap} (10$^{{-3}}$ nats)", ylim=(last + 0.6, -0.6))
+    axes.set_xlim(min(ends) - 0.03 * spread, max(ends) + 0.5 * spread)
+    axes.grid(visible=False, axis="y")
+
+
+def _bar(axes: Any, row: int, start: float, width: float, one: Estimate, *, label: str, facecolor: str) -> None:
+    axes.barh(
+        row, width, left=start, height=0.6, label=label, facecolor=facecolor, edgecolor="black", linewidth=0.6,
+        hatch="" if width > 0 else "////",
+    )  # fmt: skip
+    below, above = ((one["estimate"] - one["low"]) * MILLI, (one["high"] - one["estimate"]) * MILLI)
+    axes.errorbar(start + width, row, xerr=[[below], [above]], fmt="none", ecolor="black", elinewidth=0.9)
+
+
+def interactions(results: Results) -> Panel:
+    """What two channels do together beyond what each does, in a triangle."""
+    run, gap = found(results)
+    split = run.analysis["gap"]
+    names = [name for name in run.analysis["channels"] if name not in run.analysis["idle"]]
+    pairs = {pair: one for pair, one in split["interactions"].items() if all(name in names for name in _both(pair))}
+    largest = sorted((pair for pair in pairs if pairs[pair]["found"]), key=lambda pair: -abs(pairs[pair]["estimate"]))
+    said = "; ".join(f"{' with '.join(map(_label, _both(pair)))} {_said(pairs[pair])}" for pair in largest[:3])
+    return Panel(
+        "interactions of two; *: told from 0",
+        f"Largest interactions after equally many steps, in 1e-3 nats ({next(iter(pairs.values()))['level']:.3%} "
+        f"intervals): {said or 'none is told from 0'}.",
+        partial(_draw_interactions, names=names, pairs=pairs),
+        sources=(run,),
+        stand_in=f"softmax bandits, {gap}",
+    )
+
+
+def _both(pair: str) -> list[str]:
+    return pair.split(" x ")
+
+
+def _draw_interactions(axes: Any, *, names: Sequence[str], pairs: Mapping[str, Estimate]) -> None:
+    values = np.full((len(names) - 1, len(names) - 1), np.nan)
+    texts = [["" for _ in names[1:]] for _ in names[1:]]
+    for pair, one in pairs.items():
+        column, row = sorted(map(names.index, _both(pair)))
+        values[row - 1, column] = abs(one["estimate"]) * MILLI
+        texts[row - 1][column] = _number(one["estimate"]) + ("*" if one["found"] else "")
+    short = [SHORT.get(name, name) for name in names]
+    draw_cells(
+        axes,
+        values,
+        texts,
+        rows=short[1:],
+        columns=short[:-1],
+        limits=(0, 1.2 * float(np.nanmax(values))),
+        fontsize=6.5,
+    )
+    axes.invert_yaxis()
+    axes.tick_params(axis="x", labelsize=6.5)
+    axes.set(xlabel="beyond the sum of both (10$^{-3}$ nats)")
+
+
+PANELS = (
+    *((title, partial(waterfall, reading)) for reading, title in READINGS.items()),
+    ("interactions of two; *: told from 0", interactions),
+)
