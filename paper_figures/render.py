@@ -76,7 +76,7 @@ def _face(axes: Any, source: str, width: int) -> None:
     labels = axes.xaxis.get_tightbbox()
     depth = max(0.0, axes.bbox.y0 - labels.y0) if labels is not None else 0.0
     axes.annotate(
-        textwrap.fill(source, width),
+        textwrap.fill(source, width, break_on_hyphens=False),
         (0, 0),
         xycoords="axes fraction",
         xytext=(0, -depth * 72 / axes.figure.dpi - 4),
@@ -103,7 +103,7 @@ def _watermark(axes: Any, message: str) -> None:
     axes.text(
         0.5,
         0.3,
-        textwrap.fill(message, 38),
+        textwrap.fill(message, 38, break_on_hyphens=False),
         transform=axes.transAxes,
         fontsize=7,
         color="0.25",
