@@ -96,7 +96,7 @@ def _draw(
                 linestyle="",
             )
     axes.set_xticks(places, [_name(column) for column in columns])
-    axes.set(xlim=(-0.6, len(columns) - 0.4), ylabel="accuracy at the last evaluation (%)")
+    axes.set(xlim=(-0.6, len(columns) - 0.4), ylabel="last accuracy (%)")
     axes.grid(visible=False, axis="x")
     axes.margins(y=0.15)
 
