@@ -184,16 +184,18 @@ def _user(config: Config) -> str:
     return estimator(config) if estimator(config) in MASKS else "advantage_gate=correctness"
 
 
-def check_dynamic_sampling(config: Config, keys: Sequence[str]) -> Check:
+def check_dynamic_sampling(config: Config, keys: Sequence[str] | None) -> Check:
     """Dynamic sampling filters groups by a number that each response's record has.
 
     Args:
         config: the configuration.
-        keys: names in a response's record: what the score function gives, and the reward manager adds.
+        keys: names in a response's record: what the score function gives. None where that is not known.
     """
     name = "dynamic sampling"
     if not select(config, "algorithm.filter_groups.enable", False):
         return fine(name, "off: groups in which all are right or all wrong stay in the batch, with advantage 0")
+    if keys is None:
+        return failed(name, "not known what it filters by, because the verifier's self-test failed")
     metric = select(config, "algorithm.filter_groups.metric")
     known = sorted({"reward", *keys})
     if metric not in known:

@@ -33,7 +33,7 @@ class Tried:
 
     check: Check
     levels: Levels | None = None
-    keys: tuple[str, ...] = ()
+    keys: tuple[str, ...] | None = None
 
 
 def check_verifier(config: Config, answers: Mapping[str, Sequence[str]] | None, *, seconds: float = SECONDS) -> Tried:

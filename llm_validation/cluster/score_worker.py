@@ -12,6 +12,7 @@ import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from math import isfinite
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,6 +77,9 @@ def score(function: Callable[..., Any], case: Case, options: Mapping[str, Any]) 
         if inspect.iscoroutine(said):
             said = asyncio.run(said)
         record = said if isinstance(said, Mapping) else {"score": said, "acc": said}
-        return Answer(float(record["score"]), tuple(map(str, record)))
+        number = float(record["score"])
+        if not isfinite(number):
+            return Answer(None, error=f"the score {number} is not a finite number")
+        return Answer(number, tuple(map(str, record)))
     except Exception as error:  # the user's code: anything
         return Answer(None, error=f"{type(error).__name__}: {' '.join(str(error).split())}")
