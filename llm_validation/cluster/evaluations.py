@@ -60,13 +60,15 @@ def benchmark_of(source: str) -> str:
     return f"{match[1].upper()}{match[2]}" if match else source
 
 
-def counts_of(responses: Iterable[Mapping[str, Any]], settings: RunSettings) -> dict[str, Counts]:
+def counts_of(
+    responses: Iterable[Mapping[str, Any]], settings: RunSettings, *, unnamed: str = UNNAMED
+) -> dict[str, Counts]:
     """Samples and correct ones of every question, by benchmark, from the responses of one validation."""
     listed = list(responses)
     threshold = correct_above(listed, settings)
     found: dict[str, dict[str, list[bool]]] = {}
     for one in listed:
-        benchmark = benchmark_of(one["benchmark"] or UNNAMED)
+        benchmark = benchmark_of(one["benchmark"] or unnamed)
         right = one["reward"] > threshold if one["correct"] is None else one["correct"]
         found.setdefault(benchmark, {}).setdefault(one["question"], []).append(bool(right))
     return {

@@ -146,6 +146,7 @@ def _keep(found: Collection, wanted: range) -> None:
         if record.step not in wanted:
             record.drop(NOT_ASKED_FOR)
     found.merged.steps = [record for record in found.merged.steps if record.step in wanted]
+    found.merged.first = max(wanted.start, 1)
     for kind, files in found.places.dumps.items():
         found.places.dumps[kind] = [(place, step) for place, step in files if step is None or step in wanted]
 
@@ -242,7 +243,11 @@ def _evaluate(found: Collection, told: Told | None, wanted: range) -> None:
         dumps.read_dump(place.path, _account(found, place), dumps.validation, batches, step=step)
     for step in [step for step in batches if step not in wanted]:
         batches.pop(step).drop(NOT_ASKED_FOR)
-    counts = {step: evaluations.counts_of(batch.responses(), found.places.settings) for step, batch in batches.items()}
+    only = _only_benchmark(found)
+    counts = {
+        step: evaluations.counts_of(batch.responses(), found.places.settings, unnamed=only)
+        for step, batch in batches.items()
+    }
     expected = evaluations.Expected(counts.values(), found.places.settings)
     records = {record.step: record for record in found.merged.steps}
     for step, by_benchmark in sorted(counts.items()):
@@ -254,7 +259,7 @@ def _evaluate(found: Collection, told: Told | None, wanted: range) -> None:
                 found.not_whole[f"validation {step}, {benchmark}"] = (
                     f"{expected.lacking(benchmark, pairs)} responses are not there"
                 )
-                _drop_benchmark(batches[step], benchmark)
+                _drop_benchmark(batches[step], benchmark, only)
             else:
                 found.evaluations.append(one)
     there = {(one.step, one.benchmark) for one in found.evaluations}
@@ -267,9 +272,15 @@ def _evaluate(found: Collection, told: Told | None, wanted: range) -> None:
     found.evaluations.sort(key=lambda one: (one.step is None, one.step or 0, one.benchmark))
 
 
-def _drop_benchmark(batch: dumps.Batch, benchmark: str) -> None:
+def _only_benchmark(found: Collection) -> str:
+    """What a dump that names no benchmark is of: the one that the log has, if it has one only."""
+    logged = {name for record in found.merged.steps for name in evaluations.logged_means(record.metrics)}
+    return logged.pop() if len(logged) == 1 else evaluations.UNNAMED
+
+
+def _drop_benchmark(batch: dumps.Batch, benchmark: str, unnamed: str) -> None:
     for one in batch.kept.values():
-        if evaluations.benchmark_of(one.record["benchmark"] or evaluations.UNNAMED) == benchmark:
+        if evaluations.benchmark_of(one.record["benchmark"] or unnamed) == benchmark:
             one.account.drop(one.number, CUT_VALIDATION)
 
 

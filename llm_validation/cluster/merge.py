@@ -65,18 +65,18 @@ class StepRecord:
 
 @dataclass
 class Merged:
-    """The steps in order, and what was said twice or not at all."""
+    """The steps in order, and what was said twice or not at all. ``first``: of the steps that were asked for."""
 
     steps: list[StepRecord]
     conflicts: list[int]
     out_of_order: int
+    first: int = 1
 
     @property
     def missing(self) -> list[int]:
-        """Steps between the first and the last that no log has."""
-        trained = [one.step for one in self.steps if one.trained]
-        there = set(trained)
-        return [step for step in range(trained[0], trained[-1]) if step not in there] if trained else []
+        """Steps up to the last that no log has; verl loses the line of a step after whose checkpoint it is killed."""
+        there = {one.step for one in self.steps if one.trained}
+        return [step for step in range(self.first, max(there, default=0)) if step not in there]
 
 
 def merge(entries: Sequence[Entry], starts: Mapping[int, int] | None = None) -> Merged:

@@ -7,7 +7,7 @@ import json
 import math
 import random
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -261,6 +261,22 @@ def test_a_validation_that_is_cut_off_gives_way_to_the_logged_means(job: Path) -
     assert list(found.not_whole) == ["validation 4, AIME25"]
     account = next(one for one in found.accounts if one.name.endswith("validation/4.jsonl"))
     assert account.kept == 20
+
+
+@pytest.mark.parametrize(("others", "named"), [((), "own"), (("aime-2025",), "unnamed")])
+def test_a_dump_that_names_no_benchmark_is_of_the_logs_only_one(others: Sequence[str], named: str, job: Path) -> None:
+    for step in (0, 4):
+        records = [json.loads(line) for line in (job / "validation" / f"{step}.jsonl").read_text().splitlines()]
+        for one in records:
+            del one["benchmark"]
+        lines(job / "validation" / f"{step}.jsonl", records)
+    logged = [json.loads(line) for line in (job / "logs" / "attempt-001.jsonl").read_text().splitlines()]
+    for one in logged:
+        one["data"] = {name: value for name, value in one["data"].items() if not name.startswith("val-")}
+    logged[4]["data"] |= {f"val-core/{name}/acc/mean@4": 0.5 for name in ("own", *others)}
+    lines(job / "logs" / "attempt-001.jsonl", logged)
+    found = gathered(job)
+    assert {one.benchmark for one in found.evaluations if one.source == "validation dump"} == {named}
 
 
 def test_nothing_complete_is_an_error_in_one_line(tmp_path: Path) -> None:

@@ -45,13 +45,13 @@ def test_lines_out_of_order_are_put_in_order_and_counted() -> None:
     assert merged.out_of_order == 1
 
 
-def test_missing_steps_are_those_between_trained_ones() -> None:
+def test_missing_steps_are_those_up_to_the_last_trained_one() -> None:
     merged = merge(entries([(0, {VAL: 0.1}), (3, {"a": 3}), (6, {"a": 6})]))
-    assert merged.missing == [4, 5]
+    assert merged.missing == [1, 2, 4, 5]
     assert summary(merged) == {
         "kept": "3, 6",
         "validation_only": "0",
-        "missing": "4-5",
+        "missing": "1-2, 4-5",
         "said_differently": "",
         "abandoned": "",
         "out_of_order": 0,
