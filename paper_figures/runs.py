@@ -59,7 +59,7 @@ class Run:
         try:
             return results.read_json(self.folder / name, again=AGAIN)
         except ValueError as error:
-            raise MissingError(str(error)) from None
+            raise self._unreadable(name, error) from None
 
     @cached_property
     def analysis(self) -> dict[str, Any]:
@@ -73,11 +73,12 @@ class Run:
         Raises:
             MissingError: it is not there or cannot be read.
         """
-        path = self.folder / "metrics.jsonl"
+        name = "metrics.jsonl"
         try:
-            return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            lines = (self.folder / name).read_text(encoding="utf-8").splitlines()
+            return [json.loads(line) for line in lines]
         except (OSError, ValueError) as error:
-            raise MissingError(f"{path} cannot be read: {error}; {AGAIN}") from None
+            raise self._unreadable(name, error) from None
 
     def parquet(self, name: str, columns: list[str] | None = None) -> Columns:
         """A table of the run.
@@ -92,8 +93,14 @@ class Run:
         try:
             table = parquet.read_table(self.folder / name, columns=columns)
         except (OSError, ValueError) as error:
-            raise MissingError(f"{self.folder / name} cannot be read: {error}; {AGAIN}") from None
+            raise self._unreadable(name, error) from None
         return {column: table[column].to_numpy() for column in table.column_names}
+
+    def _unreadable(self, name: str, error: Exception) -> MissingError:
+        """Without the folder's place, which is not the same on the next machine."""
+        there = (self.folder / name).is_file()
+        why = type(error).__name__ if there else "is not there"
+        return MissingError(f"{name} of {self} {'cannot be read: ' if there else ''}{why}; {AGAIN}")
 
 
 class Results:

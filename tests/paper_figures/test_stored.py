@@ -42,12 +42,21 @@ def test_a_stored_table_is_read_back(tmp_path: Path) -> None:
 
 
 def test_a_drawn_figure_is_read_back(tmp_path: Path) -> None:
-    found = drawn("figure_4", tmp_path)
-    assert lines(found.axes(1)) == ["GRPO", "QAE, K = 0.4", "p = 1 - K"]
-    p, weight = line(found.axes(1), "GRPO")
-    assert (p[50], weight[50]) == (0.5, 0.5)
-    assert found.missing[0] is not None
-    assert found.missing[1:] == [None, None]
-    assert texts(found.axes(0), "missing")[0].startswith("not run: qae validate")
-    assert texts(found.axes(1), "source") == ["theory, exact"]
-    assert found.caption.startswith("Figure 4.")
+    found = drawn("safe_step", tmp_path)
+    assert lines(found.axes(0)) == ["b = 0 (b_K)", "b = 1", "order breaks"]
+    steps, changes = line(found.axes(0), "b = 1")
+    assert (steps[0], changes[0]) == (0.0, 0.0)
+    assert found.missing == [None, *["not run: qae simulate ordering"] * 2]
+    assert texts(found.axes(1), "missing") == ["not run: qae simulate ordering"]
+    assert texts(found.axes(0), "source") == ["theory, exact"]
+    assert found.caption.startswith("The certified step and the step at which the order breaks. Probabilities")
+
+
+def test_a_file_that_cannot_be_read_is_named_without_its_place(tmp_path: Path) -> None:
+    store(tmp_path, "ordering", files={"analysis.json": {}, "metrics.jsonl": [{}]})
+    run = Results(tmp_path).run("ordering", command="-")
+    (run.folder / "metrics.jsonl").write_text("{")
+    for read, said in ((lambda: run.records, "cannot be read"), (lambda: run.json("ladder.json"), "is not there")):
+        with pytest.raises(MissingError, match=f"{said}.*make it again") as caught:
+            read()
+        assert str(tmp_path) not in str(caught.value)
