@@ -24,6 +24,13 @@ NAMES: tuple[str, ...] = (
     "table_1",
     "table_2",
     "ledger_matrix",
+    "zero_map",
+    "gain_ratio",
+    "leaky_cells",
+    "baseline_sweep",
+    "safe_step",
+    "channel_waterfall",
+    "prediction_ladder",
 )
 
 
