@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from math import isfinite
@@ -122,35 +122,42 @@ def advantages_of(scores: torch.Tensor, index: Any, config: Any) -> torch.Tensor
 def compute_score(
     data_source: str, solution_str: str, ground_truth: Any, extra_info: Any = None, **kwargs: Any
 ) -> dict[str, Any]:
-    """verl's own score of a response, with the name of its benchmark beside it.
+    """The score of a response, with the name of its benchmark beside it: verl's own, or ours for tasks of ours.
 
     For ``reward.custom_reward_function`` with path ``pkg://llm_validation.verl_plugin``: the dumps of verl's validation
     then say which benchmark each response belongs to.
 
     Args:
-        data_source: names the benchmark, and so the scorer.
-        solution_str: the response.
+        data_source: names the benchmark, and so the scorer: see :mod:`llm_validation.cluster.scoring`.
+        solution_str: the response, untrusted.
         ground_truth: the reference answer.
         extra_info: as verl passes it.
         kwargs: likewise.
 
     Returns:
-        ``score``, ``acc`` (the score where verl's scorer gives only one), ``pred`` (empty where it gives none),
+        ``score``, ``acc`` (the score where the scorer gives only one), ``pred`` (empty where it gives none),
         ``benchmark`` and what else the scorer says; the same keys for every benchmark, all values numbers or text.
 
     Raises:
         ValueError: if verl's scorer of that source would parse or run the response.
         NotImplementedError: if verl has no scorer for it.
     """
-    from verl.utils.reward_score import default_compute_score
-
-    if data_source.startswith(UNSAFE_SOURCES):
-        refuse(
-            "data_source", data_source, "scored by comparing text: verl's scorer would evaluate what the model wrote"
-        )
-    result = default_compute_score(data_source, solution_str, ground_truth, extra_info, **kwargs)
+    result = _scorer(data_source)(solution_str, ground_truth, extra_info, **kwargs)
     said = result if isinstance(result, Mapping) else {"score": result}
     return {"acc": said["score"], "pred": "", **_plain(said), "benchmark": data_source}
+
+
+def _scorer(data_source: str) -> Callable[..., Any]:
+    """What scores the responses of a data source, without the source among its arguments."""
+    from verl.utils.reward_score import default_compute_score
+
+    from llm_validation.cluster import scoring
+
+    if scoring.is_ours(data_source):
+        return partial(scoring.compute_score, data_source)
+    if data_source.startswith(UNSAFE_SOURCES):
+        refuse("data_source", data_source, "scored by comparing text; verl's scorer would evaluate the model's output")
+    return partial(default_compute_score, scoring.verl_source(data_source))
 
 
 def registered() -> tuple[str, ...]:
@@ -187,8 +194,9 @@ def import_error() -> str | None:
 
 def _faults() -> Iterator[str]:
     policy = os.environ.get("VERL_USE_EXTERNAL_PLUGINS", "auto").strip().lower()
+    named = [name.strip() for name in policy.split(",")]  # "none" admits nothing
     found = tuple(entry_points(group=GROUP))
-    admitted = [entry for entry in found if policy == "auto" or entry.name in _names(policy)]
+    admitted = [entry for entry in found if policy == "auto" or entry.name in named]
     if not any(entry.value == ENTRY for entry in found):
         yield f"no entry point of the group {GROUP} is {ENTRY}: qae-verification is not installed here"
     elif not any(entry.value == ENTRY for entry in admitted):
@@ -197,11 +205,6 @@ def _faults() -> Iterator[str]:
         fault = _load_fault(entry)
         if fault is not None:
             yield fault
-
-
-def _names(policy: str) -> tuple[str, ...]:
-    """The plug-ins that a policy other than ``auto`` admits."""
-    return () if policy == "none" else tuple(name.strip() for name in policy.split(","))
 
 
 def _load_fault(entry: EntryPoint) -> str | None:

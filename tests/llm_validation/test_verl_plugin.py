@@ -517,6 +517,23 @@ def test_scores_are_verls_with_the_benchmark_beside_them(plugin: Any, source: st
     assert found == [{"score", "acc", "pred", "benchmark"}] * 3
 
 
+def test_tasks_of_ours_and_benchmarks_under_other_names_are_scored_too(plugin: Any) -> None:
+    for source in ("qae/digits", "amc2023"):
+        for answer, right in (("7", True), ("8", False)):
+            text = answer if source.startswith("qae/") else f"Answer: {answer}"
+            want = {"score": 1.0 if right else -1.0, "acc": right, "pred": answer, "benchmark": source}
+            assert plugin.compute_score(source, text, "7", extra_info=None, reward_router_address=None) == want
+
+
+def test_whatever_a_scorer_says_becomes_numbers_and_text(plugin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What verl gathers over a batch has to have one key and one plain type a column."""
+    said = {"score": np.float32(0.5), "acc": np.bool_(True), "pred": None, "steps": [1, 2], "count": np.array([3])}
+    monkeypatch.setattr("verl.utils.reward_score.default_compute_score", lambda *_, **__: said)
+    result = plugin.compute_score("any", "", "")
+    assert result == {"score": 0.5, "acc": True, "pred": "", "steps": "[1, 2]", "count": 3, "benchmark": "any"}
+    assert [type(value) for value in result.values()] == [bool, str, float, str, int, str]
+
+
 def test_verl_takes_it_for_its_reward_function(plugin: Any) -> None:
     from omegaconf import OmegaConf
     from verl.trainer.ppo.reward import get_custom_reward_fn
