@@ -6,4 +6,4 @@ from paper_figures.tokens import snapshots
 
 TITLE = "Figure 3. High-entropy tokens under DAPO (the paper: Qwen3-8B-Base)"
 SHAPE = (1, 3)
-PANELS = snapshots("3")
+PANELS = snapshots("3", "grpo")

@@ -6,4 +6,4 @@ from paper_figures.tokens import snapshots
 
 TITLE = "Figure 8. High-entropy tokens under QAE (the paper: Qwen3-8B-Base)"
 SHAPE = (1, 3)
-PANELS = snapshots("8")
+PANELS = snapshots("8", "qae")

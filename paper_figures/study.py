@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,14 @@ SUCCESS = "success rate (share of training responses)"
 LENGTH = "response length (tokens)"
 
 Where = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TrainingRun(Run):
+    """A run of ``qae train``, which has no size of its own."""
+
+    def __str__(self) -> str:
+        return f"{self.experiment}, run {self.folder.name}"
 
 
 def grpo() -> Where:
@@ -78,8 +87,24 @@ def length_curves(results: Results, rules: Mapping[str, Where]) -> Shown:
 def rules_there(results: Results) -> dict[str, Where]:
     """GRPO and QAE at each K that the study has; for a small study without the paper's own K."""
     run = results.run("validate", command=COMMAND)
-    levels = sorted({one["options"]["k"] for one in run.config["settings"]["runs"] if one["estimator"] == "qae"})
-    return {"GRPO": grpo(), **{f"QAE, K = {k}": at_k(k) for k in levels}}
+    return {"GRPO": grpo(), **{f"QAE, K = {k}": at_k(k) for k in levels_there(run)}}
+
+
+def levels_there(run: Run) -> list[str]:
+    """The K of a study's QAE, from the smallest."""
+    return sorted({one["options"]["k"] for one in run.config["settings"]["runs"] if one["estimator"] == "qae"})
+
+
+def training_runs(results: Results, study: Run, where: Where) -> list[Run]:
+    """The study's training runs under a rule, by seed.
+
+    Raises:
+        MissingError: there is none.
+    """
+    found = [(config["seed"], run) for config, run in _training_runs(results, study) if _matches(config, [where])]
+    if not found:
+        raise MissingError(f"the training runs of {study} are not there: {COMMAND} makes them again")
+    return [run for _, run in sorted(found, key=lambda pair: pair[0])]
 
 
 def stand_in(run: Run) -> str:
@@ -109,12 +134,12 @@ def _training_runs(results: Results, study: Run) -> list[tuple[dict[str, Any], R
         {**same, "estimator": one["estimator"], "options": one["options"], **one["changes"]} for one in settings["runs"]
     ]
     seeds = range(settings["seed"], settings["seed"] + settings["seeds"])
-    found = []
+    found: list[tuple[dict[str, Any], Run]] = []
     for run in results.runs("train"):
         config = run.config
         of_study = any(all(config.get(name) == value for name, value in rule.items()) for rule in rules)
         if of_study and config["seed"] in seeds and _code(run) == _code(study):
-            found.append((config, run))
+            found.append((config, TrainingRun(run.folder, run.experiment, run.size)))
     return found
 
 
