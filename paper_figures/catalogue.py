@@ -31,6 +31,7 @@ NAMES: tuple[str, ...] = (
     "safe_step",
     "channel_waterfall",
     "prediction_ladder",
+    "entropy_per_success",
 )
 
 
