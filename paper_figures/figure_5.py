@@ -15,7 +15,7 @@ SHAPE = (1, 3)
 COLUMNS: tuple[Column, ...] = ((BENCHMARK, 1), (BENCHMARK, 16))
 ROW = "qwen3-8b-clip-higher-qae"
 SIGNS = {"zero": "A = 0", "positive": "A > 0", "negative": "A < 0"}
-SHARE = "share of advantages that are zero"
+SHARE = "share of zero advantages"
 READINGS = {"all groups": "zero_share", "mixed groups only": "zero_share_mixed"}
 
 
@@ -36,7 +36,7 @@ def _cluster(results: Results) -> Shown:
             results,
             {label: ROW},
             (f"probe/advantage/{name}_share", f"recomputed/rollouts/{name}_share"),
-            "share of responses, by the sign of A",
+            "share of responses",
         )
         for name, label in SIGNS.items()
     }

@@ -17,7 +17,7 @@ TASK = "addition"  # of the study's tasks the one whose responses differ in leng
 SUBJECT = "small Qwen3"
 COMMAND = "qae validate"
 ENTROPY = "entropy (nats per token)"
-SUCCESS = "success rate (share of training responses)"
+SUCCESS = "success rate in training"
 LENGTH = "response length (tokens)"
 
 Where = Mapping[str, Any]
