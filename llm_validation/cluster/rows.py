@@ -13,23 +13,31 @@ from types import MappingProxyType
 from llm_validation.cluster.run_settings import RunSettings
 from qae_theory._checks import quantile_level
 
-# What a launch may change without leaving the row: places, machines, logging, seed; G is open in the paper.
-FREE = (
+# What a launch may change without leaving the row: places, machines, memory, logging, seed; G is open in the paper.
+FREE_TABLES = (
     "cluster.",
-    "data.train_files",
-    "data.val_files",
-    "data.seed",
     "trainer.",
     "ray_kwargs.",
     "hydra.",
     "global_profiler.",
+    "transfer_queue.",
+    "actor_rollout_ref.rollout.agent.",
+)
+FREE = (
     "part/cluster",
     "part/logging",
+    "data.train_files",
+    "data.val_files",
+    "data.seed",
+    "data.dataloader_num_workers",
+    "reward.num_workers",
     "actor_rollout_ref.model.path",
     "actor_rollout_ref.rollout.n",
     "actor_rollout_ref.rollout.tensor_model_parallel_size",
     "actor_rollout_ref.rollout.gpu_memory_utilization",
+    "actor_rollout_ref.rollout.max_num_seqs",
     "actor_rollout_ref.rollout.max_num_batched_tokens",
+    "actor_rollout_ref.rollout.enforce_eager",
     "actor_rollout_ref.rollout.log_prob_max_token_len_per_gpu",
     "actor_rollout_ref.actor.ulysses_sequence_parallel_size",
     "actor_rollout_ref.actor.ppo_max_token_len_per_gpu",
@@ -112,5 +120,5 @@ def _other_overrides(overrides: Iterable[str]) -> Iterator[str]:
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")
         mode = key == "trainer.v1.trainer_mode" and value not in MODES
-        if mode or not key.startswith(FREE):
+        if mode or not (key in FREE or key.startswith(FREE_TABLES)):
             yield f"{override} changes what the row fixes"

@@ -31,6 +31,7 @@ def test_the_tables_are_the_papers() -> None:
 
 def test_a_run_as_its_name_says() -> None:
     free = ["cluster.data=/data", "+trainer.probe.every=1", "trainer.nnodes=8", "data.seed=2", "part/cluster=8x8"]
+    free += ["actor_rollout_ref.rollout.n=8", "actor_rollout_ref.rollout.agent.num_workers=2"]
     assert unlike(NAME, RIGHT, free) == []
     assert unlike(NAME, RunSettings(), []) == []  # nothing is known against it
     assert unlike("qwen3-8b-clip-cov", RunSettings(clip_high=1.0), []) == []  # its range is another thing
@@ -45,6 +46,8 @@ def test_a_run_as_its_name_says() -> None:
         ({"clip_high": 0.2}, [], "epsilon_high is 0.2, not 0.28"),
         ({}, ["data.train_batch_size=8"], "data.train_batch_size=8 changes what the row fixes"),
         ({}, ["++actor_rollout_ref.actor.optim.lr=1e-4"], "++actor_rollout_ref.actor.optim.lr=1e-4 changes what"),
+        ({}, ["actor_rollout_ref.rollout.name=hf"], "actor_rollout_ref.rollout.name=hf changes what"),
+        ({}, ["data.seedling=1"], "data.seedling=1 changes what"),
         ({}, ["trainer.v1.trainer_mode=separate_async"], "trainer.v1.trainer_mode=separate_async changes what"),
     ],
 )
