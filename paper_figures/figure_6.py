@@ -50,10 +50,8 @@ def four_bars() -> list[Mark]:
     """The values as printed."""
     values = sorted(facts()["figure_6a_qwen3_14b_pass_at_1"]["values"])
     said = "four bars, whose is not certain"
-    return [
-        level(value, f"{said}, {value:g} %" if number else said, shown=not number, left=number % 2 == 1)
-        for number, value in enumerate(values)
-    ]
+    marks = [level(value, said, shown=not n, left=n % 2 == 1)._replace(text="") for n, value in enumerate(values)]
+    return [marks[0]._replace(text=f"paper: {said}: {', '.join(f'{value:g} %' for value in values)}"), *marks[1:]]
 
 
 PANELS = (
