@@ -78,81 +78,83 @@ def gate_stairs() -> tuple[list[float], list[float]]:
 
 
 def measured(results: Results) -> Panel:
-    """Zeros of the whole batch at each K and distribution of difficulty: expected at the start, and in training."""
+    """Zeros of the whole batch, by distribution of difficulty: expected at the start, and in training."""
     run = results.run("sparsity", command="qae simulate sparsity")
     analysis = run.analysis
-    rows = [row for row in analysis["table"] if row["reading"] == "all groups" and _is_number(row["k"])]
-    expected = {(one["difficulty"], one["k"]): one["all groups"] for one in analysis["expected_start"]}
-    names = list(dict.fromkeys(row["difficulty"] for row in rows))
-    table = {name: [row for row in rows if row["difficulty"] == name] for name in names}
-    low, high = analysis["band"]
-    level = rows[0]["shares"][0]["level"]
-    said = "; ".join(_said(name, table[name], expected) for name in names)
+    found = {row["difficulty"]: row for row in analysis["table"] if _asked(row, analysis["k"])}
+    expected: dict[str, list[float]] = {}
+    for one in analysis["expected_start"]:
+        expected.setdefault(one["difficulty"], []).append(one["all groups"])
+    band = tuple(analysis["band"])
+    one = next(iter(found.values()))
+    share = one["shares"][0]
+    said = "; ".join(
+        f"{name} {_said(row['shares'][0])} and {_said(row['shares'][-1])}, expected at the start for other K too from "
+        f"{min(expected[name]):.2f} to {max(expected[name]):.2f}"
+        for name, row in found.items()
+    )
     return Panel(
-        "over a batch, at the start and after training",
-        f"Share of zeros over a batch by K ({level:.2%} intervals over {rows[0]['shares'][0]['draws']} seeds): {said}. "
-        f"The band from {low} to {high} is what the paper calls {_about((low, high))}.",
-        partial(_draw_measured, table=table, expected=expected, band=(low, high)),
+        f"over a batch, K = {analysis['k']}",
+        f"Share of zeros over a batch at K = {analysis['k']}, at step {one['steps'][0]} and at step {one['steps'][-1]} "
+        f"({100 * share['level']:.6g}% intervals over {share['draws']} seeds): {said}. The band from {band[0]} to "
+        f"{band[1]} is what the paper calls {_about(band)}.",
+        partial(_draw_measured, found=found, expected=expected, band=band),
         sources=(run,),
         stand_in="softmax bandits",
     )
 
 
-def _about(band: tuple[float, float]) -> str:
-    return f"about {sum(band) / 2:.0%}"
+def _asked(row: Mapping[str, Any], k: str) -> bool:
+    return row["reading"] == "all groups" and row["k"] == k
 
 
-def _is_number(k: str) -> bool:
-    try:
-        Fraction(k)
-    except ValueError:
-        return False  # a rule without K, GRPO
-    return True
+def _about(band: tuple[float, ...]) -> str:
+    return f"about {sum(band) / len(band):.0%}"
 
 
-def _said(name: str, rows: Sequence[Mapping[str, Any]], expected: Mapping[tuple[str, str], float]) -> str:
-    first = [expected[name, row["k"]] for row in rows]
-    last = [row["shares"][-1]["estimate"] for row in rows]
-    return (
-        f"{name} difficulty, expected from {min(first):.2f} to {max(first):.2f} at the start, measured from "
-        f"{min(last):.2f} to {max(last):.2f} at step {rows[0]['steps'][-1]}"
-    )
+def _said(one: Mapping[str, float]) -> str:
+    return f"{one['estimate']:.2f} [{one['low']:.2f}, {one['high']:.2f}]"
 
 
 def _draw_measured(
     axes: Any,
     *,
-    table: Mapping[str, Sequence[Mapping[str, Any]]],
-    expected: Mapping[tuple[str, str], float],
-    band: tuple[float, float],
+    found: Mapping[str, Mapping[str, Any]],
+    expected: Mapping[str, Sequence[float]],
+    band: tuple[float, ...],
 ) -> None:
-    axes.axhspan(*band, color="0.9", label="the paper")
-    first = sorted({float(row["k"]) for rows in table.values() for row in rows})[:2]
-    axes.text(np.mean(first), np.mean(band), f"the paper:\n{_about(band)}", fontsize=6.5, ha="center", va="center")
-    for number, (name, rows) in enumerate(table.items()):
-        k = np.array([float(row["k"]) for row in rows])
-        (line,) = axes.plot(k, [expected[name, row["k"]] for row in rows], marker="", label=f"{name}: expected")
-        for place, shift, face in ((0, -1, None), (-1, 1, "white")):
-            found = [row["shares"][place] for row in rows]
-            middle = np.array([one["estimate"] for one in found])
-            ends = np.array([[one["low"] for one in found], [one["high"] for one in found]]).clip(0, 1)
-            axes.errorbar(
-                k + 0.012 * shift,
-                middle,
-                np.abs(ends - middle),
-                fmt="os^Dv"[number % 5],
-                color=line.get_color(),
-                markerfacecolor=face,
-                label=f"{name}: step {rows[0]['steps'][place]}",
-            )
-    axes.set(xlabel="quantile level K", ylabel="share of zero advantages", ylim=(0, 1))
-    found_labels = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-    shown = {label: found_labels[label] for name in table for label in found_labels if label.startswith(f"{name}: ")}
-    axes.legend(shown.values(), shown.keys(), ncols=len(table), loc="lower left", fontsize=6)
+    axes.axvspan(band[0], band[-1], color="0.88", label="the paper")
+    axes.text(sum(band) / len(band), -0.8, f"the paper:\n{_about(band)}", fontsize=6.5, ha="center", va="center")
+    names = list(found)
+    for row, name in enumerate(names):
+        label = "expected at the start, any K" if row == 0 else None
+        ends = [min(expected[name]), max(expected[name])]
+        axes.plot(
+            ends, [row, row], color="0.55", linewidth=5, marker="", linestyle="-", solid_capstyle="butt", label=label
+        )
+    for place, shift, face in ((0, -0.16, "#0072B2"), (-1, 0.16, "white")):
+        shares = [row["shares"][place] for row in found.values()]
+        middle, low, high = (np.array([one[end] for one in shares]) for end in ("estimate", "low", "high"))
+        axes.errorbar(
+            middle,
+            np.arange(len(names)) + shift,
+            xerr=np.abs(np.stack([low, high]).clip(0, 1) - middle),
+            fmt="o" if place == 0 else "s",
+            color="#0072B2" if place == 0 else "#D55E00",
+            markerfacecolor=face,
+            label=f"measured, step {next(iter(found.values()))['steps'][place]}",
+        )
+    axes.set_yticks(range(len(names)), names)
+    axes.tick_params(axis="y", labelsize=6.5)
+    axes.set(xlabel="share of zero advantages", xlim=(0, 1), ylim=(len(names) - 0.4, -1.25))
+    axes.grid(visible=False, axis="y")
+    handles, labels = axes.get_legend_handles_labels()
+    shown = [(handle, label) for handle, label in zip(handles, labels, strict=True) if label != "the paper"]
+    axes.legend(*zip(*shown, strict=True), loc="lower left", fontsize=6)
 
 
 PANELS = (
     ("all groups; line: p = 1 - K", partial(exact_map, False, "all groups")),
     ("mixed groups only; line: p = 1 - K", partial(exact_map, True, "mixed groups only")),
-    ("over a batch, at the start and after training", measured),
+    ("over a batch", measured),
 )

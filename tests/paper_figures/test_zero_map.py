@@ -45,7 +45,7 @@ def analysis(changes: Mapping[tuple[str, str], tuple[float, float]] | None = Non
         for reading in ("all groups", "mixed groups")
     ]
     expected = [{"difficulty": d, "k": k, "all groups": shares[0] + 0.01} for (d, k), shares in SHARES.items()]
-    return {"band": [0.75, 0.85], "table": table, "expected_start": expected}
+    return {"k": "0.2", "band": [0.75, 0.85], "table": table, "expected_start": expected}
 
 
 @pytest.mark.parametrize(("panel", "mixed_only"), [(0, False), (1, True)])
@@ -72,26 +72,29 @@ def test_measured_shares_are_the_run(tmp_path: Path) -> None:
     store(tmp_path, "sparsity", files={"analysis.json": analysis()})
     found = drawn("zero_map", tmp_path)
     axes = found.axes(2)
-    assert line(axes, "uniform: expected") == ([0.2, 0.8], pytest.approx([0.71, 0.70]))
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["uniform", "bimodal"]
+    assert line(axes, "expected at the start, any K") == (pytest.approx([0.70, 0.71]), [0, 0])
     points = {one.get_label(): one for one in axes.containers}
-    assert set(points) == {f"{d}: step {step}" for d in ("uniform", "bimodal") for step in (0, 40)}
-    assert points["uniform: step 40"][0].get_ydata().tolist() == [0.72, 0.75]
-    (bars,) = points["uniform: step 40"][2]
-    ends = [segment[:, 1].tolist() for segment in bars.get_segments()]
-    np.testing.assert_allclose(ends, [[0.67, 0.92], [0.70, 0.95]])
+    assert set(points) == {"measured, step 0", "measured, step 40"}
+    assert [float(x) for x in points["measured, step 40"][0].get_xdata()] == [0.72, 0.91]
+    (bars,) = points["measured, step 40"][2]
+    ends = [segment[:, 0].tolist() for segment in bars.get_segments()]
+    np.testing.assert_allclose(ends, [[0.67, 0.92], [0.86, 1.0]])  # a share is at most 1
+    (band,) = [patch for patch in axes.patches if patch.get_label() == "the paper"]
+    assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((0.75, 0.85))
     assert texts(axes, "source") == ["softmax bandits: sparsity, run 0123456789ab, quick size"]
-    assert "uniform difficulty, expected from 0.70 to 0.71 at the start, measured from 0.72 to 0.75" in found.caption
+    assert "uniform 0.70 [0.65, 0.90] and 0.72 [0.67, 0.92], expected at the start" in found.caption
 
 
 def test_a_changed_share_changes_figure_and_caption(tmp_path: Path) -> None:
     store(tmp_path, "sparsity", files={"analysis.json": analysis()})
     before = drawn("zero_map", tmp_path)
-    store(tmp_path, "sparsity", files={"analysis.json": analysis({("uniform", "0.8"): (0.69, 0.35)})})
+    store(tmp_path, "sparsity", files={"analysis.json": analysis({("uniform", "0.2"): (0.7, 0.35)})})
     after = drawn("zero_map", tmp_path)
-    assert "measured from 0.35 to 0.72" in after.caption
+    assert "and 0.35 [0.30, 0.55]" in after.caption
     assert before.caption != after.caption
-    (changed,) = [one for one in after.axes(2).containers if one.get_label() == "uniform: step 40"]
-    assert changed[0].get_ydata().tolist() == [0.72, 0.35]
+    (changed,) = [one for one in after.axes(2).containers if one.get_label() == "measured, step 40"]
+    assert float(changed[0].get_xdata()[0]) == 0.35
 
 
 def test_without_a_run_only_the_measured_panel_is_missing(tmp_path: Path) -> None:
