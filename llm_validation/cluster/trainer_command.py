@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -75,5 +76,5 @@ def quoted(text: str) -> str:
     >>> print(quoted("/data/it's here"))
     '/data/it\'s here'
     """
-    # Hydra takes a backslash literally unless it stands before a quote.
-    return "'" + text.replace("'", "\\'") + "'"
+    # Hydra takes backslashes literally unless they stand before a quote.
+    return "'" + re.sub(r"(\\*)('|$)", lambda run: run[1] * 2 + ("\\'" if run[2] else ""), text) + "'"
