@@ -19,6 +19,7 @@ from llm_validation.cluster.lines import Account, read_records
 from llm_validation.cluster.logs import step_of
 from llm_validation.cluster.update_probe import REQUIRED
 from llm_validation.cluster.words import anthropomorphic
+from qae_theory._checks import LARGEST_REWARD
 
 NOT_A_RESPONSE = "not a response of this kind of dump"
 OTHER_STEP = "of another step than the file's name says"
@@ -175,4 +176,5 @@ def _parts(key: str) -> tuple[str, str, int]:
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and abs(value) < LARGEST_REWARD  # so neither NaN nor infinite

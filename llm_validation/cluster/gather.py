@@ -93,6 +93,7 @@ def gather(
     _read_dumps(found, told, steps)
     _settle_steps(found, responses)
     _evaluate(found, told, steps)
+    found.findings.sort(key=lambda finding: (finding.step, finding.metric))
     if not found.merged.steps and not found.evaluations:
         names = ", ".join(account.name for account in found.accounts)
         raise NothingFoundError(f"no complete step and no evaluation in {names or 'the sources: no file to read'}")
@@ -227,7 +228,6 @@ def _settle_steps(found: Collection, responses: int | None) -> None:
                 del found.dumped[kind][record.step]
     found.merged.steps = [record for record in found.merged.steps if record.metrics]
     found.findings += [finding for kind in found.dumped.values() for one in kind.values() for finding in one.findings]
-    found.findings.sort(key=lambda finding: (finding.step, finding.metric))
     rolled = found.dumped["rollouts"]
     without = [record.step for record in found.merged.steps if record.trained and record.step not in rolled]
     if rolled and without:

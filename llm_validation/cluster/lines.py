@@ -50,12 +50,6 @@ class Account:
             self._reasons.append(reason)
         self._fates[number] = self._reasons.index(reason)
 
-    def drop_kept(self, reason: str) -> None:
-        """Nothing of the file is in the result; what was dropped already keeps its reason."""
-        for number, fate in enumerate(self._fates):
-            if fate == _KEPT:
-                self.drop(number, reason)
-
     @property
     def read(self) -> int:
         """How many there were."""

@@ -108,5 +108,6 @@ def _read(path: Path, version: str) -> Collected:
     return Collected.of_parts(path, config, facts["finished"], changed=facts["code_version"] != version)
 
 
-def _rank(one: Collected) -> tuple[int, int, str]:
-    return one.last_step, len(one.lines), one.finished
+def _rank(one: Collected) -> tuple[int, int, int, str]:
+    by_question = sum(bool(evaluation["counts"]) for evaluation in one.evaluations)
+    return one.last_step, len(one.lines), by_question, one.finished

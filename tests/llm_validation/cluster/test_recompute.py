@@ -139,6 +139,7 @@ def test_verls_own_figures_are_held_against_the_dumps() -> None:
     assert [one.metric for one in compared_entropy(1, {"actor/entropy": 0.31}, measures)] == ["actor/entropy"]
     as_float32 = {"critic/score/mean": float(np.float32(0.42)), "actor/entropy": float(np.float32(0.42))}
     assert compared(1, as_float32, measures) == compared_entropy(1, as_float32, measures) == []
+    assert compared(1, {"critic/score/mean": 0.31, "response/aborted_ratio": 0.1}, measures) == []
     assert compared(1, {"critic/score/mean": None}, measures) == compared_entropy(1, {}, measures) == []
 
 
