@@ -140,7 +140,7 @@ def measured(update: str, results: Results) -> Panel:
     return Panel(
         f"{NAMES[update]}: {AGAINST[update]}",
         f"{NAMES[update].capitalize()} update, {AGAINST[update]}, random policies: share that keeps the order at "
-        f"first order, {said}, with {level:.3%} intervals.",
+        f"first order, {said}, with {100 * level:.6g}% intervals.",
         partial(_draw_measured, curves=curves, legend=update != "sampled_group"),
         sources=(run,),
     )

@@ -59,7 +59,7 @@ def waterfall(reading: str, results: Results) -> Panel:
     return Panel(
         READINGS[reading],
         f"{gap[0].upper()}{gap[1:]} {READINGS[reading]}, {_said(whole)} 1e-3 nats ({whole['level']:.0%} interval over "
-        f"{whole['draws']} seeds), of which ({level:.3%} intervals) "
+        f"{whole['draws']} seeds), of which ({100 * level:.6g}% intervals) "
         f"{'; '.join(there) or 'no part is told from 0'}; not told from 0: {', '.join(rest) or 'none'}.",
         partial(_draw_waterfall, parts=ordered, whole=whole, gap=gap),
         sources=(run,),
@@ -122,10 +122,11 @@ def interactions(results: Results) -> Panel:
     names = [name for name in run.analysis["channels"] if name not in run.analysis["idle"]]
     pairs = {pair: one for pair, one in split["interactions"].items() if all(name in names for name in _both(pair))}
     largest = sorted((pair for pair in pairs if pairs[pair]["found"]), key=lambda pair: -abs(pairs[pair]["estimate"]))
+    level = next(iter(pairs.values()))["level"]
     said = "; ".join(f"{' with '.join(map(_label, _both(pair)))} {_said(pairs[pair])}" for pair in largest[:3])
     return Panel(
         "interactions of two; *: told from 0",
-        f"Largest interactions after equally many steps, in 1e-3 nats ({next(iter(pairs.values()))['level']:.3%} "
+        f"Largest interactions after equally many steps, in 1e-3 nats ({100 * level:.6g}% "
         f"intervals): {said or 'none is told from 0'}.",
         partial(_draw_interactions, names=names, pairs=pairs),
         sources=(run,),

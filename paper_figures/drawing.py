@@ -101,4 +101,5 @@ def _imported(path: Path) -> list[Path]:
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE
         for alias in node.names
     ]
-    return [FOLDER / f"{name.partition('.')[2]}.py" for name in names]
+    files = (FOLDER.parent / f"{name.replace('.', '/')}.py" for name in names)
+    return [file for file in files if file.is_file()]

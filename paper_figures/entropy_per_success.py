@@ -80,7 +80,8 @@ def effects(results: Results) -> Panel:
     )
     return Panel(
         "effect of K on entropy",
-        f"Slope of entropy in K, nats per unit of K, at {' and at '.join(READINGS)} ({level:.3%} intervals): {said}.",
+        f"Slope of entropy in K, nats per unit of K, at {' and at '.join(READINGS)} ({100 * level:.6g}% intervals): "
+        f"{said}.",
         partial(_draw_effects, slopes=slopes),
         sources=(run,),
         stand_in=STAND_IN,

@@ -86,7 +86,7 @@ def test_interactions_in_a_triangle_without_idle_channels(tmp_path: Path) -> Non
 def test_caption_and_bars_change_with_the_run(tmp_path: Path) -> None:
     write(tmp_path, PARTS)
     before = drawn("channel_waterfall", tmp_path)
-    assert "of which (99.000% intervals) PPO clipping -30.0 [-37.5, -22.5]; noise x curvature" in before.caption
+    assert "of which (99% intervals) PPO clipping -30.0 [-37.5, -22.5]; noise x curvature" in before.caption
     assert "not told from 0: length normalisation." in before.caption
     write(tmp_path, {**PARTS, "noise": 0.04})
     after = drawn("channel_waterfall", tmp_path)
