@@ -11,7 +11,7 @@ from fractions import Fraction
 from itertools import count
 from math import isfinite
 from numbers import Real
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,8 +19,7 @@ from qae_theory._checks import LARGEST_REWARD, quantile_level, refuse, regularis
 from qae_theory.advantages import get_estimator
 from qae_theory.baselines import quantile_rank
 
-if TYPE_CHECKING:
-    from torch import Tensor
+Tensor = Any  # torch's; torch is imported in functions only
 
 ESTIMATORS = ("grpo", "qae", "qae_linear", "pos_mask", "neg_mask")
 MASKS = ("pos_mask", "neg_mask")
