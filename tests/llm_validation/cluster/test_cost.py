@@ -209,6 +209,29 @@ def test_dynamic_sampling_generates_more() -> None:
     assert ideal().central.groups_per_kept == 1
 
 
+@pytest.mark.parametrize(
+    ("changes", "at_once"),
+    [
+        ({}, 128 / 8),  # all that a replica has
+        ({ROLLOUT + "max_num_seqs": 5}, 5),
+        ({ROLLOUT + "tensor_model_parallel_size": 2}, 128 / 4),
+        # Uniform difficulty, groups of four: 7/3 groups for one that is kept.
+        ({"algorithm__filter_groups__enable": True}, 128 / 8 * 7 / 3),
+    ],
+)
+def test_at_once(changes: dict[str, Any], at_once: float) -> None:
+    assert ideal(changes=changes, success_shape=1.0).central.at_once == pytest.approx(at_once)
+
+
+def test_a_prompt_is_read_once_for_its_group() -> None:
+    """With four responses a prompt: without prefix caching each response reads it again."""
+    shared, each = (
+        ideal(changes={ROLLOUT + "enable_prefix_caching": caching}, prompt_tokens=80.0).central.phases["generation"]
+        for caching in (True, False)
+    )
+    assert each - shared == pytest.approx(prefill_seconds(replica(), 3 * 32 / 8, 80.0))
+
+
 def test_the_probe_is_one_pass_more() -> None:
     """Ten steps: probes at 4 and 8, and at 5 and 10 for the counterfactual there; two arms, the state kept once."""
     probe = {"every": 4, "counterfactual_every": 5, "counterfactual_arms": ["grpo", "qae"]}

@@ -64,6 +64,16 @@ def test_update_at_the_logits() -> None:
     assert part(found, "the head's gradient, whole") == 128 * 64 * 2
 
 
+@pytest.mark.parametrize(("name", "each"), [("log-probabilities", 12), ("update, at the logits", 20)])
+def test_the_fused_head_has_chunks_only(name: str, each: int) -> None:
+    assert part(phase(name, **{MODEL + "use_fused_kernels": True}), "logits") == 512 * 128 * each
+
+
+@pytest.mark.parametrize(("name", "copies"), [("log-probabilities", 4), ("update, at the logits", 3)])
+def test_padding_costs_copies_of_the_logits(name: str, copies: int) -> None:
+    assert part(phase(name, **{MODEL + "use_remove_padding": False}), "logits") == 2000 * 128 * 2 * copies
+
+
 def test_update_in_a_layer() -> None:
     found = phase("update, in a layer")
     assert part(found, "gathered weights") == 2 * 2 * SMALL.layer_parameters

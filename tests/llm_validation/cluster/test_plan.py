@@ -19,6 +19,7 @@ from llm_validation.cluster.memory import GIB
 from llm_validation.cluster.plan import Plan, plan
 from llm_validation.cluster.plan_view import render
 from llm_validation.commands import cluster_plan
+from tests.llm_validation.cluster.composed import composed
 from tests.llm_validation.cluster.verl_like import ROLLOUT, config
 
 EXPERIMENT = "qwen3-8b-clip-higher"
@@ -228,9 +229,7 @@ def test_without_verl_it_says_what_to_install(app: typer.Typer, monkeypatch: pyt
 @pytest.mark.parametrize("experiment", [name for name in experiments() if not name.startswith("smoke")])
 def test_every_experiment_fits_as_it_is(experiment: str) -> None:
     """On H100, which the files have in mind; the smoke runs' model is a folder that is made first."""
-    from llm_validation.cluster.compose import compose
-
-    found = plan(experiment, compose(experiment))
+    found = plan(experiment, composed(experiment))
     assert found.budget.fits, found.budget.problems
     assert found.gpu_hours is not None
     assert 0 < found.gpu_hours[0] < found.gpu_hours[1] < found.gpu_hours[2]

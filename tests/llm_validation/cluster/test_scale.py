@@ -8,7 +8,9 @@ import pytest
 
 from llm_validation.cluster import scale
 from llm_validation.cluster.compose import experiments
+from llm_validation.cluster.settings import read
 from llm_validation.cluster.shapes import SHAPES
+from tests.llm_validation.cluster.composed import composed
 
 PAGE = Path(scale.__file__).parents[2] / "docs" / "scale.md"
 
@@ -60,8 +62,6 @@ def test_rows_are_experiments_and_models() -> None:
 @pytest.mark.verl
 @pytest.mark.parametrize("model", scale.ROWS)
 def test_the_settings_are_the_experiments(model: str) -> None:
-    from llm_validation.cluster.compose import compose
-    from llm_validation.cluster.settings import read
-
-    assert scale.row_settings(model) == read(compose(scale.EXPERIMENTS[model]))
-    assert scale.row_settings(model, nodes=1) != read(compose(scale.EXPERIMENTS[model]))
+    theirs = read(composed(scale.EXPERIMENTS[model]))
+    assert scale.row_settings(model) == theirs
+    assert scale.row_settings(model, nodes=1) != theirs
