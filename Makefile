@@ -66,8 +66,9 @@ lint: $(BASE) ## Run ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(TRAIN) ## Run the benchmarks into docs/benchmarks.json
+bench: $(TRAIN) $(VERL) ## Run the benchmarks into docs/benchmarks.json and docs/benchmarks-verl.json
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-json=docs/benchmarks.json $(ARGS)
+	$(VERL_BIN)/python -m pytest tests/benchmarks -m verl --benchmark-only --benchmark-json=docs/benchmarks-verl.json $(ARGS)
 
 readme: $(BASE) ## Write the claims table into README.md
 	$(BIN)/python -m qae_theory.claims.readme $(ARGS)

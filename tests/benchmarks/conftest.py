@@ -17,7 +17,7 @@ def pytest_benchmark_generate_machine_info(config: Any) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         **{name: version(name) for name in ("numba", "numpy", "scipy")},
-        **_versions("torch", "trl"),
+        **_versions("torch", "trl", "verl"),
     }
 
 
