@@ -42,10 +42,10 @@ def _sections(plan: Plan) -> Iterator[tuple[str, Sequence[Any]]]:
     yield (
         f"{plan.experiment}: {plan.description}",
         [
-            f"{run.nodes} nodes x {run.gpus_per_node} {plan.gpu.name} of {plan.gpu.memory_gib:g} GiB = {run.gpus} GPUs",
+            f"{_several(run.nodes, 'node')} x {run.gpus_per_node} {plan.gpu.name} of {plan.gpu.memory_gib:g} GiB = {run.gpus} GPUs",
             f"{shape.name}: {count(shape.parameters)} parameters, {count(shape.active_parameters)} active for a token",
             f"{run.steps} steps of {run.prompts} prompts x {run.responses_per_prompt} responses, each "
-            f"{run.updates_per_step} updates; at most {run.max_prompt} + {run.max_response} tokens",
+            f"{_several(run.updates_per_step, 'update')}; at most {run.max_prompt} + {run.max_response} tokens",
         ],
     )
     if plan.differing:
@@ -147,6 +147,10 @@ def gib(size: float) -> str:
 def count(number: float) -> str:
     """A count of parameters in billions, or in millions where it is less than one."""
     return f"{number / 1e9:.2f}e9" if number >= 1e9 else f"{number / 1e6:.2f}e6"
+
+
+def _several(number: int, of: str) -> str:
+    return f"{number} {of}{'' if number == 1 else 's'}"
 
 
 def _text(value: Any) -> str:
