@@ -42,7 +42,8 @@ def _sections(plan: Plan) -> Iterator[tuple[str, Sequence[Any]]]:
     yield (
         f"{plan.experiment}: {plan.description}",
         [
-            f"{_several(run.nodes, 'node')} x {run.gpus_per_node} {plan.gpu.name} of {plan.gpu.memory_gib:g} GiB = {run.gpus} GPUs",
+            f"{_several(run.nodes, 'node')} x {run.gpus_per_node} {plan.gpu.name} of {plan.gpu.memory_gib:g} GiB = "
+            f"{_several(run.gpus, 'GPU')}",
             f"{shape.name}: {count(shape.parameters)} parameters, {count(shape.active_parameters)} active for a token",
             f"{run.steps} steps of {run.prompts} prompts x {run.responses_per_prompt} responses, each "
             f"{_several(run.updates_per_step, 'update')}; at most {run.max_prompt} + {run.max_response} tokens",
