@@ -108,8 +108,8 @@ def check_advantages(config: Config, levels: Levels | None) -> Check:
         return failed(name, "not computed, because the verifier's self-test failed")
     try:
         scores = batch(int(group_size(config)), levels)
-        expected = expected_advantages(scores, select(config, "algorithm", {}))
         found = found_advantages(scores, select(config, "algorithm", {}))
+        expected = expected_advantages(scores, select(config, "algorithm", {}))
     except Exception as error:  # the estimator's own: whatever it is, no run may begin with it
         return failed(name, f"{estimator(config)}: {type(error).__name__}: {error}")
     worst = float(np.abs(found - expected).max())
