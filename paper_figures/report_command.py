@@ -31,6 +31,7 @@ def report(
     Figures are drawn where something has changed. Exit status: 0; 1 when a run could not be read or a file not be
     written; 2 for wrong usage, no ledger included.
     """
+    from paper_figures.catalogue import NAMES
     from paper_figures.ledger_file import COMMAND, ledger_file
     from paper_figures.report import markdown, page
     from paper_figures.report.content import gather
@@ -49,7 +50,7 @@ def report(
     except ValueError as error:
         _stop(2, str(error))
     try:
-        content = gather(root, found, records, folder / markdown.FIGURES)
+        content = gather(root, found, records, folder / markdown.FIGURES, NAMES)
         text, fallbacks = page.render(content)
         write_atomically(folder / "report.md", markdown.render(content))
         write_atomically(folder / "report.html", text)

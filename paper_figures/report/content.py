@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paper_figures.catalogue import NAMES
 from paper_figures.ledger_file import with_ledger
 from paper_figures.report.commands import Made, of_runs
 from paper_figures.report.entries import Line, lines_of
@@ -61,7 +60,7 @@ class Content:
         return [*dict.fromkeys(behind), f"qae figures {picture.name}"]
 
 
-def gather(root: Path, ledger: Path, records: Records, out: Path, names: Sequence[str] = NAMES) -> Content:
+def gather(root: Path, ledger: Path, records: Records, out: Path, names: Sequence[str]) -> Content:
     """Draw the figures into ``out`` where something has changed, and collect what is said about them and the claims.
 
     Args:

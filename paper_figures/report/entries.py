@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from paper_figures.report.details import reason
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Claim, Entry, Evidence, Finding, Kind, Outcome, Role, Status, StepOutcome, Verdict
-from qae_theory.claims.report import verdict_reason
 from qae_theory.claims.run import NEGATIVE_CRITERION
 from qae_theory.claims.verdict import judge
 
@@ -40,7 +40,7 @@ class Line:
     def reason(self) -> str:
         """How the verdict follows from the evidence, or that it does not."""
         if self.entry.problems or not any(doubt.startswith(AGAINST) for doubt in self.doubts):
-            return verdict_reason(self.entry)
+            return reason(self.entry)
         return "It does not follow from the evidence in the file."
 
 
@@ -138,7 +138,7 @@ def _outcome(record: Mapping[str, Any], item: Mapping[str, Any], found: Evidence
         seconds=float(item["seconds"]),
         where=item["where"],
         covers_statement=found.covers_statement if found else False,
-        steps=_steps(found) if found and status is Status.PASSED else (),
+        steps=_steps(found, status) if found else (),
     )
 
 
@@ -152,9 +152,15 @@ def _status(record: Mapping[str, Any], item: Mapping[str, Any]) -> Status:
     return Status.BROKEN if broke else Status.SKIPPED
 
 
-def _steps(evidence: Evidence) -> tuple[StepOutcome, ...]:
-    """The steps of evidence that passed: each held, and its planted falsehood was rejected; the file has no more."""
+def _steps(evidence: Evidence, status: Status) -> tuple[StepOutcome, ...]:
+    """The steps, as far as the file tells how each of them went.
+
+    Where evidence passed, each held and its planted falsehood was rejected. Where an effect was not found, that holds
+    of the falsehood planted in the last step that ran; which one that is, is known where there is only one.
+    """
+    if status is not Status.PASSED and (status is not Status.NEGATIVE or len(evidence.steps) > 1):
+        return ()
+    finding = Finding(status is Status.PASSED, "", "")
     return tuple(
-        StepOutcome(step.says, step.planted, step.citation, step.where, Finding(True, "", ""), True, "")
-        for step in evidence.steps
+        StepOutcome(step.says, step.planted, step.citation, step.where, finding, True, "") for step in evidence.steps
     )

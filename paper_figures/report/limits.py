@@ -63,14 +63,13 @@ def _stand_ins(pictures: Sequence[Picture]) -> Limit:
     for stand_in, name in shown:
         by_stand_in.setdefault(stand_in, []).append(name)
     items = (f"{_codes(dict.fromkeys(names))}: {stand_in}" for stand_in, names in by_stand_in.items())
-    said = f"{len(shown)} of {_panels(pictures)} panels show something else than the paper does, as their faces say."
+    said = f"{len(shown)} of {_panels(pictures)} panels, each of which says so on its face."
     return Limit("Panels drawn from a stand-in", said, tuple(items))
 
 
 def _full_scale(pictures: Sequence[Picture]) -> Limit:
     runs = sorted({one for picture in pictures for one in picture.sources if one.startswith(CLUSTER)})
-    said = f"{len(runs)} runs of a cluster stand behind these pictures."
-    return Limit("Full scale", said if len(runs) != 1 else said.replace("1 runs", "1 run"), tuple(map(_code, runs)))
+    return Limit("Full scale", f"Runs of a cluster behind these pictures: {len(runs)}.", tuple(map(_code, runs)))
 
 
 def _runs(texts: Iterable[str]) -> Limit:

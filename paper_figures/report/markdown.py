@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from paper_figures.report.commands import Made, of_claim
 from paper_figures.report.content import SET_UP, TITLE, WHAT_IT_IS, Content
+from paper_figures.report.details import statements
 from paper_figures.report.entries import Line
 from paper_figures.report.limits import Limit
 from paper_figures.report.pictures import Picture
 from qae_theory.claims import report
-from qae_theory.claims.model import Outcome
+from qae_theory.claims.model import Outcome, StepOutcome
 from qae_theory.claims.readme import strongest_evidence
 from qae_theory.claims.report_markdown import table
 from qae_theory.claims.text import markdown_cell, markdown_plain
@@ -98,16 +99,8 @@ def _limit(limit: Limit) -> str:
 
 
 def _runs(made: Sequence[Made]) -> str:
-    rows = [
-        [
-            _code(one.command),
-            ", ".join(sorted({run.size for run in one.runs})),
-            one.commit,
-            ", ".join(_code(run.id) for run in one.runs),
-        ]
-        for one in made
-    ]
-    return "### The runs behind the figures\n\n" + table(["Command", "Size", "Commit", "Runs"], rows)
+    rows = [[_code(one.command), one.commit, ", ".join(_code(run.id) for run in one.runs)] for one in made]
+    return "### The runs behind the figures\n\n" + table(["Command", "Commit", "Runs"], rows)
 
 
 def _claim(line: Line) -> str:
@@ -131,9 +124,18 @@ def _claim(line: Line) -> str:
 
 
 def _evidence(outcome: Outcome) -> str:
-    lines = [f"#### {report.outcome_line(outcome)}", _code(outcome.where), markdown_plain(outcome.detail)]
-    for number, step in enumerate(outcome.steps, 1):
-        cited = f"\n   - Cited lemma: {markdown_plain(step.citation)}" if step.citation else ""
-        rejected = f"\n   - Planted falsehood, rejected: {markdown_plain(step.planted)} ({_code(step.where)})"
-        lines.append(f"{number}. {' '.join(step.says.split())}{rejected}{cited}")
-    return "\n\n".join(lines)
+    found = [markdown_plain(one) for one in statements(outcome.detail)]
+    said = "\n".join(f"* {one}" for one in found) if len(found) > 1 else "".join(found)
+    parts = [f"#### {report.outcome_line(outcome)}", _code(outcome.where), said]
+    return "\n\n".join([*parts, *(_step(number, step) for number, step in enumerate(outcome.steps, 1))])
+
+
+def _step(number: int, step: StepOutcome) -> str:
+    lines = [
+        f"{number}. {' '.join(step.says.split())}",
+        f"   - {'Held' if step.finding.passed else 'Did not hold'} ({_code(step.where)}).",
+        f"   - Planted falsehood, rejected: {markdown_plain(step.planted)}",
+    ]
+    if step.citation:
+        lines.append(f"   - Cited lemma: {markdown_plain(step.citation)}")
+    return "\n".join(lines)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paper_figures.catalogue import NAMES, figure
+from paper_figures.catalogue import figure
 from paper_figures.drawing import draw
 from paper_figures.runs import Results
 
@@ -41,8 +41,8 @@ class Picture:
         )
 
 
-def draw_all(results: Results, out: Path, names: Sequence[str] = NAMES) -> list[Picture]:
-    """All figures in the order of the catalogue, drawn into ``out`` if something has changed."""
+def draw_all(results: Results, out: Path, names: Sequence[str]) -> list[Picture]:
+    """These figures, drawn into ``out`` if something has changed."""
     return [_picture(one.name, entry, out) for one, entry, _ in draw([figure(name) for name in names], results, out)]
 
 

@@ -1,0 +1,36 @@
+"""What a piece of evidence found, taken apart: statements on training runs, each found or not found."""
+
+from __future__ import annotations
+
+import re
+
+from qae_theory.claims.model import Entry, Status, Verdict
+from qae_theory.claims.report import verdict_reason
+from qae_theory.claims.run import NEGATIVE_CRITERION
+
+_PREFIX = re.compile(rf"^.*?\[{re.escape(NEGATIVE_CRITERION)}\] ", re.DOTALL)
+_NEXT = re.compile(r"; (?=[^;]*? (?:found|NOT FOUND): )")
+_MISSED = " NOT FOUND: "
+
+
+def statements(detail: str) -> list[str]:
+    """The parts of a detail that say, one by one, what was found and what was not; the whole where there are none.
+
+    >>> statements("What it found. [effect not found] a grows found: 1; by 2; b grows NOT FOUND: 0")
+    ['a grows found: 1; by 2', 'b grows NOT FOUND: 0']
+    """
+    return _NEXT.split(_PREFIX.sub("", detail))
+
+
+def reason(entry: Entry) -> str:
+    """How the verdict follows from the evidence; of what was looked for and not found, only what it was."""
+    negative = [outcome for outcome in entry.outcomes if outcome.status is Status.NEGATIVE]
+    missed = [
+        f"{outcome.name}: {one.partition(_MISSED)[0]}"
+        for outcome in negative
+        for one in statements(outcome.detail)
+        if _MISSED in one
+    ]
+    if entry.problems or entry.verdict is not Verdict.NOT_SUPPORTED or not missed:
+        return verdict_reason(entry)
+    return f"Not supported: looked for and not found: {'; '.join(missed)}."
