@@ -27,7 +27,7 @@ def figures(
     """
     from paper_figures.catalogue import NAMES, figure
     from paper_figures.drawing import draw
-    from paper_figures.runs import Results
+    from paper_figures.ledger_file import with_ledger
     from qae_theory.results import results_folder
 
     root = results if results is not None else results_folder()
@@ -38,7 +38,7 @@ def figures(
         print(f"qae figures: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
     try:
-        for one, entry, fresh in draw(wanted, Results(root), folder):
+        for one, entry, fresh in draw(wanted, with_ledger(root), folder):
             missing = [panel for panel in entry["panels"] if panel["missing"]]
             typer.echo(f"{one.name}: {'drawn' if fresh else 'unchanged'}, {folder / one.name}.pdf")
             for panel in missing:
