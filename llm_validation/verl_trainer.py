@@ -31,6 +31,7 @@ from verl.trainer.ppo.v1.trainer_base import register_trainer
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 from verl.trainer.ppo.v1.utils import compute_advantage_for_multi_trajectories
 from verl.utils.config import validate_config
+from verl.utils.debug import marked_timer
 from verl.utils.device import auto_set_device
 from verl.workers.engine_workers import ActorRolloutRefWorker
 from verl.workers.utils.padding import response_from_nested, response_to_nested
@@ -161,7 +162,8 @@ class ProbeTrainer(PPOTrainerSync):
     On a step that is due: log-probabilities, entropies and advantages as they were before; verl's own update; one
     forward pass over the same batch; metrics ``probe/...`` and one line a response in the dump. On a step with a
     counterfactual, first of all: the state to disk; for each arm its advantages, verl's update, the forward pass, the
-    state back.
+    state back. Both are inside verl's ``timing_s/update_actor``; how much of it they are is in ``timing_s/probe`` and
+    ``timing_s/counterfactual``.
     """
 
     def __init__(self, config: DictConfig) -> None:
@@ -188,11 +190,15 @@ class ProbeTrainer(PPOTrainerSync):
     def _update_actor(self, batch: KVBatchMeta, metrics: dict[str, Any]) -> KVBatchMeta:
         if not self.probe.probes(self.global_steps):
             return super()._update_actor(batch, metrics)
-        by_arm = self._counterfactual(batch) if self.probe.counters(self.global_steps) else {}
+        by_arm = {}
+        if self.probe.counters(self.global_steps):
+            with marked_timer("counterfactual", self.timing_raw):
+                by_arm = self._counterfactual(batch)
         before = _get(batch, "old_log_probs", "entropy", "advantages", "response_mask", "uid", self._rewards_name)
         batch = super()._update_actor(batch, metrics)
-        after = self._measure(batch)
-        self._report(metrics, list(self._responses(batch, before, after, by_arm)))
+        with marked_timer("probe", self.timing_raw):
+            after = self._measure(batch)
+            self._report(metrics, list(self._responses(batch, before, after, by_arm)))
         return batch
 
     def _report(self, metrics: dict[str, Any], responses: Sequence[Response]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +23,6 @@ pytestmark = [pytest.mark.verl, pytest.mark.slow]
 
 STEPS = (1, 2, 3)
 K, CORRECT_ABOVE = "0.4", -0.5  # as the experiment has them
-SCORES = "reward.custom_reward_function.path=pkg://llm_validation.cluster.scoring"
 FLOAT32 = 1e-5  # relative; advantages and entropies are of order one and in float32
 
 
@@ -40,24 +40,30 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
         world,
         folder / "probed",
         settings=[
-            SCORES,
             "trainer.probe.counterfactual_every=1",
             "actor_rollout_ref.actor.checkpoint.save_contents=[model,optimizer,extra,hf_model]",
         ],
     )
-    plain = CpuRun(
-        world, folder / "plain", module="verl.trainer.main_ppo", settings=[SCORES, "trainer.v1.trainer_mode=sync"]
-    )
-    grpo = CpuRun(world, folder / "grpo", experiment="smoke-grpo", settings=[SCORES, "trainer.total_training_steps=1"])
+    plain = CpuRun(world, folder / "plain", module="verl.trainer.main_ppo", settings=["trainer.v1.trainer_mode=sync"])
+    grpo = CpuRun(world, folder / "grpo", experiment="smoke-grpo", settings=["trainer.total_training_steps=1"])
     try:
-        probed.run_until(step=1)
-        probed.run()
-        plain.run()
-        grpo.run()
+        with ThreadPoolExecutor(2) as pool:  # most of a run is the start of its processes, one after the other
+            for chain in [pool.submit(killed_and_resumed, probed), pool.submit(one_after_the_other, plain, grpo)]:
+                chain.result()
         yield Runs(probed, plain, grpo)
     finally:
         for run in (probed, plain, grpo):
             run.close()
+
+
+def killed_and_resumed(run: CpuRun) -> None:
+    run.run_until(step=1)
+    run.run()
+
+
+def one_after_the_other(*runs: CpuRun) -> None:
+    for run in runs:
+        run.run()
 
 
 def made(folder: Path) -> World:
