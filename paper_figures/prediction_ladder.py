@@ -145,8 +145,7 @@ def _symlog(axes: Any, side: str, linear: float, largest: float) -> None:
     first, last = int(np.ceil(np.log10(linear))), int(np.floor(np.log10(largest)))
     powers = range(last, first, -max(2, round((last - first) / 3)))
     ticks = [sign * 10.0**power for power in powers for sign in (-1, 1)] + [0.0]
-    names = [f"{'-' if sign < 0 else ''}10$^{{{power}}}$" for power in powers for sign in (-1, 1)] + ["0"]
-    getattr(axes, f"set_{side}ticks")(ticks, names)
+    getattr(axes, f"set_{side}ticks")(ticks, [f"{tick:.0e}".replace("e-0", "e-") if tick else "0" for tick in ticks])
     axes.minorticks_off()
 
 

@@ -102,6 +102,8 @@ def _draw_scatter(axes: Any, *, rows: Sequence[Mapping[str, Any]], top: float) -
     )
     axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, 2 * never))
     axes.text(low * 1.2, never / 1.6, f"never, up to {top:g}", fontsize=6.5, va="top")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
     axes.set(xlabel="certified step size", ylabel="step size at which the order breaks")
     axes.legend(loc="upper left", bbox_to_anchor=(0, 0.86), fontsize=6)
 

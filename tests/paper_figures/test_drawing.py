@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.text import Text
 
 import paper_figures.drawing as drawing
 from paper_figures.catalogue import NAMES, Figure, figure
@@ -14,6 +15,7 @@ from paper_figures.drawing import INDEX, code_of, draw, entry_of, read_index
 from paper_figures.panels import all_built
 from paper_figures.render import SUFFIXES
 from paper_figures.runs import Results
+from tests.paper_figures.stored import drawn as figure_of
 from tests.paper_figures.stored import store
 
 MODULE = '''"""A figure of a test."""
@@ -162,3 +164,9 @@ def test_without_results_every_panel_is_exact_or_names_a_command(name: str, tmp_
         said = panel["missing"]
         assert said is None or "qae " in said
         assert said or panel["source"].endswith("theory, exact")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_text_is_too_small_to_read(name: str, tmp_path: Path) -> None:
+    sizes = {text.get_text(): text.get_fontsize() for text in figure_of(name, tmp_path).figure.findobj(Text)}
+    assert min(size for said, size in sizes.items() if said.strip()) >= 5.5
