@@ -79,7 +79,9 @@ def collect(
         _fail("interrupted; nothing was written", INTERRUPTED)
     for line in report(folder):
         console.print(f"collect: {line}", markup=False)
-    console.print(f"collect: wrote {folder}, and the tables of all runs to {folder.parent / 'tables.md'}", markup=False)
+    console.print(
+        f"collect: results in {folder}, the tables of all runs in {folder.parent / 'tables.md'}", markup=False
+    )
 
 
 def report(folder: Path) -> Iterator[str]:

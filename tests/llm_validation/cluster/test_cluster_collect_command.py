@@ -42,7 +42,7 @@ def test_a_damaged_job_is_collected_and_said(tmp_path: Path) -> None:
         "collect: not in the log: 3",
         "collect: dropped, not whole: 3: rollouts 15 of 16 responses",
         "collect: smoke-qae-1/logs/attempt-001.jsonl: dropped 1 lines, cut off at the end of the file: 6",
-        f"collect: wrote {folder}, and the tables of all runs to {folder.parent / 'tables.md'}",
+        f"collect: results in {folder}, the tables of all runs in {folder.parent / 'tables.md'}",
     ):
         assert line in said.splitlines()
     assert "collect: finding: step 2: actor/entropy: logged 0.31, recomputed from the probe's dump " in said

@@ -44,6 +44,7 @@ def test_other_questions_are_not_paired() -> None:
     found = difference([(1.0, one), (-1.0, other)], 0.95)
     assert found.over == "questions, each taken as all right or all wrong"
     assert found.high == pytest.approx(1.96 * (2 * 0.25 / 30) ** 0.5, rel=1e-3)
+    assert found.low == -found.high
 
 
 def test_the_interval_over_questions_holds_the_truth_as_often_as_it_says() -> None:
@@ -92,7 +93,7 @@ def test_ratio_of_a_curve_in_two_windows() -> None:
     assert found is not None
     assert found.low < np.log(2) < found.high < np.log(2) + 0.2
     assert found.over == "blocks of steps"
-    over_runs = log_ratio([rises, noisy, noisy], ["actor/entropy"], WINDOW, BEFORE, 0.95)
+    over_runs = log_ratio([rises, noisy], ["actor/entropy"], WINDOW, BEFORE, 0.95)
     assert over_runs is not None
     assert over_runs.over == "runs"
 
@@ -115,6 +116,10 @@ def test_too_little_of_a_curve_is_none() -> None:
     short = run(lambda step: 1.0)
     assert log_ratio([short], ["actor/entropy"], range(200, 300), BEFORE, 0.95) is None
     assert log_gap([short], [short], ["nothing"], WINDOW, 0.95) is None
+    assert log_gap([short], [run(lambda step: 1.0, ("other",))], ["actor/entropy"], WINDOW, 0.95) is None
+    for window in (range(5, 6), range(200, 300)):
+        assert log_ratio([short], ["actor/entropy"], WINDOW, window, 0.95) is None
+        assert level_of([short], ["actor/entropy"], window, 0.95) is None
     assert level_of([short], ["nothing", "else"], WINDOW, 0.95) is None
     assert log_ratio([run(lambda step: 0.0)], ["actor/entropy"], WINDOW, BEFORE, 0.95) is None  # no logarithm
 

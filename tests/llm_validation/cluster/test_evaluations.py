@@ -60,6 +60,7 @@ def test_both_estimates_are_exact_and_by_question() -> None:
 def test_too_few_samples_or_questions() -> None:
     few = by_question(5, "AIME24", {"a": (8, 4), "b": (16, 4)}, evaluations.DUMP)
     assert list(few.pass_at_k) == ["1"]
+    assert few.pass_at_k["1"]["low"] < few.pass_at_k["1"]["high"]
     alone = by_question(5, "AIME24", {"a": (16, 4)}, evaluations.DUMP)
     assert alone.pass_at_k["1"] == {"estimate": 0.25, "low": None, "high": None, "level": 0.95, "draws": 1}
 
@@ -121,6 +122,10 @@ def test_logged_means_get_the_widest_interval_and_say_so() -> None:
     assert (second.benchmark, second.questions, second.interval) == ("own", None, None)
     assert second.pass_at_k["1"]["low"] is None
     assert first.counts == {}
+
+
+def test_how_many_questions_the_public_benchmarks_have() -> None:
+    assert evaluations.QUESTIONS == {"AIME24": 30, "AIME25": 30, "AMC23": 40}
 
 
 def test_the_widest_interval_at_its_ends_and_against_scipys_for_whole_numbers() -> None:

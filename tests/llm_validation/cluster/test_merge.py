@@ -113,6 +113,9 @@ def test_untraining_a_step_leaves_its_validation() -> None:
     assert reasons(of) == [None, "why"]
     with_validation.drop("all of it")
     assert reasons(of) == ["all of it", "why"]
+    events = entries([(1, {"a": 1}), (1, {VAL: 0.5})], unit="events")
+    merge(events).steps[0].untrain("why")
+    assert reasons(events) == ["why", None]
 
 
 LINE = st.tuples(

@@ -50,6 +50,8 @@ def test_shares_of_groups_and_of_responses() -> None:
 def test_a_gate_that_leaks() -> None:
     leaks = of_rollouts(group("a", [0.0] * 3 + [1.0] * 5), QAE)  # G = 8, K = .4, m = 5: theory.md
     assert leaks["rollouts/leak_share_linear"] == 1
+    without_std = of_rollouts(group("a", [0.0] * 3 + [1.0] * 5), RunSettings(estimator="qae_linear", std="none"))
+    assert (without_std["rollouts/positive_share"], without_std["rollouts/negative_share"]) == (5 / 8, 3 / 8)
     agrees = of_rollouts(group("a", [0.0] * 6 + [1.0] * 10), QAE)  # G = 16: 15 x .4 is a whole number
     assert agrees["rollouts/leak_share_linear"] == 0
 
@@ -86,6 +88,13 @@ def test_the_gate_on_rewards_lets_penalties_through_and_on_correctness_not() -> 
     by_bits = of_rollouts(group("a", rewards), RunSettings(estimator="qae", gate="correctness", correct_above=-0.5))
     assert by_reward["rollouts/negative_share"] == 2 / 16
     assert by_bits["rollouts/negative_share"] == 0
+
+
+def test_a_success_rate_of_exactly_one_minus_k_is_hard_and_a_reward_at_the_threshold_is_wrong() -> None:
+    assert of_rollouts(group("a", [1.0, 1, 1, 0, 0]), QAE)["rollouts/hard_share"] == 1
+    assert of_rollouts(group("a", [1.0, 1, 1, 1, 0]), QAE)["rollouts/hard_share"] == 0
+    at_it = of_rollouts(group("a", [-0.5, 0.0]), RunSettings(correct_above=-0.5))
+    assert at_it["rollouts/success_rate"] == 0.5
 
 
 def test_what_is_correct_without_a_threshold() -> None:
@@ -149,5 +158,9 @@ def test_dumped_advantages_of_another_rule_are_a_finding() -> None:
     assert recompute.wrong_advantages(3, records, RunSettings(estimator="somebody's"), "the dump") == []
     (one,) = recompute.wrong_advantages(3, records, RunSettings(estimator="grpo"), "the probe's dump")
     assert one.metric.startswith("advantages of ")
+    touched = [{**one, "advantage": one["advantage"] + extra} for one, extra in zip(records, (1, -3, 2), strict=False)]
+    (furthest,) = recompute.wrong_advantages(3, touched + records[3:], QAE, "the dump")
+    assert furthest.metric == f"advantages of 3 of {len(records)} responses"
+    assert furthest.said - furthest.recomputed == pytest.approx(-3)
     (other,) = recompute.wrong_advantages(3, records, RunSettings(estimator="qae", k="0.9", std="bessel"), "the dump")
     assert abs(other.said - other.recomputed) > 0.1
