@@ -24,13 +24,12 @@ def statements(detail: str) -> list[str]:
 
 def reason(entry: Entry) -> str:
     """How the verdict follows from the evidence; of what was looked for and not found, only what it was."""
-    negative = [outcome for outcome in entry.outcomes if outcome.status is Status.NEGATIVE]
-    missed = [
-        f"{outcome.name}: {one.partition(_MISSED)[0]}"
-        for outcome in negative
-        for one in statements(outcome.detail)
-        if _MISSED in one
-    ]
-    if entry.problems or entry.verdict is not Verdict.NOT_SUPPORTED or not missed:
+    missed = {
+        outcome.name: [one.partition(_MISSED)[0] for one in statements(outcome.detail) if _MISSED in one]
+        for outcome in entry.outcomes
+        if outcome.status is Status.NEGATIVE
+    }
+    if entry.problems or entry.verdict is not Verdict.NOT_SUPPORTED or not any(missed.values()):
         return verdict_reason(entry)
-    return f"Not supported: looked for and not found: {'; '.join(missed)}."
+    said = (f"{name}: {'; '.join(parts)}" for name, parts in missed.items() if parts)
+    return f"Not supported: looked for and not found. {'. '.join(f'By {one}' for one in said)}."

@@ -80,9 +80,8 @@ def _runs(texts: Iterable[str]) -> Limit:
     old = sorted({match.group(1) for match in found if match.group(3)})
     items = [f"of quick size: {_codes(small)}"] if small else []
     items += [f"made by code that has changed since: {_codes(old)}"] if old else []
-    said = (
-        f"Of {len(named)} named runs {len(small)} are of the quick size, and of {len(old)} the code has changed since."
-    )
+    counted = f"of quick size: {len(small)}; made by code that has changed: {len(old)}"
+    said = f"Runs that are named here: {len(named)}; {counted}."
     return Limit("Small and old runs", said, tuple(items))
 
 
