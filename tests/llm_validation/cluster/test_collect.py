@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_validation.cluster import collect as module
+from llm_validation.cluster import dumps as dump_module
 from llm_validation.cluster import gather as reading
 from llm_validation.cluster import merge
 from llm_validation.cluster.collect import collect
@@ -460,6 +461,35 @@ def test_a_run_of_our_own_is_recomputed_and_never_a_row(tmp_path: Path) -> None:
     assert finding["metric"] == "advantages of 1 of 2 responses"
     assert finding["said"] == 1.0
     assert finding["recomputed"] == pytest.approx(2.0, rel=1e-5)
+
+
+def own_evaluation(folder: Path, estimate: float, *scores: list[float | None]) -> Path:
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    summary = {"task": "digits", "pass_at_k": {"1": {"estimate": estimate}, "2": {"estimate": 1.0}}}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    questions = [{"question": i, "prompt": f"{i}?", "answer": "4", "scores": one} for i, one in enumerate(scores)]
+    return lines(folder / "metrics.jsonl", [*questions, {"question": 9}]).parent
+
+
+def test_an_evaluation_of_our_own_is_counted_again(tmp_path: Path) -> None:
+    scores: list[list[float | None]] = [[1.0, 0.0], [1.0, 1.0], [None, 1.0]]
+    found = gathered(own_evaluation(tmp_path / "right", 0.75, *scores))
+    (one,) = found.evaluations
+    assert (one.step, one.benchmark, one.source, one.questions, one.samples) == (None, "digits", "qae evaluate", 2, 2)
+    assert {k: figure["estimate"] for k, figure in one.pass_at_k.items()} == {"1": 0.75, "2": 1.0}
+    assert found.findings == []
+    reasons = {reason["reason"]: reason["which"] for reason in found.accounts[0].record()["reasons"]}
+    assert reasons == {"its question could not be scored": "3", dump_module.NOT_A_RESPONSE: "4"}
+    (finding,) = gathered(own_evaluation(tmp_path / "wrong", 0.5, *scores)).findings
+    assert finding.record()["says"] == "step 0: pass@1 on digits: logged 0.5, recomputed from the questions 0.75"
+    with pytest.raises(NothingFoundError, match=r"none/metrics.jsonl has no question that could be scored"):
+        gathered(own_evaluation(tmp_path / "none", 0.5, [None]))
+    folder = collect(tmp_path / "right", tmp_path / "results")
+    assert read(folder, "config.json")["no_row_because"] == ["its name is not that of a row", "its log is not verl's"]
+    (tmp_path / "right" / "summary.json").write_text("{")
+    with pytest.raises(ValueError, match=r"right/metrics.jsonl: its summary.json cannot be read"):
+        gathered(tmp_path / "right")
 
 
 def test_a_damaged_collection_is_not_read_as_if_it_were_whole(job: Path, tmp_path: Path) -> None:

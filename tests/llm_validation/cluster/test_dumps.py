@@ -61,12 +61,19 @@ def test_groups_responses_and_turns_by_verls_key(tmp_path: Path) -> None:
 
 def test_without_keys_the_prompt_is_the_group_and_nothing_is_a_repetition(tmp_path: Path) -> None:
     """The dumps of verl before its V1 trainer."""
-    without = [{name: value for name, value in ROLLOUT.items() if name != "uid"}] * 3 + [
-        {**ROLLOUT, "uid": "", "input": "r"}
-    ]
+    without = [{name: value for name, value in ROLLOUT.items() if name != "uid"}] * 3
+    without += [{**ROLLOUT, "uid": "", "input": "r"}, {**ROLLOUT, "uid": "", "input": "s"}]
     batches, account = read(tmp_path / "1.jsonl", without, dumps.rollout)
     groups = [one["group"] for one in batches[1].responses()]
-    assert (len(set(groups[:3])), len(set(groups)), account.kept) == (1, 2, 4)
+    assert (len(set(groups[:3])), len(set(groups)), account.kept) == (1, 3, 5)
+
+
+def test_probe_records_without_keys_are_not_repetitions(tmp_path: Path) -> None:
+    keyed, account = read(tmp_path / "1.jsonl", [PROBE, PROBE], dumps.probe)
+    assert (len(keyed[1].kept), account.kept) == (1, 1)
+    without = [{name: value for name, value in PROBE.items() if name != "key"}] * 2
+    unkeyed, account = read(tmp_path / "1.jsonl", without, dumps.probe)
+    assert (len(unkeyed[1].kept), account.kept) == (2, 2)
 
 
 def test_validation_lines_say_benchmark_and_correctness(tmp_path: Path) -> None:
