@@ -58,3 +58,20 @@ def test_a_run_that_is_not_what_its_name_says(settings: dict[str, str], override
 
 def test_other_names_are_no_rows() -> None:
     assert unlike("smoke-qae", RunSettings(), []) == ["its name is not that of a row"]
+
+
+@pytest.mark.verl
+@pytest.mark.parametrize("name", ROWS)
+def test_every_row_is_what_its_experiment_composes_to(name: str) -> None:
+    from llm_validation.cluster.run_settings import settings_of_verl
+    from tests.llm_validation.cluster.composed import composed, resolved
+
+    settings = settings_of_verl(resolved(composed(name)))
+    row = ROWS[name]
+    assert unlike(name, settings, []) == []
+    assert settings.estimator == row.estimator
+    assert row.k in (None, settings.k)
+    assert row.clip_high in (None, settings.clip_high)
+    assert (row.clip_high is None) == any(method in name for method in ("cov", "gspo"))
+    other = next(one for one in ROWS if ROWS[one] != row and ROWS[one].estimator != row.estimator)
+    assert unlike(other, settings, []) != []  # the control
