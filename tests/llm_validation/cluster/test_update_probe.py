@@ -71,12 +71,25 @@ def test_a_record_by_hand() -> None:
     assert json.loads(json.dumps(record, allow_nan=False)) == record
 
 
-def test_a_clipped_token_needs_the_sign_of_its_side() -> None:
-    lower = np.log([0.3, 0.25, 1.0])  # ratios 0.6 and 1
-    assert record_of(advantages=np.array([-2.0, -2.0, 0]), log_probs_after=lower)["clipped_low"] == 1
-    assert record_of(log_probs_after=lower)["clipped_low"] == 0  # A > 0 is not clipped from below
-    assert record_of(advantages=np.array([-2.0, -2.0, 0]))["clipped_high"] == 0
-    assert record_of(advantages=np.zeros(3), log_probs_after=lower)["clipped_low"] == 0
+@pytest.mark.parametrize(
+    ("advantage", "ratios", "high", "low"),
+    [
+        (2.0, (1.5, 1.3, 0.1), 2, 0),  # above 1.28; what is below is not clipped while A > 0
+        (2.0, (1.27, 1.0, 0.1), 0, 0),
+        (-2.0, (0.75, 0.6, 0.85), 0, 2),  # below 0.8, not 1 - 0.28
+        (-2.0, (0.81, 1.0, 1.5), 0, 0),
+        (0.0, (1.5, 0.1, 1.0), 0, 0),
+    ],
+)
+def test_clipped_tokens_are_on_the_side_of_the_advantage(
+    advantage: float, ratios: tuple[float, ...], high: int, low: int
+) -> None:
+    ones = np.ones(3)
+    before = np.full(3, -3.0)
+    record = record_of(
+        mask=ones, advantages=advantage * ones, log_probs_before=before, log_probs_after=before + np.log(ratios)
+    )
+    assert (record["clipped_high"], record["clipped_low"]) == (high, low)
 
 
 def test_a_ratio_on_the_edge_is_not_clipped() -> None:
@@ -115,15 +128,19 @@ def test_what_does_not_count_may_be_anything() -> None:
     assert record_of(**noise) == record_of()
 
 
+def test_no_advantage_is_minus_zero() -> None:
+    assert math.copysign(1, record_of(advantages=np.array([-0.0, -0.0, 0.0]))["advantage"]) == 1
+
+
 def test_a_response_without_tokens() -> None:
     record = record_of(mask=np.zeros(3))
     assert (record["tokens"], record["advantage"], record["entropy_before"]) == (0, 0.0, 0.0)
 
 
 def test_half_precision_is_summed_in_float64() -> None:
-    many = np.full(5000, 1.0, dtype=np.float16)
-    assert np.add.accumulate(many)[-1] == 2048  # where a sum of halves stops
-    assert record_of(**dict.fromkeys(Response._fields[3:9], many))["entropy_before"] == 5000.0
+    many = np.full(3001, 1.0, dtype=np.float16)
+    assert float(many.sum()) == 3000.0  # halves count by twos there
+    assert record_of(**dict.fromkeys(Response._fields[3:9], many))["entropy_before"] == 3001.0
 
 
 @pytest.mark.parametrize(
@@ -134,6 +151,7 @@ def test_half_precision_is_summed_in_float64() -> None:
         ({"log_probs_before": np.array([0.0, -np.inf, 0.0])}, r"log_probs_before of a_0_0 must be finite; got -inf"),
         ({"entropies_after": np.array([np.nan, 0.0, 0.0])}, r"entropies_after of a_0_0 must be finite; got nan"),
         ({"reward": math.inf}, r"reward of a_0_0 must be finite; got inf"),
+        (dict.fromkeys(Response._fields[3:9], np.ones((3, 1))), r"and of rank 1; got \(3, 1\)"),
         ({"entropies_after_by_arm": {"grpo": np.zeros(4)}}, r"grpo of a_0_0 must be of the shape"),
     ],
 )
@@ -299,8 +317,8 @@ def test_the_threshold_of_a_correct_response() -> None:
 
 
 def test_groups_may_differ_in_size_and_lie_scattered() -> None:
-    records = [*HARD, *EASY, plain("s", 1, 0.0, 3, 1.0, 1.0)]
-    assert metrics_of(records, quantile_k="0.4")["probe/gate/mixed_share"] == pytest.approx(2 / 3)
+    records = [*HARD, *EASY, plain("s", 1, 0.0, 3, 1.0, 1.0), *(plain("f", 0, 0.0, n, 1.0, 2.0) for n in (1, 2))]
+    assert metrics_of(records, quantile_k="0.4")["probe/gate/mixed_share"] == pytest.approx(2 / 4)
     order = np.random.default_rng(0).permutation(len(records))
     assert metrics_of([records[i] for i in order], quantile_k="0.4") == pytest.approx(
         metrics_of(records, quantile_k="0.4"), abs=TOLERANCE
