@@ -61,12 +61,13 @@ def checkpoints_at_once(config: Config) -> int:
 
 
 def check_disk(config: Config, job_dir: Path | None) -> Check:
-    """There is room for the checkpoints, and for the one that an interrupted save may have left."""
+    """There is room for the checkpoints, for what an interrupted save leaves, and for the one of a counterfactual."""
     name, size, count = "disk space", checkpoint_bytes(config), checkpoints_at_once(config)
     if size is None:
         return warned(name, "not known how large a checkpoint is: the model's shape is not known here")
-    needed = size * (count + 1) if count else 0
-    says = f"{count} checkpoints of {_amount(size)} and one left unfinished need {_amount(needed)}"
+    spare = bool(count) + bool(select(config, "trainer.probe.counterfactual_every", 0))
+    needed = size * (count + spare)
+    says = f"{count} checkpoints of {_amount(size)} and {spare} in the making need {_amount(needed)}"
     if job_dir is None:
         return fine(name, f"{says}; --job-dir DIR has the space looked at")
     free = shutil.disk_usage(nearest(job_dir)).free + _held(job_dir)

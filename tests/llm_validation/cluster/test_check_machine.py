@@ -64,10 +64,11 @@ def test_room_for_the_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert module.check_disk(run(), tmp_path / "not" / "yet").state == "ok"
     free[0] = needed - 1
     check = module.check_disk(run(), tmp_path / "not" / "yet")
-    assert (check.state, "and one left unfinished need 275 GiB" in check.says) == ("failed", True)
+    assert (check.state, "2 checkpoints of 91.5 GiB and 1 in the making need 275 GiB" in check.says) == ("failed", True)
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "file").write_bytes(b"x")  # what is there already is room for what takes its place
     assert module.check_disk(run(), tmp_path).state == "ok"
+    assert module.check_disk(run(trainer__probe__counterfactual_every=10), tmp_path).state == "failed"
     assert module.check_disk(run(), None).state == "ok"
     assert module.check_disk(run(actor_rollout_ref__model__path="somebody/else"), tmp_path).state == "warning"
 
