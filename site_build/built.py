@@ -1,0 +1,39 @@
+"""What is done to, and asked of, a page of HTML that was built."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+_TABLE = re.compile(r"<table>(.*?)</table>", re.DOTALL)
+_CODE = re.compile(r"(<pre[^>]*>(?:<span></span>)?)<code(?! tabindex)")
+_LOADED = re.compile(
+    r"""<(?:script|img|source|iframe|embed|object|video|audio)\b[^>]*?\b(?:src|srcset|data)\s*=\s*["']?([^"'\s>]+)"""
+    r"""|<link\b(?=[^>]*\brel\s*=\s*["']?(?:stylesheet|icon|preload|preconnect|dns-prefetch|modulepreload|manifest))"""
+    r"""[^>]*?\bhref\s*=\s*["']?([^"'\s>]+)"""
+    r"""|(?:url\(|@import\s+(?:url\()?)\s*["']?([^"')\s;]+)""",
+    re.IGNORECASE,
+)
+_ELSEWHERE = re.compile(r"^(?:[a-z]+:)?//", re.IGNORECASE)
+
+
+def with_scrolling_tables(page: str) -> str:
+    """Tables in boxes that scroll by themselves, with the keyboard too."""
+    box = '<div class="scroll" tabindex="0" role="group" aria-label="Table"><table class="data">'
+    return _TABLE.sub(lambda found: f"{box}{found.group(1)}</table></div>", page)
+
+
+def with_focusable_code(page: str) -> str:
+    """Blocks of code that the keyboard can scroll."""
+    return _CODE.sub(r'\1<code tabindex="0"', page)
+
+
+def with_named_search(page: str) -> str:
+    """The theme's dialog of the search with a name for those who do not see it."""
+    return page.replace('<div class="md-search"', '<div class="md-search" aria-label="Search"', 1)
+
+
+def loaded_from_elsewhere(text: str) -> list[str]:
+    """Addresses of other places from which a page or a style sheet loads something; links are not meant."""
+    found = (unescape(next(filter(None, match.groups()), "")) for match in _LOADED.finditer(text))
+    return [address for address in found if _ELSEWHERE.match(address)]

@@ -1,0 +1,70 @@
+"""The stored figures as a page, and single ones in other pages: read from the index that ``qae figures`` writes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from qae_theory.claims.text import markdown_plain
+
+PAGE = "figures/index.md"
+INDEX = "figures.json"
+NONE = "No figure is stored here. `qae figures` draws them all from your own results."
+_WANTED = re.compile(r"^<!-- figure: (\w+) -->$", re.MULTILINE)
+
+
+def stored(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """Entries of the index whose picture is there; none where nothing is stored."""
+    index = folder / INDEX
+    if not index.is_file():
+        return {}
+    entries = json.loads(index.read_text(encoding="utf-8"))
+    return {name: entry for name, entry in entries.items() if (folder / f"{name}.png").is_file()}
+
+
+def page(entries: Mapping[str, Mapping[str, Any]], folder: Path) -> str:
+    """All stored figures with their captions."""
+    says = "Each panel says on its face what it is drawn from. `qae figures` draws them again from your own results."
+    figures = [_section(name, entry, folder) for name, entry in entries.items()]
+    return "\n\n".join(["# Figures and tables", *([says, *figures] if figures else [NONE])]) + "\n"
+
+
+def with_pictures(text: str, entries: Mapping[str, Mapping[str, Any]], up: str) -> str:
+    """``<!-- figure: NAME -->`` replaced by the picture, or by nothing where it is not stored.
+
+    Args:
+        text: a page.
+        entries: as :func:`stored` gives them.
+        up: the way from the page's folder to ``docs/``.
+    """
+
+    def picture(found: re.Match[str]) -> str:
+        name = found.group(1)
+        if name not in entries:
+            return ""
+        caption = f"*{markdown_plain(entries[name]['title'])}* ([caption]({up}{PAGE}#{name}))"
+        return f"{_image(name, entries[name], f'{up}figures/')}\n\n{caption}"
+
+    return _WANTED.sub(picture, text)
+
+
+def _section(name: str, entry: Mapping[str, Any], folder: Path) -> str:
+    panels = "\n".join(
+        f"* **{markdown_plain(panel['title'])}**: {markdown_plain(panel['says'])}"
+        f" *Source: {markdown_plain(panel['source'])}.*"
+        for panel in entry["panels"]
+    )
+    files = [
+        f"[{suffix.upper()}]({name}.{suffix})" for suffix in ("pdf", "csv") if (folder / f"{name}.{suffix}").is_file()
+    ]
+    again = f"{', '.join(files)}{'; ' if files else ''}again: `qae figures {name}`"
+    title = f"## {markdown_plain(entry['title'])} {{ #{name} }}"
+    return "\n\n".join([title, _image(name, entry, ""), panels, again])
+
+
+def _image(name: str, entry: Mapping[str, Any], place: str) -> str:
+    titles = "; ".join(panel["title"] for panel in entry["panels"])
+    return f"![{markdown_plain(entry['title'])}. Panels: {markdown_plain(titles)}.]({place}{name}.png){{ .plot }}"

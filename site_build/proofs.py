@@ -1,0 +1,85 @@
+"""The ledger as pages: a table of all verdicts, and a page a family of claims with statements, steps and witnesses.
+
+Verdicts and figures are those of the stored ledger file; the texts of steps come from the evidence as it is registered
+now. A claim looks as it does in ``qae report``, whose code lays it out.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+
+from paper_figures.report.entries import Line
+from paper_figures.report.html import badge, slug
+from paper_figures.report.page_claims import section
+from qae_theory.claims import report
+from qae_theory.claims.readme import strongest_evidence
+from qae_theory.claims.report_markdown import table
+from qae_theory.claims.text import HtmlText, markdown_cell
+
+INDEX = "proofs/index.md"
+_ARTICLE = re.compile(r"<article[^>]*>\s*<h3>.*?</h3>(.*)</article>", re.DOTALL)
+
+
+def pages(lines: Sequence[Line], ledger: str) -> tuple[dict[str, str], list[str]]:
+    """Markdown by the page's name, and the formulas that have no MathML; ``ledger`` names the file for readers."""
+    text = HtmlText()
+    by_id = {line.entry.claim.id: line for line in lines}
+    families = {
+        name: [by_id[entry.claim.id] for entry in entries]
+        for name, entries in report.by_section(line.entry for line in lines).items()
+    }
+    made = {INDEX: _index(families, ledger)}
+    made |= {f"proofs/{slug(name)}.md": _family(name, members, text) for name, members in families.items()}
+    return made, text.fallbacks
+
+
+def family_names(sections: Sequence[str]) -> list[str]:
+    """The pages of these sections of the catalogue."""
+    return [f"proofs/{slug(name)}.md" for name in dict.fromkeys(sections)]
+
+
+def _index(families: Mapping[str, Sequence[Line]], ledger: str) -> str:
+    entries = [line.entry for members in families.values() for line in members]
+    parts = [
+        "# Verdicts and proofs",
+        f"{len(entries)} claims: {report.counts_line(entries)}. Made from {ledger}, which `qae verify --json` wrote.",
+        report.INTRODUCTION,
+        "[How to read the ledger](../how-to/read-the-ledger.md) says what a verdict rests on.",
+    ]
+    for name, members in families.items():
+        parts += [f"## {name}", table(["Claim", "Title", "Update", "Verdict"], [_row(name, line) for line in members])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _row(family: str, line: Line) -> list[str]:
+    claim = line.entry.claim
+    assumed = f"<br>if {markdown_cell(claim.assumption)}" if claim.assumption else ""
+    return [
+        f"[`{claim.id}`]({slug(family)}.md#claim-{claim.id})",
+        f"{markdown_cell(claim.title)}{assumed}",
+        claim.update.replace("_", " "),
+        f"{badge(line.entry.verdict)}<br>{strongest_evidence(line.record)}",
+    ]
+
+
+def _family(name: str, lines: Sequence[Line], text: HtmlText) -> str:
+    entries = [line.entry for line in lines]
+    intro = f"{len(entries)} claims: {report.counts_line(entries)}. [All verdicts](index.md)."
+    return "\n\n".join([f"# {name}", intro, *(_claim(line, text) for line in lines)]) + "\n"
+
+
+def _claim(line: Line, text: HtmlText) -> str:
+    """A heading that the contents and the search know, and under it the claim as the report shows it."""
+    found = _ARTICLE.search(section("", [line], (), text))
+    if found is None:
+        raise ValueError(f"the report has no article for {line.entry.claim.id!r}")
+    body = found.group(1).replace("<h4", "<h3").replace("</h4>", "</h3>")
+    heading = f"## {html.escape(line.entry.claim.title, quote=False)} {{ #claim-{line.entry.claim.id} }}"
+    return f'{heading}\n\n<div class="claim">{_one_block(body)}</div>'
+
+
+def _one_block(body: str) -> str:
+    """Without blank lines, at which Markdown would end a block of HTML."""
+    return re.sub(r"\n\s*\n", "\n", body)

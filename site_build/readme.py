@@ -1,0 +1,60 @@
+"""Pages of the site that are files of the repository: README.md, in part, and CONTRIBUTING.md. Text has one source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from qae_theory.claims.readme import BEGIN, END
+
+DOCS = "docs/"
+PAGES = {"CONTRIBUTING.md": "contributing.md", "README.md": "index.md"}  # files outside docs/ that the site has
+_LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
+_ATTRIBUTE = re.compile(r'\b(src|srcset|href)="docs/')
+
+
+def front_page(readme: str, verdicts: str, titles: Mapping[str, str]) -> str:
+    """README.md up to the end of the section with the claims' table; instead of the table a link to ``verdicts``.
+
+    Raises:
+        ValueError: the markers of the table are not there.
+    """
+    before, begin, rest = readme.partition(BEGIN)
+    table, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"README.md needs the lines {BEGIN} and {END}")
+    counts = table.strip().split("\n", 1)[0]
+    of_section = after.partition("\n## ")[0]
+    link = f"{counts} [Every verdict, with its proof]({verdicts})."
+    return f"{rebased(before, titles)}{link}{rebased(of_section, titles)}\n"
+
+
+def rebased(text: str, titles: Mapping[str, str]) -> str:
+    """Links from the repository's root as links from ``docs/``; those to files that the site lacks become plain text.
+
+    A link that shows nothing but the path of a page shows its title, by ``titles``: page's name to title.
+    """
+
+    def link(found: re.Match[str]) -> str:
+        picture, words, target = found.groups()
+        path, mark, place = target.partition("#")
+        if "://" in target or not path:
+            return found.group()
+        page = PAGES.get(path) or (path.removeprefix(DOCS) if path.startswith(DOCS) else None)
+        if page is None:
+            return words
+        shown = titles.get(page, words) if words.strip("`") == path else words
+        return f"{picture}[{shown}]({page}{mark}{place})"
+
+    return _ATTRIBUTE.sub(r'\1="', _LINK.sub(link, text))
+
+
+def titles_of(docs: Path) -> dict[str, str]:
+    """First heading of every page in a folder, by its name there."""
+    found = {}
+    for path in docs.rglob("*.md"):
+        heading = re.search(r"^# (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if heading:
+            found[path.relative_to(docs).as_posix()] = heading.group(1)
+    return found
