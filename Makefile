@@ -20,6 +20,7 @@ PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check -q install -c co
 BASE := .venv/.installed-base
 TORCH := .venv/.installed-torch
 RAY := .venv/.installed-ray
+DOCS := .venv/.installed-docs
 TRAIN := .venv/.installed-train
 VLLM_BIN := .venv-vllm/bin
 VLLM_PIP := $(VLLM_BIN)/python -m pip --disable-pip-version-check -q
@@ -28,7 +29,7 @@ VERL_BIN := .venv-verl/bin
 VERL_PIP := $(VERL_BIN)/python -m pip --disable-pip-version-check -q
 VERL := .venv-verl/.installed
 
-.PHONY: help verify simulate validate test test-torch test-train test-vllm test-verl test-ray lint bench readme mutation clean
+.PHONY: help verify simulate validate test test-torch test-train test-vllm test-verl test-ray site lint bench readme mutation clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do \
@@ -61,6 +62,9 @@ test-verl: $(VERL) ## Install verl in .venv-verl, then run the tests that need i
 test-ray: $(RAY) ## Install Ray, then run the tests that need it
 	$(BIN)/python -m pytest -m ray $(ARGS)
 
+site: $(DOCS) ## Build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict $(ARGS)
+
 lint: $(BASE) ## Run ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -77,7 +81,7 @@ mutation: $(BASE) ## Run the mutation tests (long)
 	$(BIN)/python -m tests.mutation $(ARGS)
 
 clean: ## Remove the environment, caches and build products; results stay
-	rm -rf .venv .venv-vllm .venv-verl build dist mutants .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-vllm .venv-verl build dist site mutants .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The build back end goes in first, so that its version too comes from constraints.txt.
@@ -100,6 +104,10 @@ $(TRAIN): $(TORCH)
 
 $(RAY): $(BASE)
 	@$(PIP_INSTALL) 'ray[default]'
+	@touch $@
+
+$(DOCS): $(BASE)
+	@$(PIP_INSTALL) --no-build-isolation -e '.[docs]'
 	@touch $@
 
 # An environment of its own: vLLM wants other versions of torch's companions. Three of them do not load beside its torch.
