@@ -17,7 +17,7 @@ from typing import Any
 from llm_validation.cluster.gather import Collection, Told, gather
 from llm_validation.cluster.merge import summary
 from llm_validation.cluster.paper_tables import markdown, paper_tables
-from llm_validation.cluster.places import OWN_EVALUATION, Places, find
+from llm_validation.cluster.places import OWN_EVALUATION, OWN_RUN, Places, find
 from llm_validation.cluster.recompute import PREFIX
 from llm_validation.cluster.rows import ROWS, unlike
 from llm_validation.cluster.stored import EXPERIMENT, PACKAGES, Collected, collections
@@ -79,7 +79,7 @@ def write_tables(out: Path) -> None:
 def _name(places: Places, name: str | None) -> tuple[str, str]:
     """The run's name and who gave it."""
     said = places.facts.get("experiment")
-    own = places.own or OWN_EVALUATION in places.kinds
+    own = not {OWN_RUN, OWN_EVALUATION}.isdisjoint(places.kinds)
     if said is not None and name is not None and name != said:
         raise ValueError(f"--name must be left out or {said!r}, as job.json says; got {name!r}")
     if own and name in ROWS:
@@ -101,7 +101,7 @@ def _config(
     """What determines the folder: the content of every file read, and what was asked for."""
     places = found.places
     metrics = {metric for record in found.merged.steps for metric in record.metrics}
-    own = bool(places.own) or OWN_EVALUATION in places.kinds
+    own = not {OWN_RUN, OWN_EVALUATION}.isdisjoint(places.kinds)
     engine = "trl" if own else "verl" if any(metric.startswith(VERL) for metric in metrics) else "unknown"
     overrides = places.facts.get("overrides") or []
     against = unlike(label, places.settings, [str(one) for one in overrides])

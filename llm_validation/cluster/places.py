@@ -79,7 +79,7 @@ def _kind(source: Path) -> str:
 
 
 def _add_job(places: Places, source: Path) -> None:
-    if places.facts:
+    if places.kinds.count(JOB) > 1:
         raise ValueError(f"SOURCE must be of one run; {source.name} is a second job folder")
     places.facts = _facts(source / "job.json")
     if (source / "resolved.yaml").is_file():
@@ -100,7 +100,7 @@ def _add_job(places: Places, source: Path) -> None:
 
 
 def _add_own_run(places: Places, source: Path) -> None:
-    if places.own:
+    if places.kinds.count(OWN_RUN) > 1:
         raise ValueError(f"SOURCE must be of one run; {source.name} is a second run of `qae train`")
     places.own = _facts(source / "config.json")
     places.settings = settings_of_own(places.own)
