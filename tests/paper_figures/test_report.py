@@ -28,6 +28,7 @@ from tests.paper_figures.report_page import (
 from tests.paper_figures.small_runs import store_bandit
 
 COLUMNS = ("positive_sample_entropy", "negative_sample_entropy")
+pytestmark = pytest.mark.xdist_group("report")  # one worker makes the report that most of them read
 VERDICTS = {one["id"]: one["verdict"] for one in stored_records()}
 
 
