@@ -29,7 +29,7 @@ VERL_BIN := .venv-verl/bin
 VERL_PIP := $(VERL_BIN)/python -m pip --disable-pip-version-check -q
 VERL := .venv-verl/.installed
 
-.PHONY: help verify simulate validate figures report test test-torch test-train test-vllm test-verl test-ray site lint bench readme mutation clean
+.PHONY: help verify simulate validate figures report test test-torch test-train test-vllm test-verl test-ray test-pages site lint bench readme mutation clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do \
@@ -71,6 +71,12 @@ test-ray: $(RAY) ## Install Ray, then run the tests that need it
 site: $(DOCS) ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict $(ARGS)
 
+test-pages: $(BASE) $(DOCS) site ## Open report and site in a headless Chromium, which it installs, and check them
+	@sh tests/browser/install.sh
+	$(BIN)/qae report --ledger docs/ledger.json --out build/pages
+	QAE_REPORT=build/pages/report.html node --test tests/browser/*.test.mjs
+	node tests/browser/check_pages.mjs --shots build/screenshots build/pages/report.html site
+
 lint: $(BASE) ## Run ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -87,7 +93,7 @@ mutation: $(BASE) ## Run the mutation tests (long)
 	$(BIN)/python -m tests.mutation $(ARGS)
 
 clean: ## Remove the environment, caches and build products; results stay
-	rm -rf .venv .venv-vllm .venv-verl build dist site mutants .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-vllm .venv-verl build dist site mutants .benchmarks tests/browser/node_modules site .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The build back end goes in first, so that its version too comes from constraints.txt.
