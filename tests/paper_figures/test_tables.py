@@ -101,7 +101,7 @@ def test_without_runs_the_command_is_named(tmp_path: Path, name: str, first: str
     found = drawn(name, tmp_path)
     (missing,) = found.missing
     assert missing is not None
-    assert missing.startswith(f"not run: qae cluster launch NAME, NAME {first}, ")
+    assert missing.startswith(f"not run: qae cluster launch ROW, for each of {first}, ")
     assert texts(found.axes(), "source") == [f"the paper's numbers only; ours {missing}"]
 
 
