@@ -6,7 +6,6 @@ import re
 from html import unescape
 
 _TABLE = re.compile(r"<table>(.*?)</table>", re.DOTALL)
-_CODE = re.compile(r"(<pre[^>]*>(?:<span></span>)?)<code(?! tabindex)")
 _LOADED = re.compile(
     r"""<(?:script|img|source|iframe|embed|object|video|audio)\b[^>]*?\b(?:src|srcset|data)\s*=\s*["']?([^"'\s>]+)"""
     r"""|<link\b(?=[^>]*\brel\s*=\s*["']?(?:stylesheet|icon|preload|preconnect|dns-prefetch|modulepreload|manifest))"""
@@ -24,8 +23,8 @@ def with_scrolling_tables(page: str) -> str:
 
 
 def with_focusable_code(page: str) -> str:
-    """Blocks of code that the keyboard can scroll."""
-    return _CODE.sub(r'\1<code tabindex="0"', page)
+    """Blocks of code that the keyboard can scroll; the theme's script lets it only where there is a mouse."""
+    return page.replace("<pre>", '<pre tabindex="0">')
 
 
 def with_named_search(page: str) -> str:

@@ -1,9 +1,7 @@
-"""``$LaTeX$`` in Markdown as MathML, made when the site is built: no script draws it."""
+"""The extension of Python-Markdown that turns ``$LaTeX$`` into MathML when the site is built: no script draws it."""
 
 from __future__ import annotations
 
-import html
-import logging
 import re
 from xml.etree.ElementTree import Element
 
@@ -11,13 +9,8 @@ from markdown import Markdown
 from markdown.extensions import Extension
 from markdown.inlinepatterns import InlineProcessor
 
-from qae_theory.claims.text import mathml, pieces
+from site_build.mathml import DISPLAY, INLINE, html_of
 
-INLINE = r"(?<![\\$\w])\$(?![\s$])([^$]*[^\s$\\]|[^\s$])\$(?![\w$])"
-DISPLAY = r"\$\$([^$]+)\$\$"
-_NAME = re.compile(r"\\texttt\{[^}]*\}")  # in names of code the converter takes an underscore as it is
-WIDE = 24  # characters
-_TAG = re.compile(r"<[^>]*>")
 BETWEEN_CODE_AND_ESCAPES = 185
 
 
@@ -31,23 +24,5 @@ class Formulas(Extension):
 
 
 class _Formula(InlineProcessor):
-    def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element | str, int, int]:  # type: ignore[override] # noqa: N802
-        return self.md.htmlStash.store(_html(m.group())), m.start(0), m.end(0)
-
-
-def _html(written: str) -> str:
-    """A formula between its dollars; what has no MathML is shown as it is written, with a warning."""
-    latex = _NAME.sub(lambda found: found.group().replace(r"\_", "_"), " ".join(written.strip("$").split()))
-    try:
-        if written.startswith("$$"):
-            return f'<span class="math block" tabindex="0">{mathml(latex, display=True)}</span>'
-        return "<wbr>".join(map(_inline, pieces(latex)))
-    except ValueError as error:
-        logging.getLogger("mkdocs.formulas").warning("%s", error)
-        return f"<code>{html.escape(latex)}</code>"
-
-
-def _inline(formula: str) -> str:
-    """A formula that does not break; one that a phone cannot hold on a line scrolls in a box of its own."""
-    wide = len(_TAG.sub("", formula)) > WIDE
-    return f'<span class="math inline{" wide" if wide else ""}"{" tabindex=0" if wide else ""}>{formula}</span>'
+    def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element | str, int, int]:  # noqa: N802
+        return self.md.htmlStash.store(html_of(m.group())), m.start(0), m.end(0)

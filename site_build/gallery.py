@@ -57,10 +57,9 @@ def _section(name: str, entry: Mapping[str, Any], folder: Path) -> str:
         f" *Source: {markdown_plain(panel['source'])}.*"
         for panel in entry["panels"]
     )
-    files = [
-        f"[{suffix.upper()}]({name}.{suffix})" for suffix in ("pdf", "csv") if (folder / f"{name}.{suffix}").is_file()
-    ]
-    again = f"{', '.join(files)}{'; ' if files else ''}again: `qae figures {name}`"
+    there = [suffix for suffix in ("pdf", "csv") if (folder / f"{name}.{suffix}").is_file()]
+    links = [f"[{suffix.upper()}]({name}.{suffix})" for suffix in there]
+    again = ", ".join([*links, f"`qae figures {name}`"])
     title = f"## {markdown_plain(entry['title'])} {{ #{name} }}"
     return "\n\n".join([title, _image(name, entry, ""), panels, again])
 

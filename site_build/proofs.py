@@ -35,11 +35,6 @@ def pages(lines: Sequence[Line], ledger: str) -> tuple[dict[str, str], list[str]
     return made, text.fallbacks
 
 
-def family_names(sections: Sequence[str]) -> list[str]:
-    """The pages of these sections of the catalogue."""
-    return [f"proofs/{slug(name)}.md" for name in dict.fromkeys(sections)]
-
-
 def _index(families: Mapping[str, Sequence[Line]], ledger: str) -> str:
     entries = [line.entry for members in families.values() for line in members]
     parts = [

@@ -1,0 +1,35 @@
+"""The pages that are made from the ledger, the figures, the command and the repository's own texts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from paper_figures.report.content import registered
+from paper_figures.report.entries import lines_of
+from site_build import commands, gallery, proofs, readme
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+FIGURES = DOCS / "figures"
+LEDGER = DOCS / "ledger.json"
+
+
+def pages() -> dict[str, str]:
+    """All generated pages, by name.
+
+    Raises:
+        ValueError: a formula of the ledger has no MathML, or README.md has lost its table.
+    """
+    lines = lines_of(json.loads(LEDGER.read_text(encoding="utf-8")), registered())
+    of_claims, fallbacks = proofs.pages(lines, "[the stored ledger](../ledger.json)")
+    if fallbacks:
+        raise ValueError(f"no MathML for {', '.join(fallbacks)}")
+    titles = readme.titles_of(DOCS)
+    return {
+        "index.md": readme.front_page((ROOT / "README.md").read_text(encoding="utf-8"), proofs.INDEX, titles),
+        "contributing.md": readme.rebased((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), titles),
+        gallery.PAGE: gallery.page(gallery.stored(FIGURES), FIGURES),
+        commands.PAGE: commands.page(commands.command_tree()),
+        **of_claims,
+    }
