@@ -62,10 +62,11 @@ class RayJobs:
 
     def _asked(self, question: Callable[[Any], _T]) -> _T:
         """The job server's answer."""
+        from ray.exceptions import RayError
         from ray.job_submission import JobSubmissionClient
 
         try:
             return question(JobSubmissionClient(self.address))
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        except (RayError, RuntimeError, ValueError, OSError) as error:
             says = " ".join(str(error).split())
             raise BackendError(f"the Ray job server at {self.address} did not take it: {says}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,20 +17,18 @@ import pytest
 from llm_validation.cluster.backends import BackendError
 from llm_validation.cluster.job_folder import job_folder
 from llm_validation.cluster.jobs_ray import RayJobs
-from llm_validation.cluster.launch import Launched, launch
+from llm_validation.cluster.launch import launch
 from tests.llm_validation.cluster import jobs, plugin_in_a_worker
 from tests.llm_validation.cluster.ray_cluster import RAY, Cluster, cluster
 
 pytestmark = [pytest.mark.verl, pytest.mark.slow]
 
+LAUNCH = (sys.executable, "-m", "qae_theory.cli", "cluster", "launch")
+
 
 @pytest.fixture(scope="module")
 def ray_cluster() -> Iterator[Cluster]:
-    with cluster() as found, pytest.MonkeyPatch.context() as patch:
-        for name, value in found.variables.items():
-            if name.startswith("RAY_"):
-                patch.setenv(name, value)
-        patch.delenv("RAY_ADDRESS", raising=False)
+    with cluster() as found:
         yield found
 
 
@@ -68,12 +67,15 @@ def test_the_plug_in_works_in_a_worker(ray_cluster: Cluster) -> None:
     assert result["spread"] == 0
 
 
-def go(ray_cluster: Cluster, root: Path, *overrides: str) -> Launched:
-    variables = ["env", "STAND_IN_PAUSE=0.05", f"PYTHONPATH={jobs.ROOT}"]
-    extra = ["--check", jobs.PASSES, "--trainer", jobs.TRAINER, "--pause", "0"]
-    python = " ".join([*variables, sys.executable])
-    backend = RayJobs(ray_cluster.address)
-    return launch("smoke-qae", overrides, root=root, backend=backend, attempts=1, python=python, extra=extra)
+def go(ray_cluster: Cluster, root: Path) -> str:
+    """What ``qae cluster launch`` says: a process of its own, as Ray reads its token once a process."""
+    extra = shlex.join(["--check", jobs.PASSES, "--trainer", jobs.TRAINER, "--pause", "0"])
+    python = f"env STAND_IN_PAUSE=0.05 PYTHONPATH={jobs.ROOT} {sys.executable}"
+    options = ["--root", str(root), "--ray", ray_cluster.address, "--no-check", "--attempts", "1"]
+    words = [*LAUNCH, "smoke-qae", *options, "--python", python, "--job-options", extra]
+    done = subprocess.run(words, env=ray_cluster.variables, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.removeprefix("launch: ")
 
 
 def wait_until(condition: object, seconds: float = 60.0) -> None:
@@ -85,40 +87,54 @@ def wait_until(condition: object, seconds: float = 60.0) -> None:
 
 
 def test_a_launched_job_dies_and_goes_on_when_launched_again(ray_cluster: Cluster, tmp_path: Path) -> None:
-    first = go(ray_cluster, tmp_path)
-    assert first.state == "submitted"
-    folder = first.folder
+    folder = job_folder(tmp_path, "smoke-qae", ())
+    assert go(ray_cluster, tmp_path).startswith(f"submitted as ray job {folder.name}-1: ")
     wait_until(lambda: folder.newest_checkpoint() is not None)
-    assert go(ray_cluster, tmp_path).state == "running"
     os.kill(folder.read()["attempts"][0]["pid"], signal.SIGKILL)  # the driver: the job's own process
-    backend = RayJobs(ray_cluster.address)
-    wait_until(lambda: backend.state(folder, f"{folder.name}-1") is None)
-    again = go(ray_cluster, tmp_path)
-    assert again.state == "resubmitted"
-    assert "from step" in again.says
+    wait_until(lambda: "from step" in go(ray_cluster, tmp_path))  # once Ray has seen it
     wait_until(folder.finished)
     attempts = folder.read()["attempts"]
     assert [attempt["from_step"] > 0 for attempt in attempts] == [False, True]
     lost = {step for attempt in attempts for step in attempt["metrics_lost"]}
     assert {**jobs.uninterrupted(), **jobs.merged(folder)} == jobs.uninterrupted()
     assert jobs.uninterrupted().keys() - jobs.merged(folder).keys() <= lost
-    assert go(ray_cluster, tmp_path).state == "finished"
+    assert go(ray_cluster, tmp_path).startswith("finished at")
     assert [entry["id"] for entry in folder.read()["submissions"]] == [f"{folder.name}-{i}" for i in (1, 2)]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from llm_validation.cluster.jobs_ray import RayJobs
+from llm_validation.cluster.launch import launch
+
+class Killed(RayJobs):
+    def submit(self, *arguments):
+        super().submit(*arguments)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+launch("smoke-qae", (), root=Path(sys.argv[1]), backend=Killed(sys.argv[2]), python="sh -c 'sleep 60'")
+"""
 
 
 def test_a_submission_that_was_not_noted_is_found(ray_cluster: Cluster, tmp_path: Path) -> None:
     """The process that submits is killed after Ray has taken the job."""
+    words = [sys.executable, "-c", KILLED, str(tmp_path), ray_cluster.address]
+    assert subprocess.run(words, env=ray_cluster.variables).returncode == -signal.SIGKILL
+    said = go(ray_cluster, tmp_path)
+    assert said.startswith(("running as ray job", "pending as ray job"))
+    assert len(job_folder(tmp_path, "smoke-qae", ()).read()["submissions"]) == 1
 
-    class Killed(RayJobs):
-        def submit(self, *args: object) -> str:
-            super().submit(*args)  # type: ignore[arg-type]
-            raise KeyboardInterrupt
 
-    folder = job_folder(tmp_path, "smoke-qae", ())
-    with pytest.raises(KeyboardInterrupt):
-        launch("smoke-qae", (), root=tmp_path, backend=Killed(ray_cluster.address), python="sh -c 'sleep 60'")
-    assert go(ray_cluster, tmp_path).state == "running"
-    assert len(folder.read()["submissions"]) == 1
+@pytest.mark.parametrize("token", ["0" * 64, None])
+def test_a_wrong_token_is_said_in_one_line(ray_cluster: Cluster, tmp_path: Path, token: str | None) -> None:
+    variables = {key: value for key, value in ray_cluster.variables.items() if not key.startswith("RAY_AUTH")}
+    variables |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token} if token else {"RAY_AUTH_MODE": "disabled"}
+    words = [*LAUNCH, "smoke-qae", "--root", str(tmp_path), "--ray", ray_cluster.address, "--no-check"]
+    done = subprocess.run(words, env=variables, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("qae cluster launch: the Ray job server at")
+    assert "Traceback" not in done.stderr
 
 
 def test_a_server_that_does_not_answer_is_said(tmp_path: Path) -> None:
