@@ -10,7 +10,8 @@ from typing import Any
 
 from qae_theory.claims.text import markdown_plain
 
-PAGE = "figures/index.md"
+PAGE = "figures.md"
+FOLDER = "figures/"  # beside that page
 INDEX = "figures.json"
 NONE = "No figure is stored here. `qae figures` draws them all from your own results."
 _WANTED = re.compile(r"^<!-- figure: (\w+) -->$", re.MULTILINE)
@@ -46,7 +47,7 @@ def with_pictures(text: str, entries: Mapping[str, Mapping[str, Any]], up: str) 
         if name not in entries:
             return ""
         caption = f"*{markdown_plain(entries[name]['title'])}* ([caption]({up}{PAGE}#{name}))"
-        return f"{_image(name, entries[name], f'{up}figures/')}\n\n{caption}"
+        return f"{_image(name, entries[name], f'{up}{FOLDER}')}\n\n{caption}"
 
     return _WANTED.sub(picture, text)
 
@@ -58,10 +59,10 @@ def _section(name: str, entry: Mapping[str, Any], folder: Path) -> str:
         for panel in entry["panels"]
     )
     there = [suffix for suffix in ("pdf", "csv") if (folder / f"{name}.{suffix}").is_file()]
-    links = [f"[{suffix.upper()}]({name}.{suffix})" for suffix in there]
+    links = [f"[{suffix.upper()}]({FOLDER}{name}.{suffix})" for suffix in there]
     again = ", ".join([*links, f"`qae figures {name}`"])
     title = f"## {markdown_plain(entry['title'])} {{ #{name} }}"
-    return "\n\n".join([title, _image(name, entry, ""), panels, again])
+    return "\n\n".join([title, _image(name, entry, FOLDER), panels, again])
 
 
 def _image(name: str, entry: Mapping[str, Any], place: str) -> str:

@@ -11,8 +11,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # MkDocs looks for no packag
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
-from site_build import built, gallery, generated, markers
+from site_build import built, claim_links, gallery, generated, markers
 from site_build.formulas import Formulas
+
+CLAIMS = claim_links.places()
 
 
 def on_config(config: Any) -> Any:
@@ -30,14 +32,14 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Put figures and texts of the code where a page asks for them."""
-    up = "../" * page.file.src_uri.count("/")
-    pictured = gallery.with_pictures(markdown, gallery.stored(generated.FIGURES), up)
+    pictured = gallery.with_pictures(markdown, gallery.stored(generated.FIGURES), _up(page))
     return markers.filled(pictured, generated.ROOT)
 
 
-def on_page_content(html: str, **_: Any) -> str:
-    """Tables and code scroll in boxes of their own."""
-    return built.with_focusable_code(built.with_scrolling_tables(html))
+def on_page_content(html: str, page: Any, **_: Any) -> str:
+    """Tables and code scroll in boxes of their own; ids of claims lead to the claims."""
+    text = built.with_focusable_code(built.with_scrolling_tables(html))
+    return text if page.file.src_uri.startswith("proofs/") else claim_links.linked(text, CLAIMS, _up(page))
 
 
 def on_post_page(output: str, **_: Any) -> str:
@@ -56,3 +58,8 @@ def on_post_build(config: Any) -> None:
             faults += [f"{path.name} names {here}"] if here in text else []
     if faults:
         raise PluginError("; ".join(faults))
+
+
+def _up(page: Any) -> str:
+    """The way from a page to the top of the site."""
+    return "../" * str(page.file.src_uri).count("/")

@@ -14,6 +14,7 @@ from paper_figures.report.entries import Line
 from paper_figures.report.html import badge, slug
 from paper_figures.report.page_claims import section
 from qae_theory.claims import report
+from qae_theory.claims.model import Claim
 from qae_theory.claims.readme import strongest_evidence
 from qae_theory.claims.report_markdown import table
 from qae_theory.claims.text import HtmlText, markdown_cell
@@ -44,17 +45,17 @@ def _index(families: Mapping[str, Sequence[Line]], ledger: str) -> str:
         "[How to read the ledger](../how-to/read-the-ledger.md) says what a verdict rests on.",
     ]
     for name, members in families.items():
-        parts += [f"## {name}", table(["Claim", "Title", "Update", "Verdict"], [_row(name, line) for line in members])]
+        parts += [f"## {name}", table(["Claim", "Title", "Verdict"], [_row(name, line) for line in members])]
     return "\n\n".join(parts) + "\n"
 
 
 def _row(family: str, line: Line) -> list[str]:
     claim = line.entry.claim
     assumed = f"<br>if {markdown_cell(claim.assumption)}" if claim.assumption else ""
+    update = "" if claim.update == Claim.update else f"<br>update: `{claim.update}`"
     return [
         f"[`{claim.id}`]({slug(family)}.md#claim-{claim.id})",
-        f"{markdown_cell(claim.title)}{assumed}",
-        claim.update.replace("_", " "),
+        f"{markdown_cell(claim.title)}{assumed}{update}",
         f"{badge(line.entry.verdict)}<br>{strongest_evidence(line.record)}",
     ]
 

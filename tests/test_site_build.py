@@ -13,7 +13,7 @@ from paper_figures.report.entries import lines_of
 from qae_theory.claims.ledger import load_ledger
 from qae_theory.claims.report import KIND_MEANING, VERDICT_MEANING
 from qae_theory.cli import COMMANDS_GROUP
-from site_build import built, commands, gallery, markers, mathml, proofs, readme
+from site_build import built, claim_links, commands, gallery, markers, mathml, proofs, readme
 from site_build.docstrings import as_markdown
 
 ROOT = Path(__file__).parents[1]
@@ -147,9 +147,9 @@ def stored(folder: Path, *suffixes: str) -> dict[str, object]:
 def test_stored_figures_have_their_captions(tmp_path: Path) -> None:
     page = gallery.page(stored(tmp_path, "png", "pdf"), tmp_path)
     assert "## K against difficulty { #zero_map }" in page
-    assert "(zero_map.png){ .plot }" in page
+    assert "(figures/zero_map.png){ .plot }" in page
     assert "* **(a) all groups**: Most 0.95 at K = 0.4. *Source: theory, exact.*" in page
-    assert "[PDF](zero_map.pdf), `qae figures zero_map`" in page
+    assert "[PDF](figures/zero_map.pdf), `qae figures zero_map`" in page
     assert "CSV" not in page
 
 
@@ -166,7 +166,7 @@ def test_without_figures_the_page_says_how_to_draw_them(tmp_path: Path, has_inde
 def test_a_page_gets_the_figure_that_it_asks_for(tmp_path: Path) -> None:
     page = gallery.with_pictures("<!-- figure: zero_map -->", stored(tmp_path, "png"), "../")
     assert "(../figures/zero_map.png)" in page
-    assert "(../figures/index.md#zero_map)" in page
+    assert "(../figures.md#zero_map)" in page
 
 
 # Commands
@@ -222,6 +222,23 @@ After it.
     assert '<autoref optional identifier="qae_theory.advantages"><code>qae_theory.advantages</code></autoref>' in page
     assert '<autoref optional identifier="m.gain"><code>gain</code></autoref>' in page
     assert "```pycon\n>>> gain(1)\n2\n>>> for i in range(1):\n...     print(i)\n0\n```\n\nAfter it." in page
+
+
+# Links to claims
+
+
+def test_claims_are_linked_where_the_text_names_them() -> None:
+    where = claim_links.places()
+    page = "<p><code>gate-hard</code> <a href='#'><code>gate-hard</code></a></p><pre><code>gate-hard</code></pre>"
+    link = '<a href="../proofs/quantile-and-gate.html#claim-gate-hard"><code>gate-hard</code></a>'
+    assert claim_links.linked(page, where, "../") == page.replace("<p><code>gate-hard</code>", f"<p>{link}")
+
+
+def test_words_that_name_something_else_too_are_left_alone(made: dict[str, str]) -> None:
+    where = claim_links.places()
+    assert not {"channels", "identity", "second-order"} & set(where)
+    for claim, place in where.items():
+        assert f"{{ #claim-{claim} }}" in made[place.partition("#")[0].replace(".html", ".md")]
 
 
 # Formulas

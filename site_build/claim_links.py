@@ -1,0 +1,35 @@
+"""Ids of claims in the text of a page as links to the claims.
+
+Only ids with a hyphen that name nothing else: ``channels`` is an experiment too, ``identity`` a rung of the ladder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from paper_figures.report.html import slug
+from qae_theory.claims.ledger import read_catalogue
+from simulators.experiments import experiment_names
+
+_LINK_OR_CODE = re.compile(r"<a\b.*?</a>|<pre\b.*?</pre>|<h[1-6]\b.*?</h[1-6]>|<code>([\w-]+)</code>", re.DOTALL)
+
+
+def places() -> dict[str, str]:
+    """Where each claim is, by its id: page and place, from the top of the site."""
+    taken = set(experiment_names())
+    return {
+        claim.id: f"proofs/{slug(claim.section)}.html#claim-{claim.id}"
+        for claim in read_catalogue()
+        if "-" in claim.id and claim.id not in taken
+    }
+
+
+def linked(page: str, where: Mapping[str, str], up: str) -> str:
+    """The page's HTML with links; ``up`` is the way to the top of the site."""
+
+    def link(found: re.Match[str]) -> str:
+        place = where.get(found.group(1) or "")
+        return f'<a href="{up}{place}">{found.group()}</a>' if place else found.group()
+
+    return _LINK_OR_CODE.sub(link, page)
