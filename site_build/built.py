@@ -6,6 +6,7 @@ import re
 from html import unescape
 
 _TABLE = re.compile(r"<table>(.*?)</table>", re.DOTALL)
+_PICTURE = re.compile(r'<img\b[^>]*\bclass="plot"[^>]*>')
 _LOADED = re.compile(
     r"""<(?:script|img|source|iframe|embed|object|video|audio)\b[^>]*?\b(?:src|srcset|data)\s*=\s*["']?([^"'\s>]+)"""
     r"""|<link\b(?=[^>]*\brel\s*=\s*["']?(?:stylesheet|icon|preload|preconnect|dns-prefetch|modulepreload|manifest))"""
@@ -20,6 +21,12 @@ def with_scrolling_tables(page: str) -> str:
     """Tables in boxes that scroll by themselves, with the keyboard too."""
     box = '<div class="scroll" tabindex="0" role="group" aria-label="Table"><table class="data">'
     return _TABLE.sub(lambda found: f"{box}{found.group(1)}</table></div>", page)
+
+
+def with_scrolling_pictures(page: str) -> str:
+    """Figures in boxes that scroll, so that a phone can show them at a size that is read."""
+    box = '<span class="scroll picture" tabindex="0" role="group" aria-label="Picture">'
+    return _PICTURE.sub(lambda found: f"{box}{found.group()}</span>", page)
 
 
 def with_focusable_code(page: str) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from qae_theory.claims.report_markdown import table
 from qae_theory.claims.text import markdown_cell, markdown_plain
 
+_TYPE = re.compile(r" <([^>]*)>")
+_TYPES = {"str": " TEXT", "int": " INTEGER", "int range": " INTEGER", "float": " NUMBER", "float range": " NUMBER"}
 PAGE = "reference/commands.md"
 
 
@@ -46,7 +49,8 @@ def _section(name: str, command: Any) -> str:
 
 
 def _code(spelled: str) -> str:
-    return f"`{spelled}`".replace("|", "\\|")
+    """What is to be written; types as words, and none where a name already stands for the value."""
+    return f"`{_TYPE.sub(lambda found: _TYPES.get(found.group(1), ''), spelled)}`".replace("|", "\\|")
 
 
 def _examples(epilog: str) -> str:

@@ -33,12 +33,13 @@ def page(entries: Mapping[str, Mapping[str, Any]], folder: Path) -> str:
     return "\n\n".join(["# Figures and tables", *([says, *figures] if figures else [NONE])]) + "\n"
 
 
-def with_pictures(text: str, entries: Mapping[str, Mapping[str, Any]], up: str) -> str:
+def with_pictures(text: str, entries: Mapping[str, Mapping[str, Any]], folder: Path, up: str) -> str:
     """``<!-- figure: NAME -->`` replaced by the picture, or by nothing where it is not stored.
 
     Args:
         text: a page.
         entries: as :func:`stored` gives them.
+        folder: where the pictures are.
         up: the way from the page's folder to ``docs/``.
     """
 
@@ -47,24 +48,36 @@ def with_pictures(text: str, entries: Mapping[str, Mapping[str, Any]], up: str) 
         if name not in entries:
             return ""
         caption = f"*{markdown_plain(entries[name]['title'])}* ([caption]({up}{PAGE}#{name}))"
-        return f"{_image(name, entries[name], f'{up}{FOLDER}')}\n\n{caption}"
+        return f"{_image(name, entries[name], folder, up + FOLDER)}\n\n{caption}"
 
     return _WANTED.sub(picture, text)
 
 
 def _section(name: str, entry: Mapping[str, Any], folder: Path) -> str:
-    panels = "\n".join(
-        f"* **{markdown_plain(panel['title'])}**: {markdown_plain(panel['says'])}"
-        f" *Source: {markdown_plain(panel['source'])}.*"
-        for panel in entry["panels"]
-    )
+    panels = "\n".join(map(_caption, entry["panels"]))
     there = [suffix for suffix in ("pdf", "csv") if (folder / f"{name}.{suffix}").is_file()]
     links = [f"[{suffix.upper()}]({FOLDER}{name}.{suffix})" for suffix in there]
     again = ", ".join([*links, f"`qae figures {name}`"])
     title = f"## {markdown_plain(entry['title'])} {{ #{name} }}"
-    return "\n\n".join([title, _image(name, entry, FOLDER), panels, again])
+    return "\n\n".join([title, _shown(name, entry, folder), panels, again])
 
 
-def _image(name: str, entry: Mapping[str, Any], place: str) -> str:
+def _caption(panel: Mapping[str, Any]) -> str:
+    source = "" if panel["missing"] else f" *Source: {markdown_plain(panel['source'])}.*"
+    return f"* {markdown_plain(panel['says'])}{source}"
+
+
+def _shown(name: str, entry: Mapping[str, Any], folder: Path) -> str:
+    """The picture; of a table its text, which is stored beside it."""
+    text = folder / f"{name}.md"
+    if not text.is_file():
+        return _image(name, entry, folder, FOLDER)
+    return "\n".join(line for line in text.read_text(encoding="utf-8").splitlines() if not line.startswith("#")).strip()
+
+
+def _image(name: str, entry: Mapping[str, Any], folder: Path, place: str) -> str:
+    """A picture with its width in pixels, by which a phone shows it larger than its window."""
+    width = int.from_bytes((folder / f"{name}.png").read_bytes()[16:20], "big")
     titles = "; ".join(panel["title"] for panel in entry["panels"])
-    return f"![{markdown_plain(entry['title'])}. Panels: {markdown_plain(titles)}.]({place}{name}.png){{ .plot }}"
+    words = f"{markdown_plain(entry['title'])}. Panels: {markdown_plain(titles)}."
+    return f'![{words}]({place}{name}.png){{ .plot style="--width: {width}" }}'

@@ -32,13 +32,14 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Put figures and texts of the code where a page asks for them."""
-    pictured = gallery.with_pictures(markdown, gallery.stored(generated.FIGURES), _up(page))
+    figures = generated.FIGURES
+    pictured = gallery.with_pictures(markdown, gallery.stored(figures), figures, _up(page))
     return markers.filled(pictured, generated.ROOT)
 
 
 def on_page_content(html: str, page: Any, **_: Any) -> str:
-    """Tables and code scroll in boxes of their own; ids of claims lead to the claims."""
-    text = built.with_focusable_code(built.with_scrolling_tables(html))
+    """What is wide scrolls in boxes of its own; ids of claims lead to the claims."""
+    text = built.with_scrolling_pictures(built.with_focusable_code(built.with_scrolling_tables(html)))
     return text if page.file.src_uri.startswith("proofs/") else claim_links.linked(text, CLAIMS, _up(page))
 
 

@@ -24,7 +24,8 @@ from site_build.readme import PAGES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-WRITTEN = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+EVERY = (path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+WRITTEN = sorted(name for name in EVERY if not name.startswith("figures/"))  # tables, drawn from results
 TEXTS = [*(f"docs/{name}" for name in WRITTEN), *PAGES]
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 RUN = """

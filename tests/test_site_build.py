@@ -133,38 +133,57 @@ def test_a_changed_ledger_changes_the_pages(made: dict[str, str]) -> None:
 
 ENTRY = {
     "title": "K against difficulty",
-    "panels": [{"title": "(a) all groups", "says": "Most 0.95 at K = 0.4.", "source": "theory, exact"}],
+    "panels": [
+        {"title": "(a) all groups", "says": "Most 0.95 at K = 0.4.", "source": "theory, exact", "missing": None}
+    ],
 }
 
 
 def stored(folder: Path, *suffixes: str) -> dict[str, object]:
     (folder / gallery.INDEX).write_text(json.dumps({"zero_map": ENTRY}), encoding="utf-8")
     for suffix in suffixes:
-        (folder / f"zero_map.{suffix}").write_bytes(b"")
+        (folder / f"zero_map.{suffix}").write_bytes(bytes(18) + b"\x04\xd2")  # of a PNG, the start up to its width
     return gallery.stored(folder)
 
 
 def test_stored_figures_have_their_captions(tmp_path: Path) -> None:
     page = gallery.page(stored(tmp_path, "png", "pdf"), tmp_path)
     assert "## K against difficulty { #zero_map }" in page
-    assert "(figures/zero_map.png){ .plot }" in page
-    assert "* **(a) all groups**: Most 0.95 at K = 0.4. *Source: theory, exact.*" in page
+    assert '(figures/zero_map.png){ .plot style="--width: 1234" }' in page
+    assert "* Most 0.95 at K = 0.4. *Source: theory, exact.*" in page
     assert "[PDF](figures/zero_map.pdf), `qae figures zero_map`" in page
     assert "CSV" not in page
+
+
+def test_a_stored_table_is_shown_as_text(tmp_path: Path) -> None:
+    entries = stored(tmp_path, "png", "csv")
+    (tmp_path / "zero_map.md").write_text("# A table\n\n| a |\n| --- |\n| 1 |\n", encoding="utf-8")
+    page = gallery.page(entries, tmp_path)
+    assert "{ #zero_map }\n\n| a |\n| --- |\n| 1 |\n\n* Most" in page
+    assert "zero_map.png" not in page
+    assert "[CSV](figures/zero_map.csv)" in page
+
+
+def test_a_panel_without_data_has_no_source(tmp_path: Path) -> None:
+    missing = {"title": "(a)", "says": "(a): not run: qae figures.", "source": "not run", "missing": "not run"}
+    stored(tmp_path, "png")
+    assert "Source" not in gallery.page({"zero_map": {**ENTRY, "panels": [missing]}}, tmp_path)
 
 
 @pytest.mark.parametrize("has_index", [True, False])
 def test_without_figures_the_page_says_how_to_draw_them(tmp_path: Path, has_index: bool) -> None:
     entries = stored(tmp_path) if has_index else gallery.stored(tmp_path)
     assert gallery.NONE in gallery.page(entries, tmp_path)
-    assert gallery.with_pictures("Before.\n\n<!-- figure: zero_map -->\n\nAfter.", entries, "../").split() == [
+    assert gallery.with_pictures(
+        "Before.\n\n<!-- figure: zero_map -->\n\nAfter.", entries, tmp_path, "../"
+    ).split() == [
         "Before.",
         "After.",
     ]
 
 
 def test_a_page_gets_the_figure_that_it_asks_for(tmp_path: Path) -> None:
-    page = gallery.with_pictures("<!-- figure: zero_map -->", stored(tmp_path, "png"), "../")
+    page = gallery.with_pictures("<!-- figure: zero_map -->", stored(tmp_path, "png"), tmp_path, "../")
     assert "(../figures/zero_map.png)" in page
     assert "(../figures.md#zero_map)" in page
 
@@ -296,5 +315,7 @@ def test_what_a_page_loads_from_elsewhere(text: str, addresses: list[str]) -> No
 def test_tables_code_and_search_can_be_reached_and_have_names() -> None:
     table = built.with_scrolling_tables("<p>a</p><table><tr><td>1</td></tr></table><table class='x'></table>")
     assert table.count('<div class="scroll" tabindex="0" role="group" aria-label="Table">') == 1
+    picture = '<img alt="a" class="plot" src="a.png" />'
+    assert built.with_scrolling_pictures(picture + "<img src='b.png'>").count('role="group"') == 1
     assert built.with_focusable_code("<pre><code>x</code></pre>") == '<pre tabindex="0"><code>x</code></pre>'
     assert 'aria-label="Search"' in built.with_named_search('<div class="md-search" role="dialog">')
