@@ -15,6 +15,7 @@ from site_build import built, claim_links, gallery, generated, markers
 from site_build.formulas import Formulas
 
 CLAIMS = claim_links.places()
+NO_INDEX = 'var __index = {"config": {"lang": ["en"], "separator": " ", "pipeline": []}, "docs": []}\n'
 
 
 def on_config(config: Any) -> Any:
@@ -51,6 +52,8 @@ def on_post_page(output: str, **_: Any) -> str:
 def on_post_build(config: Any) -> None:
     """Refuse a site that loads anything from elsewhere, or that names a place of this machine."""
     here = str(generated.ROOT)
+    # Opened from disk, where the theme hides its search, a page loads the index as a script all the same.
+    (Path(config.site_dir) / "search" / "search_index.js").write_text(NO_INDEX, encoding="utf-8")
     faults = []
     for path in sorted(Path(config.site_dir).rglob("*")):
         if path.suffix in (".html", ".css"):
