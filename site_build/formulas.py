@@ -12,13 +12,15 @@ from markdown.inlinepatterns import InlineProcessor
 from site_build.mathml import DISPLAY, INLINE, html_of
 
 BETWEEN_CODE_AND_ESCAPES = 185
+ESCAPED_TOO = "<|~$"  # what reports escape, as CommonMark has it, and Python-Markdown does not know
 
 
 class Formulas(Extension):
     """Formulas in line and, between two dollars each, as a line of their own."""
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - Python-Markdown's name
-        """Add both patterns."""
+        """Add both patterns, and escapes that are missing."""
+        md.ESCAPED_CHARS += [one for one in ESCAPED_TOO if one not in md.ESCAPED_CHARS]
         md.inlinePatterns.register(_Formula(DISPLAY, md), "display formula", BETWEEN_CODE_AND_ESCAPES + 1)
         md.inlinePatterns.register(_Formula(INLINE, md), "formula", BETWEEN_CODE_AND_ESCAPES)
 

@@ -14,7 +14,7 @@ from paper_figures.report.entries import Line
 from paper_figures.report.html import badge, slug
 from paper_figures.report.page_claims import section
 from qae_theory.claims import report
-from qae_theory.claims.model import Claim
+from qae_theory.claims.model import Claim, Entry
 from qae_theory.claims.readme import strongest_evidence
 from qae_theory.claims.report_markdown import table
 from qae_theory.claims.text import HtmlText, markdown_cell
@@ -40,7 +40,7 @@ def _index(families: Mapping[str, Sequence[Line]], ledger: str) -> str:
     entries = [line.entry for members in families.values() for line in members]
     parts = [
         "# Verdicts and proofs",
-        f"{len(entries)} claims: {report.counts_line(entries)}. Made from {ledger}, which `qae verify --json` wrote.",
+        f"{_number(entries)}: {report.counts_line(entries)}. Made from {ledger}, which `qae verify --json` wrote.",
         report.INTRODUCTION,
         "[How to read the ledger](../how-to/read-the-ledger.md) says what a verdict rests on.",
     ]
@@ -62,8 +62,12 @@ def _row(family: str, line: Line) -> list[str]:
 
 def _family(name: str, lines: Sequence[Line], text: HtmlText) -> str:
     entries = [line.entry for line in lines]
-    intro = f"{len(entries)} claims: {report.counts_line(entries)}. [All verdicts](index.md)."
+    intro = f"{_number(entries)}: {report.counts_line(entries)}. [All verdicts](index.md)."
     return "\n\n".join([f"# {name}", intro, *(_claim(line, text) for line in lines)]) + "\n"
+
+
+def _number(entries: Sequence[Entry]) -> str:
+    return f"{len(entries)} claim{'' if len(entries) == 1 else 's'}"
 
 
 def _claim(line: Line, text: HtmlText) -> str:

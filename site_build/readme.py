@@ -26,7 +26,7 @@ def front_page(readme: str, verdicts: str, titles: Mapping[str, str]) -> str:
         raise ValueError(f"README.md needs the lines {BEGIN} and {END}")
     counts = table.strip().split("\n", 1)[0]
     of_section = after.partition("\n## ")[0]
-    link = f"{counts} [Every verdict, with its proof]({verdicts})."
+    link = f"{counts} [The table of all verdicts, each with its proof]({verdicts})."
     return f"{rebased(before, titles)}{link}{rebased(of_section, titles)}\n"
 
 

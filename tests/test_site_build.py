@@ -46,7 +46,7 @@ More.
 
 def test_front_page_ends_with_the_section_of_the_table() -> None:
     page = readme.front_page(README, "proofs/index.md", {"laboratory.md": "The laboratory"})
-    assert "2 claims: 1 proved, 1 refuted. [Every verdict, with its proof](proofs/index.md)." in page
+    assert "2 claims: 1 proved, 1 refuted. [The table of all verdicts, each with its proof](proofs/index.md)." in page
     assert "| Claim |" not in page
     assert "As a library" not in page
     assert (
