@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from llm_validation.resampling import Resampling, cluster_sums, codes_of, interval, resampled_totals
 from llm_validation.ladder import groups
 from llm_validation.pairs import Pair, matched
+from llm_validation.resampling import Resampling, cluster_sums, codes_of, interval, resampled_totals
 from llm_validation.tables import Table, need
 from qae_theory._exact import Array
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llm_validation.resampling import Resampling, cluster_sums, codes_of, interval, resampled_totals
 from llm_validation.pairs import Match, Pair, matched, pairs, setting_names
+from llm_validation.resampling import Resampling, cluster_sums, codes_of, interval, resampled_totals
 from llm_validation.tables import Table, need, take
 from qae_theory._exact import Array
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from llm_validation.resampling import Resampling, at_least, cluster_sums, codes_of, interval, resampled_totals
 from llm_validation.ladder import FLOOR, groups
 from llm_validation.pairs import Match, Pair, matched, pairs
+from llm_validation.resampling import Resampling, at_least, cluster_sums, codes_of, interval, resampled_totals
 from llm_validation.tables import Table, need, take
 from qae_theory._checks import quantile_level
 from qae_theory._exact import Array

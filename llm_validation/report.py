@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from llm_validation.adam_contrast import MEASURES, k_contrasts
-from llm_validation.resampling import shown
 from llm_validation.figures import draw_all
 from llm_validation.ladder import RUNGS, STATISTICS, ladder
 from llm_validation.ordering import ordering
 from llm_validation.pairs import FAVOURABLE
+from llm_validation.resampling import shown
 from llm_validation.shapes import statements as shape_statements
 from llm_validation.tables import Table
 from llm_validation.verdicts import ladder_statements, ordering_statements, resampling

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from llm_validation.resampling import Resampling, at_least, shown
 from llm_validation.ladder import RUNGS, groups, ladder
 from llm_validation.ordering import REGIMES, ordering, reversed_order
 from llm_validation.pairs import FAVOURABLE
+from llm_validation.resampling import Resampling, at_least, shown
 from llm_validation.tables import Table, select
 from qae_theory._exact import Array
 from qae_theory.claims.statements import Statement

@@ -58,8 +58,8 @@ def _ours(runs: Sequence[ClusterRun], columns: Mapping[str, float]) -> Iterator[
 
 def table_panel(title: str, heads: Sequence[str], rows: Sequence[Row]) -> Panel:
     """The table drawn: under each number of the paper ours."""
-    lacking = [f"not run: {row.experiment}" for row in rows if not row.ours]
-    missing = "not run: qae cluster launch ROW, for each of " + ", ".join(row.experiment for row in rows if not row.ours)
+    lacking = [row.experiment for row in rows if not row.ours]
+    missing = f"not run: qae cluster launch ROW, for each of {', '.join(lacking)}"
     done = [f"{', '.join(row.labels)}, {column}: {_text(ours)}" for row in rows for column, ours in row.ours.items()]
     said = f"{title}: {len(rows) - len(lacking)} of {len(rows)} rows run. {REPORTED}"
     return Panel(

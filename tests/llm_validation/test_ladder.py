@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from llm_validation.resampling import Resampling, cluster_sums, interval, resampled_totals
 from llm_validation.ladder import (
     FLOOR,
     RUNGS,
@@ -25,6 +24,7 @@ from llm_validation.ladder import (
     sums_of,
 )
 from llm_validation.pairs import FAVOURABLE, matched, pairs, setting_names
+from llm_validation.resampling import Resampling, cluster_sums, interval, resampled_totals
 from llm_validation.tables import select
 from qae_theory._exact import Array
 from tests.llm_validation.synthetic import ADAM, SGD, probes

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llm_validation.resampling import Resampling
 from llm_validation.ladder import FLOOR
 from llm_validation.ordering import is_hard, ordering, reversed_order
 from llm_validation.pairs import FAVOURABLE
+from llm_validation.resampling import Resampling
 from qae_theory._exact import Array
 from tests.llm_validation.synthetic import ADAM, ARMS, SGD, probes
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from llm_validation.adam_contrast import k_contrasts
-from llm_validation.resampling import Resampling, shown
 from llm_validation.ladder import RUNGS, STATISTICS
 from llm_validation.pairs import FAVOURABLE
 from llm_validation.report import markdown_table, write_report
+from llm_validation.resampling import Resampling, shown
 from qae_theory._exact import Array
 from tests.llm_validation.synthetic import ADAM, SGD, probes, runs
 

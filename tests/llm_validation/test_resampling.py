@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from llm_validation.pass_at_k import bootstrap_interval
 from llm_validation.resampling import (
     Resampling,
     at_least,
@@ -18,7 +19,6 @@ from llm_validation.resampling import (
     shown,
     tail,
 )
-from llm_validation.pass_at_k import bootstrap_interval
 from qae_theory._exact import Array
 from tests.assertions import refuses
 
