@@ -67,7 +67,7 @@ def table_panel(title: str, heads: Sequence[str], rows: Sequence[Row]) -> Panel:
         f"{said} {'; '.join(done)}." if done else said,
         lambda axes: _draw(axes, heads, rows),
         sources=tuple(run for row in rows for run in row.runs),
-        stand_in=lacking_said(lacking, ", ") if done and lacking else None,
+        stand_in=lacking_said([f"not run: {name}" for name in lacking], ", ") if done and lacking else None,
         missing=None if done else missing,
     )
 
