@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 import yaml
 
-from site_build import built, commands, generated, markers
-from site_build.readme import PAGES
+from docs.site_build import built, commands, generated, markers
+from docs.site_build.readme import PAGES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

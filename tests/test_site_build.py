@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from docs.site_build import built, claim_links, commands, gallery, markers, mathml, proofs, readme
+from docs.site_build.docstrings import as_markdown
 from paper_figures.report.entries import lines_of
 from qae_theory.claims.ledger import load_ledger
 from qae_theory.claims.report import KIND_MEANING, VERDICT_MEANING
 from qae_theory.cli import COMMANDS_GROUP
-from site_build import built, claim_links, commands, gallery, markers, mathml, proofs, readme
-from site_build.docstrings import as_markdown
 
 ROOT = Path(__file__).parents[1]
 RECORDS = json.loads((ROOT / "docs" / "ledger.json").read_text(encoding="utf-8"))
