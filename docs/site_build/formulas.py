@@ -9,7 +9,7 @@ from markdown import Markdown
 from markdown.extensions import Extension
 from markdown.inlinepatterns import InlineProcessor
 
-from site_build.mathml import DISPLAY, INLINE, html_of
+from docs.site_build.mathml import DISPLAY, INLINE, html_of
 
 BETWEEN_CODE_AND_ESCAPES = 185
 ESCAPED_TOO = "<|~$"  # what reports escape, as CommonMark has it, and Python-Markdown does not know

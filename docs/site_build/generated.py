@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from docs.site_build import commands, gallery, proofs, readme
 from paper_figures.report.content import registered
 from paper_figures.report.entries import lines_of
-from site_build import commands, gallery, proofs, readme
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 FIGURES = DOCS / "figures"
 LEDGER = DOCS / "ledger.json"

@@ -6,7 +6,7 @@ from typing import Any
 
 from griffe import Extension, Object
 
-from site_build.docstrings import as_markdown
+from docs.site_build.docstrings import as_markdown
 
 
 class Docstrings(Extension):

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # MkDocs looks for no package in the folder that it runs in
+sys.path.insert(0, str(Path(__file__).parents[2]))  # MkDocs looks for no package in the folder that it runs in
 
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
-from site_build import built, claim_links, gallery, generated, markers
-from site_build.formulas import Formulas
+from docs.site_build import built, claim_links, gallery, generated, markers
+from docs.site_build.formulas import Formulas
 
 CLAIMS = claim_links.places()
 NO_INDEX = 'var __index = {"config": {"lang": ["en"], "separator": " ", "pipeline": []}, "docs": []}\n'
