@@ -157,28 +157,17 @@ def _fewest(model: str, gpu: Gpu, *, offload: bool) -> str:
 
 def hours_by_length() -> str:
     """GPU hours of 300 steps by mean response length."""
-    header = [
-        "Model, nodes",
-        "Mean response",
-        *(f"GPU hours, {case}" for case in CASES),
-        "Hours",
-        "Generation",
-        "At once",
-    ]
-    return table(header, list(_hours((model, None, length) for model in ROWS for length in LENGTHS)))
+    return _hours_table((model, None, length) for model in ROWS for length in LENGTHS)
 
 
 def hours_by_nodes() -> str:
     """GPU hours of 300 steps by nodes, at 4,096 tokens."""
-    header = [
-        "Model, nodes",
-        "Mean response",
-        *(f"GPU hours, {case}" for case in CASES),
-        "Hours",
-        "Generation",
-        "At once",
-    ]
-    return table(header, list(_hours((model, nodes, 4096) for model in ROWS for nodes in NODES[1:])))
+    return _hours_table((model, nodes, 4096) for model in ROWS for nodes in NODES[1:])
+
+
+def _hours_table(cases: Iterator[tuple[str, int | None, int]]) -> str:
+    case_heads = [f"GPU hours, {case}" for case in CASES]
+    return table(["Model, nodes", "Mean response", *case_heads, "Hours", "Generation", "At once"], list(_hours(cases)))
 
 
 def _hours(cases: Iterator[tuple[str, int | None, int]]) -> Iterator[list[str]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from llm_validation.commands.failing import fail
 
 if TYPE_CHECKING:
     from llm_validation.cluster.checking import Check
@@ -61,7 +62,7 @@ def check(
     try:
         _write(experiment, overrides or (), config, found, strict=strict, json_file=json_file, resolved=resolved)
     except OSError as error:
-        _fail(f"{error.filename} cannot be written: {error.strerror}", 1)
+        fail("cluster check", f"{error.filename} cannot be written: {error.strerror}", 1)
     raise typer.Exit(0 if all(one.passed for one in found) else 1)
 
 
@@ -72,7 +73,7 @@ def composed(experiment: str, overrides: Sequence[str], command: str = "check") 
     try:
         return compose(experiment, overrides)
     except (ValueError, MissingVerl) as error:
-        _fail(" ".join(str(error).split()), 2, command)
+        fail(f"cluster {command}", " ".join(str(error).split()), 2)
 
 
 def _show(experiment: str, found: Sequence[Check]) -> None:
@@ -125,8 +126,3 @@ def _write(
         from omegaconf import OmegaConf
 
         write_atomically(resolved, OmegaConf.to_yaml(config, resolve=True))
-
-
-def _fail(message: str, status: int, command: str = "check") -> NoReturn:
-    print(f"qae cluster {command}: {message}", file=sys.stderr)
-    raise typer.Exit(status)

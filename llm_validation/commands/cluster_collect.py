@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from llm_validation.commands.failing import fail
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,7 +61,7 @@ def collect(
     Exit status: 0; 1 when nothing complete was found or results could not be written; 2 for wrong usage.
     """
     if out.exists() and not out.is_dir():
-        _fail(f"--out must be a folder; {str(out)!r} is a file", 2)
+        fail("cluster collect", f"--out must be a folder; {str(out)!r} is a file", 2)
     span = None if steps is None else _span(steps)
     from rich.console import Console
 
@@ -72,11 +73,11 @@ def collect(
         with _progress(console) as told:
             folder = collect_run(sources, out, name=name, steps=span, responses=responses, told=told)
     except ValueError as error:
-        _fail(" ".join(str(error).split()), 2)
+        fail("cluster collect", " ".join(str(error).split()), 2)
     except (NothingFoundError, OSError) as error:
-        _fail(" ".join(str(error).split()), 1)
+        fail("cluster collect", " ".join(str(error).split()), 1)
     except KeyboardInterrupt:
-        _fail("interrupted; nothing was written", INTERRUPTED)
+        fail("cluster collect", "interrupted; nothing was written", INTERRUPTED)
     for line in report(folder):
         console.print(f"collect: {line}", markup=False)
     console.print(
@@ -111,7 +112,7 @@ def _span(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
     if first > last:
-        _fail(f"--steps must be one step or the first and the last, such as 1-300; got {text!r}", 2)
+        fail("cluster collect", f"--steps must be one step or the first and the last, such as 1-300; got {text!r}", 2)
     return first, last
 
 
@@ -126,8 +127,3 @@ def _progress(console: Console) -> Iterator[Callable[[str, int, int], None] | No
     with Progress(console=console, transient=True) as bar:
         row = bar.add_task("read", total=None)
         yield lambda what, done, total: bar.update(row, completed=done, total=total, description=what)
-
-
-def _fail(message: str, status: int) -> NoReturn:
-    print(f"qae cluster collect: {message}", file=sys.stderr)
-    raise typer.Exit(status)

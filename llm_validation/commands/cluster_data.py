@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
+
+from llm_validation.commands.failing import fail
 
 
 def register(group: typer.Typer) -> None:
@@ -53,15 +54,15 @@ def data(
     from llm_validation.cluster.data import write_data
 
     if out.exists() and not force:
-        _fail("data", f"--out must be new, or --force given; {str(out)!r} is there", 2)
+        fail("cluster data", f"--out must be new, or --force given; {str(out)!r} is there", 2)
     try:
         written = write_data(
             source, out, data_source=data_source, split=split, count=count, seed=seed, instruct=instruct
         )
     except ValueError as error:
-        _fail("data", str(error), 2)
+        fail("cluster data", str(error), 2)
     except OSError as error:
-        _fail("data", f"{out} could not be written: {error.strerror or error}", 1)
+        fail("cluster data", f"{out} could not be written: {error.strerror or error}", 1)
     left_out = f", {written.repeats} repetitions left out" if written.repeats else ""
     other = f" ({written.contradictions} of them with another answer)" if written.contradictions else ""
     print(f"data: wrote {written.rows} questions to {out}{left_out}{other}")
@@ -84,18 +85,13 @@ def smoke_model(
     from llm_validation.warmup import WarmupError
 
     if not 0 < success < 1:
-        _fail("smoke-model", f"--success must be between 0 and 1; got {success}", 2)
+        fail("cluster smoke-model", f"--success must be between 0 and 1; got {success}", 2)
     try:
         write_smoke_model(out, preset=preset, task=task, success=success, cache=cache)
     except ImportError as error:
-        _fail("smoke-model", f"{error.name} is not installed; pip install 'qae-verification[verl]' brings it", 2)
+        fail("cluster smoke-model", f"{error.name} is not installed; pip install 'qae-verification[verl]' brings it", 2)
     except ValueError as error:
-        _fail("smoke-model", " ".join(str(error).split()), 2)
+        fail("cluster smoke-model", " ".join(str(error).split()), 2)
     except (WarmupError, OSError) as error:
-        _fail("smoke-model", str(error), 1)
+        fail("cluster smoke-model", str(error), 1)
     print(f"smoke-model: wrote {out}")
-
-
-def _fail(command: str, message: str, status: int) -> NoReturn:
-    print(f"qae cluster {command}: {message}", file=sys.stderr)
-    raise typer.Exit(status)

@@ -6,11 +6,12 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from llm_validation.commands.cluster_check import composed
+from llm_validation.commands.failing import fail
 
 if TYPE_CHECKING:
     from llm_validation.cluster.backends import Backend
@@ -61,17 +62,17 @@ def launch(
     usage, or where verl is not installed.
     """
     if (ray is None) != slurm:
-        _fail("give one of --ray ADDRESS and --slurm", 2)
+        fail("cluster launch", "give one of --ray ADDRESS and --slurm", 2)
     if not slurm and (sbatch or setup or container or cpus):
-        _fail("--sbatch, --setup, --container and --cpus are for --slurm", 2)
+        fail("cluster launch", "--sbatch, --setup, --container and --cpus are for --slurm", 2)
     if root.exists() and not root.is_dir():
-        _fail(f"--root must be a folder; {str(root)!r} is a file", 2)
+        fail("cluster launch", f"--root must be a folder; {str(root)!r} is a file", 2)
     wanted = [*(overrides or ()), *([] if nodes is None else [f"trainer.nnodes={nodes}"])]
     config = composed(experiment, wanted, "launch")
     try:
         backend = _backend(config, ray, cpus, sbatch or (), setup or (), shlex.split(container))
     except ValueError as error:
-        _fail(str(error), 2)
+        fail("cluster launch", str(error), 2)
     words = {"attempts": attempts, "python": python, "extra": shlex.split(extra)}
     if dry_run:
         _show(experiment, wanted, root, backend, words)
@@ -116,7 +117,7 @@ def _check(experiment: str, config: Any, overrides: Sequence[str], root: Path) -
         if one.state != "ok":
             print(f"launch: {one.state}: {one.name}: {one.says}")
     if not all(one.passed for one in found):
-        _fail("a check failed: nothing was submitted", 1)
+        fail("cluster launch", "a check failed: nothing was submitted", 1)
 
 
 def _launch(
@@ -132,10 +133,5 @@ def _launch(
     try:
         launched = submit(experiment, overrides, root=root, backend=backend, resolved=resolved, **words)
     except (BackendError, JobFolderError, OSError) as error:
-        _fail(" ".join(str(error).split()), 1)
+        fail("cluster launch", " ".join(str(error).split()), 1)
     print(f"launch: {launched.says}")
-
-
-def _fail(message: str, status: int) -> NoReturn:
-    print(f"qae cluster launch: {message}", file=sys.stderr)
-    raise typer.Exit(status)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from llm_validation.commands.failing import fail
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -71,15 +72,15 @@ def plan(
         _positive(nodes=nodes, gpus_per_node=gpus_per_node, response_tokens=response_tokens)
         config, found = _planned(experiment, [*(overrides or ()), *given], gpu, gpu_memory, response_tokens, assumed)
     except (ValueError, RuntimeError) as error:
-        _fail(" ".join(str(error).split()), 2)
+        fail("cluster plan", " ".join(str(error).split()), 2)
     if str(json_file) != "-" and str(resolved) != "-":
         _show(found)
     try:
         _write(config, found, json_file, resolved)
     except OSError as error:
-        _fail(f"{error.filename} cannot be written: {error.strerror}", 1)
+        fail("cluster plan", f"{error.filename} cannot be written: {error.strerror}", 1)
     if not found.budget.fits:
-        _fail(f"{experiment} does not fit: {'; '.join(found.budget.problems)}", 1)
+        fail("cluster plan", f"{experiment} does not fit: {'; '.join(found.budget.problems)}", 1)
 
 
 def _planned(
@@ -175,8 +176,3 @@ def _put(file: Path, text: str) -> None:
         print(text, end="")
     else:
         write_atomically(file, text)
-
-
-def _fail(message: str, status: int) -> NoReturn:
-    print(f"qae cluster plan: {message}", file=sys.stderr)
-    raise typer.Exit(status)

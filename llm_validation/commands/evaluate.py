@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from llm_validation.commands.failing import fail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +58,7 @@ def evaluate(
     Exit status: 0; 1 when results could not be had or written; 2 for wrong usage.
     """
     if out.exists() and not out.is_dir():
-        _fail(f"--out must be a folder; {str(out)!r} is a file", 2)
+        fail("evaluate", f"--out must be a folder; {str(out)!r} is a file", 2)
     settings = {
         "model": model,
         "task": task,
@@ -83,11 +84,11 @@ def evaluate(
         with _progress(console) as told:
             folder = evaluation.evaluate(config, out=out, batch=batch, told=told)
     except ValueError as error:
-        _fail(" ".join(str(error).split()), 2)
+        fail("evaluate", " ".join(str(error).split()), 2)
     except (RuntimeError, OSError, MemoryError) as error:  # a verifier's or a device's; a full disk
-        _fail(" ".join(str(error).split()) or type(error).__name__, 1)
+        fail("evaluate", " ".join(str(error).split()) or type(error).__name__, 1)
     except KeyboardInterrupt:
-        _fail("interrupted; nothing was written", INTERRUPTED)
+        fail("evaluate", "interrupted; nothing was written", INTERRUPTED)
     for line in report(json.loads((folder / "summary.json").read_text(encoding="utf-8"))):
         console.print(line, markup=False)
     console.print(f"results in {folder}", markup=False)
@@ -113,7 +114,7 @@ def _numbers(text: str) -> list[int]:
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
-        _fail(f"--k must be whole numbers with commas between them; got {text!r}", 2)
+        fail("evaluate", f"--k must be whole numbers with commas between them; got {text!r}", 2)
 
 
 @contextmanager
@@ -137,8 +138,3 @@ class _Lines:
         before, self._tenths = self._tenths, done * 10 // total
         if self._tenths > before:
             self._console.print(f"{done} of {total} questions", markup=False)
-
-
-def _fail(message: str, status: int) -> NoReturn:
-    print(f"qae evaluate: {message}", file=sys.stderr)
-    raise typer.Exit(status)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llm_validation.commands.extras import missing_line
+from llm_validation.commands.failing import fail
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,18 +44,18 @@ def probe(
     Exit status: 0; 1 when results could not be written; 2 for wrong usage.
     """
     if out.exists() and not out.is_dir():
-        _fail(f"--out must be a folder; {str(out)!r} is a file", 2)
+        fail("probe", f"--out must be a folder; {str(out)!r} is a file", 2)
     if lacking := missing_line():
-        _fail(lacking, 2)
+        fail("probe", lacking, 2)
     try:
         config = _configured(config_file, settings or (), task, arms, seed)
         folder = _run(source, config, out)
     except ValueError as error:
-        _fail(" ".join(str(error).split()), 2)
+        fail("probe", " ".join(str(error).split()), 2)
     except OSError as error:
-        _fail(f"results cannot be written: {error}", 1)
+        fail("probe", f"results cannot be written: {error}", 1)
     except KeyboardInterrupt:
-        _fail("interrupted; nothing was written", 130)
+        fail("probe", "interrupted; nothing was written", 130)
     _print(folder)
 
 
@@ -107,8 +107,3 @@ def _console() -> Console:
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=True)
-
-
-def _fail(message: str, status: int) -> NoReturn:
-    print(f"qae probe: {message}", file=sys.stderr)
-    raise typer.Exit(status)

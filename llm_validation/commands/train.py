@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from llm_validation.commands.extras import missing_line
+from llm_validation.commands.failing import fail
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,15 +61,15 @@ def train(
     if k is not None:
         given["options"] = {"k": k}
     if resume_from not in ("newest", "previous", "start"):
-        _fail(f"--resume-from must be newest, previous or start; got {resume_from!r}", 2)
+        fail("train", f"--resume-from must be newest, previous or start; got {resume_from!r}", 2)
     if out.exists() and not out.is_dir():
-        _fail(f"--out must be a folder; {str(out)!r} is a file", 2)
+        fail("train", f"--out must be a folder; {str(out)!r} is a file", 2)
     try:
         config = _configured(config_file, settings or (), given, quick=quick)
     except ValueError as error:
-        _fail(str(error), 2)
+        fail("train", str(error), 2)
     if lacking := missing_line():
-        _fail(lacking, 2)
+        fail("train", lacking, 2)
     _train(config, out, resume_from)  # type: ignore[arg-type]  # one of the three
 
 
@@ -107,12 +107,12 @@ def _train(config: TrainConfig, out: Path, resume: Literal["newest", "previous",
             console, config.steps, lambda told: training.train(config, out=out, told=told, resume=resume)
         )
     except training.SettingsError as error:
-        _fail(" ".join(str(error).split()), 2)
+        fail("train", " ".join(str(error).split()), 2)
     except failures as error:
-        _fail(" ".join(str(error).split()), 1)
+        fail("train", " ".join(str(error).split()), 1)
     except KeyboardInterrupt as stopped:
         reason = str(stopped) or "stopped at once; the last checkpoint is kept"
-        _fail(f"{reason}; start again to go on", INTERRUPTED)
+        fail("train", f"{reason}; start again to go on", INTERRUPTED)
     console.print(f"train: wrote {folder}", markup=False)
 
 
@@ -151,8 +151,3 @@ def shown(metrics: Any) -> str:
     """The few figures that a line has room for."""
     found = ((label, metrics.get(name)) for name, label in _SHOWN.items())
     return ", ".join(f"{label} {value:.3g}" for label, value in found if isinstance(value, (int, float)))
-
-
-def _fail(message: str, status: int) -> NoReturn:
-    print(f"qae train: {message}", file=sys.stderr)
-    raise typer.Exit(status)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llm_validation.commands.extras import missing_line
+from llm_validation.commands.failing import fail
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,15 +46,15 @@ def validate(
     """
     size = "quick" if quick and preset is None else preset or "full"
     if quick and size != "quick":
-        _fail(f"--quick is --preset quick; got --preset {preset}", 2)
+        fail("validate", f"--quick is --preset quick; got --preset {preset}", 2)
     if out.exists() and not out.is_dir():
-        _fail(f"--out must be a folder; {str(out)!r} is a file", 2)
+        fail("validate", f"--out must be a folder; {str(out)!r} is a file", 2)
     try:
         config = _configured(size, config_file, settings or (), seed)
     except ValueError as error:
-        _fail(" ".join(str(error).split()), 2)
+        fail("validate", " ".join(str(error).split()), 2)
     if lacking := missing_line():
-        _fail(lacking, 2)
+        fail("validate", lacking, 2)
     folder = _study(config, size, out, workers)  # type: ignore[arg-type]  # checked by _configured
     _console().print(f"validate: wrote {folder}", markup=False)
 
@@ -81,9 +81,9 @@ def _study(config: StudyConfig, preset: Preset, out: Path, workers: int | None) 
         with _shown(_console()) as told:
             return study(config, preset, out=out, workers=processes, told=told)
     except (StudyError, WarmupError, OSError) as error:
-        _fail(str(error), 1)
+        fail("validate", str(error), 1)
     except KeyboardInterrupt:
-        _fail("interrupted; finished parts are kept, start again to go on", INTERRUPTED)
+        fail("validate", "interrupted; finished parts are kept, start again to go on", INTERRUPTED)
 
 
 @contextmanager
@@ -104,8 +104,3 @@ def _console() -> Console:
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=True)
-
-
-def _fail(message: str, status: int) -> NoReturn:
-    print(f"qae validate: {message}", file=sys.stderr)
-    raise typer.Exit(status)
