@@ -39,6 +39,12 @@ def test_equal_lines_are_dropped_quietly_and_of_others_the_later_counts() -> Non
     assert reasons(of) == [None, module.SUPERSEDED, module.AGAIN, None]
 
 
+def test_steps_said_differently_are_in_order() -> None:
+    merged = merge(entries([(step, {"a": value}) for step in (8, 1, 2) for value in (0, 1)]))  # a set has 8 first
+    assert merged.conflicts == [1, 2, 8]
+    assert summary(merged)["said_differently"] == "1-2, 8"
+
+
 def test_lines_out_of_order_are_put_in_order_and_counted() -> None:
     merged = merge(entries([(3, {"a": 3}), (1, {"a": 1}), (2, {"a": 2})]))
     assert list(shown(merged)) == [1, 2, 3]

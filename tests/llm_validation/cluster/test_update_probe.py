@@ -173,6 +173,18 @@ def test_clip_ranges_are_checked(clip: dict[str, float], says: str) -> None:
         records_from_tokens([response()], step=1, **({"clip_low": 0.2, "clip_high": 0.28} | clip))
 
 
+def test_a_clip_range_may_be_nothing() -> None:
+    """Every token that moved against its advantage is then clipped, and one that did not move is not."""
+    (record,) = records_from_tokens([response(advantages=np.array([-2.0, -2.0, 0.0]))], step=1, clip_low=0, clip_high=0)
+    (down,) = records_from_tokens(
+        [response(advantages=np.array([-2.0, -2.0, 0.0]), log_probs_after=np.log([0.25, 0.25, 0.1]))],
+        step=1,
+        clip_low=0,
+        clip_high=0,
+    )
+    assert (record["clipped_low"], record["clipped_high"], down["clipped_low"]) == (0, 0, 1)
+
+
 # The predicted change
 
 
