@@ -139,6 +139,6 @@ $(VERL): pyproject.toml constraints-verl.txt
 		echo "Python >= 3.11 is needed; install python3.11, or name one: make PYTHON=/path/to/python" >&2; exit 1; }
 	@echo "Setting up .venv-verl (about a minute and 3 GB, once)"
 	@$(VERL_PIP) --version >/dev/null 2>&1 || "$(PYTHON)" -m venv .venv-verl
-	@$(VERL_PIP) install -c constraints-verl.txt $(PIP_ARGS) hatchling editables
+	@$(VERL_PIP) install -c constraints-verl.txt $(PIP_ARGS) hatchling editables setuptools wheel
 	@$(VERL_PIP) install -c constraints-verl.txt $(PIP_ARGS) --no-build-isolation -e '.[verl]' pytest pytest-benchmark
 	@touch $@
