@@ -11,7 +11,7 @@ From Flocq.Core Require Raux.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
-Unset Printing Implicit Defensive.
+#[export] Unset Printing Implicit Defensive.
 
 (** MathComp 1 declares a monoid by [Canonical]; a port to MathComp 2 changes the seven lines of this kind only. *)
 Lemma Rplus_assoc_mc : associative Rplus.
@@ -31,22 +31,23 @@ Canonical Rmult_muloid := Monoid.MulLaw Rmult_0_l Rmult_0_r.
 Canonical Rplus_addoid := Monoid.AddLaw Rmult_distr_l_mc Rmult_distr_r_mc.
 
 (** [\sum_(y | P y) f y] is the sum of [f y] over the [y] of a finite type that satisfy [P]; [\prod] is the product.
-    Without [P] it runs over all of the type, and [\sum_(i < n)] runs over 0, ..., n - 1. *)
-Notation "\sum_ ( i <- r | P ) F" := (\big[Rplus/0%R]_(i <- r | P%B) F%R) : R_scope.
-Notation "\sum_ ( i <- r ) F" := (\big[Rplus/0%R]_(i <- r) F%R) : R_scope.
-Notation "\sum_ ( m <= i < n ) F" := (\big[Rplus/0%R]_(m <= i < n) F%R) : R_scope.
-Notation "\sum_ ( i | P ) F" := (\big[Rplus/0%R]_(i | P%B) F%R) : R_scope.
-Notation "\sum_ i F" := (\big[Rplus/0%R]_i F%R) : R_scope.
-Notation "\sum_ ( i : t | P ) F" := (\big[Rplus/0%R]_(i : t | P%B) F%R) (only parsing) : R_scope.
-Notation "\sum_ ( i : t ) F" := (\big[Rplus/0%R]_(i : t) F%R) (only parsing) : R_scope.
-Notation "\sum_ ( i < n | P ) F" := (\big[Rplus/0%R]_(i < n | P%B) F%R) : R_scope.
-Notation "\sum_ ( i < n ) F" := (\big[Rplus/0%R]_(i < n) F%R) : R_scope.
-Notation "\sum_ ( i 'in' A ) F" := (\big[Rplus/0%R]_(i in A) F%R) : R_scope.
-Notation "\prod_ ( i | P ) F" := (\big[Rmult/1%R]_(i | P%B) F%R) : R_scope.
-Notation "\prod_ i F" := (\big[Rmult/1%R]_i F%R) : R_scope.
-Notation "\prod_ ( i < n ) F" := (\big[Rmult/1%R]_(i < n) F%R) : R_scope.
-Notation "\prod_ ( i <- r ) F" := (\big[Rmult/1%R]_(i <- r) F%R) : R_scope.
-Notation "\prod_ ( i <- r | P ) F" := (\big[Rmult/1%R]_(i <- r | P%B) F%R) : R_scope.
+    Without [P] it runs over all of the type, and [\sum_(i < n)] runs over 0, ..., n - 1. The units 0 and 1 are
+    spelled out as [IZR Z0] and [IZR 1] because Coq prints the notation only then. *)
+Notation "\sum_ ( i <- r | P ) F" := (\big[Rplus/(IZR Z0)]_(i <- r | P%B) F%R) : R_scope.
+Notation "\sum_ ( i <- r ) F" := (\big[Rplus/(IZR Z0)]_(i <- r) F%R) : R_scope.
+Notation "\sum_ ( m <= i < n ) F" := (\big[Rplus/(IZR Z0)]_(m <= i < n) F%R) : R_scope.
+Notation "\sum_ ( i | P ) F" := (\big[Rplus/(IZR Z0)]_(i | P%B) F%R) : R_scope.
+Notation "\sum_ i F" := (\big[Rplus/(IZR Z0)]_i F%R) : R_scope.
+Notation "\sum_ ( i : t | P ) F" := (\big[Rplus/(IZR Z0)]_(i : t | P%B) F%R) (only parsing) : R_scope.
+Notation "\sum_ ( i : t ) F" := (\big[Rplus/(IZR Z0)]_(i : t) F%R) (only parsing) : R_scope.
+Notation "\sum_ ( i < n | P ) F" := (\big[Rplus/(IZR Z0)]_(i < n | P%B) F%R) : R_scope.
+Notation "\sum_ ( i < n ) F" := (\big[Rplus/(IZR Z0)]_(i < n) F%R) : R_scope.
+Notation "\sum_ ( i 'in' A ) F" := (\big[Rplus/(IZR Z0)]_(i in A) F%R) : R_scope.
+Notation "\prod_ ( i | P ) F" := (\big[Rmult/(IZR (Zpos xH))]_(i | P%B) F%R) : R_scope.
+Notation "\prod_ i F" := (\big[Rmult/(IZR (Zpos xH))]_i F%R) : R_scope.
+Notation "\prod_ ( i < n ) F" := (\big[Rmult/(IZR (Zpos xH))]_(i < n) F%R) : R_scope.
+Notation "\prod_ ( i <- r ) F" := (\big[Rmult/(IZR (Zpos xH))]_(i <- r) F%R) : R_scope.
+Notation "\prod_ ( i <- r | P ) F" := (\big[Rmult/(IZR (Zpos xH))]_(i <- r | P%B) F%R) : R_scope.
 Global Open Scope R_scope.
 
 (** The three comparisons of real numbers as booleans, so that they can select the terms of a sum. *)

@@ -220,7 +220,7 @@ Proof. by rewrite /group_mean sum_binary. Qed.
 
 Lemma num_wrong : #|[pred i | Reqb (x i) 0]| = (G - m)%N.
 Proof.
-rewrite -[in RHS](card_ord G) -(cardC [pred i | Reqb (x i) 1]) /m /num_correct addKn.
+rewrite -[X in (X - _)%N](card_ord G) -(cardC [pred i | Reqb (x i) 1]) /m /num_correct addKn.
 by apply: eq_card => i; rewrite !inE; case: (bin i) => ->; do 2 case: ReqbP => //; lra.
 Qed.
 
