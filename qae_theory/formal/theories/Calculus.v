@@ -98,7 +98,8 @@ pose g m t := f t - f 0 - t * f' 0 - m * (t * t) / 2.
 pose g' m t := f' t - f' 0 - m * t.
 have dg m t : is_derive (g m) t (g' m t).
   rewrite /g /g'; apply: derive_eq.
-    apply: (derive_sub (derive_sub (derive_sub (d t) (derive_const _ t)) (derive_mul (derive_id t) (derive_const _ t)))).
+    apply: (derive_sub (derive_sub (derive_sub (d t) (derive_const _ t))
+      (derive_mul (derive_id t) (derive_const _ t)))).
     by apply: (derive_mul (derive_scale m (derive_mul (derive_id t) (derive_id t)))); exact: derive_const.
   by cbv beta; field.
 have dg' m t : is_derive (g' m) t (f'' t - m).

@@ -13,7 +13,7 @@ Set Implicit Arguments.
 Unset Strict Implicit.
 #[export] Unset Printing Implicit Defensive.
 
-(** MathComp 1 declares a monoid by [Canonical]; a port to MathComp 2 changes the seven lines of this kind only. *)
+(** MathComp 1 declares a monoid by [Canonical]; a port to MathComp 2 changes the lines of this kind only. *)
 Lemma Rplus_assoc_mc : associative Rplus.
 Proof. by move=> x y z; rewrite Rplus_assoc. Qed.
 Lemma Rmult_assoc_mc : associative Rmult.
@@ -62,6 +62,12 @@ Proof. by rewrite /Rltb; case: Rlt_dec => h; constructor. Qed.
 Lemma ReqbP x y : reflect (x = y) (Reqb x y).
 Proof. by rewrite /Reqb; case: Req_EM_T => h; constructor. Qed.
 
+Lemma Rleb_true x y : x <= y -> Rleb x y = true.
+Proof. by move=> h; apply/RlebP. Qed.
+Lemma Rleb_false x y : y < x -> Rleb x y = false.
+Proof. by move=> h; apply/RlebP; lra. Qed.
+Lemma Reqb_false x y : x <> y -> Reqb x y = false.
+Proof. by move=> h; apply/ReqbP. Qed.
 Lemma Reqb_refl x : Reqb x x = true.
 Proof. by apply/ReqbP. Qed.
 Lemma Rleb_total : total Rleb.

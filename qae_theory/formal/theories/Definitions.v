@@ -11,7 +11,6 @@ Set Implicit Arguments.
 Unset Strict Implicit.
 
 (** * Policies, expectation, entropy *)
-
 (** 1 for true and 0 for false. *)
 Definition bit (b : bool) : R := if b then 1 else 0.
 
@@ -42,7 +41,6 @@ Definition self_cov p : R := cov p (logp p) p.
 Definition spread d : R := \big[Rmax/0]_(a : T * T) (d a.1 - d a.2).
 
 (** * One step of the logits *)
-
 (** z' = z + eta d, the entropy phi(t) along the path, and the entropy change dH of the step eta. *)
 Definition step z d (eta : R) : T -> R := fun y => z y + eta * d y.
 Definition path_entropy z d (t : R) : R := entropy (softmax (step z d t)).
@@ -62,7 +60,6 @@ Definition judged p (c : T -> R) : T * bool -> R := fun a => p a.1 * bernoulli (
 End Policies.
 
 (** * Rewards of a group and their quantile *)
-
 (** The integers below and above a real number that is at least 0. *)
 Definition floor (v : R) : nat := Z.to_nat (Raux.Zfloor v).
 Definition ceil (v : R) : nat := Z.to_nat (Raux.Zceil v).
@@ -101,7 +98,6 @@ Definition group_mean x : R := (\sum_i x i) / INR G.
 Definition std k x : R := sqrt ((\sum_i (x i - group_mean x) ^ 2) / INR (if k is Bessel then G.-1 else G)).
 
 (** * Advantage estimators *)
-
 (** An estimator turns the rewards of a group into one advantage per response. *)
 Definition estimator : Type := ('I_G -> R) -> 'I_G -> R.
 (** Division by std + eps; a degenerate group has advantage 0. *)
@@ -137,7 +133,6 @@ Definition rloo (G : nat) : estimator G := fun x i => x i - group_mean (others x
 Definition loo_quantile (G : nat) (K : R) : estimator G := fun x i => x i - quantile K (others x i).
 
 (** * The group objective of Prop. 4.1 *)
-
 (** PPO's clipped term min(v a, clip(v, 1 - lo, 1 + hi) a) for a token's ratio v and advantage a. *)
 Definition clip (lo hi v : R) : R := Rmin (Rmax v (1 - lo)) (1 + hi).
 Definition surrogate (lo hi v a : R) : R := Rmin (v * a) (clip lo hi v * a).
@@ -172,7 +167,6 @@ Definition masked_objective lo hi (wplus wminus : R) L v x : R :=
 End Objective.
 
 (** * Sampled groups *)
-
 (** The binomial law of N trials and the expectation of f under it. *)
 Definition binomial_law (N : nat) (p : R) (j : nat) : R := INR 'C(N, j) * p ^ j * (1 - p) ^ (N - j).
 Definition binomial_mean (N : nat) (p : R) (f : nat -> R) : R := \sum_(j < N.+1) binomial_law N p j * f j.
@@ -212,7 +206,6 @@ Definition table_gain (G : nat) (p : R) (a : bool -> nat -> R) : R :=
   binomial_mean G.-1 p (fun j => a true j.+1 - a false j).
 
 (** * Sequences (claim sequence-chain-rule) *)
-
 Section Sequences.
 Variable T : finType.
 (** An autoregressive policy q gives every context a law of the next token: a softmax of logits, except that a context
@@ -226,8 +219,10 @@ Definition future_entropy (q : seq T -> T -> R) (s : seq T) (k : nat) : R :=
   entropy (fun y : k.-tuple T => continuation q s y).
 End Sequences.
 
-(** * Bounds on the curvature (claims remainder and safe-step) *)
-
+(** * Bounds (claims self-covariance-max, remainder and safe-step) *)
+(** The largest self-covariance of a policy with n responses. *)
+Definition max_self_cov (n : nat) : R :=
+  real (Lub_Rbar (fun v => exists p : 'I_n -> R, policy p /\ v = self_cov p)).
 (** The constant c = 1/(6 sqrt 3), the maximum of (1 - s^2)(a + t s)/4 over 0 <= s <= 1, and the brackets L_- and L_+
     with -rho^2 L_- <= phi'' <= rho^2 L_+ for n responses. *)
 Definition joint_constant : R := / (6 * sqrt 3).

@@ -332,6 +332,27 @@ rewrite (sum_split_at i) /rewards insert_at; congr (_ + _); first by case: b.
 by apply: eq_bigr => l _; rewrite insert_lift.
 Qed.
 
+(** * Groups of two, for witnesses *)
+
+Definition pair_group (T : finType) (a b : T) : {ffun 'I_2 -> T} := [ffun i => if i == ord0 then a else b].
+
+Lemma expect_two (T : finType) (p : T -> R) (F : {ffun 'I_2 -> T} -> R) :
+  expect p F = \sum_a \sum_b p a * p b * F (pair_group a b).
+Proof.
+rewrite (expect_at (ord0 : 'I_2)); apply: eq_bigr => a _; rewrite /= (expect_at (ord0 : 'I_1)) -sum_scale.
+apply: eq_bigr => b _; rewrite Rmult_assoc; congr (_ * (_ * _)).
+rewrite /expect (big_pred1 [ffun _ => a]) => [|h]; last by apply/esym/eqP/ffunP => -[].
+rewrite big_ord0 Rmult_1_l; congr F; apply/ffunP => i; rewrite [RHS]ffunE.
+case: (unliftP ord0 i) => [l ->|->]; last by rewrite insert_at.
+by rewrite insert_lift (ord1 l) insert_at.
+Qed.
+
+Lemma num_correct_pair a b : num_correct (rewards bit (pair_group a b)) = (a + b)%N.
+Proof.
+apply: INR_eq; rewrite INR_add -sum_binary; last exact: rewards_bit_binary.
+by rewrite big_ord_recl big_ord_recl big_ord0 /rewards !ffunE /= Rplus_0_r; case: a; case: b.
+Qed.
+
 (** * Binomial sums *)
 
 Lemma card_groups_with N j :
@@ -467,7 +488,8 @@ Proof.
 move=> table; rewrite gain_expect.
 rewrite (expect_ext (E := fun c => bit (c i == true) * a (c i) (num_correct (rewards bit c)))); last first.
   by move=> c; rewrite table eqb_id.
-rewrite [X in _ - X / _](expect_ext (E := fun c => bit (c i == false) * a (c i) (num_correct (rewards bit c)))); last first.
+rewrite [X in _ - X / _](expect_ext
+  (E := fun c => bit (c i == false) * a (c i) (num_correct (rewards bit c)))); last first.
   by move=> c; rewrite table eqbF_neg.
 rewrite !expect_table /table_gain binomial_mean_sub /bernoulli /=.
 rewrite (binomial_mean_ext (h := fun j => a true j.+1)) //.
@@ -475,3 +497,20 @@ rewrite [X in _ - (1 - p) * X / _](binomial_mean_ext (h := a false)) //.
 by field; lra.
 Qed.
 End Gain.
+
+(** The core of neutrality: for a score s of mean 0, the expected update of an estimator whose gain is the same number w
+    at every position is w E[r s], and E[r s] is the derivative of the success probability along s. *)
+Lemma expected_update_gain G (T : finType) (p r s : T -> R) (A : estimator G) w :
+  policy p -> binary r -> 0 < mean p r < 1 -> mean p s = 0 -> (0 < G)%N ->
+  (forall i, gain (mean p r) A i = w) -> expected_update p r A s = w * mean p (fun y => r y * s y).
+Proof.
+move=> [pos one] bin hV s0 G0 hw; rewrite expected_update_sum.
+rewrite (eq_bigr (fun _ => w * mean p (fun y => r y * s y))) => [|i _].
+  by rewrite sum_const_ord; field; apply: INR_neq0.
+rewrite -(hw i) gain_expect //.
+rewrite (expect_ext (E := fun g => s (g i) * A (rewards r g) i)) => [|g]; last by ring.
+rewrite (expect_score_rewards one bin hV s i (fun x => A x i)).
+have -> : mean p (fun y => (1 - r y) * s y) = - mean p (fun y => r y * s y).
+  by rewrite -[RHS]Rplus_0_l -s0 -mean_opp -mean_add; apply: mean_ext => y; ring.
+by rewrite /Rdiv; ring.
+Qed.

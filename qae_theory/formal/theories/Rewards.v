@@ -74,6 +74,9 @@ Qed.
 
 (** * Order statistics and the quantile *)
 
+Lemma count_enum (I : finType) (P : pred I) : count P (enum I) = #|[pred i | P i]|.
+Proof. by rewrite enumT cardE /enum_mem size_filter; apply: eq_count. Qed.
+
 Section OrderStatistics.
 Variables (G : nat) (x : 'I_G -> R).
 Let s := sort Rleb [seq x i | i <- enum 'I_G].
@@ -82,7 +85,7 @@ Lemma size_sorted : size s = G.
 Proof. by rewrite size_sort size_map size_enum_ord. Qed.
 
 Lemma count_sorted (P : pred R) : count P s = #|[pred i | P (x i)]|.
-Proof. by rewrite (permP (permEl (perm_sort _ _))) count_map enumT cardE /enum_mem size_filter; apply: eq_count. Qed.
+Proof. by rewrite (permP (permEl (perm_sort _ _))) count_map count_enum. Qed.
 
 Lemma nth_sorted i j : (i <= j < G)%N -> nth 0 s i <= nth 0 s j.
 Proof.
@@ -241,7 +244,8 @@ Proof.
 move=> hj; have := order_stat_le_iff x 0 hj.
 rewrite num_at_most; case: RltbP => [|_]; first by lra.
 case: RltbP => [_|]; last by lra.
-case: (order_stat_in x hj) => i; case: (bin i) => -> ->; case: (j <= G - m)%N => //; last by move=> [_ h]; have := h isT; lra.
+case: (order_stat_in x hj) => i; case: (bin i) => -> ->; case: (j <= G - m)%N => //; last first.
+  by move=> [_ h]; have := h isT; lra.
 by move=> [h _]; have := h (Rle_refl 0).
 Qed.
 
@@ -288,7 +292,8 @@ Proof. by rewrite -subn_gt0 -num_wrong => /card_gt0P[i]; rewrite inE => /ReqbP; 
 Lemma degenerate_binary : degenerate x = (m == 0%N) || (m == G).
 Proof.
 apply/idP/idP => [/forallP h|].
-  apply: contraT; rewrite negb_or => /andP[]; rewrite -lt0n => m0; rewrite neq_ltn [(G < _)%N]ltnNge num_correct_le orbF => mG.
+  apply: contraT; rewrite negb_or => /andP[]; rewrite -lt0n => m0.
+  rewrite neq_ltn [(G < _)%N]ltnNge num_correct_le orbF => mG.
   case: (correct_exists m0) => i hi; case: (wrong_exists mG) => j hj.
   by have /forallP/(_ j)/ReqbP := h i; lra.
 move=> h; apply/forallP => i; apply/forallP => j; apply/ReqbP.

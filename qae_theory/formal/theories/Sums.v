@@ -205,7 +205,10 @@ Lemma mean_ext p f h : (forall y, f y = h y) -> mean p f = mean p h.
 Proof. by move=> e; apply: eq_bigr => y _; rewrite e. Qed.
 
 Lemma cov_ext p f f' h h' : (forall y, f y = f' y) -> (forall y, h y = h' y) -> cov p f h = cov p f' h'.
-Proof. by move=> e e'; rewrite /cov (mean_ext p e) (mean_ext p e'); congr (_ - _); apply: mean_ext => y; rewrite e e'. Qed.
+Proof.
+move=> e e'; rewrite /cov (mean_ext p e) (mean_ext p e'); congr (_ - _).
+by apply: mean_ext => y; rewrite e e'.
+Qed.
 
 Lemma mean_add p f h : mean p (fun y => f y + h y) = mean p f + mean p h.
 Proof. by rewrite /mean -sum_add; apply: eq_bigr => y _; ring. Qed.
