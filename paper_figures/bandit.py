@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from paper_figures.curves import Shown, curve, rows_where
-from paper_figures.paper import facts
 from paper_figures.runs import Results, Run, columns_of
+from qae_theory.paper import paper_facts
 
 ENTROPY = "entropy (nats per response)"
 SUCCESS = "success rate"
@@ -56,7 +56,7 @@ def nearest_condition(run: Run) -> tuple[str, str]:
     if "conditions" not in settings:
         name = settings["difficulties"][0]["name"]
         return name, f"{OPTIMISERS[settings['update'].get('optimiser', 'sgd')]}, difficulty {name}"
-    clip_high = facts()["training"]["clip_high"]
+    clip_high = paper_facts()["training"]["clip_high"]
 
     def nearness(condition: Mapping[str, Any]) -> tuple[Any, ...]:
         update = condition["update"]

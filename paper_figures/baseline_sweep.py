@@ -14,7 +14,7 @@ import numpy as np
 from paper_figures.panels import Panel
 from paper_figures.runs import Results
 from qae_theory import entropy_change, update_direction
-from qae_theory._exact import Array
+from qae_theory.arrays import Array
 from qae_theory.group_expectation import count_vectors, finite_step_mean
 
 TITLE = "Does the K-quantile baseline hold entropy? It depends on what a step is"

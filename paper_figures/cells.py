@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from qae_theory._exact import Array
+from qae_theory.arrays import Array
 
 MAP = "Blues"  # one hue, so that darker means more in grey print too
 DARK = 0.55  # share of the scale beyond which the text is white

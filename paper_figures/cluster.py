@@ -11,7 +11,7 @@ import numpy as np
 
 from paper_figures.curves import Curve, Shown, curve
 from paper_figures.runs import NOT_RUN, Columns, MissingError, Results, Run
-from qae_theory.statistics import mean_interval
+from qae_theory.curves.statistics import mean_interval
 
 EXPERIMENT = "cluster"
 LEVEL = 0.95  # of collect's intervals

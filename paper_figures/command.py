@@ -28,7 +28,7 @@ def figures(
     from paper_figures.catalogue import NAMES, figure
     from paper_figures.drawing import draw
     from paper_figures.ledger_file import with_ledger
-    from qae_theory.results import results_folder
+    from qae_theory.runs.folders import results_folder
 
     root = results if results is not None else results_folder()
     folder = out if out is not None else root / "figures"

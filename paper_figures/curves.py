@@ -11,8 +11,8 @@ import numpy as np
 from paper_figures.panels import Builder, Panel, first_found
 from paper_figures.paper import Mark, draw_marks, marks_said
 from paper_figures.runs import Columns, MissingError, Results, Run
-from qae_theory._exact import Array
-from qae_theory.statistics import mean_interval
+from qae_theory.arrays import Array
+from qae_theory.curves.statistics import mean_interval
 
 LEVEL = 0.95
 MOST_MARKERS = 8  # of one line

@@ -19,8 +19,8 @@ from paper_figures.catalogue import Figure
 from paper_figures.panels import Panel, all_built
 from paper_figures.render import SUFFIXES, figure_of, save, style
 from paper_figures.runs import Results, Run
-from qae_theory import results as stored
-from qae_theory.results import write_atomically
+from qae_theory.runs import folders as stored
+from qae_theory.runs.folders import write_atomically
 
 INDEX = "figures.json"
 FOLDER = Path(__file__).parent

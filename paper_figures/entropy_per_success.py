@@ -15,8 +15,8 @@ import numpy as np
 from paper_figures.curves import Curve, curve, rows_where
 from paper_figures.panels import Panel
 from paper_figures.runs import MissingError, Results, columns_of
-from qae_theory._exact import Array
-from qae_theory.statistics import Interval, mean_interval
+from qae_theory.arrays import Array
+from qae_theory.curves.statistics import Interval, mean_interval
 
 TITLE = "Entropy spent for success gained"
 SHAPE = (2, 2)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from paper_figures.paper import facts, table_1
-from paper_figures.words import accuracy_panel, words_panel
+from paper_figures.anthropomorphic import accuracy_panel, words_panel
+from paper_figures.paper import table_1
+from qae_theory.paper import paper_facts
 
 TITLE = "Figure 2. Anthropomorphic words and accuracy under DAPO (the paper: Qwen3-8B-Base)"
 SHAPE = (1, 2)
@@ -12,7 +13,7 @@ SIZE = (3.6, 2.7)
 
 def rows() -> dict[str, str]:
     """Without and with clip-higher, by label."""
-    strong, weak = min(map(float, table_1())), facts()["training"]["clip_high"]
+    strong, weak = min(map(float, table_1())), paper_facts()["training"]["clip_high"]
     return {f"eps_high = {strong:.2f}": "qwen3-8b-eps020", f"eps_high = {weak:.2f}": "qwen3-8b-clip-higher"}
 
 

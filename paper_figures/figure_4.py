@@ -12,7 +12,7 @@ from paper_figures.curves import legend_above
 from paper_figures.panels import Builder, Panel
 from paper_figures.paper import default_k
 from paper_figures.runs import Results
-from qae_theory._exact import Array
+from qae_theory.arrays import Array
 from qae_theory.objective import query_weights
 
 TITLE = "Figure 4. Which samples move entropy, and how much a query weighs"

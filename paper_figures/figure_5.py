@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from paper_figures import bandit, cluster, study
+from paper_figures.accuracy_points import Asked, Column, dots_panel
 from paper_figures.by_sign import by_sign
 from paper_figures.curves import Shown, curves_panel
-from paper_figures.dots import Asked, Column, dots_panel
 from paper_figures.over_steps import BENCHMARK, MIDDLE
 from paper_figures.paper import default_k, level, table_2, zero_share
 from paper_figures.runs import Results

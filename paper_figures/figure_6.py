@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from paper_figures import bandit, cluster, study
+from paper_figures.accuracy_points import Asked, Column, dots_panel
 from paper_figures.curves import Shown, curves_panel
-from paper_figures.dots import Asked, Column, dots_panel
 from paper_figures.over_steps import BENCHMARK, LARGE
 from paper_figures.panels import Builder
-from paper_figures.paper import Mark, default_k, facts, level, table_1
+from paper_figures.paper import Mark, default_k, level, table_1
 from paper_figures.runs import Results
+from qae_theory.paper import paper_facts
 
 TITLE = "Figure 6. A larger model, and masking one side (the paper: Qwen3-14B-Base and Qwen3-8B-Base)"
 SHAPE = (1, 3)
@@ -19,7 +20,7 @@ STEMS = {"weak": "qwen3-8b-", "strong": "qwen3-8b-eps020-"}
 
 def clip_high(clip: str) -> float:
     """Upper clip range: the paper's own, and the smallest of its Table 1."""
-    return float(facts()["training"]["clip_high"]) if clip == "weak" else min(map(float, table_1()))
+    return float(paper_facts()["training"]["clip_high"]) if clip == "weak" else min(map(float, table_1()))
 
 
 def masks(title: str, clip: str) -> Builder:
@@ -48,7 +49,7 @@ def masks(title: str, clip: str) -> Builder:
 
 def four_bars() -> list[Mark]:
     """The values as printed."""
-    values = sorted(facts()["figure_6a_qwen3_14b_pass_at_1"]["values"])
+    values = sorted(paper_facts()["figure_6a_qwen3_14b_pass_at_1"]["values"])
     said = "four bars, whose is not certain"
     marks = [level(value, said, shown=not n, left=n % 2 == 1)._replace(text="") for n, value in enumerate(values)]
     return [marks[0]._replace(text=f"paper: {said}: {', '.join(f'{value:g} %' for value in values)}"), *marks[1:]]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from paper_figures.anthropomorphic import accuracy_panel, words_panel
 from paper_figures.paper import default_k
-from paper_figures.words import accuracy_panel, words_panel
 
 TITLE = "Figure 7. Anthropomorphic words and accuracy under QAE (the paper: Qwen3-8B-Base)"
 SHAPE = (1, 2)

@@ -7,8 +7,9 @@ from functools import partial
 from paper_figures import bandit, cluster, study
 from paper_figures.curves import Shown, curves_panel
 from paper_figures.over_steps import BENCHMARK, all_lengths
-from paper_figures.paper import default_k, facts
+from paper_figures.paper import default_k
 from paper_figures.runs import Results, Run
+from qae_theory.paper import paper_facts
 
 TITLE = "Figure 9. The quantile level K: entropy, accuracy and response length (the paper: Qwen3-8B-Base)"
 SHAPE = (1, 3)
@@ -16,7 +17,7 @@ SHAPE = (1, 3)
 
 def levels() -> dict[str, str]:
     """The paper's K, by label."""
-    return {f"K = {k:g}": f"{k:g}" for k in facts()["figure_9"]["k_values"]}
+    return {f"K = {k:g}": f"{k:g}" for k in paper_facts()["figure_9"]["k_values"]}
 
 
 def _row(k: str) -> str:

@@ -17,7 +17,7 @@ from paper_figures.panels import Panel
 from paper_figures.runs import Results
 from paper_figures.zero_map import GROUP, LEVELS, SUCCESS, draw_gate
 from qae_theory import expected_gain
-from qae_theory._exact import Array
+from qae_theory.arrays import Array
 
 TITLE = "QAE's expected step as a multiple of GRPO's"
 SHAPE = (1, 3)

@@ -17,7 +17,7 @@ from paper_figures.panels import Panel
 from paper_figures.runs import Results
 from paper_figures.zero_map import LEVELS
 from qae_theory import quantile_baseline
-from qae_theory._exact import Array
+from qae_theory.arrays import Array
 from qae_theory.group_expectation import binomial_mean
 
 TITLE = "Where the released code's gate leaks"

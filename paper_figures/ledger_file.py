@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from paper_figures.runs import AGAIN, Results, Run
-from qae_theory.results import read_json
+from qae_theory.runs.folders import read_json
 
 NAME = "ledger.json"
 COMMAND = "qae verify --json results/ledger.json"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from paper_figures.runs import MissingError
-from qae_theory.results import package_folder
+from qae_theory.paper import paper_facts
 
-FACTS = "configs/paper_facts.json"
 GREY = "0.35"
 
 
@@ -22,49 +19,32 @@ class Mark(NamedTuple):
     draw: Callable[[Any], None]
 
 
-@cache
-def facts() -> Mapping[str, Any]:
-    """The facts of the paper that ``llm_validation`` comes with, read as a file.
-
-    Raises:
-        MissingError: it is not installed, or its file cannot be read.
-    """
-    folder = package_folder("llm_validation")
-    if folder is None:
-        raise MissingError("llm_validation is not installed: pip install qae-verification")
-    try:
-        found: Mapping[str, Any] = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise MissingError(f"{folder / FACTS} cannot be read: {error}") from None
-    return found
-
-
 def default_k() -> str:
     """The paper's K."""
-    return f"{facts()['training']['k_default']:g}"
+    return f"{paper_facts()['training']['k_default']:g}"
 
 
 def table_1() -> dict[str, float]:
     """AIME24 accuracy in per cent by epsilon_high."""
-    stated = facts()["table_1_dapo_epsilon_high"]
+    stated = paper_facts()["table_1_dapo_epsilon_high"]
     return {level: float(value) for level, value in stated.items() if level != "metric"}
 
 
 def table_2() -> dict[tuple[str, str], dict[str, float]]:
     """Per cent by column, ``"AIME24 pass@1"`` for example, of each model and method."""
-    table = facts()["table_2"]
+    table = paper_facts()["table_2"]
     return {(row[0], row[1]): dict(zip(table["columns"], row[2:], strict=True)) for row in table["rows"]}
 
 
 def spike() -> tuple[int, int]:
     """First and last step of the entropy spike of DAPO in Figure 1."""
-    first, last = _numbers(r"steps (\d+)-(\d+)", facts()["figures"]["1"])
+    first, last = _numbers(r"steps (\d+)-(\d+)", paper_facts()["figures"]["1"])
     return first, last
 
 
 def zero_share() -> float:
     """Share of advantages that Figure 5 has as zero, about."""
-    return _numbers(r"about (\d+)% zero", facts()["figures"]["5"])[0] / 100
+    return _numbers(r"about (\d+)% zero", paper_facts()["figures"]["5"])[0] / 100
 
 
 def level(value: float, text: str, *, shown: bool = True, left: bool = False) -> Mark:
@@ -129,5 +109,5 @@ def marks_said(marks: Sequence[Mark]) -> str:
 def _numbers(pattern: str, text: str) -> tuple[int, ...]:
     match = re.search(pattern, text)
     if match is None:
-        raise MissingError(f"{FACTS} does not say {pattern!r}: {text!r}")
+        raise MissingError(f"qae_theory/paper/facts.toml does not say {pattern!r}: {text!r}")
     return tuple(map(int, match.groups()))

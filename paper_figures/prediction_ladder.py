@@ -15,7 +15,7 @@ import numpy as np
 from paper_figures.curves import rows_where
 from paper_figures.panels import Panel
 from paper_figures.runs import Columns, MissingError, Results, Run
-from qae_theory._exact import Array
+from qae_theory.arrays import Array
 
 TITLE = "Which prediction of the entropy change holds on a transformer"
 SHAPE = (2, 3)

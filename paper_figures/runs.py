@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from qae_theory import results
-from qae_theory._exact import Array
+from qae_theory.arrays import Array
+from qae_theory.runs import folders as results
 
 Columns = Mapping[str, Array]
 

@@ -13,7 +13,7 @@ from scipy.stats import binom
 from paper_figures.panels import Panel
 from paper_figures.runs import Results, Run
 from qae_theory import entropy_change, safe_step_size, update_direction
-from qae_theory._exact import Array
+from qae_theory.arrays import Array
 
 TITLE = "The certified step and the step at which the order breaks"
 SHAPE = (1, 3)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from paper_figures.curves import Shown, curve, rows_where
-from paper_figures.paper import facts
 from paper_figures.runs import Columns, MissingError, Results, Run
-from qae_theory import results as stored
+from qae_theory.paper import paper_facts
+from qae_theory.runs import folders as stored
 
 TASK = "addition"  # of the study's tasks the one whose responses differ in length
 SUBJECT = "small Qwen3"
@@ -33,12 +33,12 @@ class TrainingRun(Run):
 
 def grpo() -> Where:
     """The runs of GRPO under clip-higher."""
-    return {"estimator": "grpo", "clip_high": facts()["training"]["clip_high"]}
+    return {"estimator": "grpo", "clip_high": paper_facts()["training"]["clip_high"]}
 
 
 def at_k(k: str, *, estimator: str = "qae", clip_high: float | None = None) -> Where:
     """The runs of a rule at a level; under clip-higher if not said otherwise."""
-    clip = facts()["training"]["clip_high"] if clip_high is None else clip_high
+    clip = paper_facts()["training"]["clip_high"] if clip_high is None else clip_high
     return {"estimator": estimator, "k": float(k), "clip_high": clip}
 
 

@@ -8,6 +8,7 @@ from paper_figures import paper
 from paper_figures.panels import Panel
 from paper_figures.runs import Results
 from paper_figures.tables import Row, comma_separated, markdown, row_of, table_panel
+from qae_theory.paper import paper_facts
 
 TITLE = "Table 1. Accuracy of DAPO against epsilon_high, Qwen3-8B-Base (%)"
 SHAPE = (1, 1)
@@ -18,7 +19,7 @@ COLUMN = "AIME24 pass@1"
 
 def rows(results: Results) -> Sequence[Row]:
     """A row for each level; the paper's default range is the plain row."""
-    plain = f"{paper.facts()['training']['clip_high']:.2f}"
+    plain = f"{paper_facts()['training']['clip_high']:.2f}"
     return [
         row_of(
             results,

@@ -18,10 +18,11 @@ import numpy as np
 from paper_figures import study
 from paper_figures.curves import LEVEL, legend_above
 from paper_figures.panels import Builder, Panel
-from paper_figures.paper import default_k, facts
+from paper_figures.paper import default_k
 from paper_figures.runs import AGAIN, MissingError, Results, Run
-from qae_theory._exact import Array
-from qae_theory.statistics import mean_interval
+from qae_theory.arrays import Array
+from qae_theory.curves.statistics import mean_interval
+from qae_theory.paper import paper_facts
 
 END = "end"
 HIGH = 0.2  # of the tokens, those with the largest entropies, are called high-entropy tokens here
@@ -88,7 +89,7 @@ def _snapshot(figure: str, estimator: str, place: int) -> Builder:
         found = shares([seen_tokens(_samples(of, step)) for of in trained])
         interval = f" with its {LEVEL:.0%} interval over {len(trained)} seeds" if len(trained) > 1 else ""
         leading = sorted(zip(found.high.mean(axis=0), found.tokens, strict=True), reverse=True)[:3]
-        shown = f" The paper shows: {facts()['figures'][figure]}." if place == len(PLACES) - 1 else ""
+        shown = f" The paper shows: {paper_facts()['figures'][figure]}." if place == len(PLACES) - 1 else ""
         return Panel(
             f"step {step}, {study.SUBJECT}",
             f"Step {step} under {rule}: among the {HIGH:.0%} of tokens with the largest estimated entropy (bars: mean"

@@ -12,7 +12,7 @@ import numpy as np
 from paper_figures.cells import draw_cells
 from paper_figures.panels import Panel
 from paper_figures.runs import Results
-from qae_theory._exact import Array
+from qae_theory.arrays import Array
 from qae_theory.group_expectation import binomial_mean, mixed_probability, outcome_advantages
 
 TITLE = "Zero advantages under QAE: K against difficulty"

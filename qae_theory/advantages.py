@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from qae_theory import _checks, baselines
-from qae_theory._exact import Array, is_exact, sqrt
+from qae_theory import baselines, checks
+from qae_theory.arrays import Array, is_exact, sqrt
 
 Kernel = Callable[..., Array]
 
@@ -35,7 +35,7 @@ _BLOCK = 2**14  # floats worked on at a time: a block and its temporaries stay i
 
 _REGISTRY: dict[str, Estimator] = {}
 _OPTION_CHECKS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
-    {"k": _checks.quantile_level, "std": _checks.std_kind, "eps": _checks.regulariser}
+    {"k": checks.quantile_level, "std": checks.std_kind, "eps": checks.regulariser}
 )
 
 
@@ -70,9 +70,9 @@ def advantages(rewards: Any, estimator: str = "qae", *, mask: Any = None, **opti
     """
     rule = get_estimator(estimator)
     settings = resolve_options(rule, options)
-    values, counts = _checks.rewards(rewards, mask)
+    values, counts = checks.rewards(rewards, mask)
     if values.shape[-1] < rule.least_group:
-        _checks.refuse("rewards", rewards, f"groups of at least {rule.least_group} responses for {rule.name!r}")
+        checks.refuse("rewards", rewards, f"groups of at least {rule.least_group} responses for {rule.name!r}")
     if values.size <= _BLOCK or is_exact(values):
         return weighted_advantages(values, counts, rule, settings)
     rows = values.reshape(-1, values.shape[-1])
@@ -89,11 +89,11 @@ def advantages(rewards: Any, estimator: str = "qae", *, mask: Any = None, **opti
 def weighted_advantages(rewards: Array, counts: Array | None, rule: Estimator, settings: Mapping[str, Any]) -> Array:
     """Advantages of checked groups in which reward j occurs ``counts[..., j]`` times, with resolved ``settings``."""
     if rule.binary_only:
-        _checks.binary("rewards", rewards)
+        checks.binary("rewards", rewards)
     counted = baselines.group_sizes(rewards, counts)[..., None] >= 2
     if counts is not None:
         counted = counted & (counts > 0)
-    return np.where(counted, rule.kernel(rewards, counts, **settings), _checks.exact_zero(rewards))
+    return np.where(counted, rule.kernel(rewards, counts, **settings), checks.exact_zero(rewards))
 
 
 def register_estimator(
@@ -135,7 +135,7 @@ def get_estimator(name: str) -> Estimator:
         ValueError: if there is none; the message lists the names that exist.
     """
     if not isinstance(name, str) or name not in _REGISTRY:
-        _checks.refuse("estimator", name, f"one of {', '.join(estimator_names())}")
+        checks.refuse("estimator", name, f"one of {', '.join(estimator_names())}")
     return _REGISTRY[name]
 
 
@@ -143,7 +143,7 @@ def resolve_options(rule: Estimator, options: Mapping[str, Any]) -> dict[str, An
     """Checked options of an estimator, defaults filled in; refuses an option that it does not have."""
     for name in options:
         if name not in rule.defaults:
-            _checks.refuse(name, options[name], f"left out: {rule.name!r} has the options {list(rule.defaults)}")
+            checks.refuse(name, options[name], f"left out: {rule.name!r} has the options {list(rule.defaults)}")
     settings = {**rule.defaults, **options}
     return {name: _OPTION_CHECKS.get(name, lambda value: value)(value) for name, value in settings.items()}
 
@@ -197,7 +197,7 @@ def _over_std(numerator: Array, rewards: Array, counts: Array | None, std: str, 
     unit = np.where(degenerate, 1, spread)
     # In units of the group's range the variance can neither overflow nor underflow.
     variance = baselines.group_variance((rewards - low) / unit, counts, std)[..., None]
-    scale = unit * sqrt(variance) + (_checks.decimal_fraction(eps) if is_exact(rewards) else float(eps))
+    scale = unit * sqrt(variance) + (checks.decimal_fraction(eps) if is_exact(rewards) else float(eps))
     return np.where(degenerate, 0, numerator / np.where(degenerate, 1, scale))
 
 

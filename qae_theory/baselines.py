@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from qae_theory import _checks
-from qae_theory._exact import Array, is_exact
+from qae_theory import checks
+from qae_theory.arrays import Array, is_exact
 
 
 def quantile_baseline(rewards: Any, k: Fraction | str | float, *, method: str = "inverted_cdf") -> Array:
@@ -42,8 +42,8 @@ def quantile_baseline(rewards: Any, k: Fraction | str | float, *, method: str = 
     >>> float(quantile_baseline([0, 0, 0, 1, 1, 1, 1, 1], "0.4", method="linear"))
     0.8
     """
-    values, _ = _checks.rewards(rewards)
-    level, method = _checks.quantile_level(k), _checks.interpolation(method)
+    values, _ = checks.rewards(rewards)
+    level, method = checks.quantile_level(k), checks.interpolation(method)
     return (quantile if method == "inverted_cdf" else interpolated_quantile)(values, None, level)
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from qae_theory import _checks
-from qae_theory._exact import Array, exp, is_exact, log
+from qae_theory import checks
+from qae_theory.arrays import Array, exp, is_exact, log
 from qae_theory.softmax import centred, covariance, expectation, log_softmax
 from qae_theory.updates import uncentred
 
@@ -42,7 +42,7 @@ def entropy_change(logits: Any, direction: Any, step_size: Any) -> Array:
     >>> round(float(entropy_change([0.0, 2.0], [1.0, 0.0], 0.5)), 6)
     0.109718
     """
-    z, d, eta = _checks.step(logits, direction, step_size)
+    z, d, eta = checks.step(logits, direction, step_size)
     log_probs = log_softmax(z)
     probs = exp(log_probs)
     shift = eta[..., None] * centred(probs, d)
@@ -75,7 +75,7 @@ def first_order_entropy_change(logits: Any, direction: Any) -> Array:
     >>> round(float(first_order_entropy_change([0.0, 2.0], [1.0, 0.0])), 6)
     0.209987
     """
-    z, d, _ = _checks.step(logits, direction, 1)
+    z, d, _ = checks.step(logits, direction, 1)
     log_probs = log_softmax(z)
     return -covariance(exp(log_probs), log_probs, d)
 
@@ -100,7 +100,7 @@ def second_order_entropy_change(logits: Any, direction: Any) -> Array:
     >>> round(float(second_order_entropy_change([0.0, 0.0], [1.0, 0.0])), 6)
     -0.25
     """
-    z, d, _ = _checks.step(logits, direction, 1)
+    z, d, _ = checks.step(logits, direction, 1)
     log_probs = log_softmax(z)
     probs = exp(log_probs)
     return -expectation(probs, (1 + centred(probs, log_probs)) * centred(probs, d) ** 2)
@@ -121,7 +121,7 @@ def response_curvatures(logits: Any) -> Array:
     >>> response_curvatures([0.0, 0.0]).tolist()
     [-0.25, -0.25]
     """
-    log_probs = log_softmax(_checks.logits(logits))
+    log_probs = log_softmax(checks.logits(logits))
     probs = exp(log_probs)
     weight = 1 + centred(probs, log_probs)
     excess = centred(probs, probs)
@@ -157,8 +157,8 @@ def entropy_change_bounds(logits: Any, direction: Any, step_size: Any) -> tuple[
     >>> bool(lower < entropy_change([0.0, 2.0], [1.0, 0.0], 0.5) < upper)
     True
     """
-    z, d, eta = _checks.step(logits, direction, step_size)
-    _checks.floating(logits=z, direction=d, step_size=eta)
+    z, d, eta = checks.step(logits, direction, step_size)
+    checks.floating(logits=z, direction=d, step_size=eta)
     batch, arms = np.broadcast_shapes(z.shape[:-1], d.shape[:-1], eta.shape), z.shape[-1]
     z, d, eta = _rows(z, (*batch, arms)), _rows(d, (*batch, arms)), np.broadcast_to(eta, batch).ravel()
     rows = max(1, _CHUNK // arms)
@@ -207,9 +207,9 @@ def safe_step_size(logits: Any, arm_rewards: Any, low: Any, high: Any) -> Array:
     >>> round(float(safe_step_size([0.0, 1.0], [1, 0], 0.0, 1.0)), 4)
     1.3679
     """
-    z, r = _checks.binary_query(logits, arm_rewards)
-    b1, b2 = _checks.baseline_pair(low, high, z)
-    _checks.floating(logits=z, arm_rewards=r, low=b1, high=b2)
+    z, r = checks.binary_query(logits, arm_rewards)
+    b1, b2 = checks.baseline_pair(low, high, z)
+    checks.floating(logits=z, arm_rewards=r, low=b1, high=b2)
     batch = np.broadcast_shapes(z.shape[:-1], r.shape[:-1], b1.shape, b2.shape)
     z, r = _rows(z, (*batch, z.shape[-1])), _rows(r, (*batch, z.shape[-1]))
     b1, b2 = np.broadcast_to(b1, batch).ravel(), np.broadcast_to(b2, batch).ravel()

@@ -16,9 +16,9 @@ import numpy as np
 from scipy.special import gammaln
 from scipy.stats import binom
 
-from qae_theory import _checks
-from qae_theory._exact import Array, exact_number, exp, is_exact
+from qae_theory import checks
 from qae_theory.advantages import get_estimator, resolve_options, weighted_advantages
+from qae_theory.arrays import Array, exact_number, exp, is_exact
 from qae_theory.entropy_change import (
     entropy_change,
     first_order_entropy_change,
@@ -76,8 +76,8 @@ def expected_gain(
     >>> expected_gain("1/3", 2, "grpo", eps=0).item()
     Fraction(1, 1)
     """
-    p = _checks.success_prob(success_prob)
-    size = _checks.group_size(group_size, least=2 if mixed_only else 1)
+    p = checks.success_prob(success_prob)
+    size = checks.group_size(group_size, least=2 if mixed_only else 1)
     return gain(p, outcome_advantages(size, estimator, exact=is_exact(p), **options), mixed_only=mixed_only)
 
 
@@ -101,7 +101,7 @@ def outcome_advantages(group_size: int, estimator: str, *, exact: bool = False, 
     """
     rule = get_estimator(estimator)
     settings = resolve_options(rule, options)
-    size = _checks.group_size(group_size, least=rule.least_group)
+    size = checks.group_size(group_size, least=rule.least_group)
     correct = np.arange(size + 1)
     rewards = np.array([1, 0]) if not exact else np.array([exact_number(1), exact_number(0)])
     counts = np.stack([correct, size - correct], axis=-1)
@@ -116,7 +116,7 @@ def gain(success_prob: Array, table: OutcomeAdvantages, *, mixed_only: bool = Fa
     contrast = table.correct[1:] - table.wrong[:-1]
     if not mixed_only:
         return binomial_mean(success_prob, contrast)
-    zero = _checks.exact_zero(contrast)
+    zero = checks.exact_zero(contrast)
     # Of the other G - 1 responses j are correct: the group is mixed for a correct one unless j = G - 1, for a wrong one
     # unless j = 0.
     correct = np.concatenate([table.correct[1:-1], [zero]])
@@ -167,8 +167,8 @@ def advantage_moments(success_prob: Any, group_size: int, estimator: str, **opti
     >>> [round(float(x), 6) for x in advantage_moments(0.5, 2, "psr")]
     [1.0, 0.0, 1.0]
     """
-    p = _checks.success_prob(success_prob)
-    size = _checks.group_size(group_size, least=2)
+    p = checks.success_prob(success_prob)
+    size = checks.group_size(group_size, least=2)
     return moments(p, outcome_advantages(size, estimator, exact=is_exact(p), **options))
 
 
@@ -242,7 +242,7 @@ def expected_second_order_change(
     -0.09375
     """
     z, r, p, score = _query(logits, arm_rewards)
-    size = _checks.group_size(group_size, least=2)
+    size = checks.group_size(group_size, least=2)
     alpha_1, alpha_0, beta = moments(p, outcome_advantages(size, estimator, exact=is_exact(p), **options))
     curvature = exp(log_softmax(z)) * response_curvatures(z)
     sampled = alpha_1 * expectation(r, curvature) + alpha_0 * expectation(1 - r, curvature)
@@ -276,10 +276,10 @@ def expected_entropy_change(
     >>> round(float(expected_entropy_change([0.0, 2.0], [1, 0], 2, "qae", 0.1)), 6)
     0.00793
     """
-    z, r, eta = _checks.single_query(logits, arm_rewards, step_size)
+    z, r, eta = checks.single_query(logits, arm_rewards, step_size)
     rule = get_estimator(estimator)
     settings = resolve_options(rule, options)
-    size = _checks.group_size(group_size, least=rule.least_group)
+    size = checks.group_size(group_size, least=rule.least_group)
     counts = count_vectors(len(z), size)
     table = weighted_advantages(np.broadcast_to(r, counts.shape), counts, rule, settings)
     return finite_step_mean(z, counts, table, eta)
@@ -297,7 +297,7 @@ def count_vectors(arms: int, group_size: int) -> Array:
     """All ways to draw G responses from n, as counts ``[N, n]`` that sum to G."""
     total = comb(group_size + arms - 1, arms - 1)
     if total > LARGEST_ENUMERATION:
-        _checks.refuse("group_size", group_size, f"small enough for {LARGEST_ENUMERATION} count vectors, not {total}")
+        checks.refuse("group_size", group_size, f"small enough for {LARGEST_ENUMERATION} count vectors, not {total}")
     return np.array(list(_compositions(arms, group_size)), dtype=np.int64)
 
 
@@ -324,6 +324,6 @@ def _compositions(arms: int, group_size: int) -> Iterator[list[int]]:
 
 def _query(logits: Any, arm_rewards: Any) -> tuple[Array, Array, Array, Array]:
     """Checked logits and 0/1 rewards, success probability V, and the expected score g = pi (r - V)."""
-    z, r = _checks.mixed_query(logits, arm_rewards)
+    z, r = checks.mixed_query(logits, arm_rewards)
     probs = exp(log_softmax(z))
     return z, r, expectation(probs, r), policy_gradient(probs, r)

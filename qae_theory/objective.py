@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from qae_theory import _checks
-from qae_theory._exact import Array, is_exact, sqrt
+from qae_theory import checks
+from qae_theory.arrays import Array, is_exact, sqrt
 from qae_theory.baselines import group_mean, quantile
 
 
@@ -43,8 +43,8 @@ def clipped_surrogate(ratios: Any, advantages: Any, *, clip_low: Any = 0.2, clip
     [1.28, -0.8]
     """
     x, low, high = _checked_ratios(ratios, clip_low, clip_high)
-    a = _checks.like(_checks.numbers("advantages", advantages), x)
-    _checks.same_batch("advantages", a, x, "ratios")
+    a = checks.like(checks.numbers("advantages", advantages), x)
+    checks.same_batch("advantages", a, x, "ratios")
     return np.minimum(x * a, np.minimum(np.maximum(x, 1 - low), 1 + high) * a)
 
 
@@ -68,8 +68,8 @@ def group_objective(ratios: Any, advantages: Any, *, clip_low: Any = 0.2, clip_h
     """
     terms = clipped_surrogate(ratios, advantages, clip_low=clip_low, clip_high=clip_high)
     if terms.ndim < 1 or terms.shape[-1] < 1:
-        _checks.refuse("ratios", ratios, "an array [..., G], G >= 1")
-    return np.asarray(terms.sum(axis=-1)) / _checks.exact_count(terms.shape[-1], terms)
+        checks.refuse("ratios", ratios, "an array [..., G], G >= 1")
+    return np.asarray(terms.sum(axis=-1)) / checks.exact_count(terms.shape[-1], terms)
 
 
 def query_weights(rewards: Any, rule: str, *, k: Any = "0.4") -> QueryWeights:
@@ -95,9 +95,9 @@ def query_weights(rewards: Any, rule: str, *, k: Any = "0.4") -> QueryWeights:
     >>> [round(float(w), 4) for w in query_weights([1, 0, 0, 0], "qae")]
     [0.5774, 0.0]
     """
-    values, _ = _checks.rewards(rewards)
-    _checks.binary("rewards", values)
-    level = _checks.quantile_level(k)
+    values, _ = checks.rewards(rewards)
+    checks.binary("rewards", values)
+    level = checks.quantile_level(k)
     p = group_mean(values, None)
     degenerate = (p == 0) | (p == 1)
     half = np.asarray(Fraction(1, 2) if is_exact(p) else 0.5)
@@ -111,7 +111,7 @@ def query_weights(rewards: Any, rule: str, *, k: Any = "0.4") -> QueryWeights:
         "neg_mask": (u, np.where(hard, 0, v)),
     }
     if not isinstance(rule, str) or rule not in weights:
-        _checks.refuse("rule", rule, f"one of {', '.join(weights)}")
+        checks.refuse("rule", rule, f"one of {', '.join(weights)}")
     return QueryWeights(*(np.where(degenerate, 0, side) for side in weights[rule]))
 
 
@@ -144,8 +144,8 @@ def masked_objective(
     """
     x, low, high = _checked_ratios(ratios, clip_low, clip_high)
     positive, negative = query_weights(rewards, rule, k=k)
-    values, _ = _checks.rewards(rewards)
-    _checks.same_batch("rewards", values, x, "ratios")
+    values, _ = checks.rewards(rewards)
+    checks.same_batch("rewards", values, x, "ratios")
     return positive * _mean_over(np.minimum(x, 1 + high), values) - negative * _mean_over(
         np.maximum(x, 1 - low), 1 - values
     )
@@ -158,7 +158,7 @@ def _mean_over(terms: Array, members: Array) -> Array:
 
 
 def _checked_ratios(ratios: Any, clip_low: Any, clip_high: Any) -> tuple[Array, Any, Any]:
-    x = _checks.numbers("ratios", ratios)
+    x = checks.numbers("ratios", ratios)
     if not np.all(x > 0):
-        _checks.refuse("ratios", ratios, "positive")
-    return x, _checks.clip_low(clip_low), _checks.clip_high(clip_high)
+        checks.refuse("ratios", ratios, "positive")
+    return x, checks.clip_low(clip_low), checks.clip_high(clip_high)

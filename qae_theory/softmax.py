@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from qae_theory import _checks
-from qae_theory._exact import Array, exp, is_exact, log
+from qae_theory import checks
+from qae_theory.arrays import Array, exp, is_exact, log
 
 
 def probabilities(logits: Any) -> Array:
@@ -29,7 +29,7 @@ def probabilities(logits: Any) -> Array:
     >>> probabilities([0.0, 0.0]).tolist()
     [0.5, 0.5]
     """
-    return exp(log_softmax(_checks.logits(logits)))
+    return exp(log_softmax(checks.logits(logits)))
 
 
 def entropy(logits: Any) -> Array:
@@ -47,7 +47,7 @@ def entropy(logits: Any) -> Array:
     >>> round(float(entropy([0.0, 0.0])), 6)
     0.693147
     """
-    log_probs = log_softmax(_checks.logits(logits))
+    log_probs = log_softmax(checks.logits(logits))
     return -expectation(exp(log_probs), log_probs)
 
 
@@ -68,7 +68,7 @@ def self_covariance(logits: Any) -> Array:
     >>> round(float(self_covariance([0.0, 1.0])), 6)
     0.090858
     """
-    log_probs = log_softmax(_checks.logits(logits))
+    log_probs = log_softmax(checks.logits(logits))
     probs = exp(log_probs)
     return covariance(probs, log_probs, probs)
 
@@ -88,7 +88,7 @@ def entropy_gradient(logits: Any) -> Array:
     >>> entropy_gradient([0.0, 0.0]).tolist()
     [-0.0, -0.0]
     """
-    log_probs = log_softmax(_checks.logits(logits))
+    log_probs = log_softmax(checks.logits(logits))
     probs = exp(log_probs)
     return -probs * centred(probs, log_probs)
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from qae_theory import _checks
-from qae_theory._exact import Array, exp
+from qae_theory import checks
+from qae_theory.arrays import Array, exp
 from qae_theory.softmax import centred, log_softmax
 
 
@@ -55,18 +55,18 @@ def update_direction(
     >>> update_direction([0.0, 0.0], [1, 0], "sampled_group", responses=[0, 1], advantages=[1, -1]).tolist()
     [0.5, -0.5]
     """
-    z, r = _checks.query(logits, arm_rewards)
-    b = _checks.response_baseline(baseline, z)
+    z, r = checks.query(logits, arm_rewards)
+    b = checks.response_baseline(baseline, z)
     probs = exp(log_softmax(z))
     if rule == "sampled_group":
         if np.any(b != 0):
-            _checks.refuse("baseline", baseline, "left out for 'sampled_group', whose advantages contain it")
-        return _sampled_group(probs, *_checks.sampled_group(z, responses, advantages))
+            checks.refuse("baseline", baseline, "left out for 'sampled_group', whose advantages contain it")
+        return _sampled_group(probs, *checks.sampled_group(z, responses, advantages))
     if not isinstance(rule, str) or rule not in _POPULATION_RULES:
-        _checks.refuse("rule", rule, f"one of {', '.join((*_POPULATION_RULES, 'sampled_group'))}")
+        checks.refuse("rule", rule, f"one of {', '.join((*_POPULATION_RULES, 'sampled_group'))}")
     for name, value in (("responses", responses), ("advantages", advantages)):
         if value is not None:
-            _checks.refuse(name, value, "given for 'sampled_group' only")
+            checks.refuse(name, value, "given for 'sampled_group' only")
     return _POPULATION_RULES[rule](probs, r - b[..., None])
 
 
@@ -106,4 +106,4 @@ def _sampled_group(probs: Array, responses: Array, advantage: Array) -> Array:
     # A scatter, not a one-hot product: [batch, G, n] would not fit for a vocabulary of responses.
     np.add.at(pushes, (rows, chosen), np.broadcast_to(advantage, (*batch, group_size)).reshape(chosen.shape))
     total = advantage.sum(axis=-1, keepdims=True)
-    return (pushes.reshape(*batch, arms) - total * probs) / _checks.exact_count(group_size, advantage)
+    return (pushes.reshape(*batch, arms) - total * probs) / checks.exact_count(group_size, advantage)

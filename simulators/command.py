@@ -92,9 +92,9 @@ def _configured(
     Raises:
         ValueError: one line that names what is wrong.
     """
-    from qae_theory.configuration import read_setting, read_table
-    from simulators.configuration import changed_config
+    from qae_theory.runs.settings import read_setting, read_table
     from simulators.experiments import get_experiment
+    from simulators.settings import changed_config
 
     experiment = get_experiment(name)
     changes: list[dict[str, Any]] = [] if file is None else [read_table(file, quick=quick)]
@@ -126,7 +126,7 @@ def _simulate(
     """Run one experiment; the lines that say what failed."""
     from rich.console import Console
 
-    from qae_theory.results import usable_cores
+    from qae_theory.runs.folders import usable_cores
     from simulators import sweep
 
     console = Console(highlight=False, soft_wrap=True)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from qae_theory import _checks
-from qae_theory._exact import Array
+from qae_theory import checks
+from qae_theory.arrays import Array
 from qae_theory.group_expectation import binomial_mean
 from simulators.methods import get_method
 from simulators.outcomes import outcome_table
@@ -39,7 +39,7 @@ def effective_baseline(success: Array, group_size: int, method: str, **options: 
     """
     rule = get_method(method, **options)
     if not rule.rewards_alone:
-        _checks.refuse("method", method, "a rule whose advantages depend on the group's rewards alone")
+        checks.refuse("method", method, "a rule whose advantages depend on the group's rewards alone")
     table = outcome_table(rule, group_size)
     right = binomial_mean(success, table.correct[1:])
     wrong = binomial_mean(success, table.wrong[:-1])

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qae_theory import _checks
-from qae_theory._exact import Array
+from qae_theory import checks
+from qae_theory.arrays import Array
 from qae_theory.group_expectation import OutcomeAdvantages, outcome_advantages
 from simulators import kernels, optimisers
 from simulators.environments import Environment
@@ -68,12 +68,12 @@ def initial_state(logits: object, env: Environment) -> State:
     Raises:
         ValueError: naming ``logits``.
     """
-    z = _checks.vector("logits", logits, arms=env.tree.actions)
+    z = checks.vector("logits", logits, arms=env.tree.actions)
     if env.tree.is_bandit and z.ndim == env.arm_rewards.ndim:
         z = z[..., None, :]
     if z.shape[:-2] != env.arm_rewards.shape[:-1] or z.shape[-2] != env.tree.nodes or z.ndim < 4:
         wanted = (*env.arm_rewards.shape[:-1], env.tree.nodes, env.tree.actions)
-        _checks.refuse("logits", logits, f"of shape {wanted}, with at least one leading axis (seeds)")
+        checks.refuse("logits", logits, f"of shape {wanted}, with at least one leading axis (seeds)")
     return State(z, Moments(), z)
 
 
@@ -107,11 +107,11 @@ def advance(
         ValueError: naming ``steps``, ``batch`` or ``rngs``.
     """
     if len(rngs) != len(state.logits):
-        _checks.refuse("rngs", rngs, f"{len(state.logits)} generators, one for each seed")
+        checks.refuse("rngs", rngs, f"{len(state.logits)} generators, one for each seed")
     if steps < 0:
-        _checks.refuse("steps", steps, "an integer >= 0")
+        checks.refuse("steps", steps, "an integer >= 0")
     if batch is not None and batch < 1:
-        _checks.refuse("batch", batch, "None or an integer >= 1")
+        checks.refuse("batch", batch, "None or an integer >= 1")
     table = fused_table(env, update)
     for done in range(steps):
         if table is not None and state.behaviour is state.logits:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qae_theory import _checks
-from qae_theory._exact import Array
+from qae_theory import checks
+from qae_theory.arrays import Array
 from simulators.trees import Tree, bandit_tree
 
 
@@ -41,21 +41,21 @@ def environment(tree: Tree, arm_rewards: object, lengths: object = None) -> Envi
     >>> environment(bandit_tree(2), [[1, 0]]).lengths.tolist()
     [1, 1]
     """
-    rewards = _checks.vector("arm_rewards", arm_rewards, arms=tree.responses)
+    rewards = checks.vector("arm_rewards", arm_rewards, arms=tree.responses)
     if rewards.ndim < 2:
-        _checks.refuse("arm_rewards", arm_rewards, "of rank 2 or more, [..., Q, R]")
-    _checks.binary("arm_rewards", rewards)
+        checks.refuse("arm_rewards", arm_rewards, "of rank 2 or more, [..., Q, R]")
+    checks.binary("arm_rewards", rewards)
     if lengths is None:
         return Environment(tree, rewards, tree.lengths)
     if not tree.is_bandit:
-        _checks.refuse("lengths", lengths, "left out for a token tree, which has its own")
+        checks.refuse("lengths", lengths, "left out for a token tree, which has its own")
     counted = np.asarray(lengths)
     if counted.shape != (tree.responses,) or counted.dtype.kind not in "iu" or np.any(counted < 1):
-        _checks.refuse("lengths", lengths, f"{tree.responses} integers >= 1")
+        checks.refuse("lengths", lengths, f"{tree.responses} integers >= 1")
     return Environment(tree, rewards, counted)
 
 
 def bandit(arm_rewards: object, lengths: object = None) -> Environment:
     """A bandit environment from its arms' rewards ``[..., Q, n]``; see :func:`environment`."""
-    rewards = _checks.vector("arm_rewards", arm_rewards)
+    rewards = checks.vector("arm_rewards", arm_rewards)
     return environment(bandit_tree(rewards.shape[-1]), rewards, lengths)

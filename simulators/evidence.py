@@ -13,11 +13,11 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qae_theory import results
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.claims.statements import Statement, all_found, any_found_in_planted
-from qae_theory.results import StoredRun
+from qae_theory.runs import folders as results
+from qae_theory.runs.folders import StoredRun
 
 if TYPE_CHECKING:
     from simulators.experiments.base import ClaimEvidence, Experiment
@@ -51,7 +51,7 @@ def register(ledger: Ledger) -> None:
 
 def stored_run(name: str, root: Path) -> StoredRun | None:
     """The run that counts, if there is one."""
-    from simulators.configuration import PACKAGES
+    from simulators.settings import PACKAGES
 
     return results.stored_run(root / name, partial(_size, name), packages=PACKAGES, again=AGAIN)
 
@@ -89,7 +89,7 @@ def _statements(claim: str, name: str, root: Path) -> tuple[StoredRun, Sequence[
 
 
 def _analysis(experiment: Experiment, folder: Path) -> Mapping[str, Any]:
-    from simulators.configuration import make_config
+    from simulators.settings import make_config
     from simulators.sweep import plain
 
     results.check_unchanged(folder, again=AGAIN)
@@ -106,8 +106,8 @@ def _speaking(experiment: Experiment, claim: str) -> ClaimEvidence:
 
 def _size(name: str, stored: Mapping[str, Any]) -> str | None:
     """Of a run whose configuration is the shipped one of its size, that size."""
-    from simulators.configuration import identity, shipped_config
     from simulators.experiments import get_experiment
+    from simulators.settings import identity, shipped_config
 
     experiment, quick = get_experiment(name), bool(stored["quick"])
     wanted = identity(experiment, shipped_config(experiment, quick=quick), quick=quick)

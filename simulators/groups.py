@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qae_theory._exact import Array
+from qae_theory.arrays import Array
 from qae_theory.group_expectation import count_vectors, multinomial_weights
 from simulators import kernels
 

@@ -13,8 +13,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from qae_theory import _checks
-from qae_theory._exact import Array
+from qae_theory import checks
+from qae_theory.arrays import Array
 
 # Rows that one thread does in a go, with the same scratch space.
 BLOCK = 32
@@ -58,7 +58,7 @@ def sample(probs: Array, uniforms: Array) -> Array:
     [0, 2, 2]
     """
     if probs.shape[:-1] != uniforms.shape[:-1]:
-        _checks.refuse("uniforms", uniforms, f"of shape {(*probs.shape[:-1], 'G')}")
+        checks.refuse("uniforms", uniforms, f"of shape {(*probs.shape[:-1], 'G')}")
     draws = _rows(uniforms)
     out = np.empty(draws.shape, dtype=np.int64)
     _sample(_rows(probs), draws, out)

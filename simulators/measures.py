@@ -17,9 +17,9 @@ from qae_theory import (
     first_order_entropy_change,
     second_order_entropy_change,
 )
-from qae_theory._checks import quantile_level
-from qae_theory._exact import Array
+from qae_theory.arrays import Array
 from qae_theory.baselines import is_hard_group
+from qae_theory.checks import quantile_level
 from qae_theory.group_expectation import gain
 from qae_theory.softmax import centred, covariance, expectation
 from simulators import kernels

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from qae_theory import _checks
-from qae_theory._exact import Array
+from qae_theory import checks
+from qae_theory.arrays import Array
+from qae_theory.curves.statistics import Interval
 from qae_theory.group_expectation import OutcomeAdvantages, gain, moments
 from qae_theory.softmax import expectation
-from qae_theory.statistics import Interval
 from simulators import kernels
 from simulators.engine import State, step_on_groups
 from simulators.environments import Environment
@@ -82,7 +82,7 @@ def predict(logits: Array, env: Environment, table: OutcomeAdvantages) -> Predic
     entropy_gradient = _mean_score(-probs * log_probs, pi, env.tree)
     rest, across = _unit(entropy_gradient - _dot(entropy_gradient, along)[..., None, None] * along)
     if np.any(length < 1e-12) or np.any(rest < 1e-12):
-        _checks.refuse("logits", logits, "policies whose gradients of success and of entropy differ, and neither is 0")
+        checks.refuse("logits", logits, "policies whose gradients of success and of entropy differ, and neither is 0")
     mean = gain(success, table) * length
     weights = moments(success, table)
     size = len(table.correct) - 1

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qae_theory._exact import Array
+from qae_theory.arrays import Array
 from simulators.methods.registry import Method, TokenBatch
 from simulators.update import Update
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qae_theory._exact import Array
+from qae_theory.arrays import Array
 from simulators.update import Update
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qae_theory._exact import Array
+from qae_theory.arrays import Array
 from simulators.update import Update
 
 

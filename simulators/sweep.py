@@ -22,9 +22,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from joblib import Parallel, delayed, parallel_config
 
-from qae_theory.results import code_version, find_run, run_id, to_json, write_atomically, write_run
-from simulators.configuration import PACKAGES, identity
+from qae_theory.runs.folders import code_version, find_run, run_id, to_json, write_atomically, write_run
 from simulators.experiments.base import Cell, Config, Experiment, Record
+from simulators.settings import PACKAGES, identity
 
 Backend = Literal["loky", "ray"]
 Told = Callable[["CellOutcome"], None]

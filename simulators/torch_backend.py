@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from qae_theory import _checks
-from qae_theory._exact import Array
+from qae_theory import checks
+from qae_theory.arrays import Array
 from simulators.engine import fused_table, initial_state
 from simulators.environments import bandit
 from simulators.update import Update
@@ -40,7 +40,7 @@ def train_on_torch(logits: object, arm_rewards: object, update: Update, uniforms
     start = initial_state(logits, env).logits[..., 0, :]
     table = fused_table(env, update)
     if table is None:
-        _checks.refuse("update", update, "one SGD pass on-policy, no norm clip, with an estimator's advantages of 0/1")
+        checks.refuse("update", update, "one SGD pass on-policy, no norm clip, with an estimator's advantages of 0/1")
     draws = _checked_uniforms(uniforms, (*start.shape[:-1], update.group_size))
     with torch.no_grad():
         z, rewards, correct, wrong = (
@@ -70,5 +70,5 @@ def _checked_uniforms(uniforms: object, shape: tuple[int, ...]) -> Array:
     draws = np.asarray(uniforms)
     fits = draws.dtype == np.float64 and draws.shape[1:] == shape and draws.ndim == len(shape) + 1
     if not fits or not np.all((draws >= 0) & (draws < 1)):
-        _checks.refuse("uniforms", uniforms, f"float64 in [0, 1), of shape {('steps', *shape)}")
+        checks.refuse("uniforms", uniforms, f"float64 in [0, 1), of shape {('steps', *shape)}")
     return draws

@@ -11,8 +11,8 @@ from itertools import product
 
 import numpy as np
 
-from qae_theory import _checks
-from qae_theory._exact import Array
+from qae_theory import checks
+from qae_theory.arrays import Array
 
 LARGEST_TREE = 100_000
 
@@ -81,7 +81,7 @@ def token_tree(symbols: int, max_length: int) -> Tree:
     actions = symbols + 1
     responses = sum(symbols**t for t in range(max_length + 1))
     if responses > LARGEST_TREE:
-        _checks.refuse("max_length", max_length, f"small enough for {LARGEST_TREE} responses, not {responses}")
+        checks.refuse("max_length", max_length, f"small enough for {LARGEST_TREE} responses, not {responses}")
     prefixes = [prefix for t in range(max_length) for prefix in product(range(1, actions), repeat=t)]
     node_of = {prefix: index for index, prefix in enumerate(prefixes)}
     sequences = [(*prefix, 0) for prefix in prefixes] + list(product(range(1, actions), repeat=max_length))
@@ -94,4 +94,4 @@ def token_tree(symbols: int, max_length: int) -> Tree:
 
 def _at_least(name: str, value: int, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        _checks.refuse(name, value, f"an integer >= {least}")
+        checks.refuse(name, value, f"an integer >= {least}")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from qae_theory.configuration import Overlong, Positive, Strict
+from qae_theory.runs.settings import Overlong, Positive, Strict
 from simulators.methods import get_method
 
 Decay = Annotated[float, Field(ge=0, lt=1)]

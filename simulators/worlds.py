@@ -9,9 +9,9 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 from pydantic import Field, model_validator
 
-from qae_theory import _checks
-from qae_theory._exact import Array
-from qae_theory.configuration import Strict
+from qae_theory import checks
+from qae_theory.arrays import Array
+from qae_theory.runs.settings import Strict
 from qae_theory.softmax import log_softmax
 from simulators.environments import Environment, bandit
 from simulators.groups import Generators
@@ -101,12 +101,12 @@ def read_histogram(path: Path) -> tuple[Array, Array]:
         edges = np.asarray(content["edges"], dtype=np.float64)
         weights = np.asarray(content["weights"], dtype=np.float64)
     except (OSError, ValueError, KeyError, TypeError):
-        _checks.refuse("file", str(path), allowed)
+        checks.refuse("file", str(path), allowed)
     fits = edges.ndim == weights.ndim == 1 and len(edges) == len(weights) + 1 and len(weights) >= 1
     if not fits or not np.all(np.diff(edges) > 0) or edges[0] < 0 or edges[-1] > 1:
-        _checks.refuse("file", str(path), allowed)
+        checks.refuse("file", str(path), allowed)
     if not np.all(np.isfinite(weights) & (weights >= 0)) or weights.sum() <= 0:
-        _checks.refuse("file", str(path), allowed)
+        checks.refuse("file", str(path), allowed)
     return edges, weights / weights.sum()
 
 

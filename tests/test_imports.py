@@ -25,7 +25,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
 # Never at the top of a module: torch lives inside functions of llm_validation and of the GPU back end of simulators.
 HEAVY = frozenset({"torch", "transformers", "trl", "accelerate", "vllm", "verl", "ray", "hydra", "omegaconf"})
 # Loaded by verl itself: what it needs of torch and verl may stand at the top, and verl is imported nowhere else.
-PLUG_IN = frozenset({"llm_validation/verl_plugin.py", "llm_validation/verl_trainer.py"})
+PLUG_IN = frozenset({"llm_validation/verl_engine/plugin.py", "llm_validation/verl_engine/trainer.py"})
 NEVER: Mapping[str, frozenset[str]] = {
     "qae_theory": HEAVY,
     "simulators": HEAVY - {"torch", "ray"},
@@ -169,7 +169,7 @@ def test_the_theory_stands_on_its_declared_libraries() -> None:
         ("llm_validation/train.py", "from paper_figures import figure_1", "imports paper_figures.figure_1"),
         ("llm_validation/train.py", "class A:\n    import torch", "imports torch at the top"),
         ("llm_validation/train.py", "def f():\n    import verl", "imports verl"),
-        ("llm_validation/cluster/check.py", "def f():\n    from verl import utils", "imports verl.utils"),
+        ("llm_validation/cluster/checks/all.py", "def f():\n    from verl import utils", "imports verl.utils"),
         ("paper_figures/figure_1.py", "import llm_validation", "imports llm_validation"),
     ],
 )
@@ -184,10 +184,10 @@ def test_a_planted_import_between_packages_is_found(tmp_path: Path, file: str, l
         ("qae_theory/baselines.py", "from qae_theory import advantages", "imports qae_theory.advantages"),
         ("qae_theory/baselines.py", "from . import softmax", "imports qae_theory.softmax"),
         ("qae_theory/softmax.py", "from qae_theory.updates import uncentred", "imports qae_theory.updates.uncentred"),
-        ("qae_theory/_exact.py", "from ._checks import refuse", "imports qae_theory._checks.refuse"),
+        ("qae_theory/arrays.py", "from ._checks import refuse", "imports qae_theory.checks.refuse"),
         ("qae_theory/updates.py", "from qae_theory.claims.model import Kind", "imports qae_theory.claims.model.Kind"),
         ("qae_theory/claims/run.py", "from qae_theory.proofs import register", "imports qae_theory.proofs.register"),
-        ("qae_theory/proofs/gate.py", "from ..cli import main", "imports qae_theory.cli.main"),
+        ("qae_theory/proofs/gate/gate.py", "from ..cli import main", "imports qae_theory.cli.main"),
     ],
 )
 def test_a_planted_import_upwards_is_found(tmp_path: Path, file: str, line: str, finds: str) -> None:
@@ -201,9 +201,9 @@ def test_a_planted_import_upwards_is_found(tmp_path: Path, file: str, line: str,
         ("simulators/bandit.py", "from qae_theory import advantages"),
         ("simulators/bandit.py", "def f():\n    import torch"),
         ("llm_validation/train.py", "def f():\n    from torch import nn"),
-        ("llm_validation/verl_plugin.py", "import torch\nfrom verl import DataProto"),
+        ("llm_validation/verl_engine/plugin.py", "import torch\nfrom verl import DataProto"),
         ("qae_theory/advantages.py", "from qae_theory import baselines"),
-        ("qae_theory/proofs/gate.py", "from qae_theory.claims.model import Step"),
+        ("qae_theory/proofs/gate/gate.py", "from qae_theory.claims.model import Step"),
         ("qae_theory/claims/run.py", "from importlib.metadata import entry_points"),
         ("paper_figures/figure_1.py", "from qae_theory import entropy"),
     ],

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from llm_validation.engines.base import Engine, Response, check_sampling
 from llm_validation.engines.with_transformers import TransformersEngine
 from llm_validation.engines.with_vllm import VllmEngine
-from qae_theory._checks import refuse
+from qae_theory.checks import refuse
 
 __all__ = [
     "DTYPES",
@@ -62,7 +62,7 @@ def open_engine(name: str, source: str, *, seed: int = 0, dtype: str = "auto", b
     kind = weights_dtype(dtype)
     import torch
 
-    from llm_validation.models import PRESETS, load_model
+    from llm_validation.models.presets import PRESETS, load_model
 
     # Before a network is asked for what cannot be there.
     if source not in PRESETS and not Path(source).is_dir() and not HUB_NAME.fullmatch(source):

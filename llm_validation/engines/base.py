@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from qae_theory._checks import refuse
+from qae_theory.checks import refuse
 
 Row = tuple[list[int], tuple[int, int]]  # tokens of a prompt; numbers of question and sample
 Drawn = tuple[list[int], list[float]]  # tokens of a response; their log-probabilities

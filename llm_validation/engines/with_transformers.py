@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from llm_validation.engines.base import Drawn, Engine, Row, stop_tokens, stream
-from qae_theory._exact import Array
+from qae_theory.arrays import Array
 
 Tensor = Any
 

@@ -9,7 +9,7 @@ from llm_validation.tasks.base import Example, Source, Task, draw_examples
 from llm_validation.tasks.files import HUB_NAMES, file_examples, file_source, hub_examples, is_file
 from llm_validation.tasks.gym import PREFIX, gym_examples, gym_source
 from llm_validation.tasks.logic import LOGIC
-from qae_theory._checks import refuse
+from qae_theory.checks import refuse
 
 __all__ = ["Example", "Source", "Task", "get_task", "load_examples", "load_task", "register_task", "task_names"]
 

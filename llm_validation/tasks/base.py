@@ -13,7 +13,7 @@ from numbers import Integral
 
 import numpy as np
 
-from qae_theory._checks import refuse
+from qae_theory.checks import refuse
 
 SPLITS = ("train", "eval")
 HELD_OUT = 5  # one prompt in this many is held out for evaluation

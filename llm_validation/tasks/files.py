@@ -16,7 +16,7 @@ import numpy as np
 
 from llm_validation.tasks.base import Example, Source, whole_number
 from llm_validation.verifiers.boxes import last_box
-from qae_theory._checks import refuse
+from qae_theory.checks import refuse
 
 DEFAULT_MAX_NEW_TOKENS = 1024
 

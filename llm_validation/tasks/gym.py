@@ -13,7 +13,7 @@ import numpy as np
 
 from llm_validation.tasks.base import Example, Source, held_out, known_split, whole_number
 from llm_validation.verifiers.integers import canonical_integer
-from qae_theory._checks import refuse
+from qae_theory.checks import refuse
 
 PREFIX = "gym:"
 DEFAULT_MAX_NEW_TOKENS = 512

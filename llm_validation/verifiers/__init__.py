@@ -6,7 +6,7 @@ from llm_validation.verifiers.base import Verifier, VerifierError
 from llm_validation.verifiers.integers import ChoiceVerifier, IntegerVerifier
 from llm_validation.verifiers.mathematics import MathVerifier
 from llm_validation.verifiers.self_test import self_test
-from qae_theory._checks import refuse
+from qae_theory.checks import refuse
 
 __all__ = ["Verifier", "VerifierError", "get_verifier", "self_test", "verifier_names"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import ClassVar, Self
 
-from qae_theory._checks import refuse
+from qae_theory.checks import refuse
 
 
 class VerifierError(RuntimeError):

@@ -17,7 +17,7 @@ from llm_validation.verifiers.boxes import claimed_answer
 from llm_validation.verifiers.numbers import plain_number
 from llm_validation.verifiers.pool import WorkerPool
 from llm_validation.verifiers.worker import REFUSED, RIGHT, serve
-from qae_theory._checks import refuse
+from qae_theory.checks import refuse
 
 # What is read of a response: its end, where an answer stands. math-verify's patterns take time quadratic in it.
 MOST_CHARACTERS = 1000

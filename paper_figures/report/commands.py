@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from paper_figures.runs import AGAIN, Results, Run
 from qae_theory.claims.model import Entry, Outcome, Verdict
-from qae_theory.results import read_json
+from qae_theory.runs.folders import read_json
 
 _QUOTED = re.compile(r"`(qae [^`]+)`")
 _QUICK = re.compile(r"run [0-9a-f]{12}, quick size")

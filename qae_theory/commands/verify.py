@@ -78,7 +78,7 @@ def _verify(
 
     from qae_theory.claims import ledger as ledgers
     from qae_theory.claims.model import Effort
-    from qae_theory.results import usable_cores
+    from qae_theory.runs.folders import usable_cores
 
     console = Console(stderr=json_file == STDOUT, highlight=False)
     started = time.perf_counter()
@@ -151,10 +151,10 @@ def write(
     """Write the run's folder and, if asked for, the JSON file."""
     import platform
 
-    from qae_theory import results
     from qae_theory.claims import report_html, report_markdown
     from qae_theory.claims.report import RunFacts
     from qae_theory.claims.serial import ledger_records, metrics_records
+    from qae_theory.runs import folders as results
 
     ledger_json = results.to_json(ledger_records(entries))
     config = {

@@ -1,6 +1,7 @@
-"""Evidence for every claim about QAE's mathematics, one module a proposition, each with a ``register(ledger)``.
+"""Evidence for every claim about QAE's mathematics: a folder for each page of the catalogue, a module a proposition.
 
-``tools`` holds the trusted checkers and what the shipped functions are run on and compared with; a module that ends in
+Each module has a ``register(ledger)``. ``tools`` holds the trusted checkers and what the shipped functions are run on
+and compared with; a module that ends in
 ``_ties`` compares them, for a proposition beside it. Provider ``theory`` of the entry-point group ``qae.evidence``.
 """
 
@@ -11,30 +12,30 @@ from importlib import import_module
 from qae_theory.claims.ledger import Ledger
 
 MODULES = (
-    "gate",
-    "estimators",
-    "quantile",
-    "released_code",
-    "sparsity",
-    "objective",
-    "amplification",
-    "identity",
-    "self_covariance",
-    "remainder",
-    "safe_step",
-    "finite_step",
-    "prop42",
-    "sampled_group",
-    "sampled_sign",
-    "neutrality",
-    "neutrality_queries",
-    "neutrality_limit",
-    "neutrality_dip",
-    "second_order",
-    "unsampled",
-    "pathwise",
-    "clip_sides",
-    "contract",
+    "gate.gate",
+    "contract.estimators",
+    "gate.eq4",
+    "gate.eq4_released_code",
+    "gate.sparsity",
+    "objective.prop41_identity",
+    "objective.amplification",
+    "entropy_change.identity",
+    "entropy_change.self_covariance",
+    "entropy_change.remainder",
+    "entropy_change.safe_step",
+    "entropy_change.prop42_finite_step",
+    "prop42.prop42",
+    "prop42.prop42_sampled_group",
+    "prop42.sampled_sign_law",
+    "neutrality.neutrality",
+    "neutrality.neutrality_queries",
+    "neutrality.neutrality_limit",
+    "neutrality.neutrality_dip",
+    "neutrality.second_order",
+    "pathwise.unsampled_logits",
+    "pathwise.paired_and_sign_share",
+    "pathwise.clip_sides",
+    "contract.contract",
 )
 
 

@@ -1,6 +1,7 @@
 """The named experiments, loaded one at a time and only when asked for.
 
-Each module of this package has an ``EXPERIMENT``; its sizes are in ``simulators/configs/<name>.toml``.
+Each has a folder of its own: ``cells`` defines its ``EXPERIMENT``, ``analysis`` says what the records mean, and
+``sizes.toml`` has the shipped settings of each size. What several of them need is in ``common``.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ NAMES = (
     "second-order",
     "stale",
 )
-MODULES = {name: f"{__name__}.{name.replace('-', '_')}" for name in NAMES}
+MODULES = {name: f"{__name__}.{name.replace('-', '_')}.cells" for name in NAMES}
 
 
 def experiment_names() -> tuple[str, ...]:

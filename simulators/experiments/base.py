@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from qae_theory.claims.model import Kind
 from qae_theory.claims.statements import Statement
-from qae_theory.configuration import Strict
+from qae_theory.runs.settings import Strict
 from simulators.methods import get_method
 
 Record = dict[str, Any]  # scalars in JSON's types; JSON has no NaN and no infinity: None, or leave the key out
@@ -62,14 +63,15 @@ class ClaimEvidence:
     statements: Callable[[Mapping[str, Any]], Sequence[Statement]]  # of the analysis, in JSON's types
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Experiment:
     """A named experiment.
 
     ``cells(config)`` lists the work; ``run_cell(settings, seeds)`` does one and returns records; it must be a
     module-level function and depend on nothing else. ``analyse(config, records)`` gets every record with the name of
     its ``cell``, and returns the result in JSON's types, each figure with its interval, and under ``statements`` the
-    records of its :class:`Statement`. Sizes are in ``configs/<name>.toml``.
+    records of its :class:`Statement`. ``sizes`` is the file with the shipped settings of
+    each size.
     """
 
     name: str
@@ -78,4 +80,5 @@ class Experiment:
     cells: Callable[[Any], Sequence[Cell]]
     run_cell: Callable[[Mapping[str, Any], np.random.SeedSequence], list[Record]]
     analyse: Callable[[Any, Sequence[Record]], dict[str, Any]]
+    sizes: Path
     claims: Sequence[ClaimEvidence] = field(default=())

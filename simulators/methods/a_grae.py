@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from qae_theory import _checks, advantages
-from qae_theory._exact import Array
+from qae_theory import advantages, checks
+from qae_theory.arrays import Array
 from simulators.methods.registry import Method, finite_number, register_method
 
 SOURCE = "released code of arXiv 2602.05548 (Yu7-code/A-GRAE, compute_grpo_outcome_advantage at grpo_weight 2)"
@@ -40,11 +40,11 @@ def a_grae(alpha: Any = 1.0, std: str = "bessel", eps: float = 1e-6, batch_succe
     """
     full = finite_number("alpha", alpha, least=0.0, strict=True)
     mean = None if batch_success is None else finite_number("batch_success", batch_success, least=0.0, most=1.0)
-    std, eps = _checks.std_kind(std), _checks.regulariser(eps)
+    std, eps = checks.std_kind(std), checks.regulariser(eps)
 
     def rule(rewards: Any) -> Array:
-        checked, _ = _checks.rewards(rewards)
-        _checks.binary("rewards", checked)
+        checked, _ = checks.rewards(rewards)
+        checks.binary("rewards", checked)
         plain = advantages(checked, "grpo", std=std, eps=eps)
         p = checked.mean(axis=-1, keepdims=True)
         batch = mean if mean is not None else (p.mean(axis=-2, keepdims=True) if p.ndim > 1 else p)

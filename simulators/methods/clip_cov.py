@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from qae_theory import _checks
-from qae_theory._exact import Array
+from qae_theory import checks
 from qae_theory.advantages import get_estimator
+from qae_theory.arrays import Array
 from simulators.methods import tokens
 from simulators.methods.estimators import estimator_method
 from simulators.methods.registry import NO_CLIP, Method, TokenBatch, finite_number, register_method
@@ -39,7 +39,7 @@ def clip_cov(share: Any = SHARE, low: Any = LOW, high: Any = HIGH, **options: An
     least = finite_number("low", low)
     most = high if isinstance(high, float) and high == np.inf else finite_number("high", high)
     if not least < most:
-        _checks.refuse("high", high, f"larger than low = {low}")
+        checks.refuse("high", high, f"larger than low = {low}")
 
     def weights(batch: TokenBatch) -> Array:
         covariances = tokens.token_covariances(batch)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from qae_theory import _checks
-from qae_theory._exact import Array
+from qae_theory import checks
+from qae_theory.arrays import Array
 from simulators.methods.registry import Method, finite_number, register_method
 
 SOURCE = "arXiv 2506.20520 (AsymRE)"
@@ -23,7 +23,7 @@ def constant(baseline: Any = 0.5) -> Method:
     b = finite_number("baseline", baseline)
 
     def advantages(rewards: Any) -> Array:
-        checked, _ = _checks.rewards(rewards)
+        checked, _ = checks.rewards(rewards)
         return checked - b
 
     return Method("constant", SOURCE, advantages)

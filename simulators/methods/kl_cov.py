@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from qae_theory._exact import Array
 from qae_theory.advantages import get_estimator
+from qae_theory.arrays import Array
 from simulators.methods import tokens
 from simulators.methods.estimators import estimator_method
 from simulators.methods.registry import NO_CLIP, Method, TokenBatch, finite_number, register_method

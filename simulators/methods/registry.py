@@ -13,8 +13,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from qae_theory import _checks
-from qae_theory._exact import Array
+from qae_theory import checks
+from qae_theory.arrays import Array
 
 
 class TokenBatch(NamedTuple):
@@ -101,11 +101,11 @@ def get_method(name: str, **options: Any) -> Method:
         ValueError: naming ``method``, with all names that exist, or the option that it does not have.
     """
     if not isinstance(name, str) or name not in _REGISTRY:
-        _checks.refuse("method", name, f"one of {', '.join(method_names())}")
+        checks.refuse("method", name, f"one of {', '.join(method_names())}")
     entry = _REGISTRY[name]
     for option in options:
         if option not in entry.defaults:
-            _checks.refuse(option, options[option], f"left out: {name!r} has the options {sorted(entry.defaults)}")
+            checks.refuse(option, options[option], f"left out: {name!r} has the options {sorted(entry.defaults)}")
     return entry.factory(**{**entry.defaults, **options})
 
 
@@ -115,9 +115,9 @@ def finite_number(name: str, value: Any, *, least: float = -inf, most: float = i
     Raises:
         ValueError: naming the option.
     """
-    number = _checks.numbers(name, value)
+    number = checks.numbers(name, value)
     if number.ndim or not np.isfinite(number) or not least <= number <= most or (strict and number == least):
         bounds = "" if least == -inf else f" {'>' if strict else '>='} {least:g}"
         bounds += "" if most == inf else f" and <= {most:g}"
-        _checks.refuse(name, value, f"one finite number{bounds}")
+        checks.refuse(name, value, f"one finite number{bounds}")
     return float(number)

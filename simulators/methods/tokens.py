@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from qae_theory import _checks
-from qae_theory._exact import Array
+from qae_theory import checks
+from qae_theory.arrays import Array
 from simulators.methods.registry import TokenBatch
 
 MINI_BATCH = (-3, -2, -1)
@@ -24,11 +24,11 @@ def checked_share(share: Any) -> Fraction:
         ValueError: naming ``share``.
     """
     try:
-        exact = _checks.decimal_fraction(share)
+        exact = checks.decimal_fraction(share)
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         exact = Fraction(0)
     if isinstance(share, bool) or not 0 < exact <= 1:
-        _checks.refuse("share", share, "a number in (0, 1]")
+        checks.refuse("share", share, "a number in (0, 1]")
     return exact
 
 
@@ -73,7 +73,7 @@ def random_keys(batch: TokenBatch) -> Array:
     shape = batch.mask.shape
     if len(batch.rngs) != shape[0]:
         allowed = f"one generator for each of the {shape[0]} entries of axis 0; this rule draws at random"
-        _checks.refuse("rngs", f"{len(batch.rngs)} of them", allowed)
+        checks.refuse("rngs", f"{len(batch.rngs)} of them", allowed)
     return np.stack([rng.random(shape[1:]) for rng in batch.rngs])
 
 

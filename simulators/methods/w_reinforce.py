@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from qae_theory import _checks
-from qae_theory._exact import Array
+from qae_theory import checks
+from qae_theory.arrays import Array
 from simulators.methods.registry import Method, finite_number, register_method
 
 SOURCE = "arXiv 2506.01347"
@@ -32,8 +32,8 @@ def w_reinforce(lam: Any = 0.1) -> Method:
     weight = finite_number("lam", lam, least=0.0)
 
     def advantages(rewards: Any) -> Array:
-        checked, _ = _checks.rewards(rewards)
-        _checks.binary("rewards", checked)
+        checked, _ = checks.rewards(rewards)
+        checks.binary("rewards", checked)
         return np.where(checked == 1, weight, -1.0)
 
     return Method("w_reinforce", SOURCE, advantages, binary_only=True)

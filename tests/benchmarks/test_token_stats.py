@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.llm_validation.peak_memory import measured
+from tests.llm_validation.probe.peak_memory import measured
 
 pytestmark = pytest.mark.train
 
@@ -67,7 +67,7 @@ def _bandwidth(benchmark: Any, array: Any) -> None:
 @pytest.mark.parametrize("peer", ["trl", "softmax"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_token_stats(benchmark: Any, torch: Any, shape: str, peer: str) -> None:
-    from llm_validation.token_stats import token_stats
+    from llm_validation.probe.token_stats import token_stats
 
     logits, tokens = _logits(shape)
     stats = _time(benchmark, lambda: token_stats(logits, tokens), f"test_{peer}[{shape}]")
@@ -101,7 +101,7 @@ def test_read(benchmark: Any, torch: Any) -> None:
 
 def test_half_precision(benchmark: Any, torch: Any) -> None:
     """bfloat16, which is converted in blocks."""
-    from llm_validation.token_stats import token_stats
+    from llm_validation.probe.token_stats import token_stats
 
     logits, tokens = _logits("large", "bfloat16")
     _time(benchmark, lambda: token_stats(logits, tokens), "test_token_stats[large-softmax]")
@@ -111,7 +111,7 @@ def test_half_precision(benchmark: Any, torch: Any) -> None:
 @pytest.mark.parametrize("way", ["tiles", "whole"])
 def test_from_hidden(benchmark: Any, torch: Any, way: str) -> None:
     """1024 features: block by block, beside the product alone."""
-    from llm_validation.token_stats import token_stats_from_hidden
+    from llm_validation.probe.token_stats import token_stats_from_hidden
 
     rows, vocabulary = SHAPES["large"]
     draw = torch.Generator(_device()).manual_seed(0)
@@ -144,7 +144,7 @@ def _peak(kind: str) -> int:
 def _peak_on_gpu(kind: str, logits: Any, tokens: Any) -> int:
     import torch
 
-    from llm_validation.token_stats import token_stats
+    from llm_validation.probe.token_stats import token_stats
 
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()

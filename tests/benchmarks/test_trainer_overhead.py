@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from llm_validation.config import TrainConfig
 from llm_validation.tasks.base import Example
+from llm_validation.train.settings import TrainConfig
 
 pytestmark = pytest.mark.train
 
@@ -63,9 +63,9 @@ def test_share_of_the_overrides(benchmark: Any, dynamic: bool, monkeypatch: pyte
     from transformers.trainer_callback import PrinterCallback
     from trl import GRPOTrainer
 
-    from llm_validation.models import build_model
-    from llm_validation.tokenizer import build_tokenizer
-    from llm_validation.trainer import make_trainer, trainer_class
+    from llm_validation.models.presets import build_model
+    from llm_validation.models.tokenizer import build_tokenizer
+    from llm_validation.train.trainer import make_trainer, trainer_class
 
     clock, kept = Clock(), []
     for name in NAMES:

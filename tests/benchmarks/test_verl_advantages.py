@@ -70,7 +70,7 @@ def test_qae(benchmark: Any, batch: dict[str, Any]) -> None:
     """The plug-in's "qae" at K = 0.4, and in its rounds each of the peers."""
     import torch
 
-    import llm_validation.verl_plugin  # noqa: F401  # registers
+    import llm_validation.verl_engine.plugin  # noqa: F401  # registers
 
     ways = _ways()
     taken: dict[str, list[float]] = {peer: [] for peer in PEERS}

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from paper_figures.render import style
-from qae_theory._exact import Array
+from qae_theory.arrays import Array
 from tests.paper_figures.stored import drawn
 
 FOLDER = Path(__file__).parent / "baseline"

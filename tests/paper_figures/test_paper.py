@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
@@ -12,12 +9,6 @@ from matplotlib.figure import Figure
 from paper_figures import paper
 from paper_figures.render import style
 from paper_figures.runs import MissingError
-
-FACTS = json.loads((Path(__file__).parents[2] / "llm_validation/configs/paper_facts.json").read_text(encoding="utf-8"))
-
-
-def test_facts_are_the_file() -> None:
-    assert paper.facts() == FACTS
 
 
 def test_numbers_that_stand_in_sentences() -> None:
@@ -27,7 +18,7 @@ def test_numbers_that_stand_in_sentences() -> None:
 
 
 def test_a_sentence_without_its_number_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paper, "facts", lambda: {"figures": {"1": "entropy", "5": "shares"}})
+    monkeypatch.setattr(paper, "paper_facts", lambda: {"figures": {"1": "entropy", "5": "shares"}})
     for read in (paper.spike, paper.zero_share):
         with pytest.raises(MissingError, match="does not say"):
             read()
@@ -38,15 +29,6 @@ def test_tables_by_name() -> None:
     row = paper.table_2()["Qwen3-8B-Base", "KL-Cov + QAE"]
     assert (row["AIME25 pass@1"], row["AMC23 pass@16"]) == (33.44, 96.25)
     assert len(paper.table_2()) == 8
-
-
-def test_without_the_package_the_facts_are_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    paper.facts.cache_clear()
-    for folder, said in ((None, "not installed"), (tmp_path, "cannot be read")):
-        monkeypatch.setattr(paper, "package_folder", lambda name, folder=folder: folder)
-        with pytest.raises(MissingError, match=said):
-            paper.facts()
-    paper.facts.cache_clear()
 
 
 def test_marks_are_labelled() -> None:

@@ -136,7 +136,7 @@ def test_a_claim_says_how_its_verdict_was_reached(page: str) -> None:
         "under the assumption: ",
         "without the assumption: ",
         "its planted falsehood was rejected",
-        "qae_theory/proofs/released_code.py",
+        "qae_theory/proofs/gate/eq4_released_code.py",
         "<code>qae verify eq4-released-code-if</code>",
     )
     assert [word for word in words if word not in found] == []

@@ -18,8 +18,8 @@ from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Evidence, Kind, Outcome, Status, Verdict
 from qae_theory.claims.serial import ledger_records
 from qae_theory.claims.verdict import judge
-from tests.claims.samples import claim, evidence, ledger, step
 from tests.paper_figures.stored import store
+from tests.qae_theory.claims.samples import claim, evidence, ledger, step
 
 
 def line(made: Ledger, *outcomes: Any, **changes: Any) -> Line:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from llm_validation.cluster.rows import TABLE_1, TABLE_2
+from llm_validation.cluster.collect.paper_rows import TABLE_1, TABLE_2
 from paper_figures import drawing, table_1, table_2
 from paper_figures.catalogue import figure
 from paper_figures.runs import Results
+from qae_theory.paper import paper_facts
 from tests.paper_figures.cluster_runs import evaluation, store_cluster
 from tests.paper_figures.stored import Drawn, drawn, texts
 
-FACTS = json.loads((Path(__file__).parents[2] / "llm_validation/configs/paper_facts.json").read_text(encoding="utf-8"))
+FACTS = paper_facts()
 BENCHMARKS = ("AIME25", "AIME24", "AMC23")
 
 

@@ -15,7 +15,8 @@ import pytest
 from typer.testing import CliRunner
 
 from qae_theory.cli import build_app
-from simulators import configuration, evidence, experiments, sweep
+from simulators import evidence, experiments, sweep
+from simulators import settings as configuration
 from tests.simulators import toy
 
 ROOT = Path(__file__).parents[2]
@@ -127,7 +128,7 @@ def test_code_that_changed_meanwhile_makes_no_run(
 ) -> None:
     experiment = experiments.get_experiment("toy")
     planned = sweep.plan(experiment, toy.ToyConfig(), quick=False, out=tmp_path)
-    monkeypatch.setattr("qae_theory.results.code_version", lambda packages: "other")
+    monkeypatch.setattr("qae_theory.runs.folders.code_version", lambda packages: "other")
     with pytest.raises(sweep.SweepError, match="code has changed"):
         sweep.run(planned, out=tmp_path, workers=1)
     assert finished(tmp_path) == []

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 
 from qae_theory import expected_entropy_change
-from qae_theory._checks import quantile_level
 from qae_theory.baselines import is_hard_group
-from qae_theory.configuration import Overlong
+from qae_theory.checks import quantile_level
 from qae_theory.entropy_change import entropy_change
 from qae_theory.group_expectation import gain
+from qae_theory.runs.settings import Overlong
 from simulators import initial_state, token_tree, train, update_on_all_groups, update_once
 from simulators.engine import State, Step, step_on_groups
 from simulators.environments import bandit, environment

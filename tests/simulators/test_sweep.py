@@ -23,7 +23,8 @@ from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Statu
 from qae_theory.claims.run import run_evidence
 from qae_theory.claims.statements import Statement
 from qae_theory.cli import build_app
-from simulators import command, configuration, evidence, sweep
+from simulators import command, evidence, sweep
+from simulators import settings as configuration
 from simulators.experiments import experiment_names, get_experiment
 from simulators.experiments.base import Cell, Config, Experiment
 

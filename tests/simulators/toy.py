@@ -16,7 +16,8 @@ from typing import Any, Literal
 import numpy as np
 
 from qae_theory.cli import build_app
-from simulators import configuration, experiments
+from simulators import experiments
+from simulators import settings as configuration
 from simulators.experiments.base import Cell, Config, Experiment, Record
 
 FAULTS = ("none", "cells", "error", "nan", "object", "death", "analysis")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from qae_theory._exact import Array
+from qae_theory.arrays import Array
 from qae_theory.claims.model import Effort
 
 

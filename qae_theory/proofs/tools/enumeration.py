@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import sympy
 
-from qae_theory._exact import Array
 from qae_theory.advantages import advantages
+from qae_theory.arrays import Array
 from qae_theory.proofs.tools.checking import rational
 from qae_theory.updates import update_direction
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from qae_theory._exact import Array
+from qae_theory.arrays import Array
 
 
 class _LogProb(sympy.Symbol):  # type: ignore[misc]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from qae_theory._exact import Array
+from qae_theory.arrays import Array
 from qae_theory.claims.model import Finding
 from qae_theory.proofs.tools.checking import for_all, rational
 

@@ -14,7 +14,7 @@ import numpy as np
 import sympy
 import z3
 
-from qae_theory._exact import Array
+from qae_theory.arrays import Array
 from qae_theory.claims.model import Finding
 from qae_theory.proofs.tools.checking import valid
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from qae_theory._exact import Array
+from qae_theory.arrays import Array
 
 
 class Series:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from llm_validation.cluster.compose import compose, compose_verl
-from llm_validation.cluster.sources import leaves
+from llm_validation.cluster.recipes.compose import compose, compose_verl
+from llm_validation.cluster.recipes.sources import leaves
 
 
 @cache

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from qae_theory import entropy_change_bounds
-from simulators.experiments.bounds import random_trees
-from simulators.experiments.bounds_checks import by_seed, checked, coverage, scaled_bounds
-from simulators.experiments.shares import generators
+from simulators.experiments.bounds.cells import random_trees
+from simulators.experiments.bounds.held_bounds import by_seed, checked, coverage, scaled_bounds
+from simulators.experiments.common.shares import generators
 from simulators.methods import method_names
 from tests.simulators.experiments.harness import analysis_of, config_of, found, records_of
 

@@ -8,12 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qae_theory._exact import Array
-from simulators.configuration import make_config, shipped_config
+from qae_theory.arrays import Array
 from simulators.experiments.base import Record
-from simulators.experiments.channels import EXPERIMENT, ChannelsConfig, channels, entropy_at_common_gain, idle_channels
-from simulators.experiments.channels_analysis import analyse, lattice, statements
-from simulators.shapley import subsets
+from simulators.experiments.channels.analysis import analyse, lattice, statements
+from simulators.experiments.channels.cells import (
+    EXPERIMENT,
+    ChannelsConfig,
+    channels,
+    entropy_at_common_gain,
+    idle_channels,
+)
+from simulators.experiments.channels.shapley import subsets
+from simulators.settings import make_config, shipped_config
 
 TINY: dict[str, Any] = {"seeds": 2, "steps": 2, "world": {"queries": 2, "arms": 3}, "group_size": 3, "epochs": 2}
 NAMES = ("coupling", "noise", "optimiser", "norm_clip")

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulators.configuration import make_config, shipped_config
 from simulators.engine import initial_state, update_once
 from simulators.experiments.base import Record
-from simulators.experiments.inner_epochs import EXPERIMENT, InnerEpochsConfig, clips_by_regime
-from simulators.experiments.inner_epochs_analysis import analyse, statements
+from simulators.experiments.inner_epochs.analysis import analyse, statements
+from simulators.experiments.inner_epochs.cells import EXPERIMENT, InnerEpochsConfig, clips_by_regime
 from simulators.methods import method_names
+from simulators.settings import make_config, shipped_config
 from simulators.update import Update
 from simulators.worlds import World, random_bandits
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from simulators import Update, bandit, initial_state
-from simulators.experiments.length import EXPERIMENT, LengthConfig, cells, run_cell
-from simulators.experiments.length_analysis import analyse, statements
-from simulators.length_terms import (
+from simulators.experiments.length.analysis import analyse, statements
+from simulators.experiments.length.cells import EXPERIMENT, LengthConfig, cells, run_cell
+from simulators.experiments.length.length_terms import (
     AGGREGATIONS,
     enumerated_direction,
     expected_direction,

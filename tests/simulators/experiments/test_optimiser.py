@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulators.configuration import make_config, shipped_config
 from simulators.engine import Step, initial_state, update_once
 from simulators.experiments.base import Record
-from simulators.experiments.optimiser import (
+from simulators.experiments.optimiser.analysis import analyse, statements
+from simulators.experiments.optimiser.cells import (
     EXPERIMENT,
     OptimiserConfig,
     sampled_arms,
@@ -20,7 +20,7 @@ from simulators.experiments.optimiser import (
     variants,
     without_unsampled_push,
 )
-from simulators.experiments.optimiser_analysis import analyse, statements
+from simulators.settings import make_config, shipped_config
 from simulators.update import Update
 from simulators.worlds import Start, World, random_bandits
 

@@ -9,7 +9,7 @@ import pytest
 
 from qae_theory import expected_entropy_change
 from simulators.environments import bandit
-from simulators.experiments.ordering_changes import (
+from simulators.experiments.ordering.changes import (
     certificate,
     in_order,
     largest_step,

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulators.experiments.paired import checked, ordering_sum, paired_groups
-from simulators.experiments.shares import generators
+from simulators.experiments.common.shares import generators
+from simulators.experiments.paired.cells import checked, ordering_sum, paired_groups
 from simulators.update import Update
 from simulators.worlds import World, random_bandits
 from tests.simulators.experiments.harness import analysis_of, config_of, found, records_of

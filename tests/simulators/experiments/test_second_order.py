@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from qae_theory.group_expectation import expected_second_order_change
-from simulators.experiments.second_order import sampled_curvature
-from simulators.experiments.second_order_analysis import analyse, seed_slopes, window
-from simulators.experiments.shares import generators
+from simulators.experiments.common.shares import generators
+from simulators.experiments.second_order.analysis import analyse, seed_slopes, window
+from simulators.experiments.second_order.cells import sampled_curvature
 from simulators.update import Update
 from simulators.worlds import World, random_bandits
 from tests.simulators.experiments.harness import analysis_of, config_of, found, records_of

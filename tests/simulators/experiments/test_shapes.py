@@ -10,20 +10,20 @@ import pytest
 
 from qae_theory import advantages
 from qae_theory.claims.statements import Statement
-from qae_theory.shapes.curves import Trajectory
-from qae_theory.shapes.rises_with_k import _falls
-from qae_theory.shapes.sparsity import READINGS
-from qae_theory.statistics import mean_interval
-from simulators.configuration import changed_config
+from qae_theory.curves.rises_with_k import _falls
+from qae_theory.curves.sparsity import READINGS
+from qae_theory.curves.statistics import mean_interval
+from qae_theory.curves.trajectories import Trajectory
 from simulators.engine import initial_state, update_once
 from simulators.experiments import get_experiment
 from simulators.experiments.base import Config, Experiment, Record
-from simulators.experiments.conditions import training_cell
-from simulators.experiments.masks import step_size
-from simulators.experiments.shares import generators
-from simulators.experiments.sign_split import LAW, law_difference
-from simulators.experiments.sparsity import expected_start, zero_share
+from simulators.experiments.common.conditions import training_cell
+from simulators.experiments.common.shares import generators
+from simulators.experiments.masks.cells import step_size
+from simulators.experiments.sign_split.cells import LAW, law_difference
+from simulators.experiments.sparsity.cells import expected_start, zero_share
 from simulators.measures import group_measures
+from simulators.settings import changed_config
 from simulators.update import Update
 from simulators.worlds import Difficulty, World, random_bandits
 

@@ -7,7 +7,7 @@ import pytest
 
 from qae_theory import entropy_change, update_direction
 from qae_theory.claims.statements import Statement
-from simulators.experiments.shares import (
+from simulators.experiments.common.shares import (
     generators,
     grouped,
     in_json,

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators import Update, asymmetric, initial_state, update_on_all_groups
+from simulators import Update, initial_state, update_on_all_groups
 from simulators.environments import bandit
-from simulators.experiments.stale import StaleConfig, cells, run_cell
-from simulators.experiments.stale_analysis import analyse, limit_reached, statements
+from simulators.experiments.stale import asymmetric
+from simulators.experiments.stale.analysis import analyse, limit_reached, statements
+from simulators.experiments.stale.cells import StaleConfig, cells, run_cell
 
 TINY = StaleConfig.model_validate(
     {

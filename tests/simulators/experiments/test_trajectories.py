@@ -7,8 +7,8 @@ from math import isnan
 import numpy as np
 import pytest
 
-from qae_theory._exact import Array
-from qae_theory.shapes.curves import (
+from qae_theory.arrays import Array
+from qae_theory.curves.trajectories import (
     Trajectory,
     at_gain,
     common_gains,
@@ -18,7 +18,7 @@ from qae_theory.shapes.curves import (
     path_distance,
 )
 from simulators.engine import initial_state, train
-from simulators.experiments.trajectories import to_records, trajectory
+from simulators.experiments.common.trajectories import to_records, trajectory
 from simulators.measures import state_measures
 from simulators.update import Update
 from simulators.worlds import Start, World, random_bandits

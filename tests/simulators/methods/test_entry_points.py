@@ -18,7 +18,7 @@ def register():
 """
 BUDGET = """
 import numpy as np
-from simulators.configuration import changed_config
+from simulators.settings import changed_config
 from simulators.experiments import get_experiment
 channels = get_experiment("channels")
 changes = [{"rules": ["centred_cube", "grpo"], "seeds": 2, "steps": 2, "world": {"queries": 4, "arms": 6}}]

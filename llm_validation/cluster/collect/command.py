@@ -1,0 +1,129 @@
+"""``qae cluster collect``: the logs of a run, from wherever they are, as a result folder and the paper's tables."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llm_validation.common.failing import fail
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+MOST = 10  # findings shown
+SHOWN = {
+    "validation_only": "only validated at",
+    "missing": "not in the log",
+    "said_differently": "logged twice and differently, the later taken",
+    "abandoned": "of a branch that a later attempt did not go on from (kept, and counted nowhere)",
+    "out_of_order": "lines out of order",
+}
+
+
+def register(group: typer.Typer) -> None:
+    """Add the command to ``qae cluster``."""
+    group.command(
+        "collect",
+        epilog="Examples: qae cluster collect /shared/runs/qwen3-8b-clip-higher-0a1b2c3d4e5f | qae cluster collect "
+        "export.csv --name qwen3-8b-clip-higher | qae cluster collect results/train/0a1b2c3d4e5f "
+        "results/evaluate/5f4e3d2c1b0a",
+    )(collect)
+
+
+def collect(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Of one run: a job folder, verl's JSON lines (attempts in order), a TensorBoard folder, a W&B export "
+            "(.csv, .json), a run of qae train, of qae evaluate.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Results folder.")] = Path("results"),
+    name: Annotated[
+        str | None, typer.Option("--name", help="Of the experiment, for logs that do not say it; a row's, or any.")
+    ] = None,
+    steps: Annotated[str | None, typer.Option("--steps", metavar="A-B", help="Keep these steps only.")] = None,
+    responses: Annotated[
+        int | None,
+        typer.Option("--responses", min=1, help="Responses of a whole step, if the configuration does not say."),
+    ] = None,
+) -> None:
+    """Read a run's logs and dumps, keep every complete step, say what was dropped, and fill the paper's tables.
+
+    Exit status: 0; 1 when nothing complete was found or results could not be written; 2 for wrong usage.
+    """
+    if out.exists() and not out.is_dir():
+        fail("cluster collect", f"--out must be a folder; {str(out)!r} is a file", 2)
+    span = None if steps is None else _span(steps)
+    from rich.console import Console
+
+    from llm_validation.cluster.collect.collect import collect as collect_run
+    from llm_validation.cluster.collect.gather import NothingFoundError
+
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        with _progress(console) as told:
+            folder = collect_run(sources, out, name=name, steps=span, responses=responses, told=told)
+    except ValueError as error:
+        fail("cluster collect", " ".join(str(error).split()), 2)
+    except (NothingFoundError, OSError) as error:
+        fail("cluster collect", " ".join(str(error).split()), 1)
+    except KeyboardInterrupt:
+        fail("cluster collect", "interrupted; nothing was written", INTERRUPTED)
+    for line in report(folder):
+        console.print(f"collect: {line}", markup=False)
+    console.print(
+        f"collect: results in {folder}, the tables of all runs in {folder.parent / 'tables.md'}", markup=False
+    )
+
+
+def report(folder: Path) -> Iterator[str]:
+    """What a person wants to know of a collected run, a sentence a line."""
+    config, said, findings = (
+        json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in ("config", "dropped", "findings")
+    )
+    steps = said["steps"]
+    row = f"row {config['row']}" if config["row"] else f"not a row of the paper: {'; '.join(config['no_row_because'])}"
+    yield f"{config['name']} ({row})"
+    yield f"steps kept: {steps['kept'] or 'none'}"
+    yield from (f"{shown}: {steps[name]}" for name, shown in SHOWN.items() if steps[name])
+    yield from (f"dropped, not whole: {what}: {why}" for what, why in steps["not_whole"].items())
+    for account in said["files"]:
+        for reason in account["reasons"]:
+            which = reason["which"] if len(reason["which"]) <= 60 else f"{reason['which'][:57]}..."
+            yield f"{account['file']}: dropped {reason['count']} {account['unit']}, {reason['reason']}: {which}"
+        yield from (f"{account['file']}: {note}" for note in account["notes"])
+    yield from said["notes"]
+    listed = findings["findings"]
+    yield from (f"finding: {one['says']}" for one in listed[:MOST])
+    if len(listed) > MOST:
+        yield f"and {len(listed) - MOST} findings more, in findings.json"
+
+
+def _span(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+    if first > last:
+        fail("cluster collect", f"--steps must be one step or the first and the last, such as 1-300; got {text!r}", 2)
+    return first, last
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Callable[[str, int, int], None] | None]:
+    """A bar on a terminal; nothing elsewhere, as reading is short but for large dumps."""
+    if not console.is_terminal:
+        yield None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=console, transient=True) as bar:
+        row = bar.add_task("read", total=None)
+        yield lambda what, done, total: bar.update(row, completed=done, total=total, description=what)

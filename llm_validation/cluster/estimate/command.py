@@ -1,0 +1,178 @@
+"""``qae cluster plan``: settings, nodes, memory and GPU hours of an experiment, before it costs anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from llm_validation.common.failing import fail
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from llm_validation.cluster.estimate.plan import Plan
+
+# Wide enough for the tables where there is no terminal to say how wide it is.
+PLAIN_WIDTH = 160
+
+
+def register(group: typer.Typer) -> None:
+    """Add the command to the group."""
+    group.command(
+        "plan",
+        epilog="Examples: qae cluster plan | qae cluster plan qwen3-8b-clip-higher-qae --nodes 8 | "
+        "qae cluster plan qwen3-14b-clip-higher actor_rollout_ref.rollout.n=8 --gpu H200 --json plan.json",
+    )(plan)
+
+
+def plan(
+    experiment: Annotated[str | None, typer.Argument(help="A row of the paper; without it, the list of them.")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Hydra overrides, as the job gets them.")
+    ] = None,
+    nodes: Annotated[int | None, typer.Option("--nodes", metavar="N", help="trainer.nnodes.")] = None,
+    gpus_per_node: Annotated[
+        int | None, typer.Option("--gpus-per-node", metavar="N", help="trainer.n_gpus_per_node.")
+    ] = None,
+    gpu_memory: Annotated[
+        float | None, typer.Option("--gpu-memory", metavar="GIB", help="Memory of a GPU; the kind's own if not given.")
+    ] = None,
+    gpu: Annotated[str, typer.Option("--gpu", metavar="NAME", help="H100, H800, H200, H20, A100 or A800.")] = "H100",
+    response_tokens: Annotated[
+        float | None,
+        typer.Option("--response-tokens", metavar="N", help="Mean response length; three lengths if not given."),
+    ] = None,
+    assume: Annotated[
+        list[str] | None,
+        typer.Option("--assume", metavar="NAME=VALUE", help="An assumption that is known better; repeatable."),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the plan as JSON; - for the output.")
+    ] = None,
+    resolved: Annotated[
+        Path | None,
+        typer.Option("--resolved", metavar="FILE", help="Write the whole configuration as YAML; - prints it."),
+    ] = None,
+) -> None:
+    """Print what a run needs: settings, nodes, memory with its formulas, and GPU hours as an interval.
+
+    Exit status: 0; 1 when the run does not fit on its GPUs or a file could not be written; 2 for wrong usage, or
+    where verl is not installed.
+    """
+    if experiment is None:
+        _list()
+        return
+    sizes = {"trainer.nnodes": nodes, "trainer.n_gpus_per_node": gpus_per_node}
+    given = [f"{key}={value}" for key, value in sizes.items() if value is not None]
+    try:
+        assumed = dict(_assumption(text) for text in assume or ())
+        _positive(nodes=nodes, gpus_per_node=gpus_per_node, response_tokens=response_tokens)
+        config, found = _planned(experiment, [*(overrides or ()), *given], gpu, gpu_memory, response_tokens, assumed)
+    except (ValueError, RuntimeError) as error:
+        fail("cluster plan", " ".join(str(error).split()), 2)
+    if str(json_file) != "-" and str(resolved) != "-":
+        _show(found)
+    try:
+        _write(config, found, json_file, resolved)
+    except OSError as error:
+        fail("cluster plan", f"{error.filename} cannot be written: {error.strerror}", 1)
+    if not found.budget.fits:
+        fail("cluster plan", f"{experiment} does not fit: {'; '.join(found.budget.problems)}", 1)
+
+
+def _planned(
+    experiment: str,
+    overrides: Sequence[str],
+    gpu: str,
+    gpu_memory: float | None,
+    response_tokens: float | None,
+    assumed: Mapping[str, float],
+) -> tuple[Any, Plan]:
+    from llm_validation.cluster.estimate.hardware import gpu_named
+    from llm_validation.cluster.estimate.plan import plan as planned
+    from llm_validation.cluster.recipes.compose import compose
+    from llm_validation.cluster.recipes.sources import composed_numbers
+
+    card = gpu_named(gpu, gpu_memory)
+    config = compose(experiment, overrides)
+    return config, planned(
+        experiment,
+        config,
+        gpu=card,
+        response_tokens=response_tokens,
+        assumed=assumed,
+        differing=_resolved_values(config, composed_numbers(config)),
+    )
+
+
+def _resolved_values(config: Any, keys: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that the job gets for these keys, interpolations resolved."""
+    from llm_validation.cluster.recipes.sources import leaves
+    from llm_validation.verl_engine.configuration import plain
+
+    values = leaves(plain(config))
+    return {key: values[key] for key in keys}
+
+
+def _assumption(text: str) -> tuple[str, float]:
+    from qae_theory.checks import refuse
+
+    name, found, value = text.partition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not found or not 0 <= number < float("inf"):
+        refuse("assume", text, "NAME=VALUE with a finite number >= 0")
+    return name.strip(), number
+
+
+def _positive(**numbers: float | None) -> None:
+    from qae_theory.checks import refuse
+
+    for name, value in numbers.items():
+        if value is not None and not 0 < value < float("inf"):
+            refuse(name, value, "a finite number > 0")
+
+
+def _list() -> None:
+    from llm_validation.cluster.recipes.compose import describe, experiments
+
+    names = experiments()
+    width = max(map(len, names), default=0)
+    for name in names:
+        print(f"{name:{width}}  {describe(name)}")
+
+
+def _show(found: Plan) -> None:
+    from llm_validation.cluster.estimate.plan_view import render
+
+    render(found, _console())
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=PLAIN_WIDTH)
+
+
+def _write(config: Any, found: Plan, json_file: Path | None, resolved: Path | None) -> None:
+    if json_file is not None:
+        _put(json_file, found.to_json())
+    if resolved is not None:
+        from omegaconf import OmegaConf
+
+        _put(resolved, OmegaConf.to_yaml(config, resolve=True))
+
+
+def _put(file: Path, text: str) -> None:
+    from qae_theory.runs.folders import write_atomically
+
+    if str(file) == "-":
+        print(text, end="")
+    else:
+        write_atomically(file, text)

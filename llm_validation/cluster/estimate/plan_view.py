@@ -1,0 +1,158 @@
+"""A plan as text: tables on a terminal, the same lines without colour elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from llm_validation.cluster.estimate.assumptions import CASES
+from llm_validation.cluster.estimate.cost import PHASES, Cost
+from llm_validation.cluster.estimate.hardware import GIB
+from llm_validation.cluster.estimate.memory import Phase
+from llm_validation.cluster.estimate.plan import Plan
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def render(plan: Plan, console: Console) -> None:
+    """Print a plan; where no terminal is, without the blanks that fill up a table."""
+    if console.is_terminal:
+        _print(plan, console)
+        return
+    with console.capture() as captured:
+        _print(plan, console)
+    for line in captured.get().splitlines():
+        print(line.rstrip(), file=console.file)
+
+
+def _print(plan: Plan, console: Console) -> None:
+    for title, lines in _sections(plan):
+        console.print(title, style="bold", markup=False)
+        for line in lines:
+            if isinstance(line, str):
+                console.print(f"  {line}", markup=False)
+            else:
+                console.print(line)
+        console.print()
+
+
+def _sections(plan: Plan) -> Iterator[tuple[str, Sequence[Any]]]:
+    run, shape, budget = plan.settings, plan.shape, plan.budget
+    yield (
+        f"{plan.experiment}: {plan.description}",
+        [
+            f"{_several(run.nodes, 'node')} x {run.gpus_per_node} {plan.gpu.name} of {plan.gpu.memory_gib:g} GiB = "
+            f"{_several(run.gpus, 'GPU')}",
+            f"{shape.name}: {count(shape.parameters)} parameters, {count(shape.active_parameters)} active for a token",
+            f"{run.steps} steps of {run.prompts} prompts x {run.responses_per_prompt} responses, each "
+            f"{_several(run.updates_per_step, 'update')}; at most {run.max_prompt} + {run.max_response} tokens",
+        ],
+    )
+    if plan.differing:
+        yield (
+            "Settings that are not verl's own",
+            [_table(("", ""), [(key, _text(value)) for key, value in sorted(plan.differing.items())])],
+        )
+    if plan.open_choices:
+        yield "What the paper leaves open", list(plan.open_choices)
+    yield "Memory of a GPU, by phase (GiB)", [_memory_table(budget.phases)]
+    yield "Memory: what it says", _memory_lines(plan)
+    yield "Host and storage (GiB)", [_memory_table((budget.host, budget.disk))]
+    if plan.costs:
+        yield "GPU hours, by mean response length", [_hours_table(plan.costs), _total(plan)]
+        yield "A step of the central case (seconds)", [_seconds_table(plan.costs)]
+    yield "Formulas", [_table(("", ""), list(PHASES.items()))]
+    yield (
+        "Assumptions",
+        [
+            _table(
+                ("", *CASES, "why"),
+                [
+                    (name, *(f"{getattr(reason, case):g}" for case in CASES), reason.why)
+                    for name, reason in plan.assumed.items()
+                ],
+            )
+        ],
+    )
+
+
+def _memory_lines(plan: Plan) -> list[str]:
+    budget, cache, memory = plan.budget, plan.budget.cache, plan.gpu.memory_gib
+    return [
+        f"saturates first: {_tight(budget.tightest, memory)}",
+        f"while the actor works: {_tight(budget.tightest_of_actor, memory)}",
+        f"vLLM's cache: {cache.bytes_per_token / 1024:g} KiB a token on a GPU, {cache.tokens:,.0f} tokens, in each of "
+        f"{plan.settings.replicas} replicas {cache.full_sequences} sequences of full length at once",
+        *(f"does not fit: {problem}" for problem in budget.problems),
+        *(["fits"] if budget.fits else []),
+    ]
+
+
+def _tight(phase: Phase, memory: float) -> str:
+    return f"{phase.name}, {gib(phase.bytes)} of {memory:g} GiB, most of it {phase.largest.name}"
+
+
+def _total(plan: Plan) -> str:
+    cheap, central, dear = plan.gpu_hours or (0.0, 0.0, 0.0)
+    says = "at each end every assumption is at its own end at once"
+    return f"{central:,.0f} GPU hours, between {cheap:,.0f} and {dear:,.0f}: {says}"
+
+
+def _memory_table(phases: Sequence[Phase]) -> Any:
+    rows = []
+    for phase in phases:
+        rows.append((phase.name, gib(phase.bytes), ""))
+        rows += [(f"  {part.name}", gib(part.bytes), part.formula) for part in phase.parts]
+    return _table(("", "GiB", "formula"), rows)
+
+
+def _hours_table(costs: Sequence[Cost]) -> Any:
+    header = ("response tokens", *CASES, "central: hours by the clock", "groups for one kept", "at once in a replica")
+    rows = [
+        (
+            f"{cost.response_tokens:,.0f}",
+            *(f"{hours:,.0f}" for hours in cost.gpu_hours),
+            f"{cost.central.hours:,.1f}",
+            f"{cost.central.groups_per_kept:.2f}",
+            f"{cost.central.at_once:,.0f}",
+        )
+        for cost in costs
+    ]
+    return _table(header, rows)
+
+
+def _seconds_table(costs: Sequence[Cost]) -> Any:
+    header = ("", *(f"{cost.response_tokens:,.0f} tokens" for cost in costs))
+    rows = [(name, *(f"{cost.central.phases[name]:,.1f}" for cost in costs)) for name in PHASES]
+    return _table(header, [*rows, ("step", *(f"{cost.central.step:,.1f}" for cost in costs))])
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=any(header), pad_edge=False, header_style="", padding=(0, 2, 0, 0))
+    for index, name in enumerate(header):
+        table.add_column(Text(name), justify="left", overflow="fold", no_wrap=index == 0)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def gib(size: float) -> str:
+    """Bytes in GiB, one digit behind the point."""
+    return f"{size / GIB:,.1f}"
+
+
+def count(number: float) -> str:
+    """A count of parameters in billions, or in millions where it is less than one."""
+    return f"{number / 1e9:.2f}e9" if number >= 1e9 else f"{number / 1e6:.2f}e6"
+
+
+def _several(number: int, of: str) -> str:
+    return f"{number} {of}{'' if number == 1 else 's'}"
+
+
+def _text(value: Any) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,318 @@
+"""The tables of docs/scale.md, made from the formulas so that the page cannot go stale.
+
+``python -m llm_validation.cluster.estimate.scale [--check] [--page FILE]`` rewrites what is between the page's markers
+and nothing else. The settings here are those of the experiments, without verl; a test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from llm_validation.cluster.estimate.assumptions import CASES, REASONS
+from llm_validation.cluster.estimate.cost import cost_of
+from llm_validation.cluster.estimate.hardware import Gpu, gpu_named
+from llm_validation.cluster.estimate.memory import Budget, Phase, budget_of
+from llm_validation.cluster.estimate.model_sizes import SHAPES, shape_of
+from llm_validation.cluster.estimate.plan_view import count, gib
+from llm_validation.cluster.estimate.published import comparisons, fitted
+from llm_validation.verl_engine.configuration import Settings, read
+from qae_theory.claims.report_markdown import table
+from qae_theory.runs.folders import write_atomically
+
+PAGE = Path("docs/scale.md")
+LENGTHS = (2048, 4096, 8192)
+NODES = (1, 2, 4, 8, 16, 32)
+LIMITS = (8192, 20480, 32768)
+# Model, nodes, tensor parallelism of vLLM, prompts of a mini-batch: the experiments' own.
+ROWS: Mapping[str, tuple[int, int, int]] = {
+    "Qwen3-8B": (4, 1, 32),
+    "Qwen3-14B": (8, 2, 32),
+    "Qwen3-30B-A3B": (8, 4, 128),
+}
+EXPERIMENTS: Mapping[str, str] = {
+    "Qwen3-8B": "qwen3-8b-clip-higher",
+    "Qwen3-14B": "qwen3-14b-clip-higher",
+    "Qwen3-30B-A3B": "qwen3-30b-a3b-gspo",
+}
+
+
+def row_settings(model: str, *, nodes: int | None = None, response: int = 20480, offload: bool = True) -> Settings:
+    """The settings of a row of the paper, with other nodes, another limit or everything kept on the GPUs."""
+    own_nodes, tensor_parallel, mini_batch = ROWS[model]
+    tokens = 2048 + response
+    actor = {
+        "strategy": "fsdp2",
+        "fsdp_config": {"param_offload": offload, "optimizer_offload": offload},
+        "ulysses_sequence_parallel_size": 4,
+        "use_dynamic_bsz": True,
+        "ppo_max_token_len_per_gpu": tokens,
+        "ppo_mini_batch_size": mini_batch,
+    }
+    rollout = {
+        "n": 16,
+        "gpu_memory_utilization": 0.8,
+        "max_num_batched_tokens": tokens,
+        "tensor_model_parallel_size": tensor_parallel,
+        "val_kwargs": {"n": 32},
+    }
+    trainer = {
+        "nnodes": nodes or own_nodes,
+        "n_gpus_per_node": 8,
+        "total_training_steps": 300,
+        "test_freq": 5,
+        "save_freq": 25,
+        "max_actor_ckpt_to_keep": 2,
+        "rollout_data_dir": "rollouts",
+        "validation_data_dir": "validation",
+        "v1": {"trainer_mode": "qae_probe"},
+        "probe": {"every": 5, "counterfactual_every": 0, "counterfactual_arms": []},
+    }
+    return read(
+        {
+            "trainer": trainer,
+            "data": {"max_prompt_length": 2048, "max_response_length": response, "train_batch_size": 512},
+            "algorithm": {"filter_groups": {"enable": True, "max_inflight_gen_batches": 3}},
+            "actor_rollout_ref": {"model": {"path": f"Qwen/{model}-Base"}, "actor": actor, "rollout": rollout},
+        }
+    )
+
+
+def models() -> str:
+    """Parameters and what a number of bytes each makes of them."""
+    header = [
+        "Model",
+        "Parameters",
+        "Active",
+        "Weights, 16 bits",
+        "Weights, gradients, Adam, 32 bits",
+        "Cache of a token",
+    ]
+    rows = [
+        [
+            shape.name,
+            count(shape.parameters),
+            count(shape.active_parameters),
+            f"{gib(2.0 * shape.parameters)} GiB",
+            f"{gib(16.0 * shape.parameters)} GiB",
+            f"{shape.kv_bytes_per_token() / 1024:g} KiB",
+        ]
+        for shape in SHAPES.values()
+    ]
+    return table(header, rows)
+
+
+def memory() -> str:
+    """GiB of a GPU in each phase, for the three rows."""
+    gpu = gpu_named()
+    budgets = {model: _budget(row_settings(model), gpu) for model in ROWS}
+    header = ["Phase", *(f"{model}, {ROWS[model][0]} x 8" for model in ROWS)]
+    phases = zip(*(budget.phases for budget in budgets.values()), strict=True)
+    rows = [[same[0].name, *(_with_largest(phase) for phase in same)] for same in phases]
+    for name, of in _elsewhere().items():
+        rows.append([name, *(of(budget) for budget in budgets.values())])
+    return table(header, rows)
+
+
+def _elsewhere() -> Mapping[str, Callable[[Budget], str]]:
+    return {
+        "full sequences in a replica's cache": lambda budget: str(budget.cache.full_sequences),
+        "host memory of a node": lambda budget: _with_largest(budget.host),
+        "shared storage": lambda budget: _with_largest(budget.disk),
+    }
+
+
+def _with_largest(phase: Phase) -> str:
+    return f"{gib(phase.bytes)} ({phase.largest.name.removesuffix(', moved there')} {gib(phase.largest.bytes)})"
+
+
+def _budget(settings: Settings, gpu: Gpu) -> Budget:
+    return budget_of(settings, shape_of(settings.model), gpu=gpu, response_tokens=0.2 * settings.max_response)
+
+
+def fewest_nodes() -> str:
+    """The fewest nodes of eight GPUs on which a row fits, by GPU and by what is moved to the host."""
+    header = ["Model", *(f"{name}, {how}" for name in ("A100", "H100", "H200") for how in ("moved", "kept"))]
+    rows = [
+        [
+            model,
+            *(
+                _fewest(model, gpu_named(name), offload=how)
+                for name in ("A100", "H100", "H200")
+                for how in (True, False)
+            ),
+        ]
+        for model in ROWS
+    ]
+    return table(header, rows)
+
+
+def _fewest(model: str, gpu: Gpu, *, offload: bool) -> str:
+    fit = (nodes for nodes in NODES if _budget(row_settings(model, nodes=nodes, offload=offload), gpu).fits)
+    found = next(fit, None)
+    return str(found) if found else f"more than {NODES[-1]}"
+
+
+def hours_by_length() -> str:
+    """GPU hours of 300 steps by mean response length."""
+    return _hours_table((model, None, length) for model in ROWS for length in LENGTHS)
+
+
+def hours_by_nodes() -> str:
+    """GPU hours of 300 steps by nodes, at 4,096 tokens."""
+    return _hours_table((model, nodes, 4096) for model in ROWS for nodes in NODES[1:])
+
+
+def _hours_table(cases: Iterator[tuple[str, int | None, int]]) -> str:
+    case_heads = [f"GPU hours, {case}" for case in CASES]
+    return table(["Model, nodes", "Mean response", *case_heads, "Hours", "Generation", "At once"], list(_hours(cases)))
+
+
+def _hours(cases: Iterator[tuple[str, int | None, int]]) -> Iterator[list[str]]:
+    for model, nodes, length in cases:
+        settings = row_settings(model, nodes=nodes)
+        cost = cost_of(settings, shape_of(settings.model), gpu=gpu_named(), response_tokens=length)
+        central = cost.central
+        yield [
+            f"{model}, {settings.nodes}",
+            f"{length:,}",
+            *(f"{hours:,.0f}" for hours in cost.gpu_hours),
+            f"{central.hours:,.0f}",
+            f"{central.phases['generation'] / central.step:.0%}",
+            f"{central.at_once:,.0f}",
+        ]
+
+
+def limits() -> str:
+    """What the longest allowed response changes, at a mean of 4,096 tokens."""
+    header = [
+        "Model",
+        "Longest",
+        "Full sequences in the cache",
+        "At once",
+        "Log-probabilities, GiB",
+        "GPU hours, central",
+    ]
+    rows = []
+    for model in ROWS:
+        for limit in LIMITS:
+            settings = row_settings(model, response=limit)
+            budget = _budget(settings, gpu_named())
+            cost = cost_of(settings, shape_of(settings.model), gpu=gpu_named(), response_tokens=4096)
+            passes = next(phase for phase in budget.phases if phase.name == "log-probabilities")
+            rows.append(
+                [
+                    model,
+                    f"{limit:,}",
+                    str(budget.cache.full_sequences),
+                    f"{cost.central.at_once:,.0f}",
+                    gib(passes.bytes),
+                    f"{cost.central.gpu_hours:,.0f}",
+                ]
+            )
+    return table(header, rows)
+
+
+def published() -> str:
+    """Published figures beside ours."""
+    header = ["What", "Published", "Ours: cheap, central, dear", "Ours / theirs", "Inside", "Source"]
+    rows = [
+        [
+            found.what,
+            f"{_number(found.published)} {found.unit}".strip(),
+            ", ".join(map(_number, dict.fromkeys((found.cheap, found.central, found.dear)))),
+            f"{found.ratio:.2f}",
+            "yes" if found.inside else "**no**",
+            found.source,
+        ]
+        for found in comparisons()
+    ]
+    return table(header, rows)
+
+
+def ran() -> str:
+    """A run that fitted, and the memory that the formulas give it."""
+    header = ["What", "GPU, GiB", "Ours, GiB", "Phase", "Fits by the formula", "Source"]
+    rows = [
+        [
+            run.what,
+            f"{run.gpu_gib:g}",
+            f"{run.gib:.1f}",
+            run.tightest,
+            "yes" if run.gib <= run.gpu_gib else "**no**",
+            run.source,
+        ]
+        for run in fitted()
+    ]
+    return table(header, rows)
+
+
+def assumptions() -> str:
+    """The assumptions with their reasons."""
+    rows = [
+        [f"`{name}`", *(f"{getattr(reason, case):g}" for case in CASES), reason.why] for name, reason in REASONS.items()
+    ]
+    return table(["Assumption", *CASES, "Why"], rows)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "models": models,
+    "memory": memory,
+    "fewest-nodes": fewest_nodes,
+    "hours-by-length": hours_by_length,
+    "hours-by-nodes": hours_by_nodes,
+    "limits": limits,
+    "published": published,
+    "ran": ran,
+    "assumptions": assumptions,
+}
+
+
+def with_tables(text: str, made: Mapping[str, str]) -> str:
+    """The page with each table between its own two markers.
+
+    Raises:
+        ValueError: a table's markers are not there exactly once and in order.
+    """
+    for name, body in made.items():
+        begin, end = f"<!-- scale:{name}:begin -->", f"<!-- scale:{name}:end -->"
+        before, _, rest = text.partition(begin)
+        _, found, after = rest.partition(end)
+        if not found or text.count(begin) != 1 or text.count(end) != 1:
+            raise ValueError(f"the page needs the lines {begin} and {end}, once each and in this order")
+        text = f"{before}{begin}\n{body}\n{end}{after}"
+    return text
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the tables, or with ``--check`` say whether the page has them. Returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m llm_validation.cluster.estimate.scale",
+        description="Write the tables of docs/scale.md from the formulas.",
+    )
+    parser.add_argument("--page", type=Path, default=PAGE, metavar="FILE")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a table differs")
+    options = parser.parse_args(arguments)
+    try:
+        text = options.page.read_text(encoding="utf-8")
+        wanted = with_tables(text, {name: make() for name, make in TABLES.items()})
+    except (OSError, ValueError) as error:
+        print(f"scale: {error}", file=sys.stderr)
+        return 2
+    if text == wanted:
+        return 0
+    if options.check:
+        print(f"scale: {options.page} is not what the formulas give; write it with this command", file=sys.stderr)
+        return 1
+    write_atomically(options.page, wanted)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""``qae cluster launch``: jobs on Ray or Slurm, their folders, locks, attempts and checkpoints."""

@@ -1,0 +1,1 @@
+"""``qae evaluate``: pass@k of a model on a source of questions."""

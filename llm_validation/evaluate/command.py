@@ -1,0 +1,140 @@
+"""``qae evaluate``: pass@k of a model on a task."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from llm_validation.common.failing import fail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(
+        "evaluate",
+        epilog="Examples: qae evaluate tiny --task digits --questions 50 | qae evaluate Qwen/Qwen3-0.6B --task AIME25 "
+        "--engine vllm --max-new-tokens 8192",
+    )(evaluate)
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A preset's name, a checkpoint's folder, or a model hub's name.")],
+    task: Annotated[str, typer.Option("--task", help="A task's name, gym:NAME, a .jsonl file, or a dataset's name.")],
+    engine: Annotated[str, typer.Option("--engine", help="transformers, or vllm.")] = "transformers",
+    split: Annotated[str, typer.Option("--split", help="eval, or train.")] = "eval",
+    questions: Annotated[
+        int | None, typer.Option("--questions", help="How many; all of a file, 1,024 of a generator if not given.")
+    ] = None,
+    samples: Annotated[int, typer.Option("--samples", help="Responses to each question.")] = 32,
+    k: Annotated[str, typer.Option("--k", metavar="A,B", help="The k of pass@k.")] = "1,16",
+    temperature: Annotated[float, typer.Option("--temperature", help="0 takes the likeliest token.")] = 0.7,
+    top_p: Annotated[float, typer.Option("--top-p", help="Probability of the tokens to choose from.")] = 1.0,
+    max_new_tokens: Annotated[
+        int | None, typer.Option("--max-new-tokens", help="Longest response; the task's if not given.")
+    ] = None,
+    dtype: Annotated[
+        str, typer.Option("--dtype", help="float32, bfloat16; auto: float32 on a CPU, bfloat16 on a GPU.")
+    ] = "auto",
+    batch: Annotated[
+        int, typer.Option("--batch", min=1, help="Responses sampled at once by transformers; changes no result.")
+    ] = 256,
+    seed: Annotated[int, typer.Option("--seed", help="Of the questions and the samples.")] = 0,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Results folder.")] = Path("results"),
+) -> None:
+    """Estimate pass@k without bias, with bootstrap intervals over the questions.
+
+    Exit status: 0; 1 when results could not be had or written; 2 for wrong usage.
+    """
+    if out.exists() and not out.is_dir():
+        fail("evaluate", f"--out must be a folder; {str(out)!r} is a file", 2)
+    settings = {
+        "model": model,
+        "task": task,
+        "engine": engine,
+        "split": split,
+        "questions": questions,
+        "samples": samples,
+        "k": _numbers(k),
+        "temperature": temperature,
+        "top_p": top_p,
+        "max_new_tokens": max_new_tokens,
+        "dtype": dtype,
+        "seed": seed,
+    }
+    from rich.console import Console
+
+    from llm_validation.evaluate import evaluation
+    from qae_theory.runs.settings import checked
+
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        config = checked(evaluation.EvaluationConfig, [settings])
+        with _progress(console) as told:
+            folder = evaluation.evaluate(config, out=out, batch=batch, told=told)
+    except ValueError as error:
+        fail("evaluate", " ".join(str(error).split()), 2)
+    except (RuntimeError, OSError, MemoryError) as error:  # a verifier's or a device's; a full disk
+        fail("evaluate", " ".join(str(error).split()) or type(error).__name__, 1)
+    except KeyboardInterrupt:
+        fail("evaluate", "interrupted; nothing was written", INTERRUPTED)
+    for line in report(json.loads((folder / "summary.json").read_text(encoding="utf-8"))):
+        console.print(line, markup=False)
+    console.print(f"results in {folder}", markup=False)
+
+
+def report(summary: Mapping[str, Any]) -> list[str]:
+    """One line for each k, and what a reader must know beside it."""
+    lines = []
+    for k, one in summary["pass_at_k"].items():
+        interval = "" if one["low"] is None else f" [{one['low']:.4f}, {one['high']:.4f}] ({100 * one['level']:g} %)"
+        lines.append(f"pass@{k} {one['estimate']:.4f}{interval}")
+    scored = summary["questions"] - summary["unscorable"]
+    lines.append(
+        f"{scored} questions, {summary['samples']} samples each at temperature {summary['temperature']:g}; "
+        f"{summary['mean_tokens']:.1f} tokens on average, {100 * summary['finished']:.1f} % ended by themselves"
+    )
+    if summary["unscorable"]:
+        lines.append(f"{summary['unscorable']} questions left out: their answers cannot be read")
+    return lines
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        fail("evaluate", f"--k must be whole numbers with commas between them; got {text!r}", 2)
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, otherwise a plain line at every tenth of the questions."""
+    if not console.is_terminal:
+        yield _Lines(console)
+        return
+    from rich.progress import Progress
+
+    with Progress(console=console, transient=True) as bar:
+        row = bar.add_task("questions", total=None)
+        yield lambda done, total: bar.update(row, completed=done, total=total)
+
+
+class _Lines:
+    def __init__(self, console: Console) -> None:
+        self._console, self._tenths = console, 0
+
+    def __call__(self, done: int, total: int) -> None:
+        before, self._tenths = self._tenths, done * 10 // total
+        if self._tenths > before:
+            self._console.print(f"{done} of {total} questions", markup=False)

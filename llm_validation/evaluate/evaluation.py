@@ -1,0 +1,229 @@
+"""pass@k of a model on a source of questions: sampled, scored, and written as one run's folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from llm_validation.common.pass_at_k import bootstrap_interval, mean_pass_at_k, pass_at_k
+from llm_validation.engines import Engine, Response, check_engine, check_sampling, open_engine, weights_dtype
+from llm_validation.tasks import Example, load_examples, load_task
+from llm_validation.verifiers import Verifier, get_verifier, self_test
+from qae_theory.runs.folders import find_run, to_json, write_run
+from qae_theory.runs.settings import Strict
+
+EXPERIMENT = "evaluate"
+PACKAGES = ("qae_theory", "llm_validation")  # whose source determines the results
+QUESTIONS_AT_ONCE = 64  # between two words about how far it is; never changes the result
+
+Told = Callable[[int, int], None]  # questions done, of how many
+
+
+class EvaluationConfig(Strict):
+    """What is sampled and how it is counted.
+
+    ``model`` and ``task`` are what ``models.load_model`` and ``tasks.load_examples`` take. ``questions`` and
+    ``max_new_tokens`` are the task's own where None. ``level`` and ``resamples`` are of the bootstrap over questions.
+    """
+
+    model: str
+    task: str
+    split: Literal["train", "eval"] = "eval"
+    engine: str = "transformers"
+    dtype: str = "auto"
+    questions: int | None = Field(default=None, ge=1)
+    samples: int = Field(default=32, ge=1)
+    k: tuple[int, ...] = Field(default=(1, 16), min_length=1)
+    temperature: float = Field(default=0.7, ge=0, allow_inf_nan=False)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    max_new_tokens: int | None = Field(default=None, ge=1)
+    level: float = Field(default=0.95, gt=0, lt=1)
+    resamples: int = Field(default=9999, ge=100)
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> EvaluationConfig:
+        for k in self.k:
+            if not 1 <= k <= self.samples:
+                raise ValueError(f"k must be in 1..samples = 1..{self.samples}; got {k}")
+        if len(set(self.k)) < len(self.k):
+            raise ValueError(f"k must name each number once; got {list(self.k)}")
+        return self
+
+
+def evaluate(
+    config: EvaluationConfig, *, out: Path, engine: Engine | None = None, batch: int = 256, told: Told | None = None
+) -> Path:
+    """Sample every question, score the samples, estimate pass@k.
+
+    The folder ``out/evaluate/<run id>`` has ``metrics.jsonl`` (one line a question: its samples' scores and lengths),
+    ``responses.jsonl`` (their texts) and ``summary.json``; it is there whole or not at all. A question whose answer
+    cannot be read is unscorable and stays out of pass@k; how many those are is in the summary.
+
+    Args:
+        config: what is sampled.
+        out: results folder.
+        engine: the model, ready; opened and closed here where None.
+        batch: responses sampled at once by Transformers; never changes the result.
+        told: called after some questions with how many are done, and of how many.
+
+    Returns:
+        The folder; that of an earlier run of the same configuration, model, questions and code where there is one.
+
+    Raises:
+        ValueError: one line: a model, task, engine or number that cannot be; no question that can be scored.
+        VerifierError: the verifier fails its own test.
+        OSError: results cannot be written.
+    """
+    if engine is None:
+        check_engine(config.engine)
+    source = load_task(config.task)
+    longest = source.max_new_tokens if config.max_new_tokens is None else config.max_new_tokens
+    check_sampling(config.samples, config.temperature, config.top_p, longest, config.seed)
+    examples = load_examples(config.task, split=config.split, count=config.questions, seed=config.seed)
+    identity = {
+        "experiment": EXPERIMENT,
+        "settings": config.model_dump(mode="json"),
+        "max_new_tokens": longest,
+        "questions": _digest([f"{example.prompt}\0{example.answer}" for example in examples]),
+        "weights": weights_digest(config.model),
+        "dtype": weights_dtype(config.dtype) if engine is None else None,
+    }
+    found = find_run(out, EXPERIMENT, identity, packages=PACKAGES)
+    if found is not None:
+        return found
+    with get_verifier(source.verifier) as verifier:
+        _test(verifier, examples)
+        ready = _opened(config, batch) if engine is None else nullcontext(engine)
+        with ready as sampler, write_run(out, EXPERIMENT, identity, seed=config.seed, packages=PACKAGES) as run:
+            questions: list[dict[str, Any]] = []
+            for lines, texts in _sampled(config, longest, examples, sampler, verifier):
+                run.append_metrics(lines)
+                with (run.partial / "responses.jsonl").open("a", encoding="utf-8") as file:
+                    file.writelines(json.dumps(text) + "\n" for text in texts)
+                questions += lines
+                if told is not None:
+                    told(len(questions), len(examples))
+            run.write("summary.json", to_json(summarise(config, questions)))
+    return run.folder
+
+
+def summarise(config: EvaluationConfig, questions: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What ``summary.json`` says.
+
+    Args:
+        config: of the evaluation.
+        questions: lines of ``metrics.jsonl``.
+
+    Raises:
+        ValueError: none of the questions can be scored.
+    """
+    counts = [(len(one["scores"]), one["correct"]) for one in questions if one["correct"] is not None]
+    if not counts:
+        raise ValueError(f"task {config.task!r}: the answer of none of the {len(questions)} questions can be read")
+    lengths = [length for one in questions for length in one["tokens"]]
+    finished = [done for one in questions for done in one["finished"]]
+    return {
+        "model": config.model,
+        "task": config.task,
+        "engine": config.engine,
+        "samples": config.samples,
+        "temperature": config.temperature,
+        "questions": len(questions),
+        "unscorable": len(questions) - len(counts),
+        "pass_at_k": {str(k): _estimate(config, counts, k) for k in config.k},
+        "mean_tokens": float(np.mean(lengths)),
+        "finished": float(np.mean(finished)),
+    }
+
+
+def weights_digest(model: str) -> str | None:
+    """Hash of the files of a checkpoint's folder; None for a preset or a hub's name."""
+    folder = Path(model)
+    if not folder.is_dir():
+        return None
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        with path.open("rb") as file:
+            digest.update(f"{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _opened(config: EvaluationConfig, batch: int) -> Engine:
+    return open_engine(config.engine, config.model, seed=config.seed, dtype=config.dtype, batch=batch)
+
+
+def _sampled(
+    config: EvaluationConfig, longest: int, examples: Sequence[Example], engine: Engine, verifier: Verifier
+) -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
+    """Lines of ``metrics.jsonl`` and ``responses.jsonl``, some questions at a time."""
+    for start in range(0, len(examples), QUESTIONS_AT_ONCE):
+        some = examples[start : start + QUESTIONS_AT_ONCE]
+        responses = engine.generate(
+            [example.prompt for example in some],
+            samples=config.samples,
+            temperature=config.temperature,
+            top_p=config.top_p,
+            max_new_tokens=longest,
+            seed=config.seed,
+            first=start,
+        )
+        scores = verifier(
+            [response.text for group in responses for response in group],
+            [example.answer for example in some for _ in range(config.samples)],
+        )
+        groups = [scores[at : at + config.samples] for at in range(0, len(scores), config.samples)]
+        numbered = list(enumerate(zip(some, responses, groups, strict=True), start=start))
+        yield (
+            [_line(number, config, *one) for number, one in numbered],
+            [{"question": number, "texts": [r.text for r in group]} for number, (_, group, _) in numbered],
+        )
+
+
+def _line(
+    number: int, config: EvaluationConfig, example: Example, group: Sequence[Response], scores: Sequence[float | None]
+) -> dict[str, Any]:
+    correct = None if None in scores else sum(score == 1 for score in scores)
+    estimates = {} if correct is None else {str(k): float(pass_at_k(len(scores), correct, k)) for k in config.k}
+    return {
+        "question": number,
+        "prompt": example.prompt,
+        "answer": example.answer,
+        "scores": list(scores),
+        "correct": correct,
+        "pass_at_k": estimates,
+        "tokens": [len(response.token_ids) for response in group],
+        "finished": [response.finished for response in group],
+        "log_prob": [sum(response.log_probs) for response in group],
+    }
+
+
+def _estimate(config: EvaluationConfig, counts: Sequence[tuple[int, int]], k: int) -> dict[str, Any]:
+    """The mean over questions; its interval where there are two questions at least."""
+    estimate = float(mean_pass_at_k(counts, k))
+    if len(counts) < 2:
+        return {"estimate": estimate, "low": None, "high": None, "level": config.level, "draws": len(counts)}
+    rng = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(k,)))
+    values = [pass_at_k(n, c, k) for n, c in counts]
+    interval = bootstrap_interval(values, rng=rng, level=config.level, resamples=config.resamples)
+    return {**interval.record(), "estimate": estimate}
+
+
+def _test(verifier: Verifier, examples: Sequence[Example]) -> None:
+    """The verifier's own test, on answers that it can read; the others are counted as unscorable later."""
+    answers = list(dict.fromkeys(example.answer for example in examples))[:256]
+    scores = verifier([""] * len(answers), answers)
+    readable = [answer for answer, score in zip(answers, scores, strict=True) if score is not None]
+    if readable:
+        self_test(verifier, answers=readable)
+
+
+def _digest(texts: Sequence[str]) -> str:
+    return hashlib.sha256("\1".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -1,0 +1,109 @@
+"""``qae probe``: one step of each rule from one checkpoint, its entropy change beside what the predictions say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llm_validation.common.extras import missing_line
+from llm_validation.common.failing import fail
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from llm_validation.probe.batch import ProbeConfig
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(
+        "probe",
+        epilog="Examples: qae probe results/train/RUN/checkpoints/checkpoint-50 --task digits | "
+        "qae probe Qwen/Qwen3-0.6B --task gym:chain_sum --arms grpo,qae-0.4",
+    )(probe)
+
+
+def probe(
+    source: Annotated[str, typer.Argument(metavar="MODEL", help="A checkpoint's folder, a preset or a hub name.")],
+    task: Annotated[str | None, typer.Option("--task", help="A task's name, gym:NAME, a .jsonl file.")] = None,
+    arms: Annotated[
+        str | None, typer.Option("--arms", metavar="A,B", help="mean, quantile-0.4, grpo, qae-0.4 ...")
+    ] = None,
+    config_file: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="TOML, plain keys.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One field, with a TOML value; repeatable.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of questions and rollouts.")] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Results folder.")] = Path("results"),
+) -> None:
+    """Measure the one-step entropy change of several baselines on the same rollouts, and what predicts it.
+
+    Exit status: 0; 1 when results could not be written; 2 for wrong usage.
+    """
+    if out.exists() and not out.is_dir():
+        fail("probe", f"--out must be a folder; {str(out)!r} is a file", 2)
+    if lacking := missing_line():
+        fail("probe", lacking, 2)
+    try:
+        config = _configured(config_file, settings or (), task, arms, seed)
+        folder = _run(source, config, out)
+    except ValueError as error:
+        fail("probe", " ".join(str(error).split()), 2)
+    except OSError as error:
+        fail("probe", f"results cannot be written: {error}", 1)
+    except KeyboardInterrupt:
+        fail("probe", "interrupted; nothing was written", 130)
+    _print(folder)
+
+
+def _configured(
+    file: Path | None, settings: Sequence[str], task: str | None, arms: str | None, seed: int | None
+) -> ProbeConfig:
+    from llm_validation.probe.batch import ProbeConfig
+    from qae_theory.runs.settings import checked, read_setting, read_table
+
+    named = {"task": task, "seed": seed, "arms": arms and [arm.strip() for arm in arms.split(",")]}
+    given = {key: value for key, value in named.items() if value is not None}
+    tables = [] if file is None else [read_table(file, quick=False)]
+    return checked(ProbeConfig, [*tables, *map(read_setting, settings), given])
+
+
+def _run(source: str, config: ProbeConfig, out: Path) -> Path:
+    from rich.progress import Progress
+
+    from llm_validation.probe.run import probe_checkpoint
+
+    console = _console()
+    if not console.is_terminal:
+        return probe_checkpoint(source, config, out=out)
+    with Progress(console=console) as bar:
+        task = bar.add_task("probe", total=len(config.arms) * len(config.settings))
+        return probe_checkpoint(source, config, out=out, told=lambda done, total: bar.update(task, completed=done))
+
+
+def _print(folder: Path) -> None:
+    """One line a setting and arm: means over prompts, in nats per response."""
+    from llm_validation.common.tables import PROBES_FILE, read_table
+    from llm_validation.probe.predictions import RUNGS
+
+    table, console = read_table(folder / PROBES_FILE), _console()
+    rows: dict[tuple[str, ...], list[int]] = {}
+    for number, key in enumerate(zip(*(map(str, table[name]) for name in _KEYS), strict=True)):
+        rows.setdefault(key, []).append(number)
+    for key, numbers in rows.items():
+        means = ", ".join(f"{name} {table[name][numbers].mean():+.3g}" for name in ("change", *RUNGS))
+        shown = " ".join(f"{name}={value}" for name, value in zip(_KEYS, key, strict=True))
+        console.print(f"probe: {shown}: {means}", markup=False)
+    console.print(f"probe: wrote {folder}", markup=False)
+
+
+_KEYS = ("optimiser", "adam_eps", "updates", "clipped", "arm")
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)

@@ -1,0 +1,79 @@
+"""Next-token log-probabilities at given contexts, and their first and second derivative along a change of parameters.
+
+Derivatives are exact (forward mode, twice), in the arithmetic of the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from llm_validation.probe.contexts import Contexts
+from qae_theory.arrays import Array
+
+Tensors = Mapping[str, Any]
+
+ROWS = 1024  # rows of tokens in one forward pass; bounds memory, changes no result
+
+
+def context_log_probs(model: Any, parameters: Tensors, contexts: Contexts) -> Array:
+    """log pi(token | context), [C, V] in nats, at these parameters."""
+    import torch
+
+    with torch.no_grad():
+        return _in_order([part(parameters) for part in _parts(model, contexts)], contexts)
+
+
+def expand(model: Any, parameters: Tensors, change: Tensors, contexts: Contexts) -> tuple[Array, Array]:
+    """First and second derivative of :func:`context_log_probs` along ``change``, at s = 0 of parameters + s change.
+
+    Returns:
+        ``(first, second)``, each [C, V], per unit of s and of s squared.
+    """
+    from torch.func import jvp
+
+    def slope(part: Any) -> Any:
+        return lambda at: jvp(part, (at,), (dict(change),))[1]
+
+    pairs = [jvp(slope(part), (dict(parameters),), (dict(change),)) for part in _parts(model, contexts)]
+    first, second = (_in_order([one[side] for one in pairs], contexts) for side in (0, 1))
+    return first, second
+
+
+def _parts(model: Any, contexts: Contexts) -> list[Any]:
+    """Functions from parameters to log-probabilities of the contexts of one block of rows each."""
+    import torch
+    from torch.func import functional_call
+
+    device, dtype = next((value.device, value.dtype) for value in model.parameters())
+
+    def part(block: int) -> Any:
+        rows = slice(block * ROWS, (block + 1) * ROWS)
+        here = contexts.row // ROWS == block
+        ids, mask = (torch.as_tensor(x[rows], device=device) for x in (contexts.ids, contexts.mask))
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        if contexts.visible is not None:
+            visible = torch.as_tensor(contexts.visible[rows], device=device)
+            positions = visible.sum(-1) - 1
+            mask = torch.zeros(visible.shape, dtype=dtype, device=device)
+            mask = mask.masked_fill(~visible, torch.finfo(dtype).min)[:, None]  # as Transformers adds it to the scores
+        row, column = (torch.as_tensor(x[here], device=device) for x in (contexts.row - block * ROWS, contexts.column))
+
+        def log_probs(parameters: Tensors) -> Any:
+            inputs = {"input_ids": ids, "attention_mask": mask, "position_ids": positions, "use_cache": False}
+            logits = functional_call(model, dict(parameters), (), inputs).logits
+            return torch.log_softmax(logits[row, column], -1)
+
+        return log_probs
+
+    return [part(int(block)) for block in np.unique(contexts.row // ROWS)]
+
+
+def _in_order(parts: Sequence[Any], contexts: Contexts) -> Array:
+    """The parts' rows in the contexts' order, which may go back and forth between blocks."""
+    whole = np.concatenate([part.detach().cpu().numpy() for part in parts])
+    found = np.empty_like(whole)
+    found[np.argsort(contexts.row // ROWS, kind="stable")] = whole
+    return found

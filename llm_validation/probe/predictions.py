@@ -1,0 +1,177 @@
+"""The prediction ladder: what each rung expects of the entropy, from log-probabilities and a direction. NumPy only.
+
+A rung is a direction of the log-probabilities (or logits, which differ by a constant). From it follow the predicted
+change and, by the remainder bound of ``qae_theory``, an interval:
+
+1. ``identity``: the paper's, pi (A), with A = r - b not centred;
+2. ``centred``: pi (A - E A), the exact policy gradient of a tabular softmax;
+3. ``sampled``: the group that was really sampled, each context's logits a table of their own;
+4. ``first_order``: the network's own first-order change of log-probabilities along the real parameter change;
+5. ``second_order``: the same with curvature.
+
+Rungs 1 to 3 need a step size: learning rate times responses per token of the loss. Under Adam that is a convention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from qae_theory.arrays import Array
+from qae_theory.entropy_change import curvature_brackets, entropy_change_bounds, first_order_entropy_change
+
+RUNGS = ("identity", "centred", "sampled", "first_order", "second_order")
+
+
+class Prediction(NamedTuple):
+    """Expected entropy change with its interval, each [Q], in nats per response."""
+
+    change: Array
+    low: Array
+    high: Array
+
+
+class Derivatives(NamedTuple):
+    """First and second derivative of log-probabilities along the real parameter change, [..., n] each."""
+
+    first: Array
+    second: Array
+
+
+def entropy(log_probs: Array) -> Array:
+    """-sum pi log pi in nats, [..., n] -> [...]."""
+    return -(np.exp(log_probs) * log_probs).sum(-1)
+
+
+def along(log_probs: Array, direction: Array) -> Prediction:
+    """First order along a direction, with the guaranteed interval of a finite step along it, [..., n] -> [...]."""
+    low, high = entropy_change_bounds(log_probs, direction, 1.0)
+    return Prediction(first_order_entropy_change(log_probs, direction), low, high)
+
+
+def with_curvature(log_probs: Array, derivatives: Derivatives) -> Prediction:
+    r"""Second order: :math:`H' + H''/2`, with the interval of the second-order change of the log-probabilities.
+
+    :math:`H' = -\sum\pi l'(l+1)` and :math:`H'' = -\sum\pi[(l'^2 + l'')(l+1) + l'^2]` for :math:`l = \log\pi`.
+    """
+    first, second = derivatives
+    probs, shifted = np.exp(log_probs), log_probs + 1
+    slope = -(probs * first * shifted).sum(-1)
+    bend = -(probs * ((first**2 + second) * shifted + first**2)).sum(-1)
+    low, high = entropy_change_bounds(log_probs, first + second / 2, 1.0)
+    return Prediction(slope + bend / 2, low, high)
+
+
+def sampled_direction(context_log_probs: Array, contexts: Array, tokens: Array, pushes: Array) -> Array:
+    """Logit change of each context, [C, V], when token t with push s adds s (e_t - pi) to its context's logits.
+
+    Args:
+        context_log_probs: [C, V].
+        contexts: [M] context of each sampled token, as a row of ``context_log_probs``.
+        tokens: [M] the token.
+        pushes: [M] step size times advantage.
+    """
+    direction = np.zeros_like(context_log_probs)
+    np.add.at(direction, (contexts, tokens), pushes)
+    total = np.zeros(len(context_log_probs))
+    np.add.at(total, contexts, pushes)
+    return direction - total[:, None] * np.exp(context_log_probs)
+
+
+def enumerated(
+    log_probs: Array,
+    arm_advantages: Array,
+    step_size: float,
+    sampled: Array,
+    derivatives: Derivatives,
+) -> Mapping[str, Prediction]:
+    """All rungs where every response is listed.
+
+    Args:
+        log_probs: [Q, n] of responses.
+        arm_advantages: [Q, n], the advantage that the rule gives each response in the prompt's group.
+        step_size: eta, per response of a group of its own.
+        sampled: [Q, n] direction of rung 3, step size included.
+        derivatives: of the log-probabilities.
+    """
+    probs = np.exp(log_probs)
+    centred = arm_advantages - (probs * arm_advantages).sum(-1, keepdims=True)
+    return MappingProxyType(
+        {
+            "identity": along(log_probs, step_size * probs * arm_advantages),
+            "centred": along(log_probs, step_size * probs * centred),
+            "sampled": along(log_probs, sampled),
+            "first_order": along(log_probs, derivatives.first),
+            "second_order": with_curvature(log_probs, derivatives),
+        }
+    )
+
+
+def along_rollouts(
+    context_log_probs: Array,
+    owner: Array,
+    per_response: float,
+    sampled: Array,
+    derivatives: Derivatives,
+) -> Mapping[str, Prediction]:
+    """Rungs 3 to 5 of the entropy summed along given rollouts, per response.
+
+    Args:
+        context_log_probs: [C, V] at every token of the rollouts.
+        owner: [C] prompt that the context belongs to, 0..Q-1.
+        per_response: responses of a prompt.
+        sampled: [C, V] direction of rung 3.
+        derivatives: of the log-probabilities.
+    """
+    rungs: Mapping[str, Callable[[], Prediction]] = {
+        "sampled": lambda: along(context_log_probs, sampled),
+        "first_order": lambda: along(context_log_probs, derivatives.first),
+        "second_order": lambda: with_curvature(context_log_probs, derivatives),
+    }
+    return {name: summed(rung(), owner, per_response) for name, rung in rungs.items()}
+
+
+def summed(prediction: Prediction, owner: Array, per_response: float) -> Prediction:
+    """Predictions of contexts added up for each prompt; intervals add up too."""
+    change, low, high = (np.bincount(owner, weights=side) / per_response for side in prediction)
+    return Prediction(change, low, high)
+
+
+def from_samples(
+    response_log_probs: Array, advantages: Array, step_size: float, *, responses: int, centred: bool
+) -> Prediction:
+    r"""Rungs 1 and 2 where responses cannot be listed: the covariance over the sampled ones.
+
+    :math:`-\eta\,\widehat{\mathrm{Cov}}(\log\pi, \pi A)` with the unbiased sample covariance of the group; the interval
+    takes the direction's range from the sampled responses, so it is no guarantee.
+
+    Args:
+        response_log_probs: [Q, G] of whole responses.
+        advantages: [Q, G].
+        step_size: eta.
+        responses: number of possible responses.
+        centred: subtract the group's mean advantage first. Independent samples then give the covariance in
+            expectation but for a term of order 1/G, a third central moment.
+    """
+    weights = advantages - advantages.mean(-1, keepdims=True) if centred else advantages
+    direction = step_size * np.exp(response_log_probs) * weights
+    spread = response_log_probs - response_log_probs.mean(-1, keepdims=True)
+    change = -(spread * direction).sum(-1) / (direction.shape[-1] - 1)
+    below, above = curvature_brackets(responses)
+    half = np.ptp(direction, axis=-1) ** 2 / 2
+    return Prediction(change, change - half * below, change + half * above)
+
+
+def columns(predictions: Mapping[str, Prediction]) -> dict[str, Array]:
+    """``{rung: [Q], rung_low: [Q], rung_high: [Q]}`` of all rungs, in order."""
+    return {
+        f"{rung}{suffix}": np.asarray(side)
+        for rung in RUNGS
+        for suffix, side in zip(_SUFFIXES, predictions[rung], strict=True)
+    }
+
+
+_SUFFIXES: Sequence[str] = ("", "_low", "_high")

@@ -1,0 +1,106 @@
+"""``qae validate``: the study that holds a small Qwen3's measured entropy against the predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llm_validation.common.extras import missing_line
+from llm_validation.common.failing import fail
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from llm_validation.study.settings import Preset, StudyConfig
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("validate", epilog="Examples: qae validate --quick | qae validate | qae validate --preset gpu")(
+        validate
+    )
+
+
+def validate(
+    quick: Annotated[bool, typer.Option("--quick", help="The small size, of minutes.")] = False,
+    preset: Annotated[str | None, typer.Option("--preset", help="full, quick, or gpu for one GPU.")] = None,
+    config_file: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="TOML: tables common, quick, full; or plain keys.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One field, with a TOML value; repeatable.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed; the configuration's if not given.")] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Results folder.")] = Path("results"),
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one a core if not given.")] = None,
+) -> None:
+    """Warm up, train with GRPO and QAE, probe along the way, and write the report. Interrupted, it goes on.
+
+    Exit status: 0; 1 when a part failed or results could not be written; 2 for wrong usage.
+    """
+    size = "quick" if quick and preset is None else preset or "full"
+    if quick and size != "quick":
+        fail("validate", f"--quick is --preset quick; got --preset {preset}", 2)
+    if out.exists() and not out.is_dir():
+        fail("validate", f"--out must be a folder; {str(out)!r} is a file", 2)
+    try:
+        config = _configured(size, config_file, settings or (), seed)
+    except ValueError as error:
+        fail("validate", " ".join(str(error).split()), 2)
+    if lacking := missing_line():
+        fail("validate", lacking, 2)
+    folder = _study(config, size, out, workers)  # type: ignore[arg-type]  # checked by _configured
+    _console().print(f"validate: wrote {folder}", markup=False)
+
+
+def _configured(preset: str, file: Path | None, settings: Sequence[str], seed: int | None) -> StudyConfig:
+    from llm_validation.study.settings import changed_config
+    from qae_theory.runs.settings import read_setting, read_table
+
+    changes = [] if file is None else [read_table(file, quick=preset == "quick")]
+    changes += [read_setting(text) for text in settings]
+    return changed_config(preset, [*changes, *([] if seed is None else [{"seed": seed}])])  # type: ignore[arg-type]
+
+
+def _study(config: StudyConfig, preset: Preset, out: Path, workers: int | None) -> Path:
+    from llm_validation.models.warmup import WarmupError
+    from llm_validation.study.run import StudyError, finished_study, study
+    from qae_theory.runs.folders import usable_cores
+
+    found = finished_study(config, preset, out=out)
+    if found is not None:
+        return found
+    processes = workers or (1 if preset == "gpu" else usable_cores())
+    try:
+        with _shown(_console()) as told:
+            return study(config, preset, out=out, workers=processes, told=told)
+    except (StudyError, WarmupError, OSError) as error:
+        fail("validate", str(error), 1)
+    except KeyboardInterrupt:
+        fail("validate", "interrupted; finished parts are kept, start again to go on", INTERRUPTED)
+
+
+@contextmanager
+def _shown(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar with time left on a terminal, a plain line a part elsewhere."""
+    from rich import progress as rich
+
+    if not console.is_terminal:
+        yield lambda says, done, total: console.print(f"validate: {done} of {total}: {says}", markup=False)
+        return
+    columns = (rich.TextColumn("{task.description}", markup=False), rich.BarColumn(), rich.MofNCompleteColumn())
+    with rich.Progress(*columns, rich.TimeRemainingColumn(), console=console) as bar:
+        task = bar.add_task("validate")
+        yield lambda says, done, total: bar.update(task, completed=done, total=total, description=says)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)

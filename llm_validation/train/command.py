@@ -1,0 +1,154 @@
+"""``qae train``: one RLVR run on this machine, or go on with one that was interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from llm_validation.common.extras import missing_line
+from llm_validation.common.failing import fail
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from llm_validation.train.run import Progress, Told
+    from llm_validation.train.settings import TrainConfig
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+QUICK: dict[str, Any] = {"steps": 10, "prompts_per_step": 8, "train_examples": 64}
+_SHOWN = {"success_rate": "success", "entropy": "entropy", "grad_norm": "gradient"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(
+        "train",
+        epilog="Examples: qae train --quick | qae train --task addition --estimator qae --k 0.4 | "
+        "qae train --config run.toml --set group_size=16",
+    )(train)
+
+
+def train(
+    config_file: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="TOML: tables common, quick, full; or plain keys.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One field, with a TOML value; repeatable.")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", help="A task's name, gym:NAME, a .jsonl file or a dataset.")
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help="A preset, a checkpoint's folder or a hub name.")] = None,
+    estimator: Annotated[str | None, typer.Option("--estimator", help="A rule of qae_theory.advantages.")] = None,
+    k: Annotated[str | None, typer.Option("--k", metavar="K", help="The quantile, for qae: 0.4 or 2/5.")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="Batches of rollouts.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed; the configuration's if not given.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="The small size.")] = False,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Results folder.")] = Path("results"),
+    resume_from: Annotated[
+        str, typer.Option("--resume-from", help="newest checkpoint; the previous good one; or the start, anew.")
+    ] = "newest",
+) -> None:
+    """Train a model by reinforcement learning on verifiable rewards. An interrupted run goes on where it was saved.
+
+    Exit status: 0; 1 when the run could not be completed; 2 for wrong usage; 130 after Ctrl-C.
+    """
+    shortcuts: dict[str, Any] = {"task": task, "model": model, "estimator": estimator, "steps": steps, "seed": seed}
+    given = {key: value for key, value in shortcuts.items() if value is not None}
+    if k is not None:
+        given["options"] = {"k": k}
+    if resume_from not in ("newest", "previous", "start"):
+        fail("train", f"--resume-from must be newest, previous or start; got {resume_from!r}", 2)
+    if out.exists() and not out.is_dir():
+        fail("train", f"--out must be a folder; {str(out)!r} is a file", 2)
+    try:
+        config = _configured(config_file, settings or (), given, quick=quick)
+    except ValueError as error:
+        fail("train", str(error), 2)
+    if lacking := missing_line():
+        fail("train", lacking, 2)
+    _train(config, out, resume_from)  # type: ignore[arg-type]  # one of the three
+
+
+def _configured(file: Path | None, settings: Sequence[str], given: dict[str, Any], *, quick: bool) -> TrainConfig:
+    """The file's settings, then those of ``--set``, then the shortcuts.
+
+    Raises:
+        ValueError: one line that names what is wrong.
+    """
+    from llm_validation.train.settings import TrainConfig
+    from qae_theory.runs.settings import checked, read_setting, read_table
+
+    tables = [QUICK] if quick else []
+    tables += [] if file is None else [read_table(file, quick=quick)]
+    return checked(TrainConfig, [*tables, *map(read_setting, settings), given])
+
+
+def _train(config: TrainConfig, out: Path, resume: Literal["newest", "previous", "start"]) -> None:
+    from rich.console import Console
+
+    from llm_validation.models.warmup import WarmupError
+    from llm_validation.train import processes
+    from llm_validation.train import run as training
+    from llm_validation.train.checkpoints import CheckpointError
+    from llm_validation.train.folder import BusyError
+    from llm_validation.verifiers import VerifierError
+
+    console = Console(highlight=False, soft_wrap=True, quiet=not processes.is_main())
+    failures = (training.TrainingError, CheckpointError, BusyError, VerifierError, WarmupError, OSError)
+    try:
+        found = training.finished_run(config, out=out)
+        if found is not None:
+            console.print(f"train: already there, {found}", markup=False)
+            return
+        folder = _with_progress(
+            console, config.steps, lambda told: training.train(config, out=out, told=told, resume=resume)
+        )
+    except training.SettingsError as error:
+        fail("train", " ".join(str(error).split()), 2)
+    except failures as error:
+        fail("train", " ".join(str(error).split()), 1)
+    except KeyboardInterrupt as stopped:
+        reason = str(stopped) or "stopped at once; the last checkpoint is kept"
+        fail("train", f"{reason}; start again to go on", INTERRUPTED)
+    console.print(f"train: wrote {folder}", markup=False)
+
+
+def _with_progress(console: Console, steps: int, run: Callable[[Told], Path]) -> Path:
+    from rich import progress as rich
+
+    if not console.is_terminal:
+        return run(_Lines(console))
+    columns = (rich.TextColumn("{task.description}"), rich.BarColumn(), rich.MofNCompleteColumn())
+    with rich.Progress(*columns, rich.TimeRemainingColumn(), console=console) as bar:
+        task = bar.add_task("train", total=steps)
+
+        def told(progress: Progress) -> None:
+            if progress.says:
+                bar.console.print(f"train: {progress.says}", markup=False)
+            bar.update(task, completed=progress.step, description=shown(progress.metrics) or "train")
+
+        return run(told)
+
+
+class _Lines:
+    """A plain line at every tenth of the steps, and every message."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def __call__(self, progress: Progress) -> None:
+        step, steps = progress.step, progress.steps
+        if progress.says:
+            self._console.print(f"train: {progress.says}", markup=False)
+        elif step * 10 // steps > (step - 1) * 10 // steps:
+            self._console.print(f"train: step {step} of {steps}: {shown(progress.metrics)}", markup=False)
+
+
+def shown(metrics: Any) -> str:
+    """The few figures that a line has room for."""
+    found = ((label, metrics.get(name)) for name, label in _SHOWN.items())
+    return ", ".join(f"{label} {value:.3g}" for label, value in found if isinstance(value, (int, float)))

@@ -1,0 +1,141 @@
+"""Where a training run lies: ``.partial-<run id>`` while it is unfinished, ``<run id>`` from the moment it is whole."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llm_validation.train.checkpoints import MANIFEST, fingerprints
+from llm_validation.train.settings import TrainConfig
+from qae_theory.runs.folders import code_version, file_hashes, provenance, run_id, to_json, write_atomically
+
+EXPERIMENT = "train"
+PACKAGES = ("llm_validation", "qae_theory")
+LOCK = "lock"
+# Files of a checkpoint that only going on needs.
+_OF_THE_TRAINER = ("optimizer.pt", "scheduler.pt", "rng_state*", "trainer_state.json", "training_args.bin", MANIFEST)
+
+
+class BusyError(RuntimeError):
+    """Another process works on the run."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The places of one run, found by what determines its results."""
+
+    id: str
+    code: str
+    identity: Mapping[str, Any]
+    parent: Path
+
+    @property
+    def finished(self) -> Path:
+        """The folder of the whole run."""
+        return self.parent / self.id
+
+    @property
+    def partial(self) -> Path:
+        """The folder of the unfinished run."""
+        return self.parent / f".partial-{self.id}"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the unfinished run's checkpoints."""
+        return self.partial / "checkpoints"
+
+    def is_finished(self) -> bool:
+        """Whether the whole run is there."""
+        return self.finished.is_dir()
+
+
+def run_folder(config: TrainConfig, *, out: Path) -> RunFolder:
+    """The places of this configuration, run by this code, below ``out``."""
+    facts = identity(config)
+    code = code_version(PACKAGES)
+    return RunFolder(run_id(facts, code), code, facts, out / EXPERIMENT)
+
+
+def identity(config: TrainConfig) -> dict[str, Any]:
+    """What determines a run: its settings, and what local files of model and questions hold, not only their names.
+
+    Where metrics are sent besides is not part of it.
+    """
+    facts = config.model_dump(mode="json", exclude={"report_to"})
+    local = {name: Path(source) for name, source in (("model", config.model), ("task", config.task))}
+    contents = {name: _content(path) for name, path in local.items() if path.exists()}
+    return facts | ({"contents": contents} if contents else {})
+
+
+@contextmanager
+def alone(folder: RunFolder) -> Iterator[None]:
+    """Let no other process work on the same run. The lock goes with the process, however that ends.
+
+    Raises:
+        BusyError: another process is at it.
+    """
+    folder.partial.mkdir(parents=True, exist_ok=True)
+    with (folder.partial / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(f"another process is running it, in {folder.partial}") from None
+        yield
+
+
+def begin(folder: RunFolder) -> None:
+    """Say in the unfinished folder what is being run there."""
+    folder.checkpoints.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder.partial / "config.json", to_json(dict(folder.identity)))
+
+
+def left_by_other_code(folder: RunFolder) -> list[Path]:
+    """Unfinished runs of the same configuration that other code has begun: they are not gone on with."""
+    others = (path for path in sorted(folder.parent.glob(".partial-*")) if path != folder.partial)
+    return [path for path in others if _read(path / "config.json") == folder.identity]
+
+
+def finish(folder: RunFolder, last: Path, *, seed: int, seconds: float) -> Path:
+    """Make the run whole: model, provenance, and the rename.
+
+    Args:
+        folder: of the run; this process holds its lock.
+        last: the checkpoint after the last step.
+        seed: for the provenance.
+        seconds: since this process began.
+
+    Returns:
+        The finished run's folder.
+    """
+    model = folder.partial / "model"
+    shutil.rmtree(model, ignore_errors=True)  # half of one, if the last try was cut off here
+    shutil.copytree(last, model, ignore=shutil.ignore_patterns(*_OF_THE_TRAINER))
+    files = {name: digest for name, digest in file_hashes(folder.partial).items() if name != LOCK}
+    facts = provenance(seed=seed, packages=PACKAGES) | {"code_version": folder.code}
+    facts |= {"seconds": round(seconds, 3), "files": files, "model": fingerprints(model)}
+    write_atomically(folder.partial / "provenance.json", to_json({"run_id": folder.id, **facts}))
+    folder.partial.rename(folder.finished)
+    (folder.finished / LOCK).unlink(missing_ok=True)
+    return folder.finished
+
+
+def _content(path: Path) -> str:
+    """Hash of a file, or of the files of a folder."""
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(json.dumps(fingerprints(path), sort_keys=True).encode()).hexdigest()
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

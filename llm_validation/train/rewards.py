@@ -1,0 +1,99 @@
+"""From a verifier's scores to the rewards that a trainer sees. What is right stays apart from what is rewarded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from qae_theory.checks import refuse
+from qae_theory.runs.settings import Overlong
+
+Scores = Sequence[float | None]
+Score = Callable[[Sequence[str], Sequence[str]], Scores]
+
+
+def shaped_rewards(
+    scores: Scores, lengths: Sequence[int], *, signed: bool = False, overlong: Overlong | None = None
+) -> list[float | None]:
+    """Rewards of responses: the score, or +1 and -1 for it, plus the penalty on length.
+
+    Args:
+        scores: 1 for right, 0 for wrong, None or NaN for a response that could not be scored.
+        lengths: of the responses, in tokens, the end of text included.
+        signed: DAPO's +1 and -1 in place of 1 and 0.
+        overlong: the soft overlong punishment, if any.
+
+    Returns:
+        The rewards; None where there was no score, whatever the length.
+
+    Raises:
+        ValueError: a score other than these.
+
+    >>> shaped_rewards([1, 0, None], [3, 3, 3], signed=True)
+    [1.0, -1.0, None]
+    """
+    rewards: list[float | None] = []
+    for score, length in zip(scores, lengths, strict=True):
+        right = checked_score(score)
+        if right is None:
+            rewards.append(None)
+            continue
+        reward = 2 * right - 1 if signed else right
+        rewards.append(reward if overlong is None else reward + overlong_penalty(length, overlong))
+    return rewards
+
+
+def overlong_penalty(length: int, overlong: Overlong) -> float:
+    """DAPO's soft overlong punishment of a response of ``length`` tokens, in [-1, 0].
+
+    0 up to L - C tokens, then (L - C - length) / C, and -1 from L on, with L the ``max_length`` and C the ``cache``.
+
+    Source: arXiv 2503.14476, Eq. 13.
+
+    >>> [overlong_penalty(length, Overlong(max_length=10, cache=4)) for length in (6, 7, 10, 11)]
+    [0.0, -0.25, -1.0, -1.0]
+    """
+    beyond = length - (overlong.max_length - overlong.cache)
+    return -min(max(beyond / overlong.cache, 0.0), 1.0) + 0.0  # not -0.0
+
+
+def checked_score(score: float | None) -> float | None:
+    """The score as 1.0 or 0.0, or None for one that is None or NaN."""
+    if score is None or math.isnan(score):
+        return None
+    if score not in (0, 1):
+        refuse("score", score, "0, 1, or None for a response that could not be scored")
+    return float(score)
+
+
+def reward_function(
+    verifier: Score, *, signed: bool = False, overlong: Overlong | None = None
+) -> Callable[..., list[float | None]]:
+    """A reward function in the form of TRL, for a dataset with the column ``answer``.
+
+    Through TRL's ``log_extra`` it hands on the scores before shaping (``correct``) and the lengths (``tokens``).
+
+    Args:
+        verifier: ``(completions, answers) -> scores``.
+        signed: as in :func:`shaped_rewards`.
+        overlong: as there.
+    """
+
+    def reward(
+        *,
+        completions: Sequence[str],
+        completion_ids: Sequence[Sequence[int]],
+        answer: Sequence[str],
+        log_extra: Callable[[str, list[Any]], None],
+        **_: Any,
+    ) -> list[float | None]:
+        scores = [checked_score(score) for score in verifier(completions, answer)]
+        lengths = [len(ids) for ids in completion_ids]
+        if len(scores) != len(completions):
+            refuse("verifier", verifier, f"one that returns {len(completions)} scores; it returned {len(scores)}")
+        log_extra("correct", scores)
+        log_extra("tokens", lengths)
+        return shaped_rewards(scores, lengths, signed=signed, overlong=overlong)
+
+    return reward

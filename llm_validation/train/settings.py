@@ -1,0 +1,86 @@
+"""The settings of one training run, checked, as they stand in a configuration file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from qae_theory.advantages import get_estimator, resolve_options
+from qae_theory.runs.settings import Overlong, Positive, Strict
+
+Share = Annotated[float, Field(ge=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Warmup(Strict):
+    """Supervised training of a preset before RL: until sampled answers at temperature 1 are right this often.
+
+    It stops at the first check that reaches ``success``; ``max_steps`` without it is an error.
+    """
+
+    success: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    learning_rate: Positive = 3e-3
+    batch_size: int = Field(default=64, ge=1)
+    check_every: int = Field(default=10, ge=1)
+    max_steps: int = Field(default=4000, ge=1)
+    seed: int = Field(default=0, ge=0)
+
+
+class TrainConfig(Strict):
+    """One RLVR run.
+
+    One step is one batch of rollouts: ``prompts_per_step`` groups of ``group_size`` responses. TRL shuffles the
+    responses of a batch, cuts them into ``inner_updates`` mini-batches and goes through these ``inner_epochs`` times:
+    so many optimiser updates. ``estimator`` and ``options`` name a rule of ``qae_theory.advantages``. ``loss`` is TRL's
+    ``loss_type``. The published DAPO settings are clip 0.2/0.28 and the loss ``dapo`` (arXiv 2503.14476).
+    """
+
+    task: str = "digits"
+    model: str = "tiny"
+    warmup: Warmup | None = Warmup()
+    estimator: str = "qae"
+    options: dict[str, Any] = Field(default_factory=dict)
+    group_size: int = Field(default=8, ge=2)
+    prompts_per_step: int = Field(default=32, ge=1)
+    train_examples: int | None = Field(default=512, ge=1)
+    steps: int = Field(default=100, ge=1)
+    inner_updates: int = Field(default=1, ge=1)
+    inner_epochs: int = Field(default=1, ge=1)
+    max_new_tokens: int | None = Field(default=None, ge=1)
+    temperature: Positive = 1.0
+    optimiser: Literal["adamw", "sgd"] = "adamw"
+    learning_rate: Positive = 1e-3
+    lr_schedule: Literal["constant", "linear", "cosine"] = "constant"
+    warmup_updates: int = Field(default=0, ge=0)
+    adam_betas: tuple[Share, Share] = (0.9, 0.999)
+    adam_eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0.0
+    max_grad_norm: NonNegative = 0.0
+    clip_low: Share = 0.2
+    clip_high: NonNegative = 0.28
+    loss: Literal["dapo", "grpo", "dr_grpo", "bnpo"] = "dapo"
+    kl_beta: NonNegative = 0.0
+    dynamic_sampling: bool = False
+    max_resamples: int = Field(default=10, ge=1)
+    overlong: Overlong | None = None
+    signed_rewards: bool = False
+    rollouts: Literal["transformers", "vllm"] = "transformers"
+    save_every: int = Field(default=25, ge=1)
+    keep_checkpoints: int | None = Field(default=None, ge=1)
+    report_to: tuple[Literal["tensorboard", "wandb"], ...] = ()
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> TrainConfig:
+        rule = get_estimator(self.estimator)
+        resolve_options(rule, self.options)
+        if self.group_size < rule.least_group:
+            raise ValueError(f"group_size must be at least {rule.least_group} for {rule.name!r}; got {self.group_size}")
+        if rule.binary_only and (self.signed_rewards or self.overlong is not None):
+            raise ValueError(f"estimator must take rewards other than 0 and 1 here; {rule.name!r} does not")
+        if self.prompts_per_step % self.inner_updates:
+            raise ValueError(
+                f"inner_updates must divide prompts_per_step = {self.prompts_per_step}; got {self.inner_updates}"
+            )
+        return self

@@ -1,0 +1,291 @@
+"""QAE in verl: the advantage estimators "qae", "qae_linear", "pos_mask" and "neg_mask", and a reward function.
+
+``import verl`` loads this module by its entry point in the group ``verl.plugins``, in every process of a job, and what
+goes wrong there is swallowed: :func:`import_error` and :func:`discovered` make it loud. Chosen by
+``algorithm.adv_estimator=qae``; the options are keys of ``algorithm``, see :func:`options_of`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from math import isfinite
+from typing import Any
+
+import torch
+from verl.trainer.ppo.core_algos import ADV_ESTIMATOR_REGISTRY, get_adv_estimator_fn, register_adv_est
+
+from llm_validation.verl_engine.group_advantages import GATES, STD_KINDS, group_advantages
+from qae_theory.checks import decimal_fraction, quantile_level, refuse
+
+ESTIMATORS = ("qae", "qae_linear", "pos_mask", "neg_mask")
+OPTIONS = ("quantile_k", "advantage_std", "advantage_eps", "advantage_gate", "correct_above")
+GROUP, ENTRY = "verl.plugins", "llm_validation.verl_engine.plugin"
+# Sources whose scorer in verl parses or runs what the model wrote: sympy's parser evaluates it, code is executed.
+UNSAFE_SOURCES = ("numina_", "codecontests", "apps", "codeforces", "taco", "hiyouga/geometry3k")
+
+
+def estimate(
+    estimator: str,
+    token_level_rewards: torch.Tensor,
+    response_mask: torch.Tensor,
+    config: Any = None,
+    index: Any = None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    r"""What verl calls: a response's summed reward, its advantage in its group, that at each of its tokens.
+
+    Advantage :math:`A_i \, m_{it}` for token t of response i with m its mask, A of
+    :func:`llm_validation.verl_engine.group_advantages.group_advantages`. As in verl's own ``grpo``, a response whose
+    mask has become all 0 (rejection sampling) still counts in its group; the rows that pad a batch are a group of
+    equal rewards, and so have 0.
+
+    Args:
+        estimator: one of ``ESTIMATORS``.
+        token_level_rewards: ``[B, T]``.
+        response_mask: ``[B, T]``, 1 at the response's own tokens.
+        config: ``config.algorithm``: a DictConfig, a mapping or verl's AlgoConfig.
+        index: B prompt ids (verl's ``uid``).
+        kwargs: what else verl hands to estimators; not used.
+
+    Returns:
+        Advantages and returns, one and the same ``[B, T]`` tensor, in the type that verl's own product has.
+
+    Raises:
+        ValueError: in one line that names the option or argument.
+    """
+    del kwargs
+    if index is None:
+        refuse("index", index, "the prompt id of each response, but the batch has no 'uid'")
+    if token_level_rewards.ndim != 2 or token_level_rewards.shape != response_mask.shape:
+        shapes = f"{list(token_level_rewards.shape)} beside {list(response_mask.shape)}"
+        refuse("token_level_rewards", shapes, "[B, T] as response_mask is")
+    with torch.no_grad():
+        scores = token_level_rewards.sum(dim=-1)
+        scalars = group_advantages(scores, index, estimator=estimator, **options_of(config))
+        advantages = _over_tokens(scalars, response_mask)
+    return advantages, advantages
+
+
+def options_of(config: Any) -> dict[str, Any]:
+    """Options of :func:`~llm_validation.verl_engine.group_advantages.group_advantages` from keys of ``algorithm``.
+
+    ``quantile_k`` (``"0.4"``; a YAML number is read as the decimal that it prints as), ``advantage_std``
+    (``population``, ``bessel`` or ``none``; by default the estimator's own, and ``none`` where verl's
+    ``norm_adv_by_std_in_grpo`` is false), ``advantage_eps`` (1e-6), ``advantage_gate`` (``reward``, or ``correctness``)
+    and ``correct_above`` (a score).
+
+    Raises:
+        ValueError: naming the key; also one that begins as ours do and is none of them, as Hydra's ``+`` takes any.
+    """
+    given = {} if config is None else config
+    for key in given:
+        if str(key).startswith(("quantile_", "advantage_", "correct_")) and key not in OPTIONS:
+            refuse(f"algorithm.{key}", given[key], f"left out: the options are {', '.join(OPTIONS)}")
+    found = {key: given.get(key) for key in OPTIONS}
+    threshold, eps, gate = found["correct_above"], found["advantage_eps"], found["advantage_gate"]
+    return {
+        "k": _level(found["quantile_k"]),
+        "std": _std(found["advantage_std"], given.get("norm_adv_by_std_in_grpo", True)),
+        "eps": 1e-6 if eps is None else _number("advantage_eps", eps, least=0.0),
+        "gate": _one_of("advantage_gate", "reward" if gate is None else gate, GATES),
+        "correct_above": None if threshold is None else _number("correct_above", threshold),
+    }
+
+
+def advantages_of(scores: torch.Tensor, index: Any, config: Any) -> torch.Tensor:
+    """The scalar advantages ``[B]`` that the estimator named by ``config.adv_estimator`` gives.
+
+    Args:
+        scores: ``[B]``, the summed rewards.
+        index: B prompt ids.
+        config: ``config.algorithm``; the estimator is one of ours, or one of verl's that needs rewards and ids only.
+
+    Raises:
+        ValueError: of an unknown estimator, or as :func:`estimate`.
+    """
+    name = str(config.get("adv_estimator"))
+    inputs = {"token_level_rewards": scores[:, None], "response_mask": torch.ones_like(scores)[:, None]}
+    if name == "grpo":  # verl passes it the switch and not the configuration
+        inputs["norm_adv_by_std_in_grpo"] = config.get("norm_adv_by_std_in_grpo", True)
+    else:
+        inputs["config"] = config
+    advantages, _ = get_adv_estimator_fn(name)(index=index, **inputs)
+    return advantages[:, 0]
+
+
+def compute_score(
+    data_source: str, solution_str: str, ground_truth: Any, extra_info: Any = None, **kwargs: Any
+) -> dict[str, Any]:
+    """The score of a response, with the name of its benchmark beside it: verl's own, or ours for tasks of ours.
+
+    For ``reward.custom_reward_function`` with path ``pkg://llm_validation.verl_plugin``: the dumps of verl's validation
+    then say which benchmark each response belongs to.
+
+    Args:
+        data_source: names the benchmark, and so the scorer: see :mod:`llm_validation.verl_engine.scoring`.
+        solution_str: the response, untrusted.
+        ground_truth: the reference answer.
+        extra_info: as verl passes it.
+        kwargs: likewise.
+
+    Returns:
+        ``score``, ``acc`` (the score where the scorer gives only one), ``pred`` (empty where it gives none),
+        ``benchmark`` and what else the scorer says; the same keys for every benchmark, all values numbers or text.
+
+    Raises:
+        ValueError: if verl's scorer of that source would parse or run the response.
+        NotImplementedError: if verl has no scorer for it.
+    """
+    result = _scorer(data_source)(solution_str, ground_truth, extra_info, **kwargs)
+    said = result if isinstance(result, Mapping) else {"score": result}
+    return {"acc": said["score"], "pred": "", **_plain(said), "benchmark": data_source}
+
+
+def _scorer(data_source: str) -> Callable[..., Any]:
+    """What scores the responses of a data source, without the source among its arguments."""
+    from verl.utils.reward_score import default_compute_score
+
+    from llm_validation.verl_engine import scoring
+
+    if scoring.is_ours(data_source):
+        return partial(scoring.compute_score, data_source)
+    if data_source.startswith(UNSAFE_SOURCES):
+        refuse("data_source", data_source, "scored by comparing text; verl's scorer would evaluate the model's output")
+    return partial(default_compute_score, scoring.verl_source(data_source))
+
+
+def registered() -> tuple[str, ...]:
+    """Which of ``ESTIMATORS`` verl's registry holds now, as this module made them."""
+    return tuple(name for name in ESTIMATORS if _is_ours(ADV_ESTIMATOR_REGISTRY.get(name)))
+
+
+def discovered() -> tuple[str, ...]:
+    """Which of ``ESTIMATORS`` a new process has after ``import verl`` alone, as a worker of a job would.
+
+    Raises:
+        RuntimeError: in one line, if the process fails.
+    """
+    code = (
+        "import json, verl; from verl.trainer.ppo.core_algos import ADV_ESTIMATOR_REGISTRY as r; "
+        "print(json.dumps([n for n, f in r.items() if getattr(f, 'is_qae_plugin', False)]))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    lines = [line for line in (run.stdout if run.returncode == 0 else run.stderr).splitlines() if line.strip()]
+    if run.returncode != 0:
+        raise RuntimeError(f"`import verl` fails in a new process: {lines[-1] if lines else run.returncode}")
+    found = json.loads(lines[-1])
+    return tuple(name for name in ESTIMATORS if name in found)
+
+
+def import_error() -> str | None:
+    """Why verl's own loading of its plug-ins would not bring these estimators, in one line; None if it would.
+
+    Loads every entry point of the group ``verl.plugins`` that the environment variable ``VERL_USE_EXTERNAL_PLUGINS``
+    admits, as ``import verl`` does, and keeps what verl drops: the errors.
+    """
+    return "; ".join(_faults()) or None
+
+
+def _faults() -> Iterator[str]:
+    policy = os.environ.get("VERL_USE_EXTERNAL_PLUGINS", "auto").strip().lower()
+    named = [name.strip() for name in policy.split(",")]  # "none" admits nothing
+    found = tuple(entry_points(group=GROUP))
+    admitted = [entry for entry in found if policy == "auto" or entry.name in named]
+    if not any(entry.value == ENTRY for entry in found):
+        yield f"no entry point of the group {GROUP} is {ENTRY}: qae-verification is not installed here"
+    elif not any(entry.value == ENTRY for entry in admitted):
+        yield f"VERL_USE_EXTERNAL_PLUGINS={policy} keeps the plug-in {ENTRY} from being loaded"
+    for entry in admitted:
+        fault = _load_fault(entry)
+        if fault is not None:
+            yield fault
+
+
+def _load_fault(entry: EntryPoint) -> str | None:
+    try:
+        entry.load()
+    except Exception as error:  # what verl catches
+        return f"plug-in {entry.name} = {entry.value}: {type(error).__name__}: {' '.join(str(error).split())}"
+    return None
+
+
+def _over_tokens(scalars: torch.Tensor, response_mask: torch.Tensor) -> torch.Tensor:
+    """``scalars[:, None] * response_mask``, as one pass over fresh memory."""
+    dtype = torch.promote_types(scalars.dtype, response_mask.dtype)
+    if response_mask.dtype == dtype or response_mask.device.type != "cpu":
+        return scalars[:, None] * response_mask
+    # On a CPU torch multiplies numbers of two types one at a time, which takes twice as long as conversion and product.
+    return response_mask.to(dtype).mul_(scalars[:, None])
+
+
+def _level(value: Any) -> Any:
+    try:
+        return quantile_level("0.4" if value is None else value)
+    except ValueError as error:
+        raise ValueError(f"algorithm.quantile_{error}") from None
+
+
+def _std(value: Any, normalised: Any) -> str | None:
+    if value is not None:
+        _one_of("advantage_std", value, STD_KINDS)
+    if normalised:
+        return value
+    if value not in (None, "none"):
+        refuse("algorithm.advantage_std", value, "'none' or left out where norm_adv_by_std_in_grpo is false")
+    return "none"
+
+
+def _one_of(key: str, value: Any, allowed: tuple[str, ...]) -> Any:
+    if value not in allowed:
+        refuse(f"algorithm.{key}", value, f"one of {', '.join(allowed)}")
+    return value
+
+
+def _number(key: str, value: Any, least: float = float("-inf")) -> float:
+    """A number, or text that YAML took for text, such as 1e-6."""
+    allowed = "a finite number" if least == float("-inf") else f"a finite number >= {least:g}"
+    try:
+        number = float("nan") if isinstance(value, bool) else float(decimal_fraction(value))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        number = float("nan")
+    if not isfinite(number) or number < least:
+        refuse(f"algorithm.{key}", value, allowed)
+    return number
+
+
+def _plain(said: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with every value a number or text; None becomes empty text."""
+    return {key: _scalar(value) for key, value in said.items()}
+
+
+def _scalar(value: Any) -> Any:
+    value = value.item() if hasattr(value, "item") and getattr(value, "size", 2) == 1 else value
+    if value is None:
+        return ""
+    return value if isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def _is_ours(function: Any) -> bool:
+    return getattr(function, "is_qae_plugin", False)
+
+
+def _register(name: str) -> None:
+    """Give verl the estimator; verl refuses a name that is somebody else's.
+
+    This module may run more than once: reloaded, or as a file, which verl does for reward functions named by path.
+    """
+    if _is_ours(ADV_ESTIMATOR_REGISTRY.get(name)):
+        del ADV_ESTIMATOR_REGISTRY[name]
+    function = partial(estimate, name)
+    function.is_qae_plugin = True  # type: ignore[attr-defined]
+    register_adv_est(name)(function)
+
+
+for _name in ESTIMATORS:
+    _register(_name)

@@ -1,0 +1,320 @@
+"""What one update did to the entropy: a record for each response, and the probe's metrics from the records.
+
+NumPy only. The trainer makes the records from token arrays (``verl_trainer``) and logs the metrics; ``collect``
+recomputes the same metrics from the dumped records.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from qae_theory.advantages import advantages
+from qae_theory.arrays import Array
+from qae_theory.checks import quantile_level, refuse
+
+Record = Mapping[str, Any]
+
+REQUIRED = (
+    "uid",
+    "reward",
+    "advantage",
+    "tokens",
+    "entropy_before",
+    "entropy_after",
+    "entropy_change_predicted",
+    "clipped_high",
+    "clipped_low",
+)
+UNCENTRED = "entropy_change_predicted_uncentred"
+COUNTERFACTUAL = "entropy_after_by_arm"
+
+
+class Response(NamedTuple):
+    """One response and its tokens before and after the update, ``[T]`` each."""
+
+    uid: str
+    """Its prompt's group."""
+    key: str
+    """Its own name."""
+    reward: float
+    """What the estimator saw: the sum of its token rewards."""
+    mask: Array
+    """1 where a token counts in the loss, 0 elsewhere."""
+    advantages: Array
+    """The same number at every token that counts."""
+    log_probs_before: Array
+    """log pi of the taken token under the weights that the update started from."""
+    log_probs_after: Array
+    """log pi of the same token after the update."""
+    entropies_before: Array
+    """Entropy at the token's context before the update, nats."""
+    entropies_after: Array
+    """The same after it."""
+    entropies_after_by_arm: Mapping[str, Array] = {}
+    """The same after another estimator's update from the same weights, by the estimator's name."""
+
+
+def records_from_tokens(
+    responses: Iterable[Response], *, step: int, clip_low: float, clip_high: float, sequence_ratio: bool = False
+) -> list[dict[str, Any]]:
+    r"""One JSON-ready record a response; all sums over the tokens that count.
+
+    ``entropy_change_predicted`` is :math:`\sum_t -A(\log p_t + H_t)`. What it is: at each context c, for the direction
+    ``natural_gradient`` of theory.md (logits move by A per unit step, each context's on their own, as in a table),
+    :math:`dH_c/d\eta = -\mathrm{Cov}_\pi(\log\pi, A) = -E_\pi[A(\log\pi + H)]`, and the sampled token's term is an
+    unbiased estimate of that expectation, whether A is centred or not. It is the covariance identity of arXiv
+    2505.22617, and of 2509.22611 Sec. 4.3, with tokens as independent decisions.
+
+    What it is not: the network's own first-order change. Parameters are shared, tokens are not independent, the
+    optimiser rescales, and the step size is not known: it is per unit step, so only its sign, its order among
+    responses and its correlation with the measured change say something. ``..._uncentred`` is the rung ``identity`` of
+    :mod:`llm_validation.probe.predictions`, direction pi A, from the same statistics:
+    :math:`\sum_t -A\,p_t(\log p_t + H_t)`.
+    The rungs ``centred`` and ``sampled`` need sums over the vocabulary that no trainer keeps, ``first_order`` and
+    ``second_order`` derivatives of the network.
+
+    ``clipped_high`` and ``clipped_low`` count tokens whose ratio after the whole update lies beyond the clip range on
+    the side where the loss is flat: above 1 + ``clip_high`` with A > 0, below 1 - ``clip_low`` with A < 0. With one
+    optimiser step an update was clipped nowhere; the counts then say what a further step would have met.
+
+    Args:
+        responses: of one batch, without padding rows.
+        step: the trainer's global step.
+        clip_low: epsilon_low, in [0, 1).
+        clip_high: epsilon_high, >= 0.
+        sequence_ratio: whether the loss clips GSPO's ratio, the geometric mean over a response's tokens; then all its
+            tokens count or none.
+
+    Raises:
+        ValueError: naming the response: arrays of different lengths, a number that is not finite, an advantage that
+            differs from token to token.
+    """
+    if not 0 <= clip_low < 1:
+        refuse("clip_low", clip_low, "a number in [0, 1)")
+    if not clip_high >= 0:
+        refuse("clip_high", clip_high, "a number >= 0")
+    clip = _Clip(1 - clip_low, 1 + clip_high, sequence_ratio)
+    return [_record(response, step, clip) for response in responses]
+
+
+def metrics_of(records: Sequence[Record], *, quantile_k: Any, correct_above: float = 0.0) -> dict[str, float]:
+    r"""The probe's metrics of one step's records; one that is not defined for them is left out.
+
+    A response is correct when its reward is above ``correct_above``. A group is hard when its success rate p is at most
+    1 - K, compared as rationals, else easy; a group without a success is hard, one without a failure easy.
+
+    * ``probe/entropy/{before,after,change}/{all,positive,negative,zero}``: nats a token, over the responses whose
+      advantage has that sign; ``probe/entropy/change/{hard,easy}``: over the groups of that regime.
+    * ``probe/advantage/{zero,positive,negative}_share``: of responses.
+    * ``probe/clip/{high,low}_share``: of tokens.
+    * ``probe/gate/mixed_share``: of groups, those with a success and a failure.
+    * ``probe/gate/leak_share_linear``: of groups, those in which the released code's interpolated quantile gives a
+      non-zero advantage to a response to which the exact one gives 0, or the reverse. From the rewards alone, whatever
+      the run's estimator.
+    * ``probe/predicted/{change,change_uncentred}``: per unit step, a token; see :func:`records_from_tokens`.
+    * ``probe/counterfactual/<arm>/entropy_change``: nats a token.
+
+    Args:
+        records: as :func:`records_from_tokens` makes them; those of one step.
+        quantile_k: K, as in :func:`qae_theory.advantages`.
+        correct_above: 0 for rewards 0/1 and +1/-1; -0.5 for DAPO's +1/-1 with an overlong penalty in [-1, 0].
+
+    Raises:
+        ValueError: no records, a record that lacks a field, or K.
+    """
+    level = quantile_level(quantile_k)
+    if not records:
+        refuse("records", records, "at least one response")
+    for record in records:
+        if missing := [name for name in REQUIRED if name not in record]:
+            refuse("records", missing, f"with the fields {', '.join(REQUIRED)}; these are missing")
+    groups = _groups(records)
+    metrics = _entropy_metrics(records) | _regime_metrics(groups, level, correct_above)
+    signs = np.sign(_column(records, "advantage"))
+    for name, sign in (("zero", 0), ("positive", 1), ("negative", -1)):
+        metrics[f"probe/advantage/{name}_share"] = float((signs == sign).mean())
+    tokens = _column(records, "tokens").sum()
+    if tokens:
+        for side in ("high", "low"):
+            metrics[f"probe/clip/{side}_share"] = float(_column(records, f"clipped_{side}").sum() / tokens)
+    metrics["probe/gate/leak_share_linear"] = _leak_share(groups, level)
+    return metrics | _predicted(records) | _counterfactual(records)
+
+
+def gate_leaks(rewards: Any, quantile_k: Any) -> Array:
+    """Whether the interpolated quantile's advantages have other zeros than the exact one's, ``[..., G] -> [...]``.
+
+    >>> gate_leaks([[0, 0, 0, 1, 1, 1, 1, 1], [0, 0, 0, 0, 1, 1, 1, 1]], "0.4").tolist()
+    [True, False]
+    """
+    exact, linear = (advantages(rewards, name, k=quantile_k) for name in ("qae", "qae_linear"))
+    return np.asarray(((exact == 0) != (linear == 0)).any(axis=-1))
+
+
+def success_rate(rewards: Iterable[float], correct_above: float = 0.0) -> Fraction:
+    """Share of rewards above the threshold, exactly.
+
+    >>> success_rate([1.0, -1.0, -1.5, 0.2])
+    Fraction(1, 2)
+    """
+    correct = [reward > correct_above for reward in rewards]
+    return Fraction(sum(correct), len(correct))
+
+
+class _Clip(NamedTuple):
+    low: float
+    high: float
+    by_response: bool
+
+    def counts(self, before: Array, after: Array, advantage: float) -> tuple[int, int]:
+        """Tokens above the range with A > 0, and below it with A < 0."""
+        change = after - before
+        ratio = np.exp(np.full_like(change, change.mean()) if self.by_response and change.size else change)
+        return int((ratio > self.high).sum()) * (advantage > 0), int((ratio < self.low).sum()) * (advantage < 0)
+
+
+def _record(response: Response, step: int, clip: _Clip) -> dict[str, Any]:
+    counted = np.asarray(response.mask).astype(bool)
+    before, after, entropy = (
+        _counted(response, name, counted) for name in ("log_probs_before", "log_probs_after", "entropies_before")
+    )
+    advantage = _one_advantage(response, counted)
+    clipped_high, clipped_low = clip.counts(before, after, advantage)
+    push = -advantage * (before + entropy)
+    record: dict[str, Any] = {
+        "step": step,
+        "uid": response.uid,
+        "key": response.key,
+        "reward": _finite(response, "reward", float(response.reward)),
+        "advantage": advantage,
+        "tokens": int(counted.sum()),
+        "entropy_before": float(entropy.sum()),
+        "entropy_after": float(_counted(response, "entropies_after", counted).sum()),
+        "entropy_change_predicted": float(push.sum()),
+        UNCENTRED: float((np.exp(before) * push).sum()),
+        "clipped_high": clipped_high,
+        "clipped_low": clipped_low,
+        "log_prob_before": float(before.sum()),
+        "log_prob_after": float(after.sum()),
+    }
+    arms = response.entropies_after_by_arm
+    if arms:
+        record[COUNTERFACTUAL] = {arm: float(_select(response, arm, arms[arm], counted).sum()) for arm in arms}
+    return record
+
+
+def _counted(response: Response, name: str, counted: Array) -> Array:
+    return _select(response, name, getattr(response, name), counted)
+
+
+def _select(response: Response, name: str, values: Any, counted: Array) -> Array:
+    """The entries that count, in float64."""
+    array = np.asarray(values)
+    if array.shape != counted.shape or array.ndim != 1:
+        refuse(f"{name} of {response.key}", array.shape, f"of the shape of its mask, {counted.shape}, and of rank 1")
+    chosen = array[counted].astype(np.float64)
+    if not np.isfinite(chosen).all():
+        refuse(f"{name} of {response.key}", float(chosen[~np.isfinite(chosen)][0]), "finite")
+    return chosen
+
+
+def _finite(response: Response, name: str, value: float) -> float:
+    if not math.isfinite(value):
+        refuse(f"{name} of {response.key}", value, "finite")
+    return value
+
+
+def _one_advantage(response: Response, counted: Array) -> float:
+    values = _counted(response, "advantages", counted)
+    if not values.size:
+        return 0.0
+    if values.min() != values.max():
+        refuse(f"advantages of {response.key}", [values.min(), values.max()], "the same at each of its tokens")
+    return float(values[0]) + 0.0  # not -0.0
+
+
+def _groups(records: Sequence[Record]) -> list[list[Record]]:
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record["uid"], []).append(record)
+    return list(groups.values())
+
+
+def _column(records: Sequence[Record], name: str) -> Array:
+    return np.array([record[name] for record in records], dtype=np.float64)
+
+
+def _per_token(records: Sequence[Record], name: str) -> float | None:
+    """Sum of a field over the number of tokens; None without tokens."""
+    tokens = sum(record["tokens"] for record in records)
+    return math.fsum(record[name] for record in records) / tokens if tokens else None
+
+
+def _entropy(prefix: str, records: Sequence[Record], suffix: str) -> Iterator[tuple[str, float]]:
+    before, after = (_per_token(records, f"entropy_{when}") for when in ("before", "after"))
+    if before is not None and after is not None:
+        yield f"{prefix}/before/{suffix}", before
+        yield f"{prefix}/after/{suffix}", after
+        yield f"{prefix}/change/{suffix}", after - before
+
+
+_SIGNS: Mapping[str, Callable[[float], bool]] = {
+    "all": lambda advantage: True,
+    "positive": lambda advantage: advantage > 0,
+    "negative": lambda advantage: advantage < 0,
+    "zero": lambda advantage: advantage == 0,
+}
+
+
+def _entropy_metrics(records: Sequence[Record]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, holds in _SIGNS.items():
+        found.update(_entropy("probe/entropy", [record for record in records if holds(record["advantage"])], name))
+    return found
+
+
+def _regime_metrics(groups: Sequence[Sequence[Record]], level: Fraction, correct_above: float) -> dict[str, float]:
+    rates = [success_rate((record["reward"] for record in group), correct_above) for group in groups]
+    found = {"probe/gate/mixed_share": sum(0 < rate < 1 for rate in rates) / len(rates)}
+    for name, wanted in (("hard", True), ("easy", False)):
+        chosen = [
+            record
+            for group, rate in zip(groups, rates, strict=True)
+            if (rate <= 1 - level) == wanted
+            for record in group
+        ]
+        before, after = (_per_token(chosen, f"entropy_{when}") for when in ("before", "after"))
+        if before is not None and after is not None:
+            found[f"probe/entropy/change/{name}"] = after - before
+    return found
+
+
+def _leak_share(groups: Sequence[Sequence[Record]], level: Fraction) -> float:
+    return sum(bool(gate_leaks(_column(group, "reward"), level)) for group in groups) / len(groups)
+
+
+def _predicted(records: Sequence[Record]) -> dict[str, float]:
+    found = {}
+    for metric, name in (("change", "entropy_change_predicted"), ("change_uncentred", UNCENTRED)):
+        if all(name in record for record in records) and (value := _per_token(records, name)) is not None:
+            found[f"probe/predicted/{metric}"] = value
+    return found
+
+
+def _counterfactual(records: Sequence[Record]) -> dict[str, float]:
+    tokens = sum(record["tokens"] for record in records)
+    arms: Mapping[str, float] = records[0].get(COUNTERFACTUAL, {})
+    if not tokens:
+        return {}
+    return {
+        f"probe/counterfactual/{arm}/entropy_change": math.fsum(
+            record[COUNTERFACTUAL][arm] - record["entropy_before"] for record in records
+        )
+        / tokens
+        for arm in arms
+    }

@@ -1,0 +1,338 @@
+"""Checks at the boundary: every public function passes its arguments through here before any arithmetic.
+
+Each check returns the argument in the form that the kernels use, or raises a ``ValueError`` that names the argument,
+the value it had and what is allowed. Nothing is clipped.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from numbers import Integral, Real
+from typing import Any, NoReturn
+
+import numpy as np
+
+from qae_theory.arrays import Array, exact_number, is_exact
+
+# Above this the range of a group, or its square root times G, could leave float64.
+LARGEST_REWARD = 2.0**1000
+STD_KINDS = ("population", "bessel")
+
+
+def refuse(name: str, value: object, allowed: str) -> NoReturn:
+    """Raise the one kind of error this package raises for bad input."""
+    shown = f"an array of shape {value.shape}" if isinstance(value, np.ndarray) and value.size > 8 else repr(value)
+    raise ValueError(f"{name} must be {allowed}; got {shown}")
+
+
+def quantile_level(k: Fraction | str | float) -> Fraction:
+    """The quantile level as an exact rational; a float is read as the decimal that it prints as."""
+    allowed = "a rational number strictly between 0 and 1 (Fraction, decimal string such as '0.4' or '2/5', or float)"
+    if isinstance(k, (bool, np.bool_)) or not isinstance(k, (Fraction, str, Real, Decimal)):
+        refuse("k", k, allowed)
+    try:
+        level = decimal_fraction(k)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        refuse("k", k, allowed)
+    if not 0 < level < 1:
+        refuse("k", k, allowed)
+    return level
+
+
+def decimal_fraction(value: Any) -> Fraction:
+    """``value`` as an exact rational; a float counts as the decimal that it prints as."""
+    return Fraction(value) if isinstance(value, (Fraction, str, Decimal, Integral)) else Fraction(str(value))
+
+
+def std_kind(std: str) -> str:
+    """Which standard deviation divides: ``population`` (G) or ``bessel`` (G - 1)."""
+    if not isinstance(std, str) or std not in STD_KINDS:
+        refuse("std", std, "'population' or 'bessel'")
+    return std
+
+
+def regulariser(eps: Any) -> Any:
+    """The non-negative number added to the standard deviation."""
+    return _number("eps", eps, "a finite number >= 0", lambda value: value >= 0)
+
+
+def interpolation(method: str) -> str:
+    """How the quantile treats levels between order statistics."""
+    if not isinstance(method, str) or method not in ("inverted_cdf", "linear"):
+        refuse("method", method, "'inverted_cdf' (Eq. 3) or 'linear' (as released)")
+    return method
+
+
+def maybe_fraction(value: Any) -> Any:
+    """A string such as ``"1/3"`` as a Fraction; anything else unchanged."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return Fraction(value)
+    except (ValueError, ZeroDivisionError):
+        return refuse("success_prob", value, "a number or a string that names a rational")
+
+
+def clip_low(value: Any) -> Any:
+    """PPO's lower clip range."""
+    return _number("clip_low", value, "a number in [0, 1)", lambda x: 0 <= x < 1)
+
+
+def clip_high(value: Any) -> Any:
+    """PPO's upper clip range; infinity is no bound."""
+    if isinstance(value, float) and value == np.inf:
+        return value
+    return _number("clip_high", value, "a number >= 0, or inf", lambda x: x >= 0)
+
+
+def group_size(value: Any, *, least: int = 1) -> int:
+    """The number of responses of a group."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral) or value < least:
+        refuse("group_size", value, f"an integer >= {least}")
+    return int(value)
+
+
+def success_prob(value: Any) -> Array:
+    """Success probabilities strictly inside (0, 1); exact for a Fraction or a string that names one."""
+    probs = numbers("success_prob", maybe_fraction(value))
+    if not np.all((probs > 0) & (probs < 1)):
+        refuse("success_prob", value, "strictly between 0 and 1")
+    return probs
+
+
+def rewards(value: Any, mask: Any = None) -> tuple[Array, Array | None]:
+    """Group rewards ``[..., G]`` and, with a mask, how often each row counts (0 or 1).
+
+    Rows whose mask is false may hold anything, NaN included; they are overwritten by a scorable reward of their group
+    (by 0 where there is none), so that no later step can read them.
+    """
+    allowed = "an array [..., G], G >= 1, of finite rewards smaller than 2**1000 in size"
+    array = _array("rewards", value, allowed)
+    if array.ndim < 1 or array.shape[-1] < 1:
+        refuse("rewards", value, allowed)
+    if mask is None:
+        _finite("rewards", value, array, allowed)
+        return array, None
+    scorable = _plain("mask", mask, allowed_mask := f"a boolean array of the shape of rewards, {array.shape}")
+    if scorable.dtype != bool or scorable.shape != array.shape:
+        refuse("mask", mask, allowed_mask)
+    first = np.take_along_axis(array, scorable.argmax(axis=-1)[..., None], axis=-1)
+    filled = np.where(scorable, array, np.where(scorable.any(axis=-1, keepdims=True), first, exact_zero(array)))
+    _finite("rewards", value, filled, allowed)
+    return filled, scorable.astype(np.int64)
+
+
+def binary(name: str, value: Array) -> None:
+    """Refuse rewards other than 0 and 1."""
+    if not np.all((value == 0) | (value == 1)):
+        refuse(name, value, "0 or 1 in every entry for this estimator")
+
+
+def logits(value: Any) -> Array:
+    """Logits ``[..., n]``."""
+    return vector("logits", value)
+
+
+def vector(name: str, value: Any, *, arms: int | None = None) -> Array:
+    """A finite array ``[..., n]``, of ``arms`` entries on its last axis where that is given."""
+    allowed = f"an array [..., {'n' if arms is None else arms}] of finite numbers"
+    array = _array(name, value, allowed)
+    if array.ndim < 1 or array.shape[-1] < 1 or (arms is not None and array.shape[-1] != arms):
+        refuse(name, value, allowed)
+    _finite(name, value, array, allowed)
+    return array
+
+
+def numbers(name: str, value: Any) -> Array:
+    """A finite scalar or an array of finite numbers, of any rank."""
+    allowed = "a finite number or an array of finite numbers"
+    array = _array(name, value, allowed)
+    _finite(name, value, array, allowed)
+    return array
+
+
+def same_batch(name: str, value: Array, other: Array, shape_of: str, *, shown: Any = None) -> None:
+    """Refuse a ``value`` that does not broadcast against ``other``; the message has it as it was given, ``shown``."""
+    try:
+        np.broadcast_shapes(value.shape, other.shape)
+    except ValueError:
+        refuse(name, value if shown is None else shown, f"of a shape that broadcasts with {shape_of}, {other.shape}")
+
+
+def query(logits_value: Any, arm_rewards: Any) -> tuple[Array, Array]:
+    """Logits ``[..., n]`` and the rewards of the responses, ``[..., n]``, in one arithmetic."""
+    z = logits(logits_value)
+    r = like(vector("arm_rewards", arm_rewards, arms=z.shape[-1]), z)
+    same_batch("arm_rewards", r, z, "logits")
+    return z, r
+
+
+def binary_query(logits_value: Any, arm_rewards: Any) -> tuple[Array, Array]:
+    """As :func:`query`, with rewards 0 and 1 only."""
+    z, r = query(logits_value, arm_rewards)
+    if not np.all((r == 0) | (r == 1)):
+        refuse("arm_rewards", arm_rewards, "0 or 1 in every entry")
+    return z, r
+
+
+def mixed_query(logits_value: Any, arm_rewards: Any) -> tuple[Array, Array]:
+    """As :func:`binary_query`, with both rewards present."""
+    z, r = binary_query(logits_value, arm_rewards)
+    if not np.all((r == 1).any(axis=-1) & (r == 0).any(axis=-1)):
+        refuse("arm_rewards", arm_rewards, "0 for some response and 1 for another")
+    return z, r
+
+
+def single_query(logits_value: Any, arm_rewards: Any, step_size: Any) -> tuple[Array, Array, Array]:
+    """One query ``[n]`` with any finite rewards, and a scalar step size."""
+    z, r = query(logits_value, arm_rewards)
+    eta = like(numbers("step_size", step_size), z)
+    for name, value, array, rank, allowed in (
+        ("logits", logits_value, z, 1, "of rank 1, [n]: one query at a time"),
+        ("arm_rewards", arm_rewards, r, 1, "of rank 1, [n]: one query at a time"),
+        ("step_size", step_size, eta, 0, "a scalar"),
+    ):
+        if array.ndim != rank:
+            refuse(name, value, allowed)
+    return z, r, eta
+
+
+def step(logits_value: Any, direction: Any, step_size: Any) -> tuple[Array, Array, Array]:
+    """Logits and direction ``[..., n]`` and step size ``[...]``, in one arithmetic."""
+    z = logits(logits_value)
+    d = like(vector("direction", direction, arms=z.shape[-1]), z)
+    same_batch("direction", d, z, "logits")
+    eta = like(numbers("step_size", step_size), z)
+    same_batch("step_size", eta[..., None], z, "logits", shown=step_size)
+    return z, d, eta
+
+
+def floating(**arrays: Array) -> None:
+    """Refuse exact arrays where the result is a rounding guarantee about floats."""
+    for name, array in arrays.items():
+        if is_exact(array):
+            refuse(name, array, "a float array here, not exact numbers")
+
+
+def response_baseline(value: Any, z: Array) -> Array:
+    """A baseline, scalar or ``[...]``, for queries with logits ``z``."""
+    b = like(numbers("baseline", value), z)
+    same_batch("baseline", b[..., None], z, "logits", shown=value)
+    return b
+
+
+def baseline_pair(low: Any, high: Any, z: Array) -> tuple[Array, Array]:
+    """Two baselines 0 <= low < high <= 1, each a scalar or ``[...]``, for queries with logits ``z``."""
+    b1, b2 = like(numbers("low", low), z), like(numbers("high", high), z)
+    if np.any(b1 < 0):
+        refuse("low", low, "a baseline in [0, 1)")
+    same_batch("low", b1[..., None], z, "logits", shown=low)
+    same_batch("high", b2[..., None], z, "logits", shown=high)
+    if np.any(b2 > 1) or np.any(b2 <= b1):
+        refuse("high", high, f"a baseline in (low, 1], where low = {low!r}")
+    return b1, b2
+
+
+def sampled_group(z: Array, responses: Any, advantages: Any) -> tuple[Array, Array]:
+    """Responses and their advantages, ``[..., G]`` each, for queries with logits ``z``."""
+    for name, value in (("responses", responses), ("advantages", advantages)):
+        if value is None:
+            refuse(name, value, "given for 'sampled_group'")
+    y = response_indices(responses, z.shape[-1])
+    a = like(vector("advantages", advantages, arms=y.shape[-1]), z)
+    same_batch("advantages", a, y, "responses")
+    same_batch("responses", y[..., :1], z, "logits", shown=responses)
+    return y, a
+
+
+def response_indices(value: Any, arms: int) -> Array:
+    """Indices ``[..., G]`` of sampled responses."""
+    allowed = f"an integer array [..., G], G >= 1, with entries in 0..{arms - 1}"
+    array = _plain("responses", value, allowed)
+    if array.ndim < 1 or array.shape[-1] < 1 or array.dtype.kind not in "iu":
+        refuse("responses", value, allowed)
+    if array.size and (array.min() < 0 or array.max() >= arms):
+        refuse("responses", value, allowed)
+    return array
+
+
+def exact_zero(array: Array) -> Any:
+    """Zero in the arithmetic of ``array``."""
+    return exact_number(0) if is_exact(array) else 0.0
+
+
+def like(value: Array, array: Array) -> Array:
+    """``value`` in the arithmetic of ``array``: floats become the decimals that they print as where that is exact.
+
+    Symbols and balls stay what they are beside floats.
+    """
+    if is_exact(array) == is_exact(value):
+        return value
+    if is_exact(value):
+        return value.astype(np.float64) if all(isinstance(x, Fraction) for x in value.flat) else value
+    exact = np.empty(value.shape, dtype=object)
+    exact[...] = np.frompyfunc(decimal_fraction, 1, 1)(value)
+    return exact
+
+
+def exact_count(count: int, array: Array) -> Any:
+    """A count in the arithmetic of ``array``, so that dividing by it stays exact where the array is."""
+    return exact_number(count) if is_exact(array) else count
+
+
+def _array(name: str, value: Any, allowed: str) -> Array:
+    array = _plain(name, value, allowed)
+    if array.dtype.kind in "biuf":
+        return array.astype(np.float64) if array.dtype != np.float64 else array
+    if array.dtype.kind != "O" or not all(_is_number(x) for x in array.flat):
+        refuse(name, value, allowed)
+    if any(isinstance(x, (float, np.floating)) for x in array.flat):
+        return array.astype(np.float64)  # one float makes the rest inexact
+    exact = np.empty(array.shape, dtype=object)
+    for index in np.ndindex(array.shape):
+        exact[index] = exact_number(array[index])
+    return exact
+
+
+def _plain(name: str, value: Any, allowed: str) -> Array:
+    try:
+        return np.asarray(value)
+    except ValueError:  # ragged nesting
+        refuse(name, value, allowed)
+
+
+def _is_number(x: Any) -> bool:
+    """Numbers of any kind, symbols and balls too, can be subtracted and multiplied; strings and containers cannot."""
+    return hasattr(x, "__sub__") and hasattr(x, "__mul__") and not isinstance(x, (complex, np.complexfloating))
+
+
+def _is_infinite(x: Any) -> bool:
+    """SymPy has ``is_finite`` as a property (None for a symbol and for its NaN), flint and Decimal as a method."""
+    finite = getattr(x, "is_finite", True)
+    if callable(finite):
+        return not finite()
+    return finite is False or (finite is None and getattr(x, "is_Number", False))
+
+
+def _finite(name: str, value: Any, array: Array, allowed: str) -> None:
+    if is_exact(array):
+        if any(_is_infinite(x) for x in array.flat):
+            refuse(name, value, allowed)
+        return
+    if not np.isfinite(array).all():
+        refuse(name, value, allowed)
+    if name == "rewards" and array.size and np.abs(array).max() >= LARGEST_REWARD:
+        refuse(name, value, allowed)
+
+
+def _number(name: str, value: Any, allowed: str, holds: Any) -> Any:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (Real, Decimal)):
+        refuse(name, value, allowed)
+    try:
+        finite = bool(np.isfinite(float(value)))
+    except (OverflowError, ValueError):  # an integer beyond float64, a signalling NaN
+        finite = False
+    if not finite or not holds(value):
+        refuse(name, value, allowed)
+    return value

@@ -1,0 +1,111 @@
+"""Does entropy rise with K (Fig. 9)? At equal steps, and at equal progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from qae_theory.arrays import Array
+from qae_theory.claims.statements import Statement
+from qae_theory.curves.statistics import Interval, bonferroni, mean_interval
+from qae_theory.curves.trajectories import Trajectory, alternated, at_gain, common_gains, paired_difference
+
+READINGS = ("equal steps", "equal progress")
+
+
+def slope_readings(runs: Mapping[str, Mapping[str, Trajectory]], level: float) -> dict[str, Any]:
+    """Slopes by condition, neighbouring K compared, and the slopes with K's labels reversed in every other seed.
+
+    Args:
+        runs: condition, K as text, run; at least two K, with the curves ``sequence_entropy`` and ``success``.
+        level: of the slopes' intervals together, and of the neighbours' together.
+    """
+    each = bonferroni(level, len(READINGS) * len(runs))
+    steps = sum(len(by_k) - 1 for by_k in runs.values())
+    between = bonferroni(level, len(READINGS) * steps)
+    return {
+        "slopes": {name: entropy_slopes(by_k, each) for name, by_k in runs.items()},
+        "neighbours": {name: neighbours(by_k, between) for name, by_k in runs.items()},
+        "control": {name: entropy_slopes(reversed_labels(by_k), each) for name, by_k in runs.items()},
+    }
+
+
+def reversed_labels(by_k: Mapping[str, Trajectory]) -> dict[str, Trajectory]:
+    """The runs with K's labels reversed in every other seed."""
+    pairs = zip(by_k, by_k.values(), reversed(list(by_k.values())), strict=True)
+    return {k: alternated(run, opposite) for k, run, opposite in pairs}
+
+
+def entropy_slopes(by_k: Mapping[str, Trajectory], level: float) -> dict[str, Any]:
+    """Least-squares slope of entropy in K by seed, in each reading."""
+    ks = np.array([float(k) for k in by_k])
+    entropies, gain = entropies_by_reading(by_k)
+    slopes = {reading: _slope(ks, values, level).record() for reading, values in entropies.items()}
+    return {**slopes, "gain": gain}
+
+
+def entropies_by_reading(by_k: Mapping[str, Trajectory]) -> tuple[dict[str, Array], float]:
+    """Entropies ``[K, S]`` at the end and at the largest gain that all seeds reach, and that gain."""
+    gain = common_gains([run.curves["success"] for run in by_k.values()], 1)
+    final = np.stack([run.curves["sequence_entropy"][:, -1] for run in by_k.values()])
+    equal = np.stack(
+        [at_gain(run.curves["success"], run.curves["sequence_entropy"], gain)[:, 0] for run in by_k.values()]
+    )
+    return dict(zip(READINGS, (final, equal), strict=True)), float(gain[0])
+
+
+def neighbours(by_k: Mapping[str, Trajectory], level: float) -> dict[str, list[dict[str, Any]]]:
+    """Entropy at each K less that at the K before it, in each reading: a slope does not tell a valley from a line."""
+    entropies, _ = entropies_by_reading(by_k)
+    return {
+        reading: [
+            {"from": low, "to": high} | paired_difference(values[i + 1], values[i], level=level).record()
+            for i, (low, high) in enumerate(pairwise(by_k))
+        ]
+        for reading, values in entropies.items()
+    }
+
+
+def _slope(ks: Array, entropies_ks: Array, level: float) -> Interval:
+    """Of entropies ``[K, S]``, in nats per unit of K."""
+    centred = ks - ks.mean()
+    return mean_interval((centred @ entropies_ks) / (centred @ centred), level=level)
+
+
+def statements(analysis: Mapping[str, Any]) -> list[Statement]:
+    """Entropy rises with K in every condition; with K's labels reversed in every other seed it does not."""
+    return [_rises(analysis, reading) for reading in READINGS]
+
+
+def _rises(analysis: Mapping[str, Any], reading: str) -> Statement:
+    found, detail = _in_every_condition(analysis["slopes"], reading, lambda slope: slope["low"] > 0)
+    control, control_detail = _in_every_condition(analysis["control"], reading, lambda slope: slope["low"] > 0)
+    return Statement(
+        says=f"at {reading}, entropy rises with K in every condition",
+        found=found,
+        detail=f"slope in nats per unit of K: {detail}; {_falls(analysis['neighbours'], reading)}",
+        planted="the labels of K reversed in every other seed",
+        control_found=control,
+        control_detail=control_detail,
+    )
+
+
+def _falls(neighbours_of: Mapping[str, Any], reading: str) -> str:
+    falls = [
+        f"{row['from']} to {row['to']} ({name})"
+        for name, by_reading in neighbours_of.items()
+        for row in by_reading[reading]
+        if row["high"] < 0
+    ]
+    return f"from one K to the next it falls at: {', '.join(falls) or 'none'}"
+
+
+def _in_every_condition(
+    slopes: Mapping[str, Any], reading: str, holds: Callable[[Mapping[str, float]], bool]
+) -> tuple[bool, str]:
+    shown = {name: slope[reading] for name, slope in slopes.items()}
+    said = "; ".join(f"{name} {s['estimate']:.3g} [{s['low']:.3g}, {s['high']:.3g}]" for name, s in shown.items())
+    return all(holds(slope) for slope in shown.values()), said

@@ -1,0 +1,54 @@
+"""Intervals for means, proportions and differences. Error rates are the caller's, and are fixed before looking."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from qae_theory.arrays import Array
+
+
+class Interval(NamedTuple):
+    """An estimate with its two-sided confidence interval."""
+
+    estimate: float
+    low: float
+    high: float
+    level: float
+    draws: int
+
+    def excludes(self, value: float) -> bool:
+        """Whether ``value`` lies outside."""
+        return not self.low <= value <= self.high
+
+    def record(self) -> dict[str, float | int]:
+        """In JSON's types."""
+        return dict(self._asdict())
+
+    def __str__(self) -> str:
+        return f"{self.estimate:.4g} [{self.low:.4g}, {self.high:.4g}] ({100 * self.level:g} %, n = {self.draws})"
+
+
+def mean_interval(sample: Array, *, level: float = 0.99) -> Interval:
+    """Student's interval for the mean of independent draws ``[N]``, N >= 2."""
+    x = np.asarray(sample, dtype=np.float64).ravel()
+    if len(x) < 2:
+        raise ValueError(f"sample must have at least 2 entries; got {len(x)}")
+    centre, error = float(x.mean()), float(x.std(ddof=1) / np.sqrt(len(x)))
+    half = float(stats.t.ppf(0.5 + level / 2, len(x) - 1)) * error
+    return Interval(centre, centre - half, centre + half, level, len(x))
+
+
+def proportion_interval(successes: int, trials: int, *, level: float = 0.99) -> Interval:
+    """Clopper and Pearson's exact interval for a probability."""
+    if trials < 1 or not 0 <= successes <= trials:
+        raise ValueError(f"successes must be in 0..trials and trials >= 1; got {successes} of {trials}")
+    found = stats.binomtest(int(successes), int(trials)).proportion_ci(level, method="exact")
+    return Interval(successes / trials, float(found.low), float(found.high), level, int(trials))
+
+
+def bonferroni(level: float, comparisons: int) -> float:
+    """Level of each of several intervals that hold together with probability ``level`` at least."""
+    return 1 - (1 - level) / comparisons

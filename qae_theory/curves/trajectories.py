@@ -1,0 +1,105 @@
+"""Runs of several seeds as curves, at equal steps and at equal progress.
+
+Every curve is ``[S, records]``: a seed a row. Statistics over seeds are in ``qae_theory.curves.statistics``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import nan
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from qae_theory import checks
+from qae_theory.arrays import Array
+from qae_theory.curves.statistics import Interval, mean_interval
+
+
+class Trajectory(NamedTuple):
+    """Updates done at each record, ``[records]``, and each measure's curve, ``[S, records]``."""
+
+    steps: Array
+    curves: dict[str, Array]
+
+
+def from_records(records: Iterable[Mapping[str, Any]], names: Sequence[str], **labels: Any) -> Trajectory:
+    """The run with these labels, from records of any number of runs in any order.
+
+    Raises:
+        ValueError: naming ``records`` where the run is missing or has not every update of every seed exactly once.
+    """
+    chosen = [row for row in records if all(row[label] == value for label, value in labels.items())]
+    steps = sorted({row["step"] for row in chosen})
+    seeds = sorted({row["seed"] for row in chosen})
+    places = {(row["seed"], row["step"]): row for row in chosen}
+    if not chosen or len(places) != len(chosen) or len(chosen) != len(steps) * len(seeds):
+        checks.refuse("records", len(chosen), f"each seed's every update once for {labels}")
+    curves = {
+        name: np.array([[_or_nan(places[seed, step][name]) for step in steps] for seed in seeds]) for name in names
+    }
+    return Trajectory(np.asarray(steps), curves)
+
+
+def at_gain(success: Array, curve: Array, gains: object) -> Array:
+    """A curve where a seed has first gained so much success over its start: equal progress, not equal time.
+
+    Linear between records; first passage, so that a fall of success later does not matter.
+
+    Args:
+        success: ``[S, records]``.
+        curve: ``[S, records]``.
+        gains: ``[L]``, >= 0.
+
+    Returns:
+        ``[S, L]``; NaN where the seed never gains so much.
+    """
+    targets = np.asarray(gains, dtype=np.float64)
+    best = np.maximum.accumulate(success - success[:, :1], axis=1)
+    return np.stack([_first_passage(b, c, targets) for b, c in zip(best, curve, strict=True)])
+
+
+def common_gains(successes: Iterable[Array], count: int = 3) -> Array:
+    """Evenly spaced gains of success that every seed of every run reaches, the largest included, ``[count]``."""
+    reach = min(float((success.max(axis=1) - success[:, 0]).min()) for success in successes)
+    return np.linspace(0.0, max(reach, 0.0), count + 1)[1:]
+
+
+def alternated(one: Trajectory, other: Trajectory) -> Trajectory:
+    """The seeds 0, 2, ... of one run and the seeds 1, 3, ... of the other, of the same starts.
+
+    What tells the two runs apart averages out between a run made so and its counterpart: data for a control.
+    """
+    odd = np.arange(len(next(iter(one.curves.values())))) % 2 == 1
+    curves = {name: np.where(odd[:, None], other.curves[name], curve) for name, curve in one.curves.items()}
+    return Trajectory(one.steps, curves)
+
+
+def mean_level(steps: Array, curve: Array) -> Array:
+    """Area under each seed's curve over the updates it spans, ``[S, records] -> [S]``."""
+    return np.asarray(np.trapezoid(curve, steps, axis=1) / (steps[-1] - steps[0]))
+
+
+def path_distance(steps: Array, one: Array, other: Array) -> Array:
+    """Mean absolute distance of two curves of the same seeds, ``[S]``."""
+    return mean_level(steps, np.abs(one - other))
+
+
+def paired_difference(one: Array, other: Array, *, level: float) -> Interval:
+    """Interval for the mean of ``one - other`` over seeds that share their randomness, ``[S]`` each."""
+    return mean_interval(np.asarray(one) - np.asarray(other), level=level)
+
+
+def _first_passage(best: Array, curve: Array, targets: Array) -> Array:
+    """Of one seed: ``best`` non-decreasing from 0."""
+    after = np.searchsorted(best, targets, side="left")
+    inside = np.minimum(after, len(best) - 1)
+    before = np.maximum(inside - 1, 0)
+    rise = best[inside] - best[before]
+    share = np.divide(targets - best[before], rise, out=np.ones_like(targets), where=rise > 0)
+    values = curve[before] + share * (curve[inside] - curve[before])
+    return np.where(after < len(best), values, nan)
+
+
+def _or_nan(value: float | None) -> float:
+    return nan if value is None else value

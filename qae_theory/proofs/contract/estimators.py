@@ -1,0 +1,437 @@
+"""The nine estimators against their definitions: options, masks, counts, batches, scales and the registry.
+
+Evidence for the two gate claims, whose estimators these are. The comparisons shared with other modules are in
+``estimator_ties``, the definitions in ``oracle``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import FrozenInstanceError
+from fractions import Fraction
+from functools import partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from qae_theory import advantages, baselines, quantile_baseline, register_estimator
+from qae_theory.advantages import (
+    Estimator,
+    estimator_names,
+    get_estimator,
+    resolve_options,
+    weighted_advantages,
+)
+from qae_theory.claims.ledger import Ledger
+from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.proofs.tools import estimator_ties as ties
+from qae_theory.proofs.tools import oracle
+from qae_theory.proofs.tools.checking import for_all
+from qae_theory.proofs.tools.estimator_ties import binary_groups, exact_array, graded_groups, keywords, near, same
+from qae_theory.proofs.tools.oracle import Group, Options
+
+SOURCES = {
+    "grpo": "arXiv 2402.03300",
+    "dr_grpo": "arXiv 2503.20783",
+    "rloo": "arXiv 2402.14740",
+    "qae": "arXiv 2509.22611, Eq. 3",
+    "qae_linear": "released code of arXiv 2509.22611",
+    "psr": "arXiv 2506.01347",
+    "nsr": "arXiv 2506.01347",
+    "pos_mask": "arXiv 2509.22611, Eq. 7",
+    "neg_mask": "arXiv 2509.22611, Eq. 8",
+}
+
+
+def register(ledger: Ledger) -> None:
+    """Add the evidence of this module."""
+    for claim, name, steps in (
+        ("gate-hard", "estimators-by-definition", _definition_steps()),
+        ("gate-easy", "masks-counts-batches", _form_steps()),
+    ):
+        ledger.add(Evidence(claim, name, Kind.CERTIFICATE, Role.FOR, steps))
+
+
+def _definition_steps() -> tuple[Step, ...]:
+    groups = (
+        (("grpo", "dr_grpo", "rloo"), ties.other_std, "Bessel for population"),
+        (("qae",), ties.mean_for_quantile, "the mean for the quantile"),
+        (("qae_linear",), ties.other_level, "1 - K for K"),
+        (("pos_mask", "neg_mask"), ties.pos_for_neg, "Eq. 7 for Eq. 8"),
+        (("psr", "nsr"), ties.psr_for_nsr, "PSR for NSR"),
+    )
+    floats = tuple(
+        Step(
+            rf"The shipped {', '.join(f'`{rule}`' for rule in rules)} on float64 batches: its definition, "
+            rf"written out response by "
+            r"response, for every class of $K$, both standard deviations and three $\varepsilon$, as far as "
+            r"the rule has them.",
+            partial(ties.floats_match, rules=rules, reading=ties.faithful),
+            planted,
+            partial(ties.floats_match, rules=rules, reading=misread),
+        )
+        for rules, misread, planted in groups
+    )
+    return (
+        *floats,
+        Step(
+            r"All nine rules on Fractions: exact numbers out, equal to the definitions (irrational std as "
+            r"SymPy roots).",
+            partial(ties.exact_match, reading=ties.faithful),
+            "1 - K for K",
+            partial(ties.exact_match, reading=ties.other_level),
+        ),
+        Step(
+            r"Without options: $K = 2/5$, population std (Bessel for `qae_linear`), $\varepsilon = "
+            r"10^{-6}$, and `qae` without a name.",
+            partial(_defaults_match, eps=Fraction(1, 1_000_000)),
+            "eps = 1e-5",
+            partial(_defaults_match, eps=Fraction(1, 100_000)),
+        ),
+        Step(
+            r"At $G=1$ every rule gives 0; leave-one-out refuses.",
+            partial(_lone_responses, value=0),
+            "1",
+            partial(_lone_responses, value=1),
+        ),
+        Step(
+            r"The registry: nine names in order with their sources and options; a duplicate name, an "
+            r"unknown name, an option that a rule does not have and non-binary rewards for a binary rule "
+            r"are refused by name.",
+            partial(_registry_matches, sources=SOURCES),
+            "RLOO's source for PSR's",
+            partial(_registry_matches, sources={**SOURCES, "psr": SOURCES["rloo"]}),
+        ),
+    )
+
+
+def _form_steps() -> tuple[Step, ...]:
+    return (
+        Step(
+            r"The kernels on counted and on written-out groups: mean, leave-one-out mean, both variances, "
+            r"exact.",
+            partial(_kernels_match, divisor=0),
+            "a mean over G + 1",
+            partial(_kernels_match, divisor=1),
+        ),
+        Step(
+            r"A group given as (reward, count) pairs has the advantages of the group written out, for all "
+            r"nine rules, exactly.",
+            partial(_counts_match, lost=0),
+            "off by one in the first entry",
+            partial(_counts_match, lost=1),
+        ),
+        Step(
+            r"A reward that occurs 0 times takes no part in range, mean, variance or rank.",
+            partial(_unused_rows_do_not_count, ghost=0),
+            "it occurs once",
+            partial(_unused_rows_do_not_count, ghost=1),
+        ),
+        Step(
+            r"Under every mask of every group of four, NaN or nonsense in the unscorable rows, the scorable "
+            r"rows have the advantages of the smaller group that they form, and the others 0.",
+            partial(ties.masks_match, reading=ties.faithful),
+            "1 - K for K",
+            partial(ties.masks_match, reading=ties.other_level),
+        ),
+        Step(
+            r"The same for Fractions, exactly.",
+            partial(ties.exact_masks_match, reading=ties.faithful),
+            "1 - K for K",
+            partial(ties.exact_masks_match, reading=ties.other_level),
+        ),
+        Step(
+            r"Large batches, worked on in blocks, give row by row what small ones give, bit for bit.",
+            partial(_blocks_match, shift=0),
+            "shifted by one row",
+            partial(_blocks_match, shift=1),
+        ),
+        Step(
+            r"One group alone, a batch, and a batch of batches give the same rows, bit for bit, masked or "
+            r"not, for every rule and for both quantiles.",
+            partial(_ranks_match, shift=0),
+            "shifted by one row",
+            partial(_ranks_match, shift=1),
+        ),
+        Step(
+            r"At $\varepsilon = 0$ standardised advantages ignore the scale of the rewards, from "
+            r"$2^{-1000}$ to $2^{900}$, and QAE's their origin.",
+            partial(_scale_free, exponent=0),
+            "twice as large",
+            partial(_scale_free, exponent=1),
+        ),
+    )
+
+
+def _defaults_match(effort: Effort, *, eps: Fraction) -> Finding:
+    """Without options: K = 2/5, population std (``qae_linear``: Bessel), eps = 1e-6; the name ``qae``."""
+    del effort
+    group = tuple(Fraction(x) for x in (1, 0, 0, 1, 0, 0, 0))
+
+    def expected(rule: str) -> Any:
+        return oracle.advantages(group, rule, Options(std="bessel" if rule == "qae_linear" else "population", eps=eps))
+
+    floats = np.array(group, dtype=np.float64)
+    cases = [(rule, near(advantages(floats, rule), expected(rule))) for rule in oracle.RULES]
+    exact = exact_array([group])[0]
+    for rule in ("grpo", "qae"):
+        root = Options(eps=eps, exact=True)
+        pairs = zip(advantages(exact, rule), oracle.advantages(group, rule, root), strict=True)
+        cases.append((f"{rule}, exact", all(same(a, b) for a, b in pairs)))
+    cases.append(("no name", near(advantages(floats), expected("qae"))))
+    return for_all(cases, "nine rules at their defaults on (1, 0, 0, 1, 0, 0, 0)")
+
+
+def _counts_match(effort: Effort, *, lost: int) -> Finding:
+    """A group as (reward, count) pairs against the group written out, for every rule; ``lost`` is planted."""
+
+    def cases() -> Iterator[tuple[str, bool]]:
+        for rule in oracle.RULES:
+            binary = rule in oracle.BINARY_ONLY
+            rewards = tuple(Fraction(r) for r in ((0, 1) if binary else (3, -1, Fraction(1, 2))))
+            for counts in product(range(effort.pick(5, 3)), repeat=len(rewards)):
+                if sum(counts) == 0:
+                    continue
+                group = tuple(r for r, c in zip(rewards, counts, strict=True) for _ in range(c))
+                for k in (Fraction(1, 3), Fraction(2, 5), Fraction(3, 4)):
+                    label = f"{rule}, rewards {rewards}, counts {counts}, K={k}"
+                    yield label, _counted_form_is_expanded(rule, rewards, counts, group, k, lost)
+
+    return for_all(cases(), "(rule, counts, K)")
+
+
+def _counted_form_is_expanded(
+    rule: str, rewards: Sequence[Any], counts: Sequence[int], group: Group, k: Fraction, lost: int
+) -> bool:
+    options = Options(k=k, std="bessel" if sum(counts) % 2 else "population", eps=Fraction(0), exact=True)
+    settings = resolve_options(get_estimator(rule), keywords(rule, options))
+    values = exact_array([[Fraction(r) for r in rewards]])
+    shipped = weighted_advantages(values, np.array([counts]), get_estimator(rule), settings)[0]
+    floats = weighted_advantages(values.astype(float), np.array([counts]), get_estimator(rule), settings)[0]
+    by_reward = dict(zip(group, oracle.advantages(group, rule, options), strict=True))
+    expected = [by_reward.get(Fraction(r), Fraction(0)) for r in rewards]
+    expected[0] = expected[0] + lost
+    return all(same(a, b) for a, b in zip(shipped, expected, strict=True)) and near(floats, expected)
+
+
+def _blocks_match(effort: Effort, *, shift: int) -> Finding:
+    """Batches larger than the working block, masked or not: each row's own values, bit for bit."""
+    del effort
+    # A period that is no power of two, so that no block starts where the last one did.
+    pattern = np.array(binary_groups(16), dtype=np.float64)
+    rows = np.resize(pattern, (4500, 16))
+    flags = np.resize(np.array([[i % 7 != j % 5 for j in range(16)] for i in range(29)]), rows.shape)
+    small = advantages(pattern, "qae")
+    cases = [("4500 x 16", _same_rows(advantages(rows, "qae"), np.resize(small, rows.shape), shift))]
+    cube = advantages(rows.reshape(3, 1500, 16), "qae")
+    cases.append(("3 x 1500 x 16", cube.shape == (3, 1500, 16) and _same_rows(cube, advantages(rows, "qae"), shift)))
+    split = np.concatenate(
+        [advantages(rows[i : i + 900], "grpo", mask=flags[i : i + 900]) for i in range(0, 4500, 900)]
+    )
+    cases.append(("masked", _same_rows(advantages(rows, "grpo", mask=flags), split, shift)))
+    cube = advantages(rows.reshape(3, 1500, 16), "grpo", mask=flags.reshape(3, 1500, 16))
+    cases.append(("masked cube", cube.shape == (3, 1500, 16) and _same_rows(cube, split, shift)))
+    wide = np.zeros((2, 2**16 + 4))
+    wide[0, :4], wide[1, :-4] = 1, 1  # more rewards in one row than a block holds
+    expected = advantages(wide[:1], "psr"), advantages(wide[1:], "psr")
+    cases.append(("2 x 65540", _same_rows(advantages(wide, "psr"), np.concatenate(expected), shift)))
+    return for_all(cases, "batch shapes")
+
+
+def _ranks_match(effort: Effort, *, shift: int) -> Finding:
+    """Shapes (5,), (6, 5) and (2, 3, 5) of the same six groups."""
+    del effort
+    groups = np.array(binary_groups(5)[1:7], dtype=np.float64)
+    flags = np.array([[(i + j) % 4 != 1 for j in range(5)] for i in range(6)])
+
+    def agree(of: Callable[..., Any], *batches: Any) -> bool:
+        flat = of(*batches)
+        cube = of(*(batch.reshape(2, 3, 5) for batch in batches))
+        alone = np.array([of(*rows) for rows in zip(*batches, strict=True)])
+        shaped = cube.shape == (2, 3, *flat.shape[1:])
+        return shaped and _same_rows(cube, flat, shift) and _same_rows(alone, flat, shift)
+
+    def cases() -> Iterator[tuple[str, bool]]:
+        for rule in oracle.RULES:
+            yield rule, agree(lambda rows, rule=rule: advantages(rows, rule), groups)
+            yield (
+                f"{rule}, masked",
+                agree(lambda rows, mask, rule=rule: advantages(rows, rule, mask=mask), groups, flags),
+            )
+        for method in ("inverted_cdf", "linear"):
+            yield (
+                method,
+                agree(lambda rows, method=method: quantile_baseline(rows, "0.55", method=method), groups),
+            )
+
+    return for_all(cases(), "(rule, mask or none), three shapes")
+
+
+def _same_rows(large: Any, expected: Any, shift: int) -> bool:
+    return np.array_equal(np.roll(large.reshape(expected.shape), shift, axis=0), expected)
+
+
+def _scale_free(effort: Effort, *, exponent: int) -> Finding:
+    """At eps = 0 standardised advantages ignore scale and origin of the rewards, up to the edge of float64.
+
+    Powers of two, so that scaling is exact; ``exponent`` plants a factor 2**exponent in the expectation.
+    """
+    del effort
+    group = tuple(Fraction(x) for x in (3, -1, 0, 0, 2))
+    floats = np.array(group, dtype=np.float64)
+
+    def cases() -> Iterator[tuple[str, bool]]:
+        for rule in ("grpo", "qae", "qae_linear"):
+            options = Options(k=Fraction(11, 20), std="bessel", eps=Fraction(0))
+            expected = [a * 2**exponent for a in oracle.advantages(group, rule, options)]
+            for power in (900, 500, -500, -1000):
+                shipped = advantages(floats * 2.0**power, rule, **keywords(rule, options))
+                yield f"{rule}, rewards times 2**{power}", near(shipped, expected)
+        # Far from the origin the mean is rounded; the quantile and the deviations from the minimum are not.
+        shipped = advantages(floats + 2.0**45, "qae", k="0.55", std="bessel", eps=0)
+        expected = [a * 2**exponent for a in oracle.advantages(group, "qae", options)]
+        yield "qae, rewards plus 2**45", near(shipped, expected)
+
+    return for_all(cases(), "rescaled and shifted copies of (3, -1, 0, 0, 2)")
+
+
+def _lone_responses(effort: Effort, *, value: int) -> Finding:
+    """A group of one has A = 0 under every rule that is defined for it; leave-one-out refuses."""
+    del effort
+    cases = [
+        (
+            rule,
+            bool(np.all(advantages([[1.0], [0.0]], rule) == value)) and advantages([1], rule).shape == (1,),
+        )
+        for rule in oracle.RULES
+        if rule != "rloo"
+    ]
+    allowed = "rewards must be groups of at least 2 responses for 'rloo'; got [1.0]"
+    cases.append(("rloo", _refused(partial(advantages, [1.0], "rloo"), allowed)))
+    return for_all(cases, "rules at G = 1")
+
+
+def _registry_matches(effort: Effort, *, sources: Mapping[str, str]) -> Finding:
+    """Names, sources, options; refusals of duplicates, unknown names, foreign options, graded rewards."""
+    del effort
+    rules = {name: get_estimator(name) for name in estimator_names()}
+    listing = ", ".join(oracle.RULES)
+    cases = [("names", list(rules)[:9] == list(oracle.RULES))]
+    for name, source in sources.items():
+        rule = rules[name]
+        cases.append((f"{name}: source", rule.source == source and rule.name == name))
+        cases.append((f"{name}: options", set(rule.defaults) == set(oracle.OPTION_NAMES[name])))
+        cases.append((f"{name}: duplicate", _refused(partial(_register, name), f"name {name!r} is taken", listing)))
+        foreign = sorted({"k", "std", "eps", "tau"} - set(oracle.OPTION_NAMES[name]))
+        for option in foreign:
+            allowed = f"{option} must be left out: {name!r} has the options {list(rule.defaults)}; got '0.5'"
+            cases.append((f"{name}: {option}", _refused(partial(_call, name, option), allowed)))
+        graded = _refused(partial(advantages, [1.0, 0.5], name), "rewards must be 0 or 1")
+        cases.append((f"{name}: graded rewards", graded == (name in oracle.BINARY_ONLY)))
+    for option, bad in (("k", "1.5"), ("std", "sample"), ("eps", -1)):
+        cases.append(
+            (
+                f"{option}={bad}",
+                _refused(partial(advantages, [1, 0], "qae", **{option: bad}), f"{option} must be"),
+            )
+        )
+    cases.append(("entries are frozen", _frozen(rules["qae"])))
+    unknowns: tuple[Any, ...] = ("ppo", None)
+    for unknown in unknowns:
+        cases.append(
+            (
+                f"unknown {unknown}",
+                _refused(partial(get_estimator, unknown), "estimator must be one of", listing),
+            )
+        )
+    methods: tuple[Any, ...] = ("nearest", None)
+    for method in methods:
+        refused = _refused(partial(quantile_baseline, [1, 0], "0.4", method=method), "method must be")
+        cases.append((f"method {method}", refused))
+    return for_all(cases, "entries and refusals")
+
+
+def _frozen(rule: Estimator) -> bool:
+    try:
+        rule.name = rule.name  # type: ignore[misc]
+    except FrozenInstanceError:
+        return True
+    return False
+
+
+def _register(name: str) -> None:
+    register_estimator(name, lambda rewards, counts: rewards, source="none")
+
+
+def _call(name: str, option: str) -> Any:
+    return advantages([1.0, 0.0], name, **{option: "0.5"})
+
+
+def _refused(call: Callable[[], Any], *fragments: str) -> bool:
+    """Whether the call raises a ValueError that says all this."""
+    try:
+        call()
+    except ValueError as error:
+        return all(fragment in str(error) for fragment in fragments)
+    return False
+
+
+def _unused_rows_do_not_count(effort: Effort, *, ghost: int) -> Finding:
+    """A reward that occurs ``ghost`` = 0 times takes no part: in range, mean, variance and rank alike."""
+    del effort
+    group = tuple(Fraction(x) for x in (1, 1, 0, 0, 0))
+
+    def cases() -> Iterator[tuple[str, bool]]:
+        for rule in sorted(set(oracle.RULES) - oracle.BINARY_ONLY):
+            options = Options(k=Fraction(3, 5), eps=Fraction(0))
+            settings = resolve_options(get_estimator(rule), keywords(rule, options))
+            expected = oracle.advantages(group, rule, options)
+            for outside in (9.0, -9.0):
+                for order in ((0, 1, 2), (2, 0, 1), (1, 2, 0)):
+                    values = np.array([[1.0, 0.0, outside]])[:, order]
+                    counts = np.array([[2, 3, ghost]])[:, order]
+                    shipped = weighted_advantages(values, counts, get_estimator(rule), settings)
+                    right = np.array([[expected[0], expected[-1], 0]], dtype=np.float64)[:, order]
+                    yield f"{rule}, {outside}, {order}", near(shipped, right)
+                lone = weighted_advantages(
+                    np.array([[1.0, outside]]), np.array([[4, 0]]), get_estimator(rule), settings
+                )
+                yield f"{rule}, {outside}, degenerate", bool(np.all(lone == ghost))
+
+    return for_all(cases(), "(rule, reward that does not occur, order)")
+
+
+def _kernels_match(effort: Effort, *, divisor: int) -> Finding:
+    """The kernels below the estimators, counted and written out, exact."""
+    del effort
+    groups = [group for size in (2, 3, 5) for group in graded_groups(size)]
+
+    def cases() -> Iterator[tuple[str, bool]]:
+        for group in groups:
+            array, size = exact_array([group])[0], len(group)
+            twice = np.full(size, 2)
+            shown = ", ".join(map(str, group))
+            yield (
+                f"mean {shown}",
+                same(baselines.group_mean(array, None).item(), sum(group) / Fraction(size + divisor)),
+            )
+            yield (
+                f"mean, counted {shown}",
+                same(baselines.group_mean(array, twice).item(), oracle.mean(group)),
+            )
+            for std in ("population", "bessel"):
+                shipped = baselines.group_variance(array, None, std).item()
+                yield f"{std} {shown}", same(shipped, oracle.variance(group, std))
+                shipped = baselines.group_variance(array, twice, std).item()
+                yield f"{std}, counted {shown}", same(shipped, oracle.variance(group + group, std))
+            others = [oracle.mean(group[:i] + group[i + 1 :]) for i in range(size)]
+            pairs = zip(baselines.leave_one_out_mean(array, None), others, strict=True)
+            yield f"leave one out {shown}", all(same(a, b) for a, b in pairs)
+        yield "size", int(baselines.group_sizes(np.zeros((3, 4)), None)) == 4
+        constant = baselines.constant_baseline(np.zeros((3, 4)), 1)
+        yield "constant", constant.tolist() == [1.0, 1.0, 1.0] and constant.dtype == np.float64
+        yield "nothing counts", float(baselines.group_mean(np.zeros(3), np.zeros(3, dtype=int))) == 0.0
+        yield "variance of one", float(baselines.group_variance(np.ones(1), None, "bessel")) == 0.0
+
+    return for_all(cases(), "kernels on groups with ties")

@@ -1,0 +1,145 @@
+"""Claims `self-covariance` and `self-covariance-max`: the slope of the paper's entropy change in the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import flint
+import numpy as np
+import sympy
+import z3
+
+from qae_theory.claims.ledger import Ledger
+from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.proofs.entropy_change import self_covariance_max
+from qae_theory.proofs.tools import ball_entropy as exact
+from qae_theory.proofs.tools import generic_arm as arm
+from qae_theory.proofs.tools.cases import policies, row_by_row
+from qae_theory.proofs.tools.checking import all_zero, ball, both, for_all, valid
+from qae_theory.softmax import self_covariance
+
+
+def register(ledger: Ledger) -> None:
+    """Add the evidence of this module."""
+    ledger.add(Evidence("self-covariance", "pairwise-form", Kind.PROOF, Role.FOR, (*_proof(), *_ties())))
+    self_covariance_max.register(ledger)
+
+
+def _proof() -> tuple[Step, ...]:
+    return (
+        Step(
+            r"The shipped `self_covariance`, run on one arm of a policy with any number of arms, is the "
+            r"pairwise form $\frac12\sum_{i,j}\pi_i\pi_j(\pi_i-\pi_j)(\log\pi_i-\log\pi_j)$: expand it and "
+            r"write each double sum as a product of two moments.",
+            partial(_pairwise, factor=sympy.Rational(1, 2)),
+            "factor 1/3",
+            partial(_pairwise, factor=sympy.Rational(1, 3)),
+        ),
+        Step(
+            r"The logarithm is strictly increasing: $\log x - \log y \ge (x-y)/x$ for $x, y > 0$ (that is "
+            r"$\log t \le t - 1$ at $t = y/x$). So $(x-y)(\log x-\log y) > 0$ unless $x = y$. Every term of "
+            r"the pairwise form is non-negative, and as $\pi_i\pi_j > 0$ the sum is zero iff all $\pi_i$ "
+            r"are equal.",
+            partial(_terms, strict=True),
+            "the term is positive at x = y too",
+            partial(_terms, strict=False),
+        ),
+        Step(
+            r"Named lemma used above: $\log t \le t - 1$ for $t > 0$, equality iff $t = 1$. (The derivative "
+            r"$1 - 1/t$ of $t - 1 - \log t$ has the sign of $t - 1$.)",
+            partial(_log_lemma, side=1),
+            "log t >= t - 1",
+            partial(_log_lemma, side=-1),
+            citation="Hardy, Littlewood and Polya, Inequalities (1934), chapter IV",
+        ),
+    )
+
+
+def _ties() -> tuple[Step, ...]:
+    return (
+        Step(
+            r"The shipped `self_covariance` on exact rational policies is the pairwise form in ball "
+            r"arithmetic: positive, and 0 exactly on uniform ones.",
+            partial(_exact_policies, least=0),
+            "C >= 1/10",
+            partial(_exact_policies, least=Fraction(1, 10)),
+        ),
+        Step(
+            r"The shipped `self_covariance` on floats, batches included, is the pairwise form of the same "
+            r"floats.",
+            partial(_floats, off=0.0),
+            "values 1 + 1e-9 times as large",
+            partial(_floats, off=1e-9),
+        ),
+        Step(
+            "Batches of logits are treated row by row.",
+            partial(_batches, shift=0),
+            "the rows shifted by one",
+            partial(_batches, shift=1),
+        ),
+    )
+
+
+def _pairwise(effort: Effort, *, factor: Any) -> Finding:
+    del effort
+    log_prob, _, prob, _, _ = arm.ARM
+    other_log, _, other_prob, _, _ = arm.OTHER_ARM
+    pairs = factor * arm.pair_mean((prob - other_prob) * (log_prob - other_log))
+    shipped = np.asarray(self_covariance(arm.logits()), dtype=object)[()]
+    moments = arm.mean(prob * log_prob) - arm.mean(prob) * arm.mean(log_prob)
+    return all_zero([shipped - moments, shipped - pairs], sympy.expand)
+
+
+def _terms(effort: Effort, *, strict: bool) -> Finding:
+    del effort
+    x, y, rise, t, log_t = z3.Reals("x y rise t log_t")
+    # rise stands for log x - log y = -log t at t = y/x.
+    lemma = valid(rise >= (x - y) / x, log_t <= t - 1, rise == -log_t, t * x == y, x > 0, y > 0)
+    both_ways = (rise * x >= x - y, -rise * y >= y - x)
+    goal = (x - y) * rise > 0 if not strict else z3.And((x - y) * rise >= 0, ((x - y) * rise == 0) == (x == y))
+    return both(lemma, valid(goal, *both_ways, x > 0, y > 0))
+
+
+def _log_lemma(effort: Effort, *, side: int) -> Finding:
+    points = [Fraction(k, 8) for k in range(1, effort.pick(80, 24))]
+    return for_all(
+        ((f"t = {t}", bool(side * (ball(t) - 1 - ball(t).log()) > 0)) for t in points if t != 1),
+        "t in multiples of 1/8",
+    )
+
+
+def _exact_policies(effort: Effort, *, least: Any) -> Finding:
+    def cases() -> Iterator[tuple[str, bool]]:
+        top = effort.pick(5, 3)
+        for weights in ((a, b, c) for a in range(1, top) for b in range(1, top) for c in range(1, top)):
+            logits = np.array([sympy.log(w) for w in weights], dtype=object)
+            with flint.ctx.workdps(60):
+                value = sympy.sympify(np.asarray(self_covariance(logits), dtype=object)[()])
+                shipped = ball(value)
+                pairs = exact.self_covariance([ball(x) for x in logits])
+                agree = bool(abs(shipped - pairs) < flint.arb(1e-40))
+                uniform = len(set(weights)) == 1
+                sign = sympy.simplify(value) == 0 if uniform else bool(shipped > ball(least))
+                yield f"weights {weights}", agree and sign
+
+    return for_all(cases(), "three arms, small integer weights")
+
+
+def _floats(effort: Effort, *, off: float) -> Finding:
+    def cases() -> Iterator[tuple[str, bool]]:
+        for case in policies(effort, extreme=True):
+            with flint.ctx.workdps(4 * exact.DIGITS):  # tells logits of 1e308 apart
+                truth = exact.self_covariance(exact.balls(case.logits))
+                shipped = self_covariance(case.logits) * (1 + off)
+                # The log-probabilities of equal arms differ by an ulp; 1e-300: subnormal numbers.
+                floor = flint.arb(1e-16 if case.flat else 1e-300)
+                yield case.label, exact.close(shipped, truth, relative=1.0, scale=flint.arb(1e-13) * truth + floor)
+
+    return for_all(cases(), "policies from uniform to gaps beyond float64")
+
+
+def _batches(effort: Effort, *, shift: int) -> Finding:
+    return for_all(row_by_row(effort, "self_covariance", self_covariance, 1, shift), "a batch of shape [2, 3]")

@@ -1,0 +1,321 @@
+"""The released code's quantile, linear interpolation at (G - 1) K: where it is Eq. 3, where it leaks.
+
+All in exact arithmetic. How `torch.quantile` rounds is not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import z3
+
+from qae_theory import advantages, quantile_baseline
+from qae_theory.baselines import _position, quantile_rank
+from qae_theory.claims.ledger import Ledger
+from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.proofs.tools import oracle
+from qae_theory.proofs.tools.checking import all_equal, for_all, valid, with_witness
+from qae_theory.proofs.tools.estimator_ties import exact_array, levels, quantiles_match
+from qae_theory.proofs.tools.integers import GroupSymbols, SymbolicInt, group_symbols
+
+
+def register(ledger: Ledger) -> None:
+    """Add the evidence of this module."""
+    condition = "eq4-released-code-if"
+    ledger.add(Evidence("eq4-released-code", "leaks", Kind.WITNESS, Role.AGAINST, _witness_steps()))
+    ledger.add(Evidence(condition, "integer-proof", Kind.PROOF, Role.UNDER, _proof_steps()))
+    ledger.add(Evidence(condition, "smallest-leak", Kind.WITNESS, Role.WITHOUT, _witness_steps()[:1]))
+
+
+class _Ratio(NamedTuple):
+    """A rational with symbolic integers, in the place of a Fraction: what ``_position`` computes on."""
+
+    numerator: Any
+    denominator: Any
+
+    def __rmul__(self, factor: Any) -> _Ratio:
+        return _Ratio(factor * self.numerator, self.denominator)
+
+    def __sub__(self, whole: Any) -> _Ratio:
+        return _Ratio(self.numerator - whole * self.denominator, self.denominator)
+
+
+class _Size(SymbolicInt):
+    """A symbolic group size that leaves products with a ratio to the ratio."""
+
+    def __sub__(self, other: object) -> _Size:
+        return _Size(super().__sub__(other).term)
+
+    def __mul__(self, other: object) -> Any:
+        return NotImplemented if isinstance(other, _Ratio) else super().__mul__(other)
+
+
+class _Interpolation(NamedTuple):
+    """The shipped code on all groups at once: ranks below and above, the latter's share times q."""
+
+    group: GroupSymbols
+    below: Any
+    above: Any
+    share: Any
+    rank: Any
+
+    @property
+    def zeros(self) -> Any:
+        """Number of wrong responses."""
+        return self.group.group_size - self.group.num_correct
+
+    @property
+    def scaled_value(self) -> Any:
+        """The interpolated quantile of G - m zeros and m ones, times q."""
+        q = self.group.denominator
+        low, high = (z3.If(rank <= self.zeros, 0, 1) for rank in (self.below, self.above))
+        return low * q + self.share * (high - low)
+
+    @property
+    def scaled_gate(self) -> Any:
+        """Eq. 3, times q."""
+        return z3.If(self.rank <= self.zeros, 0, self.group.denominator)
+
+
+def _interpolation() -> _Interpolation:
+    s = group_symbols()
+    level = _Ratio(SymbolicInt(s.numerator), SymbolicInt(s.denominator))
+    below, share = _position(_Size(s.group_size), level)  # type: ignore[arg-type]
+    rank = quantile_rank(SymbolicInt(s.group_size), s.level)  # type: ignore[arg-type]
+    above = z3.If(below.term + 1 <= s.group_size, below.term + 1, s.group_size)  # type: ignore[attr-defined]
+    terms = (below.term, above, share.numerator.term, rank.term)  # type: ignore[attr-defined]
+    return _Interpolation(s, *terms)
+
+
+def _proof_steps() -> tuple[Step, ...]:
+    return (
+        Step(
+            r"Write $K = p/q$, $j = \lfloor (G-1)K\rfloor$ and $f = (G-1)K - j$. The shipped `_position`, "
+            r"run on symbolic integers, interpolates between the order statistics of ranks $j+1$ and "
+            r"$\min(j+2, G)$ with share $f$, $0 \le f < 1$: in integers $(G-1)p = jq + fq$ with $0 \le fq < "
+            r"q$ and $1 \le j+1 \le G$.",
+            partial(_position_is, step=1),
+            "position G K",
+            partial(_position_is, step=0),
+        ),
+        Step(
+            r"If $f = 0$, that is if $(G-1)K$ is an integer, then $KG = j + K$ with $0 < K < 1$, so $\lceil "
+            r"KG\rceil = j+1$: both quantiles are the order statistic of rank $j+1$ (the one above has "
+            r"share 0), whatever the rewards. So the assumption gives equality for every $m$.",
+            partial(_same_rank, above=0),
+            "rank j + 2",
+            partial(_same_rank, above=1),
+        ),
+        Step(
+            r"Conversely let $f \ne 0$. Then $j \le G-2$, and $\lceil KG\rceil$ is $j+1$ if $f + K \le 1$ "
+            r"and $j+2$ otherwise.",
+            partial(_rank_when_fractional, limit=1),
+            "f + K <= 2",
+            partial(_rank_when_fractional, limit=2),
+        ),
+        Step(
+            r"With $f \ne 0$ the two agree at every $m \ne G-1-j$: with $G-m \ge j+2$ zeros both are 0, "
+            r"with $G-m \le j$ both are 1.",
+            partial(_agree_elsewhere, exception=1),
+            "the exception is m = G - j",
+            partial(_agree_elsewhere, exception=0),
+        ),
+        Step(
+            r"With $f \ne 0$ and $m = G-1-j$ the group is mixed ($1 \le m \le G-1$) and the interpolated "
+            r"quantile is $f$, strictly between 0 and 1, which Eq. 3 never is. So the two are equal for "
+            r"every $m$ if and only if $(G-1)K$ is an integer, and otherwise the baseline is fractional at "
+            r"exactly one $m$.",
+            partial(_fractional_value, complement=False),
+            "value 1 - f",
+            partial(_fractional_value, complement=True),
+        ),
+        Step(
+            r"Effect on the gate. With a baseline $0 < b < 1$ and $\mathrm{std} + \varepsilon > 0$ a "
+            r"correct response has $A = (1-b)/(\mathrm{std}+\varepsilon) > 0$ and a wrong one $A = "
+            r"-b/(\mathrm{std}+\varepsilon) < 0$: neither regime.",
+            partial(_leak, strict=True),
+            "0 <= b < 1",
+            partial(_leak, strict=False),
+        ),
+        Step(
+            r"Tie: the shipped `quantile_baseline(..., method='linear')`, exact and in float64, is the "
+            r"height of the broken line through the order statistics, on binary and graded groups with "
+            r"ties, for every class of $K$.",
+            partial(quantiles_match, level_of=lambda k: k, method="linear"),
+            "1 - K for K",
+            partial(quantiles_match, level_of=lambda k: 1 - k, method="linear"),
+        ),
+        Step(
+            r"Tie: on every binary group up to a size and every class of $K$, the shipped `advantages(..., "
+            r"'qae_linear')` is non-zero on both outcomes exactly where the proof says, $f \ne 0$ and $m = "
+            r"G-1-j$, and has QAE's zeros elsewhere.",
+            partial(_shipped_leaks, shift=1),
+            "m = G - j",
+            partial(_shipped_leaks, shift=0),
+        ),
+        Step(
+            r"$G=16$ with $K \in \{.2, .4, .6, .8\}$ satisfies the condition: the shipped quantiles agree "
+            r"on all 17 groups.",
+            partial(_shipped_agree, group_size=16),
+            "G = 8",
+            partial(_shipped_agree, group_size=8),
+        ),
+    )
+
+
+def _position_is(effort: Effort, *, step: int) -> Finding:
+    del effort
+    it = _interpolation()
+    s = it.group
+    exact = (s.group_size - step) * s.numerator == (it.below - 1) * s.denominator + it.share
+    bounds = z3.And(it.share >= 0, it.share < s.denominator, it.below >= 1, it.below <= s.group_size)
+    return valid(z3.And(exact, bounds), *s.domain)
+
+
+def _same_rank(effort: Effort, *, above: int) -> Finding:
+    del effort
+    it = _interpolation()
+    same_value = it.scaled_value == it.scaled_gate
+    return valid(z3.And(it.rank == it.below + above, same_value), *it.group.domain, it.share == 0)
+
+
+def _rank_when_fractional(effort: Effort, *, limit: int) -> Finding:
+    del effort
+    it = _interpolation()
+    low = it.share + it.group.numerator <= limit * it.group.denominator
+    rank = z3.If(low, it.below, it.below + 1)
+    return valid(z3.And(it.below + 1 <= it.group.group_size, it.rank == rank), *it.group.domain, it.share != 0)
+
+
+def _agree_elsewhere(effort: Effort, *, exception: int) -> Finding:
+    del effort
+    it = _interpolation()
+    s = it.group
+    elsewhere = s.num_correct != s.group_size - exception - (it.below - 1)
+    return valid(it.scaled_value == it.scaled_gate, *s.domain, it.share != 0, elsewhere)
+
+
+def _fractional_value(effort: Effort, *, complement: bool) -> Finding:
+    del effort
+    it = _interpolation()
+    s = it.group
+    value = s.denominator - it.share if complement else it.share
+    mixed = z3.And(s.num_correct >= 1, s.num_correct <= s.group_size - 1)
+    fractional = z3.And(it.scaled_value == value, it.scaled_value > 0, it.scaled_value < s.denominator)
+    there = s.num_correct == s.group_size - 1 - (it.below - 1)
+    return valid(z3.And(mixed, fractional, it.scaled_value != it.scaled_gate), *s.domain, it.share != 0, there)
+
+
+def _leak(effort: Effort, *, strict: bool) -> Finding:
+    del effort
+    b, scale, correct, wrong = z3.Reals("b scale A_correct A_wrong")
+    domain = (b > 0 if strict else b >= 0, b < 1, scale > 0, correct * scale == 1 - b, wrong * scale == -b)
+    return valid(z3.And(correct > 0, wrong < 0), *domain)
+
+
+def _shipped_leaks(effort: Effort, *, shift: int) -> Finding:
+    largest = effort.pick(14, 8)
+
+    def cases() -> Iterator[tuple[str, Any, Any]]:
+        for size in range(2, largest + 1):
+            batch = np.tri(size + 1, size, -1)  # row m has m ones
+            for k in levels(size):
+                j = int((size - 1) * k)
+                leak = size - shift - j if (size - 1) * k != j else None
+                linear, gate = (
+                    advantages(batch, "qae_linear", k=k, eps=0),
+                    advantages(batch, "qae", k=k, eps=0),
+                )
+                # Both f and 1 - f are at least 1/(2 size) here and the std is below 1: far above rounding.
+                zeros = np.abs(linear) < 1e-9
+                both = [m for m in range(1, size) if not zeros[m].any()]
+                yield f"G={size}, K={k}: leaks", both, [] if leak is None else [leak]
+                rest = [m for m in range(size + 1) if m not in both]
+                yield f"G={size}, K={k}: zeros", zeros[rest].tolist(), (gate[rest] == 0).tolist()
+                yield f"G={size}, K={k}: signs", np.sign(gate[rest]).tolist(), np.sign(linear[rest]).tolist()
+
+    return all_equal(cases(), f"G <= {largest}, every m and class of K")
+
+
+def _shipped_agree(effort: Effort, *, group_size: int) -> Finding:
+    del effort
+    batch = exact_array([[Fraction(int(i < m)) for i in range(group_size)] for m in range(group_size + 1)])
+    cases = (
+        (
+            f"G={group_size}, K={k}",
+            (quantile_baseline(batch, k, method="linear") == quantile_baseline(batch, k)).all(),
+        )
+        for k in ("0.2", "0.4", "0.6", "0.8")
+    )
+    return for_all(((label, bool(holds)) for label, holds in cases), "four K, every m")
+
+
+def _witness_steps() -> tuple[Step, ...]:
+    return (
+        Step(
+            r"$G=2$, $m=1$, $K=2/5$: the interpolated baseline is $2/5$, Eq. 3 gives 0 (hard). The wrong "
+            r"response, which the gate leaves alone, is pushed down. No group is smaller ($G=1$ has nothing "
+            r"to interpolate), and at $G=2$ it happens at every $K$.",
+            partial(_differs, group_size=2, num_correct=1, k="2/5", value=Fraction(2, 5)),
+            "m = 2",
+            partial(_differs, group_size=2, num_correct=2, k="2/5", value=Fraction(2, 5)),
+        ),
+        Step(
+            r"$G=8$, $K=.4$, $m=5$: .8, not 1.",
+            partial(_differs, group_size=8, num_correct=5, k="0.4", value=Fraction(4, 5)),
+            "m = 4",
+            partial(_differs, group_size=8, num_correct=4, k="0.4", value=Fraction(4, 5)),
+        ),
+        Step(
+            r"$G=32$, $K=.4$, $m=19$: .4, not 0.",
+            partial(_differs, group_size=32, num_correct=19, k="0.4", value=Fraction(2, 5)),
+            "K = .6",
+            partial(_differs, group_size=32, num_correct=19, k="0.6", value=Fraction(2, 5)),
+        ),
+        Step(
+            r"Each of these gives both outcomes a non-zero advantage under `qae_linear`, and one outcome "
+            r"exactly 0 under `qae`; with Bessel's std and $\varepsilon = 0$, exactly.",
+            partial(_both_outcomes, rule="qae_linear"),
+            "the exact quantile",
+            partial(_both_outcomes, rule="qae"),
+        ),
+    )
+
+
+def _differs(effort: Effort, *, group_size: int, num_correct: int, k: str, value: Fraction) -> Finding:
+    del effort
+    group = exact_array([[Fraction(1)] * num_correct + [Fraction(0)] * (group_size - num_correct)])
+    linear, exact = quantile_baseline(group, k, method="linear")[0], quantile_baseline(group, k)[0]
+    holds = linear == value and linear != exact and oracle.quantile(tuple(group[0]), Fraction(k)) == exact
+    finding = for_all([(f"G={group_size}, m={num_correct}, K={k}: {linear} against {exact}", bool(holds))], "one group")
+    rows: dict[str, Callable[[], Any]] = {
+        "qae_linear": lambda: advantages(group, "qae_linear", k=k, eps=0),
+        "qae, Bessel": lambda: advantages(group, "qae", k=k, eps=0, std="bessel"),
+    }
+    shown = {f"A of a correct and a wrong response, {name}": _pair(row()[0]) for name, row in rows.items()}
+    worked = {
+        "G": str(group_size),
+        "m": str(num_correct),
+        "K": k,
+        "interpolated": str(linear),
+        "Eq. 3": str(exact),
+    }
+    return with_witness(finding, {**worked, **shown})
+
+
+def _pair(row: Any) -> str:
+    return f"({row[0]}, {row[-1]})"
+
+
+def _both_outcomes(effort: Effort, *, rule: str) -> Finding:
+    del effort
+    cases = []
+    for size, m in ((2, 1), (8, 5), (32, 19)):
+        group = exact_array([[Fraction(1)] * m + [Fraction(0)] * (size - m)])
+        row = advantages(group, rule, k="0.4", eps=0, std="bessel")[0]
+        cases.append((f"G={size}, m={m}: {_pair(row)}", bool(row[0] > 0) and bool(row[-1] < 0)))
+    return for_all(cases, "the three groups")

@@ -1,0 +1,452 @@
+"""How many advantages QAE sets to zero: per group, and averaged over distributions of query difficulty.
+
+In a mixed group the zeros are the wrong responses of a hard group and the correct ones of an easy group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import numpy as np
+import sympy
+import z3
+
+from qae_theory import advantages
+from qae_theory.claims.ledger import Ledger
+from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.proofs.gate.eq4 import rank_selects_zero_step
+from qae_theory.proofs.tools.checking import (
+    all_equal,
+    all_zero,
+    ball,
+    certainly_positive,
+    for_all,
+    valid,
+    with_witness,
+    zero,
+)
+from qae_theory.proofs.tools.estimator_ties import exact_array, levels
+from qae_theory.proofs.tools.integers import group_symbols
+
+P, K = sympy.symbols("p K", positive=True)
+TARGET = Fraction(4, 5)
+
+
+def register(ledger: Ledger) -> None:
+    """Add the evidence of this module."""
+    ledger.add(Evidence("sparsity-formula", "counting-proof", Kind.PROOF, Role.FOR, _formula_steps()))
+    ledger.add(Evidence("sparsity-80", "difficulty-decides", Kind.WITNESS, Role.AGAINST, _eighty_steps()))
+    ledger.add(Evidence("sparsity-80", "distributions-that-reach-it", Kind.WITNESS, Role.AGAINST, _reaching_steps()))
+    ledger.add(Evidence("sparsity-monotone", "jumps-up", Kind.WITNESS, Role.AGAINST, _monotone_steps()))
+
+
+def zero_share(k: Any, group_size: int, num_correct: int) -> Fraction:
+    """Share of zero advantages that the formula gives, degenerate groups included as all zeros."""
+    p = Fraction(num_correct, group_size)
+    if p in (0, 1):
+        return Fraction(1)
+    return 1 - p if p <= 1 - k else p
+
+
+def shipped_zero_share(k: Fraction, group_size: int) -> list[Fraction]:
+    """Share of zeros among the shipped advantages, for m = 0..G."""
+    batch = np.tri(group_size + 1, group_size, -1)  # row m has m ones
+    zeros = (advantages(batch, "qae", k=k) == 0).sum(axis=-1)
+    return [Fraction(int(count), group_size) for count in zeros]
+
+
+def _formula_steps() -> tuple[Step, ...]:
+    return (
+        rank_selects_zero_step(),
+        Step(
+            r"So a mixed group has baseline $b = 0$ if hard and $b = 1$ if easy, and $A = "
+            r"(R-b)/(\mathrm{std}+\varepsilon) = 0$ exactly for the responses with $R = b$: the $G-m$ wrong "
+            r"ones or the $m$ correct ones. Their share is $1-\hat p$ or $\hat p$.",
+            partial(_zeros_counted, swapped=False),
+            "p^ in hard groups",
+            partial(_zeros_counted, swapped=True),
+        ),
+        Step(
+            r"Tie: the zeros of the shipped `advantages(..., 'qae')`, counted on every binary group up to a "
+            r"size, for every class of $K$.",
+            partial(_shipped_formula, level_of=lambda k: k),
+            "1 - K for K",
+            partial(_shipped_formula, level_of=lambda k: 1 - k),
+        ),
+    )
+
+
+def _zeros_counted(effort: Effort, *, swapped: bool) -> Finding:
+    del effort
+    s = group_symbols()
+    size, m = z3.ToReal(s.group_size), z3.ToReal(s.num_correct)
+    scale, success, failure, share = z3.Reals("scale A_correct A_wrong share")
+    hard = (s.group_size - s.num_correct) * s.denominator >= s.numerator * s.group_size
+    baseline = z3.If(hard, z3.RealVal(0), z3.RealVal(1))
+    zeros = z3.If(success == 0, m, 0) + z3.If(failure == 0, size - m, 0)
+    claimed = z3.If(z3.Not(hard) if swapped else hard, size - m, m)
+    definition = (
+        scale > 0,
+        success * scale == 1 - baseline,
+        failure * scale == -baseline,
+        share * size == zeros,
+    )
+    mixed = (s.num_correct >= 1, s.num_correct <= s.group_size - 1)
+    return valid(share * size == claimed, *s.domain, *mixed, *definition)
+
+
+def _shipped_formula(effort: Effort, *, level_of: Callable[[Fraction], Fraction]) -> Finding:
+    largest = effort.pick(24, 9)
+    cases = (
+        (
+            f"G={size}, K={k}",
+            shipped_zero_share(k, size),
+            [zero_share(level_of(k), size, m) for m in range(size + 1)],
+        )
+        for size in range(2, largest + 1)
+        for k in levels(size)
+    )
+    return all_equal(cases, f"G <= {largest}, all m at once, every class of K")
+
+
+def _eighty_steps() -> tuple[Step, ...]:
+    return (
+        Step(
+            r"The smallest mixed group, $G=2$, $m=1$: half of the advantages are zero, at every $K$. So "
+            r"where groups of two are mixed no $K$ gives 80%.",
+            partial(_half_of_two, share=Fraction(1, 2)),
+            "share 4/5",
+            partial(_half_of_two, share=TARGET),
+        ),
+        Step(
+            r"At one and the same $K=.4$ and $G=16$ the share runs from 7/16 (all groups at $m=9$) to 15/16 "
+            r"(all at $m=1$ or $m=15$): difficulty decides.",
+            partial(_range_over_difficulty, k=Fraction(2, 5), low=Fraction(7, 16)),
+            "the smallest share is 4/5",
+            partial(_range_over_difficulty, k=Fraction(2, 5), low=TARGET),
+        ),
+        Step(
+            r"Uniform difficulty, mixed groups, $G \to \infty$: $\int_0^{1-K}(1-p)\,dp + \int_{1-K}^1 p\,dp "
+            r"= 1 - ((1-K)^2 + K^2)/2$.",
+            partial(_uniform_integral, sign=1),
+            "plus for minus",
+            partial(_uniform_integral, sign=-1),
+        ),
+        Step(
+            r"That is $3/4 - (K - 1/2)^2$: at most $3/4$, at $K=1/2$ only, and $.74$ at $K=.4$. No $K$ "
+            r"reaches $.8$.",
+            partial(_uniform_maximum, top=Fraction(3, 4)),
+            "at most 4/5, attained",
+            partial(_uniform_maximum, top=TARGET),
+        ),
+        Step(
+            r"Finite groups, uniform difficulty ($m$ uniform on $0..G$): on mixed groups the mean share is "
+            r"at most the mean of $\max(\hat p, 1-\hat p)$, which is $(3G-4)/(4(G-1))$ for even $G$ and "
+            r"$(3G-1)/(4G)$ for odd $G$: below $3/4$.",
+            partial(_finite_maximum, odd_constant=1),
+            "(3 G + 1)/(4 G) for odd G",
+            partial(_finite_maximum, odd_constant=-1),
+        ),
+        Step(
+            r"Counting degenerate groups as zeros, uniform difficulty at $K=.4$: $103/136 = .757$ at "
+            r"$G=16$, exactly $4/5$ at $G=4$; zeros counted among the shipped advantages.",
+            partial(_with_degenerate, expected={16: Fraction(103, 136), 4: TARGET}),
+            "4/5 at G = 5",
+            partial(_with_degenerate, expected={16: Fraction(103, 136), 5: TARGET}),
+        ),
+    )
+
+
+def _half_of_two(effort: Effort, *, share: Fraction) -> Finding:
+    del effort
+    cases = [(f"K={k}", shipped_zero_share(k, 2)[1], share) for k in levels(2)]
+    row = advantages(exact_array([[1, 0]]), "qae", k="2/5", eps=0)[0]
+    worked = {"G": "2", "m": "1", "K": "2/5 (or any other)", "A": f"({row[0]}, {row[1]})"}
+    return with_witness(all_equal(cases, "every class of K at G = 2"), {**worked, "share of zeros": str(cases[0][1])})
+
+
+def _range_over_difficulty(effort: Effort, *, k: Fraction, low: Fraction) -> Finding:
+    del effort
+    shares = shipped_zero_share(k, 16)[1:-1]
+    cases = [
+        ("smallest", min(shares), low),
+        ("largest", max(shares), Fraction(15, 16)),
+        ("smallest at m", shares.index(min(shares)) + 1, 9),
+        ("largest at m", [m for m, share in enumerate(shares, 1) if share == max(shares)], [1, 15]),
+    ]
+    return all_equal(cases, "mixed groups of 16")
+
+
+def limit_share(density: Any, k: Any) -> Any:
+    """Share of zeros for G -> infinity under a density of difficulty on (0, 1)."""
+    return sympy.integrate((1 - P) * density, (P, 0, 1 - k)) + sympy.integrate(P * density, (P, 1 - k, 1))
+
+
+def _uniform_integral(effort: Effort, *, sign: int) -> Finding:
+    del effort
+    return zero(limit_share(sympy.Integer(1), K) - (1 - ((1 - K) ** 2 + sign * K**2) / 2))
+
+
+def _uniform_maximum(effort: Effort, *, top: Fraction) -> Finding:
+    """The top is attained, at K = 1/2 only, and nothing exceeds it."""
+    del effort
+    share = limit_share(sympy.Integer(1), K)
+    at = sympy.Rational(top.numerator, top.denominator)
+    square = sympy.expand(at - share) - (K - sympy.Rational(1, 2)) ** 2
+    return all_zero([square, share.subs(K, sympy.Rational(2, 5)) - sympy.Rational(37, 50)])
+
+
+def _finite_maximum(effort: Effort, *, odd_constant: int) -> Finding:
+    """Closed forms of the mean of max(p^, 1 - p^), their distance to 3/4, and the shipped shares."""
+    m, h = sympy.symbols("m h", integer=True, positive=True)
+    even, odd = 2 * h, 2 * h + 1
+    # By symmetry twice the larger half; an even group has one m in the middle.
+    mean_even = (2 * sympy.summation(m, (m, h + 1, even - 1)) + h) / (even * (even - 1))
+    mean_odd = 2 * sympy.summation(m, (m, h + 1, odd - 1)) / (odd * (odd - 1))
+    below = sympy.Rational(3, 4)
+    typed = [
+        mean_even - (3 * even - 4) / (4 * (even - 1)),
+        mean_odd - (3 * odd - odd_constant) / (4 * odd),
+        below - mean_even - 1 / (4 * (even - 1)),
+        below - mean_odd - 1 / (4 * odd),
+    ]
+    excess = []
+    for size in range(2, effort.pick(20, 8) + 1):
+        bound = Fraction(3 * size - 4, 4 * (size - 1)) if size % 2 == 0 else Fraction(3 * size - 1, 4 * size)
+        means = [sum(shipped_zero_share(k, size)[1:-1]) / Fraction(size - 1) for k in levels(size)]
+        excess.append(max(means) - bound)  # the bound is attained, at K near 1/2
+    return all_zero([*typed, *excess])
+
+
+def _with_degenerate(effort: Effort, *, expected: dict[int, Fraction]) -> Finding:
+    del effort
+    cases = [
+        (f"G={size}", sum(shipped_zero_share(Fraction(2, 5), size)) / Fraction(size + 1), value)
+        for size, value in expected.items()
+    ]
+    return all_equal(cases, "uniform difficulty, K = .4")
+
+
+def _reaching_steps() -> tuple[Step, ...]:
+    return (
+        Step(
+            r"All groups hard: the share is one minus the mean success rate. $G=5$, $m=1$, $K=.4$: exactly "
+            r"80%, because one response in five is correct. The same $K$ and $G$ at $m=2$: 60%.",
+            partial(_point_mass, num_correct=1, share=TARGET),
+            "m = 2",
+            partial(_point_mass, num_correct=2, share=TARGET),
+        ),
+        Step(
+            r"Bimodal difficulty, half of the groups at $\delta$ and half at $1-\delta$ with $\delta < 1/2$ "
+            r"and $\delta \le 1-K < 1-\delta$: the share is $1-\delta$, at least $4/5$ iff $\delta \le 1/5$.",
+            partial(_bimodal, threshold=5),
+            "iff delta <= 1/4",
+            partial(_bimodal, threshold=4),
+        ),
+        Step(
+            r"Symmetric $\mathrm{Beta}(a,a)$ at $K=1/2$: the share is $E\max(p, 1-p) = 1/2 + E|p-1/2|$, and "
+            r"since $\frac{d}{dp}(p(1-p))^a = a(1-2p)(p(1-p))^{a-1}$, $E|p-1/2| = 4^{-a}/(a\,B(a,a))$.",
+            partial(_beta_derivative, sign=1),
+            "minus for plus",
+            partial(_beta_derivative, sign=-1),
+        ),
+        Step(
+            r"By the duplication formula $E|p-1/2| = \Gamma(a+1/2)/(2\sqrt\pi\,\Gamma(a+1))$, whose "
+            r"logarithmic derivative is $\psi(a+1/2) - \psi(a+1) < 0$, since $\psi' = \sum_n (n+a)^{-2} > "
+            r"0$: the share falls in $a$.",
+            partial(_beta_duplicated, shift=Fraction(1, 2)),
+            "Gamma(a + 1) above",
+            partial(_beta_duplicated, shift=Fraction(1)),
+            citation="NIST DLMF, 5.5.5 (duplication formula) and 5.15.1 (trigamma series)",
+        ),
+        Step(
+            r"Ball arithmetic: the share is above $4/5$ at $a = .6021$ and below at $a = .6022$ (arcsine, "
+            r"$a=1/2$: $1/2+1/\pi$; uniform, $a=1$: $3/4$). So U-shaped difficulty below $a^* \approx "
+            r".602$, and no other $a$, reaches 80% at $K=1/2$.",
+            partial(_beta_threshold, low="6021/10000", high="6022/10000"),
+            "a* between .6022 and .6023",
+            partial(_beta_threshold, low="6022/10000", high="6023/10000"),
+        ),
+        Step(
+            r"Mostly hard queries at $K=.4$: $\mathrm{Beta}(1,4)$ (mean success .2) gives $12644/15625 = "
+            r".809$; $\mathrm{Beta}(1,3)$ gives $1939/2500 = .7756$, below.",
+            partial(_beta_one, expected={4: Fraction(12644, 15625), 3: Fraction(1939, 2500)}),
+            "Beta(1, 3) gives 4/5",
+            partial(_beta_one, expected={4: Fraction(12644, 15625), 3: TARGET}),
+        ),
+    )
+
+
+def _point_mass(effort: Effort, *, num_correct: int, share: Fraction) -> Finding:
+    del effort
+    k = Fraction(2, 5)
+    shares = shipped_zero_share(k, 5)
+    finding = all_equal([(f"m={num_correct}", shares[num_correct], share)], "one group")
+    worked = {f"share of zeros at m={m}": str(shares[m]) for m in range(1, 5)}
+    return with_witness(finding, {"G": "5", "K": str(k), **worked})
+
+
+def _bimodal(effort: Effort, *, threshold: int) -> Finding:
+    del effort
+    delta, k, share = z3.Reals("delta K share")
+
+    def zeros(p: Any) -> Any:
+        return z3.If(p <= 1 - k, 1 - p, p)
+
+    domain = (
+        delta > 0,
+        2 * delta < 1,
+        delta <= 1 - k,
+        1 - k < 1 - delta,
+        2 * share == zeros(delta) + zeros(1 - delta),
+    )
+    return valid(z3.And(share == 1 - delta, (5 * share >= 4) == (threshold * delta <= 1)), *domain)
+
+
+def _beta_derivative(effort: Effort, *, sign: int) -> Finding:
+    """The antiderivative behind E|p - 1/2|, and the two cases that SymPy integrates."""
+    del effort
+    a = sympy.symbols("a", positive=True)
+    inner = P * (1 - P)
+    derivative = sympy.diff(inner**a, P) / inner ** (a - 1) - a * (1 - sign * 2 * P)
+    cases = [
+        beta_share(1) - sympy.Rational(3, 4),
+        beta_share(2) - limit_share(6 * inner, sympy.Rational(1, 2)),
+    ]
+    return all_zero([derivative, *cases], sympy.simplify)
+
+
+def _beta_duplicated(effort: Effort, *, shift: Fraction) -> Finding:
+    """The two forms of E|p - 1/2|, compared where SymPy evaluates both: integers and half-integers."""
+    cases = []
+    for a in (sympy.Rational(n, 2) for n in range(1, effort.pick(12, 6))):
+        top = sympy.gamma(a + sympy.Rational(shift.numerator, shift.denominator))
+        cases.append(beta_share(a) - sympy.Rational(1, 2) - top / (2 * sympy.sqrt(sympy.pi) * sympy.gamma(a + 1)))
+    return all_zero(cases, sympy.simplify)
+
+
+def beta_share(a: Any) -> Any:
+    """E max(p, 1 - p) under Beta(a, a), with B(a, a) = Gamma(a)^2 / Gamma(2a)."""
+    a = sympy.sympify(a)
+    return sympy.Rational(1, 2) + 4**-a * sympy.gamma(2 * a) / (a * sympy.gamma(a) ** 2)
+
+
+def _beta_threshold(effort: Effort, *, low: str, high: str) -> Finding:
+    del effort
+    above = certainly_positive(_beta_ball(low) - ball(TARGET), f"a={low}, share - 4/5")
+    below = certainly_positive(ball(TARGET) - _beta_ball(high), f"a={high}, 4/5 - share")
+    return next((finding for finding in (above, below) if not finding.passed), above)
+
+
+def _beta_ball(a: str) -> Any:
+    x = ball(Fraction(a))
+    return ball(Fraction(1, 2)) + ball(4) ** (-x) * (2 * x).gamma() / (x * x.gamma() ** 2)
+
+
+def _beta_one(effort: Effort, *, expected: dict[int, Fraction]) -> Finding:
+    del effort
+    level = sympy.Rational(2, 5)
+    cases = [
+        (
+            f"Beta(1, {b})",
+            limit_share(b * (1 - P) ** (b - 1), level),
+            sympy.Rational(value.numerator, value.denominator),
+        )
+        for b, value in expected.items()
+    ]
+    return all_equal(cases, "K = .4")
+
+
+def _monotone_steps() -> tuple[Step, ...]:
+    return (
+        Step(
+            r"The smallest group, $G=3$, $m=1$: at $K=3/5$ it is hard and 1/3 of the advantages are "
+            r"non-zero, at $K=7/10$ it is easy and 2/3 are. (At $G=2$ the share is 1/2 at every $K$.)",
+            partial(_non_zero_jump, group_size=3, num_correct=1, low="3/5", high="7/10"),
+            "m = 2 at K = 3/10 and 2/5",
+            partial(_non_zero_jump, group_size=3, num_correct=2, low="3/10", high="2/5"),
+        ),
+        Step(
+            r"$\hat p = .3$: the non-zero share jumps from .3 to .7 as $K$ passes .7.",
+            partial(_non_zero_jump, group_size=10, num_correct=3, low="7/10", high="71/100"),
+            "p^ = .7, as K passes .3",
+            partial(_non_zero_jump, group_size=10, num_correct=7, low="3/10", high="31/100"),
+        ),
+        Step(
+            r"On average too: under uniform difficulty the limit share of non-zero advantages, $1/4 + "
+            r"(K-1/2)^2$, falls up to $K=1/2$ and rises beyond; it is the same at $K$ and $1-K$.",
+            partial(_average_turns, centre=Fraction(1, 2)),
+            "the turn is at K = 2/5",
+            partial(_average_turns, centre=Fraction(2, 5)),
+        ),
+        Step(
+            r"In general, if difficulty is symmetric about 1/2 then the share is the same at $K$ and $1-K$: "
+            r"a group with $m$ correct is hard at $K$ exactly when the one with $G-m$ is easy at $1-K$, and "
+            r"both have the same zeros, unless $m = G(1-K)$.",
+            partial(_mirror, at_ties=False),
+            "at ties too",
+            partial(_mirror, at_ties=True),
+        ),
+        Step(
+            r"Tie: shares of the shipped advantages, $m$ uniform on the mixed groups, are equal at $K$ and "
+            r"$1-K$ for every class of $K$ with $KG$ not an integer; at $G=4$, $K=1/4$ and $3/4$ they are "
+            r"1/2 and 2/3.",
+            partial(_shipped_mirror, at_ties=False),
+            "at integer K G too",
+            partial(_shipped_mirror, at_ties=True),
+        ),
+    )
+
+
+def _non_zero_jump(effort: Effort, *, group_size: int, num_correct: int, low: str, high: str) -> Finding:
+    """The non-zero share is larger at the larger of two levels."""
+    del effort
+    before, after = (1 - shipped_zero_share(Fraction(k), group_size)[num_correct] for k in (low, high))
+    finding = for_all(
+        [(f"K={low}: {before}, K={high}: {after}", Fraction(low) < Fraction(high) and before < after)],
+        "one group",
+    )
+    worked = {"G": str(group_size), "m": str(num_correct)}
+    return with_witness(finding, {**worked, f"non-zero at K={low}": str(before), f"non-zero at K={high}": str(after)})
+
+
+def _average_turns(effort: Effort, *, centre: Fraction) -> Finding:
+    del effort
+    c = sympy.Rational(centre.numerator, centre.denominator)
+    share = 1 - limit_share(sympy.Integer(1), K)
+    return all_zero(
+        [
+            sympy.diff(share, K) - 2 * (K - c),
+            share - share.subs(K, 1 - K),
+            share - (K - c) ** 2 - sympy.Rational(1, 4),
+        ]
+    )
+
+
+def _mirror(effort: Effort, *, at_ties: bool) -> Finding:
+    del effort
+    size, m, k = z3.Reals("G m K")
+
+    def zeros(correct: Any, level: Any) -> Any:
+        return z3.If(correct <= size * (1 - level), size - correct, correct)
+
+    apart = () if at_ties else (m != size * (1 - k),)
+    return valid(zeros(m, k) == zeros(size - m, 1 - k), size >= 2, m >= 1, m <= size - 1, k > 0, k < 1, *apart)
+
+
+def _shipped_mirror(effort: Effort, *, at_ties: bool) -> Finding:
+    def mean(k: Fraction, size: int) -> Fraction:
+        return sum(shipped_zero_share(k, size)[1:-1], Fraction(0)) / (size - 1)
+
+    def cases() -> Iterator[tuple[str, Any, Any]]:
+        yield "G=4, K=1/4", mean(Fraction(1, 4), 4), Fraction(1, 2)
+        yield "G=4, K=3/4", mean(Fraction(3, 4), 4), Fraction(2, 3)
+        for size in range(2, effort.pick(16, 7) + 1):
+            for k in levels(size):
+                if at_ties or (k * size).denominator > 1:
+                    yield f"G={size}, K={k}", mean(k, size), mean(1 - k, size)
+
+    return all_equal(cases(), "(G, K), m uniform on 1..G-1")

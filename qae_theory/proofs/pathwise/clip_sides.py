@@ -1,0 +1,219 @@
+"""Which of PPO's two clip bounds can bind under QAE, and what takes the guarantee away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import z3
+
+from qae_theory.advantages import advantages
+from qae_theory.baselines import is_hard_group
+from qae_theory.claims.ledger import Ledger
+from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.objective import clipped_surrogate, group_objective
+from qae_theory.proofs.objective.prop41_identity import CLIPS, clip_domain, clip_symbols, clip_term, upper
+from qae_theory.proofs.tools.checking import both, for_all, valid, with_witness
+from qae_theory.proofs.tools.groups import LEVELS, binary_group, exact, mixed_groups, number
+from qae_theory.proofs.tools.integers import SymbolicInt, group_symbols
+from qae_theory.proofs.tools.reals import Path, valid_on_every_path
+
+LOW, HIGH = CLIPS[0]["clip_low"], CLIPS[0]["clip_high"]
+
+
+def register(ledger: Ledger) -> None:
+    """Add the evidence of this module."""
+    steps = (*_proof(), *_ties(), *_scope())
+    ledger.add(Evidence("clip-sides", "signs-and-slopes", Kind.PROOF, Role.FOR, steps))
+
+
+def _proof() -> tuple[Step, ...]:
+    return (
+        Step(
+            "The exact gate's baseline is 0 on hard and 1 on easy groups (`eq4-threshold`; the shipped "
+            r"`is_hard_group` on symbolic integers is $(G-m)q \ge pG$). So with $R \in \{0, 1\}$ and $t = "
+            r"\sigma + \varepsilon > 0$ every advantage $(R - b_K)/t$ of a hard group is at least 0 and "
+            "every one of an easy group at most 0. A degenerate group has A = 0.",
+            partial(_signs, easy_baseline=1),
+            "baseline 1/2 on easy groups",
+            partial(_signs, easy_baseline=z3.Q(1, 2)),
+        ),
+        Step(
+            r"For $A > 0$ the shipped `clipped_surrogate`, run on symbols, is $xA$ for all $0 < x \le "
+            r"1+\varepsilon_{high}$, also below $1-\varepsilon_{low}$, and the constant "
+            r"$(1+\varepsilon_{high})A$ from there on: slope $A$, then 0. Only clip-high can bind.",
+            partial(_positive_side, bound=lambda low, high: 1 + high),
+            "clip-low's bound in its place",
+            partial(_positive_side, bound=lambda low, high: 1 - low),
+        ),
+        Step(
+            r"For $A < 0$ it is $xA$ for all $x \ge 1-\varepsilon_{low}$, also above "
+            r"$1+\varepsilon_{high}$, and the constant $(1-\varepsilon_{low})A$ below: only clip-low can "
+            "bind. For $A = 0$ it is 0 and has no gradient to lose.",
+            partial(_negative_side, bound=lambda low, high: 1 - low),
+            "clip-high's bound in its place",
+            partial(_negative_side, bound=lambda low, high: 1 + high),
+        ),
+    )
+
+
+def _ties() -> tuple[Step, ...]:
+    return (
+        Step(
+            "The shipped `advantages` of QAE have these signs, and at least one that is not 0, on every "
+            "mixed group: four levels, thresholds included, both standard deviations.",
+            partial(_shipped_signs, rule="qae"),
+            "the interpolated quantile (released code)",
+            partial(_shipped_signs, rule="qae_linear"),
+        ),
+        Step(
+            "Both bounds do bind. The shipped `group_objective` of a hard group does not change when ratios "
+            "above 1.28 move, and changes with every ratio of a correct response below it, down to 0.01; "
+            "the mirror holds for an easy group and 0.8.",
+            partial(_bounds_bind, hard=(1, 3), easy=(2, 3)),
+            "the two groups exchanged",
+            partial(_bounds_bind, hard=(2, 3), easy=(1, 3)),
+        ),
+    )
+
+
+def _scope() -> tuple[Step, ...]:
+    return (
+        Step(
+            "Scope: the gate must be exact. Linear interpolation at $G = 8$, $K = 2/5$, $m = 5$ gives $b = "
+            "4/5$, so both signs and both bounds. It agrees with the exact gate where $(G-1)K$ is an "
+            "integer (`eq4-released-code-if`).",
+            partial(_both_signs, rule="qae_linear", k=Fraction(2, 5)),
+            "K = 3/7, where (G - 1) K is an integer",
+            partial(_both_signs, rule="qae_linear", k=Fraction(3, 7)),
+        ),
+        Step(
+            "Under GRPO every mixed group has both signs and so can meet both bounds.",
+            partial(_both_signs_always, rule="grpo"),
+            "QAE",
+            partial(_both_signs_always, rule="qae"),
+        ),
+        Step(
+            r"Scope: verl's dual clip, $\max(f, cA)$ for $A < 0$ with $c \ge 1$ (3 or 10), also caps easy "
+            r"groups from above: it is the constant $cA$ for $x \ge c$.",
+            partial(_dual_clip, negative=True),
+            "A > 0",
+            partial(_dual_clip, negative=False),
+        ),
+    )
+
+
+def _signs(effort: Effort, *, easy_baseline: Any) -> Finding:
+    del effort
+    s = group_symbols()
+    gate = is_hard_group(SymbolicInt(s.num_correct), SymbolicInt(s.group_size), s.level)  # type: ignore[arg-type]
+    threshold = (s.group_size - s.num_correct) * s.denominator >= s.numerator * s.group_size
+    r, t = z3.Reals("R t")
+    known = (z3.Or(r == 0, r == 1), t > 0)
+    hard = valid(z3.And((r - 0) / t >= 0, ((r - 0) / t == 0) == (r == 0)), *known)
+    easy = valid(z3.And((r - easy_baseline) / t <= 0, ((r - easy_baseline) / t == 0) == (r == 1)), *known)
+    return both(valid(gate == threshold, *s.domain), hard, easy)
+
+
+def _positive_side(effort: Effort, *, bound: Callable[[Any, Any], Any]) -> Finding:
+    del effort
+    x, a, low, high = clip_symbols()
+
+    def goal(path: Path) -> Any:
+        term, corner = clip_term(x, a, low, high, path), bound(low, high)
+        return z3.And(z3.Implies(x <= corner, term == x * a), z3.Implies(x >= corner, term == corner * a))
+
+    return valid_on_every_path(goal, *clip_domain(x), a > 0)
+
+
+def _negative_side(effort: Effort, *, bound: Callable[[Any, Any], Any]) -> Finding:
+    del effort
+    x, a, low, high = clip_symbols()
+
+    def negative(path: Path) -> Any:
+        term, corner = clip_term(x, a, low, high, path), bound(low, high)
+        return z3.And(z3.Implies(x >= corner, term == x * a), z3.Implies(x <= corner, term == corner * a))
+
+    def zero(path: Path) -> Any:
+        return clip_term(x, a, low, high, path) == 0
+
+    return both(
+        valid_on_every_path(negative, *clip_domain(x), a < 0),
+        valid_on_every_path(zero, *clip_domain(x), a == 0),
+    )
+
+
+def _shipped_signs(effort: Effort, *, rule: str) -> Finding:
+    largest = effort.pick(14, 7)
+    cases = []
+    for m, size in mixed_groups(largest):
+        for k in LEVELS:
+            for settings in ({"std": "population", "eps": 0}, {"std": "bessel", "eps": 0}):
+                sign = 1 if is_hard_group(m, size, k) else -1
+                signs = [sign * a for a in advantages(binary_group(m, size), rule, k=k, **settings)]
+                holds = all(bool(a >= 0) for a in signs) and any(bool(a > 0) for a in signs)
+                cases.append((f"{rule}, K={k}, m={m}, G={size}, {settings}", holds))
+    return for_all(cases, f"all mixed groups of at most {largest}, four levels")
+
+
+def _bounds_bind(effort: Effort, *, hard: tuple[int, int], easy: tuple[int, int]) -> Finding:
+    del effort
+    above, inside, below = (
+        (Fraction(2), Fraction(3)),
+        (Fraction(9, 10), 1 + HIGH),
+        (Fraction(1, 100), Fraction(1, 2)),
+    )
+    cases = []
+    # Correct ones come last: a hard group's last response and an easy group's first have the advantage.
+    for (m, size), place, frozen, free in (
+        (hard, -1, (above,), (inside, below)),
+        (easy, 0, (below,), (inside, above)),
+    ):
+        a = advantages(binary_group(m, size), "qae", k="0.4", eps=0)
+        for start, stop in (*frozen, *free):
+            first, last = (_objective_at(ratio, place, a) for ratio in (start, stop))
+            label = f"m={m}, ratio {start} to {stop}: objective {first} to {last}"
+            cases.append((label, bool(first == last) == ((start, stop) in frozen)))
+    finding = for_all(cases, "one hard and one easy group")
+    clip = {"clip range": f"[{1 - LOW}, {1 + HIGH}]", "K": "2/5", "G": "3"}
+    return with_witness(finding, {**clip, **{f"case {i + 1}": label for i, (label, _) in enumerate(cases)}})
+
+
+def _objective_at(ratio: Fraction, place: int, a: Any) -> Any:
+    ratios = exact([1] * len(a))
+    ratios[place] = ratio
+    return number(group_objective(ratios, a, **CLIPS[0]))
+
+
+def _both_signs(effort: Effort, *, rule: str, k: Fraction) -> Finding:
+    del effort
+    a = [number(value) for value in advantages(binary_group(5, 8), rule, k=k, std="population", eps=0)]
+    slopes = [clipped_surrogate(exact([2, 3]), value, **CLIPS[0]) for value in (a[-1], a[0])]
+    mixed = bool(max(a) > 0) and bool(min(a) < 0)
+    finding = for_all([(f"{rule}, K={k}: advantages {a[-1]} and {a[0]}", mixed)], "one group")
+    shown = {"K": str(k), "G": "8", "m": "5", "A of a success": str(a[-1]), "A of a failure": str(a[0])}
+    for name, values in zip(("success", "failure"), slopes, strict=True):
+        shown[f"term of a {name} at ratios 2 and 3"] = f"{values[0]}, {values[1]}"
+    return with_witness(finding, shown)
+
+
+def _both_signs_always(effort: Effort, *, rule: str) -> Finding:
+    largest = effort.pick(16, 8)
+    cases = []
+    for m, size in mixed_groups(largest):
+        a = advantages(binary_group(m, size), rule, eps=0)
+        cases.append((f"{rule}, m={m}, G={size}", bool(max(a) > 0) and bool(min(a) < 0)))
+    return for_all(cases, f"all mixed groups of at most {largest}")
+
+
+def _dual_clip(effort: Effort, *, negative: bool) -> Finding:
+    del effort
+    x, a, low, high = clip_symbols()
+    c = z3.Real("c")
+
+    def goal(path: Path) -> Any:
+        return upper(clip_term(x, a, low, high, path), c * a) == c * a
+
+    return valid_on_every_path(goal, *clip_domain(x), c >= 1, x >= c, a < 0 if negative else a > 0)

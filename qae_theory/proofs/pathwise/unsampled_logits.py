@@ -1,0 +1,281 @@
+"""The step of one sampled group: the gradient it is, and what it does to responses that were not sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from functools import partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+import sympy
+import z3
+
+from qae_theory.advantages import advantages
+from qae_theory.arrays import Array, sqrt
+from qae_theory.baselines import is_hard_group
+from qae_theory.claims.ledger import Ledger
+from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.proofs.objective.prop41_identity import clip_domain, clip_symbols, clip_term
+from qae_theory.proofs.tools.checking import all_zero, valid
+from qae_theory.proofs.tools.groups import LEVELS, binary_group, close, exact, floats, mixed_groups, same
+from qae_theory.proofs.tools.reals import Path, valid_on_every_path
+from qae_theory.softmax import log_softmax
+from qae_theory.updates import counted_group, update_direction
+
+# Options, and what the standard deviation's divisor lacks to G.
+_SETTINGS: tuple[tuple[dict[str, Any], int], ...] = (
+    ({"eps": 0}, 0),
+    ({}, 0),
+    ({"std": "bessel", "eps": Fraction(1, 100)}, 1),
+)
+
+
+def register(ledger: Ledger) -> None:
+    """Add the evidence of this module."""
+    steps = (*_gradient_steps(), *_push_steps(), *_tie_steps())
+    ledger.add(Evidence("unsampled-logits", "from-the-gradient", Kind.PROOF, Role.FOR, steps))
+
+
+def _gradient_steps() -> tuple[Step, ...]:
+    return (
+        Step(
+            "Score of a tabular softmax with any number of responses. Write the normaliser as $e^{z_k} + "
+            r"T$, $T$ free of $z_k$. Then $\partial\log\pi_y/\partial z_k = 1 - \pi_k$ for $y = k$ and "
+            r"$-\pi_k$ for $y \ne k$.",
+            partial(_score, own=1),
+            "no 1 at the response's own logit",
+            partial(_score, own=0),
+        ),
+        Step(
+            "On-policy every ratio is 1, and the shipped `clipped_surrogate` is $f(x, A) = xA$ for all $x$ "
+            r"in $[1-\varepsilon_{low}, 1+\varepsilon_{high}]$, symbolic $A$ and ranges. With both ranges "
+            "above 0 this is a neighbourhood of 1, so $f$ has slope $A$ there.",
+            partial(_unclipped_near_one, reach=1),
+            "up to 1 + 2 e_high",
+            partial(_unclipped_near_one, reach=2),
+        ),
+        Step(
+            r"So the gradient of $\frac1G\sum_i A_i\,\pi'(y_i)/\pi(y_i)$ at $\pi' = \pi$ is $\frac1G\sum_i "
+            r"A_i(e_{y_i} - \pi)$. Checked by differentiating the shipped `log_softmax` on symbols: the "
+            "shipped direction `sampled_group` is that gradient, for symbolic policies and advantages.",
+            partial(_direction_is_gradient, advantage_power=1),
+            "squared advantages",
+            partial(_direction_is_gradient, advantage_power=2),
+        ),
+    )
+
+
+def _push_steps() -> tuple[Step, ...]:
+    return (
+        Step(
+            r"Coordinate $y$ of the direction is $\frac1G\sum_i A_i(1\{y_i = y\} - \pi_y)$. If no $y_i$ is "
+            r"$y$, every indicator is 0 and $-\frac1G(\sum_i A_i)\pi_y$ is left, for any $n$, $G$, "
+            "advantages. Read off the shipped direction on symbols, for every assignment of responses.",
+            partial(_unsampled_push, sign=-1),
+            "a plus sign",
+            partial(_unsampled_push, sign=1),
+        ),
+        Step(
+            r"The sum of advantages, $m$ correct and $n = G - m$ wrong, $t = \sigma + \varepsilon > 0$: QAE "
+            "on hard groups $m/t > 0$, on easy ones $-n/t < 0$ (baselines 0 and 1 by `eq4-threshold`); "
+            r"GRPO $(m(1-\hat p) - n\hat p)/t = 0$ with $\hat p = m/(m+n)$. With $\pi_y > 0$ and $\eta > 0$ "
+            "the push is down, up and zero.",
+            partial(_sum_signs, hard_baseline=0),
+            "baseline 1 on hard groups",
+            partial(_sum_signs, hard_baseline=1),
+        ),
+    )
+
+
+def _tie_steps() -> tuple[Step, ...]:
+    return (
+        Step(
+            "The shipped `advantages` have these sums on every mixed group: both standard deviations, with "
+            "and without eps, four levels, thresholds included.",
+            partial(_shipped_sums, level_of=lambda k: k),
+            "1 - K for K in the gate",
+            partial(_shipped_sums, level_of=lambda k: 1 - k),
+        ),
+        Step(
+            "Shipped advantages and shipped direction together, exact policy, every group of the stated "
+            "size: unsampled logits move by exactly that, sampled ones by it plus their own advantages.",
+            partial(_shipped_push, weigh=True),
+            "the push without pi_y",
+            partial(_shipped_push, weigh=False),
+        ),
+        Step(
+            "Batches in float64, of one and two leading axes, policies, responses and advantages each "
+            "shared or not, some policies peaked by a logit gap of 800. `counted_group`, the form by "
+            "counts, gives the same.",
+            partial(_shipped_batches, group_size_of=lambda size: size),
+            "division by G - 1",
+            partial(_shipped_batches, group_size_of=lambda size: size - 1),
+        ),
+    )
+
+
+def _score(effort: Effort, *, own: int) -> Finding:
+    del effort
+    z_k, z_y = sympy.symbols("z_k z_y", real=True)
+    rest = sympy.symbols("T", positive=True)
+    normaliser = sympy.exp(z_k) + rest
+    prob = sympy.exp(z_k) / normaliser
+    sampled, other = z_k - sympy.log(normaliser), z_y - sympy.log(normaliser)
+    return all_zero([sympy.diff(sampled, z_k) - (own - prob), sympy.diff(other, z_k) + prob])
+
+
+def _unclipped_near_one(effort: Effort, *, reach: int) -> Finding:
+    del effort
+    x, a, low, high = clip_symbols()
+
+    def goal(path: Path) -> Any:
+        inside = z3.And(x >= 1 - low, x <= 1 + reach * high)
+        return z3.Implies(inside, clip_term(x, a, low, high, path) == x * a)
+
+    return valid_on_every_path(goal, *clip_domain(x))
+
+
+def _direction_is_gradient(effort: Effort, *, advantage_power: int) -> Finding:
+    arms, size = effort.pick((4, 3), (3, 2))
+    z, _ = _symbolic_policy(arms)
+    a = _symbols("A", size)
+    variables = _symbols("z", arms)
+    log_probs = log_softmax(variables)
+    at_policy = dict(zip(variables, z, strict=True))
+    residuals = []
+    for responses in _assignments(arms, size):
+        ratios = [sympy.exp(log_probs[y] - log_probs[y].subs(at_policy)) for y in responses]
+        objective = sum(a_i**advantage_power * ratio for a_i, ratio in zip(a, ratios, strict=True)) / size
+        direction = _direction(z, responses, a)
+        residuals += [
+            sympy.diff(objective, variable).subs(at_policy) - d
+            for variable, d in zip(variables, direction, strict=True)
+        ]
+    return all_zero(residuals, sympy.simplify)
+
+
+def _unsampled_push(effort: Effort, *, sign: int) -> Finding:
+    arms, size = effort.pick((4, 3), (3, 2))
+    z, weights = _symbolic_policy(arms)
+    a = _symbols("A", size)
+    total = sum(weights)
+    residuals = []
+    for responses in _assignments(arms, size):
+        direction = _direction(z, responses, a)
+        for y in range(arms):
+            own = sum(a_i for a_i, y_i in zip(a, responses, strict=True) if y_i == y)
+            residuals.append(direction[y] - (own + sign * sum(a) * weights[y] / total) / size)
+    return all_zero(residuals)
+
+
+def _sum_signs(effort: Effort, *, hard_baseline: int) -> Finding:
+    del effort
+    m, n, t, p = z3.Reals("m n t p")
+    qae_hard = (m * (1 - hard_baseline) + n * (0 - hard_baseline)) / t
+    qae_easy = (m * (1 - 1) + n * (0 - 1)) / t
+    grpo = (m * (1 - p) + n * (0 - p)) / t
+    signs = z3.And(qae_hard == m / t, qae_hard > 0, qae_easy == -n / t, qae_easy < 0, grpo == 0)
+    return valid(signs, m >= 1, n >= 1, t > 0, p * (m + n) == m)
+
+
+def _shipped_sums(effort: Effort, *, level_of: Callable[[Fraction], Fraction]) -> Finding:
+    largest = effort.pick(16, 8)
+    cases = []
+    for m, size in mixed_groups(largest):
+        rewards = binary_group(m, size)
+        for settings, lost in _SETTINGS:
+            eps = Fraction(str(settings.get("eps", "1e-6")))
+            scale = (sqrt(exact([Fraction(m * (size - m), size * (size - lost))])) + eps).item()
+            cases.append((f"grpo, m={m}, G={size}, {settings}", advantages(rewards, "grpo", **settings).sum(), 0))
+            for k in LEVELS:
+                total = m if is_hard_group(m, size, level_of(k)) else m - size
+                shipped = advantages(rewards, "qae", k=k, **settings).sum()
+                cases.append((f"qae, K={k}, m={m}, G={size}, {settings}", sympy.cancel(shipped * scale), total))
+    return same(cases, f"all mixed groups of at most {largest}, four levels")
+
+
+def _shipped_push(effort: Effort, *, weigh: bool) -> Finding:
+    probs, rewards = (Fraction(1, 10), Fraction(3, 10), Fraction(2, 10), Fraction(4, 10)), exact([1, 0, 0, 1])
+    z = exact([sympy.log(sympy.Rational(p.numerator, p.denominator)) for p in probs])
+    size = effort.pick(4, 3)
+    cases = []
+    for responses in product(range(4), repeat=size):
+        for rule, settings in (("qae", {"k": "0.4"}), ("qae", {"k": "0.7"}), ("grpo", {}), ("rloo", {})):
+            a = advantages(rewards[list(responses)], rule, **settings)
+            total = sum(a)
+            own = [sum((a_i for a_i, y_i in zip(a, responses, strict=True) if y_i == y), Fraction(0)) for y in range(4)]
+            expected = [(o - total * (p if weigh else 1)) / size for o, p in zip(own, probs, strict=True)]
+            direction = update_direction(z, rewards, "sampled_group", responses=list(responses), advantages=a)
+            cases.append((f"{rule} {settings}, responses {responses}", direction, exact(expected)))
+    return same(cases, f"every group of {size} from four responses")
+
+
+# Leading axes of logits, responses and advantages: each may be shared by the others.
+_BATCHES: tuple[tuple[tuple[int, ...], ...], ...] = (
+    ((3,), (3,), (3,)),
+    ((3,), (), ()),
+    ((), (3,), ()),
+    ((), (), (3,)),
+    ((2, 3), (2, 3), (2, 3)),
+    ((2, 1), (3,), (2, 3)),
+    ((), (2, 3), (3,)),
+    ((), (3,), (2, 1)),
+)
+
+
+def _shipped_batches(effort: Effort, *, group_size_of: Callable[[int], int]) -> Finding:
+    rng = np.random.default_rng(effort.seed)
+    by_hand = partial(_by_hand, group_size_of=group_size_of)
+    cases = []
+    for logit_axes, response_axes, advantage_axes in _BATCHES:
+        z = rng.normal(size=(*logit_axes, 4))
+        z[..., 0] += 800 * rng.integers(0, 2, size=logit_axes)  # some policies are peaked
+        y, a = rng.integers(0, 4, size=(*response_axes, 5)), rng.normal(size=(*advantage_axes, 5))
+        shipped = update_direction(z, np.zeros(4), "sampled_group", responses=y, advantages=a)
+        cases.append((f"{z.shape}, {y.shape}, {a.shape}", shipped, by_hand(z, y, a)))
+    z, y, own = rng.normal(size=(3, 4)), rng.integers(0, 4, size=(3, 5)), rng.normal(size=(3, 4))
+    counts = np.stack([np.bincount(row, minlength=4) for row in y])
+    expected = by_hand(z, y, np.take_along_axis(own, y, axis=-1))
+    cases.append(("by counts", counted_group(np.exp(log_softmax(z)), counts, own), expected))
+    step = partial(update_direction, [0.0, 1.0], [1, 0], "sampled_group")
+    cases += [
+        ("integers", step(responses=[0, 1, 1], advantages=[1, 0, 2]), by_hand([0, 1], [0, 1, 1], [1, 0, 2])),
+    ]
+    exact_counts, tenths = exact([int(count) for count in counts[0]]), exact([Fraction(i, 10) for i in range(-1, 3)])
+    by_counts = counted_group(exact([Fraction(1, 4)] * 4), exact_counts, tenths)
+    cases.append(("exact counts", floats(by_counts), by_hand(np.zeros(4), y[0], floats(tenths)[y[0]])))
+    return close(cases, "float64 batches, one and two leading axes")
+
+
+def _by_hand(z: Any, responses: Any, a: Any, *, group_size_of: Callable[[int], int]) -> Array:
+    """The direction, batch entry by batch entry and response by response."""
+    z, responses, a = np.asarray(z, dtype=float), np.asarray(responses), np.asarray(a)
+    batch = np.broadcast_shapes(z.shape[:-1], responses.shape[:-1], a.shape[:-1])
+    z, responses, a = (np.broadcast_to(x, (*batch, x.shape[-1])) for x in (z, responses, a))
+    total = np.zeros((*batch, z.shape[-1]))
+    for index in np.ndindex(batch):
+        weights = np.exp(z[index] - z[index].max())
+        for a_i, y_i in zip(a[index], responses[index], strict=True):
+            total[index] += a_i * (np.eye(len(weights))[y_i] - weights / weights.sum())
+    return total / group_size_of(responses.shape[-1])
+
+
+def _symbolic_policy(arms: int) -> tuple[Array, Array]:
+    """Logits log w with positive symbols w, and w; the policy is w over its sum."""
+    weights = exact(list(sympy.symbols(f"w_0:{arms}", positive=True)))
+    return exact([sympy.log(w) for w in weights]), weights
+
+
+def _symbols(name: str, count: int) -> Array:
+    return exact(list(sympy.symbols(f"{name}_0:{count}", real=True)))
+
+
+def _assignments(arms: int, size: int) -> list[tuple[int, ...]]:
+    """Responses of a group up to order: other orders only rename the advantages."""
+    return [y for y in product(range(arms), repeat=size) if list(y) == sorted(y)]
+
+
+def _direction(z: Array, responses: tuple[int, ...], a: Array) -> Array:
+    return update_direction(z, [0] * len(z), "sampled_group", responses=list(responses), advantages=a)

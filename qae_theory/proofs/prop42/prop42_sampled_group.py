@@ -1,0 +1,295 @@
+"""Proposition 4.2 for the step that a trainer takes, in expectation over sampled groups: counterexamples.
+
+Each is replayed through the shipped expectation, which is first held against a sum over all n^G groups. Which
+way the order goes in general is in ``sampled_sign``.
+"""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import numpy as np
+import sympy
+import z3
+
+from qae_theory.advantages import advantages
+from qae_theory.baselines import is_hard_group
+from qae_theory.claims.ledger import Ledger
+from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.entropy_change import first_order_entropy_change
+from qae_theory.group_expectation import (
+    count_vectors,
+    expected_entropy_change,
+    finite_step_mean,
+    multinomial_weights,
+)
+from qae_theory.proofs.prop42.sampled_group_constant import constant_steps, regime_steps
+from qae_theory.proofs.prop42.sampled_group_ties import group_step_by_definition, is_sum_over_groups
+from qae_theory.proofs.tools.checking import (
+    all_zero,
+    both,
+    certainly_positive,
+    close_to,
+    rational,
+    valid,
+    with_witness,
+)
+from qae_theory.proofs.tools.rational_policies import Probs, logs, number
+from qae_theory.softmax import entropy
+from qae_theory.updates import update_direction
+
+F = Fraction
+TENTHS, THIRDS, SEVENTHS = (F(1, 10), F(9, 10)), (F(1, 3), F(2, 3)), (F(1, 7), F(6, 7))
+# A ball of 60 digits loses a few in some hundred operations on numbers of size one.
+BALL_RADIUS = "1e-45"
+# At most 35 terms, each below 1 and good to some units of 2e-16.
+FLOAT_TOLERANCE = 1e-13
+
+
+def register(ledger: Ledger) -> None:
+    """Add the evidence of this module."""
+    for name, steps in (
+        ("W1-standardised-hard", _hard_steps()),
+        ("W2-standardised-easy", _easy_steps()),
+        ("W3-constant-baseline", constant_steps()),
+        ("W4-given-the-regime", regime_steps()),
+    ):
+        ledger.add(Evidence("prop42-sampled-group", name, Kind.WITNESS, Role.AGAINST, steps))
+
+
+def _hard_steps() -> tuple[Step, ...]:
+    return (
+        Step(
+            r"What is replayed: the shipped `expected_entropy_change`, exact and in floating point, is the "
+            r"sum over all $n^G$ groups of their probability times $H(\mathrm{softmax}(z+\eta d))-H(\pi)$, "
+            r"for $n=1..4$ and small $G$, six estimators. The sum is written here from the definitions, in "
+            r"ball arithmetic of 60 digits.",
+            partial(is_sum_over_groups, qae_baseline="quantile"),
+            "mean for quantile",
+            partial(is_sum_over_groups, qae_baseline="mean"),
+        ),
+        Step(
+            r"The shipped `update_direction` is the same step for `sampled_group` as the definition, and "
+            r"refuses what would count a baseline twice or not at all.",
+            partial(group_step_by_definition, centre=1),
+            r"$e_y+\pi$ for $e_y-\pi$",
+            partial(group_step_by_definition, centre=-1),
+        ),
+        _gap_step_step("2/5", "hard", "1-p"),
+        _slope_step(),
+        _monotone_step(below=True),
+        Step(
+            r"With $L=\log((1-p)/p)$, $p<1/2$ and $0<\eta\le L/(2(1-p))$ the gaps after the step are in "
+            r"order (z3): $-L<-L+2p\eta<-L+\eta<-L+2(1-p)\eta\le0$. As $H$ increases there and the weight "
+            r"$2p(1-p)$ is common, $E[\Delta H(\mathrm{QAE})]>E[\Delta H(\mathrm{GRPO})]>E[\Delta "
+            r"H(b=1)]>0$: on a hard group QAE raises entropy more. At $p=1/10$ this is every "
+            r"$\eta\le(\log9)/1.8$.",
+            partial(_hard_gaps_in_order, widest="1-p"),
+            "p for 1-p in the range of the step size",
+            partial(_hard_gaps_in_order, widest="p"),
+        ),
+        Step(
+            r"Replay at $\pi=(1/10,9/10)$, $r=(1,0)$, $G=2$, $K=2/5$, $\eta=1/10$: .0065956 (QAE), .0036192 "
+            r"(GRPO), .0007143 ($b=1$).",
+            partial(_standardised_values, probs=TENTHS, k="2/5", quoted=("0.0065956", "0.0036192", "0.0007143")),
+            "QAE and GRPO exchanged",
+            partial(_standardised_values, probs=TENTHS, k="2/5", quoted=("0.0036192", "0.0065956", "0.0007143")),
+        ),
+        Step(
+            r"Replay of the order in ball arithmetic, at $\pi=(1/10,9/10)$ and at the smallest policy "
+            r"$(1/3,2/3)$, for $\eta=1/10$, $1/2$ and the largest of the range.",
+            partial(_standardised_order, policies=(THIRDS, TENTHS), k="2/5", sign=1),
+            "the paper's order: QAE below GRPO",
+            partial(_standardised_order, policies=(THIRDS, TENTHS), k="2/5", sign=-1),
+        ),
+    )
+
+
+def _easy_steps() -> tuple[Step, ...]:
+    mirrored = (THIRDS[::-1], TENTHS[::-1])
+    return (
+        _gap_step_step("3/5", "easy", "p"),
+        _slope_step(),
+        _monotone_step(below=False),
+        Step(
+            r"With $L=\log(p/(1-p))$, $p>1/2$ and any $\eta>0$ the gaps after the step are in order (z3): "
+            r"$0<L<L+2(1-p)\eta<L+\eta<L+2p\eta$. As $H$ decreases there, $E[\Delta "
+            r"H(\mathrm{QAE})]<E[\Delta H(\mathrm{GRPO})]<E[\Delta H(b=0)]<0$: on an easy group QAE lowers "
+            r"entropy more, at every step size.",
+            partial(_easy_gaps_in_order, likelier=True),
+            "p < 1/2",
+            partial(_easy_gaps_in_order, likelier=False),
+        ),
+        Step(
+            r"Replay at $\pi=(9/10,1/10)$, $r=(1,0)$, $G=2$, $K=3/5$, $\eta=1/10$: -.0062000 (QAE), "
+            r"-.0034966 (GRPO), -.0007094 ($b=0$).",
+            partial(
+                _standardised_values,
+                probs=TENTHS[::-1],
+                k="3/5",
+                quoted=("-0.0062000", "-0.0034966", "-0.0007094"),
+            ),
+            "QAE and GRPO exchanged",
+            partial(
+                _standardised_values,
+                probs=TENTHS[::-1],
+                k="3/5",
+                quoted=("-0.0034966", "-0.0062000", "-0.0007094"),
+            ),
+        ),
+        Step(
+            r"Replay of the order in ball arithmetic, at $\pi=(9/10,1/10)$ and at the smallest policy "
+            r"$(2/3,1/3)$.",
+            partial(_standardised_order, policies=mirrored, k="3/5", sign=-1),
+            "the paper's order: QAE above GRPO",
+            partial(_standardised_order, policies=mirrored, k="3/5", sign=1),
+        ),
+    )
+
+
+def _gap_step_step(k: str, regime: str, qae: str) -> Step:
+    other = {"2/5": "3/5", "3/5": "2/5"}[k]
+    return Step(
+        rf"Two responses, $\pi=(p,1-p)$ with symbolic $p$, $r=(1,0)$, $G=2$, $K={k}$, population std, eps = "
+        rf"0. The two equal groups do not move; the mixed ones, of probability $2p(1-p)$, are {regime}, and "
+        rf"move the gap $z_1-z_2$ per unit step by $2({qae})$ (QAE), $1$ (GRPO), $2(1-p)$ ($b=0$) and $2p$ "
+        rf"($b=1$). All from the shipped functions.",
+        partial(_gap_steps, k=k, qae=qae),
+        f"K = {other}, the other regime",
+        partial(_gap_steps, k=other, qae=qae),
+    )
+
+
+def _slope_step() -> Step:
+    return Step(
+        r"The shipped entropy of two responses with gap $g$ has slope $H'(g)=-g\,e^g/(1+e^g)^2$ (SymPy "
+        r"derivative, and the shipped `first_order_entropy_change`).",
+        partial(_entropy_slope, sign=-1),
+        "the sign of the slope",
+        partial(_entropy_slope, sign=1),
+    )
+
+
+def _monotone_step(*, below: bool) -> Step:
+    side, word = ("g<0", "positive") if below else ("g>0", "negative")
+    verb = "increases for $g\\le0$" if below else "decreases for $g\\ge0$"
+    return Step(
+        rf"This slope is {word} for ${side}$, and a function with a slope of one sign is strictly monotone "
+        rf"(mean value theorem): $H$ {verb}. Replayed on neighbouring gaps in ball arithmetic.",
+        partial(_entropy_monotone, side=-1 if below else 1, sign=1),
+        "the opposite direction",
+        partial(_entropy_monotone, side=-1 if below else 1, sign=-1),
+        citation="W. Rudin, Principles of Mathematical Analysis, 3rd ed., Theorem 5.11",
+    )
+
+
+def _gap_steps(effort: Effort, *, k: str, qae: str) -> Finding:
+    del effort
+    p = sympy.Symbol("p", positive=True)
+    z = np.array([sympy.log(p), sympy.log(1 - p)], dtype=object)
+    r = np.array([F(1), F(0)], dtype=object)
+    rules = {
+        "qae": (advantages(r, "qae", k=k, eps=0), 2 * {"p": p, "1-p": 1 - p}[qae]),
+        "grpo": (advantages(r, "grpo", eps=0), 1),
+        "b=0": (2 * r, 2 * (1 - p)),
+        "b=1": (2 * r - 2, 2 * p),
+    }
+    residuals = [
+        advantages([F(1), F(1)], "qae", k=k, eps=0).sum(),
+        advantages([F(0), F(0)], "grpo", eps=0).sum(),
+    ]
+    for a, gap in rules.values():
+        d = update_direction(z, r, "sampled_group", responses=[0, 1], advantages=a)
+        residuals.append(d[0] - d[1] - gap)
+    weights = multinomial_weights(z, count_vectors(2, 2))
+    # Count vectors in the order (0, 2), (1, 1), (2, 0).
+    residuals += [weights[0] - (1 - p) ** 2, weights[1] - 2 * p * (1 - p), weights[2] - p**2]
+    return all_zero(residuals)
+
+
+def _entropy_slope(effort: Effort, *, sign: int) -> Finding:
+    del effort
+    g = sympy.Symbol("g", real=True)
+    z = np.array([g, sympy.Integer(0)], dtype=object)
+    slope = sign * g * sympy.exp(g) / (1 + sympy.exp(g)) ** 2
+    shipped = number(first_order_entropy_change(z, [1, 0]))
+    return all_zero([sympy.diff(number(entropy(z)), g) - slope, shipped - slope], sympy.simplify)
+
+
+def _entropy_monotone(effort: Effort, *, side: int, sign: int) -> Finding:
+    points = [sympy.Rational(side * i, 4) for i in range(effort.pick(60, 16))]
+    heights = [number(entropy(np.array([g, sympy.Integer(0)], dtype=object))) for g in points]
+    # `points` leave 0, so that H falls from each to the next.
+    falls = [certainly_positive(sign * (near - far), "H") for near, far in itertools.pairwise(heights)]
+    finding = both(*falls)
+    return finding if not finding.passed else Finding(True, finding.criterion, f"{len(falls)} neighbouring gaps")
+
+
+def _hard_gaps_in_order(effort: Effort, *, widest: str) -> Finding:
+    del effort
+    p, width, eta = z3.Reals("p L eta")
+    limit = 2 * (1 - p if widest == "1-p" else p)
+    after = [-width, -width + 2 * p * eta, -width + eta, -width + 2 * (1 - p) * eta]
+    ordered = [left < right for left, right in itertools.pairwise(after)]
+    return valid(z3.And(*ordered, after[-1] <= 0), p > 0, p < 1 - p, width > 0, eta > 0, eta * limit <= width)
+
+
+def _easy_gaps_in_order(effort: Effort, *, likelier: bool) -> Finding:
+    del effort
+    p, width, eta = z3.Reals("p L eta")
+    after = [0, width, width + 2 * (1 - p) * eta, width + eta, width + 2 * p * eta]
+    ordered = [left < right for left, right in itertools.pairwise(after)]
+    side = p > 1 - p if likelier else p < 1 - p
+    return valid(z3.And(*ordered), p > 0, p < 1, side, width > 0, eta > 0)
+
+
+def _standardised(probs: Probs, k: str, eta: Any) -> tuple[Any, Any, Any]:
+    """Expected changes of QAE, of GRPO, and of the other end of [0, 1] (b = 1 - b_K), G = 2, standardised."""
+    z, r = logs(probs), np.array([F(1), F(0)], dtype=object)
+    named = (
+        expected_entropy_change(z, r, 2, "qae", eta, k=k, eps=0),
+        expected_entropy_change(z, r, 2, "grpo", eta, eps=0),
+    )
+    b = 1 if is_hard_group(1, 2, F(k)) else 0
+    counts = count_vectors(2, 2)
+    mixed = np.array([[F(int(min(row) > 0))] for row in counts], dtype=object)
+    other = finite_step_mean(z, counts, mixed * 2 * (r - F(b)), eta)
+    return number(named[0]), number(named[1]), number(other)
+
+
+def _standardised_values(effort: Effort, *, probs: Probs, k: str, quoted: tuple[str, ...]) -> Finding:
+    del effort
+    values = _standardised(probs, k, F(1, 10))
+    names = ("QAE", "GRPO", "the other end")
+    # Half a unit of the last quoted digit.
+    return both(*(close_to(v, q, n, half_width="0.00000005") for v, q, n in zip(values, quoted, names, strict=True)))
+
+
+def _standardised_order(effort: Effort, *, policies: tuple[Probs, ...], k: str, sign: int) -> Finding:
+    del effort
+    findings = []
+    for probs in policies:
+        p, q = sorted(rational(x) for x in probs)
+        for eta in (sympy.Rational(1, 10), sympy.Rational(1, 2), sympy.log(q / p) / (2 * q)):
+            own, mean, other = _standardised(probs, k, eta)
+            findings += [
+                certainly_positive(sign * gap, f"{probs[0]}, {eta}") for gap in (own - mean, mean - other, other)
+            ]
+    own, mean, other = _standardised(policies[0], k, F(1, 2))
+    regime = "hard" if is_hard_group(1, 2, F(k)) else "easy"
+    witness = {
+        "pi": f"({policies[0][0]}, {policies[0][1]})",
+        "r": "(1, 0)",
+        "G": "2",
+        "K": k,
+        "eta": "1/2",
+        "mixed group": f"{regime}, b_K = {0 if regime == 'hard' else 1}",
+        "QAE": str(sympy.N(own, 8)),
+        "GRPO": str(sympy.N(mean, 8)),
+        f"b = {1 if regime == 'hard' else 0}": str(sympy.N(other, 8)),
+        "result": f"QAE {'raises' if regime == 'hard' else 'lowers'} expected entropy more than GRPO",
+    }
+    return with_witness(both(*findings), witness)

@@ -1,0 +1,185 @@
+r"""One update with each channel of the entropy gap between two rules switched on or off.
+
+Switched off, a channel is replaced by what it would be if the two rules could not differ through it:
+
+* ``weighting``: the limit gain :math:`w_\infty(p)` of the rule (G to infinity); off: the geometric mean of both rules'.
+* ``coupling``: the factor :math:`w(p, G)/w_\infty(p)` that finite groups put on it; off: 1.
+* ``noise``: sampled groups; off: the exact expected update of every pass, from the groups' numbers of responses of each
+  reward (for rules that look at tokens or at other groups: the mean over ``replicas`` sampled groups).
+* ``clipping``: E passes over the same groups with PPO's clip; off: one on-policy pass of E times the step size.
+* ``lengths``: each response divided by its length (sequence mean), times the arms' mean length in the sense of 1/L;
+  off: the token sum of one-token arms.
+* ``optimiser``: Adam; off: SGD. ``norm_clip``: the gradient's norm clipped before it; off: not.
+* ``rewards``: -1/+1 with the overlong penalty; off: 0/1. Gains are always those of 0/1 rewards.
+* ``tokens``: the rule's token weights and penalties; off: left out.
+
+With all of them off both rules take the step :math:`w\,\nabla p`, w the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import combinations_with_replacement
+from typing import Any
+
+import numpy as np
+from scipy.special import gammaln
+
+from qae_theory.arrays import Array
+from qae_theory.group_expectation import OutcomeAdvantages, gain
+from qae_theory.softmax import expectation
+from simulators.engine import State, Step, step_on_groups
+from simulators.environments import Environment
+from simulators.groups import Generators, sampled_groups
+from simulators.methods import Method, get_method
+from simulators.outcomes import outcome_table
+from simulators.policy import policy, response_log_probs
+from simulators.rewards import shaped_rewards
+from simulators.update import Update
+
+CHANNELS = (
+    "weighting",
+    "coupling",
+    "noise",
+    "clipping",
+    "lengths",
+    "optimiser",
+    "norm_clip",
+    "rewards",
+    "tokens",
+)
+LIMIT_GROUP = 1024  # a group large enough for its law of large numbers; rules here are flat or smooth beyond it
+LEAST_PROB = 1e-12
+
+
+@dataclass(frozen=True)
+class Gains:
+    """A rule's limit gain, at m/G of a large group, and its outcome advantages at the group size in use."""
+
+    limit: Array
+    finite: OutcomeAdvantages
+
+    def at_limit(self, success: Array) -> Array:
+        r""":math:`w_\infty(p)`, ``[..., Q]``."""
+        return np.asarray(np.interp(success, np.arange(1, LIMIT_GROUP) / LIMIT_GROUP, self.limit))
+
+    def at_group(self, success: Array) -> Array:
+        """w(p, G), ``[..., Q]``."""
+        return gain(np.clip(success, LEAST_PROB, 1 - LEAST_PROB), self.finite)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One rule's update under the channels that are ``on``, beside its rival's gains."""
+
+    method: Method
+    update: Update
+    on: frozenset[str]
+    own: Gains
+    rival: Gains
+    replicas: int
+
+
+def rule_gains(name: str, options: Mapping[str, Any], group_size: int) -> Gains:
+    """Gains of a rule for 0/1 rewards.
+
+    Raises:
+        ValueError: naming the rule, where a gain is not positive: it does not push towards success.
+    """
+    return _rule_gains(name, json.dumps(options, sort_keys=True), group_size)
+
+
+@lru_cache(maxsize=64)
+def _rule_gains(name: str, options: str, group_size: int) -> Gains:
+    method = get_method(name, **json.loads(options))
+    large = outcome_table(method, LIMIT_GROUP)
+    found = Gains((large.correct - large.wrong)[1:-1], outcome_table(method, group_size))
+    grid = np.linspace(0.01, 0.99, 99)
+    if not (np.all(found.limit > 0) and np.all(found.at_group(grid) > 0)):
+        raise ValueError(f"rules must have a positive gain w(p, G) at every p; {method.name!r} has not")
+    return found
+
+
+def channel_step(state: State, env: Environment, plan: Plan, rngs: Generators) -> Step:
+    """One update of a bandit under the plan's channels."""
+    log_probs = response_log_probs(policy(state.behaviour).log_probs, env.tree)
+    probs = np.exp(log_probs)
+    scale = gain_factor(expectation(probs, env.arm_rewards), plan)
+    if "lengths" in plan.on:
+        scale = scale / (1.0 / env.lengths).mean()
+    method = plan.method if "tokens" in plan.on else replace(plan.method, token_weights=None, token_penalty=None)
+    if "noise" in plan.on:
+        responses = sampled_groups(probs, plan.update.group_size, rngs)
+        scaled = replace(method, advantages=lambda r: plan.method.advantages(r) * scale[..., None])
+    elif exact_mean(plan.method):
+        responses, values = expected_advantages(probs, env, plan)
+        scaled = replace(method, advantages=lambda _: values * scale[..., None])
+    else:
+        responses = sampled_groups(probs, plan.update.group_size * plan.replicas, rngs)
+        scaled = replace(method, advantages=lambda r: _replicated(plan, r) * scale[..., None])
+    return step_on_groups(state, env, plan.update, scaled, responses, rngs)
+
+
+def exact_mean(method: Method) -> bool:
+    """Whether the expected update follows from the groups' numbers of responses of each reward."""
+    return method.rewards_alone
+
+
+def gain_factor(success: Array, plan: Plan) -> Array:
+    """What each query's advantages are multiplied with, ``[..., Q]``."""
+    own, rival = plan.own.at_limit(success), plan.rival.at_limit(success)
+    finite = plan.own.at_group(success)
+    weight = own if "weighting" in plan.on else np.sqrt(own * rival)
+    coupling = finite / own if "coupling" in plan.on else np.ones_like(finite)
+    return np.asarray(weight * coupling / finite)
+
+
+def expected_advantages(probs: Array, env: Environment, plan: Plan) -> tuple[Array, Array]:
+    r"""A group of all arms, each twice, whose update is the expected update of a sampled group.
+
+    Arm y stands with :math:`2R\,\pi_y E[A^+ \mid y]` and with :math:`2R\,\pi_y E[A^- \mid y]`, since PPO's clip cuts by
+    the sign of A; the engine divides by 2R. Exact for rules that depend on the group's rewards alone.
+
+    Returns:
+        Responses and advantages, ``[..., Q, 2R]`` each.
+    """
+    rewards = np.broadcast_to(shaped_rewards(env.arm_rewards, env.lengths, plan.update), probs.shape)
+    levels, level_of = np.unique(rewards, return_inverse=True)
+    level_of = level_of.reshape(rewards.shape)
+    mass = np.stack([(probs * (level_of == i)).sum(axis=-1) for i in range(len(levels))], axis=-1)
+    others, table = level_advantages(plan.method, levels, plan.update.group_size)
+    weights = multinomial(mass, others)
+    arms = probs.shape[-1]
+    halves = [
+        2 * arms * probs * np.take_along_axis(weights @ part.T, level_of, axis=-1)
+        for part in (np.maximum(table, 0.0), np.minimum(table, 0.0))
+    ]
+    responses = np.broadcast_to(np.tile(np.arange(arms), 2), (*probs.shape[:-1], 2 * arms))
+    return responses, np.concatenate(halves, axis=-1)
+
+
+def level_advantages(method: Method, levels: Array, group_size: int) -> tuple[Array, Array]:
+    """Counts of the other G - 1 responses by reward, ``[M, L]``, and the advantage of one more of each, ``[L, M]``."""
+    count = len(levels)
+    draws = np.array(list(combinations_with_replacement(range(count), group_size - 1)), dtype=np.int64)
+    draws = draws.reshape(-1, group_size - 1)
+    others = np.stack([(draws == i).sum(axis=-1) for i in range(count)], axis=-1)
+    own = np.broadcast_to(levels[:, None, None], (count, len(draws), 1))
+    rest = np.broadcast_to(levels[draws], (count, *draws.shape))
+    return others, np.asarray(method.advantages(np.concatenate([own, rest], axis=-1))[..., 0])
+
+
+def multinomial(mass: Array, counts: Array) -> Array:
+    """Probability of each row of counts, ``[..., L]`` and ``[M, L]`` to ``[..., M]``; mass may be 0."""
+    ways = gammaln(counts.sum(axis=-1) + 1) - gammaln(counts + 1).sum(axis=-1)
+    return np.asarray(np.exp(ways + np.log(np.maximum(mass, 1e-300)) @ counts.T))
+
+
+def _replicated(plan: Plan, rewards: Array) -> Array:
+    """Advantages of ``replicas`` groups a query that lie side by side, ``[..., Q, B G]``."""
+    groups = rewards.reshape(*rewards.shape[:-1], plan.replicas, plan.update.group_size)
+    found = plan.method.advantages(np.moveaxis(groups, -2, 0))
+    return np.asarray(np.moveaxis(found, 0, -2).reshape(rewards.shape))

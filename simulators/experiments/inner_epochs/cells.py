@@ -1,0 +1,170 @@
+"""`inner-epochs`: repeated passes over the same groups x clip-high, for every rule, at equal steps and equal progress.
+
+In a tabular policy mini-batches of distinct queries stay on-policy, so that inner epochs are passes over the same
+groups. All runs of an analysis share their starts and random numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from qae_theory.arrays import Array
+from qae_theory.baselines import is_hard_group
+from qae_theory.checks import quantile_level
+from qae_theory.claims.model import Kind
+from qae_theory.curves.trajectories import at_gain
+from qae_theory.runs.settings import Positive
+from simulators.engine import Step, initial_state, train
+from simulators.environments import Environment
+from simulators.experiments.base import Cell, ClaimEvidence, Config, Experiment, Record, RuleName
+from simulators.experiments.inner_epochs.analysis import analyse, statements
+from simulators.measures import DEFAULT_LEVEL, change_measures, group_measures, state_measures
+from simulators.methods import get_method, method_names
+from simulators.update import MaybeInfinite, Update
+from simulators.worlds import World, random_bandits
+
+ClipHigh = Annotated[MaybeInfinite, Field(ge=0)]
+
+
+class InnerEpochsConfig(Config):
+    """Sizes, the rules (all that are registered, unless named), and the clip ranges.
+
+    ``gains``, of success, are where entropy is compared; they must span several updates of 16 passes, between which a
+    curve is taken as straight. ``clip_low`` is the same for all, and so is each ``clip_highs``: the rules' own ranges
+    are not used, so that they differ in their advantages and masks alone.
+    """
+
+    methods: tuple[RuleName, ...] = Field(default_factory=method_names)
+    epochs: tuple[Annotated[int, Field(ge=1)], ...] = (1, 2, 4, 8, 16)
+    clip_highs: tuple[ClipHigh, ...] = (0.20, 0.22, 0.24, 0.26, 0.28, np.inf)
+    clip_low: Annotated[float, Field(ge=0, le=1)] = 0.2
+    seeds: Annotated[int, Field(ge=2)] = 16
+    world: World = World(queries=16, arms=8)
+    group_size: Annotated[int, Field(ge=2)] = 8
+    steps: Annotated[int, Field(ge=1)] = 12
+    step_size: Positive = 0.5
+    gains: tuple[Positive, ...] = (0.1, 0.2)
+
+    @model_validator(mode="after")
+    def _sweeps(self) -> InnerEpochsConfig:
+        for name in ("epochs", "clip_highs"):
+            values = list(getattr(self, name))
+            if values != sorted(set(values)) or len(values) < 2:
+                raise ValueError(f"{name} must be two or more increasing numbers; got {getattr(self, name)}")
+        if not self.methods or len(set(self.methods)) < len(self.methods):
+            raise ValueError(f"methods must be one or more different rules; got {self.methods}")
+        return self
+
+
+def cells(config: InnerEpochsConfig) -> list[Cell]:
+    """One cell for each rule and number of passes, all on the same random numbers."""
+    sizes = config.model_dump(mode="json")
+    sizes["clip_highs"] = [str(clip) for clip in config.clip_highs]  # JSON has no infinity
+    return [
+        Cell(f"{method} epochs={epochs}", {**sizes, "method": method, "passes": epochs})
+        for method in config.methods
+        for epochs in config.epochs
+    ]
+
+
+def run_cell(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> list[Record]:
+    """One record for each clip-high and seed."""
+    config = InnerEpochsConfig.model_validate({name: settings[name] for name in InnerEpochsConfig.model_fields})
+    children = seeds.spawn(config.seeds)
+    return [
+        {"method": settings["method"], "epochs": settings["passes"], "clip_high": str(clip), "seed": s, **row}
+        for clip in config.clip_highs
+        for s, row in enumerate(run(config, settings["method"], settings["passes"], clip, children))
+    ]
+
+
+def run(
+    config: InnerEpochsConfig, method: str, epochs: int, clip_high: float, children: list[np.random.SeedSequence]
+) -> list[Record]:
+    """What one run did, for every seed."""
+    rngs = [np.random.default_rng(child) for child in children]
+    start = random_bandits(config.world, rngs)
+    update = Update(
+        method=method,
+        group_size=config.group_size,
+        step_size=config.step_size,
+        epochs=epochs,
+        clip_low=config.clip_low,
+        clip_high=clip_high,
+    )
+    steps = train(initial_state(start.logits, start.env), start.env, update, config.steps + 1, rngs)
+    curves = observed(steps, start.env, update)
+    columns = summary(curves, config)
+    return [{name: _or_none(column[s]) for name, column in columns.items()} for s in range(config.seeds)]
+
+
+def observed(steps: Any, env: Environment, update: Update) -> dict[str, Array]:
+    """Curves ``[S, steps + 1]``; what describes an update is that of the update that starts there."""
+    rows = []
+    for step in steps:
+        change = change_measures(step, env, update)
+        rows.append(
+            {
+                **{name: state_measures(step, env, ks=())[name] for name in ("sequence_entropy", "success")},
+                **{name: group_measures(step)[name] for name in ("clip_low_fraction", "clip_high_fraction")},
+                **{name: change[name] for name in ("bound_violations", "rows")},
+                **clips_by_regime(step, update),
+            }
+        )
+    return {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]}
+
+
+def clips_by_regime(step: Step, update: Update) -> dict[str, Array]:
+    """Clipped tokens of all passes by side and regime of their group, ``[S]`` each; hard as the rule's K has it."""
+    options = get_method(update.method, **update.options).options or {}
+    level = quantile_level(options.get("k", DEFAULT_LEVEL))
+    hard = is_hard_group(step.rollouts.correct.sum(axis=-1), update.group_size, level)[..., None, None]
+    low = sum(p.clipped_low.astype(np.int64) for p in step.passes)
+    high = sum(p.clipped_high.astype(np.int64) for p in step.passes)
+    return {
+        "low_in_hard": _count(low * hard),
+        "low_in_easy": _count(low * ~hard),
+        "high_in_hard": _count(high * hard),
+        "high_in_easy": _count(high * ~hard),
+    }
+
+
+def summary(curves: Mapping[str, Array], config: InnerEpochsConfig) -> dict[str, Array]:
+    """``[S]`` each: changes at the end, entropy change at each gain of success, clip fractions and counts."""
+    entropy, success = curves["sequence_entropy"], curves["success"]
+    change = entropy - entropy[:, :1]
+    progress = at_gain(success, change, config.gains)
+    updates = slice(0, config.steps)
+    totals = ("low_in_hard", "low_in_easy", "high_in_hard", "high_in_easy", "bound_violations", "rows")
+    return {
+        "entropy_change": change[:, -1],
+        "success_gain": success[:, -1] - success[:, 0],
+        **{f"entropy_change_at_{gain:g}": progress[:, i] for i, gain in enumerate(config.gains)},
+        **{name: curves[name][:, updates].mean(axis=1) for name in ("clip_low_fraction", "clip_high_fraction")},
+        **{name: curves[name][:, updates].sum(axis=1) for name in totals},
+    }
+
+
+def _count(values: Any) -> Array:
+    return np.asarray(values, dtype=np.float64).reshape(len(values), -1).sum(axis=1)
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+EXPERIMENT = Experiment(
+    name="inner-epochs",
+    summary="passes over the same groups x clip-high for every rule: entropy at equal steps and per success gained",
+    config=InnerEpochsConfig,
+    cells=cells,
+    run_cell=run_cell,
+    analyse=analyse,
+    sizes=Path(__file__).with_name("sizes.toml"),
+    claims=(ClaimEvidence("clip-sides", "clips counted by side and regime", Kind.TRAINING, statements),),
+)

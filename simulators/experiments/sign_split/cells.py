@@ -1,0 +1,109 @@
+"""Is the growth of entropy led by samples with negative advantage (Figs. 4a, 5b)? In both readings.
+
+First reading: their part of the one-step first-order change, where a seed's entropy grows. Second: the entropy averaged
+over the tokens of negative samples against that over positive ones, its level and its growth; this moves by composition
+too. Both are read off the first pass of an update, where nothing is clipped yet: passes and clipping act through the
+policies that they lead to. Beside them `sign-share-law`: the negative part is V times the whole, in expectation, under
+on-policy GRPO; so that negative samples can lead only where entropy grows on queries with V > 1/2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from qae_theory.claims.model import Kind
+from qae_theory.curves.signs import entropy_statements, exchanged, lead_statements, sign_readings
+from qae_theory.curves.statistics import bonferroni, mean_interval
+from qae_theory.curves.trajectories import Trajectory, from_records
+from simulators.experiments.base import Cell, ClaimEvidence, Experiment, Record, RuleName
+from simulators.experiments.common.conditions import Condition, TrainingConfig, run_training, training_cell
+from simulators.experiments.common.fields import Level
+from simulators.experiments.common.shares import in_records
+from simulators.experiments.common.trajectories import Family
+from simulators.worlds import Difficulty, World
+
+CURVES = (
+    "sequence_entropy",
+    "entropy_change",
+    "first_order",
+    "positive",
+    "negative",
+    "positive_sample_entropy",
+    "negative_sample_entropy",
+)
+LAW = "law"
+LAW_SUCCESS = 0.3  # V of every query of the check of the law; not 1/2, where V and 1 - V are the same
+
+
+class SignSplitConfig(TrainingConfig):
+    """Rules and conditions; ``law_queries`` queries of one success probability for the check of the law."""
+
+    k: Level
+    rules: tuple[RuleName, ...] = Field(min_length=1)
+    law_queries: int = Field(ge=1)
+
+
+def cells(config: SignSplitConfig) -> list[Cell]:
+    """One cell for each condition and rule, and one on-policy GRPO update for the law."""
+    families: tuple[Family, ...] = ("state", "change", "samples")
+    listed = [
+        training_cell(config, condition, {"rule": rule}, families=families, only=CURVES, method=rule, options=options)
+        for condition in config.conditions
+        for rule in config.rules
+        for options in [{"k": config.k} if rule == "qae" else {}]
+    ]
+    return [*listed, _law_cell(config)]
+
+
+def _law_cell(config: SignSplitConfig) -> Cell:
+    """A stream of its own, after those of the conditions."""
+    at_v = Difficulty(low=LAW_SUCCESS, high=LAW_SUCCESS + 1e-9)
+    world = World(queries=config.law_queries, arms=8, spread=2.0, difficulty=at_v)
+    law = Condition(name=LAW, update={"step_size": 0.01}, world=world)
+    alone = TrainingConfig(conditions=(law,), seeds=config.seeds, steps=1, every=1)
+    cell = training_cell(alone, law, {"rule": "grpo"}, families=("change",), only=CURVES[2:5], method="grpo")
+    return Cell(cell.name, cell.settings, stream=len(config.conditions))
+
+
+def analyse(config: SignSplitConfig, records: Sequence[Record]) -> dict[str, Any]:
+    """Both readings by condition and rule, the same with the signs exchanged, and the law."""
+    pairs = [(condition.name, rule) for condition in config.conditions for rule in config.rules]
+    level = bonferroni(config.level, 3 * len(pairs) + 1)
+    runs = {pair: from_records(records, CURVES, condition=pair[0], rule=pair[1]) for pair in pairs}
+    law = from_records(records, CURVES[2:5], condition=LAW, rule="grpo")
+    analysis = {
+        "level": config.level,
+        "found": [sign_readings(pair, run, level) for pair, run in runs.items()],
+        "control": [sign_readings(pair, exchanged(run), level) for pair, run in runs.items()],
+        "law": {
+            "V": LAW_SUCCESS,
+            "negative_minus_V_times_all": law_difference(law, LAW_SUCCESS, level),
+            "control_with_1_minus_V": law_difference(law, 1 - LAW_SUCCESS, level),
+        },
+    }
+    return {**analysis, "statements": in_records([*lead_statements(analysis), *entropy_statements(analysis)])}
+
+
+def law_difference(law: Trajectory, share: float, level: float) -> dict[str, Any]:
+    """Negative part less ``share`` times the whole, at the first update: 0 in expectation at ``share`` V."""
+    difference = law.curves["negative"][:, 0] - share * law.curves["first_order"][:, 0]
+    return mean_interval(difference, level=level).record()
+
+
+EXPERIMENT = Experiment(
+    name="sign-split",
+    summary="do negative-advantage samples lead entropy growth? both readings, on- and off-policy, clipped or not",
+    config=SignSplitConfig,
+    cells=cells,
+    run_cell=run_training,
+    analyse=analyse,
+    sizes=Path(__file__).with_name("sizes.toml"),
+    claims=(
+        ClaimEvidence("shape-negative-samples-lead-growth", "lead", Kind.TRAINING, lead_statements),
+        ClaimEvidence("shape-negative-samples-hold-more-entropy", "entropy", Kind.TRAINING, entropy_statements),
+    ),
+)

@@ -1,0 +1,1 @@
+"""The experiment `sparsity`: ``cells`` does the work, ``sizes.toml`` says how much of it."""

@@ -1,0 +1,153 @@
+"""pass@k from dumps and from logged means, and validations that are not whole."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_validation.cluster.collect import evaluations
+from llm_validation.cluster.collect.evaluations import (
+    Expected,
+    benchmark_of,
+    by_question,
+    counts_of,
+    of_dump,
+    of_log,
+    widest,
+)
+from llm_validation.cluster.collect.run_settings import RunSettings
+from llm_validation.common.pass_at_k import pass_at_k
+
+SETTINGS = RunSettings(samples=4)
+LOGGED = "val-core/aime-2024/acc/mean@4"
+
+
+def answers(question: str, right: int, samples: int = 4, **more: Any) -> list[dict[str, Any]]:
+    return [
+        {"benchmark": "aime-2024", "question": question, "correct": i < right, "reward": 1.0} | more
+        for i in range(samples)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "known_as"),
+    [
+        ("aime-2024", "AIME24"),
+        ("aime_2025", "AIME25"),
+        ("HuggingFaceH4/aime_2024", "AIME24"),
+        ("math-ai/aime25", "AIME25"),
+        ("amc-2023", "AMC23"),
+        ("AMC23", "AMC23"),
+        ("AIME", "AIME"),
+        ("amc2399", "amc2399"),
+        ("math_dapo", "math_dapo"),
+        ("digits", "digits"),
+    ],
+)
+def test_benchmarks_go_by_many_names(source: str, known_as: str) -> None:
+    assert benchmark_of(source) == known_as
+
+
+def test_both_estimates_are_exact_and_by_question() -> None:
+    counts = {"a": (32, 0), "b": (32, 1), "c": (32, 20)}
+    one = by_question(5, "AIME24", counts, evaluations.DUMP)
+    for k in (1, 16):
+        truth = sum((pass_at_k(n, c, k) for n, c in counts.values()), Fraction(0)) / 3
+        figure = one.pass_at_k[str(k)]
+        assert figure["estimate"] == float(truth)
+        assert figure["low"] <= figure["estimate"] <= figure["high"]
+        assert (figure["draws"], figure["level"]) == (3, 0.95)
+    assert one.pass_at_k == by_question(5, "AIME24", dict(reversed(counts.items())), evaluations.DUMP).pass_at_k
+
+
+def test_too_few_samples_or_questions() -> None:
+    few = by_question(5, "AIME24", {"a": (8, 4), "b": (16, 4)}, evaluations.DUMP)
+    assert list(few.pass_at_k) == ["1"]
+    assert few.pass_at_k["1"]["low"] < few.pass_at_k["1"]["high"]
+    alone = by_question(5, "AIME24", {"a": (16, 4)}, evaluations.DUMP)
+    assert alone.pass_at_k["1"] == {"estimate": 0.25, "low": None, "high": None, "level": 0.95, "draws": 1}
+
+
+def test_a_question_that_the_data_repeat_is_one_question() -> None:
+    """DAPO's file of AIME 2024 has every question 32 times, for one sample each."""
+    repeated = [one for _ in range(8) for one in answers("a", 1, samples=1)] + answers("b", 0, samples=8)
+    assert counts_of(repeated, RunSettings(samples=1)) == {"AIME24": {"a": (8, 8), "b": (8, 0)}}
+
+
+def test_where_the_scorer_does_not_say_what_is_correct_the_reward_does() -> None:
+    responses = answers("a", 0, correct=None, reward=-1.0)[:3] + answers("a", 0, correct=None, reward=1.0)[:1]
+    assert counts_of(responses, SETTINGS) == {"AIME24": {"a": (4, 1)}}
+    assert counts_of(answers("a", 4, benchmark=None), SETTINGS) == {evaluations.UNNAMED: {"a": (4, 4)}}
+
+
+def test_a_whole_validation_and_one_that_was_cut_off() -> None:
+    whole = {"AIME24": {"a": (4, 1), "b": (4, 2)}}
+    for short in ({"a": (4, 1)}, {"a": (4, 1), "b": (3, 2)}):
+        expected = Expected([whole, {"AIME24": short}], SETTINGS)
+        one, findings = of_dump(1, "AIME24", whole["AIME24"], expected, {LOGGED: 3 / 8})
+        assert one is not None
+        assert (one.unanswered, findings) == (0, [])
+        assert of_dump(2, "AIME24", short, expected, {}) == (None, [])
+        assert of_dump(2, "AIME24", short, expected, {LOGGED: 0.5}) == (None, [])
+
+
+def test_responses_that_failed_count_as_wrong_if_the_logged_mean_says_so() -> None:
+    short = {"a": (4, 1), "b": (3, 2)}
+    expected = Expected([{"AIME24": short}], SETTINGS)
+    one, findings = of_dump(2, "AIME24", short, expected, {LOGGED: 3 / 8})
+    assert one is not None
+    assert (one.unanswered, findings, one.counts["b"]) == (1, [], (4, 2))
+    assert one.pass_at_k["1"]["estimate"] == 3 / 8
+
+
+def test_a_logged_accuracy_that_the_dump_does_not_give_is_a_finding() -> None:
+    whole = {"a": (4, 1), "b": (4, 2)}
+    one, (finding,) = of_dump(2, "AIME24", whole, Expected([{"AIME24": whole}], SETTINGS), {LOGGED: 0.5})
+    assert one is not None
+    assert finding.record()["says"] == (
+        "step 2: accuracy on AIME24: logged 0.5, recomputed from the validation dump 0.375"
+    )
+
+
+def test_logged_means_get_the_widest_interval_and_say_so() -> None:
+    logged: dict[str, float | None] = {
+        "val-core/aime-2024/acc/mean@32": 0.4,
+        "val-aux/aime-2024/acc/best@16/mean": 0.7,
+        "val-aux/aime-2024/acc/best@16/std": 0.1,
+        "val-aux/aime-2024/acc/std@32": 0.3,
+        "val-core/own/acc/mean@32": 0.5,
+        "val-aux/aime-2025/reward/mean@32": -0.2,
+        "val-core/amc23/acc/mean@32": None,
+    }
+    first, second = of_log(9, logged)
+    assert (first.benchmark, first.questions, first.samples, first.interval) == ("AIME24", 30, 32, evaluations.WIDEST)
+    assert {k: one["estimate"] for k, one in first.pass_at_k.items()} == {"1": 0.4, "16": 0.7}
+    assert (second.benchmark, second.questions, second.interval) == ("own", None, None)
+    assert second.pass_at_k["1"]["low"] is None
+    assert first.counts == {}
+
+
+def test_how_many_questions_the_public_benchmarks_have() -> None:
+    assert evaluations.QUESTIONS == {"AIME24": 30, "AIME25": 30, "AMC23": 40}
+
+
+def test_the_widest_interval_at_its_ends_and_against_scipys_for_whole_numbers() -> None:
+    from qae_theory.curves.statistics import proportion_interval
+
+    assert widest(0.0, 30)["low"] == 0
+    assert widest(1.0, 30)["high"] == 1
+    exact = proportion_interval(12, 30, level=0.95)
+    found = widest(0.4, 30)
+    assert (found["low"], found["high"]) == pytest.approx((exact.low, exact.high))
+
+
+@given(st.lists(st.integers(0, 32), min_size=30, max_size=30))
+def test_the_widest_interval_is_no_narrower_than_students(right: list[int]) -> None:
+    values = np.array(right) / 32
+    wide = widest(float(values.mean()), 30)
+    assert wide["high"] - wide["low"] >= 2 * 1.96 * values.std() / 30**0.5 - 1e-9

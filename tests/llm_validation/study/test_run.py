@@ -1,0 +1,334 @@
+"""A study of two runs and two steps, from end to end: its tables, its resuming, its failures, its command."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+from rich.console import Console
+from typer.testing import CliRunner
+
+from llm_validation.common.tables import PROBES_FILE, RUNS_FILE, read_table
+from llm_validation.models.presets import build_model, preset_tokenizer
+from llm_validation.probe import command as probe_command
+from llm_validation.probe.run import checkpoint_moments, probe_checkpoint, read_signs
+from llm_validation.study import command as validate_command
+from llm_validation.study import run as studies
+from llm_validation.study.run import Cell, StudyError, cells, finished_study, study, work
+from llm_validation.study.settings import StudyConfig, changed_config, identity, shipped_config
+from llm_validation.train import command as train_command
+
+pytestmark = pytest.mark.xdist_group("study")  # one worker: the study of the fixture is run once
+
+SMALL: dict[str, Any] = {
+    "tasks": [
+        {"task": "digits", "model": "arithmetic", "warmup": {"success": 0.2}},  # so that some groups are mixed
+        {"task": "addition", "model": "arithmetic"},
+    ],
+    "runs": [{"name": "grpo", "estimator": "grpo"}, {"name": "qae", "estimator": "qae", "options": {"k": "0.6"}}],
+    "seeds": 1,
+    "warm_probes": 1,
+    "probed": ["grpo"],
+    "arms": ["mean", "constant-0", "constant-1", "quantile-0.4", "grpo", "qae-0.4"],
+    "settings": [{"optimiser": "adam", "learning_rate": 1e-3}],
+    "train": {"group_size": 4, "prompts_per_step": 6, "steps": 2, "save_every": 1, "train_examples": 16},
+    "probe": {"prompts": 2, "group_size": 4},
+}
+
+
+def small(**changes: Any) -> StudyConfig:
+    return StudyConfig.model_validate(SMALL | changes)
+
+
+def test_the_shipped_sizes_are_good_and_told_apart() -> None:
+    configs = {name: shipped_config(name) for name in ("full", "quick", "gpu")}  # type: ignore[arg-type]
+    assert {name: len(config.tasks) for name, config in configs.items()} == {"full": 2, "quick": 2, "gpu": 2}
+    runs = {name: {run.name for run in config.runs} for name, config in configs.items()}
+    assert {"grpo", "qae-0.2", "qae-0.4", "qae-0.6", "qae-0.8"} <= runs["full"]
+    assert runs["quick"] < runs["full"]
+    json.dumps(identity(configs["full"], "full"), allow_nan=False)
+    assert identity(configs["full"], "full") != identity(configs["full"], "quick")
+
+
+def test_settings_of_a_run_and_of_a_probe() -> None:
+    config = small(seed=5)
+    task = config.tasks[0].model_copy(update={"train": {"group_size": 6, "steps": 3}})
+    run = config.runs[1].model_copy(update={"changes": {"steps": 4, "clip_high": 0.2}})
+    training = config.train_config(task, run, 2)
+    assert (training.seed, training.options, training.warmup) == (7, {"k": "0.6"}, task.warmup)
+    assert (training.group_size, training.steps, training.clip_high) == (6, 4, 0.2)
+    whole, bare = config.probe_config(task, 2), config.probe_config(task, 2, whole=False)
+    assert (whole.seed, whole.prompts, whole.arms) == (7, 2, config.arms)
+    assert (bare.seed, bare.arms, bare.settings) == (7, (), ())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"probed": ["dapo"]}, "probed must name runs, grpo, qae"),
+        ({"runs": [SMALL["runs"][0], SMALL["runs"][0]]}, "runs must have different names"),
+        ({"arms": ["median"]}, "arm must be one of"),
+        ({"train": {"group_size": 1}}, "group_size"),
+        ({"settings": [{"optimiser": "adam", "updates": 0}]}, "updates"),
+        ({"seeds": 0}, "seeds"),
+        ({"steps": 4}, "steps"),
+    ],
+)
+def test_a_bad_setting_is_named_before_anything_runs(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        changed_config("quick", [SMALL, change])
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_size_that_there_is_not() -> None:
+    with pytest.raises(ValueError, match="preset must be one of full, quick, gpu; got 'huge'"):
+        shipped_config("huge")  # type: ignore[arg-type]
+
+
+def test_cells_are_every_run_on_every_task_and_the_warm_probes() -> None:
+    listed = cells(small(seeds=3, warm_probes=2))
+    assert len({cell.name for cell in listed}) == len(listed) == 2 * (2 * 3 + 2)
+    assert [cell.run is not None and cell.run.name == "grpo" for cell in listed] == [True] * 6 + [False] * 10
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[str]]:
+    out, says = tmp_path_factory.mktemp("study"), []
+    folder = study(small(), "quick", out=out, workers=2, told=lambda line, done, total: says.append(line))
+    return out, folder, says
+
+
+@pytest.mark.train
+def test_the_tables_hold_every_part(finished: tuple[Path, Path, list[str]]) -> None:
+    out, folder, says = finished
+    probes, runs = read_table(folder / PROBES_FILE), read_table(folder / RUNS_FILE)
+    # 2 tasks x (warm + grpo's last checkpoint) x 6 arms x 2 prompts; 2 tasks x 2 runs x 2 steps
+    assert len(probes["arm"]) == 2 * 2 * 6 * 2
+    assert set(probes["probe"]) == {
+        f"{task}/{place}" for task in ("digits", "addition") for place in ("warm/0/0", "grpo/0/2")
+    }
+    assert set(probes["task"][probes["enumerable"]]) == {"digits"}
+    assert set(probes["task"][~probes["enumerable"]]) == {"addition"}
+    assert len(runs["step"]) == 2 * 2 * 2
+    assert np.isfinite(runs["growth_negative"]).all()
+    assert set(runs["k"][runs["estimator"] == "qae"]) == {0.6}
+    one = out / "train"
+    lines = [json.loads(line) for path in one.glob("*/metrics.jsonl") for line in path.read_text().splitlines()]
+    assert sorted(runs["entropy"]) == pytest.approx(sorted(line["entropy"] for line in lines))
+    assert len(says) == 2 + len(cells(small()))
+    # Shares of zeros among mixed groups, from the rollouts themselves.
+    shares = []
+    for path in one.glob("*/rollouts.jsonl"):
+        rollouts = [json.loads(line) for line in path.read_text().splitlines()]
+        for step in (1, 2):
+            groups: dict[int, list[Any]] = {}
+            for row in rollouts:
+                if row["step"] == step:
+                    groups.setdefault(row["group"], []).append(row)
+            mixed = [row for group in groups.values() if len({row["reward"] for row in group}) > 1 for row in group]
+            shares.append(np.mean([row["advantage"] == 0 for row in mixed]) if mixed else np.nan)
+    np.testing.assert_allclose(np.sort(runs["mixed_zero_share"]), np.sort(shares), atol=1e-12)
+    assert (np.array(shares) > 0).any()
+    assert (runs["zero_share"] > runs["mixed_zero_share"]).any()  # some groups are not mixed, beside some that are
+    # Every checkpoint has questions of its own, the same for every rule; its rule splits the samples.
+    configs = [json.loads(path.read_text()) for path in (out / "probe").glob("*/config.json")]
+    asked = {(config["probe"]["task"], config["probe"]["seed"], config["sign_arm"]) for config in configs}
+    arms = ("grpo", "qae-0.6")
+    expected = {(task, 1000 + step, arm) for task in ("digits", "addition") for step in (1, 2) for arm in arms}
+    assert asked == expected | {("digits", 0, "grpo"), ("addition", 0, "grpo")}
+    names = {path.name for path in folder.iterdir()}
+    assert {"config.json", "provenance.json", "ladder.json", "report.md"} <= names
+
+
+@pytest.mark.train
+def test_a_finished_study_is_found_and_its_parts_are_not_done_again(
+    finished: tuple[Path, Path, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, folder, _ = finished
+    assert finished_study(small(), "quick", out=out) == folder
+    assert finished_study(small(seed=1), "quick", out=out) is None
+
+    def never(*args: Any, **kwargs: Any) -> Any:
+        raise AssertionError("done again")
+
+    monkeypatch.setattr("llm_validation.train.run.run", never)
+    monkeypatch.setattr("llm_validation.probe.run.probe", never)
+    for cell in cells(small()):
+        assert work(cell, small(), out).cell == cell
+
+
+@pytest.mark.train
+def test_a_cell_that_fails_is_named_and_takes_no_other_with_it(tmp_path: Path) -> None:
+    missing = {"task": "digits", "model": str(tmp_path / "nothing")}
+    config = small(tasks=[missing, SMALL["tasks"][1]], runs=SMALL["runs"][:1])
+    with pytest.raises(StudyError, match=r"digits, grpo, seed 0: SettingsError: model .*nothing.* cannot be loaded"):
+        study(config, "quick", out=tmp_path, workers=1)
+    assert not (tmp_path / "validate").exists()
+    assert len(list((tmp_path / "train").iterdir())) == 1
+
+
+@pytest.mark.train
+def test_rules_are_probed_on_the_same_rollouts_at_the_start_only(finished: tuple[Path, Path, list[str]]) -> None:
+    probes = read_table(finished[1] / PROBES_FILE)
+    for probe in set(probes["probe"]):
+        rows = probes["probe"] == probe
+        for arm in set(probes["arm"]):
+            one = rows & (probes["arm"] == arm)
+            other = rows & (probes["arm"] == "mean")
+            assert (probes["num_correct"][one] == probes["num_correct"][other]).all()
+            np.testing.assert_array_equal(probes["entropy"][one], probes["entropy"][other])
+
+
+@pytest.mark.train
+def test_moments_of_a_checkpoint_are_those_of_its_parameters(finished: tuple[Path, Path, list[str]]) -> None:
+    from llm_validation.models.presets import load_model
+
+    checkpoint = sorted((finished[0] / "train").glob("*/checkpoints/checkpoint-2"))[0]
+    model, _ = load_model(checkpoint)
+    moments = checkpoint_moments(checkpoint, model)
+    assert moments is not None
+    assert moments.keys() == dict(model.named_parameters()).keys()
+    for name, value in model.named_parameters():
+        assert moments[name]["exp_avg"].shape == value.shape
+        assert int(moments[name]["step"]) == 2
+    assert checkpoint_moments(checkpoint.parent, model) is None
+
+
+@pytest.mark.train
+def test_damaged_moments_are_refused(finished: tuple[Path, Path, list[str]], tmp_path: Path) -> None:
+    from llm_validation.models.presets import build_model
+
+    checkpoint = sorted((finished[0] / "train").glob("*/checkpoints/checkpoint-2"))[0]
+    content = (checkpoint / "optimizer.pt").read_bytes()
+    (tmp_path / "optimizer.pt").write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match=r"optimizer\.pt cannot be read: .*; probe another checkpoint"):
+        checkpoint_moments(tmp_path, build_model("arithmetic", seed=0))
+    (tmp_path / "optimizer.pt").write_bytes(content)
+    with pytest.raises(ValueError, match=r"optimizer\.pt must be moments of "):
+        checkpoint_moments(tmp_path, build_model("tiny", seed=0))
+
+
+def command(module: Any, *arguments: str) -> Any:
+    app = typer.Typer()
+    module.register(app)
+    return CliRunner().invoke(app, arguments)
+
+
+@pytest.mark.train
+def test_the_probe_command(finished: tuple[Path, Path, list[str]], tmp_path: Path) -> None:
+    checkpoint = sorted((finished[0] / "train").glob("*/checkpoints/checkpoint-2"))[0]
+    arguments = [str(checkpoint), "--arms", "mean,qae-0.4", "--set", "prompts=2", "--out", str(tmp_path)]
+    result = command(probe_command, *arguments)
+    assert result.exit_code == 0, result.output
+    assert result.output.count("change ") == 2
+    folder = next((tmp_path / "probe").iterdir())
+    assert read_signs(folder)["arm"] == "grpo"
+    before = folder.stat().st_mtime_ns
+    assert command(probe_command, *arguments).exit_code == 0
+    assert folder.stat().st_mtime_ns == before
+
+
+@pytest.mark.train
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["/no/such/folder"], "model '/no/such/folder' cannot be loaded"),
+        (["tiny", "--arms", "median"], "arm must be one of"),
+        (["tiny", "--task", "poetry"], "poetry"),
+        (["tiny", "--set", "group_size=1"], "group_size"),
+        (["tiny", "--out", __file__], "--out must be a folder"),
+    ],
+)
+def test_wrong_use_of_the_probe_command_is_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
+    extra = [] if "--out" in arguments else ["--out", str(tmp_path)]
+    result = command(probe_command, *arguments, *extra)
+    assert result.exit_code == 2
+    line = result.output.splitlines()[-1]
+    assert line.startswith("qae probe: ")
+    assert message in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--preset", "huge"], "preset must be one of full, quick, gpu; got 'huge'"),
+        (["--quick", "--preset", "gpu"], "--quick is --preset quick; got --preset gpu"),
+        (["--set", "seeds=0"], "seeds"),
+        (["--set", "seeds"], "is not key=value"),
+        (["--config", "nowhere.toml"], "nowhere.toml"),
+        (["--out", __file__], "--out must be a folder"),
+    ],
+)
+def test_wrong_use_of_the_validate_command_is_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
+    extra = [] if "--out" in arguments else ["--out", str(tmp_path)]
+    result = command(validate_command, *arguments, *extra)
+    assert result.exit_code == 2
+    assert message in result.output.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.train
+def test_the_validate_command_says_what_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any, **kwargs: Any) -> Path:
+        raise StudyError("digits, grpo, seed 0: ValueError: no")
+
+    monkeypatch.setattr(studies, "study", fail)
+    result = command(validate_command, "--quick", "--out", str(tmp_path))
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1] == "qae validate: digits, grpo, seed 0: ValueError: no"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_is_shown_while_it_runs(terminal: bool) -> None:
+    console = Console(file=StringIO(), force_terminal=terminal, width=100)
+    with validate_command._shown(console) as told:
+        told("digits, [grpo], seed 0", 1, 4)
+        told("digits, [grpo], seed 1", 2, 4)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "digits, [grpo], seed 1" in shown
+    assert ("2/4" in shown) == terminal
+    lines = ["validate: 1 of 4: digits, [grpo], seed 0", "validate: 2 of 4: digits, [grpo], seed 1"]
+    assert (shown.splitlines() == lines) == (not terminal)
+
+
+def test_names_of_cells_tell_them_apart() -> None:
+    config = small()
+    assert Cell(config.tasks[0], None, 2).name == "digits, warm, seed 2"
+    assert Cell(config.tasks[1], config.runs[1], 0).name == "addition, qae, seed 0"
+
+
+@pytest.mark.train
+def test_a_probe_of_other_weights_is_another_run(tmp_path: Path) -> None:
+    config = small().probe_config(small().tasks[0], 0, whole=False)
+    first = probe_checkpoint("arithmetic", config, out=tmp_path)
+    assert probe_checkpoint("arithmetic", config, out=tmp_path) == first
+    assert probe_checkpoint("arithmetic", config.model_copy(update={"seed": 1}), out=tmp_path) != first
+    assert probe_checkpoint("arithmetic", config, out=tmp_path, sign_arm="qae-0.2") != first
+    assert not (first / PROBES_FILE).exists()
+    saved = []
+    for seed in (0, 1):
+        build_model("arithmetic", seed=seed).save_pretrained(tmp_path / f"model-{seed}")
+        preset_tokenizer("arithmetic").save_pretrained(tmp_path / f"model-{seed}")
+        saved.append(probe_checkpoint(tmp_path / f"model-{seed}", config, out=tmp_path))
+    assert saved == [first, saved[1]]  # the same weights by another name are the same run
+    assert saved[1] != first
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [(train_command, ["--quick"]), (probe_command, ["tiny"]), (validate_command, ["--quick"])],
+)
+def test_without_the_extra_a_command_says_what_to_install(
+    module: Any, arguments: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("llm_validation.common.extras.find_spec", lambda name: None if name == "trl" else object())
+    result = command(module, *arguments, "--out", str(tmp_path))
+    assert result.exit_code == 2
+    assert "trl not installed; pip install -c constraints.txt 'qae-verification[train]'" in result.output
+    assert list(tmp_path.iterdir()) == []
