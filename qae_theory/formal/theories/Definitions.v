@@ -50,7 +50,8 @@ Definition entropy_change z d (eta : R) : R := path_entropy z d eta - entropy (s
 Definition first_order p d : R := - cov p (logp p) d.
 Definition curvature z d : R := Derive_n (path_entropy z d) 2 0.
 
-(** Three of the four directions d of theory.md, section 3, for rewards r of the responses and a baseline b. *)
+(** Three of the four directions d that a first-order softmax update can mean, for rewards r of the responses and a
+    baseline b: what Sec. 4.3 plugs into the identity, the exact policy gradient, and the natural gradient. *)
 Definition uncentred p r (b : R) : T -> R := fun y => p y * (r y - b).
 Definition policy_gradient p r (b : R) : T -> R := fun y => p y * (r y - b - mean p (fun x => r x - b)).
 Definition natural_gradient r (b : R) : T -> R := fun y => r y - b.
@@ -183,8 +184,8 @@ Definition expect_given p (E : pred {ffun 'I_G -> T}) F : R :=
 Definition rewards r g : 'I_G -> R := fun i => r (g i).
 Definition frequency g (y : T) : R := INR #|[pred i | g i == y]| / INR G.
 
-(** The update (1/G) sum_i A_i s(y_i) along a score s, the gradient of the log-probability in one parameter; the
-    fourth direction of theory.md, section 3, where the parameters are the logits. *)
+(** The update (1/G) sum_i A_i s(y_i) along a score s, the gradient of the log-probability in one parameter; and the
+    fourth direction, the step of a trainer on a sampled group, where the parameters are the logits. *)
 Definition group_step s g (a : 'I_G -> R) : R := (\sum_i a i * s (g i)) / INR G.
 Definition sampled_group p g (a : 'I_G -> R) : T -> R := fun y => group_step (fun x => bit (x == y) - p y) g a.
 (** The expected update, and the expected entropy change of a step on a sampled group. *)
