@@ -62,3 +62,27 @@ move=> G0 hK hj le lt; rewrite (quantile_order_stat x G0 hK).2.
 have v0 : 0 <= K * INR G by have := INR_pos G0; nra.
 by have := rank_bounds G0 hK; rewrite (ceil_unique hj v0) => h; apply: order_stat_eq.
 Qed.
+
+Lemma quantile_listed (l : seq R) G K j v : size l = G -> (0 < G)%N -> 0 < K <= 1 ->
+  INR j - 1 < K * INR G <= INR j ->
+  (j <= count (fun u => Rleb u v) l)%N -> (count (fun u => Rltb u v) l < j)%N ->
+  quantile K (fun i : 'I_G => nth 0 l i) = v.
+Proof.
+move=> s G0 hK hj le lt; apply: (quantile_eq (j := j)) => //.
+  by rewrite (card_nth (fun u => Rleb u v) s).
+by rewrite (card_nth (fun u => Rltb u v) s).
+Qed.
+
+Lemma Rltb_true x y : x < y -> Rltb x y = true.
+Proof. by move=> h; apply/RltbP. Qed.
+Lemma Rltb_false x y : y <= x -> Rltb x y = false.
+Proof. by move=> h; apply/RltbP; lra. Qed.
+
+(** Decide the comparisons of numbers in the goal. *)
+Ltac decide_numbers :=
+  repeat match goal with
+  | |- context [Rleb ?a ?b] => first [rewrite (@Rleb_true a b); [|lra] | rewrite (@Rleb_false a b); [|lra]]
+  | |- context [Rltb ?a ?b] => first [rewrite (@Rltb_true a b); [|lra] | rewrite (@Rltb_false a b); [|lra]]
+  | |- context [Reqb ?a ?b] => first [rewrite (_ : Reqb a b = true); [|apply/ReqbP; lra]
+                                     | rewrite (@Reqb_false a b); [|lra]]
+  end.
