@@ -9,6 +9,23 @@ From QAE Require Import Compat Definitions Sums Calculus Rewards Groups Tables E
 Set Implicit Arguments.
 Unset Strict Implicit.
 
+(** * Scores *)
+
+Lemma mean_score (T : finType) (p : T -> R) x : \sum_y p y = 1 -> mean p (fun y => bit (y == x) - p x) = 0.
+Proof.
+move=> one; rewrite mean_sub mean_const // (mean_bit p (fun y => y == x)).
+by rewrite big_pred1_eq; ring.
+Qed.
+
+Lemma mean_reward_score (T : finType) (p r : T -> R) x :
+  mean p (fun y => r y * (bit (y == x) - p x)) = p x * (r x - mean p r).
+Proof.
+rewrite (mean_ext p (h := fun y => bit (y == x) * r y - r y * p x)) => [|y]; last by ring.
+rewrite mean_sub mean_scale_r {1}/mean.
+rewrite (eq_bigr (fun y => bit (y == x) * (p y * r y))) => [|y _]; last by ring.
+by rewrite sum_bit_eq; ring.
+Qed.
+
 (** * Two positions of a group *)
 
 Lemma expect_two_positions (G : nat) (i j : 'I_G) (p : R) (f : bool -> bool -> nat -> R) : i != j ->
@@ -85,24 +102,10 @@ rewrite (expect_ext (E := fun c => bit (~~ c i) * A (rewards bit c) i ^ 2)) in w
 by rewrite correct wrong /bernoulli; field; lra.
 Qed.
 
-Lemma mean_score x : mean p (score x) = 0.
-Proof.
-rewrite mean_sub mean_const // (mean_bit p (fun y => y == x)).
-by rewrite big_pred1_eq; ring.
-Qed.
-
-Lemma mean_reward_score x : mean p (fun y => r y * score x y) = g x.
-Proof.
-rewrite (mean_ext p (h := fun y => bit (y == x) * r y - r y * p x)) => [|y]; last by rewrite /score; ring.
-rewrite mean_sub mean_scale_r -/V {1}/mean.
-rewrite (eq_bigr (fun y => bit (y == x) * (p y * r y))) => [|y _]; last by ring.
-by rewrite sum_bit_eq /g; ring.
-Qed.
-
 Lemma mean_wrong_score x : mean p (fun y => (1 - r y) * score x y) = - g x.
 Proof.
 rewrite (mean_ext p (h := fun y => score x y - r y * score x y)) => [|y]; last by ring.
-by rewrite mean_sub mean_score mean_reward_score; ring.
+by rewrite mean_sub (mean_score x one) (mean_reward_score p r x) /g /V; ring.
 Qed.
 
 Lemma expect_cross i j x y : i != j ->
@@ -119,7 +122,7 @@ rewrite correct_law // -/V.
 pose w (s : T) b := (if b then g s else - g s) / bernoulli V b.
 rewrite (expect_ext (E := fun c => w x (c i) * w y (c j)
     * (a (c i) (num_correct (rewards bit c)) * a (c j) (num_correct (rewards bit c))))) => [|c]; last first.
-  by rewrite !correct_mean // !table /w mean_reward_score mean_wrong_score mean_reward_score mean_wrong_score.
+  by rewrite !correct_mean // !table /w !mean_wrong_score !(mean_reward_score p r).
 rewrite (expect_two_positions V (fun b b' m => w x b * w y b' * (a b m * a b' m)) ij).
 rewrite !sum_bool !binomial_mean_scale /table_cross /table_product /w /bernoulli.
 have -> : binomial_mean G.-2 V (fun m => a false (false + (true + m))%N * a true (false + (true + m))%N) =
@@ -214,7 +217,7 @@ split; last split; last split.
     rewrite (expected_update_gain (w := gain V A i) hp bin mixed); first last.
     - by move=> k; rewrite !(gain_table mixed _ table).
     - exact: ltnW.
-    - exact: mean_score.
+    - by apply: mean_score.
     by congr (_ * _); apply: mean_reward_score.
   by rewrite -!Rmult_assoc.
 - exact: second.
