@@ -106,3 +106,242 @@ split=> //; move: all; rewrite one -[in RHS]tot => all; split; apply/eqP; rewrit
   rewrite -(leq_add2r (1 + (G - ceil (K * INR G)))) -all leq_add2l leq_add2l; exact: pos.
 rewrite -(leq_add2l 1) -(leq_add2l (ceil (K * INR G)).-1) -all leq_add2r; exact: neg.
 Qed.
+
+(** * Binary groups *)
+
+Lemma success_rate_num G (x : 'I_G -> R) : (0 < G)%N -> INR (num_correct x) = success_rate x * INR G.
+Proof. by move=> /INR_pos g; rewrite /success_rate; field; lra. Qed.
+
+Lemma zero_share_binary G (x : 'I_G -> R) k eps K : (0 < G)%N -> 0 < K <= 1 -> 0 <= eps -> binary x ->
+  share (Reqb 0) (qae k eps K x) = if hard K x then 1 - success_rate x else success_rate x.
+Proof.
+move=> G0 hK e0 bin; have g := INR_pos G0.
+have zeros b : quantile K x = b -> share (Reqb 0) (qae k eps K x) = INR #|[pred i | Reqb (x i) b]| / INR G.
+  by move=> q; congr (INR _ / _); apply: eq_card => i; rewrite !inE qae_eq0 // q.
+have := quantile_binary bin G0 hK; case: hard => /zeros -> //.
+rewrite num_wrong // INR_sub ?num_correct_le // success_rate_num //; field; lra.
+Qed.
+
+Lemma share_not G (P : pred R) (a : 'I_G -> R) : (0 < G)%N -> share (fun u => ~~ P u) a = 1 - share P a.
+Proof.
+move=> /INR_pos g; rewrite /share.
+have : INR #|[pred i | P (a i)]| + INR #|[pred i | ~~ P (a i)]| = INR G.
+  by rewrite -INR_add; congr INR; rewrite -[RHS]card_ord -(cardC [pred i | P (a i)]).
+set u := INR #|[pred i | P (a i)]|; set w := INR _ => e.
+by rewrite (_ : w = INR G - u); [field; lra | lra].
+Qed.
+
+Lemma nonzero_share_binary G (x : 'I_G -> R) k eps K : (0 < G)%N -> 0 < K <= 1 -> 0 <= eps -> binary x ->
+  share (fun a => ~~ Reqb 0 a) (qae k eps K x) = if hard K x then success_rate x else 1 - success_rate x.
+Proof. by move=> G0 hK e0 bin; rewrite share_not // zero_share_binary //; case: hard; ring. Qed.
+
+(** The share of zero advantages is 1 - p in a hard group of success rate p and p in an easy one. (In particular in a
+    mixed group; a degenerate group has zeros only, and there the formula gives 1.) *)
+Theorem sparsity_formula : forall (G : nat) (x : 'I_G -> R) (k : divisor) (eps K : R),
+  (0 < G)%N -> 0 < K <= 1 -> 0 <= eps -> binary x ->
+  (hard K x -> share (Reqb 0) (qae k eps K x) = 1 - success_rate x)
+  /\ (~~ hard K x -> share (Reqb 0) (qae k eps K x) = success_rate x).
+Proof. by move=> G x k eps K G0 hK e0 bin; rewrite zero_share_binary //; case: hard. Qed.
+
+(** * Averages over groups *)
+
+(** A group with at least one correct and one wrong response, m + 1 of its G ones: the uniform distribution over mixed
+    groups averages over m. *)
+Section Uniform.
+Variables (G : nat) (k : divisor) (eps K : R).
+Hypotheses (G1 : (1 < G)%N) (hK : 0 < K < 1) (e0 : 0 <= eps).
+Let c := (G - ceil (K * INR G))%N.
+Let G0 : (0 < G)%N. Proof. exact: ltnW. Qed.
+Let hK' : 0 < K <= 1. Proof. by lra. Qed.
+
+Lemma hard_first m : (m <= G)%N -> hard K (fun i : 'I_G => bit (i < m)%N) = (m <= c)%N.
+Proof.
+move=> mG; rewrite hard_integers // num_correct_first // /c.
+have /andP[_ cG] := rank_bounds G0 hK'.
+by rewrite -(leq_add2r m) subnK // -(leq_add2l (ceil (K * INR G)) m) subnKC.
+Qed.
+
+Lemma zero_share_first m : (m <= G)%N ->
+  share (Reqb 0) (qae k eps K (fun i : 'I_G => bit (i < m)%N)) = if (m <= c)%N then 1 - INR m / INR G else INR m / INR G.
+Proof.
+by move=> mG; rewrite zero_share_binary // ?hard_first // ?success_rate_first //; apply: binary_first.
+Qed.
+
+Lemma sum_split_rank n : \sum_(m < n) (if (m < c)%N then 1 - INR m.+1 / INR G else INR m.+1 / INR G)
+  = INR (minn n c) - INR (minn n c) * (INR (minn n c) + 1) / INR G + INR n * (INR n + 1) / (2 * INR G).
+Proof.
+have g := INR_pos G0; elim: n => [|n IH]; first by rewrite big_ord0 min0n /=; field; lra.
+rewrite big_ord_recr /= IH -/(INR n.+1); case: (ltnP n c) => h.
+  by rewrite (minn_idPl h) S_INR; field; lra.
+by rewrite (minn_idPr (leqW h)) S_INR; field; lra.
+Qed.
+
+(** The number of hard ranks lies in (G (1 - K) - 1, G (1 - K)], and is at most G - 1. *)
+Lemma hard_ranks : (c <= G.-1)%N /\ INR G * (1 - K) - 1 < INR c <= INR G * (1 - K).
+Proof.
+have g := INR_pos G0; have /andP[r0 rG] := rank_bounds G0 hK'; split.
+  by rewrite /c -subn1; apply: leq_sub2l.
+rewrite /c INR_sub //; have v0 : 0 < K * INR G by nra.
+by have := le_ceil (Rlt_le _ _ v0); have := ceil_lt v0; lra.
+Qed.
+
+Lemma uniform_sum : \sum_(m < G.-1) share (Reqb 0) (qae k eps K (fun i : 'I_G => bit (i < m.+1)%N))
+  = INR c - INR c * (INR c + 1) / INR G + (INR G - 1) / 2.
+Proof.
+have [cG _] := hard_ranks; have g := INR_pos G0.
+rewrite (eq_bigr (fun m : 'I_G.-1 => if (m < c)%N then 1 - INR m.+1 / INR G else INR m.+1 / INR G)) => [|m _].
+  have e : INR G.-1 = INR G - 1 by rewrite -subn1 INR_sub.
+  by rewrite sum_split_rank (minn_idPr cG) e; field; lra.
+by rewrite zero_share_first //; have := ltn_ord m => h; apply: leq_trans h (leq_pred _).
+Qed.
+
+Lemma uniform_mean : (\sum_(m < G.-1) share (Reqb 0) (qae k eps K (fun i : 'I_G => bit (i < m.+1)%N))) / INR G.-1
+  = 1 / 2 + INR c * (INR G - 1 - INR c) / (INR G * (INR G - 1)).
+Proof.
+have g1 : 1 < INR G by have := INR_ltn G1.
+rewrite uniform_sum (_ : INR G.-1 = INR G - 1); first by field; lra.
+by rewrite -subn1 INR_sub.
+Qed.
+
+Lemma uniform_mean_lt : (\sum_(m < G.-1) share (Reqb 0) (qae k eps K (fun i : 'I_G => bit (i < m.+1)%N))) / INR G.-1
+  < 3 / 4.
+Proof.
+have g1 : 1 < INR G by have := INR_ltn G1.
+rewrite uniform_mean; suff : INR c * (INR G - 1 - INR c) / (INR G * (INR G - 1)) < 1 / 4 by lra.
+apply: (Rmult_lt_reg_r (INR G * (INR G - 1))); first by nra.
+rewrite (_ : INR c * _ / _ * _ = INR c * (INR G - 1 - INR c)); last by field; lra.
+by have := pow2_ge_0 (INR G - 1 - 2 * INR c); nra.
+Qed.
+
+Lemma uniform_mean_near :
+  Rabs ((\sum_(m < G.-1) share (Reqb 0) (qae k eps K (fun i : 'I_G => bit (i < m.+1)%N))) / INR G.-1
+        - (1 - ((1 - K) ^ 2 + K ^ 2) / 2)) <= 3 / (INR G - 1).
+Proof.
+have g1 : 1 < INR G by have := INR_ltn G1.
+have [_ [lo hi]] := hard_ranks; rewrite uniform_mean; set g := INR G in g1 lo hi *.
+set t := g * (1 - K) - INR c.
+have -> : INR c = g * (1 - K) - t by rewrite /t; ring.
+have t01 : 0 <= t < 1 by rewrite /t; lra.
+have -> : 1 / 2 + (g * (1 - K) - t) * (g - 1 - (g * (1 - K) - t)) / (g * (g - 1)) - (1 - ((1 - K) ^ 2 + K ^ 2) / 2)
+  = ((1 - K) * (t - 1 + K) - t * K + t * (1 - t) / g) / (g - 1) by field; lra.
+rewrite /Rdiv Rabs_mult [Rabs (/ _)]Rabs_pos_eq; last by apply: Rlt_le; apply: Rinv_0_lt_compat; lra.
+apply: Rmult_le_compat_r; first by apply: Rlt_le; apply: Rinv_0_lt_compat; lra.
+have h : 0 <= t * (1 - t) * / g <= 1.
+  have i0 : 0 < / g by apply: Rinv_0_lt_compat; lra.
+  have i1 : / g <= 1 by rewrite -Rinv_1; apply: Rinv_le_contravar; lra.
+  by split; [apply: Rmult_le_pos; nra | nra].
+by apply: Rabs_le; split; nra.
+Qed.
+End Uniform.
+
+(** The uniform average over mixed groups tends to the average over a uniform success probability. *)
+Lemma uniform_limit k eps K : 0 < K < 1 -> 0 <= eps ->
+  is_lim_seq (fun G => (\sum_(m < G.-1) share (Reqb 0) (qae k eps K (fun i : 'I_G => bit (i < m.+1)%N))) / INR G.-1)
+    (1 - ((1 - K) ^ 2 + K ^ 2) / 2).
+Proof.
+move=> hK e0; apply/is_lim_seq_spec => tol; have t0 := cond_pos tol.
+exists (ceil (3 / tol)).+3 => G le; have G1 : (1 < G)%N by apply/ltP; lia.
+apply: Rle_lt_trans (uniform_mean_near k G1 hK e0) _.
+have v0 : 0 <= 3 / tol by apply: Rdiv_le_0_compat; lra.
+have g : INR (ceil (3 / tol)) + 3 <= INR G by have := le_INR _ _ le; rewrite !S_INR; lra.
+have up := le_ceil v0; have pos : 0 < INR G - 1 by lra.
+apply: (Rmult_lt_reg_r (INR G - 1)) => //; rewrite (_ : 3 / _ * _ = 3); last by field; lra.
+have : 3 / tol * tol = 3 by field; lra.
+by nra.
+Qed.
+
+Lemma sum_ends (F : nat -> R) n : (0 < n)%N -> \sum_(m < n.+1) F m = F 0%N + \sum_(m < n.-1) F m.+1 + F n.
+Proof. by case: n => // n _; rewrite big_ord_recl big_ord_recr /= Rplus_assoc. Qed.
+
+(** All groups of G, the two degenerate ones included. *)
+Lemma uniform_all G k eps K : (1 < G)%N -> 0 < K < 1 -> 0 <= eps ->
+  \sum_(m < G.+1) share (Reqb 0) (qae k eps K (fun i : 'I_G => bit (i < m)%N))
+  = 2 + \sum_(m < G.-1) share (Reqb 0) (qae k eps K (fun i : 'I_G => bit (i < m.+1)%N)).
+Proof.
+move=> G1 hK e0; have G0 := ltnW G1; have g := INR_pos G0.
+have [cG _] := hard_ranks G1 hK.
+rewrite (sum_ends (fun m => share (Reqb 0) (qae k eps K (fun i : 'I_G => bit (i < m)%N))) G0).
+rewrite !zero_share_first // leq0n leqNgt (leq_ltn_trans cG) ?ltn_predL //=.
+by rewrite (_ : INR G / INR G = 1); [rewrite /Rdiv Rmult_0_l; ring | field; lra].
+Qed.
+
+(** "About 80% zeros" is no property of K. In a mixed group of two the share of zeros is 1/2 at every K; at K = 2/5 and
+    G = 16 it runs from 7/16 at nine correct responses to 15/16 at one. Under a uniform distribution over mixed groups
+    it is below 3/4 at every K and G and tends to 1 - ((1 - K)^2 + K^2)/2, which is at most 3/4 and .74 at K = 2/5;
+    counting degenerate groups as zeros it is 103/136 at G = 16 and 4/5 at G = 4, both at K = 2/5. A distribution
+    reaches 80% at K iff the mean of p over its hard and of 1 - p over its easy groups is at most 1/5; if all groups are
+    hard, iff at most one response in five is correct; if half of them have success rate d <= 1 - K and half 1 - d above
+    1 - K, iff d <= 1/5. *)
+Theorem sparsity_80 :
+  ~ (exists K : R, 0 < K < 1 /\
+       forall (Q : finType) (q : Q -> R) (G : Q -> nat) (x : forall a, 'I_(G a) -> R) (k : divisor) (eps : R),
+       law q -> 0 <= eps -> (forall a, binary (x a)) -> (forall a, ~~ degenerate (x a)) ->
+       4 / 5 <= mean q (fun a => share (Reqb 0) (qae k eps K (x a))))
+  /\ (forall (x : 'I_2 -> R) (k : divisor) (eps K : R), 0 < K < 1 -> 0 <= eps -> binary x -> ~~ degenerate x ->
+       share (Reqb 0) (qae k eps K x) = 1 / 2)
+  /\ (forall (x : 'I_16 -> R) (k : divisor) (eps : R), 0 <= eps -> binary x ->
+       (num_correct x = 9%N -> share (Reqb 0) (qae k eps (2 / 5) x) = 7 / 16)
+       /\ (num_correct x = 1%N -> share (Reqb 0) (qae k eps (2 / 5) x) = 15 / 16))
+  /\ (forall (G : nat) (k : divisor) (eps K : R), (1 < G)%N -> 0 < K < 1 -> 0 <= eps ->
+       (\sum_(m < G.-1) share (Reqb 0) (qae k eps K (fun i : 'I_G => bit (i < m.+1)%N))) / INR G.-1 < 3 / 4)
+  /\ (forall (k : divisor) (eps K : R), 0 < K < 1 -> 0 <= eps ->
+       is_lim_seq
+         (fun G => (\sum_(m < G.-1) share (Reqb 0) (qae k eps K (fun i : 'I_G => bit (i < m.+1)%N))) / INR G.-1)
+         (1 - ((1 - K) ^ 2 + K ^ 2) / 2)
+       /\ 1 - ((1 - K) ^ 2 + K ^ 2) / 2 <= 3 / 4)
+  /\ 1 - ((1 - 2 / 5) ^ 2 + (2 / 5) ^ 2) / 2 = 74 / 100
+  /\ (forall (k : divisor) (eps : R), 0 <= eps ->
+       (\sum_(m < 17) share (Reqb 0) (qae k eps (2 / 5) (fun i : 'I_16 => bit (i < m)%N))) / 17 = 103 / 136
+       /\ (\sum_(m < 5) share (Reqb 0) (qae k eps (2 / 5) (fun i : 'I_4 => bit (i < m)%N))) / 5 = 4 / 5)
+  /\ (forall (Q : finType) (q : Q -> R) (G : Q -> nat) (x : forall a, 'I_(G a) -> R) (k : divisor) (eps K : R),
+       law q -> 0 < K < 1 -> 0 <= eps -> (forall a, (0 < G a)%N) -> (forall a, binary (x a)) ->
+       (4 / 5 <= mean q (fun a => share (Reqb 0) (qae k eps K (x a)))
+        <-> mean q (fun a => if hard K (x a) then success_rate (x a) else 1 - success_rate (x a)) <= 1 / 5)
+       /\ ((forall a, hard K (x a)) ->
+           (4 / 5 <= mean q (fun a => share (Reqb 0) (qae k eps K (x a)))
+            <-> mean q (fun a => success_rate (x a)) <= 1 / 5)))
+  /\ (forall (G : nat) (x x' : 'I_G -> R) (k : divisor) (eps K d : R), (0 < G)%N -> 0 < K < 1 -> 0 <= eps ->
+       binary x -> binary x' -> success_rate x = d -> success_rate x' = 1 - d -> d <= 1 - K < 1 - d ->
+       (4 / 5 <= (share (Reqb 0) (qae k eps K x) + share (Reqb 0) (qae k eps K x')) / 2 <-> d <= 1 / 5)).
+Proof.
+have two (x : 'I_2 -> R) (k : divisor) (eps K : R) : 0 < K < 1 -> 0 <= eps -> binary x -> ~~ degenerate x ->
+       share (Reqb 0) (qae k eps K x) = 1 / 2.
+  move=> hK e0 bin; rewrite mixed_binary // => /andP[m0 m2]; rewrite zero_share_binary //; last by lra.
+  have -> : success_rate x = 1 / 2.
+    by rewrite /success_rate (_ : num_correct x = 1%N) //; apply/eqP; rewrite eqn_leq m0 -ltnS m2.
+  by case: hard; field.
+have sets (Q : finType) (q : Q -> R) (G : Q -> nat) (x : forall a, 'I_(G a) -> R) (k : divisor) (eps K : R) :
+    law q -> 0 < K < 1 -> 0 <= eps -> (forall a, (0 < G a)%N) -> (forall a, binary (x a)) ->
+    mean q (fun a => share (Reqb 0) (qae k eps K (x a)))
+    = 1 - mean q (fun a => if hard K (x a) then success_rate (x a) else 1 - success_rate (x a)).
+  move=> [_ one] hK e0 G0 bin; rewrite -{1}(mean_const 1 one) -mean_sub; apply: mean_ext => a.
+  by rewrite zero_share_binary //; [case: hard; ring | lra].
+split.
+  move=> [K [hK claim]]; have e0 : 0 <= 0 by lra.
+  have mixed : ~~ degenerate (fun i : 'I_2 => bit (i < 1)%N) by apply: mixed_first.
+  have one : law (fun _ : [finType of unit] => 1).
+    by split=> [_|]; [lra | rewrite sum_const_all card_unit /=; ring].
+  have := claim [finType of unit] _ (fun _ => 2%N) (fun _ i => bit (i < 1)%N) Population 0 one e0
+    (fun _ => @binary_first 2 1) (fun _ => mixed).
+  rewrite (mean_ext _ (h := fun _ => 1 / 2)) => [|_]; last by apply: two => //; apply: binary_first.
+  by rewrite mean_const; [lra | case: one].
+split=> //; split.
+  move=> x k eps e0 bin; rewrite zero_share_binary //; last by lra.
+  by split=> m; rewrite /hard /success_rate m Rleb_true !INR_IZR_INZ /=; field || lra.
+split; first by move=> G k eps K; apply: uniform_mean_lt.
+split.
+  move=> k eps K hK e0; split; first exact: uniform_limit.
+  by have := pow2_ge_0 (K - 1 / 2); lra.
+split; first by field.
+split.
+  move=> k eps e0; have hK : 0 < 2 / 5 < 1 by lra.
+  rewrite !uniform_all // !uniform_sum //.
+  have -> : ceil (2 / 5 * INR 16) = 7%N by apply: ceil_unique; rewrite !INR_IZR_INZ /=; lra.
+  have -> : ceil (2 / 5 * INR 4) = 2%N by apply: ceil_unique; rewrite !INR_IZR_INZ /=; lra.
+  by rewrite !INR_IZR_INZ /=; split; field.
+split.
+  move=> Q q G x k eps K hq hK e0 G0 bin; rewrite (sets Q q G x) //; split; first by lra.
+  by move=> hd; rewrite (mean_ext _ (h := fun a => success_rate (x a))) => [|a]; [lra | rewrite hd].
+move=> G x x' k eps K d G0 hK e0 bin bin' d1 d2 hd; have hK' : 0 < K <= 1 by lra.
+rewrite !zero_share_binary // /hard d1 d2 Rleb_true ?Rleb_false; lra.
+Qed.
