@@ -345,3 +345,127 @@ split.
 move=> G x x' k eps K d G0 hK e0 bin bin' d1 d2 hd; have hK' : 0 < K <= 1 by lra.
 rewrite !zero_share_binary // /hard d1 d2 Rleb_true ?Rleb_false; lra.
 Qed.
+
+(** "Larger K, fewer non-zero advantages" fails: in one group of success rate p the share of non-zero advantages is p for
+    K <= 1 - p and 1 - p beyond, so that for p = 3/10 it jumps from 3/10 to 7/10 as K passes 7/10. Over a distribution
+    of groups that is symmetric about 1/2, and has no tie p = 1 - K, the share of zeros is the same at K and at 1 - K.
+    With ties it is not: for G = 4, one to three correct responses with equal probabilities, it is 1/2 at K = 1/4 and
+    2/3 at K = 3/4, because a tie counts as hard on both sides. *)
+Theorem sparsity_monotone :
+  ~ (forall (G : nat) (x : 'I_G -> R) (k : divisor) (eps K K' : R),
+       (0 < G)%N -> 0 <= eps -> binary x -> ~~ degenerate x -> 0 < K <= K' -> K' < 1 ->
+       share (fun a => ~~ Reqb 0 a) (qae k eps K' x) <= share (fun a => ~~ Reqb 0 a) (qae k eps K x))
+  /\ (forall (G : nat) (x : 'I_G -> R) (k : divisor) (eps K : R),
+       (0 < G)%N -> 0 <= eps -> binary x -> 0 < K <= 1 ->
+       (K <= 1 - success_rate x -> share (fun a => ~~ Reqb 0 a) (qae k eps K x) = success_rate x)
+       /\ (1 - success_rate x < K -> share (fun a => ~~ Reqb 0 a) (qae k eps K x) = 1 - success_rate x))
+  /\ (forall (x : 'I_10 -> R) (k : divisor) (eps K : R), 0 <= eps -> binary x -> num_correct x = 3%N -> 0 < K <= 1 ->
+       (K <= 7 / 10 -> share (fun a => ~~ Reqb 0 a) (qae k eps K x) = 3 / 10)
+       /\ (7 / 10 < K -> share (fun a => ~~ Reqb 0 a) (qae k eps K x) = 7 / 10))
+  /\ (forall (Q : finType) (q : Q -> R) (s : Q -> Q) (G : Q -> nat) (x : forall a, 'I_(G a) -> R)
+        (k : divisor) (eps K : R),
+       0 < K < 1 -> 0 <= eps -> (forall a, (0 < G a)%N) -> (forall a, binary (x a)) -> injective s ->
+       (forall a, q (s a) = q a /\ success_rate (x (s a)) = 1 - success_rate (x a)) ->
+       (forall a, success_rate (x a) <> 1 - K) ->
+       mean q (fun a => share (Reqb 0) (qae k eps K (x a)))
+       = mean q (fun a => share (Reqb 0) (qae k eps (1 - K) (x a))))
+  /\ (forall (k : divisor) (eps : R), 0 <= eps ->
+       (\sum_(m < 3) share (Reqb 0) (qae k eps (1 / 4) (fun i : 'I_4 => bit (i < m.+1)%N))) / 3 = 1 / 2
+       /\ (\sum_(m < 3) share (Reqb 0) (qae k eps (3 / 4) (fun i : 'I_4 => bit (i < m.+1)%N))) / 3 = 2 / 3).
+Proof.
+have jump (G : nat) (x : 'I_G -> R) (k : divisor) (eps K : R) :
+       (0 < G)%N -> 0 <= eps -> binary x -> 0 < K <= 1 ->
+       (K <= 1 - success_rate x -> share (fun a => ~~ Reqb 0 a) (qae k eps K x) = success_rate x)
+       /\ (1 - success_rate x < K -> share (fun a => ~~ Reqb 0 a) (qae k eps K x) = 1 - success_rate x).
+  by move=> G0 e0 bin hK; rewrite nonzero_share_binary // /hard; split=> h; [rewrite Rleb_true | rewrite Rleb_false]; lra.
+have ten (x : 'I_10 -> R) (k : divisor) (eps K : R) : 0 <= eps -> binary x -> num_correct x = 3%N -> 0 < K <= 1 ->
+       (K <= 7 / 10 -> share (fun a => ~~ Reqb 0 a) (qae k eps K x) = 3 / 10)
+       /\ (7 / 10 < K -> share (fun a => ~~ Reqb 0 a) (qae k eps K x) = 7 / 10).
+  move=> e0 bin m hK; have [lo hi] := jump 10%N x k eps K isT e0 bin hK.
+  have p : success_rate x = 3 / 10 by rewrite /success_rate m !INR_IZR_INZ.
+  by rewrite p in lo hi; split=> h; [apply: lo | rewrite hi]; lra.
+split.
+  move=> claim; have e0 : 0 <= 0 by lra.
+  have m3 : num_correct (fun i : 'I_10 => bit (i < 3)%N) = 3%N by apply: num_correct_first.
+  have a1 : 0 < 7 / 10 <= 1 by lra. have a2 : 0 < 8 / 10 <= 1 by lra.
+  have [lo _] := ten _ Population 0 (7 / 10) e0 (@binary_first 10 3) m3 a1.
+  have [_ hi] := ten _ Population 0 (8 / 10) e0 (@binary_first 10 3) m3 a2.
+  have := claim 10%N (fun i => bit (i < 3)%N) Population 0 (7 / 10) (8 / 10) isT e0 (@binary_first 10 3).
+  by rewrite lo ?hi; try lra; move=> /(_ (@mixed_first 10 3 isT)); lra.
+split=> //; split=> //; split; last first.
+  move=> k eps e0; have h1 : 0 < 1 / 4 < 1 by lra. have h3 : 0 < 3 / 4 < 1 by lra.
+  have -> : \sum_(m < 3) share (Reqb 0) (qae k eps (1 / 4) (fun i : 'I_4 => bit (i < m.+1)%N)) = 3 / 2.
+    rewrite (uniform_sum (G := 4) k isT h1 e0) (_ : ceil (1 / 4 * INR 4) = 1%N); first by rewrite /=; field.
+    by apply: ceil_unique; rewrite /=; lra.
+  have -> : \sum_(m < 3) share (Reqb 0) (qae k eps (3 / 4) (fun i : 'I_4 => bit (i < m.+1)%N)) = 2.
+    rewrite (uniform_sum (G := 4) k isT h3 e0) (_ : ceil (3 / 4 * INR 4) = 3%N); first by rewrite /=; field.
+    by apply: ceil_unique; rewrite /=; lra.
+  by split; field.
+move=> Q q s G x k eps K hK e0 G0 bin inj mirror no_tie.
+have hK1 : 0 < K <= 1 by lra. have hK2 : 0 < 1 - K <= 1 by lra.
+rewrite /mean (reindex_inj inj); apply: eq_bigr => a _; have [-> p] := mirror a; congr (_ * _).
+rewrite !zero_share_binary // /hard p; have t := no_tie (s a); rewrite p in t.
+by case: RlebP => h; case: RlebP => h'; lra.
+Qed.
+
+(** The average share of zeros over the groups reaches 80% at some K iff the mean of min(p, 1 - p) is at most 1/5. In
+    every group the share of non-zero advantages is non-increasing in K up to 1/2 and non-decreasing from there, so
+    that K = 1/2 is the sparsest level, with a share of min(p, 1 - p) that is not zero. The condition can fail: under a
+    uniform distribution over mixed groups, at every G, no K reaches 80%. *)
+Theorem sparsity_some_k :
+  (forall (Q : finType) (q : Q -> R) (G : Q -> nat) (x : forall a, 'I_(G a) -> R) (k : divisor) (eps : R),
+     law q -> 0 <= eps -> (forall a, (0 < G a)%N) -> (forall a, binary (x a)) ->
+     ((exists K, 0 < K < 1 /\ 4 / 5 <= mean q (fun a => share (Reqb 0) (qae k eps K (x a))))
+      <-> mean q (fun a => Rmin (success_rate (x a)) (1 - success_rate (x a))) <= 1 / 5)
+     /\ (forall K, 0 < K < 1 ->
+         mean q (fun a => share (Reqb 0) (qae k eps K (x a)))
+         <= mean q (fun a => share (Reqb 0) (qae k eps (1 / 2) (x a)))))
+  /\ (forall (G : nat) (x : 'I_G -> R) (k : divisor) (eps : R), (0 < G)%N -> 0 <= eps -> binary x ->
+     share (fun a => ~~ Reqb 0 a) (qae k eps (1 / 2) x) = Rmin (success_rate x) (1 - success_rate x)
+     /\ (forall K K', 0 < K <= K' -> K' <= 1 / 2 ->
+         share (fun a => ~~ Reqb 0 a) (qae k eps K' x) <= share (fun a => ~~ Reqb 0 a) (qae k eps K x))
+     /\ (forall K K', 1 / 2 <= K <= K' -> K' < 1 ->
+         share (fun a => ~~ Reqb 0 a) (qae k eps K x) <= share (fun a => ~~ Reqb 0 a) (qae k eps K' x)))
+  /\ (forall G : nat, (1 < G)%N ->
+     1 / 5 < (\sum_(m < G.-1) Rmin (success_rate (fun i : 'I_G => bit (i < m.+1)%N))
+                                   (1 - success_rate (fun i : 'I_G => bit (i < m.+1)%N))) / INR G.-1
+     /\ forall (k : divisor) (eps K : R), 0 < K < 1 -> 0 <= eps ->
+        (\sum_(m < G.-1) share (Reqb 0) (qae k eps K (fun i : 'I_G => bit (i < m.+1)%N))) / INR G.-1 < 4 / 5).
+Proof.
+have min_share (G : nat) (x : 'I_G -> R) (k : divisor) (eps : R) : (0 < G)%N -> 0 <= eps -> binary x ->
+    share (fun a => ~~ Reqb 0 a) (qae k eps (1 / 2) x) = Rmin (success_rate x) (1 - success_rate x).
+  move=> G0 e0 bin; rewrite nonzero_share_binary //; last by lra.
+  by rewrite /hard /Rmin; case: RlebP => h; case: Rle_dec => h'; lra.
+have sparsest (G : nat) (x : 'I_G -> R) (k : divisor) (eps K : R) : (0 < G)%N -> 0 < K < 1 -> 0 <= eps -> binary x ->
+    share (Reqb 0) (qae k eps K x) <= 1 - Rmin (success_rate x) (1 - success_rate x).
+  move=> G0 hK e0 bin; rewrite zero_share_binary //; last by lra.
+  have := Rmin_l (success_rate x) (1 - success_rate x); have := Rmin_r (success_rate x) (1 - success_rate x).
+  by case: hard; lra.
+have at_half (G : nat) (x : 'I_G -> R) (k : divisor) (eps : R) : (0 < G)%N -> 0 <= eps -> binary x ->
+    share (Reqb 0) (qae k eps (1 / 2) x) = 1 - Rmin (success_rate x) (1 - success_rate x).
+  by move=> G0 e0 bin; rewrite -(min_share _ _ k eps) // share_not //; ring.
+split.
+  move=> Q q G x k eps hq e0 G0 bin; have [pos one] := hq.
+  have below K : 0 < K < 1 -> mean q (fun a => share (Reqb 0) (qae k eps K (x a)))
+      <= mean q (fun a => share (Reqb 0) (qae k eps (1 / 2) (x a))).
+    by move=> hK; apply: mean_le => // a; rewrite at_half //; apply: sparsest.
+  have half : mean q (fun a => share (Reqb 0) (qae k eps (1 / 2) (x a)))
+      = 1 - mean q (fun a => Rmin (success_rate (x a)) (1 - success_rate (x a))).
+    by rewrite -[X in X - _](mean_const 1 one) -mean_sub; apply: mean_ext => a; rewrite at_half.
+  split=> //; split=> [[K [hK h]]|h]; first by have := below K hK; lra.
+  by exists (1 / 2); split; lra.
+split.
+  move=> G x k eps G0 e0 bin; split; first exact: min_share.
+  split=> K K' [h1 h2] h3; rewrite !nonzero_share_binary //; try lra.
+    by rewrite /hard; case: RlebP => a; case: RlebP => b; lra.
+  by rewrite /hard; case: RlebP => a; case: RlebP => b; lra.
+move=> G G1; have G0 := ltnW G1; have half : 0 < 1 / 2 < 1 by lra. have e0 : 0 <= 0 by lra.
+have g1 : 0 < INR G.-1 by apply: INR_pos; rewrite -subn1 subn_gt0.
+split; last by move=> k eps K hK eps0; have := uniform_mean_lt k G1 hK eps0; lra.
+have := uniform_mean_lt Population G1 half e0.
+rewrite (eq_bigr (fun m : 'I_G.-1 => 1 - Rmin (success_rate (fun i : 'I_G => bit (i < m.+1)%N))
+  (1 - success_rate (fun i : 'I_G => bit (i < m.+1)%N)))) => [|m _].
+  rewrite sum_sub sum_const_ord; set s := \sum_(m < _) _.
+  by rewrite (_ : (INR G.-1 * 1 - s) / INR G.-1 = 1 - s / INR G.-1); [lra | field; lra].
+by apply: at_half => //; apply: binary_first.
+Qed.
