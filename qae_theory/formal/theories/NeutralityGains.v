@@ -95,13 +95,16 @@ Implicit Types (k : divisor) (eps K : R).
 Lemma dr_grpo_equivariant : equivariant (@dr_grpo G).
 Proof. by move=> s x i inj; rewrite /dr_grpo /constant group_mean_reorder. Qed.
 Lemma grpo_equivariant k eps : equivariant (@grpo G k eps).
-Proof. by move=> s x i inj; rewrite /grpo /standardised; apply: (over_std_reorder x inj); rewrite group_mean_reorder. Qed.
+Proof. by move=> s x i h; rewrite /grpo /standardised; apply: (over_std_reorder x h); rewrite group_mean_reorder. Qed.
 Lemma rloo_equivariant : equivariant (@rloo G).
 Proof. by move=> s x i inj; rewrite /rloo (others_mean_reorder _ inj). Qed.
 Lemma qae_equivariant k eps K : equivariant (@qae G k eps K).
 Proof. by move=> s x i inj; rewrite /qae /standardised; apply: (over_std_reorder x inj); rewrite quantile_reorder. Qed.
 Lemma qae_linear_equivariant k eps K : equivariant (@qae_linear G k eps K).
-Proof. by move=> s x i inj; rewrite /qae_linear /standardised; apply: (over_std_reorder x inj); rewrite linear_quantile_reorder. Qed.
+Proof.
+move=> s x i inj; rewrite /qae_linear /standardised; apply: (over_std_reorder x inj).
+by rewrite linear_quantile_reorder.
+Qed.
 Lemma pos_mask_equivariant k eps K : equivariant (@pos_mask G k eps K).
 Proof. by move=> s x i inj; rewrite /pos_mask; apply: (over_std_reorder x inj); rewrite hard_reorder. Qed.
 Lemma neg_mask_equivariant k eps K : equivariant (@neg_mask G k eps K).
