@@ -27,6 +27,10 @@ rewrite count_predT size_iota (eq_in_count (a2 := pred0)) => [|i]; last first.
 by rewrite count_pred0 addn0.
 Qed.
 
+(** The number of correct responses from their share. *)
+Lemma success_rate_num G (x : 'I_G -> R) : (0 < G)%N -> INR (num_correct x) = success_rate x * INR G.
+Proof. by move=> /INR_pos g; rewrite /success_rate; field; lra. Qed.
+
 (** The group of m ones followed by G - m zeros. *)
 Lemma binary_first G m : binary (fun i : 'I_G => bit (i < m)%N).
 Proof. exact: bit_binary. Qed.

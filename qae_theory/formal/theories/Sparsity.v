@@ -109,9 +109,6 @@ Qed.
 
 (** * Binary groups *)
 
-Lemma success_rate_num G (x : 'I_G -> R) : (0 < G)%N -> INR (num_correct x) = success_rate x * INR G.
-Proof. by move=> /INR_pos g; rewrite /success_rate; field; lra. Qed.
-
 Lemma zero_share_binary G (x : 'I_G -> R) k eps K : (0 < G)%N -> 0 < K <= 1 -> 0 <= eps -> binary x ->
   share (Reqb 0) (qae k eps K x) = if hard K x then 1 - success_rate x else success_rate x.
 Proof.
