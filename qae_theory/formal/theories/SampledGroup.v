@@ -76,13 +76,13 @@ Proof. by split; [move=> b; apply: bernoulli_gt0 | apply: bernoulli_sum]. Qed.
 Lemma softmax_bernoulli : softmax (logp p) = p.
 Proof. exact: softmax_logp bernoulli_policy. Qed.
 
-Let d b b' := sampled_group p (pair_group b b') (A (rewards bit (pair_group b b'))).
-Let weight (b : bool) : R := if b then 1 - q else - q.
-
 (** What a step on the pair (b, b') adds to the gap of the logits. *)
-Lemma pair_gap b b' : d b b' true - d b b' false = a b (b + b')%N * weight b + a b' (b + b')%N * weight b'.
+Lemma pair_gap b b' :
+  sampled_group p (pair_group b b') (A (rewards bit (pair_group b b'))) true
+  - sampled_group p (pair_group b b') (A (rewards bit (pair_group b b'))) false =
+  a b (b + b')%N * (bit b - q) + a b' (b + b')%N * (bit b' - q).
 Proof.
-rewrite /d !sampled_pair !table num_correct_pair !ffunE /= /weight.
+rewrite !sampled_pair !table num_correct_pair !ffunE /= /bit.
 by case: b; case: b' => /=; field.
 Qed.
 
@@ -92,11 +92,11 @@ Lemma expected_change_pairs eta : a true 2%N = 0 -> a false 0%N = 0 -> expected_
                      - gap_entropy (ln q - ln (1 - q))).
 Proof.
 move=> a2 a0; rewrite /expected_change softmax_bernoulli expect_two !sum_bool !entropy_change_two !pair_gap /=.
-rewrite /weight a2 a0 /p /logp /=; set u := ln q - ln (1 - q).
+rewrite a2 a0 /p /logp /=; set u := ln q - ln (1 - q).
 have -> : u + eta * (0 * (1 - q) + 0 * (1 - q)) = u by ring.
-have -> : u + eta * (0 * - q + 0 * - q) = u by ring.
-have -> : a true 1%N * (1 - q) + a false 1%N * - q = (1 - q) * a true 1%N - q * a false 1%N by ring.
-have -> : a false 1%N * - q + a true 1%N * (1 - q) = (1 - q) * a true 1%N - q * a false 1%N by ring.
+have -> : u + eta * (0 * (0 - q) + 0 * (0 - q)) = u by ring.
+have -> : a true 1%N * (1 - q) + a false 1%N * (0 - q) = (1 - q) * a true 1%N - q * a false 1%N by ring.
+have -> : a false 1%N * (0 - q) + a true 1%N * (1 - q) = (1 - q) * a true 1%N - q * a false 1%N by ring.
 by ring.
 Qed.
 End Pairs.
