@@ -254,3 +254,78 @@ have [low _] := split_bounds hp l0 hd'; have [_ up] := split_bounds hp u0 hd'.
 rewrite el in low; rewrite eu in up.
 rewrite Ropp_mult_distr_r; split; apply: Rmult_le_compat_l => //.
 Qed.
+
+(** * The stated brackets *)
+
+Lemma joint_max_split a t : 0 <= t -> joint_max a t <= Rmax a 0 / 4 + joint_constant * t.
+Proof.
+move=> t0; apply: joint_max_le => s hs; have c := cubic_le (proj1 hs).
+have s2 : 0 <= 1 - s ^ 2 <= 1 by have := pow2_ge_0 s; nra.
+have := Rmax_l a 0; have := Rmax_r a 0 => m0 ma.
+have h1 : (1 - s ^ 2) * a <= Rmax a 0 by nra.
+have h2 := Rmult_le_compat_l t _ _ t0 c; lra.
+Qed.
+
+Lemma lower_bracket_stated n : (0 < n)%N -> lower_bracket n <= joint_constant * ln (INR n) + (1 + exp (-1)) / 4.
+Proof.
+move=> n0; have [l0 _] := lower_level n0; have e0 := exp_pos (-1).
+by have := joint_max_split (1 + exp (-1)) l0; rewrite /lower_bracket Rmax_left; lra.
+Qed.
+
+Lemma upper_bracket_stated n : (0 < n)%N -> upper_bracket n <= joint_constant * ln (6 * sqrt 3 * INR n).
+Proof.
+move=> n0; have [u0 [_ e]] := upper_level n0; have := joint_max_split (-1) u0.
+by rewrite /upper_bracket -e Rmax_right; lra.
+Qed.
+
+Lemma brackets_pos n : (0 < n)%N -> 0 < lower_bracket n /\ 0 < upper_bracket n.
+Proof.
+move=> n0; have [l0 _] := lower_level n0; have c0 := joint_constant_pos; have e0 := exp_pos (-1); split.
+  apply: Rlt_le_trans (joint_max_ge (1 + exp (-1)) (ln (INR n)) (ltac:(lra) : 0 <= 0 <= 1)); lra.
+have := joint_max_ge (-1) (ln (INR n / joint_constant) - 1) (ltac:(lra) : 0 <= 1 <= 1).
+by rewrite /upper_bracket; lra.
+Qed.
+
+(** * The claim *)
+
+(** For n responses, all logits z and every direction d, with rho = spread d and c = 1/(6 sqrt 3): the second derivative
+    of the entropy along the path z + t d in closed form; its brackets at every t, the sharper pair L_-, L_+ and the
+    stated one; what they say of the entropy change of every step eta, together with 0 <= H <= log n. *)
+Theorem remainder : forall (T : finType) (z d : T -> R), (0 < #|T|)%N ->
+  let n := INR #|T| in let c := / (6 * sqrt 3) in let rho := spread d in let p t := softmax (step z d t) in
+  let phi2 t := - var (p t) d - mean (p t) (fun y => (logp (p t) y - mean (p t) (logp (p t))) * (d y - mean (p t) d) ^ 2) in
+  (forall t, is_derive (path_entropy z d) t (first_order (p t) d)
+             /\ is_derive (fun u => first_order (p u) d) t (phi2 t))
+  /\ (forall t, - (rho ^ 2 * lower_bracket #|T|) <= phi2 t <= rho ^ 2 * upper_bracket #|T|)
+  /\ lower_bracket #|T| <= c * ln n + (1 + exp (-1)) / 4
+  /\ upper_bracket #|T| <= c * ln (6 * sqrt 3 * n)
+  /\ forall eta, let dH := entropy_change z d eta in let h1 := first_order (softmax z) d in
+     (eta * h1 - eta ^ 2 / 2 * (rho ^ 2 * lower_bracket #|T|) <= dH
+        <= eta * h1 + eta ^ 2 / 2 * (rho ^ 2 * upper_bracket #|T|))
+     /\ - entropy (softmax z) <= dH <= ln n - entropy (softmax z)
+     /\ Rabs (dH - eta * h1) <= eta ^ 2 / 2 * rho ^ 2 * (0.342 + 0.0963 * ln n).
+Proof.
+move=> T z d n0 n c rho p phi2.
+have br t : - (rho ^ 2 * lower_bracket #|T|) <= phi2 t <= rho ^ 2 * upper_bracket #|T|.
+  exact: (curvature_brackets d (softmax_policy (step z d t) n0)).
+split; first by move=> t; split; [apply: derive_path_entropy | apply: derive_first_order].
+split=> //; split; first exact: lower_bracket_stated.
+split; first exact: upper_bracket_stated.
+move=> eta dH h1.
+have bound := @entropy_change_bounds T z d _ _ eta (fun t _ => br t).
+rewrite -/dH -/h1 in bound.
+have hp' := softmax_policy (step z d eta) n0; have := entropy_ge0 hp'; have := entropy_le_ln hp' => u l.
+split; first by lra.
+split; first by rewrite /dH /entropy_change /path_entropy; rewrite -/n in u; lra.
+have [l0 _] := lower_level n0; rewrite -/n in l0; have [k1 [k2 k3]] := remainder_constants.
+have np : 0 < n := INR_pos n0; have s3 := sqrt3_pos.
+have lowb := lower_bracket_stated n0; have upb := upper_bracket_stated n0.
+rewrite ln_mult // -/n in upb; last by lra.
+rewrite -/n in lowb.
+have cl : joint_constant * ln n <= 0.0963 * ln n by apply: Rmult_le_compat_r; lra.
+have r0 : 0 <= eta ^ 2 / 2 * rho ^ 2 by have := pow2_ge_0 eta; have := pow2_ge_0 rho; nra.
+have hl : lower_bracket #|T| <= 0.342 + 0.0963 * ln n by lra.
+have hu : upper_bracket #|T| <= 0.342 + 0.0963 * ln n by lra.
+have low' := Rmult_le_compat_l _ _ _ r0 hl; have up' := Rmult_le_compat_l _ _ _ r0 hu.
+by apply: Rabs_le; lra.
+Qed.
