@@ -220,7 +220,7 @@ Definition future_entropy (q : seq T -> T -> R) (s : seq T) (k : nat) : R :=
   entropy (fun y : k.-tuple T => continuation q s y).
 End Sequences.
 
-(** * Bounds (claims self-covariance-max, remainder and safe-step) *)
+(** * Bounds (claims self-covariance-max, remainder, safe-step and third-order) *)
 (** The largest self-covariance of a policy with n responses. *)
 Definition max_self_cov (n : nat) : R :=
   real (Lub_Rbar (fun v => exists p : 'I_n -> R, policy p /\ v = self_cov p)).
@@ -231,3 +231,15 @@ Definition joint_max (a t : R) : R :=
   real (Lub_Rbar (fun v => exists s, 0 <= s <= 1 /\ v = (1 - s ^ 2) * (a + t * s) / 4)).
 Definition lower_bracket (n : nat) : R := joint_max (1 + exp (-1)) (ln (INR n)).
 Definition upper_bracket (n : nat) : R := joint_max (-1) (ln (INR n / joint_constant) - 1) + joint_constant.
+(** The bound B_3 on the third derivative of the entropy along a step 0 <= t <= tau: with D = d - E d, S = log p - E log p
+    and E = E_p, it uses a_k = E[e^(tau max(D, 0)) |D|^k] and s_k = E[e^(tau max(D, 0)) |S| |D|^k]. *)
+Definition tilted_moment (T : finType) (p d : T -> R) (tau : R) (f : T -> R) (k : nat) : R :=
+  mean p (fun y => exp (tau * Rmax (d y - mean p d) 0) * (Rabs (f y) * Rabs (d y - mean p d) ^ k)).
+Definition third_bound (T : finType) (p d : T -> R) (tau : R) : R :=
+  let a k := tilted_moment p d tau (fun _ => 1) k in
+  let s k := tilted_moment p d tau (fun y => logp p y - mean p (logp p)) k in
+  let m := Rmin (tau * a 2%N) (a 1%N) in
+  let t := a 3%N + 3 * m * a 2%N + 3 * m ^ 2 * a 1%N + m ^ 3 in
+  let q := a 4%N + 4 * m * a 3%N + 6 * m ^ 2 * a 2%N + 4 * m ^ 3 * a 1%N + m ^ 4 in
+  2 * t + (s 3%N + 3 * m * s 2%N + 3 * m ^ 2 * s 1%N + m ^ 3 * s 0%N) + s 0%N * t + tau * q
+  + 3 * a 2%N * (s 1%N + m * s 0%N + tau * a 2%N).
