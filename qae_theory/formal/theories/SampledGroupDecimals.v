@@ -121,7 +121,7 @@ split.
   by have -> : 2 * (1 - 1 / 10) = 18 / 10 by field.
 rewrite /change (qae_pairs (1 / 10) hq hK) (grpo_pairs (1 / 10) hq) (constant_pairs (1 / 10) hq).
 rewrite /gate Rleb_true; last by lra.
-by rewrite /standardised_change /gap_entropy; split; last split; interval.
+by rewrite /standardised_change /gap_entropy; split; last split; interval with (i_prec 40).
 Qed.
 
 (** W2, the easy mirror: pi = (9/10, 1/10), K = 3/5: QAE lowers expected entropy more, at every step size. *)
@@ -144,7 +144,7 @@ split; first by move=> g /mixed_pair ->; rewrite Rleb_false //; lra.
 split; first by move=> eta h; apply: prop42_sampled_group_easy; lra.
 rewrite /change (qae_pairs (1 / 10) hq hK) (grpo_pairs (1 / 10) hq).
 rewrite /gate Rleb_false; last by lra.
-by rewrite /standardised_change /gap_entropy; split; interval.
+by rewrite /standardised_change /gap_entropy; split; interval with (i_prec 40).
 Qed.
 
 (** W3: a constant baseline, not standardised, eta = 1. On the hard query (1/4, 3/8, 3/8) the quantile b = 0 raises
@@ -249,7 +249,7 @@ Theorem prop42_sampled_group :
 Proof.
 split.
   move=> order; have [sm [hard_query [_ [w1 _]]]] := prop42_sampled_group_W1.
-  have small : 0 < 1 / 10 <= ln 9 / (18 / 10) by split; interval.
+  have small : 0 < 1 / 10 <= ln 9 / (18 / 10) by split; interval with (i_prec 40).
   have [_ [_ lt]] := w1 _ small.
   have := order 2%N _ (logp (bernoulli (1 / 10))) bit (2 / 5) (1 / 10) (@bit_binary _ id).
   by rewrite sm => /(_ ltac:(lra) ltac:(lra) hard_query); lra.
