@@ -1,8 +1,8 @@
 (** Claim neutrality-dip, without its decimals: where QAE's gain is above GRPO's and where it is below.
 
     Everything is at eps = 0 and with the population's standard deviation. With the integrands T and F of
-    NeutralityLimit.v, T(x) - F(x) is u(x)(p - x)/(p (1 - p)) up to 1 - K and v(x)(x - p)/(p (1 - p)) beyond. At p = 1 - K
-    both are at least 0. At the ends the gains are the advantages of a single correct and of a single wrong response.
+    NeutralityLimit.v, T(x) - F(x) is u(x)(p - x)/(p (1 - p)) up to 1 - K and v(x)(x - p)/(p (1 - p)) beyond. At
+    p = 1 - K both are at least 0. At the ends the gains are the advantages of a single correct and of a single wrong response.
     At any other p the difference is at least a multiple of (x - p)^2, less a multiple of x - p, whose mean is 0, and of
     (x - p)^4, whose mean is of the order G^(-2). *)
 
