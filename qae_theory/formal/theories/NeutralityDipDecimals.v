@@ -61,10 +61,14 @@ have check G (i : 'I_G) p (a b c : Z) : (0 < a)%Z -> (0 < b)%Z -> p = IZR a / (I
   move=> a0 b0 hp h; rewrite unit (_ : IZR c / 10000 = IZR (2 * c) / 20000); last by rewrite mult_IZR; field.
   have k0 : (0 < 2 < 5)%Z by [].
   exact: (ratio_checked (e := 5) i a0 b0 k0 hp _ h).
-split=> [i|]; first by apply: (check _ i _ _ _ 10614%Z (erefl Lt : (0 < 1)%Z) (erefl Lt : (0 < 49)%Z)); [field | vm_cast_no_check (erefl true)].
-split=> [i|]; first by apply: (check _ i _ _ _ 8444%Z (erefl Lt : (0 < 3)%Z) (erefl Lt : (0 < 2)%Z)); [field | vm_cast_no_check (erefl true)].
-split=> i; first by apply: (check _ i _ _ _ 10553%Z (erefl Lt : (0 < 19)%Z) (erefl Lt : (0 < 1)%Z)); [field | vm_cast_no_check (erefl true)].
-by apply: (check _ i _ _ _ 9528%Z (erefl Lt : (0 < 3)%Z) (erefl Lt : (0 < 2)%Z)); [field | vm_cast_no_check (erefl true)].
+split=> [i|]; first by apply: (check _ i _ _ _ 10614%Z (erefl Lt : (0 < 1)%Z) (erefl Lt : (0 < 49)%Z));
+  [field | vm_cast_no_check (erefl true)].
+split=> [i|]; first by apply: (check _ i _ _ _ 8444%Z (erefl Lt : (0 < 3)%Z) (erefl Lt : (0 < 2)%Z));
+  [field | vm_cast_no_check (erefl true)].
+split=> i; first by apply: (check _ i _ _ _ 10553%Z (erefl Lt : (0 < 19)%Z) (erefl Lt : (0 < 1)%Z));
+  [field | vm_cast_no_check (erefl true)].
+by apply: (check _ i _ _ _ 9528%Z (erefl Lt : (0 < 3)%Z) (erefl Lt : (0 < 2)%Z));
+  [field | vm_cast_no_check (erefl true)].
 Qed.
 
 (** The whole claim: below 1 at p = 1 - K, with the exception G = 2, K = 1/2; above 1 near both ends; above 1 at every
