@@ -47,7 +47,8 @@ Theorem control_prop41_identity_bessel :
                                 (if hard K x then 0 else v_weight (success_rate x)) L v x).
 Proof.
 move=> h; pose ones (i : 'I_2) (t : nat) := if Reqb (first_of i) 1 then 1 else 1.
-have := h 2%N _ (1 / 3) 0 0 (fun _ => 1%N) ones (@first_binary 2) (@first_mixed 2 isT) third_level (Rle_refl 0) (Rle_refl 0).
+have := h 2%N _ (1 / 3) 0 0 (fun _ => 1%N) ones (@first_binary 2) (@first_mixed 2 isT) third_level (Rle_refl 0)
+  (Rle_refl 0).
 have [_ [_ [_ [_ [_ bessel]]]]] := prop41_constant.
 rewrite bessel ?first_hard //; try exact: first_binary; try exact: first_mixed; try lra.
 rewrite masked_ones // first_rate // (_ : 1 / INR 2 = 1 / 2) ?u_half; last by rewrite /=; field.

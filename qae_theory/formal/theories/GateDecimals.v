@@ -16,7 +16,7 @@ Proof.
 move=> T p r G hp bin V G231.
 have size : 230 < ln 100 / (2 * (1 / 2 - (1 - 2 / 5)) ^ 2) < 231.
   have -> : ln 100 / (2 * (1 / 2 - (1 - 2 / 5)) ^ 2) = 50 * ln 100 by field.
-  by split; interval.
+  by split; interval with (i_prec 40).
 split=> //; have [_ far] := gate_query_group_if (2 / 5) hp bin.
 have ne : mean p r <> 1 - 2 / 5 by rewrite V; lra.
 have [_ [_ one]] := far ne; have G0 : (0 < G)%N by apply: leq_trans G231.

@@ -12,7 +12,8 @@ Lemma dapo_equal_lengths G lo hi (L : 'I_G -> nat) v A n : (forall i, L i = n) -
   dapo_objective lo hi L v A = group_objective lo hi L v A.
 Proof.
 move=> e; rewrite /dapo_objective /group_objective /group_mean /token_mean.
-rewrite [in RHS](eq_bigr (fun i => (\sum_(t < L i) surrogate lo hi (v i t) (A i)) / INR n)) => [|i _]; last by rewrite e.
+rewrite [in RHS](eq_bigr (fun i => (\sum_(t < L i) surrogate lo hi (v i t) (A i)) / INR n)) => [|i _]; last first.
+  by rewrite e.
 rewrite sum_div (_ : (\sum_i L i)%N = (G * n)%N) ?INR_mul; last first.
   by rewrite (eq_bigr (fun _ => n)) // sum_nat_const card_ord.
 by rewrite /Rdiv Rinv_mult; ring.
@@ -214,7 +215,8 @@ split.
   have half : success_rate x = 1 / 2.
     move: ea; rewrite -eb u_weight_eq // v_weight_eq // => e.
     by have := Rmult_eq_reg_r _ _ _ e; move=> /(_ (Rgt_not_eq _ _ (Rinv_0_lt_compat _ s))); lra.
-  split=> //; split=> //; move: ea; rewrite u_weight_eq // half (_ : 1 / 2 * (1 - 1 / 2) = 1 / 2 * (1 / 2)) ?sqrt_square; lra.
+  split=> //; split=> //; move: ea; rewrite u_weight_eq // half.
+  by rewrite (_ : 1 / 2 * (1 - 1 / 2) = 1 / 2 * (1 / 2)) ?sqrt_square; lra.
 split.
   move=> G x k eps K bin; split=> [mixed i|].
     by rewrite /unmasked over_std_mixed //; congr (_ / _); ring.

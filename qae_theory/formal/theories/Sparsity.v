@@ -3,7 +3,7 @@
 
     The share of zero advantages is written [share (Reqb 0)], that of positive ones [share (Rltb 0)]. *)
 
-From QAE Require Import Compat Definitions Sums Rewards Gate ListedGroups.
+From QAE Require Import Compat Definitions Sums Calculus Rewards Groups Gate ListedGroups.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
@@ -142,6 +142,41 @@ Proof. by move=> G x k eps K G0 hK e0 bin; rewrite zero_share_binary //; case: h
 
 (** * Averages over groups *)
 
+(** Under a uniform success probability every number of correct responses is equally likely: integration by parts moves
+    from m to m + 1. *)
+Lemma binomial_integral N m : (m <= N)%N -> is_RInt (fun p => binomial_law N p m) 0 1 (/ INR N.+1).
+Proof.
+move=> mN; rewrite -(subnKC mN); move: (N - m)%N => k {N mN}.
+elim: k m => [|k IH] m.
+  have c : 0 < INR m.+1 by apply: INR_pos.
+  rewrite addn0; apply: (is_RInt_ext (fun p => p ^ m)) => [p _|].
+    by rewrite /binomial_law binn subnn /=; ring.
+  have -> : / INR m.+1 = 1 ^ m.+1 / INR m.+1 - 0 ^ m.+1 / INR m.+1 by rewrite pow1 pow_i; [field; lra | lia].
+  apply: (is_RInt_derive (fun p => p ^ m.+1 / INR m.+1)) => p _.
+    apply: derive_eq; first by apply: derive_mul; [apply: is_derive_pow; apply: derive_id | apply: derive_const].
+    by rewrite /=; field; rewrite -/(INR m.+1); lra.
+  by apply: ex_derive_continuous; auto_derive.
+have c : 0 < INR m.+1 by apply: INR_pos.
+have := IH m.+1; rewrite addSnnS; set N := (m + k.+1)%N => IH1.
+have Nm : (N - m)%N = k.+1 by rewrite /N addKn.
+have Nm1 : (N - m.+1)%N = k by rewrite subnS Nm.
+have pascal : INR m.+1 * INR 'C(N, m.+1) = INR k.+1 * INR 'C(N, m) by rewrite -!INR_mul mul_bin_left Nm.
+have diff : is_RInt (fun p => binomial_law N p m - binomial_law N p m.+1) 0 1 0.
+  pose F p := INR 'C(N, m) / INR m.+1 * (p ^ m.+1 * (1 - p) ^ k.+1).
+  rewrite [X in is_RInt _ _ _ X](_ : 0 = F 1 - F 0); last by rewrite /F /=; ring.
+  apply: (is_RInt_derive F) => p _.
+    rewrite /F; apply: derive_eq.
+      apply: derive_scale; apply: derive_mul; apply: is_derive_pow; first exact: derive_id.
+      by apply: derive_sub; [apply: derive_const | apply: derive_id].
+    rewrite /binomial_law Nm Nm1 [Nat.pred m.+1]/= [Nat.pred k.+1]/=.
+    have -> : INR 'C(N, m.+1) = INR k.+1 * INR 'C(N, m) / INR m.+1 by rewrite -pascal; field; lra.
+    by move: c; move: (INR m.+1) (INR k.+1) => a b c; rewrite -!tech_pow_Rmult; field; lra.
+  by apply: ex_derive_continuous; rewrite /binomial_law; auto_derive.
+apply: (is_RInt_ext (fun p => plus (binomial_law N p m - binomial_law N p m.+1) (binomial_law N p m.+1))) => [p _|].
+  by rewrite /plus /=; ring.
+by rewrite -[/ INR N.+1]Rplus_0_l; apply: (is_RInt_plus _ _ _ _ _ _ diff IH1).
+Qed.
+
 (** A group with at least one correct and one wrong response, m + 1 of its G ones: the uniform distribution over mixed
     groups averages over m. *)
 Section Uniform.
@@ -159,7 +194,8 @@ by rewrite -(leq_add2r m) subnK // -(leq_add2l (ceil (K * INR G)) m) subnKC.
 Qed.
 
 Lemma zero_share_first m : (m <= G)%N ->
-  share (Reqb 0) (qae k eps K (fun i : 'I_G => bit (i < m)%N)) = if (m <= c)%N then 1 - INR m / INR G else INR m / INR G.
+  share (Reqb 0) (qae k eps K (fun i : 'I_G => bit (i < m)%N))
+  = if (m <= c)%N then 1 - INR m / INR G else INR m / INR G.
 Proof.
 by move=> mG; rewrite zero_share_binary // ?hard_first // ?success_rate_first //; apply: binary_first.
 Qed.
@@ -263,12 +299,13 @@ by rewrite (_ : INR G / INR G = 1); [rewrite /Rdiv Rmult_0_l; ring | field; lra]
 Qed.
 
 (** "About 80% zeros" is no property of K. In a mixed group of two the share of zeros is 1/2 at every K; at K = 2/5 and
-    G = 16 it runs from 7/16 at nine correct responses to 15/16 at one. Under a uniform distribution over mixed groups
-    it is below 3/4 at every K and G and tends to 1 - ((1 - K)^2 + K^2)/2, which is at most 3/4 and .74 at K = 2/5;
-    counting degenerate groups as zeros it is 103/136 at G = 16 and 4/5 at G = 4, both at K = 2/5. A distribution
-    reaches 80% at K iff the mean of p over its hard and of 1 - p over its easy groups is at most 1/5; if all groups are
-    hard, iff at most one response in five is correct; if half of them have success rate d <= 1 - K and half 1 - d above
-    1 - K, iff d <= 1/5. *)
+    G = 16 it runs from 7/16 at nine correct responses to 15/16 at one. If the success probability is uniform on (0, 1)
+    then every number of correct responses is equally likely; averaged over the mixed groups the share of zeros is
+    below 3/4 at every K and G and tends to 1 - ((1 - K)^2 + K^2)/2, which is at most 3/4 and .74 at K = 2/5; counting
+    degenerate groups as zeros it is 103/136 at G = 16 and 4/5 at G = 4, both at K = 2/5. A distribution reaches 80% at
+    K iff the mean of p over its hard and of 1 - p over its easy groups is at most 1/5; if all groups are hard, iff at
+    most one response in five is correct; if half of them have success rate d <= 1 - K and half 1 - d above 1 - K, iff
+    d <= 1/5. *)
 Theorem sparsity_80 :
   ~ (exists K : R, 0 < K < 1 /\
        forall (Q : finType) (q : Q -> R) (G : Q -> nat) (x : forall a, 'I_(G a) -> R) (k : divisor) (eps : R),
@@ -279,6 +316,7 @@ Theorem sparsity_80 :
   /\ (forall (x : 'I_16 -> R) (k : divisor) (eps : R), 0 <= eps -> binary x ->
        (num_correct x = 9%N -> share (Reqb 0) (qae k eps (2 / 5) x) = 7 / 16)
        /\ (num_correct x = 1%N -> share (Reqb 0) (qae k eps (2 / 5) x) = 15 / 16))
+  /\ (forall G m : nat, (m <= G)%N -> is_RInt (fun p => binomial_law G p m) 0 1 (/ INR G.+1))
   /\ (forall (G : nat) (k : divisor) (eps K : R), (1 < G)%N -> 0 < K < 1 -> 0 <= eps ->
        (\sum_(m < G.-1) share (Reqb 0) (qae k eps K (fun i : 'I_G => bit (i < m.+1)%N))) / INR G.-1 < 3 / 4)
   /\ (forall (k : divisor) (eps K : R), 0 < K < 1 -> 0 <= eps ->
@@ -325,6 +363,7 @@ split.
 split=> //; split.
   move=> x k eps e0 bin; rewrite zero_share_binary //; last by lra.
   by split=> m; rewrite /hard /success_rate m Rleb_true !INR_IZR_INZ /=; field || lra.
+split; first exact: binomial_integral.
 split; first by move=> G k eps K; apply: uniform_mean_lt.
 split.
   move=> k eps K hK e0; split; first exact: uniform_limit.
@@ -343,11 +382,11 @@ move=> G x x' k eps K d G0 hK e0 bin bin' d1 d2 hd; have hK' : 0 < K <= 1 by lra
 rewrite !zero_share_binary // /hard d1 d2 Rleb_true ?Rleb_false; lra.
 Qed.
 
-(** "Larger K, fewer non-zero advantages" fails: in one group of success rate p the share of non-zero advantages is p for
-    K <= 1 - p and 1 - p beyond, so that for p = 3/10 it jumps from 3/10 to 7/10 as K passes 7/10. Over a distribution
-    of groups that is symmetric about 1/2, and has no tie p = 1 - K, the share of zeros is the same at K and at 1 - K.
-    With ties it is not: for G = 4, one to three correct responses with equal probabilities, it is 1/2 at K = 1/4 and
-    2/3 at K = 3/4, because a tie counts as hard on both sides. *)
+(** "Larger K, fewer non-zero advantages" fails: in one group of success rate p the share of non-zero advantages is p
+    for K <= 1 - p and 1 - p beyond, so that for p = 3/10 it jumps from 3/10 to 7/10 as K passes 7/10. Over a
+    distribution of groups that is symmetric about 1/2, and has no tie p = 1 - K, the share of zeros is the same at K
+    and at 1 - K. With ties it is not: for G = 4, one to three correct responses with equal probabilities, it is 1/2 at
+    K = 1/4 and 2/3 at K = 3/4, because a tie counts as hard on both sides. *)
 Theorem sparsity_monotone :
   ~ (forall (G : nat) (x : 'I_G -> R) (k : divisor) (eps K K' : R),
        (0 < G)%N -> 0 <= eps -> binary x -> ~~ degenerate x -> 0 < K <= K' -> K' < 1 ->
@@ -374,7 +413,8 @@ have jump (G : nat) (x : 'I_G -> R) (k : divisor) (eps K : R) :
        (0 < G)%N -> 0 <= eps -> binary x -> 0 < K <= 1 ->
        (K <= 1 - success_rate x -> share (fun a => ~~ Reqb 0 a) (qae k eps K x) = success_rate x)
        /\ (1 - success_rate x < K -> share (fun a => ~~ Reqb 0 a) (qae k eps K x) = 1 - success_rate x).
-  by move=> G0 e0 bin hK; rewrite nonzero_share_binary // /hard; split=> h; [rewrite Rleb_true | rewrite Rleb_false]; lra.
+  move=> G0 e0 bin hK; rewrite nonzero_share_binary // /hard.
+  by split=> h; [rewrite Rleb_true | rewrite Rleb_false]; lra.
 have ten (x : 'I_10 -> R) (k : divisor) (eps K : R) : 0 <= eps -> binary x -> num_correct x = 3%N -> 0 < K <= 1 ->
        (K <= 7 / 10 -> share (fun a => ~~ Reqb 0 a) (qae k eps K x) = 3 / 10)
        /\ (7 / 10 < K -> share (fun a => ~~ Reqb 0 a) (qae k eps K x) = 7 / 10).
