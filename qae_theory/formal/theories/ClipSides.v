@@ -57,11 +57,11 @@ Qed.
 End Sides.
 
 (** Exact gate, binary rewards, any ratio v (so any number of inner epochs), no dual clip. In a hard group the lower
-    clip bound never binds and the upper one binds exactly for correct responses with v > 1 + hi; a term's slope in v is its
-    advantage below 1 + hi and 0 above. In an easy group the upper bound never binds and the lower one binds exactly for
-    wrong responses with v < 1 - lo; the slope is the advantage above 1 - lo and 0 below. With interpolation (G = 8,
-    K = 2/5, m = 5) and under GRPO (every mixed group) both bounds can bind in one group. A dual clip c >= 1 changes
-    nothing in hard groups and caps the terms of easy ones from c on. *)
+    clip bound never binds and the upper one binds exactly for correct responses with v > 1 + hi; a term's slope in v
+    is its advantage below 1 + hi and 0 above. In an easy group the upper bound never binds and the lower one binds
+    exactly for wrong responses with v < 1 - lo; the slope is the advantage above 1 - lo and 0 below. With
+    interpolation (G = 8, K = 2/5, m = 5) and under GRPO (every mixed group) both bounds can bind in one group. A dual
+    clip c >= 1 changes nothing in hard groups and caps the terms of easy ones from c on. *)
 Theorem clip_sides :
   (forall (G : nat) (x : 'I_G -> R) (k : divisor) (eps K lo hi v : R) (i : 'I_G),
      0 < K <= 1 -> 0 <= eps -> 0 <= lo -> 0 <= hi -> binary x ->

@@ -55,11 +55,11 @@ Qed.
 End Separated.
 
 (** The gate does not survive DAPO's rewards: that in a hard group every wrong response and in an easy group every
-    correct one has advantage 0 fails at K = 2/5 for the mixed hard group (1, -1, -2), whose overlong failure is pushed down;
-    for its easy mirror (1, 1/2, -1), where a success is pushed up; for 16 responses, four at 1, ten at -1, one at -3/2
-    and one at -2, where two failures of a hard group are pushed down; and for two failures (-1, -2), one of which is
-    pushed up. A correct response of a hard group still has a positive advantage, and a wrong response of an easy group
-    still has a negative advantage. *)
+    correct one has advantage 0 fails at K = 2/5 for the mixed hard group (1, -1, -2), whose overlong failure is pushed
+    down; for its easy mirror (1, 1/2, -1), where a success is pushed up; for 16 responses, four at 1, ten at -1, one
+    at -3/2 and one at -2, where two failures of a hard group are pushed down; and for two failures (-1, -2), one of
+    which is pushed up. A correct response of a hard group still has a positive advantage, and a wrong response of an
+    easy group still has a negative advantage. *)
 Theorem gate_nonbinary :
   ~ (forall (G : nat) (c : 'I_G -> bool) (penalty : 'I_G -> R) (k : divisor) (eps K : R),
        (0 < G)%N -> 0 < K < 1 -> 0 <= eps -> (forall i, -1 <= penalty i <= 0) ->
