@@ -277,6 +277,61 @@ by rewrite /bit; case: Rleb => /=; lra.
 Qed.
 End Positive.
 
+(** * Groups of two and three at eps = 0, with the population's standard deviation *)
+
+Lemma gain_two_grpo p (i : 'I_2) : 0 < p < 1 -> gain p (@grpo 2 Population 0) i = 1.
+Proof.
+move=> hp; rewrite (gain_table hp i (@grpo_table 2 Population 0)) /table_gain /binomial_mean.
+rewrite !big_ord_recl big_ord0 /binomial_law /=.
+rewrite /table_over /table_mixed /table_std /rate /=.
+rewrite (_ : 1 / (1 + 1) * (1 - 1 / (1 + 1)) * 1 = (/ 2) * (/ 2)); last by field.
+by rewrite sqrt_square; [field | lra].
+Qed.
+
+Lemma gain_two_qae p K (i : 'I_2) : 0 < p < 1 -> 0 < K < 1 / 2 -> gain p (@qae 2 Population 0 K) i = 2 * (1 - p).
+Proof.
+move=> hp hK; have hK' : 0 < K <= 1 by lra.
+rewrite (gain_table hp i (@qae_table 2 Population 0 K hK')) /table_gain /binomial_mean.
+rewrite !big_ord_recl big_ord0 /binomial_law /=.
+rewrite /table_over /table_mixed /table_std /rate /gate /=.
+rewrite (_ : 1 / (1 + 1) * (1 - 1 / (1 + 1)) * 1 = (/ 2) * (/ 2)); last by field.
+by rewrite sqrt_square ?Rleb_true; [field | lra | lra].
+Qed.
+
+Lemma gain_two_qae_above p K (i : 'I_2) : 0 < p < 1 -> 1 / 2 < K <= 1 -> gain p (@qae 2 Population 0 K) i = 2 * p.
+Proof.
+move=> hp hK; have hK' : 0 < K <= 1 by lra.
+rewrite (gain_table hp i (@qae_table 2 Population 0 K hK')) /table_gain /binomial_mean.
+rewrite !big_ord_recl big_ord0 /binomial_law /=.
+rewrite /table_over /table_mixed /table_std /rate /gate /=.
+rewrite (_ : 1 / (1 + 1) * (1 - 1 / (1 + 1)) * 1 = (/ 2) * (/ 2)); last by field.
+by rewrite sqrt_square ?Rleb_false; [field | lra | lra].
+Qed.
+
+(** GRPO's table has a constant difference at G = 2 and at G = 3. *)
+Lemma grpo_contrast_two j : (j <= 1)%N ->
+  let a := table_over 2 Population 0 (fun b m => bit b - rate 2 m) in a true j.+1 - a false j = 1.
+Proof.
+move=> h a; rewrite /a /table_over /table_mixed /table_std /rate.
+have s : sqrt (INR 1 / INR 2 * (1 - INR 1 / INR 2) * 1) = / 2.
+  by rewrite (_ : _ * 1 = (/ 2) * (/ 2)); [rewrite sqrt_square; lra | rewrite /=; field].
+by case: j h => [|[|]] //= _; rewrite s; field.
+Qed.
+
+Lemma grpo_contrast_three j : (j <= 2)%N ->
+  let a := table_over 3 Population 0 (fun b m => bit b - rate 3 m) in a true j.+1 - a false j = sqrt 2.
+Proof.
+move=> h a; rewrite /a /table_over /table_mixed /table_std /rate.
+have r0 : 0 < sqrt 2 by apply: sqrt_lt_R0; lra.
+have rr : sqrt 2 * sqrt 2 = 2 by apply: sqrt_sqrt; lra.
+have s x : x = 2 / 9 -> sqrt x = sqrt 2 / 3.
+  by move=> ->; rewrite (_ : 2 / 9 = 2 / (3 * 3)); [rewrite sqrt_div ?sqrt_square; lra | field].
+have s1 : sqrt (INR 1 / INR 3 * (1 - INR 1 / INR 3) * 1) = sqrt 2 / 3 by apply: s; rewrite /=; field.
+have s2 : sqrt (INR 2 / INR 3 * (1 - INR 2 / INR 3) * 1) = sqrt 2 / 3 by apply: s; rewrite /=; field.
+have e : 2 / sqrt 2 = sqrt 2 by rewrite -{1}rr; field; lra.
+by case: j h => [|[|[|]]] //= _; rewrite ?s1 ?s2 -[RHS]e; field; lra.
+Qed.
+
 (** The gains of the nine named estimators, for every group size G >= 2, either standard deviation, eps >= 0 and
     0 < K < 1: 1 for RLOO, PSR and NSR, (G - 1)/G for Dr. GRPO, and above 0 for all nine. *)
 Theorem neutrality_gains : forall (G : nat) (p : R) (i : 'I_G) (k : divisor) (eps K : R),

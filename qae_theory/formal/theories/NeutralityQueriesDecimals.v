@@ -14,25 +14,6 @@ Lemma two_arm_derive p G (A : estimator G) i : 0 < p < 1 -> equivariant A ->
   Derive (expected_change (logp (bernoulli p)) bit A) 0 = gain p A i * (-2 * (p * (1 - p)) ^ 2 * (ln p - ln (1 - p))).
 Proof. by move=> hp eqv; apply: is_derive_unique; apply: two_arm_change. Qed.
 
-Lemma gain_two_grpo p (i : 'I_2) : 0 < p < 1 -> gain p (@grpo 2 Population 0) i = 1.
-Proof.
-move=> hp; rewrite (gain_table hp i (@grpo_table 2 Population 0)) /table_gain /binomial_mean.
-rewrite !big_ord_recl big_ord0 /binomial_law /=.
-rewrite /table_over /table_mixed /table_std /rate /=.
-rewrite (_ : 1 / (1 + 1) * (1 - 1 / (1 + 1)) * 1 = (/ 2) * (/ 2)); last by field.
-by rewrite sqrt_square; [field | lra].
-Qed.
-
-Lemma gain_two_qae p K (i : 'I_2) : 0 < p < 1 -> 0 < K < 1 / 2 -> gain p (@qae 2 Population 0 K) i = 2 * (1 - p).
-Proof.
-move=> hp hK; have hK' : 0 < K <= 1 by lra.
-rewrite (gain_table hp i (@qae_table 2 Population 0 K hK')) /table_gain /binomial_mean.
-rewrite !big_ord_recl big_ord0 /binomial_law /=.
-rewrite /table_over /table_mixed /table_std /rate /gate /=.
-rewrite (_ : 1 / (1 + 1) * (1 - 1 / (1 + 1)) * 1 = (/ 2) * (/ 2)); last by field.
-by rewrite sqrt_square ?Rleb_true; [field | lra | lra].
-Qed.
-
 (** Two queries with p = 1/5 and p = 3/4, G = 2 and K = 2/5: GRPO weighs both alike and lowers the sum of the entropies,
     QAE weighs them by 2 (1 - p) and raises it. *)
 Theorem neutrality_queries_small :
