@@ -181,6 +181,20 @@ by move=> c j.
 Qed.
 End Constants.
 
+Lemma loo_quantile_contrast G K : (1 < G)%N -> 0 < K <= 1 ->
+  exists2 a, has_table (@loo_quantile G K) a & forall j, (j <= G.-1)%N -> a true j.+1 - a false j = 1.
+Proof.
+move=> G1 hK; exists (fun a m => bit a - gate K (INR (m - a)%N / INR G.-1)); first exact: loo_quantile_table.
+by move=> j _; rewrite subn1 subn0 /=; ring.
+Qed.
+
+Lemma ebpo_contrast G S mu : (0 < G)%N ->
+  exists2 a, has_table (@ebpo G S mu) a & forall j, (j <= G.-1)%N -> a true j.+1 - a false j = 1 - (1 - S) / INR G.
+Proof.
+move=> /INR_neq0 g; exists (fun a m => bit a - ((1 - S) * rate G m + S * mu)); first exact: ebpo_table.
+by move=> j _; rewrite /rate INR_succ /=; field.
+Qed.
+
 (** * Gains above 0 *)
 
 Lemma table_std_gt0 G k m : (0 < m < G)%N -> 0 < table_std G k m.
