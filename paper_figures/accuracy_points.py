@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from paper_figures.cluster import LEVEL, ClusterRun, last_accuracy, runs_of_row
+from paper_figures.cluster import LEVEL, last_accuracy, runs_of_row
 from paper_figures.curves import legend_above
 from paper_figures.panels import Builder, Panel, lacking_said
 from paper_figures.paper import GREY, Mark, draw_marks
-from paper_figures.runs import MissingError, Results
+from paper_figures.runs import Results
+from qae_theory.runs.collected import Collected
+from qae_theory.runs.stored import MissingError
 
 Column = tuple[str, int]  # benchmark and k
 Estimates = Mapping[str, Mapping[Column, tuple[float, float, float]]]
@@ -60,7 +62,7 @@ def dots_panel(title: str, asked: Asked) -> Builder:
     return build
 
 
-def _found(results: Results, rows: Mapping[str, str]) -> tuple[dict[str, list[ClusterRun]], list[str]]:
+def _found(results: Results, rows: Mapping[str, str]) -> tuple[dict[str, list[Collected]], list[str]]:
     """The runs of the rows that there are, and what is not there."""
     runs, lacking = {}, []
     for label, name in rows.items():

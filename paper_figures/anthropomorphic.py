@@ -8,7 +8,9 @@ from paper_figures import cluster
 from paper_figures.curves import Curve, Shown, curve, curves_panel
 from paper_figures.over_steps import BENCHMARK
 from paper_figures.panels import Builder
-from paper_figures.runs import NOT_RUN, MissingError, Results
+from paper_figures.runs import NOT_RUN, Results
+from qae_theory.runs.collected import Collected
+from qae_theory.runs.stored import MissingError
 
 YLABEL = "words per response"
 MOST = 4  # other runs that are shown where the paper's are not there
@@ -33,8 +35,8 @@ def accuracy_panel(title: str, rows: Rows) -> Builder:
 
 def _of_other_runs(results: Results) -> Shown:
     curves: dict[str, Curve] = {}
-    runs: list[cluster.ClusterRun] = []
-    for run in cluster.collected(results):
+    runs: list[Collected] = []
+    for run in results.collected():
         if run.config["engine"] != "verl" or len(runs) == MOST:
             continue
         try:

@@ -10,9 +10,10 @@ import numpy as np
 
 from paper_figures.panels import Builder, Panel, first_found
 from paper_figures.paper import Mark, draw_marks, marks_said
-from paper_figures.runs import Columns, MissingError, Results, Run
+from paper_figures.runs import Results, Run
 from qae_theory.arrays import Array
 from qae_theory.curves.statistics import mean_interval
+from qae_theory.runs.stored import Columns, MissingError
 
 LEVEL = 0.95
 MOST_MARKERS = 8  # of one line

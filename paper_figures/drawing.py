@@ -1,13 +1,12 @@
 """Draw figures into a folder, each only if something that it depends on has changed.
 
 ``figures.json`` in that folder has, for each figure, its caption, its sources, which panels have no data, and the hash
-of all that determines its bytes: its module and what that imports of this package, the shared code, the theory, the
-library's version, and the files that its data come from.
+of all that determines its bytes: the code of its module and of what draws every figure, the library's version, and the
+files that its data come from.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -19,13 +18,12 @@ from paper_figures.catalogue import Figure
 from paper_figures.panels import Panel, all_built
 from paper_figures.render import SUFFIXES, figure_of, save, style
 from paper_figures.runs import Results, Run
-from qae_theory.runs import folders as stored
-from qae_theory.runs.folders import write_atomically
+from qae_theory.runs.code import code_version
+from qae_theory.runs.files import file_hashes, write_atomically
 
 INDEX = "figures.json"
-FOLDER = Path(__file__).parent
-PACKAGE = FOLDER.name
-SHARED = ("curves", "panels", "render", "runs")
+STYLE = Path(__file__).with_name("qae.mplstyle")
+SHARED = ("paper_figures.panels", "paper_figures.render")  # what draws every figure
 SAID = ("title", "says", "source", "stand_in", "missing")  # what the index keeps of a panel
 
 
@@ -73,33 +71,10 @@ def entry_of(figure: Figure, panels: Sequence[Panel]) -> dict[str, Any]:
 
 def _hash(figure: Figure, panels: Sequence[Panel], runs: Sequence[Run], files: Sequence[Path]) -> str:
     digest = hashlib.sha256(version("matplotlib").encode())
-    digest.update(stored.code_version(("qae_theory",)).encode())
-    for path in (*sorted(code_of(Path(str(figure.module.__file__)))), FOLDER / "qae.mplstyle", *files):
+    digest.update(code_version((figure.module.__name__, *SHARED)).encode())
+    for path in (STYLE, *files):
         digest.update(path.read_bytes())
     for run in runs:
-        digest.update(json.dumps(stored.file_hashes(run.folder), sort_keys=True).encode())
+        digest.update(json.dumps(file_hashes(run.folder), sort_keys=True).encode())
     digest.update("\n".join(f"{panel.says}{panel.source}" for panel in panels).encode())
     return digest.hexdigest()[:16]
-
-
-def code_of(module: Path) -> set[Path]:
-    """A figure's module, the shared code, and what they import of this package, at any remove."""
-    found: set[Path] = set()
-    waiting = [module, *(FOLDER / f"{name}.py" for name in SHARED)]
-    while waiting:
-        path = waiting.pop()
-        if path not in found:
-            found.add(path)
-            waiting += _imported(path)
-    return found
-
-
-def _imported(path: Path) -> list[Path]:
-    names = [
-        node.module if node.module != PACKAGE else f"{PACKAGE}.{alias.name}"
-        for node in ast.walk(ast.parse(path.read_bytes()))
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE
-        for alias in node.names
-    ]
-    files = (FOLDER.parent / f"{name.replace('.', '/')}.py" for name in names)
-    return [file for file in files if file.is_file()]

@@ -14,9 +14,10 @@ import numpy as np
 
 from paper_figures.curves import Curve, curve, rows_where
 from paper_figures.panels import Panel
-from paper_figures.runs import MissingError, Results, columns_of
+from paper_figures.runs import Results, columns_of
 from qae_theory.arrays import Array
 from qae_theory.curves.statistics import Interval, mean_interval
+from qae_theory.runs.stored import MissingError
 
 TITLE = "Entropy spent for success gained"
 SHAPE = (2, 2)
@@ -42,7 +43,7 @@ def paths(condition: str, results: Results) -> Panel:
     table = rows_where(columns_of(run.records), condition=condition)
     found = {k: _path(rows_where(table, k=k)) for k in LEVELS if (table["k"] == k).any()}
     if not found:
-        raise MissingError(f"{run} has no condition {condition!r}")
+        raise MissingError(f"{run.named} has no condition {condition!r}")
     said = "; ".join(
         f"K = {k} from ({one.success.mean[0]:.2f}, {one.entropy.mean[0]:.2f}) to ({one.success.mean[-1]:.2f}, "
         f"{one.entropy.mean[-1]:.2f})"
@@ -124,7 +125,7 @@ def rules(results: Results) -> Panel:
     found = {one: differences(run.records, one, gain, level) for one in passes}
     names = sorted(found[passes[-1]], key=lambda name: found[passes[-1]][name].estimate)
     if not names:
-        raise MissingError(f"{run} has no rule beside {REFERENCE} that gains {gain:g} at two seeds")
+        raise MissingError(f"{run.named} has no rule beside {REFERENCE} that gains {gain:g} at two seeds")
     said = "; ".join(
         f"{name} {_said(found[passes[-1]][name].record())}"
         for name in names

@@ -10,6 +10,7 @@ from paper_figures.over_steps import BENCHMARK, all_lengths
 from paper_figures.paper import default_k
 from paper_figures.runs import Results, Run
 from qae_theory.paper import paper_facts
+from qae_theory.runs import collected
 
 TITLE = "Figure 9. The quantile level K: entropy, accuracy and response length (the paper: Qwen3-8B-Base)"
 SHAPE = (1, 3)
@@ -64,7 +65,7 @@ PANELS = (
         "entropy",
         curves_panel(
             "entropy",
-            partial(_cluster, cluster.ENTROPY, "entropy (nats per token)"),
+            partial(_cluster, collected.ENTROPY, "entropy (nats per token)"),
             partial(_study, "entropy", study.ENTROPY),
             partial(_bandit, "sequence_entropy", bandit.ENTROPY),
         ),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from paper_figures.runs import AGAIN, Results, Run
-from qae_theory.runs.folders import read_json
+from paper_figures.runs import Results, Run
+from qae_theory.runs.files import read_json
+from qae_theory.runs.stored import AGAIN
 
 NAME = "ledger.json"
 COMMAND = "qae verify --json results/ledger.json"

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from paper_figures.panels import Panel
-from paper_figures.runs import MissingError, Results
+from paper_figures.runs import Results
 from qae_theory.claims.ledger import read_catalogue
 from qae_theory.claims.model import Verdict
+from qae_theory.runs.stored import MissingError
 
 TITLE = "The ledger: what is proved, what is refuted, and for which update"
 SHAPE = (1, 2)

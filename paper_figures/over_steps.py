@@ -13,7 +13,9 @@ from paper_figures import bandit, cluster, study
 from paper_figures.curves import Shown, Source, curves_panel
 from paper_figures.panels import Builder
 from paper_figures.paper import Mark, default_k, level, spike, steps, table_2, words
-from paper_figures.runs import MissingError, Results
+from paper_figures.runs import Results
+from qae_theory.runs import collected
+from qae_theory.runs.stored import MissingError
 
 BENCHMARK = "AIME24"
 BASELINE = "Clip-Higher"
@@ -57,7 +59,7 @@ def entropy(title: str, compared: Compared) -> Builder:
         return (words(f"DAPO spikes at steps {first}-{last}"),)
 
     def on_cluster(results: Results) -> Shown:
-        return cluster.metric_curves(results, compared.rows, cluster.ENTROPY, "entropy (nats per token)")
+        return cluster.metric_curves(results, compared.rows, collected.ENTROPY, "entropy (nats per token)")
 
     return curves_panel(title, on_cluster, _small("entropy", study.ENTROPY), _bandit_entropy, marks=marks)
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from paper_figures.runs import NOT_RUN, MissingError, Results, Run
+from paper_figures.runs import NOT_RUN, Results, Run
+from qae_theory.runs.stored import MissingError
 
 Axes = Any  # matplotlib's, which is imported only where something is drawn
 
@@ -98,7 +99,7 @@ def _named(runs: Sequence[Run]) -> str:
     for run in runs:
         by_experiment.setdefault(run.experiment, []).append(run)
     return "; ".join(
-        "; ".join(map(str, of)) if len(of) <= MANY else f"{len(of)} runs of {experiment}"
+        "; ".join(run.named for run in of) if len(of) <= MANY else f"{len(of)} runs of {experiment}"
         for experiment, of in by_experiment.items()
     )
 

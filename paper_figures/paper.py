@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from paper_figures.runs import MissingError
 from qae_theory.paper import paper_facts
+from qae_theory.runs.stored import MissingError
 
 GREY = "0.35"
 

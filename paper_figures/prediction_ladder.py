@@ -14,8 +14,9 @@ import numpy as np
 
 from paper_figures.curves import rows_where
 from paper_figures.panels import Panel
-from paper_figures.runs import Columns, MissingError, Results, Run
+from paper_figures.runs import Results, Run
 from qae_theory.arrays import Array
+from qae_theory.runs.stored import Columns, MissingError
 
 TITLE = "Which prediction of the entropy change holds on a transformer"
 SHAPE = (2, 3)
@@ -48,7 +49,7 @@ def _task(results: Results, number: int) -> tuple[Run, dict[str, Any], str]:
     ladder = run.json("ladder.json")
     names = sorted(task for task, settings in ladder["plain"].items() if SETTING in settings)
     if number >= len(names):
-        raise MissingError(f"{run} has {len(names)} tasks with the setting {SETTING!r}")
+        raise MissingError(f"{run.named} has {len(names)} tasks with the setting {SETTING!r}")
     return run, ladder, names[number]
 
 
@@ -99,7 +100,7 @@ def _draw_quality(axes: Any, *, found: Mapping[str, Mapping[str, Any]]) -> None:
 def _rows(run: Run, task: str) -> Columns:
     table = rows_where(run.parquet("probes.parquet", list(COLUMNS)), task=task, **IN_TABLE)
     if not len(table["change"]):
-        raise MissingError(f"{run} has no rows of {task!r} with {SETTING}")
+        raise MissingError(f"{run.named} has no rows of {task!r} with {SETTING}")
     return table
 
 

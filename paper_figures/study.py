@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from paper_figures.curves import Shown, curve, rows_where
-from paper_figures.runs import Columns, MissingError, Results, Run
+from paper_figures.runs import Results, Run
 from qae_theory.paper import paper_facts
-from qae_theory.runs import folders as stored
+from qae_theory.runs.stored import Columns, MissingError
 
 TASK = "addition"  # of the study's tasks the one whose responses differ in length
 SUBJECT = "small Qwen3"
@@ -21,14 +20,6 @@ SUCCESS = "success rate in training"
 LENGTH = "response length (tokens)"
 
 Where = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class TrainingRun(Run):
-    """A run of ``qae train``, which has no size of its own."""
-
-    def __str__(self) -> str:
-        return f"{self.experiment}, run {self.folder.name}"
 
 
 def grpo() -> Where:
@@ -75,7 +66,7 @@ def length_curves(results: Results, rules: Mapping[str, Where]) -> Shown:
         for line in of.records
     ]
     if not rows:
-        raise MissingError(f"the training runs of {run} are not there: {COMMAND} makes them again")
+        raise MissingError(f"the training runs of {run.named} are not there: {COMMAND} makes them again")
     names = ("clip_high", "estimator", "k", "seed", "step", "length")
     table = {name: np.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
     found = {label: curve(_of_rule(run, table, label, where), "length") for label, where in rules.items()}
@@ -103,7 +94,7 @@ def training_runs(results: Results, study: Run, where: Where) -> list[Run]:
     """
     found = [(config["seed"], run) for config, run in _training_runs(results, study) if _matches(config, [where])]
     if not found:
-        raise MissingError(f"the training runs of {study} are not there: {COMMAND} makes them again")
+        raise MissingError(f"the training runs of {study.named} are not there: {COMMAND} makes them again")
     return [run for _, run in sorted(found, key=lambda pair: pair[0])]
 
 
@@ -119,28 +110,15 @@ _LENGTH = "completions/mean_length"
 def _of_rule(run: Run, table: Columns, label: str, where: Where) -> Columns:
     rows = rows_where(table, **where)
     if not len(rows["step"]):
-        raise MissingError(f"{run} has no {label}: {COMMAND}")
+        raise MissingError(f"{run.named} has no {label}: {COMMAND}")
     return rows
 
 
 def _training_runs(results: Results, study: Run) -> list[tuple[dict[str, Any], Run]]:
-    """The runs of ``qae train`` with a setting of the study, made by the same code, with their configurations."""
-    settings = study.config["settings"]
-    task = next((one for one in settings["tasks"] if one["task"] == TASK), None)
-    if task is None:
-        return []
-    same = {**settings["train"], **task["train"], **{name: task[name] for name in ("task", "model", "warmup")}}
-    rules = [
-        {**same, "estimator": one["estimator"], "options": one["options"], **one["changes"]} for one in settings["runs"]
-    ]
-    seeds = range(settings["seed"], settings["seed"] + settings["seeds"])
-    found: list[tuple[dict[str, Any], Run]] = []
-    for run in results.runs("train"):
-        config = run.config
-        of_study = any(all(config.get(name) == value for name, value in rule.items()) for rule in rules)
-        if of_study and config["seed"] in seeds and _code(run) == _code(study):
-            found.append((config, TrainingRun(run.folder, run.experiment, run.size)))
-    return found
+    """Return the runs of ``qae train`` on the task that the study was made of, with their configurations."""
+    ids = {parts["train"] for parts in study.json("parts.json").values()}
+    trained = [run for run in results.runs("train") if run.folder.name in ids]
+    return [(run.config, run) for run in trained if run.config["task"] == TASK]
 
 
 def _matches(config: Mapping[str, Any], rules: Iterable[Where]) -> bool:
@@ -150,7 +128,3 @@ def _matches(config: Mapping[str, Any], rules: Iterable[Where]) -> bool:
 
 def _level(options: Mapping[str, Any]) -> float:
     return float(options.get("k", "nan"))
-
-
-def _code(run: Run) -> Any:
-    return stored.read_json(run.folder / "provenance.json", again=COMMAND).get("code_version")

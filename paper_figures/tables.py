@@ -10,10 +10,12 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from paper_figures.cluster import LEVEL, ClusterRun, last_accuracy, runs_of_row
+from paper_figures.cluster import LEVEL, last_accuracy, runs_of_row
 from paper_figures.panels import Panel, lacking_said
 from paper_figures.paper import GREY
-from paper_figures.runs import MissingError, Results
+from paper_figures.runs import Results
+from qae_theory.runs.collected import Collected
+from qae_theory.runs.stored import MissingError
 
 NOT_RUN = "not run"
 Interval = tuple[float, float, float]
@@ -30,7 +32,7 @@ class Row(NamedTuple):
     experiment: str
     paper: Mapping[str, float]
     ours: Mapping[str, Interval]
-    runs: tuple[ClusterRun, ...]
+    runs: tuple[Collected, ...]
 
     @property
     def steps(self) -> str:
@@ -47,7 +49,7 @@ def row_of(results: Results, labels: tuple[str, ...], experiment: str, paper: Ma
     return Row(labels, experiment, paper, dict(_ours(runs, paper)), tuple(runs))
 
 
-def _ours(runs: Sequence[ClusterRun], columns: Mapping[str, float]) -> Iterator[tuple[str, Interval]]:
+def _ours(runs: Sequence[Collected], columns: Mapping[str, float]) -> Iterator[tuple[str, Interval]]:
     for column in columns:
         benchmark, metric = column.split()
         try:

@@ -19,10 +19,11 @@ from paper_figures import study
 from paper_figures.curves import LEVEL, legend_above
 from paper_figures.panels import Builder, Panel
 from paper_figures.paper import default_k
-from paper_figures.runs import AGAIN, MissingError, Results, Run
+from paper_figures.runs import Results, Run
 from qae_theory.arrays import Array
 from qae_theory.curves.statistics import mean_interval
 from qae_theory.paper import paper_facts
+from qae_theory.runs.stored import AGAIN, MissingError
 
 END = "end"
 HIGH = 0.2  # of the tokens, those with the largest entropies, are called high-entropy tokens here
@@ -109,7 +110,7 @@ def _trained(results: Results, estimator: str) -> tuple[Run, list[Run], str]:
     else:
         levels = study.levels_there(run)
         if not levels:
-            raise MissingError(f"{run} has no QAE: {study.COMMAND}")
+            raise MissingError(f"{run.named} has no QAE: {study.COMMAND}")
         k = min(levels, key=lambda level: (abs(float(level) - float(default_k())), level))
         rule, where = f"QAE, K = {k}", study.at_k(k)
     return run, study.training_runs(results, run, where), rule
@@ -120,13 +121,13 @@ def _rollouts(run: Run) -> list[dict[str, Any]]:
         text = (run.folder / "rollouts.jsonl").read_text(encoding="utf-8")
         return [json.loads(line) for line in text.splitlines()]
     except (OSError, ValueError):
-        raise MissingError(f"rollouts.jsonl of {run} cannot be read; {AGAIN}") from None
+        raise MissingError(f"rollouts.jsonl of {run.named} cannot be read; {AGAIN}") from None
 
 
 def _samples(run: Run, step: int) -> list[tuple[int, str]]:
     lines = [line for line in _rollouts(run) if line["step"] == step]
     if any(line["tokens"] < len(line["completion"]) for line in lines):
-        raise MissingError(f"the tokens of {run} are not single characters")
+        raise MissingError(f"the tokens of {run.named} are not single characters")
     return [(line["group"], line["completion"]) for line in lines]
 
 

@@ -126,7 +126,7 @@ def _simulate(
     """Run one experiment; the lines that say what failed."""
     from rich.console import Console
 
-    from qae_theory.runs.folders import usable_cores
+    from qae_theory.runs.provenance import usable_cores
     from simulators import sweep
 
     console = Console(highlight=False, soft_wrap=True)

@@ -1,6 +1,6 @@
 """What the stored results of the experiments say for the ledger's claims.
 
-The newest finished run of the shipped configuration counts, a full one before a quick one, in the folder that the
+The run with a shipped configuration that counts for ``qae_theory.runs.store`` is read, in the folder that the
 environment variable ``QAE_RESULTS`` names, or ``results``. Its analysis is computed anew from ``metrics.jsonl``. Where
 there is no run, the evidence is skipped, with the command that makes one.
 """
@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.claims.statements import Statement, all_found, any_found_in_planted
-from qae_theory.runs import folders as results
-from qae_theory.runs.folders import StoredRun
+from qae_theory.runs import store
+from qae_theory.runs.files import check_unchanged
+from qae_theory.runs.folders import results_folder
+from qae_theory.runs.stored import StoredRun
 
 if TYPE_CHECKING:
     from simulators.experiments.base import ClaimEvidence, Experiment
@@ -49,30 +51,23 @@ def register(ledger: Ledger) -> None:
         ledger.add(Evidence(claim, experiment, Kind.TRAINING, Role.FOR, (step,), missing=partial(_missing, experiment)))
 
 
-def stored_run(name: str, root: Path) -> StoredRun | None:
-    """The run that counts, if there is one."""
-    from simulators.settings import PACKAGES
-
-    return results.stored_run(root / name, partial(_size, name), packages=PACKAGES, again=AGAIN)
-
-
 def _missing(name: str, effort: Effort) -> str | None:
     del effort
     from simulators.experiments import experiment_names
 
     if name not in experiment_names():
         return f"no experiment {name}"
-    return None if stored_run(name, results.results_folder()) else f"no results: run `qae simulate {name}`"
+    return None if store.shipped(results_folder(), name) else f"no results: run `qae simulate {name}`"
 
 
 def _found(claim: str, name: str, effort: Effort) -> Finding:
     del effort
-    return all_found(*_statements(claim, name, results.results_folder()))
+    return all_found(*_statements(claim, name, results_folder()))
 
 
 def _found_in_planted(claim: str, name: str, effort: Effort) -> Finding:
     del effort
-    _, statements = _statements(claim, name, results.results_folder())
+    _, statements = _statements(claim, name, results_folder())
     return any_found_in_planted(statements)
 
 
@@ -80,36 +75,23 @@ def _found_in_planted(claim: str, name: str, effort: Effort) -> Finding:
 def _statements(claim: str, name: str, root: Path) -> tuple[StoredRun, Sequence[Statement]]:
     from simulators.experiments import get_experiment
 
-    run = stored_run(name, root)
+    run = store.shipped(root, name)
     if run is None:
         raise ValueError(f"no results: run `qae simulate {name}`")
     experiment = get_experiment(name)
-    analysis = _analysis(experiment, run.folder)
+    analysis = _analysis(experiment, run)
     return run, tuple(_speaking(experiment, claim).statements(analysis))
 
 
-def _analysis(experiment: Experiment, folder: Path) -> Mapping[str, Any]:
+def _analysis(experiment: Experiment, run: StoredRun) -> Mapping[str, Any]:
     from simulators.settings import make_config
     from simulators.sweep import plain
 
-    results.check_unchanged(folder, again=AGAIN)
-    config = make_config(experiment, [results.read_json(folder / "config.json", again=AGAIN)["settings"]])
-    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    records = [json.loads(line) for line in lines]
+    check_unchanged(run.folder, again=AGAIN)
+    config = make_config(experiment, [run.config["settings"]])
     # Through JSON, so that statements read the same types here as from a file.
-    return json.loads(json.dumps(plain(experiment.analyse(config, records))))
+    return json.loads(json.dumps(plain(experiment.analyse(config, run.records))))
 
 
 def _speaking(experiment: Experiment, claim: str) -> ClaimEvidence:
     return next(one for one in experiment.claims if one.claim == claim)
-
-
-def _size(name: str, stored: Mapping[str, Any]) -> str | None:
-    """Of a run whose configuration is the shipped one of its size, that size."""
-    from simulators.experiments import get_experiment
-    from simulators.settings import identity, shipped_config
-
-    experiment, quick = get_experiment(name), bool(stored["quick"])
-    wanted = identity(experiment, shipped_config(experiment, quick=quick), quick=quick)
-    size = "quick" if quick else "full"
-    return size if json.loads(json.dumps(wanted)) == stored else None

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from qae_theory.arrays import Array
+from qae_theory.paper.overlong import overlong_penalty
 from simulators.update import Update
 
 
 def shaped_rewards(correct: Array, lengths: Array, update: Update) -> Array:
-    r"""0/1, or -1/+1 with ``signed_rewards``, plus the overlong penalty of each response.
+    """Return the reward of each response: 0/1, or -1/+1 with ``signed_rewards``, plus its overlong penalty.
 
-    The penalty is 0 up to L - c tokens, :math:`((L - c) - |o|)/c` beyond, -1 from L on.
-
-    Source: arXiv 2503.14476, Eq. 13.
+    Args:
+        correct: 1 for a right response and 0 for a wrong one, of any shape.
+        lengths: of the responses, in tokens, of the same shape.
+        update: says which of the two shapings are on.
     """
     rewards = 2 * correct - 1 if update.signed_rewards else correct
     if update.overlong is None:
         return rewards
-    limit, cache = update.overlong.max_length, update.overlong.cache
-    return rewards + np.clip((limit - cache - lengths) / cache, -1.0, 0.0)
+    return rewards + overlong_penalty(lengths, update.overlong)

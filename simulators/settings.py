@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import entry_points
 from typing import Any
 
 from qae_theory.runs.settings import Table, checked, read_table, without_infinity
 from simulators.experiments.base import Config, Experiment
-
-PACKAGES = ("qae_theory", "simulators")  # whose source determines the results
+from simulators.methods import METHODS_GROUP
 
 
 def shipped_config(experiment: Experiment, *, quick: bool) -> Config:
@@ -38,3 +38,13 @@ def identity(experiment: Experiment, config: Config, *, quick: bool) -> dict[str
     """All that determines a run's results, in JSON's types: what ``config.json`` holds and the run id is made of."""
     settings = config.model_dump(mode="json")
     return {"experiment": experiment.name, "quick": quick, "settings": without_infinity(settings)}
+
+
+def modules(cells: str) -> tuple[str, ...]:
+    """Return the modules that a run executes: that of the experiment's cells, the sweep, other packages' methods.
+
+    Args:
+        cells: the full name of the module that defines the experiment's cells.
+    """
+    methods = {point.module for point in entry_points(group=METHODS_GROUP)}
+    return (cells, "simulators.sweep", *sorted(methods))

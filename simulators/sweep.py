@@ -6,7 +6,6 @@ Finished cells lie in ``<out>/<experiment>/.cells-<run id>/`` until the run is c
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import math
@@ -22,9 +21,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from joblib import Parallel, delayed, parallel_config
 
-from qae_theory.runs.folders import code_version, find_run, run_id, to_json, write_atomically, write_run
+from qae_theory.runs.code import code_version
+from qae_theory.runs.files import to_json, write_atomically
+from qae_theory.runs.folders import find_run, run_id, write_run
+from qae_theory.runs.locks import BusyError, alone
 from simulators.experiments.base import Cell, Config, Experiment, Record
-from simulators.settings import PACKAGES, identity
+from simulators.settings import identity, modules
 
 Backend = Literal["loky", "ray"]
 Told = Callable[["CellOutcome"], None]
@@ -77,7 +79,7 @@ def plan(experiment: Experiment, config: Config, *, quick: bool, out: Path) -> P
         repeated = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"experiment {experiment.name!r} has two cells named {repeated!r}")
     facts = identity(experiment, config, quick=quick)
-    name = run_id(facts, code_version(PACKAGES))
+    name = run_id(facts, code_version(modules(experiment.cells.__module__)))
     kept = out / experiment.name / f".cells-{name}"
     left = tuple(cell for cell in cells if _read_cell(kept, cell) is None)
     return Plan(experiment, config, facts, name, cells, kept, left)
@@ -85,7 +87,9 @@ def plan(experiment: Experiment, config: Config, *, quick: bool, out: Path) -> P
 
 def finished_run(experiment: Experiment, config: Config, *, quick: bool, out: Path) -> Path | None:
     """The folder of this very run by this very code, if it is complete."""
-    return find_run(out, experiment.name, identity(experiment, config, quick=quick), packages=PACKAGES)
+    return find_run(
+        out, experiment.name, identity(experiment, config, quick=quick), modules=modules(experiment.cells.__module__)
+    )
 
 
 def run(
@@ -203,16 +207,14 @@ def _one_thread() -> None:
 
 @contextmanager
 def _alone(planned: Plan) -> Iterator[None]:
-    """Let no other process work on the same run. The lock goes with the process, however that ends."""
-    planned.kept.mkdir(parents=True, exist_ok=True)
-    with (planned.kept / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SweepError(f"another process is running it, in {planned.kept}") from None
-        for half_written in planned.kept.parent.glob(f".{planned.run_id}-*"):  # by a process that was killed
-            shutil.rmtree(half_written, ignore_errors=True)
-        yield
+    """Let no other process work on the same run, and clear what a process that was killed has left half written."""
+    try:
+        with alone(planned.kept):
+            for half_written in planned.kept.parent.glob(f".{planned.run_id}-*"):
+                shutil.rmtree(half_written, ignore_errors=True)
+            yield
+    except BusyError as error:
+        raise SweepError(str(error)) from None
 
 
 def _write(planned: Plan, out: Path) -> Path:
@@ -222,7 +224,9 @@ def _write(planned: Plan, out: Path) -> Path:
     except Exception as error:  # the experiment's own code
         raise SweepError(f"the analysis failed: {_one_line(error)}") from error
     name, seed = planned.experiment.name, planned.config.seed
-    with write_run(out, name, planned.identity, seed=seed, packages=PACKAGES) as written:
+    with write_run(
+        out, name, planned.identity, seed=seed, modules=modules(planned.experiment.cells.__module__)
+    ) as written:
         if written.id != planned.run_id:
             raise SweepError("the code has changed since the run began; start again")
         written.append_metrics(records)

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from qae_theory.runs.settings import Overlong, Positive, Strict
+from qae_theory.paper.overlong import Overlong
+from qae_theory.runs.settings import Positive, Strict
 from simulators.methods import get_method
 
 Decay = Annotated[float, Field(ge=0, lt=1)]

@@ -13,7 +13,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +20,8 @@ import yaml
 
 from docs.site_build import built, commands, generated, markers
 from docs.site_build.readme import PAGES
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 EVERY = (path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
 WRITTEN = sorted(name for name in EVERY if not name.startswith("figures/"))  # tables, drawn from results
@@ -30,6 +29,8 @@ TEXTS = [*(f"docs/{name}" for name in WRITTEN), *PAGES]
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 RUN = """
 import contextlib, io, json, sys
+from tests import ROOT
+from tests import ROOT
 printed, names = [], {}
 for block in json.load(sys.stdin):
     with contextlib.redirect_stdout(io.StringIO()) as out:

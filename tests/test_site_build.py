@@ -15,8 +15,8 @@ from paper_figures.report.entries import lines_of
 from qae_theory.claims.ledger import load_ledger
 from qae_theory.claims.report import KIND_MEANING, VERDICT_MEANING
 from qae_theory.cli import COMMANDS_GROUP
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 RECORDS = json.loads((ROOT / "docs" / "ledger.json").read_text(encoding="utf-8"))
 
 # README.md and CONTRIBUTING.md

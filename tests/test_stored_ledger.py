@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from qae_theory.claims.readme import main
+from tests import ROOT
 from tests.test_evidence import CLAIMS, entry_of, grouped
 
-ROOT = Path(__file__).parents[1]
 STORED = {line["id"]: line["verdict"] for line in json.loads((ROOT / "docs" / "ledger.json").read_text())}
 
 pytestmark = pytest.mark.slow

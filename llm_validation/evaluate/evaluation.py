@@ -16,11 +16,12 @@ from llm_validation.common.pass_at_k import bootstrap_interval, mean_pass_at_k, 
 from llm_validation.engines import Engine, Response, check_engine, check_sampling, open_engine, weights_dtype
 from llm_validation.tasks import Example, load_examples, load_task
 from llm_validation.verifiers import Verifier, get_verifier, self_test
-from qae_theory.runs.folders import find_run, to_json, write_run
+from qae_theory.runs.files import to_json
+from qae_theory.runs.folders import find_run, write_run
 from qae_theory.runs.settings import Strict
 
 EXPERIMENT = "evaluate"
-PACKAGES = ("qae_theory", "llm_validation")  # whose source determines the results
+MODULES = ("llm_validation.evaluate.evaluation",)
 QUESTIONS_AT_ONCE = 64  # between two words about how far it is; never changes the result
 
 Told = Callable[[int, int], None]  # questions done, of how many
@@ -96,13 +97,13 @@ def evaluate(
         "weights": weights_digest(config.model),
         "dtype": weights_dtype(config.dtype) if engine is None else None,
     }
-    found = find_run(out, EXPERIMENT, identity, packages=PACKAGES)
+    found = find_run(out, EXPERIMENT, identity, modules=MODULES)
     if found is not None:
         return found
     with get_verifier(source.verifier) as verifier:
         _test(verifier, examples)
         ready = _opened(config, batch) if engine is None else nullcontext(engine)
-        with ready as sampler, write_run(out, EXPERIMENT, identity, seed=config.seed, packages=PACKAGES) as run:
+        with ready as sampler, write_run(out, EXPERIMENT, identity, seed=config.seed, modules=MODULES) as run:
             questions: list[dict[str, Any]] = []
             for lines, texts in _sampled(config, longest, examples, sampler, verifier):
                 run.append_metrics(lines)

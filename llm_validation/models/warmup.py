@@ -7,19 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from llm_validation.models.presets import build_model, preset_tokenizer
 from llm_validation.tasks import Example, load_examples
-from llm_validation.train.settings import Warmup
 from qae_theory.runs.folders import find_run, write_run
+from qae_theory.runs.settings import Positive, Strict
 
 EXPERIMENT = "warm-up"
-PACKAGES = ("llm_validation",)
+MODULES = ("llm_validation.models.warmup",)
 EXAMPLES = 4096  # questions drawn from, at most
 CHECKED = 256  # questions whose right answer's probability is averaged at a check
+
+
+class Warmup(Strict):
+    """Supervised training of a preset before RL: until sampled answers at temperature 1 are right this often.
+
+    It stops at the first check that reaches ``success``; ``max_steps`` without it is an error.
+    """
+
+    success: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    learning_rate: Positive = 3e-3
+    batch_size: int = Field(default=64, ge=1)
+    check_every: int = Field(default=10, ge=1)
+    max_steps: int = Field(default=4000, ge=1)
+    seed: int = Field(default=0, ge=0)
 
 
 class WarmupError(RuntimeError):
@@ -46,12 +61,12 @@ def warm_model(preset: str, task: str, warmup: Warmup, *, cache: Path) -> Path:
         WarmupError: ``max_steps`` without reaching the success.
     """
     config = {"preset": preset, "task": task, **warmup.model_dump(mode="json")}
-    found = find_run(cache, EXPERIMENT, config, packages=PACKAGES)
+    found = find_run(cache, EXPERIMENT, config, modules=MODULES)
     if found is not None:
         return found / "model"
     model, tokenizer = build_model(preset, seed=warmup.seed), preset_tokenizer(preset)
     examples = load_examples(task, split="train", count=EXAMPLES, seed=warmup.seed)
-    with write_run(cache, EXPERIMENT, config, seed=warmup.seed, packages=PACKAGES) as run:
+    with write_run(cache, EXPERIMENT, config, seed=warmup.seed, modules=MODULES) as run:
         run.append_metrics(_train(model, tokenizer, examples, warmup))
         model.save_pretrained(run.partial / "model")
         tokenizer.save_pretrained(run.partial / "model")

@@ -14,10 +14,11 @@ from llm_validation.probe.batch import ProbeConfig, make_stepper
 from llm_validation.probe.probe import by_sign, probe
 from llm_validation.probe.steps import Moments, fingerprint
 from qae_theory.checks import refuse
-from qae_theory.runs.folders import find_run, to_json, write_run
+from qae_theory.runs.files import to_json
+from qae_theory.runs.folders import find_run, write_run
 
 EXPERIMENT = "probe"
-PACKAGES = ("llm_validation", "qae_theory")
+MODULES = ("llm_validation.probe.run",)
 SIGNS_FILE = "signs.json"
 _OPTIMISER = "optimizer.pt"
 
@@ -49,13 +50,13 @@ def probe_checkpoint(
     moments = checkpoint_moments(Path(source), model)
     facts = config.model_dump(mode="json")
     identity = {"probe": facts, "sign_arm": sign_arm, "contents": _contents(model, moments)}
-    found = find_run(out, EXPERIMENT, identity, packages=PACKAGES)
+    found = find_run(out, EXPERIMENT, identity, modules=MODULES)
     if found is not None:
         return found
     total = len(config.settings) * len(config.arms)
     counter = iter(range(1, total + 1))
     stepper = make_stepper(model, tokenizer, config, moments=moments)
-    with write_run(out, EXPERIMENT, identity, seed=config.seed, packages=PACKAGES) as run:
+    with write_run(out, EXPERIMENT, identity, seed=config.seed, modules=MODULES) as run:
         rows = probe(stepper, config.settings, config.arms, told=lambda: told(next(counter), total))
         if rows:
             write_table(from_rows(rows), run.partial / PROBES_FILE)

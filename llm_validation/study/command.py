@@ -71,7 +71,7 @@ def _configured(preset: str, file: Path | None, settings: Sequence[str], seed: i
 def _study(config: StudyConfig, preset: Preset, out: Path, workers: int | None) -> Path:
     from llm_validation.models.warmup import WarmupError
     from llm_validation.study.run import StudyError, finished_study, study
-    from qae_theory.runs.folders import usable_cores
+    from qae_theory.runs.provenance import usable_cores
 
     found = finished_study(config, preset, out=out)
     if found is not None:

@@ -1,8 +1,8 @@
 """What this package has to show for the ledger's claims: a replay of torch, and the stored study on Qwen3.
 
-The newest finished study of a shipped configuration counts, the GPU's before the full one before the quick one, in the
-folder that the environment variable ``QAE_RESULTS`` names, or ``results``. Its statistics are computed anew from its
-tables. Where there is no study, or none with the runs that a claim is about, the evidence is skipped.
+The study with a shipped configuration that counts for ``qae_theory.runs.store`` is read, in the folder that the
+environment variable ``QAE_RESULTS`` names, or ``results``. Its statistics are computed anew from its tables. Where
+there is no study, or none with the runs that a claim is about, the evidence is skipped.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 from llm_validation.verl_engine import eq4_torch
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.claims.statements import Statement, all_found, any_found_in_planted
-from qae_theory.runs import folders as results
-from qae_theory.runs.folders import StoredRun
+from qae_theory.runs import store
+from qae_theory.runs.files import check_unchanged
+from qae_theory.runs.folders import results_folder
+from qae_theory.runs.stored import StoredRun
 
 AGAIN = "validate again"
 COMMAND = "run `qae validate`"
 NAME = "qwen3"
-SIZES = ("gpu", "full", "quick")  # those that count most first
+STUDY = "validate"
 CLAIMS = (
     "ladder-qwen3",
     "ordering-qwen3",
@@ -48,26 +49,9 @@ def register(ledger: Ledger) -> None:
         ledger.add(Evidence(claim, NAME, Kind.TRAINING, Role.FOR, (step,), requires=("pyarrow",), missing=missing))
 
 
-def stored_study(root: Path) -> StoredRun | None:
-    """The study that counts, if there is one."""
-    from llm_validation.study.settings import EXPERIMENT, PACKAGES
-
-    return results.stored_run(root / EXPERIMENT, _size, sizes=SIZES, packages=PACKAGES, again=AGAIN)
-
-
-def _size(stored: Mapping[str, Any]) -> str | None:
-    """Of a study whose configuration is the shipped one of its size, that size."""
-    from llm_validation.study.settings import identity, shipped_config
-
-    preset = stored.get("preset")
-    if preset not in SIZES:
-        return None
-    return str(preset) if identity(shipped_config(preset), preset) == stored else None
-
-
 def _missing(claim: str, effort: Effort) -> str | None:
     del effort
-    run = stored_study(results.results_folder())
+    run = store.shipped(results_folder(), STUDY)
     if run is None:
         return f"no results: {COMMAND}"
     return None if _statements(run.folder)[claim] else f"{run} has no runs for it: {COMMAND}"
@@ -85,7 +69,7 @@ def _found_in_planted(claim: str, effort: Effort) -> Finding:
 
 
 def _study() -> StoredRun:
-    run = stored_study(results.results_folder())
+    run = store.shipped(results_folder(), STUDY)
     if run is None:
         raise ValueError(f"no results: {COMMAND}")
     return run
@@ -97,7 +81,7 @@ def _statements(folder: Path) -> Mapping[str, Sequence[Statement]]:
     from llm_validation.study.curves import statements
     from llm_validation.study.verdicts import ladder_statements, ordering_statements
 
-    results.check_unchanged(folder, again=AGAIN)
+    check_unchanged(folder, again=AGAIN)
     probes, runs = (read_table(folder / name) for name in (PROBES_FILE, RUNS_FILE))
     return {
         "ladder-qwen3": ladder_statements(probes),

@@ -24,7 +24,7 @@ from llm_validation.study.ordering import ordering
 from llm_validation.study.pairs import FAVOURABLE
 from llm_validation.study.verdicts import ladder_statements, ordering_statements, resampling
 from qae_theory.claims.statements import Statement
-from qae_theory.runs.folders import to_json
+from qae_theory.runs.files import to_json
 
 REPORT = "report.md"
 CAPTIONS = {
@@ -280,6 +280,9 @@ def _k_contrasts(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _provenance(config: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[str]:
     yield from ("## Runs and configuration", "")
-    rows = [[name, ", ".join(f"`{one}`" for one in ids)] for name, ids in facts.get("parts", {}).items()]
+    rows = [
+        [name, ", ".join(f"`{run}`" for run in (parts["train"], *parts["probe"]) if run)]
+        for name, parts in facts.get("parts", {}).items()
+    ]
     yield from markdown_table(["part", "run ids"], rows)
     yield from ("", "```json", json.dumps(config, indent=2, ensure_ascii=False), "```")

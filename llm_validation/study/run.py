@@ -6,7 +6,7 @@ Every part is a run of its own in the results folder, so that a study that was i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,13 +16,15 @@ from llm_validation.common.tables import PROBES_FILE, RUNS_FILE, Table, from_row
 from llm_validation.models.presets import PRESETS
 from llm_validation.models.warmup import warm_model
 from llm_validation.probe.run import probe_checkpoint, read_signs
-from llm_validation.study.settings import EXPERIMENT, PACKAGES, Preset, StudyConfig, StudyRun, StudyTask, identity
+from llm_validation.study.settings import EXPERIMENT, MODULES, Preset, StudyConfig, StudyRun, StudyTask, identity
 from llm_validation.train.checkpoints import sealed, updates_of
 from llm_validation.train.run import train
+from qae_theory.runs.files import to_json
 from qae_theory.runs.folders import find_run, write_run
 
 WARM = "warm"
 NAN = float("nan")
+PARTS_FILE = "parts.json"
 
 
 class Cell(NamedTuple):
@@ -68,7 +70,7 @@ def cells(config: StudyConfig) -> list[Cell]:
 
 def finished_study(config: StudyConfig, preset: Preset, *, out: Path) -> Path | None:
     """The folder of this study by this code, if it is whole."""
-    return find_run(out, EXPERIMENT, identity(config, preset), packages=PACKAGES)
+    return find_run(out, EXPERIMENT, identity(config, preset), modules=MODULES)
 
 
 def study(
@@ -81,8 +83,8 @@ def study(
 ) -> Path:
     """Run what is left of the study, write its folder ``out/validate/<run id>`` and return it.
 
-    The folder holds ``probes.parquet``, ``runs.parquet``, ``ladder.json``, ``ordering.json``, the report and its
-    figures.
+    The folder holds ``probes.parquet``, ``runs.parquet``, ``parts.json`` with the ids of the runs that it is made of,
+    ``ladder.json``, ``ordering.json``, the report and its figures.
 
     Args:
         config: the study.
@@ -99,11 +101,14 @@ def study(
         start_of(task, out)
         told(f"{task.task}: {task.model} is warmed up", 0, len(cells(config)))
     done = list(_work(config, out, workers, told))
-    with write_run(out, EXPERIMENT, identity(config, preset), seed=config.seed, packages=PACKAGES) as run:
+    with write_run(out, EXPERIMENT, identity(config, preset), seed=config.seed, modules=MODULES) as run:
         probes, runs = probes_table(done), runs_table(config, done)
         write_table(probes, run.partial / PROBES_FILE)
         write_table(runs, run.partial / RUNS_FILE)
-        _report(run.partial, run.id, {"probes": probes, "runs": runs}, config, preset, done)
+        parts = parts_of(done)
+        run.write(PARTS_FILE, to_json(parts))
+        facts = {"run_id": run.id, "parts": parts}
+        _report(run.partial, {"probes": probes, "runs": runs}, identity(config, preset), facts)
     return run.folder
 
 
@@ -222,13 +227,18 @@ def _attempt(cell: Cell, config: StudyConfig, out: Path) -> tuple[Cell, Done | N
         return cell, None, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
-def _report(
-    folder: Path, run_id: str, tables: dict[str, Table], config: StudyConfig, preset: Preset, done: Sequence[Done]
-) -> None:
-    from llm_validation.study.report import write_report
-
-    ids = {
-        one.cell.name: [path.name for path in (one.trained, *(probed.folder for probed in one.probes)) if path]
+def parts_of(done: Sequence[Done]) -> dict[str, Any]:
+    """Return the run ids behind each cell: its training run, if it trained, and its probes."""
+    return {
+        one.cell.name: {
+            "train": one.trained.name if one.trained else None,
+            "probe": [probed.folder.name for probed in one.probes],
+        }
         for one in done
     }
-    write_report(folder, tables, identity(config, preset), {"run_id": run_id, "parts": ids})
+
+
+def _report(folder: Path, tables: dict[str, Table], identity: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    from llm_validation.study.report import write_report
+
+    write_report(folder, tables, identity, facts)

@@ -9,13 +9,14 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
+from llm_validation.models.warmup import Warmup
 from llm_validation.probe.batch import ProbeConfig
 from llm_validation.probe.steps import Setting
-from llm_validation.train.settings import TrainConfig, Warmup
+from llm_validation.train.settings import TrainConfig
 from qae_theory.checks import refuse
 from qae_theory.runs.settings import Strict, Table, checked, read_table, without_infinity
 
-PACKAGES = ("llm_validation", "qae_theory")  # whose source determines the results
+MODULES = ("llm_validation.study.run",)  # what a study executes
 EXPERIMENT = "validate"
 
 Preset = Literal["full", "quick", "gpu"]

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from qae_theory.runs.folders import to_json, write_atomically
+from qae_theory.runs.files import to_json, write_atomically
 
 MANIFEST = "manifest.json"
 PREFIX = "checkpoint-"

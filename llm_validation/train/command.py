@@ -94,8 +94,8 @@ def _train(config: TrainConfig, out: Path, resume: Literal["newest", "previous",
     from llm_validation.train import processes
     from llm_validation.train import run as training
     from llm_validation.train.checkpoints import CheckpointError
-    from llm_validation.train.folder import BusyError
     from llm_validation.verifiers import VerifierError
+    from qae_theory.runs.locks import BusyError
 
     console = Console(highlight=False, soft_wrap=True, quiet=not processes.is_main())
     failures = (training.TrainingError, CheckpointError, BusyError, VerifierError, WarmupError, OSError)

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from llm_validation.train.checkpoints import MANIFEST, fingerprints
 from llm_validation.train.settings import TrainConfig
-from qae_theory.runs.folders import code_version, file_hashes, provenance, run_id, to_json, write_atomically
+from qae_theory.runs.code import code_version
+from qae_theory.runs.files import file_hashes, to_json, write_atomically
+from qae_theory.runs.folders import run_id
+from qae_theory.runs.locks import LOCK
+from qae_theory.runs.provenance import provenance
 
 EXPERIMENT = "train"
-PACKAGES = ("llm_validation", "qae_theory")
-LOCK = "lock"
+MODULES = ("llm_validation.train.run",)
 # Files of a checkpoint that only going on needs.
 _OF_THE_TRAINER = ("optimizer.pt", "scheduler.pt", "rng_state*", "trainer_state.json", "training_args.bin", MANIFEST)
-
-
-class BusyError(RuntimeError):
-    """Another process works on the run."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ class RunFolder:
 def run_folder(config: TrainConfig, *, out: Path) -> RunFolder:
     """The places of this configuration, run by this code, below ``out``."""
     facts = identity(config)
-    code = code_version(PACKAGES)
+    code = code_version(MODULES)
     return RunFolder(run_id(facts, code), code, facts, out / EXPERIMENT)
 
 
@@ -72,22 +69,6 @@ def identity(config: TrainConfig) -> dict[str, Any]:
     local = {name: Path(source) for name, source in (("model", config.model), ("task", config.task))}
     contents = {name: _content(path) for name, path in local.items() if path.exists()}
     return facts | ({"contents": contents} if contents else {})
-
-
-@contextmanager
-def alone(folder: RunFolder) -> Iterator[None]:
-    """Let no other process work on the same run. The lock goes with the process, however that ends.
-
-    Raises:
-        BusyError: another process is at it.
-    """
-    folder.partial.mkdir(parents=True, exist_ok=True)
-    with (folder.partial / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BusyError(f"another process is running it, in {folder.partial}") from None
-        yield
 
 
 def begin(folder: RunFolder) -> None:
@@ -118,7 +99,7 @@ def finish(folder: RunFolder, last: Path, *, seed: int, seconds: float) -> Path:
     shutil.rmtree(model, ignore_errors=True)  # half of one, if the last try was cut off here
     shutil.copytree(last, model, ignore=shutil.ignore_patterns(*_OF_THE_TRAINER))
     files = {name: digest for name, digest in file_hashes(folder.partial).items() if name != LOCK}
-    facts = provenance(seed=seed, packages=PACKAGES) | {"code_version": folder.code}
+    facts = provenance(seed=seed, code=folder.code)
     facts |= {"seconds": round(seconds, 3), "files": files, "model": fingerprints(model)}
     write_atomically(folder.partial / "provenance.json", to_json({"run_id": folder.id, **facts}))
     folder.partial.rename(folder.finished)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from qae_theory.checks import refuse
-from qae_theory.runs.settings import Overlong
+from qae_theory.paper.overlong import Overlong, overlong_penalty
 
 Scores = Sequence[float | None]
 Score = Callable[[Sequence[str], Sequence[str]], Scores]
@@ -40,22 +40,8 @@ def shaped_rewards(
             rewards.append(None)
             continue
         reward = 2 * right - 1 if signed else right
-        rewards.append(reward if overlong is None else reward + overlong_penalty(length, overlong))
+        rewards.append(reward if overlong is None else reward + float(overlong_penalty(length, overlong)))
     return rewards
-
-
-def overlong_penalty(length: int, overlong: Overlong) -> float:
-    """DAPO's soft overlong punishment of a response of ``length`` tokens, in [-1, 0].
-
-    0 up to L - C tokens, then (L - C - length) / C, and -1 from L on, with L the ``max_length`` and C the ``cache``.
-
-    Source: arXiv 2503.14476, Eq. 13.
-
-    >>> [overlong_penalty(length, Overlong(max_length=10, cache=4)) for length in (6, 7, 10, 11)]
-    [0.0, -0.25, -1.0, -1.0]
-    """
-    beyond = length - (overlong.max_length - overlong.cache)
-    return -min(max(beyond / overlong.cache, 0.0), 1.0) + 0.0  # not -0.0
 
 
 def checked_score(score: float | None) -> float | None:

@@ -18,7 +18,7 @@ from llm_validation.models.warmup import warm_model
 from llm_validation.tasks import Example, load_examples, load_task
 from llm_validation.train import checkpoints, processes
 from llm_validation.train.checkpoints import Checkpoint, Resume
-from llm_validation.train.folder import RunFolder, alone, begin, finish, left_by_other_code, run_folder
+from llm_validation.train.folder import RunFolder, begin, finish, left_by_other_code, run_folder
 from llm_validation.train.guard import Guard, TrainingError, watch
 from llm_validation.train.logs import Logs
 from llm_validation.train.process_state import quiet, random_states_restored, stoppable
@@ -26,6 +26,7 @@ from llm_validation.train.settings import TrainConfig
 from llm_validation.train.trainer import make_trainer
 from llm_validation.verifiers import Verifier, get_verifier, self_test
 from qae_theory.checks import refuse
+from qae_theory.runs.locks import alone
 
 __all__ = ["Interrupted", "Progress", "SettingsError", "TrainingError", "finished_run", "prepare", "run", "train"]
 
@@ -140,7 +141,7 @@ def run(
     """As :func:`train`, for a run that is prepared."""
     started = time.perf_counter()
     config, folder = prepared.config, prepared.folder
-    with alone(folder) if processes.is_main() else nullcontext(), get_verifier(prepared.verifier) as verifier:
+    with alone(folder.partial) if processes.is_main() else nullcontext(), get_verifier(prepared.verifier) as verifier:
         if processes.is_main() and folder.is_finished():  # by another process, meanwhile
             shutil.rmtree(folder.partial)
             return folder.finished

@@ -6,25 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from llm_validation.models.warmup import Warmup
 from qae_theory.advantages import get_estimator, resolve_options
-from qae_theory.runs.settings import Overlong, Positive, Strict
+from qae_theory.paper.overlong import Overlong
+from qae_theory.runs.settings import Positive, Strict
 
 Share = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-class Warmup(Strict):
-    """Supervised training of a preset before RL: until sampled answers at temperature 1 are right this often.
-
-    It stops at the first check that reaches ``success``; ``max_steps`` without it is an error.
-    """
-
-    success: Annotated[float, Field(gt=0, lt=1)] = 0.4
-    learning_rate: Positive = 3e-3
-    batch_size: int = Field(default=64, ge=1)
-    check_every: int = Field(default=10, ge=1)
-    max_steps: int = Field(default=4000, ge=1)
-    seed: int = Field(default=0, ge=0)
 
 
 class TrainConfig(Strict):

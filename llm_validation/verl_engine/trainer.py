@@ -39,7 +39,7 @@ from verl.workers.utils.padding import response_from_nested, response_to_nested
 from llm_validation.verl_engine import plugin as verl_plugin
 from llm_validation.verl_engine.update_probe import Response, metrics_of, records_from_tokens
 from qae_theory.checks import quantile_level, refuse
-from qae_theory.runs.folders import write_atomically
+from qae_theory.runs.files import write_atomically
 
 TRAINER = "qae_probe"
 STATE = frozenset({"model", "optimizer", "extra"})  # what a checkpoint must hold to bring a worker back

@@ -7,9 +7,10 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from paper_figures.runs import AGAIN, Results, Run
+from paper_figures.runs import Results, Run
 from qae_theory.claims.model import Entry, Outcome, Verdict
-from qae_theory.runs.folders import read_json
+from qae_theory.runs.files import read_json
+from qae_theory.runs.stored import AGAIN
 
 _QUOTED = re.compile(r"`(qae [^`]+)`")
 _QUICK = re.compile(r"run [0-9a-f]{12}, quick size")

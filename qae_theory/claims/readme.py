@@ -16,7 +16,7 @@ from typing import Any
 
 from qae_theory.claims.model import Kind, Role, Verdict
 from qae_theory.claims.report_markdown import table
-from qae_theory.runs.folders import write_atomically
+from qae_theory.runs.files import write_atomically
 
 BEGIN, END = "<!-- ledger:begin -->", "<!-- ledger:end -->"
 _DECIDING_ROLES = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from qae_theory.claims.model import Finding
 from qae_theory.claims.run import NEGATIVE_CRITERION
-from qae_theory.runs.folders import StoredRun
+from qae_theory.runs.stored import StoredRun
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 def env(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Show versions, machine, commit and providers; for a bug report or a results table."""
-    from qae_theory.runs.folders import to_json
+    from qae_theory.runs.files import to_json
 
     facts = environment()
     typer.echo(to_json(facts).rstrip() if as_json else "\n".join(_lines(facts)))
@@ -45,7 +45,7 @@ def environment() -> dict[str, Any]:
     import platform
 
     from qae_theory.cli import DISTRIBUTION, package_version
-    from qae_theory.runs.folders import git_state, machine
+    from qae_theory.runs.provenance import git_state, machine
 
     return {
         DISTRIBUTION: package_version(),

@@ -78,7 +78,7 @@ def _verify(
 
     from qae_theory.claims import ledger as ledgers
     from qae_theory.claims.model import Effort
-    from qae_theory.runs.folders import usable_cores
+    from qae_theory.runs.provenance import usable_cores
 
     console = Console(stderr=json_file == STDOUT, highlight=False)
     started = time.perf_counter()
@@ -154,17 +154,19 @@ def write(
     from qae_theory.claims import report_html, report_markdown
     from qae_theory.claims.report import RunFacts
     from qae_theory.claims.serial import ledger_records, metrics_records
-    from qae_theory.runs import folders as results
+    from qae_theory.runs.files import to_json, write_atomically
+    from qae_theory.runs.folders import write_run
+    from qae_theory.runs.provenance import git_state
 
-    ledger_json = results.to_json(ledger_records(entries))
+    ledger_json = to_json(ledger_records(entries))
     config = {
         "experiment": "verify",
         "claims": sorted(set(claim_ids)) or "all",
         "quick": effort.quick,
         "seed": effort.seed,
     }
-    commit = (results.git_state() or {}).get("commit")
-    with results.write_run(out, "verify", config, seed=effort.seed, packages=_providers()) as run:
+    commit = (git_state() or {}).get("commit")
+    with write_run(out, "verify", config, seed=effort.seed, modules=_modules()) as run:
         facts = RunFacts(run.id, effort.quick, effort.seed, seconds, platform.python_version(), commit)
         page, fallbacks = report_html.render(entries, facts)
         run.append_metrics(metrics_records(entries))
@@ -177,7 +179,7 @@ def write(
     if json_file == STDOUT:
         sys.stdout.write(ledger_json)
     elif json_file is not None:
-        results.write_atomically(Path(json_file), ledger_json)
+        write_atomically(Path(json_file), ledger_json)
         paths.append(Path(json_file))
     return Written(run.id, tuple(paths))
 
@@ -210,10 +212,10 @@ def _summarise(console: Console, entries: Sequence[Entry], written: Written, sec
         console.print(line, markup=False, soft_wrap=True)
 
 
-def _providers() -> tuple[str, ...]:
+def _modules() -> tuple[str, ...]:
+    """Return the modules that the installed evidence is made of."""
     from importlib.metadata import entry_points
 
     from qae_theory.claims.ledger import EVIDENCE_GROUP
 
-    found = {point.module.partition(".")[0] for point in entry_points(group=EVIDENCE_GROUP)}
-    return tuple(sorted(found | {"qae_theory"}))
+    return tuple(sorted({point.module for point in entry_points(group=EVIDENCE_GROUP)}))

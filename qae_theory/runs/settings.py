@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 SIZES = ("common", "quick", "full")
 
@@ -23,22 +23,6 @@ class Strict(BaseModel):
     """Frozen, refuses unknown names."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Overlong(Strict):
-    """DAPO's soft overlong punishment, in tokens: 0 up to ``max_length - cache``, then linear to -1 at ``max_length``.
-
-    Source: arXiv 2503.14476, Eq. 13.
-    """
-
-    max_length: int = Field(ge=1)
-    cache: int = Field(ge=1)
-
-    @model_validator(mode="after")
-    def _cache_fits(self) -> Overlong:
-        if self.cache > self.max_length:
-            raise ValueError(f"cache must be at most max_length = {self.max_length}; got {self.cache}")
-        return self
 
 
 Settings = TypeVar("Settings", bound=Strict)

@@ -8,6 +8,8 @@ from importlib.metadata import entry_points
 from simulators.methods import a_grae, clip_cov, constant, estimators, gspo, high_entropy, kl_cov, w_reinforce
 from simulators.methods.registry import Method, TokenBatch, get_method, method_names, register_method
 
+METHODS_GROUP = "qae.methods"
+
 estimators.register()
 constant.register()
 gspo.register()
@@ -16,7 +18,7 @@ a_grae.register()
 clip_cov.register()
 kl_cov.register()
 high_entropy.register()
-for provider in sorted(entry_points(group="qae.methods"), key=lambda point: point.name):
+for provider in sorted(entry_points(group=METHODS_GROUP), key=lambda point: point.name):
     provider.load()()
 
-__all__ = ["Method", "TokenBatch", "get_method", "method_names", "register_method"]
+__all__ = ["METHODS_GROUP", "Method", "TokenBatch", "get_method", "method_names", "register_method"]

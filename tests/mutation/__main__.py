@@ -13,7 +13,8 @@ from pathlib import Path
 
 from mutmut.mutation.file_mutation import mutate_file_contents
 
-ROOT = Path(__file__).parents[2]
+from tests import ROOT
+
 TREE = ROOT / "mutants"
 COPIED = ("qae_theory", "simulators", "llm_validation", "paper_figures", "tests", "docs", "pyproject.toml", "README.md")
 

@@ -32,7 +32,14 @@ def store_cluster(
             "evaluations.json": {"evaluations": [{"abandoned": False, **one} for one in evaluations]},
             "dropped.json": {"notes": [NOTE]},
         },
-        config={"name": name or row, "row": row, "engine": engine, "run": run, "settings": {"model": model}},
+        config={
+            "name": name or row,
+            "row": row,
+            "engine": engine,
+            "run": run,
+            "named_by": "job.json",
+            "settings": {"model": model},
+        },
         run=run,
     )
 
@@ -43,4 +50,4 @@ def evaluation(step: int, shares: Mapping[int, float], benchmark: str = "AIME24"
         str(k): {"estimate": share, "low": share - half, "high": share + half, "level": 0.95, "draws": 30}
         for k, share in shares.items()
     }
-    return {"step": step, "benchmark": benchmark, "source": "validation dump", "pass_at_k": estimates}
+    return {"step": step, "benchmark": benchmark, "source": "validation dump", "pass_at_k": estimates, "counts": {}}

@@ -14,9 +14,11 @@ import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
-from paper_figures import catalogue, report_command
+from paper_figures import catalogue
+from paper_figures.report import command as report_command
+from tests import ROOT
 
-STORED = Path(__file__).parents[2] / "docs" / "ledger.json"
+STORED = ROOT / "docs" / "ledger.json"
 NAMES = ("figure_4", "table_1", "ledger_matrix")
 VOID = frozenset({"br", "hr", "img", "input", "link", "meta", "wbr"})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ PLAIN = {"name": "SGD", "update": {"step_size": 0.3}}
 NEAREST = {"name": "Adam 1e-8, 16 passes", "update": {"optimiser": "adam", "epochs": 16}}
 CONDITIONS = (PLAIN, NEAREST)
 STEPS, SEEDS = (0, 10, 20), (0, 1, 2)
+STUDY = "0123456789ab"  # the run id that `store` gives where none is named
 TASK = {"task": "addition", "model": "arithmetic", "warmup": {"success": 0.3}, "train": {}}
 TRAIN = {"steps": 3, "clip_high": 0.28}
 
@@ -78,8 +80,16 @@ def study_settings(*rules: Mapping[str, Any], seeds: int = 2) -> dict[str, Any]:
     }
 
 
-def store_training(root: Path, rule: Mapping[str, Any], seed: int, lengths: Sequence[float], **changes: Any) -> Path:
-    """A training run of the study, with its response lengths by step."""
+def store_training(
+    root: Path,
+    rule: Mapping[str, Any],
+    seed: int,
+    lengths: Sequence[float],
+    *,
+    of_study: bool = True,
+    **changes: Any,
+) -> Path:
+    """A training run with its response lengths by step; unless told otherwise the study below ``root`` has it."""
     config = {
         **{name: TASK[name] for name in ("task", "model", "warmup")},
         **TRAIN,
@@ -90,7 +100,13 @@ def store_training(root: Path, rule: Mapping[str, Any], seed: int, lengths: Sequ
         **changes,
     }
     lines = [{"step": step, "completions/mean_length": length} for step, length in enumerate(lengths, start=1)]
-    return store(root, "train", records=lines, config=config, run=hashlib.sha256(str(config).encode()).hexdigest()[:12])
+    name = hashlib.sha256(str(config).encode()).hexdigest()[:12]
+    if of_study:
+        parts = root / "validate" / STUDY / "parts.json"
+        parts.parent.mkdir(parents=True, exist_ok=True)
+        others = json.loads(parts.read_text(encoding="utf-8")) if parts.exists() else {}
+        parts.write_text(json.dumps({**others, name: {"train": name, "probe": []}}), encoding="utf-8")
+    return store(root, "train", records=lines, config=config, run=name)
 
 
 def row(rule: Mapping[str, Any], seed: int, step: int, **columns: float) -> dict[str, Any]:

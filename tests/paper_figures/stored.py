@@ -13,6 +13,7 @@ from paper_figures.drawing import entry_of
 from paper_figures.panels import Panel, all_built
 from paper_figures.render import figure_of, style
 from paper_figures.runs import Results
+from qae_theory.runs.files import file_hashes
 
 Record = Mapping[str, Any]
 
@@ -51,7 +52,8 @@ def store(
         (folder / name).write_text(_text(name, content), encoding="utf-8")
     for name, rows in (tables or {}).items():
         write_parquet(folder / name, rows)
-    (folder / "provenance.json").write_text(json.dumps({"run_id": run, "finished": finished}), encoding="utf-8")
+    facts = {"run_id": run, "finished": finished, "files": file_hashes(folder)}
+    (folder / "provenance.json").write_text(json.dumps(facts), encoding="utf-8")
     return folder
 
 

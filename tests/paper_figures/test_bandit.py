@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from paper_figures.bandit import bandit_curves, nearest_condition
-from paper_figures.runs import MissingError, Results
+from paper_figures.runs import Results
+from qae_theory.runs.stored import MissingError
 from tests.paper_figures.small_runs import mean_by_step, store_bandit
 from tests.paper_figures.stored import store
 

@@ -111,7 +111,7 @@ def test_shares_are_the_run_and_change_with_it(tmp_path: Path) -> None:
         assert line(axes, "easy, strict")[1] == [0.2, 0.2, 0.2]
         low, high = axes.collections[0].get_paths()[0].get_extents().intervaly
         assert (low, high) == (0.4, 1.0)
-        assert texts(axes, "source") == ["ordering, run 0123456789ab, quick size"]
+        assert texts(axes, "source") == ["ordering, run 0123456789ab, quick size, settings changed"]
     assert "hard, not broken 80%" in before.caption
     store(tmp_path, "ordering", files={"analysis.json": {"shares": shares(0.4)}})
     after = drawn("baseline_sweep", tmp_path)

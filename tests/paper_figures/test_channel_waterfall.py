@@ -92,7 +92,9 @@ def test_caption_and_bars_change_with_the_run(tmp_path: Path) -> None:
     after = drawn("channel_waterfall", tmp_path)
     assert bars(after, 0)["noise"] == pytest.approx((0, 40))
     assert "noise x curvature +40.0 [+30.0, +50.0]; PPO clipping" in after.caption
-    assert texts(after.axes(0), "source") == ["softmax bandits: channels, run 0123456789ab, quick size"]
+    assert texts(after.axes(0), "source") == [
+        "softmax bandits: channels, run 0123456789ab, quick size, settings changed"
+    ]
 
 
 def test_without_a_run_the_command_is_named(tmp_path: Path) -> None:

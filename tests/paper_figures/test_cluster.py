@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,14 @@ import pytest
 from paper_figures.cluster import (
     accuracy_curve,
     accuracy_curves,
-    collected,
     last_accuracy,
     metric_curves,
     metric_table,
     runs_of_row,
 )
-from paper_figures.runs import MissingError, Results
+from paper_figures.runs import Results
+from qae_theory.runs.files import file_hashes
+from qae_theory.runs.stored import MissingError
 from tests.paper_figures.cluster_runs import evaluation, store_cluster
 
 ROW = "qwen3-8b-clip-higher"
@@ -26,7 +28,7 @@ def test_a_row_is_known_by_what_collect_says_of_it(tmp_path: Path) -> None:
     store_cluster(tmp_path, ROW, run="a" * 12, lines=LINES)
     store_cluster(tmp_path, None, run="b" * 12, lines=LINES, name=ROW, model="/models/tiny")
     (run,) = runs_of_row(Results(tmp_path), ROW)
-    assert str(run) == f"{ROW}, cluster run {'a' * 12}, to step 3"
+    assert run.named == f"{ROW}, cluster run {'a' * 12}, to step 3"
     assert run.model == "Qwen3-8B-Base"
     with pytest.raises(MissingError, match="not run: qae cluster launch qwen3-8b-eps020"):
         runs_of_row(Results(tmp_path), "qwen3-8b-eps020")
@@ -37,7 +39,9 @@ def test_of_two_collections_of_one_run_the_longer_counts(tmp_path: Path) -> None
     config = (short / "config.json").read_text(encoding="utf-8")
     long = store_cluster(tmp_path, ROW, run="b" * 12, lines=LINES)
     (long / "config.json").write_text(config, encoding="utf-8")
-    assert [run.folder.name for run in collected(Results(tmp_path))] == ["b" * 12]
+    facts = json.loads((long / "provenance.json").read_text(encoding="utf-8"))
+    (long / "provenance.json").write_text(json.dumps({**facts, "files": file_hashes(long)}), encoding="utf-8")
+    assert [run.folder.name for run in Results(tmp_path).collected()] == ["b" * 12]
     store_cluster(tmp_path, ROW, run="d" * 12, lines=LINES[:2])
     assert [run.folder.name for run in runs_of_row(Results(tmp_path), ROW)] == ["b" * 12, "d" * 12]
 
@@ -50,7 +54,7 @@ def test_what_was_abandoned_counts_nowhere(tmp_path: Path) -> None:
         lines=[*LINES, {"step": 4, "entropy": 9.0, "abandoned": True}],
         evaluations=[evaluation(1, {1: 0.25}), {**evaluation(4, {1: 0.9}), "abandoned": True}],
     )
-    (run,) = collected(Results(tmp_path))
+    (run,) = Results(tmp_path).collected()
     assert run.last_step == 3
     assert metric_table([run], ["entropy"])["value"].tolist() == pytest.approx([0.1, 0.2, 0.3])
     assert last_accuracy([run], "AIME24", 1) == pytest.approx((25.0, 15.0, 35.0))
@@ -58,7 +62,7 @@ def test_what_was_abandoned_counts_nowhere(tmp_path: Path) -> None:
 
 def test_the_first_metric_that_a_run_has(tmp_path: Path) -> None:
     store_cluster(tmp_path, ROW, run="a" * 12, lines=[{"step": 1, "b": 2.0}, {"step": 2, "b": None, "c": 3.0}])
-    (run,) = collected(Results(tmp_path))
+    (run,) = Results(tmp_path).collected()
     assert metric_table([run], ["a", "b", "c"])["value"].tolist() == [2.0]
     with pytest.raises(MissingError, match="has not logged a or d"):
         metric_table([run], ["a", "d"])
@@ -90,7 +94,7 @@ def test_an_evaluation_without_an_interval(tmp_path: Path) -> None:
     bare = evaluation(0, {1: 0.5})
     bare["pass_at_k"]["1"] |= {"low": None, "high": None}
     store_cluster(tmp_path, ROW, run="a" * 12, lines=LINES, evaluations=[bare])
-    estimate, low, high = last_accuracy(collected(Results(tmp_path)), "AIME24", 1)
+    estimate, low, high = last_accuracy(Results(tmp_path).collected(), "AIME24", 1)
     assert estimate == 50.0
     assert low != low
     assert high != high

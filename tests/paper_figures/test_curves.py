@@ -19,7 +19,8 @@ from paper_figures.curves import (
 )
 from paper_figures.paper import level
 from paper_figures.render import style
-from paper_figures.runs import MissingError, Results
+from paper_figures.runs import Results
+from qae_theory.runs.stored import MissingError
 
 T_975 = {1: 12.7062, 2: 4.30265}  # by degrees of freedom, from printed tables
 

@@ -11,10 +11,11 @@ from matplotlib.text import Text
 
 import paper_figures.drawing as drawing
 from paper_figures.catalogue import NAMES, Figure, figure
-from paper_figures.drawing import INDEX, code_of, draw, entry_of, read_index
+from paper_figures.drawing import INDEX, draw, entry_of, read_index
 from paper_figures.panels import all_built
 from paper_figures.render import SUFFIXES
 from paper_figures.runs import Results
+from qae_theory.runs.code import imported_modules
 from tests.paper_figures.stored import drawn as figure_of
 from tests.paper_figures.stored import store
 
@@ -37,13 +38,14 @@ PANELS = (("value", panel),)
 
 
 @pytest.fixture
-def modules(tmp_path: Path) -> dict[str, Path]:
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     """Two figure modules, each with a run of its own."""
     paths = {}
     for name, experiment in (("one", "ordering"), ("two", "sparsity")):
-        paths[name] = tmp_path / f"{name}.py"
+        paths[name] = tmp_path / f"figure_of_a_test_{name}.py"
         paths[name].write_text(MODULE.format(title=name, experiment=experiment))
         write(tmp_path, experiment, 1.5)
+    monkeypatch.syspath_prepend(tmp_path)  # where the code behind a figure is looked for
     return paths
 
 
@@ -106,13 +108,15 @@ def test_shared_code_and_theory_draw_all_again(
     modules: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn(modules, tmp_path)
-    monkeypatch.setattr(drawing.stored, "code_version", lambda packages: "another")
-    assert drawn(modules, tmp_path) == ["one", "two"]
-    shared = tmp_path / "render.py"
-    shared.write_text("# another")
-    monkeypatch.setattr(drawing, "code_of", lambda module: {module, shared})
+    monkeypatch.setattr(drawing, "code_version", lambda modules: "another")
     assert drawn(modules, tmp_path) == ["one", "two"]
     assert drawn(modules, tmp_path) == []
+
+
+def test_what_a_figure_depends_on_is_what_it_imports_at_any_remove() -> None:
+    names = imported_modules(("paper_figures.gain_ratio", *drawing.SHARED))
+    assert {f"paper_figures.{name}" for name in ("gain_ratio", "zero_map", "cells", "panels", "render")} <= set(names)
+    assert "paper_figures.leaky_cells" not in names
 
 
 def test_a_file_that_is_gone_is_drawn_again(modules: dict[str, Path], tmp_path: Path) -> None:
@@ -139,12 +143,6 @@ def test_a_run_that_appears_replaces_the_watermark(modules: dict[str, Path], tmp
     provenance.write_text(facts)
     assert drawn(modules, tmp_path) == ["one"]
     assert read_index(tmp_path / "out")["one"]["panels"][0]["missing"] is None
-
-
-def test_code_of_a_figure_is_what_it_imports_at_any_remove() -> None:
-    names = {path.name for path in code_of(Path(str(figure("gain_ratio").module.__file__)))}
-    assert {"gain_ratio.py", "zero_map.py", "cells.py", "panels.py", "render.py", "runs.py", "curves.py"} <= names
-    assert "leaky_cells.py" not in names
 
 
 def test_every_name_is_a_module_with_what_a_figure_needs() -> None:

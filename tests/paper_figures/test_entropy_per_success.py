@@ -103,7 +103,7 @@ def test_rules_are_paired_with_grpo_by_seed(tmp_path: Path) -> None:
         np.testing.assert_allclose([low, high], [sample.mean() - half, sample.mean() + half])
     assert f"psr {psr.mean():+.2f}" in found.caption
     assert "qae +0.50" not in found.caption  # its interval holds 0
-    assert texts(axes, "source") == ["softmax bandits: inner-epochs, run 0123456789ab, quick size"]
+    assert texts(axes, "source") == ["softmax bandits: inner-epochs, run 0123456789ab, quick size, settings changed"]
 
 
 def test_a_changed_seed_changes_point_and_caption(tmp_path: Path) -> None:

@@ -111,7 +111,8 @@ def test_the_study_comes_before_a_bandit(tmp_path: Path) -> None:
     assert line(found.axes(1), "GRPO") == ([1, 2], pytest.approx([0.2, 0.4]))
     assert found.axes(0).get_title(loc="left") == "entropy, small Qwen3"
     assert texts(found.axes(0), "source") == [
-        "not the paper's model: Qwen3 of preset arithmetic on addition: validate, run 0123456789ab, quick size"
+        "not the paper's model: Qwen3 of preset arithmetic on addition: "
+        "validate, run 0123456789ab, quick size, settings changed"
     ]
 
 

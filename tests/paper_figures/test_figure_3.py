@@ -108,7 +108,11 @@ def test_tokens_that_are_not_characters_are_refused(tmp_path: Path) -> None:
 
 def test_without_runs_the_command_is_named(tmp_path: Path) -> None:
     assert drawn("figure_8", tmp_path).missing == ["not run: qae validate"] * 3
-    store(tmp_path, "validate", config=study_settings(GRPO))
-    assert drawn("figure_8", tmp_path).missing[0] == "validate, run 0123456789ab, quick size has no QAE: qae validate"
-    said = "the training runs of validate, run 0123456789ab, quick size are not there: qae validate makes them again"
+    store(tmp_path, "validate", config=study_settings(GRPO), files={"parts.json": {}})
+    assert (
+        drawn("figure_8", tmp_path).missing[0]
+        == "validate, run 0123456789ab, quick size, settings changed has no QAE: qae validate"
+    )
+    run = "validate, run 0123456789ab, quick size, settings changed"
+    said = f"the training runs of {run} are not there: qae validate makes them again"
     assert drawn("figure_3", tmp_path).missing[2] == said

@@ -48,7 +48,7 @@ def test_shares_of_zeros_are_the_run(tmp_path: Path) -> None:
     assert line(axes, "paper: about 80% zero")[1] == [0.8, 0.8]
     assert texts(axes, "source") == [
         "not a language model: softmax bandit, Adam, difficulty uniform, QAE at K = 0.4: "
-        "sparsity, run 0123456789ab, quick size"
+        "sparsity, run 0123456789ab, quick size, settings changed"
     ]
     assert "under other difficulties of this experiment: bimodal from 0.905 to 0.925." in found.caption
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from paper_figures.panels import EXACT, MANY, Panel, all_built, built, first_found
-from paper_figures.runs import MissingError, Results
+from paper_figures.runs import Results
+from qae_theory.runs.stored import MissingError
 from tests.paper_figures.stored import store
 
 
@@ -29,7 +30,8 @@ def test_a_face_names_runs_files_and_what_they_stand_in_for(tmp_path: Path) -> N
     results = Results(tmp_path)
     runs = tuple(results.run(name, command="-") for name in ("ordering", "sparsity"))
     found = panel(sources=runs, files=(Path("x/ledger.json"),), stand_in="bandits")
-    assert found.source == "bandits: ordering, run a, quick size; sparsity, run b, full size; ledger.json"
+    full = "sparsity, run b, full size, settings changed"
+    assert found.source == f"bandits: ordering, run a, quick size, settings changed; {full}; ledger.json"
 
 
 def test_many_runs_of_one_experiment_are_counted(tmp_path: Path) -> None:
@@ -37,7 +39,7 @@ def test_many_runs_of_one_experiment_are_counted(tmp_path: Path) -> None:
         store(tmp_path, "train", run=f"{number}")
     runs = tuple(Results(tmp_path).runs("train"))
     assert panel(sources=runs).source == f"{MANY + 1} runs of train"
-    assert panel(sources=runs[:2]).source == "train, run 0, quick size; train, run 1, quick size"
+    assert panel(sources=runs[:2]).source == "train, run 0; train, run 1"
 
 
 def test_a_missing_panel_costs_no_other(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from paper_figures import paper
 from paper_figures.render import style
-from paper_figures.runs import MissingError
+from qae_theory.runs.stored import MissingError
 
 
 def test_numbers_that_stand_in_sentences() -> None:

@@ -14,7 +14,8 @@ from PIL import Image
 
 from paper_figures.panels import Panel, built
 from paper_figures.render import SUFFIXES, figure_of, save, style
-from paper_figures.runs import MissingError, Results
+from paper_figures.runs import Results
+from qae_theory.runs.stored import MissingError
 from tests.paper_figures.stored import Drawn, texts
 
 CAPTION = "Two panels. A line from 0 to 1."

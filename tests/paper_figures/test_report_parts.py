@@ -133,7 +133,7 @@ def test_a_proof_needs_no_data() -> None:
 
 def test_the_command_that_made_the_data_comes_first() -> None:
     says = "What `qae simulate masks` found."
-    assert commands((Status.PASSED, "b (run 0123456789ab, full size)"), says=says) == [
+    assert commands((Status.PASSED, "b (run 0123456789ab, full size, settings changed)"), says=says) == [
         "qae simulate masks",
         "qae verify sum",
     ]

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paper_figures.runs import MissingError, Results, columns_of
+from paper_figures.runs import Results, columns_of
+from qae_theory.runs.stored import MissingError
 from tests.paper_figures.stored import store
 
 EARLY, LATE = "2026-01-01T00:00:00Z", "2026-06-01T00:00:00Z"

@@ -71,7 +71,7 @@ def test_the_points_are_the_records(tmp_path: Path) -> None:
     assert found.panels[1].title == "random policies: none below the line"
     assert "5 random policies, baselines 0 and 1: 0 whose order breaks" in found.caption
     assert "the order of 1 holds at every step tried, up to 1000" in found.caption
-    assert texts(found.axes(1), "source") == ["ordering, run 0123456789ab, quick size"]
+    assert texts(found.axes(1), "source") == ["ordering, run 0123456789ab, quick size, settings changed"]
 
 
 def test_the_shares_of_the_actual_step(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from paper_figures.runs import MissingError, Results
+from paper_figures.runs import Results
+from qae_theory.runs.stored import MissingError
 from tests.paper_figures.stored import drawn, line, lines, store, texts
 
 

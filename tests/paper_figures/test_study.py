@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from paper_figures.runs import MissingError, Results
+from paper_figures.runs import Results
 from paper_figures.study import at_k, grpo, length_curves, rules_there, study_curves
+from qae_theory.runs.stored import MissingError
 from tests.paper_figures.small_runs import row, store_training, study_settings
 from tests.paper_figures.stored import store
 
@@ -25,12 +25,8 @@ def test_lengths_are_those_of_the_studys_own_runs(tmp_path: Path) -> None:
         store_training(tmp_path, GRPO, seed, [4.0, 4.0 + seed])
         store_training(tmp_path, QAE, seed, [5.0, 5.0 + seed])
         store_training(tmp_path, STRONG, seed, [6.0, 6.0 + seed])
-    store_training(tmp_path, QAE, 2, [90.0, 90.0])  # a seed that the study has not
-    store_training(tmp_path, QAE, 0, [90.0, 90.0], task="digits")
-    store_training(tmp_path, QAE, 0, [90.0, 90.0], learning_rate=1.0, steps=99)
-    other = store_training(tmp_path, QAE, 1, [90.0, 90.0], note="by other code")
-    facts = json.loads((other / "provenance.json").read_text(encoding="utf-8"))
-    (other / "provenance.json").write_text(json.dumps({**facts, "code_version": "older"}), encoding="utf-8")
+    store_training(tmp_path, QAE, 0, [90.0, 90.0], task="digits")  # on the study's other task
+    store_training(tmp_path, QAE, 2, [90.0, 90.0], of_study=False)
 
     found = length_curves(Results(tmp_path), {"GRPO": grpo(), "QAE": at_k("0.4")})
     assert found.curves["GRPO"].mean.tolist() == [4.0, 4.5]
@@ -43,8 +39,10 @@ def test_lengths_are_those_of_the_studys_own_runs(tmp_path: Path) -> None:
 
 
 def test_without_the_training_runs_the_command_is_named(tmp_path: Path) -> None:
-    store(tmp_path, "validate", config=study_settings(GRPO))
-    with pytest.raises(MissingError, match=r"the training runs of validate, run \w+, quick size are not there"):
+    store(tmp_path, "validate", config=study_settings(GRPO), files={"parts.json": {}})
+    with pytest.raises(
+        MissingError, match=r"the training runs of validate, run \w+, quick size, settings changed are not there"
+    ):
         length_curves(Results(tmp_path), {"GRPO": grpo()})
     with pytest.raises(MissingError, match="not run: qae validate"):
         length_curves(Results(tmp_path / "nowhere"), {"GRPO": grpo()})

@@ -82,7 +82,7 @@ def test_measured_shares_are_the_run(tmp_path: Path) -> None:
     np.testing.assert_allclose(ends, [[0.67, 0.92], [0.86, 1.0]])  # a share is at most 1
     (band,) = [patch for patch in axes.patches if patch.get_label() == "the paper"]
     assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((0.75, 0.85))
-    assert texts(axes, "source") == ["softmax bandits: sparsity, run 0123456789ab, quick size"]
+    assert texts(axes, "source") == ["softmax bandits: sparsity, run 0123456789ab, quick size, settings changed"]
     assert "uniform 0.70 [0.65, 0.90] and 0.72 [0.67, 0.92], expected at the start" in found.caption
 
 

@@ -15,22 +15,15 @@ import pytest
 from typer.testing import CliRunner
 
 from qae_theory.cli import build_app
+from qae_theory.runs import store
 from simulators import evidence, experiments, sweep
-from simulators import settings as configuration
+from tests import ROOT
 from tests.simulators import toy
 
-ROOT = Path(__file__).parents[2]
 
-
-@pytest.fixture
-def configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of configurations in which `toy` has one; in this process `toy` is an experiment."""
-    folder = tmp_path / "configs"
-    folder.mkdir()
-    (folder / "toy.toml").write_text("[common]\n")
-    monkeypatch.setattr(configuration, "CONFIGS", folder)
+@pytest.fixture(autouse=True)
+def _toy_is_an_experiment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(experiments.MODULES, "toy", toy.__name__)
-    return folder
 
 
 def simulate(out: Path, *settings: str, workers: int = 1) -> Any:
@@ -60,7 +53,7 @@ def kept(out: Path) -> list[Path]:
         ("analysis", 1, "qae simulate: toy: the analysis failed: KeyError: 'no such column'"),
     ],
 )
-def test_a_fault_is_one_line(configs: Path, tmp_path: Path, fault: str, status: int, says: str) -> None:
+def test_a_fault_is_one_line(tmp_path: Path, fault: str, status: int, says: str) -> None:
     found = simulate(tmp_path / "out", f'fault="{fault}"')
     assert found.exit_code == status
     assert found.stderr.startswith(says)
@@ -69,7 +62,7 @@ def test_a_fault_is_one_line(configs: Path, tmp_path: Path, fault: str, status: 
     assert len(kept(tmp_path / "out")) == {"cells": 0, "analysis": 6}.get(fault, 5)
 
 
-def test_a_dead_worker_is_one_line_and_keeps_what_is_finished(configs: Path, tmp_path: Path) -> None:
+def test_a_dead_worker_is_one_line_and_keeps_what_is_finished(tmp_path: Path) -> None:
     found = simulate(tmp_path / "out", 'fault="death"', workers=2)
     assert found.exit_code == 1
     assert found.stderr.startswith(
@@ -80,9 +73,9 @@ def test_a_dead_worker_is_one_line_and_keeps_what_is_finished(configs: Path, tmp
 
 
 @pytest.mark.parametrize("everyone", [True, False], ids=["group", "parent"])
-def test_an_interruption_keeps_finished_cells(configs: Path, tmp_path: Path, everyone: bool) -> None:
+def test_an_interruption_keeps_finished_cells(tmp_path: Path, everyone: bool) -> None:
     out, gate = tmp_path / "out", tmp_path / "gate"
-    process = start(configs, out, f'gate="{gate}"')
+    process = start(out, f'gate="{gate}"')
     wait_for(process, lambda: len(kept(out)) == 2)
     (os.killpg if everyone else os.kill)(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=60)
@@ -96,9 +89,9 @@ def test_an_interruption_keeps_finished_cells(configs: Path, tmp_path: Path, eve
     assert "toy: 2 of 6 cells were finished already" in again.stdout
 
 
-def test_two_processes_do_not_work_on_one_run(configs: Path, tmp_path: Path) -> None:
+def test_two_processes_do_not_work_on_one_run(tmp_path: Path) -> None:
     out, gate = tmp_path / "out", tmp_path / "gate"
-    process = start(configs, out, f'gate="{gate}"')
+    process = start(out, f'gate="{gate}"')
     wait_for(process, lambda: len(kept(out)) == 2)
     second = simulate(out, f'gate="{gate}"')
     assert second.exit_code == 1
@@ -109,7 +102,7 @@ def test_two_processes_do_not_work_on_one_run(configs: Path, tmp_path: Path) -> 
     assert len(finished(out)) == 1
 
 
-def test_a_full_disk_is_one_line(configs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write, count = sweep.write_atomically, iter(range(10))
 
     def full(path: Path, text: str) -> None:
@@ -123,18 +116,16 @@ def test_a_full_disk_is_one_line(configs: Path, tmp_path: Path, monkeypatch: pyt
     assert (finished(tmp_path / "out"), len(kept(tmp_path / "out"))) == ([], 2)
 
 
-def test_code_that_changed_meanwhile_makes_no_run(
-    configs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_code_that_changed_meanwhile_makes_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = experiments.get_experiment("toy")
     planned = sweep.plan(experiment, toy.ToyConfig(), quick=False, out=tmp_path)
-    monkeypatch.setattr("qae_theory.runs.folders.code_version", lambda packages: "other")
+    monkeypatch.setattr("qae_theory.runs.folders.code_version", lambda modules: "other")
     with pytest.raises(sweep.SweepError, match="code has changed"):
         sweep.run(planned, out=tmp_path, workers=1)
     assert finished(tmp_path) == []
 
 
-def test_a_kept_cell_that_is_gone_makes_no_run(configs: Path, tmp_path: Path) -> None:
+def test_a_kept_cell_that_is_gone_makes_no_run(tmp_path: Path) -> None:
     experiment = experiments.get_experiment("toy")
     planned = sweep.plan(experiment, toy.ToyConfig(), quick=False, out=tmp_path)
     with pytest.raises(sweep.SweepError, match="'cell 0' is no longer readable"):
@@ -142,7 +133,7 @@ def test_a_kept_cell_that_is_gone_makes_no_run(configs: Path, tmp_path: Path) ->
     assert finished(tmp_path) == []
 
 
-def test_half_a_run_left_by_a_killed_process_is_cleared(configs: Path, tmp_path: Path) -> None:
+def test_half_a_run_left_by_a_killed_process_is_cleared(tmp_path: Path) -> None:
     experiment = experiments.get_experiment("toy")
     planned = sweep.plan(experiment, toy.ToyConfig(), quick=False, out=tmp_path)
     half = planned.kept.parent / f".{planned.run_id}-half"
@@ -156,12 +147,13 @@ def test_half_a_run_left_by_a_killed_process_is_cleared(configs: Path, tmp_path:
 
 @pytest.mark.parametrize("damage", ["cut", "edited", "gone"])
 def test_a_damaged_run_breaks_the_evidence_by_name(
-    configs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
     assert simulate(tmp_path).exit_code == 0
     (folder,) = finished(tmp_path)
     experiment = experiments.get_experiment("toy")
-    assert evidence._analysis(experiment, folder)["rows"] == 6
+    (run,) = store.stored(tmp_path, "toy")
+    assert evidence._analysis(experiment, run)["rows"] == 6
     metrics = folder / "metrics.jsonl"
     lines = metrics.read_text().splitlines(keepends=True)
     if damage == "cut":
@@ -171,13 +163,13 @@ def test_a_damaged_run_breaks_the_evidence_by_name(
     else:
         metrics.unlink()
     with pytest.raises(ValueError, match=r"not as the run wrote it: metrics\.jsonl; remove the run"):
-        evidence._analysis(experiment, folder)
+        evidence._analysis(experiment, store.stored(tmp_path, "toy")[0])
 
 
-def start(configs: Path, out: Path, *settings: str) -> subprocess.Popen[str]:
+def start(out: Path, *settings: str) -> subprocess.Popen[str]:
     """The command in a process group of its own, in which Ctrl-C counts."""
     chosen = [word for setting in settings for word in ("--set", setting)]
-    command = [sys.executable, "-m", "tests.simulators.toy", str(configs), "simulate", "toy", "--out", str(out)]
+    command = [sys.executable, "-m", "tests.simulators.toy", "simulate", "toy", "--out", str(out)]
     return subprocess.Popen(
         [*command, "--workers", "2", *chosen],
         cwd=ROOT,

@@ -15,7 +15,7 @@ from qae_theory.baselines import is_hard_group
 from qae_theory.checks import quantile_level
 from qae_theory.entropy_change import entropy_change
 from qae_theory.group_expectation import gain
-from qae_theory.runs.settings import Overlong
+from qae_theory.paper.overlong import Overlong
 from simulators import initial_state, token_tree, train, update_on_all_groups, update_once
 from simulators.engine import State, Step, step_on_groups
 from simulators.environments import bandit, environment

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from qae_theory.objective import clipped_surrogate, masked_objective
-from qae_theory.runs.settings import Overlong
+from qae_theory.paper.overlong import Overlong
 from simulators.engine import Step, step_on_groups
 from simulators.environments import bandit, environment
 from simulators.methods import Method, TokenBatch, get_method

@@ -23,12 +23,13 @@ from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Statu
 from qae_theory.claims.run import run_evidence
 from qae_theory.claims.statements import Statement
 from qae_theory.cli import build_app
+from qae_theory.runs import store
+from qae_theory.runs.stored import StoredRun
 from simulators import command, evidence, sweep
 from simulators import settings as configuration
 from simulators.experiments import experiment_names, get_experiment
 from simulators.experiments.base import Cell, Config, Experiment
-
-ROOT = Path(__file__).parents[2]
+from tests import ROOT
 
 
 class TinyConfig(Config):
@@ -54,7 +55,15 @@ def tiny_cell(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> lis
     return [{"index": settings["index"], "draw": float(np.random.default_rng(seeds).random())}]
 
 
-TINY = Experiment("tiny", "for tests", TinyConfig, tiny_cells, tiny_cell, lambda config, rows: {"statements": []})
+TINY = Experiment(
+    name="tiny",
+    summary="for tests",
+    config=TinyConfig,
+    cells=tiny_cells,
+    run_cell=tiny_cell,
+    analyse=lambda config, rows: {"statements": []},
+    sizes=Path("none"),
+)
 
 
 def run_tiny(out: Path, workers: int = 1, **fields: Any) -> Path:
@@ -96,6 +105,7 @@ def test_a_failed_cell_is_named_and_only_that_one_runs_again(tmp_path: Path) -> 
 KILLED = """
 import sys
 from pathlib import Path
+from tests import ROOT
 from tests.simulators.test_sweep import run_tiny
 run_tiny(Path(sys.argv[1]), workers=2, log=sys.argv[2], gate=sys.argv[3])
 """
@@ -241,9 +251,9 @@ def test_only_runs_of_the_shipped_configuration_count(tmp_path: Path, monkeypatc
         facts = configuration.identity(experiment, config, quick=True)
         (folder / "config.json").write_text(json.dumps(facts))
         (folder / "provenance.json").write_text(json.dumps({"finished": "2026", "code_version": "old"}))
-        found = evidence.stored_run("sparsity", tmp_path)
+        found = store.shipped(tmp_path, "sparsity")
         assert (found is not None) == (name == "shipped")
-    assert found == evidence.StoredRun(folder, size="quick", changed=True)
+    assert found == StoredRun(folder, "sparsity", "quick", shipped=True, changed=True, finished="2026")
 
 
 def step(*, found: bool, control: bool) -> Step:
@@ -328,7 +338,7 @@ def said(*, found: bool, control: bool) -> Statement:
 def test_all_statements_must_be_found_and_none_in_its_planted_data(
     statements: list[Statement], found: bool, planted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = evidence.StoredRun(Path("a run"), size="quick", changed=True)
+    run = StoredRun(Path("a run"), "toy", "quick", shipped=True, changed=True)
     monkeypatch.setattr(evidence, "_statements", lambda claim, name, root: (run, statements))
     check, control = evidence._found("a", "b", Effort()), evidence._found_in_planted("a", "b", Effort())
     assert (check.passed, control.passed) == (found, planted)
@@ -349,12 +359,12 @@ def stored(root: Path, name: str, *, quick: bool, finished: str) -> Path:
 def test_a_full_run_counts_before_a_quick_one_and_a_new_one_before_an_old_one(tmp_path: Path) -> None:
     for name, quick, finished in (("q1", True, "2026-01"), ("q2", True, "2026-09"), ("f1", False, "2026-02")):
         folder = stored(tmp_path, name, quick=quick, finished=finished)
-        found = evidence.stored_run("sparsity", tmp_path)
+        found = store.shipped(tmp_path, "sparsity")
         assert found is not None
         assert found.folder == folder  # each is the one that counts when it comes
     stored(tmp_path, "f0", quick=False, finished="2026-01")
     stored(tmp_path, "q3", quick=True, finished="2026-10")
-    found = evidence.stored_run("sparsity", tmp_path)
+    found = store.shipped(tmp_path, "sparsity")
     assert found is not None
     assert (found.folder.name, found.size) == ("f1", "full")
 

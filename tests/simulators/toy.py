@@ -1,13 +1,12 @@
 """A small experiment, named `toy`, with what can go wrong in one, and the command with it. No test is here.
 
-``python -m tests.simulators.toy CONFIGS ...`` is ``qae`` with it.
+``python -m tests.simulators.toy ...`` is ``qae`` with it.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +16,6 @@ import numpy as np
 
 from qae_theory.cli import build_app
 from simulators import experiments
-from simulators import settings as configuration
 from simulators.experiments.base import Cell, Config, Experiment, Record
 
 FAULTS = ("none", "cells", "error", "nan", "object", "death", "analysis")
@@ -53,11 +51,18 @@ def analyse(config: ToyConfig, records: Sequence[Record]) -> dict[str, Any]:
     return {"rows": len(records), "statements": []}
 
 
-EXPERIMENT = Experiment("toy", "for tests", ToyConfig, cells, run_cell, analyse)
+EXPERIMENT = Experiment(
+    name="toy",
+    summary="for tests",
+    config=ToyConfig,
+    cells=cells,
+    run_cell=run_cell,
+    analyse=analyse,
+    sizes=Path(__file__).with_name("toy.toml"),
+)
 
 
 def main() -> None:
-    configuration.CONFIGS = Path(sys.argv.pop(1))
     experiments.MODULES["toy"] = __spec__.name if __name__ == "__main__" else __name__
     build_app()()
 

@@ -13,10 +13,10 @@ import numpy as np
 from scipy import stats
 
 from llm_validation.cluster.collect.evaluations import QUESTIONS
-from llm_validation.cluster.collect.stored import Collected
 from llm_validation.common.pass_at_k import pass_at_k
 from llm_validation.common.resampling import tail
 from qae_theory.arrays import Array
+from qae_theory.runs.collected import Collected
 
 RESAMPLES = 9999
 BLOCKS = 10  # of the steps of a window, at most

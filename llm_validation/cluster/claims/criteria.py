@@ -30,12 +30,12 @@ from llm_validation.cluster.claims.contrasts import (
     log_gap,
     log_ratio,
 )
-from llm_validation.cluster.claims.paper_tables import last_evaluation
 from llm_validation.cluster.collect.paper_rows import TABLE_1
-from llm_validation.cluster.collect.stored import ENTROPY, Collected
+from llm_validation.cluster.collect.paper_tables import last_evaluation
 from qae_theory.claims.statements import Statement
 from qae_theory.curves.sparsity import BAND
 from qae_theory.curves.statistics import bonferroni
+from qae_theory.runs.collected import ENTROPY, Collected
 
 LEVEL = 0.95
 LEAST = 300

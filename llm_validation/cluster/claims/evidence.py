@@ -11,12 +11,13 @@ from functools import cache, partial
 from pathlib import Path
 
 from llm_validation.cluster.claims.criteria import CLAIMS, LEAST, UNDECIDABLE, LackingError, Rows
-from llm_validation.cluster.collect.stored import EXPERIMENT, Collected, collections
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.claims.run import NEGATIVE_CRITERION
 from qae_theory.claims.statements import Statement, any_found_in_planted
-from qae_theory.runs import folders as results
+from qae_theory.runs.collected import EXPERIMENT, Collected
+from qae_theory.runs.folders import results_folder
+from qae_theory.runs.store import collected
 
 NAME = "cluster"
 
@@ -88,7 +89,7 @@ def _short(claim: str) -> list[str]:
 
 
 def _collections() -> Sequence[Collected]:
-    root = results.results_folder()
+    root = results_folder()
     folder = root / EXPERIMENT
     names = tuple(sorted(path.name for path in folder.iterdir())) if folder.is_dir() else ()
     return _read(root, names)
@@ -97,4 +98,4 @@ def _collections() -> Sequence[Collected]:
 @cache
 def _read(root: Path, names: tuple[str, ...]) -> Sequence[Collected]:
     """``names`` makes it read again when there is another run."""
-    return collections(root) if names else ()
+    return collected(root) if names else ()

@@ -14,16 +14,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from llm_validation.cluster.claims.paper_tables import markdown, paper_tables
 from llm_validation.cluster.collect.anthropomorphic import WORDS
 from llm_validation.cluster.collect.gather import Collection, Told, gather
 from llm_validation.cluster.collect.log_sources import OWN_EVALUATION, OWN_RUN, Places, find
 from llm_validation.cluster.collect.merge import summary
 from llm_validation.cluster.collect.paper_rows import ROWS, unlike
+from llm_validation.cluster.collect.paper_tables import markdown, paper_tables
 from llm_validation.cluster.collect.recompute import PREFIX
-from llm_validation.cluster.collect.stored import EXPERIMENT, PACKAGES, Collected, collections
-from qae_theory.runs.folders import find_run, to_json, write_atomically, write_run
+from qae_theory.runs.collected import EXPERIMENT, Collected
+from qae_theory.runs.files import to_json, write_atomically
+from qae_theory.runs.folders import find_run, write_run
+from qae_theory.runs.store import collected
 
+MODULES = ("llm_validation.cluster.collect.collect",)
 VERL = ("actor/", "critic/", "val-core/", "val-aux/")
 
 
@@ -64,14 +67,14 @@ def collect(
     wanted = None if steps is None else range(steps[0], steps[1] + 1)
     found = gather(places, wanted=wanted, responses=responses, told=told)
     config = _config(found, label, named_by, steps, responses)
-    folder = find_run(out, EXPERIMENT, config, packages=PACKAGES) or _write(found, config, out)
+    folder = find_run(out, EXPERIMENT, config, modules=MODULES) or _write(found, config, out)
     write_tables(out)
     return folder
 
 
 def write_tables(out: Path) -> None:
     """The paper's tables from all runs collected below ``out``, as JSON and Markdown."""
-    tables = paper_tables(collections(out))
+    tables = paper_tables(collected(out))
     write_atomically(out / EXPERIMENT / "tables.json", to_json(tables))
     write_atomically(out / EXPERIMENT / "tables.md", markdown(tables))
 
@@ -125,14 +128,14 @@ def _config(
 
 
 def _write(found: Collection, config: Mapping[str, Any], out: Path) -> Path:
-    with write_run(out, EXPERIMENT, config, seed=0, packages=PACKAGES) as run:
+    with write_run(out, EXPERIMENT, config, seed=0, modules=MODULES) as run:
         run.append_metrics(_lines(found))
         abandoned = {record.step for record in found.merged.steps if record.abandoned}
         listed = [{**one.record(), "abandoned": one.step in abandoned} for one in found.evaluations]
         run.write("evaluations.json", _a_line_each("evaluations", listed))
         run.write("findings.json", _a_line_each("findings", [one.record() for one in found.findings]))
         run.write("dropped.json", to_json(_dropped(found)))
-        tables = paper_tables([Collected.of_parts(run.partial, config)])
+        tables = paper_tables([Collected.being_written(run.partial)])
         run.write("tables.json", to_json(tables))
         run.write("tables.md", markdown(tables))
     return run.folder

@@ -14,7 +14,7 @@ from llm_validation.cluster.estimate.model_sizes import ModelShape, shape_of
 from llm_validation.cluster.recipes.compose import describe
 from llm_validation.cluster.recipes.sources import open_choices
 from llm_validation.verl_engine.configuration import Settings, read
-from qae_theory.runs.folders import to_json
+from qae_theory.runs.files import to_json
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from llm_validation.cluster.estimate.plan_view import count, gib
 from llm_validation.cluster.estimate.published import comparisons, fitted
 from llm_validation.verl_engine.configuration import Settings, read
 from qae_theory.claims.report_markdown import table
-from qae_theory.runs.folders import write_atomically
+from qae_theory.runs.files import write_atomically
 
 PAGE = Path("docs/scale.md")
 LENGTHS = (2048, 4096, 8192)

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from llm_validation.cluster.jobs.verl_checkpoints import Checkpoint, newest_complete
-from qae_theory.runs.folders import run_id, to_json, write_atomically
+from qae_theory.runs.files import to_json, write_atomically
+from qae_theory.runs.folders import run_id
 
 _ATTEMPT = re.compile(r"attempt-(\d+)\.(jsonl|out)")
 

@@ -25,7 +25,7 @@ from llm_validation.cluster.jobs.folder import JobFolder, JobFolderError, now
 from llm_validation.cluster.jobs.lock import Held, JobBusyError, alone
 from llm_validation.cluster.jobs.trainer_command import command, environment
 from llm_validation.cluster.jobs.verl_checkpoints import remove_surplus, settle
-from qae_theory.runs.folders import installed_versions
+from qae_theory.runs.provenance import installed_versions
 
 CHECK = (sys.executable, "-m", "qae_theory.cli", "cluster", "check")
 TRAINER = (sys.executable, "-m", "llm_validation.verl_engine.trainer")

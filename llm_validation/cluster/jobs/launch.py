@@ -15,7 +15,7 @@ from typing import Any, Literal
 from llm_validation.cluster.jobs.backends import Backend, BackendError, job_words
 from llm_validation.cluster.jobs.folder import JobFolder, JobFolderError, job_folder, now
 from llm_validation.cluster.jobs.lock import running
-from qae_theory.runs.folders import write_atomically
+from qae_theory.runs.files import write_atomically
 
 State = Literal["submitted", "resubmitted", "running", "finished"]
 

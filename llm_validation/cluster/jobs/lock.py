@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from qae_theory.runs.folders import to_json, write_atomically
+from qae_theory.runs.files import to_json, write_atomically
 
 LOCK = "running.lock"
 BEAT = "running.json"

@@ -16,7 +16,7 @@ from pathlib import Path
 from llm_validation.cluster.jobs.backends import BackendError
 from llm_validation.cluster.jobs.folder import JobFolder
 from qae_theory.checks import refuse
-from qae_theory.runs.folders import write_atomically
+from qae_theory.runs.files import write_atomically
 
 WARNING_SECONDS = 120  # that the script is told before the time limit
 SCRIPT = "job.sbatch"

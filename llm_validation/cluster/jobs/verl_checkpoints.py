@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from qae_theory.runs.folders import write_atomically
+from qae_theory.runs.files import write_atomically
 
 TRACKER = "latest_checkpointed_iteration.txt"
 DATA = "data.pt"

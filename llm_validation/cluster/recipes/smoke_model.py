@@ -8,8 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from llm_validation.models.warmup import warm_model
-from llm_validation.train.settings import Warmup
+from llm_validation.models.warmup import Warmup, warm_model
 from qae_theory.checks import refuse
 
 # The messages as they stand: a tokenizer of characters knows no chat.

@@ -17,7 +17,8 @@ from pydantic import Field, model_validator
 from qae_theory.arrays import Array
 from qae_theory.claims.model import Kind
 from qae_theory.curves.trajectories import at_gain
-from qae_theory.runs.settings import Overlong, Positive
+from qae_theory.paper.overlong import Overlong
+from qae_theory.runs.settings import Positive
 from simulators.engine import initial_state
 from simulators.environments import bandit
 from simulators.experiments.base import Cell, ClaimEvidence, Config, Experiment, Record, RuleName

@@ -53,8 +53,7 @@ def engine(parts: tuple[Any, Any], tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small Qwen3 that answers a quarter of the questions."""
-    from llm_validation.models.warmup import warm_model
-    from llm_validation.train.settings import Warmup
+    from llm_validation.models.warmup import Warmup, warm_model
 
     return warm_model("small", "digits", Warmup(success=0.25), cache=tmp_path_factory.mktemp("warm"))
 

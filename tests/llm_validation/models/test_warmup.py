@@ -13,9 +13,8 @@ import pytest
 from llm_validation.models import warmup as module
 from llm_validation.models.float64 import double_copy
 from llm_validation.models.presets import build_model, load_model, preset_tokenizer
-from llm_validation.models.warmup import EXPERIMENT, WarmupError, answer_log_probs, warm_model
+from llm_validation.models.warmup import EXPERIMENT, Warmup, WarmupError, answer_log_probs, warm_model
 from llm_validation.tasks import Example, load_examples
-from llm_validation.train.settings import Warmup
 
 pytestmark = pytest.mark.train
 

@@ -15,7 +15,9 @@ from llm_validation.study.settings import Preset, changed_config, identity, ship
 from qae_theory.claims.ledger import Ledger, load_ledger, read_catalogue
 from qae_theory.claims.model import Effort, Kind, Outcome, Role, Status
 from qae_theory.claims.run import run_evidence
-from qae_theory.runs.folders import StoredRun, file_hashes
+from qae_theory.runs import store
+from qae_theory.runs.files import file_hashes
+from qae_theory.runs.stored import StoredRun
 from tests.llm_validation.study.synthetic import probes, runs
 from tests.llm_validation.study.test_ordering import obedient
 
@@ -28,7 +30,7 @@ def ledger() -> Ledger:
     return made
 
 
-def store(
+def store_study(
     root: Path,
     name: str,
     *,
@@ -87,16 +89,18 @@ def test_without_a_study_it_is_not_there(claim: str, tmp_path: Path, monkeypatch
 
 
 def test_the_full_study_counts_before_the_quick_one_and_the_new_before_the_old(tmp_path: Path) -> None:
-    assert evidence.stored_study(tmp_path) is None
-    store(tmp_path, "other", preset="full", finished="2030", change={"seed": 1})
-    assert evidence.stored_study(tmp_path) is None  # not a shipped one
+    assert store.shipped(tmp_path, "validate") is None
+    store_study(tmp_path, "other", preset="full", finished="2030", change={"seed": 1})
+    assert store.shipped(tmp_path, "validate") is None  # not a shipped one
     for name, preset, finished in (("q1", "quick", "2026-01"), ("q2", "quick", "2026-09"), ("f1", "full", "2026-02")):
-        folder = store(tmp_path, name, preset=preset, finished=finished)  # type: ignore[arg-type]
-        assert evidence.stored_study(tmp_path) == StoredRun(folder, preset, changed=True)
-    store(tmp_path, "f0", preset="full", finished="2026-01")
-    store(tmp_path, "q3", preset="quick", finished="2026-10")
+        folder = store_study(tmp_path, name, preset=preset, finished=finished)  # type: ignore[arg-type]
+        assert store.shipped(tmp_path, "validate") == StoredRun(
+            folder, "validate", preset, shipped=True, changed=True, finished=finished
+        )
+    store_study(tmp_path, "f0", preset="full", finished="2026-01")
+    store_study(tmp_path, "q3", preset="quick", finished="2026-10")
     (tmp_path / "validate" / ".half-written").mkdir()
-    found = evidence.stored_study(tmp_path)
+    found = store.shipped(tmp_path, "validate")
     assert found is not None
     assert str(found) == "run f1, full size, code changed since"
 
@@ -104,7 +108,7 @@ def test_the_full_study_counts_before_the_quick_one_and_the_new_before_the_old(t
 @pytest.mark.train
 def test_every_claim_that_holds_is_found_with_its_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QAE_RESULTS", str(tmp_path))
-    store(tmp_path, "good", tables=good_tables())
+    store_study(tmp_path, "good", tables=good_tables())
     for claim in evidence.CLAIMS:
         one = outcome(claim)
         assert one.status is Status.PASSED, (claim, one.detail)
@@ -119,7 +123,7 @@ def test_control_what_does_not_hold_is_negative_and_never_broken(
 ) -> None:
     monkeypatch.setenv("QAE_RESULTS", str(tmp_path))
     rng = np.random.default_rng(1)
-    store(tmp_path, "bad", tables={PROBES_FILE: probes(rng, noise=5.0), RUNS_FILE: runs(rng, zeros=0.5)})
+    store_study(tmp_path, "bad", tables={PROBES_FILE: probes(rng, noise=5.0), RUNS_FILE: runs(rng, zeros=0.5)})
     for claim in evidence.CLAIMS:
         one = outcome(claim)
         assert one.status is Status.NEGATIVE, (claim, one.detail)
@@ -131,7 +135,7 @@ def test_a_study_without_the_runs_of_a_claim_skips_it(tmp_path: Path, monkeypatc
     monkeypatch.setenv("QAE_RESULTS", str(tmp_path))
     tables = good_tables()
     tables[RUNS_FILE] = take(tables[RUNS_FILE], tables[RUNS_FILE]["estimator"] != "neg_mask")
-    store(tmp_path, "small", tables=tables)
+    store_study(tmp_path, "small", tables=tables)
     one = outcome("shape-mask-ordering")
     assert one.status is Status.SKIPPED
     assert one.detail == "run small, quick size, code changed since has no runs for it: run `qae validate`"
@@ -141,7 +145,7 @@ def test_a_study_without_the_runs_of_a_claim_skips_it(tmp_path: Path, monkeypatc
 @pytest.mark.train
 def test_a_damaged_study_breaks_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QAE_RESULTS", str(tmp_path))
-    folder = store(tmp_path, "hurt", tables=good_tables())
+    folder = store_study(tmp_path, "hurt", tables=good_tables())
     path = folder / PROBES_FILE
     path.write_bytes(path.read_bytes()[:-1])
     one = outcome("ladder-qwen3")

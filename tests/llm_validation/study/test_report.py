@@ -19,7 +19,7 @@ from qae_theory.arrays import Array
 from tests.llm_validation.study.synthetic import ADAM, SGD, probes, runs
 
 CONFIG = {"experiment": "validate", "preset": "quick", "settings": {"seeds": 4}}
-FACTS = {"run_id": "0123456789ab", "parts": {"digits, grpo, seed 0": ["aaaa", "bbbb"]}}
+FACTS = {"run_id": "0123456789ab", "parts": {"digits, grpo, seed 0": {"train": "aaaa", "probe": ["bbbb"]}}}
 JSONS = ("ladder", "ordering", "contrasts", "shapes")
 FIGURES = ("ladder", "ordering", "entropy")
 

@@ -7,16 +7,15 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import ROOT
 from tests.llm_validation.train.killing import SABOTAGES
 
 pytestmark = [pytest.mark.train, pytest.mark.slow]
 
-ROOT = Path(__file__).parents[2]
 WARMUP = {"success": 0.15}
 # Several updates on a batch of rollouts: a checkpoint between them would lose the rollouts.
 INNER: dict[str, Any] = {

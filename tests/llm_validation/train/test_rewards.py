@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_validation.train.rewards import overlong_penalty, reward_function, shaped_rewards
-from qae_theory.runs.settings import Overlong
+from qae_theory.paper.overlong import Overlong
 
 OVERLONG = Overlong(max_length=20, cache=4)
 

@@ -17,12 +17,13 @@ import pytest
 
 from llm_validation.train import run as training
 from llm_validation.train.checkpoints import CheckpointError, Resume, seal, sealed
-from llm_validation.train.folder import BusyError, identity, run_folder
+from llm_validation.train.folder import identity, run_folder
 from llm_validation.train.guard import Guard
 from llm_validation.train.logs import Logs
 from llm_validation.train.run import Interrupted, Progress, SettingsError, TrainingError, train
 from llm_validation.train.settings import TrainConfig
 from llm_validation.verifiers import VerifierError
+from qae_theory.runs.locks import BusyError
 from tests.llm_validation.train.runs import config, everything, flip_a_byte, lines, results, unfinished
 
 pytestmark = pytest.mark.train

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from llm_validation.tasks.base import Example
 from llm_validation.train.trainer import question_order
+from tests import ROOT
 from tests.llm_validation.train.tiny_runs import EXAMPLES, Run, prepared, rows, settings, train
 
 pytestmark = pytest.mark.train
@@ -250,7 +251,7 @@ def test_a_batch_that_the_processes_cannot_share_is_refused(monkeypatch: pytest.
 @pytest.mark.slow
 def test_two_processes_share_the_batch(tmp_path: Path) -> None:
     """Three groups in two processes, so that one lies in both; with dynamic sampling four groups."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE.parents[1])}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", free_port()]
     program = ["-m", "tests.llm_validation.train.two_processes", str(tmp_path)]
     done = subprocess.run([*launch, *program], env=environment, capture_output=True, text=True, check=False)

@@ -20,13 +20,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from tests import strategies
+from tests import ROOT, strategies
 from tests.llm_validation.probe import batches
 from tests.llm_validation.probe.batches import BINARY, ONE_ROUNDING, Batch, differing, exact, in_float64
 
 pytestmark = pytest.mark.verl
 
-ROOT = Path(__file__).parents[2]
 NAMES = ("qae", "qae_linear", "pos_mask", "neg_mask")
 MEANS = ("grpo", "grpo_vectorized")
 # verl's mean baseline is in float32: a rounding or so for each of mean, difference, std and quotient, groups <= 20.

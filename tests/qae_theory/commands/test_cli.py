@@ -5,14 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from qae_theory import cli
+from tests import ROOT
 
-ROOT = Path(cli.__file__).parents[1]
 COMMANDS = [
     EntryPoint("verify", "qae_theory.commands.verify:register", cli.COMMANDS_GROUP),
     EntryPoint("env", "qae_theory.commands.env:register", cli.COMMANDS_GROUP),

@@ -9,7 +9,7 @@ import pytest
 
 from qae_theory import expected_gain
 from qae_theory.arrays import Array
-from qae_theory.runs.settings import Overlong
+from qae_theory.paper.overlong import Overlong
 from simulators.engine import initial_state, update_on_all_groups
 from simulators.environments import bandit
 from simulators.experiments.channels import switches as channel_steps

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import ROOT
+
 RULE = """
 from simulators.methods.registry import Method, register_method
 
@@ -29,12 +31,14 @@ print(len(channels.analyse(config, rows)["statements"]))
 ASK = """
 import numpy as np
 from simulators.methods import get_method
+from tests import ROOT
+from tests import ROOT
 print(get_method("centred_cube").advantages(np.array([0.0, 1.0])))
 """
 
 
 def ask(path: Path, code: str = ASK) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(path), str(Path(__file__).parents[3])])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(path), str(ROOT)])}
     return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
 
 

@@ -15,9 +15,9 @@ import typer
 from typer.testing import CliRunner
 
 from llm_validation.cluster.checks import all as check
-from llm_validation.cluster.checks import command as cluster_check
 from llm_validation.cluster.checks import plugin as check_plugin
 from llm_validation.cluster.checks.check import Check
+from llm_validation.cluster.commands import check as cluster_check
 from llm_validation.cluster.recipes.compose import compose, experiments
 
 pytestmark = pytest.mark.verl

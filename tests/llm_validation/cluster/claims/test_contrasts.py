@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,8 @@ import pytest
 from llm_validation.cluster.claims import contrasts
 from llm_validation.cluster.claims.contrasts import Accuracy, accuracy, difference, level_of, log_gap, log_ratio
 from llm_validation.cluster.collect.evaluations import DUMP, by_question, of_log
-from llm_validation.cluster.collect.stored import Collected
+from qae_theory.runs.collected import Collected
+from tests.qae_theory.runs.made_up import collected_run
 
 WINDOW, BEFORE = range(11, 101), range(1, 11)
 
@@ -23,7 +23,7 @@ def row(values: list[float]) -> Accuracy:
 def run(curve: Any, names: tuple[str, ...] = ("actor/entropy",)) -> Collected:
     """A run with a curve of step."""
     lines = tuple({"step": step, "attempt": 1, names[0]: float(curve(step))} for step in range(1, 101))
-    return Collected(Path("x"), {"name": "x", "row": None}, lines, ())
+    return collected_run({"name": "x", "row": None}, lines)
 
 
 def test_questions_are_paired() -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from llm_validation.cluster.claims import criteria as claims
 from llm_validation.cluster.claims.criteria import CLAIMS, LackingError, Rows
 from llm_validation.cluster.collect.evaluations import DUMP, by_question
-from llm_validation.cluster.collect.stored import Collected
+from qae_theory.runs.collected import Collected
+from tests.qae_theory.runs.made_up import collected_run
 
 SAMPLES = 100
 
@@ -34,7 +34,7 @@ def run(
         if share is not None
     ]
     config = {"name": "x", "row": "x", "named_by": "job.json"}
-    return Collected(Path("x"), config, tuple(lines), tuple(evaluations))
+    return collected_run(config, lines, evaluations)
 
 
 def found(claim: str, **runs: Collected) -> list[bool]:

@@ -16,7 +16,7 @@ from qae_theory.claims.ledger import Ledger, read_catalogue
 from qae_theory.claims.model import Effort, Kind, Outcome, Role, Status, Verdict
 from qae_theory.claims.run import run_evidence
 from qae_theory.claims.verdict import judge
-from qae_theory.runs import folders as results
+from qae_theory.runs import provenance
 from tests.llm_validation.cluster.claims.fake_rows import World, failing, holding, write_row, write_world
 
 LEDGER = Ledger(read_catalogue())
@@ -35,7 +35,7 @@ def verdict(claim: str) -> Verdict:
 def made(root: Path, worlds: Mapping[str, World]) -> Path:
     """All rows, collected; without what takes most of the time and is not read here."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(results, "installed_versions", dict)
+        patched.setattr(provenance, "installed_versions", dict)
         patched.setattr(module, "write_tables", lambda out: None)
         write_world(root / "jobs", root / "results", worlds)
     return root / "results"

@@ -24,7 +24,7 @@ from llm_validation.cluster.collect.collect import collect
 from llm_validation.cluster.collect.gather import Collection, NothingFoundError, gather
 from llm_validation.cluster.collect.log_lines import ranges
 from llm_validation.cluster.collect.log_sources import find
-from qae_theory.runs.folders import changed_files
+from qae_theory.runs.files import changed_files
 from tests.llm_validation.cluster.jobs import fake_jobs
 from tests.llm_validation.cluster.jobs.fake_jobs import lines, log_line, write_job
 

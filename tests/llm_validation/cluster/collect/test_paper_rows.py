@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from llm_validation.cluster.claims.criteria import CLAIMS
-from llm_validation.cluster.claims.paper_tables import paper_facts
 from llm_validation.cluster.collect.paper_rows import ROWS, TABLE_1, TABLE_2, unlike
+from llm_validation.cluster.collect.paper_tables import paper_facts
 from llm_validation.cluster.collect.run_settings import RunSettings
 from llm_validation.cluster.recipes.compose import experiments
 

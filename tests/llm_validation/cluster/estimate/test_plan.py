@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from llm_validation.cluster.estimate import command as cluster_plan
+from llm_validation.cluster.commands import plan as cluster_plan
 from llm_validation.cluster.estimate.hardware import gpu_named
 from llm_validation.cluster.estimate.memory import GIB
 from llm_validation.cluster.estimate.plan import Plan, plan

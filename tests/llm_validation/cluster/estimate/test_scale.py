@@ -10,9 +10,10 @@ from llm_validation.cluster.estimate import scale
 from llm_validation.cluster.estimate.model_sizes import SHAPES
 from llm_validation.cluster.recipes.compose import experiments
 from llm_validation.verl_engine.configuration import read
+from tests import ROOT
 from tests.llm_validation.cluster.composed import composed
 
-PAGE = Path(scale.__file__).parents[2] / "docs" / "scale.md"
+PAGE = ROOT / "docs" / "scale.md"
 
 
 def test_the_page_is_what_the_formulas_give(capsys: pytest.CaptureFixture[str]) -> None:

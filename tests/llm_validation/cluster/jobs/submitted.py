@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from llm_validation.cluster.jobs.folder import JobFolder, job_folder
+from tests import ROOT
 from tests.llm_validation.cluster.jobs import stand_in_trainer
 
-ROOT = Path(__file__).parents[3]
 TRAINER = shlex.join([sys.executable, stand_in_trainer.__file__])
 PASSES = shlex.join([sys.executable, "-c", "print('checked')"])
 FAILS = shlex.join([sys.executable, "-c", "raise SystemExit(1)"])

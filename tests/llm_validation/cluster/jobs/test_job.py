@@ -20,6 +20,7 @@ from tests.llm_validation.cluster.jobs import submitted as jobs
 
 PAUSE = 0.002  # between two pieces that the stand-in writes: a run takes about a second, half of it inside saves
 KILLS = 8  # at random moments
+LAUNCHES = 60  # of one job; each is killed within a second, and most get a step further
 
 
 def children(pid: int) -> list[int]:
@@ -141,7 +142,9 @@ def test_a_job_killed_at_random_moments_loses_nothing(tmp_path: Path) -> None:
         round_ += 1
         folder = jobs.new_job(tmp_path, f"round={round_}")
         outputs: dict[str, bytes] = {}
-        while not folder.finished():
+        for _ in range(LAUNCHES):
+            if folder.finished():
+                break
             process = jobs.start(folder, pause=PAUSE)
             wait_until(lambda: process.poll() is not None or trainer_of(process.pid), 20)  # noqa: B023
             trainer = trainer_of(process.pid)
@@ -152,6 +155,7 @@ def test_a_job_killed_at_random_moments_loses_nothing(tmp_path: Path) -> None:
             process.communicate(timeout=60)
             assert trainer is None or gone(trainer) or ended(trainer)
             outputs = unchanged(folder, outputs)
+        assert folder.finished(), "no launch got further than the one before"
         attempts = folder.read()["attempts"]
         resumed += sum(attempt["from_step"] > 0 for attempt in attempts)
         lost = {step for attempt in attempts for step in attempt["metrics_lost"]}

@@ -13,7 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from llm_validation.cluster.checks.check import Check
-from llm_validation.cluster.jobs import command as cluster_launch
+from llm_validation.cluster.commands import launch as cluster_launch
 from llm_validation.cluster.jobs.backends import BackendError, job_words
 from llm_validation.cluster.jobs.folder import JobFolder, JobFolderError, job_folder
 from llm_validation.cluster.jobs.launch import Launched, launch

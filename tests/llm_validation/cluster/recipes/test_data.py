@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from llm_validation.cluster.recipes.command import register
+from llm_validation.cluster.commands.data import register
 from llm_validation.cluster.recipes.data import AFTER, BEFORE, Written, data_source_of, write_data
 from llm_validation.tasks import load_examples, task_names
 from llm_validation.verl_engine.scoring import compute_score, is_ours, score, source_of, verl_source

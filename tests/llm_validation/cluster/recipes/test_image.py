@@ -6,13 +6,12 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from importlib.metadata import requires
-from pathlib import Path
 
 import pytest
 
 from llm_validation.cluster.checks.plugin import TESTED
+from tests import ROOT
 
-ROOT = Path(__file__).parents[3]
 # Of verl's extras, those that the image has; flash-attn comes by itself, as it is built.
 EXTRAS = ("", "vllm", "verl-core", "flash-attn-cu130torch211")
 

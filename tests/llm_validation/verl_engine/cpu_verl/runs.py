@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[4]
+from tests import ROOT
+
 CONFIGS = ROOT / "llm_validation" / "cluster" / "recipes" / "configs"
 HERE = "tests.llm_validation.verl_engine.cpu_verl"
 MARK = "QAE_TEST_RUN"  # in the environment of every process of a run

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llm_validation.cluster.claims.paper_tables import markdown, paper_facts, paper_tables
 from llm_validation.cluster.collect.collect import collect
 from llm_validation.cluster.collect.evaluations import DUMP, by_question
-from llm_validation.cluster.collect.stored import Collected
+from llm_validation.cluster.collect.paper_tables import markdown, paper_facts, paper_tables
 from qae_theory.curves.statistics import mean_interval
+from qae_theory.runs.collected import Collected
 from tests.llm_validation.cluster.claims.fake_rows import World, write_row
 from tests.llm_validation.cluster.jobs.fake_jobs import write_job
+from tests.qae_theory.runs.made_up import collected_run
 
 NAME = "qwen3-8b-clip-higher"
 
@@ -25,7 +26,7 @@ def run(name: str, right: dict[int, int], *, row: bool = True, folder: str = "0a
         by_question(step, "AIME24", dict.fromkeys("abc", (16, count)), DUMP).record() for step, count in right.items()
     )
     config = {"name": name, "row": name if row else None, "no_row_because": [] if row else ["why|not"]}
-    return Collected(Path(folder), {**config, "settings": {"last_step": 300}}, (), evaluations)
+    return collected_run({**config, "settings": {"last_step": 300}}, (), evaluations, folder)
 
 
 def cell(tables: dict[str, Any], table: str, label: str, column: str) -> Any:

@@ -13,5 +13,5 @@ def register(app: typer.Typer) -> None:
     """Add the group of commands to the application."""
     cluster = typer.Typer(help="Plan, check, launch and collect full-scale runs with verl.", no_args_is_help=True)
     for name in SUBCOMMANDS:
-        import_module(f"llm_validation.commands.cluster_{name}").register(cluster)
+        import_module(f"llm_validation.cluster.commands.{name}").register(cluster)
     app.add_typer(cluster, name="cluster")

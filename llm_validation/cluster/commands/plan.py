@@ -170,7 +170,7 @@ def _write(config: Any, found: Plan, json_file: Path | None, resolved: Path | No
 
 
 def _put(file: Path, text: str) -> None:
-    from qae_theory.runs.folders import write_atomically
+    from qae_theory.runs.files import write_atomically
 
     if str(file) == "-":
         print(text, end="")

@@ -106,7 +106,7 @@ def _write(
     resolved: Path | None,
 ) -> None:
     from llm_validation.cluster.checks.machine import versions
-    from qae_theory.runs.folders import to_json, write_atomically
+    from qae_theory.runs.files import to_json, write_atomically
 
     report = to_json(
         {

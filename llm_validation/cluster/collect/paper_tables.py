@@ -13,9 +13,9 @@ import numpy as np
 
 from llm_validation.cluster.collect.evaluations import LEVEL
 from llm_validation.cluster.collect.paper_rows import TABLE_1, TABLE_2
-from llm_validation.cluster.collect.stored import Collected
 from qae_theory.curves.statistics import mean_interval
 from qae_theory.paper import paper_facts
+from qae_theory.runs.collected import Collected
 
 REPORTED = (
     "The step that the paper reports is open. Ours is the last evaluation of a run; the best one is beside it, chosen "

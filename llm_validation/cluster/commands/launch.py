@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llm_validation.cluster.checks.command import composed
+from llm_validation.cluster.commands.check import composed
 from llm_validation.common.failing import fail
 
 if TYPE_CHECKING:

@@ -36,7 +36,8 @@ def report(
     from paper_figures.report import markdown, page
     from paper_figures.report.content import gather
     from paper_figures.report.entries import read_ledger
-    from qae_theory.runs.folders import results_folder, write_atomically
+    from qae_theory.runs.files import write_atomically
+    from qae_theory.runs.folders import results_folder
 
     root = results if results is not None else results_folder()
     folder = out if out is not None else root

@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from llm_validation.cluster.collect.command import register
+from llm_validation.cluster.commands.collect import register
 from tests.llm_validation.cluster.jobs.fake_jobs import log_line, write_job
 
 GROUP = typer.Typer()
