@@ -34,7 +34,9 @@ FACES: Mapping[Verdict, Mapping[str, Any]] = {
     Verdict.UNDER_ASSUMPTION: {"facecolor": "#B9DDF3", "edgecolor": "#0072B2"},
     Verdict.SUPPORTED: {"facecolor": "#D9EDF8", "edgecolor": "#0072B2"},
     Verdict.REFUTED: {"facecolor": "#F5B041", "edgecolor": "black"},
-    Verdict.NOT_SUPPORTED: {"facecolor": "#FDF0DA", "edgecolor": "#B26B00"},
+    Verdict.ABSENT: {"facecolor": "#FDF0DA", "edgecolor": "#B26B00"},
+    Verdict.OPPOSITE: {"facecolor": "#F8D7C9", "edgecolor": "#B23A00"},
+    Verdict.UNDECIDED: {"facecolor": "white", "edgecolor": "#B26B00"},
     Verdict.NOT_RUN: {"facecolor": "white", "edgecolor": "0.6", "linestyle": ":"},
 }
 WORDS: Mapping[Verdict, str] = {
@@ -42,7 +44,9 @@ WORDS: Mapping[Verdict, str] = {
     Verdict.UNDER_ASSUMPTION: "✓ holds if …",
     Verdict.SUPPORTED: "✓ supported",
     Verdict.REFUTED: "✗ refuted",
-    Verdict.NOT_SUPPORTED: "– not supported",
+    Verdict.ABSENT: "– absent",
+    Verdict.OPPOSITE: "↓ opposite",
+    Verdict.UNDECIDED: "? undecided",
     Verdict.NOT_RUN: "not run",
 }
 
@@ -96,11 +100,11 @@ def in_sections(records: Iterable[Mapping[str, Any]]) -> dict[str, list[Row]]:
 def family(claim: str, update: str | None) -> str:
     """The id with a star for the update's name.
 
-    >>> family("prop42-natural-gradient", "natural_gradient"), family("safe-step", "uncentred")
-    ('prop42-*', 'safe-step')
+    >>> family("prop42-natural-gradient-strict", "natural_gradient"), family("safe-step", "uncentred")
+    ('prop42-*-strict', 'safe-step')
     """
     name = (update or "").replace("_", "-")
-    return f"{claim.removesuffix(name)}*" if name and claim.endswith(f"-{name}") else claim
+    return f"-{claim}-".replace(f"-{name}-", "-*-").strip("-") if name else claim
 
 
 def _section(claim: str) -> str:

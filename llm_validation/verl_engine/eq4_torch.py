@@ -87,12 +87,12 @@ def torch_advantages(dtype: str, leak: Leak, baseline: float) -> tuple[float, fl
 
 def _step(dtype: str) -> Step:
     return Step(
-        rf"In {dtype}, over $G \le {LARGEST_GROUP}$, $K$ in twentieths and every $m$, `torch.quantile` leaks: at a "
+        says=rf"In {dtype}, over $G \le {LARGEST_GROUP}$, $K$ in twentieths and every $m$, `torch.quantile` leaks: at a "
         r"group whose exact interpolated quantile is 0 or 1 it is neither, and both outcomes get a non-zero advantage, "
         r"where exactly one outcome has it.",
-        partial(_leaks, dtype=dtype, levels=LEVELS),
-        "K in quarters, where every product is a binary number and nothing is rounded",
-        partial(_leaks, dtype=dtype, levels=BINARY_LEVELS),
+        check=partial(_leaks, dtype=dtype, levels=LEVELS),
+        planted="K in quarters, where every product is a binary number and nothing is rounded",
+        control=partial(_leaks, dtype=dtype, levels=BINARY_LEVELS),
     )
 
 

@@ -11,6 +11,7 @@ from qae_theory.claims.run import NEGATIVE_CRITERION
 _PREFIX = re.compile(rf"^.*?\[{re.escape(NEGATIVE_CRITERION)}\] ", re.DOTALL)
 _NEXT = re.compile(r"; (?=[^;]*? (?:found|NOT FOUND): )")
 _MISSED = " NOT FOUND: "
+LOOKED_FOR = (Verdict.ABSENT, Verdict.OPPOSITE, Verdict.UNDECIDED)
 
 
 def statements(detail: str) -> list[str]:
@@ -29,7 +30,7 @@ def reason(entry: Entry) -> str:
         for outcome in entry.outcomes
         if outcome.status is Status.NEGATIVE
     }
-    if entry.problems or entry.verdict is not Verdict.NOT_SUPPORTED or not any(missed.values()):
+    if entry.problems or entry.verdict not in LOOKED_FOR or not any(missed.values()):
         return verdict_reason(entry)
     said = (f"{name}: {'; '.join(parts)}" for name, parts in missed.items() if parts)
-    return f"Not supported: looked for and not found. {'. '.join(f'By {one}' for one in said)}."
+    return f"{entry.verdict.value.capitalize()}: looked for and not found. {'. '.join(f'By {one}' for one in said)}."

@@ -8,7 +8,6 @@ reader: it is the file's. It is only compared with what the file's own evidence 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,21 @@ from typing import Any
 
 from paper_figures.report.details import reason
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Claim, Entry, Evidence, Finding, Kind, Outcome, Role, Status, StepOutcome, Verdict
-from qae_theory.claims.run import NEGATIVE_CRITERION
+from qae_theory.claims.model import (
+    Answer,
+    Claim,
+    Entry,
+    Evidence,
+    Finding,
+    Generality,
+    Kind,
+    Outcome,
+    Reading,
+    Role,
+    Status,
+    StepOutcome,
+    Verdict,
+)
 from qae_theory.claims.verdict import judge
 
 OTHER = "Other claims"
@@ -25,7 +37,6 @@ STRANGE = "this version of the suite does not have this claim"
 REWORDED = "this version of the suite states the claim otherwise"
 AGAINST = "its verdict does not follow from its evidence, from which it would be"
 WITHOUT_STEPS = "some of its evidence is not registered here, so its steps are not shown"
-_BROKEN = re.compile(r"^raised |was not rejected: |\[[^\]]+\] ")
 
 
 @dataclass(frozen=True)
@@ -74,13 +85,15 @@ def lines_of(records: Iterable[Mapping[str, Any]], ledger: Ledger) -> list[Line]
 def _checked(record: Mapping[str, Any]) -> str:
     """The record's id, if all that is read from it has its type."""
     texts = [record["statement"], record["source"], record["update"], record["id"]]
-    texts += [item[key] for item in record["evidence"] for key in ("detail", "where")]
+    texts += [item[key] for item in record["evidence"] for key in ("name", "detail", "where")]
     optional = [record["assumption"], *(record["witness"] or {}).values()]
     if not all(isinstance(text, str) for text in texts) or not all(isinstance(one, str | None) for one in optional):
         raise TypeError(f"a text of {record['id']!r} is none")
     Verdict(record["verdict"])
     for item in record["evidence"]:
-        Kind(item["kind"]), Role(item["role"]), float(item["seconds"])
+        Kind(item["kind"]), Role(item["role"]), Status(item["status"]), float(item["seconds"])
+        for step in item["steps"]:
+            Generality(step["generality"])
     return str(record["id"])
 
 
@@ -93,74 +106,58 @@ def _line(record: Mapping[str, Any], known: Claim | None, evidence: Sequence[Evi
         source=record["source"],
         section=known.section if known else OTHER,
         needs=known.needs if known else "",
+        reading=Reading(record["reading"]),
         update=record["update"],
         assumption=record["assumption"],
         note=known.note if known and same else None,
+        family=record["family"],
+        condition=record["condition"],
     )
     outcomes, all_matched = _outcomes(record, evidence)
     judged = judge(claim, outcomes)
     doubts = [
         STRANGE if known is None else "" if same else REWORDED,
         "" if all_matched else WITHOUT_STEPS,
-        f"{AGAINST} {judged.verdict.value!r}" if all_matched and judged.verdict != record["verdict"] else "",
+        f"{AGAINST} {judged.verdict.value!r}" if judged.verdict != record["verdict"] else "",
     ]
     entry = Entry(claim, Verdict(record["verdict"]), outcomes, judged.problems)
     return Line(record, entry, tuple(filter(None, doubts)))
 
 
 def _outcomes(record: Mapping[str, Any], evidence: Sequence[Evidence]) -> tuple[tuple[Outcome, ...], bool]:
-    """An outcome for each piece of evidence of the record, and whether every one of them was recognised."""
-    left = list(evidence)
-    outcomes = []
-    for item in record["evidence"]:
-        found = next((one for one in left if _is_of(one, item)), None)
-        if found is not None:
-            left.remove(found)
-        outcomes.append(_outcome(record, item, found))
-    return tuple(outcomes), len(evidence) - len(left) == len(outcomes)
-
-
-def _is_of(evidence: Evidence, item: Mapping[str, Any]) -> bool:
-    """Same kind, role and file; lines move."""
-    where = evidence.where.partition(":")[0], str(item["where"]).partition(":")[0]
-    return (evidence.kind, evidence.role) == (item["kind"], item["role"]) and where[0] == where[1]
+    """Return an outcome for each piece of evidence of the record, and whether the evidence is that installed here."""
+    known = {item.name: item for item in evidence}
+    outcomes = tuple(_outcome(record, item, known.get(item["name"])) for item in record["evidence"])
+    return outcomes, {outcome.name for outcome in outcomes} == set(known)
 
 
 def _outcome(record: Mapping[str, Any], item: Mapping[str, Any], found: Evidence | None) -> Outcome:
-    status = _status(record, item)
     return Outcome(
         claim=record["id"],
-        name=found.name if found else item["where"],
+        name=item["name"],
         kind=Kind(item["kind"]),
         role=Role(item["role"]),
-        status=status,
+        status=Status(item["status"]),
         detail=item["detail"],
         seconds=float(item["seconds"]),
         where=item["where"],
-        covers_statement=found.covers_statement if found else False,
-        steps=_steps(found, status) if found else (),
+        covers_statement=item["covers_statement"],
+        steps=tuple(_step(step, found) for step in item["steps"]),
+        answer=None if item["answer"] is None else Answer(item["answer"]),
     )
 
 
-def _status(record: Mapping[str, Any], item: Mapping[str, Any]) -> Status:
-    """What the file means by a piece of evidence that has not passed: evidence that broke allows no other verdict."""
-    if item["passed"]:
-        return Status.PASSED
-    if f"[{NEGATIVE_CRITERION}]" in item["detail"]:
-        return Status.NEGATIVE
-    broke = record["verdict"] == Verdict.NOT_SUPPORTED and _BROKEN.search(item["detail"])
-    return Status.BROKEN if broke else Status.SKIPPED
-
-
-def _steps(evidence: Evidence, status: Status) -> tuple[StepOutcome, ...]:
-    """The steps, as far as the file tells how each of them went.
-
-    Where evidence passed, each held and its planted falsehood was rejected. Where an effect was not found, that holds
-    of the falsehood planted in the last step that ran; which one that is, is known where there is only one.
-    """
-    if status is not Status.PASSED and (status is not Status.NEGATIVE or len(evidence.steps) > 1):
-        return ()
-    finding = Finding(status is Status.PASSED, "", "")
-    return tuple(
-        StepOutcome(step.says, step.planted, step.citation, step.where, finding, True, "") for step in evidence.steps
+def _step(step: Mapping[str, Any], evidence: Evidence | None) -> StepOutcome:
+    """Return a step as it went, with the falsehood that the installed evidence plants at a step of the same words."""
+    planted = [known.planted for known in evidence.steps if known.says == step["says"]] if evidence else []
+    return StepOutcome(
+        says=step["says"],
+        planted=planted[0] if planted else "",
+        citation=step["citation"],
+        where=step["where"],
+        finding=Finding(step["passed"], "", ""),
+        control_rejected=step["passed"],
+        control_detail="",
+        generality=Generality(step["generality"]),
+        tie=step["tie"],
     )

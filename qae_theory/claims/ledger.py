@@ -5,8 +5,9 @@ from __future__ import annotations
 import tomllib
 from importlib.metadata import entry_points
 from importlib.resources import files
+from typing import Any
 
-from qae_theory.claims.model import REFUTING, Claim, Evidence, Kind, Role
+from qae_theory.claims.model import REFUTING, Claim, Evidence, Kind, Reading, Role
 
 EVIDENCE_GROUP = "qae.evidence"
 
@@ -35,6 +36,11 @@ class Ledger:
             raise ValueError(f"evidence {evidence.name!r} for {evidence.claim!r} is registered already")
         if not evidence.steps:
             raise ValueError(f"evidence {evidence.name!r} for {evidence.claim!r} has no steps")
+        if evidence.kind is Kind.ARGUMENT:
+            raise ValueError(
+                f"evidence {evidence.name!r} for {evidence.claim!r} must be registered as a symbolic proof: that it is a "
+                "checked argument follows from its steps"
+            )
         if evidence.kind is Kind.WITNESS and evidence.role is Role.FOR:
             raise ValueError(
                 f"witness {evidence.name!r} for {evidence.claim!r} must speak against, or without an assumption"
@@ -71,12 +77,15 @@ def read_catalogue() -> list[Claim]:
     """The statements of all claims, from the TOML files of ``claims/catalogue``, in file-name order."""
     folder = files("qae_theory.claims") / "catalogue"
     pages = sorted((page for page in folder.iterdir() if page.name.endswith(".toml")), key=lambda page: page.name)
-    return [
-        Claim(**{"section": content["section"], **line})
-        for page in pages
-        for content in [tomllib.loads(page.read_text(encoding="utf-8"))]
-        for line in content["claim"]
-    ]
+    claims: list[Claim] = []
+    for page in pages:
+        content = tomllib.loads(page.read_text(encoding="utf-8"))
+        claims += [_claim({"section": content["section"], **line}) for line in content["claim"]]
+    return claims
+
+
+def _claim(line: dict[str, Any]) -> Claim:
+    return Claim(**{**line, "reading": Reading(line["reading"])})
 
 
 def load_ledger() -> Ledger:

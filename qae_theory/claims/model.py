@@ -18,7 +18,9 @@ from typing import Any
 class Kind(StrEnum):
     """Kinds of evidence, strongest first."""
 
+    FORMAL = "formal proof"
     PROOF = "symbolic proof"
+    ARGUMENT = "checked argument"
     CERTIFICATE = "certificate"
     WITNESS = "witness"
     PROPERTY = "property test"
@@ -27,7 +29,32 @@ class Kind(StrEnum):
 
 
 # Exact kinds: what they show against a statement refutes it. A statistical check that fails to find an effect does not.
-REFUTING = (Kind.PROOF, Kind.CERTIFICATE, Kind.WITNESS)
+REFUTING = (Kind.FORMAL, Kind.PROOF, Kind.CERTIFICATE, Kind.WITNESS)
+
+
+class Generality(StrEnum):
+    """How much of its statement a step's check covers."""
+
+    GENERAL = "general"  # every case that the step speaks of
+    INSTANCES = "instances"  # some cases only: sizes up to a bound, drawn inputs, listed examples
+
+
+class Reading(StrEnum):
+    """Whose statement a claim is."""
+
+    AS_STATED = "as stated"  # the paper says it
+    STRONGER = "stronger than stated"  # a reading that goes beyond the paper's words
+    IMPLEMENTATIONS = "about implementations"  # about code that computes it, not about the paper
+    OWN = "own result"  # new here
+
+
+class Answer(StrEnum):
+    """What a statistical line says of an effect, given the smallest size of interest fixed beforehand."""
+
+    FOUND = "found"  # the interval lies beyond the smallest size
+    ABSENT = "absent"  # the interval lies inside plus or minus the smallest size: evidence of no effect
+    OPPOSITE = "opposite"  # the interval lies beyond the smallest size on the other side
+    UNDECIDED = "undecided"  # the interval is too wide to tell
 
 
 class Role(StrEnum):
@@ -46,7 +73,9 @@ class Verdict(StrEnum):
     UNDER_ASSUMPTION = "holds under an assumption"
     REFUTED = "refuted"
     SUPPORTED = "supported"
-    NOT_SUPPORTED = "not supported"
+    ABSENT = "absent"
+    OPPOSITE = "opposite"
+    UNDECIDED = "undecided"
     NOT_RUN = "not run"
 
 
@@ -76,30 +105,46 @@ class Finding:
     """What one check found.
 
     ``criterion`` names the test that was applied; a control counts as rejected only by the criterion of its check.
+    ``answer`` is what a statistical check says of the effect that it looked for; it has passed only if that is found.
     """
 
     passed: bool
     criterion: str
     detail: str
     witness: Mapping[str, str] | None = None
+    answer: Answer | None = None
 
 
 Check = Callable[[Effort], Finding]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Step:
-    """One checked step: what it says (Markdown with ``$math$``), its check, and its negative control.
+    """One checked step of an argument, with its negative control.
 
-    ``planted`` says in words what falsehood ``control`` checks. ``citation`` marks a named lemma that is used, not
-    proved, here; its check then replays the lemma on instances.
+    Attributes:
+        says: what the step states, as Markdown with ``$math$``.
+        check: decides it.
+        planted: says in words which falsehood ``control`` checks.
+        control: the same check of that falsehood, which must be rejected by the same criterion.
+        generality: whether the check covers every case that the step speaks of, or instances only.
+        tie: whether the step ties a formula to the shipped code. It carries no part of the argument, so that its
+            being checked on instances does not weaken the argument.
+        citation: marks a named lemma that is used, not proved, here; its check then replays the lemma on instances.
     """
 
     says: str
     check: Check
     planted: str
     control: Check
+    generality: Generality = Generality.INSTANCES
+    tie: bool = False
     citation: str | None = None
+
+    @property
+    def is_decisive(self) -> bool:
+        """Whether the argument stands or falls with this step's own check."""
+        return not self.tie and self.citation is None
 
     @property
     def where(self) -> str:
@@ -130,6 +175,12 @@ class Evidence:
         """File and line of the first step's check."""
         return self.steps[0].where
 
+    @property
+    def strength(self) -> Kind:
+        """The kind that the steps allow: a symbolic proof with a decisive step on instances is a checked argument."""
+        weak = any(step.is_decisive and step.generality is Generality.INSTANCES for step in self.steps)
+        return Kind.ARGUMENT if self.kind is Kind.PROOF and weak else self.kind
+
 
 @dataclass(frozen=True)
 class StepOutcome:
@@ -142,6 +193,8 @@ class StepOutcome:
     finding: Finding
     control_rejected: bool
     control_detail: str
+    generality: Generality = Generality.INSTANCES
+    tie: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,11 +212,27 @@ class Outcome:
     covers_statement: bool = False
     steps: tuple[StepOutcome, ...] = ()
     witness: Mapping[str, str] | None = None
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One line of the ledger: an unqualified statement about one update, or, with ``assumption``, its rescued form."""
+    """One line of the ledger: an unqualified statement about one update, or, with ``assumption``, its rescued form.
+
+    Attributes:
+        id: the line's name; a line of a family is named ``<family>@<substrate>/<condition>``.
+        title: the statement in a few words.
+        statement: the statement, as Markdown with ``$math$``.
+        source: where it is stated.
+        section: the page of the catalogue.
+        needs: the package that brings its evidence; ``theory`` is this one.
+        reading: whose statement it is.
+        update: the update rule that it is about.
+        assumption: what rescues the unqualified line of the same name without ``-if``.
+        note: what a reader should know beside the statement.
+        family: the family that a line by condition belongs to.
+        condition: the substrate and condition of such a line.
+    """
 
     id: str
     title: str
@@ -171,9 +240,12 @@ class Claim:
     source: str
     section: str
     needs: str
+    reading: Reading = Reading.OWN
     update: str = "not specific"
     assumption: str | None = None
     note: str | None = None
+    family: str | None = None
+    condition: str | None = None
 
 
 @dataclass(frozen=True)

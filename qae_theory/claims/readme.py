@@ -24,7 +24,9 @@ _DECIDING_ROLES = {
     Verdict.REFUTED: {Role.AGAINST},
     Verdict.UNDER_ASSUMPTION: {Role.UNDER},
     Verdict.SUPPORTED: {Role.FOR, Role.UNDER},
-    Verdict.NOT_SUPPORTED: set(),
+    Verdict.ABSENT: set(),
+    Verdict.OPPOSITE: set(),
+    Verdict.UNDECIDED: set(),
     Verdict.NOT_RUN: set(),
 }
 

@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from qae_theory.claims.model import Entry, Kind, Outcome, Role, Status, Verdict
+from qae_theory.claims.model import Entry, Generality, Kind, Outcome, Role, Status, StepOutcome, Verdict
+from qae_theory.claims.verdict import proves
 
 TITLE = "Quantile Advantage Estimation: claims and verdicts"
 
@@ -27,11 +28,19 @@ VERDICT_MEANING = {
     Verdict.REFUTED: "A stored counterexample to the statement as it stands replays exactly. This is a result, not an "
     "error.",
     Verdict.SUPPORTED: "Tests or samples agree with the statement; nothing proves it.",
-    Verdict.NOT_SUPPORTED: "Looked for and not found; or evidence broke, so that nothing may be concluded.",
+    Verdict.ABSENT: "Looked for, and the interval lies inside plus or minus the smallest size of interest: evidence of "
+    "no effect.",
+    Verdict.OPPOSITE: "Looked for, and the interval lies beyond the smallest size of interest on the other side.",
+    Verdict.UNDECIDED: "Looked for, and the interval is too wide to tell; or evidence broke, so that nothing may be "
+    "concluded.",
     Verdict.NOT_RUN: "No evidence was run here: a package or a result that it needs is missing.",
 }
 
 KIND_MEANING = {
+    Kind.FORMAL: "A theorem that Coq has checked for every case, from definitions that can be read in one file and the "
+    "usual axioms of the real numbers; the statement is pinned.",
+    Kind.ARGUMENT: "The same as a symbolic proof, but at least one step that decides is checked on instances only. It "
+    "is a good argument and no proof.",
     Kind.PROOF: "An argument for every case, as steps that a computer algebra system (SymPy) or a solver (z3) checks; "
     "a lemma from the literature is cited and replayed on instances.",
     Kind.CERTIFICATE: "Exact arithmetic: every case of a finite domain, or a number enclosed in a ball that leaves no "
@@ -120,12 +129,8 @@ def _passed(entry: Entry, *roles: Role) -> str:
 
 
 def _strongest(entry: Entry, *roles: Role) -> str:
-    proofs = [o for o in entry.outcomes if o.status is Status.PASSED and o.role in roles and _proves(o)]
+    proofs = [o for o in entry.outcomes if o.status is Status.PASSED and o.role in roles and proves(o)]
     return _listing([f"the {o.kind.value} “{o.name}”{_steps_checked(o)}" for o in proofs])
-
-
-def _proves(outcome: Outcome) -> bool:
-    return outcome.kind is Kind.PROOF or (outcome.kind is Kind.CERTIFICATE and outcome.covers_statement)
 
 
 def _steps_checked(outcome: Outcome) -> str:
@@ -153,14 +158,30 @@ def _under_assumption(entry: Entry) -> str:
 
 
 def _supported(entry: Entry) -> str:
-    return (
-        f"Supported, not proved: {_passed(entry, Role.FOR, Role.UNDER)} passed, and nothing passed that would prove it."
-    )
+    supported = f"Supported, not proved: {_passed(entry, Role.FOR, Role.UNDER)} passed"
+    weak = [step.says for outcome in entry.outcomes if outcome.kind is Kind.ARGUMENT for step in weak_steps(outcome)]
+    if not weak:
+        return f"{supported}, and nothing passed that would prove it."
+    return f"{supported}; what keeps it from being a proof is checked on instances only: {' '.join(weak)}"
 
 
-def _not_supported(entry: Entry) -> str:
+def weak_steps(outcome: Outcome) -> list[StepOutcome]:
+    """Return the steps that carry the argument and were checked on instances only."""
+    return [
+        step
+        for step in outcome.steps
+        if step.generality is Generality.INSTANCES and not step.tie and step.citation is None
+    ]
+
+
+def _looked_for(entry: Entry) -> str:
+    said = {
+        Verdict.ABSENT: "Absent: the effect was looked for, and its interval leaves no room for one of interest",
+        Verdict.OPPOSITE: "Opposite: the effect was looked for, and one of the other sign was found",
+        Verdict.UNDECIDED: "Undecided: the effect was looked for, and its interval is too wide to tell",
+    }
     negative = [f"{o.name}: {o.detail}" for o in entry.outcomes if o.status is Status.NEGATIVE]
-    return f"Not supported: the effect was looked for and not found ({'; '.join(negative)})."
+    return f"{said[entry.verdict]} ({'; '.join(negative)})."
 
 
 def _not_run(entry: Entry) -> str:
@@ -172,6 +193,8 @@ _REASONS = {
     Verdict.REFUTED: _refuted,
     Verdict.UNDER_ASSUMPTION: _under_assumption,
     Verdict.SUPPORTED: _supported,
-    Verdict.NOT_SUPPORTED: _not_supported,
+    Verdict.ABSENT: _looked_for,
+    Verdict.OPPOSITE: _looked_for,
+    Verdict.UNDECIDED: _looked_for,
     Verdict.NOT_RUN: _not_run,
 }

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from importlib.util import find_spec
 
 from qae_theory.claims.ledger import load_ledger
-from qae_theory.claims.model import Check, Effort, Evidence, Finding, Outcome, Status, Step, StepOutcome
+from qae_theory.claims.model import Answer, Check, Effort, Evidence, Finding, Outcome, Status, Step, StepOutcome
 
 NEGATIVE_CRITERION = "effect not found"
 
@@ -103,6 +103,8 @@ def _run_step(step: Step, effort: Effort) -> StepOutcome:
         finding=finding,
         control_rejected=rejected,
         control_detail=f"{control.criterion}: {control.detail}",
+        generality=step.generality,
+        tie=step.tie,
     )
 
 
@@ -123,6 +125,11 @@ def _status(steps: list[StepOutcome]) -> Status:
     return Status.BROKEN
 
 
+def _answer(steps: Sequence[StepOutcome]) -> Answer | None:
+    """What the step that did not find its effect says of it."""
+    return steps[-1].finding.answer
+
+
 def _detail(steps: list[StepOutcome]) -> str:
     for step in steps:
         if not step.finding.passed:
@@ -138,7 +145,7 @@ def _outcome(
     return Outcome(
         claim=evidence.claim,
         name=evidence.name,
-        kind=evidence.kind,
+        kind=evidence.strength,
         role=evidence.role,
         status=status,
         detail=detail,
@@ -146,5 +153,6 @@ def _outcome(
         where=evidence.where,
         covers_statement=evidence.covers_statement,
         steps=steps,
+        answer=_answer(steps) if status is Status.NEGATIVE else None,
         witness=next((step.finding.witness for step in steps if step.finding.witness), None),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from qae_theory.claims.model import Entry, Outcome, Status
+from qae_theory.claims.model import Entry, Outcome, Status, StepOutcome
 
 
 def ledger_records(entries: Iterable[Entry]) -> list[dict[str, Any]]:
@@ -25,6 +25,9 @@ def _entry_record(entry: Entry) -> dict[str, Any]:
         "statement": claim.statement,
         "source": claim.source,
         "update": claim.update,
+        "reading": claim.reading.value,
+        "family": claim.family,
+        "condition": claim.condition,
         "verdict": entry.verdict.value,
         "assumption": claim.assumption,
         "evidence": [_outcome_record(outcome) for outcome in entry.outcomes],
@@ -36,18 +39,32 @@ def _outcome_record(outcome: Outcome) -> dict[str, Any]:
     return {
         "kind": outcome.kind.value,
         "role": outcome.role.value,
+        "name": outcome.name,
+        "status": outcome.status.value,
         "passed": outcome.status is Status.PASSED,
+        "answer": None if outcome.answer is None else outcome.answer.value,
         "detail": outcome.detail,
         "seconds": round(outcome.seconds, 3),
         "where": outcome.where,
+        "covers_statement": outcome.covers_statement,
+        "steps": [_step_record(step) for step in outcome.steps],
+    }
+
+
+def _step_record(step: StepOutcome) -> dict[str, Any]:
+    return {
+        "says": step.says,
+        "generality": step.generality.value,
+        "tie": step.tie,
+        "citation": step.citation,
+        "passed": step.finding.passed and step.control_rejected,
+        "where": step.where,
     }
 
 
 def _metrics_record(outcome: Outcome) -> dict[str, Any]:
     return {
         "claim": outcome.claim,
-        "name": outcome.name,
-        "status": outcome.status.value,
         **_outcome_record(outcome),
         "steps": len(outcome.steps),
     }

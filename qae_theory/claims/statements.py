@@ -10,7 +10,7 @@ from qae_theory.claims.run import NEGATIVE_CRITERION
 from qae_theory.runs.stored import StoredRun
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Statement:
     """One falsifiable statement of an analysis: found or not, with its figures, and the same on planted data.
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from qae_theory.claims.model import REFUTING, Claim, Entry, Kind, Outcome, Role, Status, Verdict
+from qae_theory.claims.model import REFUTING, Answer, Claim, Entry, Kind, Outcome, Role, Status, Verdict
+
+_OF_ANSWER = {
+    Answer.ABSENT: Verdict.ABSENT,
+    Answer.OPPOSITE: Verdict.OPPOSITE,
+    Answer.UNDECIDED: Verdict.UNDECIDED,
+}
 
 
 def judge(claim: Claim, outcomes: Iterable[Outcome]) -> Entry:
-    """The ledger entry that the outcomes allow.
+    """Return the ledger entry that the outcomes allow.
 
     * passing exact evidence against, a witness above all: refuted;
-    * a passing proof, or a certificate that covers the statement's own domain: proved;
-    * for a claim with an assumption: holds under an assumption only with a pass under it and a witness without it;
-    * any other passing evidence: supported; a statistical check that ran and did not find the effect: not supported;
+    * a passing formal or symbolic proof, or a certificate that covers the statement's own domain: proved;
+    * for a claim with an assumption: holds under an assumption only with a pass under it, and without it a witness or
+      a formal proof of the counterexample;
+    * any other passing evidence, a checked argument for instance: supported;
+    * a statistical check that ran and did not find the effect: opposite, absent or undecided, as it says;
     * evidence skipped, or none: not run.
 
     Evidence that broke allows nothing and is a problem; so is a proof beside a witness against the same line.
@@ -22,11 +30,17 @@ def judge(claim: Claim, outcomes: Iterable[Outcome]) -> Entry:
     problems = [f"{o.name}: {o.detail}" for o in outcomes if o.status is Status.BROKEN]
     passed = [o for o in outcomes if o.status is Status.PASSED]
     refuted = any(o.role is Role.AGAINST and o.kind in REFUTING for o in passed)
-    proved = any(o.role is Role.FOR and _is_proof(o) for o in passed)
+    proved = any(o.role is Role.FOR and proves(o) for o in passed)
     if refuted and proved:
         problems.append("contradiction: a proof and a witness against the same statement both pass")
     verdict = _verdict(claim, outcomes, passed, refuted=refuted, proved=proved)
-    return Entry(claim, Verdict.NOT_SUPPORTED if problems else verdict, outcomes, tuple(problems))
+    return Entry(claim, Verdict.UNDECIDED if problems else verdict, outcomes, tuple(problems))
+
+
+def proves(outcome: Outcome) -> bool:
+    """Whether evidence of this kind, if it passes, proves what it speaks for."""
+    covering = outcome.kind is Kind.CERTIFICATE and outcome.covers_statement
+    return outcome.kind in (Kind.FORMAL, Kind.PROOF) or covering
 
 
 def _verdict(
@@ -43,17 +57,21 @@ def _verdict(
 
 def _verdict_under_assumption(outcomes: tuple[Outcome, ...], passed: list[Outcome]) -> Verdict:
     under = [o for o in passed if o.role is Role.UNDER]
-    without = [o for o in passed if o.role is Role.WITHOUT and o.kind is Kind.WITNESS]
-    if any(_is_proof(o) for o in under) and without:
+    without = [o for o in passed if o.role is Role.WITHOUT and o.kind in (Kind.WITNESS, Kind.FORMAL)]
+    if any(proves(o) for o in under) and without:
         return Verdict.UNDER_ASSUMPTION
     return _weak_verdict(outcomes, under)
 
 
-def _weak_verdict(outcomes: tuple[Outcome, ...], supporting: list[Outcome]) -> Verdict:
-    if any(o.status is Status.NEGATIVE for o in outcomes):
-        return Verdict.NOT_SUPPORTED
+def _weak_verdict(outcomes: tuple[Outcome, ...], supporting: Sequence[Outcome]) -> Verdict:
+    answers = [o.answer for o in outcomes if o.status is Status.NEGATIVE]
+    if answers:
+        return _negative_verdict(answers)
     return Verdict.SUPPORTED if supporting else Verdict.NOT_RUN
 
 
-def _is_proof(outcome: Outcome) -> bool:
-    return outcome.kind is Kind.PROOF or (outcome.kind is Kind.CERTIFICATE and outcome.covers_statement)
+def _negative_verdict(answers: Sequence[Answer | None]) -> Verdict:
+    """Several checks agree, or the line is undecided; one that does not say more than "not found" could not tell."""
+    different = set(answers)
+    (answer, *others) = different
+    return Verdict.UNDECIDED if others or answer is None else _OF_ANSWER.get(answer, Verdict.UNDECIDED)

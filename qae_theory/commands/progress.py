@@ -20,7 +20,9 @@ STYLES = {
     Verdict.UNDER_ASSUMPTION: "cyan",
     Verdict.REFUTED: "red",
     Verdict.SUPPORTED: "blue",
-    Verdict.NOT_SUPPORTED: "yellow",
+    Verdict.ABSENT: "yellow",
+    Verdict.OPPOSITE: "magenta",
+    Verdict.UNDECIDED: "yellow",
     Verdict.NOT_RUN: "dim",
 }
 _FRAME_LINES = 7  # the table's header and borders, the bar, and the line of the cursor

@@ -54,7 +54,12 @@ def _statement(analysis: Mapping[str, Any], reading: str, says: str) -> Statemen
     found, detail = _everywhere(analysis["found"], reading)
     control, control_detail = _everywhere(analysis["control"], reading)
     return Statement(
-        says, found, detail, "the labels of the two masks exchanged in every other seed", control, control_detail
+        says=says,
+        found=found,
+        detail=detail,
+        planted="the labels of the two masks exchanged in every other seed",
+        control_found=control,
+        control_detail=control_detail,
     )
 
 

@@ -13,11 +13,11 @@ from tests.paper_figures.stored import Drawn, drawn, texts
 LINES = (
     ("eq4-threshold", "not specific", "proved"),
     ("prop42-uncentred", "uncentred", "proved"),
-    ("prop42-natural-gradient", "natural_gradient", "refuted"),
+    ("prop42-natural-gradient-strict", "natural_gradient", "refuted"),
     ("prop42-finite-step-if", "uncentred", "holds under an assumption"),
     ("neutrality", "sampled_group", "proved"),
     ("table-1", "not specific", "not run"),
-    ("a-claim-of-another-package", "sampled_group", "not supported"),
+    ("a-claim-of-another-package", "sampled_group", "undecided"),
 )
 
 
@@ -44,11 +44,11 @@ def test_every_record_has_its_cell(tmp_path: Path) -> None:
     assert cells(drawn("ledger_matrix", tmp_path)) == {
         ("eq4-threshold", "all"): "proved",
         ("prop42-*", "uncentred"): "proved",
-        ("prop42-*", "natural_gradient"): "refuted",
+        ("prop42-*-strict", "natural_gradient"): "refuted",
         ("prop42-finite-step-if", "uncentred"): "holds under an assumption",
         ("neutrality", "sampled_group"): "proved",
         ("table-1", "all"): "not run",
-        ("a-claim-of-another-package", "sampled_group"): "not supported",
+        ("a-claim-of-another-package", "sampled_group"): "undecided",
     }
 
 
@@ -57,7 +57,7 @@ def test_a_word_stands_in_every_cell_and_names_stand_beside_them(tmp_path: Path)
     found = drawn("ledger_matrix", tmp_path)
     left, right = found.axes(0), found.axes(1)
     assert [t for t in texts(left) if t[:1] in "✓✗"] == ["✓ proved", "✓ proved", "✗ refuted", "✓ holds if …"]
-    assert names(left) == ["eq4-threshold", "prop42-*", "prop42-finite-step-if"]
+    assert names(left) == ["eq4-threshold", "prop42-*", "prop42-*-strict", "prop42-finite-step-if"]
     assert names(right) == ["neutrality", "table-1", "a-claim-of-another-package"]
     assert texts(left, "source") == ["ledger.json"]
 
@@ -69,7 +69,7 @@ def test_a_changed_verdict_changes_cell_and_caption(tmp_path: Path) -> None:
     after = drawn("ledger_matrix", tmp_path)
     changed = {key for key, verdict in cells(after).items() if cells(before)[key] != verdict}
     assert changed == {("a-claim-of-another-package", "sampled_group")}
-    assert "1 proved, 1 not supported, 1 not run" in before.caption
+    assert "1 proved, 1 undecided, 1 not run" in before.caption
     assert "1 proved, 1 supported, 1 not run" in after.caption
     assert before.entry["determined_by"] != after.entry["determined_by"]
 

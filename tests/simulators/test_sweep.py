@@ -260,7 +260,7 @@ def step(*, found: bool, control: bool) -> Step:
     check, planted = (
         lambda effort, passed=passed: Finding(passed, "effect not found", "") for passed in (found, control)
     )
-    return Step("says", check, "planted", planted)
+    return Step(says="says", check=check, planted="planted", control=planted)
 
 
 def outcome(**fields: Any) -> Any:
@@ -323,7 +323,14 @@ def test_every_analysis_takes_the_records_that_a_sweep_stores(name: str, tmp_pat
 
 
 def said(*, found: bool, control: bool) -> Statement:
-    return Statement("says", found, "figures", "planted", control, "planted figures")
+    return Statement(
+        says="says",
+        found=found,
+        detail="figures",
+        planted="planted",
+        control_found=control,
+        control_detail="planted figures",
+    )
 
 
 @pytest.mark.parametrize(

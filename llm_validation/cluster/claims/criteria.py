@@ -327,4 +327,11 @@ def _comparable(says: str, one: Difference) -> Statement:
 
 def _statement(says: str, one: Difference, holds: Callable[[Difference], bool], elsewhere: float) -> Statement:
     planted = one.moved(elsewhere)
-    return Statement(says, holds(one), str(one), f"{MOVED} {elsewhere:.3g}", holds(planted), str(planted))
+    return Statement(
+        says=says,
+        found=holds(one),
+        detail=str(one),
+        planted=f"{MOVED} {elsewhere:.3g}",
+        control_found=holds(planted),
+        control_detail=str(planted),
+    )

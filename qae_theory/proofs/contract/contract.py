@@ -54,24 +54,24 @@ def register(ledger: Ledger) -> None:
             Role.FOR,
             (
                 Step(
-                    "Each bad call of the table raises a `ValueError` with exactly the words of the table.",
-                    partial(_refusals, rename=lambda text: text),
-                    "the first argument name misspelt",
-                    partial(_refusals, rename=lambda text: text.replace("rewards", "reward", 1)),
+                    says="Each bad call of the table raises a `ValueError` with exactly the words of the table.",
+                    check=partial(_refusals, rename=lambda text: text),
+                    planted="the first argument name misspelt",
+                    control=partial(_refusals, rename=lambda text: text.replace("rewards", "reward", 1)),
                 ),
                 Step(
-                    "Leaving an option out is the same as giving its default: $K = 0.4$, population std (Bessel for "
-                    "the linear quantile), $\\varepsilon = 10^{-6}$.",
-                    partial(_defaults, k="0.4"),
-                    "K = 0.6 as the default",
-                    partial(_defaults, k="0.6"),
+                    says="Leaving an option out is the same as giving its default: $K = 0.4$, population std (Bessel "
+                    "for the linear quantile), $\\varepsilon = 10^{-6}$.",
+                    check=partial(_defaults, k="0.4"),
+                    planted="K = 0.6 as the default",
+                    control=partial(_defaults, k="0.6"),
                 ),
                 Step(
-                    "An estimator that is registered under a new name is kept as it was given and gets its options; "
-                    "by default it has none, takes any rewards, and groups of one or more.",
-                    partial(_registration, scale=3),
-                    "another default than the registered one",
-                    partial(_registration, scale=4),
+                    says="An estimator that is registered under a new name is kept as it was given and gets its "
+                    "options; by default it has none, takes any rewards, and groups of one or more.",
+                    check=partial(_registration, scale=3),
+                    planted="another default than the registered one",
+                    control=partial(_registration, scale=4),
                 ),
             ),
         )

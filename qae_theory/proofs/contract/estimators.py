@@ -63,45 +63,45 @@ def _definition_steps() -> tuple[Step, ...]:
     )
     floats = tuple(
         Step(
-            rf"The shipped {', '.join(f'`{rule}`' for rule in rules)} on float64 batches: its definition, "
+            says=rf"The shipped {', '.join(f'`{rule}`' for rule in rules)} on float64 batches: its definition, "
             rf"written out response by "
             r"response, for every class of $K$, both standard deviations and three $\varepsilon$, as far as "
             r"the rule has them.",
-            partial(ties.floats_match, rules=rules, reading=ties.faithful),
-            planted,
-            partial(ties.floats_match, rules=rules, reading=misread),
+            check=partial(ties.floats_match, rules=rules, reading=ties.faithful),
+            planted=planted,
+            control=partial(ties.floats_match, rules=rules, reading=misread),
         )
         for rules, misread, planted in groups
     )
     return (
         *floats,
         Step(
-            r"All nine rules on Fractions: exact numbers out, equal to the definitions (irrational std as "
+            says=r"All nine rules on Fractions: exact numbers out, equal to the definitions (irrational std as "
             r"SymPy roots).",
-            partial(ties.exact_match, reading=ties.faithful),
-            "1 - K for K",
-            partial(ties.exact_match, reading=ties.other_level),
+            check=partial(ties.exact_match, reading=ties.faithful),
+            planted="1 - K for K",
+            control=partial(ties.exact_match, reading=ties.other_level),
         ),
         Step(
-            r"Without options: $K = 2/5$, population std (Bessel for `qae_linear`), $\varepsilon = "
+            says=r"Without options: $K = 2/5$, population std (Bessel for `qae_linear`), $\varepsilon = "
             r"10^{-6}$, and `qae` without a name.",
-            partial(_defaults_match, eps=Fraction(1, 1_000_000)),
-            "eps = 1e-5",
-            partial(_defaults_match, eps=Fraction(1, 100_000)),
+            check=partial(_defaults_match, eps=Fraction(1, 1_000_000)),
+            planted="eps = 1e-5",
+            control=partial(_defaults_match, eps=Fraction(1, 100_000)),
         ),
         Step(
-            r"At $G=1$ every rule gives 0; leave-one-out refuses.",
-            partial(_lone_responses, value=0),
-            "1",
-            partial(_lone_responses, value=1),
+            says=r"At $G=1$ every rule gives 0; leave-one-out refuses.",
+            check=partial(_lone_responses, value=0),
+            planted="1",
+            control=partial(_lone_responses, value=1),
         ),
         Step(
-            r"The registry: nine names in order with their sources and options; a duplicate name, an "
+            says=r"The registry: nine names in order with their sources and options; a duplicate name, an "
             r"unknown name, an option that a rule does not have and non-binary rewards for a binary rule "
             r"are refused by name.",
-            partial(_registry_matches, sources=SOURCES),
-            "RLOO's source for PSR's",
-            partial(_registry_matches, sources={**SOURCES, "psr": SOURCES["rloo"]}),
+            check=partial(_registry_matches, sources=SOURCES),
+            planted="RLOO's source for PSR's",
+            control=partial(_registry_matches, sources={**SOURCES, "psr": SOURCES["rloo"]}),
         ),
     )
 
@@ -109,57 +109,57 @@ def _definition_steps() -> tuple[Step, ...]:
 def _form_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"The kernels on counted and on written-out groups: mean, leave-one-out mean, both variances, "
+            says=r"The kernels on counted and on written-out groups: mean, leave-one-out mean, both variances, "
             r"exact.",
-            partial(_kernels_match, divisor=0),
-            "a mean over G + 1",
-            partial(_kernels_match, divisor=1),
+            check=partial(_kernels_match, divisor=0),
+            planted="a mean over G + 1",
+            control=partial(_kernels_match, divisor=1),
         ),
         Step(
-            r"A group given as (reward, count) pairs has the advantages of the group written out, for all "
+            says=r"A group given as (reward, count) pairs has the advantages of the group written out, for all "
             r"nine rules, exactly.",
-            partial(_counts_match, lost=0),
-            "off by one in the first entry",
-            partial(_counts_match, lost=1),
+            check=partial(_counts_match, lost=0),
+            planted="off by one in the first entry",
+            control=partial(_counts_match, lost=1),
         ),
         Step(
-            r"A reward that occurs 0 times takes no part in range, mean, variance or rank.",
-            partial(_unused_rows_do_not_count, ghost=0),
-            "it occurs once",
-            partial(_unused_rows_do_not_count, ghost=1),
+            says=r"A reward that occurs 0 times takes no part in range, mean, variance or rank.",
+            check=partial(_unused_rows_do_not_count, ghost=0),
+            planted="it occurs once",
+            control=partial(_unused_rows_do_not_count, ghost=1),
         ),
         Step(
-            r"Under every mask of every group of four, NaN or nonsense in the unscorable rows, the scorable "
+            says=r"Under every mask of every group of four, NaN or nonsense in the unscorable rows, the scorable "
             r"rows have the advantages of the smaller group that they form, and the others 0.",
-            partial(ties.masks_match, reading=ties.faithful),
-            "1 - K for K",
-            partial(ties.masks_match, reading=ties.other_level),
+            check=partial(ties.masks_match, reading=ties.faithful),
+            planted="1 - K for K",
+            control=partial(ties.masks_match, reading=ties.other_level),
         ),
         Step(
-            r"The same for Fractions, exactly.",
-            partial(ties.exact_masks_match, reading=ties.faithful),
-            "1 - K for K",
-            partial(ties.exact_masks_match, reading=ties.other_level),
+            says=r"The same for Fractions, exactly.",
+            check=partial(ties.exact_masks_match, reading=ties.faithful),
+            planted="1 - K for K",
+            control=partial(ties.exact_masks_match, reading=ties.other_level),
         ),
         Step(
-            r"Large batches, worked on in blocks, give row by row what small ones give, bit for bit.",
-            partial(_blocks_match, shift=0),
-            "shifted by one row",
-            partial(_blocks_match, shift=1),
+            says=r"Large batches, worked on in blocks, give row by row what small ones give, bit for bit.",
+            check=partial(_blocks_match, shift=0),
+            planted="shifted by one row",
+            control=partial(_blocks_match, shift=1),
         ),
         Step(
-            r"One group alone, a batch, and a batch of batches give the same rows, bit for bit, masked or "
+            says=r"One group alone, a batch, and a batch of batches give the same rows, bit for bit, masked or "
             r"not, for every rule and for both quantiles.",
-            partial(_ranks_match, shift=0),
-            "shifted by one row",
-            partial(_ranks_match, shift=1),
+            check=partial(_ranks_match, shift=0),
+            planted="shifted by one row",
+            control=partial(_ranks_match, shift=1),
         ),
         Step(
-            r"At $\varepsilon = 0$ standardised advantages ignore the scale of the rewards, from "
+            says=r"At $\varepsilon = 0$ standardised advantages ignore the scale of the rewards, from "
             r"$2^{-1000}$ to $2^{900}$, and QAE's their origin.",
-            partial(_scale_free, exponent=0),
-            "twice as large",
-            partial(_scale_free, exponent=1),
+            check=partial(_scale_free, exponent=0),
+            planted="twice as large",
+            control=partial(_scale_free, exponent=1),
         ),
     )
 

@@ -37,38 +37,38 @@ def register(ledger: Ledger) -> None:
 def _proof() -> tuple[Step, ...]:
     return (
         Step(
-            r"Single out one arm: $\pi = w/(w+R)$ with $w = e^{z+\eta d}$ and $R(\eta)$ the sum of the "
+            says=r"Single out one arm: $\pi = w/(w+R)$ with $w = e^{z+\eta d}$ and $R(\eta)$ the sum of the "
             r"other arms' weights. As $(w + R)' = \sum_j w_j d_j = (w + R)\,E d$ (the derivative of a sum "
             r"is the sum of the derivatives), $\pi' = \pi\,(d - E d)$ and $(\log\pi)' = d - E d$.",
-            partial(_arm_moves, sign=1),
-            "d + E d",
-            partial(_arm_moves, sign=-1),
+            check=partial(_arm_moves, sign=1),
+            planted="d + E d",
+            control=partial(_arm_moves, sign=-1),
         ),
         Step(
-            r"So for any quantity $f_i(\eta)$ of the arms, $(E f)' = E[f'] + E[f\,(d - E d)]$: the product "
+            says=r"So for any quantity $f_i(\eta)$ of the arms, $(E f)' = E[f'] + E[f\,(d - E d)]$: the product "
             r"rule in each term of the finite sum $E f = \sum_i \pi_i f_i$. Moments of $\log\pi$, $d$ and "
             r"$\pi$ thus have derivatives that are moments again; the rule is replayed on policies with 2 "
             r"and 3 arms against SymPy's derivative.",
-            partial(_moments_move, order=1),
-            "the second derivative for the first",
-            partial(_moments_move, order=2),
+            check=partial(_moments_move, order=1),
+            planted="the second derivative for the first",
+            control=partial(_moments_move, order=2),
         ),
         Step(
-            r"The shipped `entropy`, run on one arm of a policy with any number of arms (an expectation is "
+            says=r"The shipped `entropy`, run on one arm of a policy with any number of arms (an expectation is "
             r"linear, $E[1] = 1$, nothing else is used), is $-E[\log\pi]$. Its derivative by that rule is "
             r"$-E[d - E d] - E[\log\pi\,(d - E d)] = -\mathrm{Cov}_\pi(\log\pi, d)$, which is what the "
             r"shipped `first_order_entropy_change` returns on the same arm.",
-            partial(_shipped_derivative, sign=1),
-            "+Cov(log pi, d)",
-            partial(_shipped_derivative, sign=-1),
+            check=partial(_shipped_derivative, sign=1),
+            planted="+Cov(log pi, d)",
+            control=partial(_shipped_derivative, sign=-1),
         ),
         Step(
-            r"Pairwise form, for two independent arms $i, j$ drawn from $\pi$: $\mathrm{Cov}_\pi(x,y) = "
+            says=r"Pairwise form, for two independent arms $i, j$ drawn from $\pi$: $\mathrm{Cov}_\pi(x,y) = "
             r"\frac12\sum_{i,j}\pi_i\pi_j(x_i-x_j)(y_i-y_j)$. Expanded, each double sum is a product of two "
             r"moments; the left side is the shipped `covariance`.",
-            partial(_pairwise, factor=sympy.Rational(1, 2)),
-            "factor 1 for 1/2",
-            partial(_pairwise, factor=sympy.Integer(1)),
+            check=partial(_pairwise, factor=sympy.Rational(1, 2)),
+            planted="factor 1 for 1/2",
+            control=partial(_pairwise, factor=sympy.Integer(1)),
         ),
     )
 
@@ -76,26 +76,26 @@ def _proof() -> tuple[Step, ...]:
 def _three_derivatives() -> tuple[Step, ...]:
     return (
         Step(
-            r"Closed form against SymPy: for $n = 2, 3, 4$ with symbols for weights and directions, the "
+            says=r"Closed form against SymPy: for $n = 2, 3, 4$ with symbols for weights and directions, the "
             r"derivative of the shipped `entropy` at $z + \eta d$ is the shipped "
             r"`first_order_entropy_change`, and its gradient the shipped `entropy_gradient`.",
-            partial(_symbolic, scale=1),
-            "twice the closed form",
-            partial(_symbolic, scale=2),
+            check=partial(_symbolic, scale=1),
+            planted="twice the closed form",
+            control=partial(_symbolic, scale=2),
         ),
         Step(
-            r"Closed form against automatic differentiation: the shipped `entropy` run on power series in "
+            says=r"Closed form against automatic differentiation: the shipped `entropy` run on power series in "
             r"$\eta$ has the shipped first-order change as its first coefficient.",
-            partial(_automatic, coefficient=1),
-            "the second coefficient",
-            partial(_automatic, coefficient=2),
+            check=partial(_automatic, coefficient=1),
+            planted="the second coefficient",
+            control=partial(_automatic, coefficient=2),
         ),
         Step(
-            r"Closed form against finite differences: $|\Delta H/\eta - h_1|$ shrinks at least in "
+            says=r"Closed form against finite differences: $|\Delta H/\eta - h_1|$ shrinks at least in "
             r"proportion to $\eta$ (fitted slope of the shipped functions), on peaked policies too.",
-            partial(_finite_differences, scale=1.0),
-            "1.01 times the closed form",
-            partial(_finite_differences, scale=1.01),
+            check=partial(_finite_differences, scale=1.0),
+            planted="1.01 times the closed form",
+            control=partial(_finite_differences, scale=1.01),
         ),
     )
 
@@ -120,22 +120,22 @@ def _shipped_floats() -> tuple[Step, ...]:
     )  # fmt: skip
     return (
         *(
-            Step(says, partial(check, off=0.0), planted, partial(check, off=off))
+            Step(says=says, check=partial(check, off=0.0), planted=planted, control=partial(check, off=off))
             for says, check, planted, off in functions
         ),
         Step(
-            r"Steps up to the end of float64, which leave one arm and so change the entropy by $-H$, and "
+            says=r"Steps up to the end of float64, which leave one arm and so change the entropy by $-H$, and "
             r"small ones beside them in one batch; exact arrays, in batches and beside floats, give the "
             r"same numbers as floats.",
-            partial(_ends, sign=-1),
-            "+H",
-            partial(_ends, sign=1),
+            check=partial(_ends, sign=-1),
+            planted="+H",
+            control=partial(_ends, sign=1),
         ),
         Step(
-            r"Batches: every shipped function treats rows apart, whichever of its arguments carry the batch.",
-            partial(_batches, shift=0),
-            "the rows shifted by one",
-            partial(_batches, shift=1),
+            says=r"Batches: every shipped function treats rows apart, whichever of its arguments carry the batch.",
+            check=partial(_batches, shift=0),
+            planted="the rows shifted by one",
+            control=partial(_batches, shift=1),
         ),
     )
 

@@ -52,68 +52,68 @@ def register(ledger: Ledger) -> None:
 
 def _witness_step() -> Step:
     return Step(
-        r"Two arms, the right one with probability $2/5$: a hard query for $K \le 3/5$, so $b_K = 0$. At "
+        says=r"Two arms, the right one with probability $2/5$: a hard query for $K \le 3/5$, so $b_K = 0$. At "
         r"$\eta = 1$ the shipped `entropy_change` of the shipped `uncentred` update, run on exact numbers, "
         r"gives $\Delta H(0) = .02013 > \Delta H(1) = .01543$ (ball arithmetic): the paper's order fails.",
-        partial(_order_fails, step=WITNESS_STEP),
-        "eta = 3/4, where the order holds",
-        partial(_order_fails, step=Fraction(3, 4)),
+        check=partial(_order_fails, step=WITNESS_STEP),
+        planted="eta = 3/4, where the order holds",
+        control=partial(_order_fails, step=Fraction(3, 4)),
     )
 
 
 def _two_arm_law() -> tuple[Step, ...]:
     return (
         Step(
-            r"The law behind it. With two arms, right with probability $p$ and logit gap $g = "
+            says=r"The law behind it. With two arms, right with probability $p$ and logit gap $g = "
             r"\log(p/(1-p))$, the uncentred update moves the gap to $g + \eta(p + b(1-2p))$ (shipped "
             r"function on symbols): $g + \eta p$ for $b=0$, $g + \eta(1-p)$ for $b=1$.",
-            partial(_gap_moves, sign=-1),
-            "p + b (1 + 2p)",
-            partial(_gap_moves, sign=1),
+            check=partial(_gap_moves, sign=-1),
+            planted="p + b (1 + 2p)",
+            control=partial(_gap_moves, sign=1),
         ),
         Step(
-            r"The entropy of two arms is an even function of the gap that decreases in its size: its "
+            says=r"The entropy of two arms is an even function of the gap that decreases in its size: its "
             r"derivative is $-x\,e^x/(1+e^x)^2$ at gap $x$, by SymPy on the shipped `entropy`. So $\Delta "
             r"H(0) \le \Delta H(1)$ iff $|g + \eta p| \ge |g + \eta(1-p)|$.",
-            partial(_falls_with_gap, sign=-1),
-            "increases with the gap",
-            partial(_falls_with_gap, sign=1),
+            check=partial(_falls_with_gap, sign=-1),
+            planted="increases with the gap",
+            control=partial(_falls_with_gap, sign=1),
         ),
         Step(
-            r"For $p < 1/2$ and $\eta > 0$ that is $(2g + \eta)(2p-1) \ge 0$, that is $\eta \le -2g = "
+            says=r"For $p < 1/2$ and $\eta > 0$ that is $(2g + \eta)(2p-1) \ge 0$, that is $\eta \le -2g = "
             r"2\log((1-p)/p)$; for $p \ge 1/2$, where $g \ge 0$, it holds at every $\eta$.",
-            partial(_limit, two=2),
-            "eta <= -g",
-            partial(_limit, two=1),
+            check=partial(_limit, two=2),
+            planted="eta <= -g",
+            control=partial(_limit, two=1),
         ),
         Step(
-            r"Replayed: for $p = k/20$ the exact changes at $0.99$ and $1.01$ times $2\log((1-p)/p)$ are in "
+            says=r"Replayed: for $p = k/20$ the exact changes at $0.99$ and $1.01$ times $2\log((1-p)/p)$ are in "
             r"the paper's order and out of it.",
-            partial(_law_replayed, sign=1),
-            "the two exchanged",
-            partial(_law_replayed, sign=-1),
+            check=partial(_law_replayed, sign=1),
+            planted="the two exchanged",
+            control=partial(_law_replayed, sign=-1),
         ),
     )
 
 
 def _regimes() -> Step:
     return Step(
-        r"Both halves of the proposition are one order: $\Delta H$ non-decreasing from $b_1$ to $b_2$. "
+        says=r"Both halves of the proposition are one order: $\Delta H$ non-decreasing from $b_1$ to $b_2$. "
         r"Hard: $b_K = 0$ is $b_1$, and $b_2 = b$. Easy: $b_K = 1$ is $b_2$, and $b_1 = b$. If $b = b_K$ "
         r"there is nothing to show.",
-        partial(_one_order, low=0),
-        "b_K = 1/2",
-        partial(_one_order, low=Fraction(1, 2)),
+        check=partial(_one_order, low=0),
+        planted="b_K = 1/2",
+        control=partial(_one_order, low=Fraction(1, 2)),
     )
 
 
 def _within_step() -> Step:
     return Step(
-        r"Replayed with the shipped `safe_step_size` for $b = 0, 1/2, 1$: up to that step the exact order "
+        says=r"Replayed with the shipped `safe_step_size` for $b = 0, 1/2, 1$: up to that step the exact order "
         r"holds in both regimes.",
-        partial(_order_within, factor=1),
-        "twice the step",
-        partial(_order_within, factor=2),
+        check=partial(_order_within, factor=1),
+        planted="twice the step",
+        control=partial(_order_within, factor=2),
     )
 
 

@@ -50,29 +50,29 @@ def register(ledger: Ledger) -> None:
 def _curvature() -> tuple[Step, ...]:
     return (
         Step(
-            r"Derivatives of moments as in claim `identity`. Applied twice to the shipped `entropy`, run on "
+            says=r"Derivatives of moments as in claim `identity`. Applied twice to the shipped `entropy`, run on "
             r"one arm of any number, they give $\varphi'' = -\mathrm{Var}(d) - E[(\log\pi - E\log\pi)(d - E "
             r"d)^2]$, which is what the shipped `second_order_entropy_change` returns on the same arm. With "
             r"$X = -\log\pi$, $D = d - E d$ and $V = E D^2$: $\varphi'' = -V + \mathrm{Cov}(X, D^2)$. It "
             r"holds at every $t$, as $\mathrm{softmax}(z + td)$ is a softmax policy.",
-            partial(_second_derivative, sign=-1),
-            "+Var(d)",
-            partial(_second_derivative, sign=1),
+            check=partial(_second_derivative, sign=-1),
+            planted="+Var(d)",
+            control=partial(_second_derivative, sign=1),
         ),
         Step(
-            r"$\varphi''$ is $\rho^2$ times its value for $(d - \min d)/\rho \in [0,1]$: a shift drops out, "
+            says=r"$\varphi''$ is $\rho^2$ times its value for $(d - \min d)/\rho \in [0,1]$: a shift drops out, "
             r"a factor comes out squared (shipped function, one arm of any number). If $\rho = 0$, "
             r"$\varphi'' = 0$. So let $d \in [0,1]$.",
-            partial(_scaling, power=2),
-            "a factor comes out once",
-            partial(_scaling, power=1),
+            check=partial(_scaling, power=2),
+            planted="a factor comes out once",
+            control=partial(_scaling, power=1),
         ),
         Step(
-            r"The shipped second-order change on floats and balls is twice the second coefficient of the "
+            says=r"The shipped second-order change on floats and balls is twice the second coefficient of the "
             r"shipped `entropy` run on power series.",
-            partial(_automatic, factor=2),
-            "the coefficient itself",
-            partial(_automatic, factor=1),
+            check=partial(_automatic, factor=2),
+            planted="the coefficient itself",
+            control=partial(_automatic, factor=1),
         ),
     )
 
@@ -80,27 +80,27 @@ def _curvature() -> tuple[Step, ...]:
 def _split() -> tuple[Step, ...]:
     return (
         Step(
-            r"Split at a level $T \ge 0$: $X = Y + Z$ with $Y = \min(X, T)$ and $Z = \max(X - T, 0)$. By "
+            says=r"Split at a level $T \ge 0$: $X = Y + Z$ with $Y = \min(X, T)$ and $Z = \max(X - T, 0)$. By "
             r"linearity $\varphi'' = -V + \mathrm{Cov}(Y, D^2) + E[Z D^2] - E[Z]\,V$.",
-            partial(_linear_split, sign=-1),
-            "plus E[Z] V",
-            partial(_linear_split, sign=1),
+            check=partial(_linear_split, sign=-1),
+            planted="plus E[Z] V",
+            control=partial(_linear_split, sign=1),
         ),
         Step(
-            r"An arm adds $p(-\log p - T)$ to $E Z$ if that is positive. With $p = e^{-T-1}q$ it is "
+            says=r"An arm adds $p(-\log p - T)$ to $E Z$ if that is positive. With $p = e^{-T-1}q$ it is "
             r"$e^{-T-1}(q - q\log q)$, at most $e^{-T-1}$ because $\log(1/q) \le 1/q - 1$. So $E Z \le "
             r"n\,e^{-T-1}$.",
-            partial(_tail, most=1),
-            "at most e^(-T-1)/2",
-            partial(_tail, most=Fraction(1, 2)),
+            check=partial(_tail, most=1),
+            planted="at most e^(-T-1)/2",
+            control=partial(_tail, most=Fraction(1, 2)),
         ),
         Step(
-            r"As $0 \le D^2 \le 1$, $0 \le Z$ and $0 \le V$: $-\varphi'' \le (1 + E Z)\,V + "
+            says=r"As $0 \le D^2 \le 1$, $0 \le Z$ and $0 \le V$: $-\varphi'' \le (1 + E Z)\,V + "
             r"|\mathrm{Cov}(Y, D^2)|$ and $\varphi'' \le -V + |\mathrm{Cov}(Y, D^2)| + E Z$. Here $Y = T x$ "
             r"with $x \in [0,1]$: the joint lemma applies.",
-            partial(_two_sides, top=1),
-            "0 <= D^2 <= 2",
-            partial(_two_sides, top=2),
+            check=partial(_two_sides, top=1),
+            planted="0 <= D^2 <= 2",
+            control=partial(_two_sides, top=2),
         ),
     )
 
@@ -108,32 +108,32 @@ def _split() -> tuple[Step, ...]:
 def _brackets() -> tuple[Step, ...]:
     return (
         Step(
-            r"Below take $T = \log n$, where $n e^{-T-1} = 1/e$: $-\varphi'' \le G(1+1/e, \log n) = L_-$. "
+            says=r"Below take $T = \log n$, where $n e^{-T-1} = 1/e$: $-\varphi'' \le G(1+1/e, \log n) = L_-$. "
             r"Above take $T = \log(n/c) - 1$, where $n e^{-T-1} = c$: $\varphi'' \le G(-1, \log(n/c) - 1) + "
             r"c = L_+$. Both $T$ are $\ge 0$. ($G(\cdot, T)$ grows with its first argument.)",
-            partial(_levels, shift=1),
-            "T = log(n/c)",
-            partial(_levels, shift=0),
+            check=partial(_levels, shift=1),
+            planted="T = log(n/c)",
+            control=partial(_levels, shift=0),
         ),
         Step(
-            r"The shipped `curvature_brackets` are $L_-$ and $L_+$ (ball arithmetic, $10^{-14}$ relative).",
-            partial(_shipped_brackets, constant="3"),
-            "c = 1/(5 sqrt 3)",
-            partial(_shipped_brackets, constant="25/12"),
+            says=r"The shipped `curvature_brackets` are $L_-$ and $L_+$ (ball arithmetic, $10^{-14}$ relative).",
+            check=partial(_shipped_brackets, constant="3"),
+            planted="c = 1/(5 sqrt 3)",
+            control=partial(_shipped_brackets, constant="25/12"),
         ),
         Step(
-            r"They imply the stated brackets: $(1-s^2)(a+Ts)/4 \le a/4 + T\,(1-s^2)s/4 \le a/4 + cT$ for $a "
+            says=r"They imply the stated brackets: $(1-s^2)(a+Ts)/4 \le a/4 + T\,(1-s^2)s/4 \le a/4 + cT$ for $a "
             r"\ge 0$, so $L_- \le (1+1/e)/4 + c\log n$; and $G(-1,T) \le G(0,T) = cT$, so $L_+ \le "
             r"c\,(\log(n/c) - 1) + c = c\log(6\sqrt3\,n)$.",
-            partial(_implies_stated, c_squared=Fraction(1, 108)),
-            "c = 1/(12 sqrt 3)",
-            partial(_implies_stated, c_squared=Fraction(1, 432)),
+            check=partial(_implies_stated, c_squared=Fraction(1, 108)),
+            planted="c = 1/(12 sqrt 3)",
+            control=partial(_implies_stated, c_squared=Fraction(1, 432)),
         ),
         Step(
-            r"In numbers: $(1+1/e)/4 < 0.342$, $c < 0.0963$ and $c\log(6\sqrt3) < 0.342$.",
-            partial(_numbers, half="0.342"),
-            "0.341 for 0.342",
-            partial(_numbers, half="0.341"),
+            says=r"In numbers: $(1+1/e)/4 < 0.342$, $c < 0.0963$ and $c\log(6\sqrt3) < 0.342$.",
+            check=partial(_numbers, half="0.342"),
+            planted="0.341 for 0.342",
+            control=partial(_numbers, half="0.341"),
         ),
     )
 
@@ -141,31 +141,31 @@ def _brackets() -> tuple[Step, ...]:
 def _taylor() -> tuple[Step, ...]:
     return (
         Step(
-            r"Taylor's theorem with Lagrange's remainder, a named lemma: $\varphi$ is smooth, so $\Delta H "
+            says=r"Taylor's theorem with Lagrange's remainder, a named lemma: $\varphi$ is smooth, so $\Delta H "
             r"= \varphi(\eta) - \varphi(0) = \eta\varphi'(0) + \frac{\eta^2}{2}\varphi''(t)$ for some $t$ "
             r"between 0 and $\eta$, and $\varphi'(0) = h_1$ by claim `identity`. (Replayed in ball "
             r"arithmetic: $2(\Delta H - \eta h_1)/\eta^2$ lies between values of $\varphi''$ on the "
             r"segment, widened by their variation over a tenth of it.)",
-            partial(_lagrange, factor=2),
-            "(Delta H - eta h_1)/eta^2",
-            partial(_lagrange, factor=1),
+            check=partial(_lagrange, factor=2),
+            planted="(Delta H - eta h_1)/eta^2",
+            control=partial(_lagrange, factor=1),
             citation="Rudin, Principles of Mathematical Analysis (1976), Theorem 5.15",
         ),
         Step(
-            r"Hence $\eta h_1 - \frac{\eta^2}{2}\rho^2L_- \le \Delta H \le \eta h_1 + "
+            says=r"Hence $\eta h_1 - \frac{\eta^2}{2}\rho^2L_- \le \Delta H \le \eta h_1 + "
             r"\frac{\eta^2}{2}\rho^2L_+$, and $|\Delta H - \eta h_1| \le \frac{\eta^2}{2}\rho^2(0.342 + "
             r"0.0963\log n)$; besides $0 \le H \le \log n$.",
-            partial(_assemble, halves=2),
-            "eta^2/4 for eta^2/2",
-            partial(_assemble, halves=4),
+            check=partial(_assemble, halves=2),
+            planted="eta^2/4 for eta^2/2",
+            control=partial(_assemble, halves=4),
         ),
         Step(
-            r"The remainder is of second order, on the shipped functions: $|\Delta H - \eta h_1|$ falls "
+            says=r"The remainder is of second order, on the shipped functions: $|\Delta H - \eta h_1|$ falls "
             r"with a fitted slope of at least 1.9 in $\eta$, and $|\Delta H - \eta h_1 - "
             r"\frac{\eta^2}{2}\varphi''|$ with at least 2.9.",
-            partial(_orders, scale=1.0),
-            "h_1 and the second derivative 1.01 times as large",
-            partial(_orders, scale=1.01),
+            check=partial(_orders, scale=1.0),
+            planted="h_1 and the second derivative 1.01 times as large",
+            control=partial(_orders, scale=1.01),
         ),
     )
 

@@ -40,31 +40,31 @@ def largest(a: Any, t: Any) -> Any:
 def _reduction() -> tuple[Step, ...]:
     return (
         Step(
-            r"Joint lemma: for $x, d \in [0,1]$, $D = d - E d$, $V = E D^2$, all real $a$ and $T \ge 0$: $a "
+            says=r"Joint lemma: for $x, d \in [0,1]$, $D = d - E d$, $V = E D^2$, all real $a$ and $T \ge 0$: $a "
             r"V + T\,|\mathrm{Cov}(x, D^2)| \le G(a,T) = \max_{0 \le s \le 1} (1-s^2)(a+Ts)/4$. If $T = 0$ "
             r"this is $V \le 1/4$ (with $G(a,0) = 0$ for $a < 0$). For $T > 0$ divide by $T$ and write $h = "
             r"a/T$. Replacing $x$ by $1 - x$ flips the sign of the covariance, so take it negative: "
             r"$-\mathrm{Cov}(x, D^2) = E[x\,(V - D^2)]$ (the shipped `covariance`, run on a generic arm). "
             r"Since $0 \le x \le 1$, that is at most $E[1_A (V-D^2)]$ for the event $A = \{D^2 < V\}$.",
-            partial(_indicator, least=0),
-            "x >= -1 in place of x >= 0",
-            partial(_indicator, least=-1),
+            check=partial(_indicator, least=0),
+            planted="x >= -1 in place of x >= 0",
+            control=partial(_indicator, least=-1),
         ),
         Step(
-            r"Let $p = P(D^2 \ge V)$, and let $e$ and $f$ be the means of $D^2$ given $D^2 \ge V$ and given "
+            says=r"Let $p = P(D^2 \ge V)$, and let $e$ and $f$ be the means of $D^2$ given $D^2 \ge V$ and given "
             r"$A$. By total expectation $V = p\,e + (1-p) f$, so $F := h V + E[1_A(V - D^2)] = p\,(h + 1 - "
             r"p)\,e - (1-p)(p - h)\,f$.",
-            partial(_total_expectation, sign=1),
-            "plus (1-p)(p-h) f",
-            partial(_total_expectation, sign=-1),
+            check=partial(_total_expectation, sign=1),
+            planted="plus (1-p)(p-h) f",
+            control=partial(_total_expectation, sign=-1),
         ),
         Step(
-            r"Let $\beta$ and $\alpha$ be the means of $d$ given $D^2 \ge V$ and given $A$, and $m = E d = "
+            says=r"Let $\beta$ and $\alpha$ be the means of $d$ given $D^2 \ge V$ and given $A$, and $m = E d = "
             r"p\beta + (1-p)\alpha$. As $d^2 \le d$ on $[0,1]$, and by Jensen, $(\beta - m)^2 \le e \le "
             r"\beta(1-\beta) + (\beta-m)^2$; the same for $f$ with $\alpha$.",
-            partial(_conditional_moments, square_at_most_mean=True),
-            "d^2 >= d on [0, 1]",
-            partial(_conditional_moments, square_at_most_mean=False),
+            check=partial(_conditional_moments, square_at_most_mean=True),
+            planted="d^2 >= d on [0, 1]",
+            control=partial(_conditional_moments, square_at_most_mean=False),
         ),
     )
 
@@ -72,12 +72,12 @@ def _reduction() -> tuple[Step, ...]:
 def _many_heavy() -> tuple[Step, ...]:
     return (
         Step(
-            r"Case $p \le h$: both coefficients of $F$ are non-negative, so $F$ is at most "
+            says=r"Case $p \le h$: both coefficients of $F$ are non-negative, so $F$ is at most "
             r"$h\,m(1-m) + p(1-p)(\beta-\alpha)(1-2m)$, and $p(1-p)|\beta-\alpha| \le m(1-m)$. Hence $F \le "
             r"m(1-m)(h + |1-2m|) = (1-s^2)(h+s)/4$ with $s = |1-2m|$.",
-            partial(_both_convex, factor=Fraction(1)),
-            "p(1-p)|beta-alpha| <= m(1-m)/2",
-            partial(_both_convex, factor=Fraction(1, 2)),
+            check=partial(_both_convex, factor=Fraction(1)),
+            planted="p(1-p)|beta-alpha| <= m(1-m)/2",
+            control=partial(_both_convex, factor=Fraction(1, 2)),
         ),
     )
 
@@ -85,42 +85,42 @@ def _many_heavy() -> tuple[Step, ...]:
 def _few_heavy() -> tuple[Step, ...]:
     return (
         Step(
-            r"Case $p > h$: the coefficient of $f$ is negative. If $h + 1 - p \le 0$, $F \le 0$. Otherwise, "
+            says=r"Case $p > h$: the coefficient of $f$ is negative. If $h + 1 - p \le 0$, $F \le 0$. Otherwise, "
             r"by the last bounds, $F \le p\,\{(h+1-p)\,\beta(1-\beta) + (1-p)(\beta-\alpha)^2 (h+1-2p)\}$.",
-            partial(_concave_side, twice=2),
-            "h + 1 - p in the last bracket",
-            partial(_concave_side, twice=1),
+            check=partial(_concave_side, twice=2),
+            planted="h + 1 - p in the last bracket",
+            control=partial(_concave_side, twice=1),
         ),
         Step(
-            r"If moreover $h + 1 - 2p \le 0$, then $F \le p(h+1-p)/4 \le (1-s^2)(h+s)/4$ at $s = (1-h)/2 "
+            says=r"If moreover $h + 1 - 2p \le 0$, then $F \le p(h+1-p)/4 \le (1-s^2)(h+s)/4$ at $s = (1-h)/2 "
             r"\in [0,1]$.",
-            partial(_large_event, denominator=2),
-            "s = (1-h)/3",
-            partial(_large_event, denominator=3),
+            check=partial(_large_event, denominator=2),
+            planted="s = (1-h)/3",
+            control=partial(_large_event, denominator=3),
         ),
         Step(
-            r"Else put $u = 1-p$; $d \mapsto 1-d$ exchanges $\beta$ with $1-\beta$ and $\alpha$ with "
+            says=r"Else put $u = 1-p$; $d \mapsto 1-d$ exchanges $\beta$ with $1-\beta$ and $\alpha$ with "
             r"$1-\alpha$ and keeps $F$, so $|\beta-\alpha| \le \beta$ may be assumed, and $F \le "
             r"p\,Q(\beta)$, $Q(\beta) = (h+u)\beta - (1-u)(h+2u)\beta^2$, a concave parabola as $h + 2u > "
             r"1$.",
-            partial(_parabola, twice=2),
-            "h + u for h + 2u",
-            partial(_parabola, twice=1),
+            check=partial(_parabola, twice=2),
+            planted="h + u for h + 2u",
+            control=partial(_parabola, twice=1),
         ),
         Step(
-            r"If $Q'(1) = h(2u-1) + u(4u-3) \ge 0$, then on $[0,1]$ $Q \le Q(1)$, and $p\,Q(1) = "
+            says=r"If $Q'(1) = h(2u-1) + u(4u-3) \ge 0$, then on $[0,1]$ $Q \le Q(1)$, and $p\,Q(1) = "
             r"(1-s^2)(h+s)/4$ with $s = 2u-1$, which is at most its value at $|s|$.",
-            partial(_end_of_parabola, non_negative=True),
-            "Q'(1) < 0",
-            partial(_end_of_parabola, non_negative=False),
+            check=partial(_end_of_parabola, non_negative=True),
+            planted="Q'(1) < 0",
+            control=partial(_end_of_parabola, non_negative=False),
         ),
         Step(
-            r"If $Q'(1) < 0$, then $p\,Q \le (h+u)^2/(4(h+2u))$ (completing the square), which increases in "
+            says=r"If $Q'(1) < 0$, then $p\,Q \le (h+u)^2/(4(h+2u))$ (completing the square), which increases in "
             r"$u$; and $u < w$, the root of $4w^2 + (2h-3)w - h = 0$ in $[1/2, 1]$, where it equals "
             r"$(1-s^2)(h+s)/4$ with $s = 2w-1 \in [0,1]$.",
-            partial(_top_of_parabola, below_root=True),
-            "u > w",
-            partial(_top_of_parabola, below_root=False),
+            check=partial(_top_of_parabola, below_root=True),
+            planted="u > w",
+            control=partial(_top_of_parabola, below_root=False),
         ),
     )
 
@@ -128,20 +128,20 @@ def _few_heavy() -> tuple[Step, ...]:
 def _closed_form() -> tuple[Step, ...]:
     return (
         Step(
-            r"The maximum: with $q(s) = (1-s^2)(a+Ts)$ and $s_0 = T/(a+\sqrt{a^2+3T^2})$, $T > 0$, one has "
+            says=r"The maximum: with $q(s) = (1-s^2)(a+Ts)$ and $s_0 = T/(a+\sqrt{a^2+3T^2})$, $T > 0$, one has "
             r"$q'(s_0) = 0$, $s_0 > 0$ and $q(s_0) - q(s) = (s-s_0)^2 (a + 2Ts_0 + Ts) \ge 0$ for $s \ge "
             r"0$. Hence $G(a,T) = q(s_0)/4$ where $s_0 \le 1$, that is $a \ge -T$ (else $G = 0$).",
-            partial(_critical_point, three=3),
-            "a + sqrt(a^2 + 2 T^2)",
-            partial(_critical_point, three=2),
+            check=partial(_critical_point, three=3),
+            planted="a + sqrt(a^2 + 2 T^2)",
+            control=partial(_critical_point, three=2),
         ),
         Step(
-            r"At $a = 0$, $T = 1$: $|\mathrm{Cov}(x, D^2)| \le c = 1/(6\sqrt3)$, attained by $x = d = 1$ on "
+            says=r"At $a = 0$, $T = 1$: $|\mathrm{Cov}(x, D^2)| \le c = 1/(6\sqrt3)$, attained by $x = d = 1$ on "
             r"one arm of probability $(3 \pm \sqrt3)/6$ (the shipped `covariance` gives $\pm c$ there) and "
             r"by nothing larger.",
-            partial(_attained, three=3),
-            "probability (2 +- sqrt 3)/6",
-            partial(_attained, three=2),
+            check=partial(_attained, three=3),
+            planted="probability (2 +- sqrt 3)/6",
+            control=partial(_attained, three=2),
         ),
     )
 

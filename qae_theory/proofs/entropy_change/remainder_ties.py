@@ -21,38 +21,38 @@ def steps() -> tuple[Step, ...]:
     """The ties of claim `remainder` to `entropy_change_bounds`."""
     return (
         Step(
-            r"The shipped `entropy_change_bounds` contain the exact change, in ball arithmetic: one arm to "
+            says=r"The shipped `entropy_change_bounds` contain the exact change, in ball arithmetic: one arm to "
             r"1000, uniform to gaps beyond 700, $|\eta|$ from $10^{-12}$ to $10^3$.",
-            partial(_contain, factor=1),
-            "the change of twice the step",
-            partial(_contain, factor=2),
+            check=partial(_contain, factor=1),
+            planted="the change of twice the step",
+            control=partial(_contain, factor=2),
         ),
         Step(
-            r"They are rounded outward: below the exact lower bound of the claim and above the exact upper "
+            says=r"They are rounded outward: below the exact lower bound of the claim and above the exact upper "
             r"one, never inside them.",
-            partial(_outward, inward=0.0),
-            "bounds drawn inward by 1e-9 of their width",
-            partial(_outward, inward=1e-9),
+            check=partial(_outward, inward=0.0),
+            planted="bounds drawn inward by 1e-9 of their width",
+            control=partial(_outward, inward=1e-9),
         ),
         Step(
-            r"And they are tight: rounding widens them by at most $10^{-9}$ of the terms involved, and the "
+            says=r"And they are tight: rounding widens them by at most $10^{-9}$ of the terms involved, and the "
             r"ends $-H$ and $\log n - H$ by $2 \cdot 10^{-11}$, so that a wrong constant or a looser bound "
             r"shows.",
-            partial(_tight, factor=1.0),
-            "quadratic term 1e-6 smaller",
-            partial(_tight, factor=1 - 1e-6),
+            check=partial(_tight, factor=1.0),
+            planted="quadratic term 1e-6 smaller",
+            control=partial(_tight, factor=1 - 1e-6),
         ),
         Step(
-            r"A step too large for float64 leaves $[-H, \log n - H]$, and an empty batch gives empty bounds.",
-            partial(_limits, kept=1.0),
-            "[-H/2, (log n - H)/2]",
-            partial(_limits, kept=0.5),
+            says=r"A step too large for float64 leaves $[-H, \log n - H]$, and an empty batch gives empty bounds.",
+            check=partial(_limits, kept=1.0),
+            planted="[-H/2, (log n - H)/2]",
+            control=partial(_limits, kept=0.5),
         ),
         Step(
-            r"Batches, in blocks or not, are treated row by row, whichever of the arguments carry the batch.",
-            partial(_batches, shift=0),
-            "the rows shifted by one",
-            partial(_batches, shift=1),
+            says=r"Batches, in blocks or not, are treated row by row, whichever of the arguments carry the batch.",
+            check=partial(_batches, shift=0),
+            planted="the rows shifted by one",
+            control=partial(_batches, shift=1),
         ),
     )
 

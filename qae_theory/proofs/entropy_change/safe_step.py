@@ -43,19 +43,19 @@ def by_remainder() -> tuple[Step, ...]:
     """The order from the first-order gap and the remainder bound."""
     return (
         Step(
-            r"First route. For the shipped `uncentred` direction $d_b = \pi(r-b)$ the first-order changes "
+            says=r"First route. For the shipped `uncentred` direction $d_b = \pi(r-b)$ the first-order changes "
             r"differ by $h_1(b_2) - h_1(b_1) = (b_2-b_1)\,C$ (shipped functions, one arm of any number).",
-            partial(_first_order_gap, sign=1),
-            "-(b2 - b1) C",
-            partial(_first_order_gap, sign=-1),
+            check=partial(_first_order_gap, sign=1),
+            planted="-(b2 - b1) C",
+            control=partial(_first_order_gap, sign=-1),
         ),
         Step(
-            r"By claim `remainder`, $\Delta H(b_2) \ge \eta h_1(b_2) - \frac{\eta^2}{2}\rho_2^2L_-$ and "
+            says=r"By claim `remainder`, $\Delta H(b_2) \ge \eta h_1(b_2) - \frac{\eta^2}{2}\rho_2^2L_-$ and "
             r"$\Delta H(b_1) \le \eta h_1(b_1) + \frac{\eta^2}{2}\rho_1^2L_+$. So $\Delta H(b_1) \le \Delta "
             r"H(b_2)$ if $0 \le \eta \le 2(b_2-b_1)C/(\rho_2^2L_- + \rho_1^2L_+)$.",
-            partial(_remainder_route, factor=2),
-            "3 (b2 - b1) C",
-            partial(_remainder_route, factor=3),
+            check=partial(_remainder_route, factor=2),
+            planted="3 (b2 - b1) C",
+            control=partial(_remainder_route, factor=3),
         ),
     )
 
@@ -64,54 +64,54 @@ def by_order() -> tuple[Step, ...]:
     """The order from the derivative in the baseline, while the policy keeps its order."""
     return (
         Step(
-            r"Second route. With $\pi' = \mathrm{softmax}(z + \eta\,\pi(r-b))$, moving $b$ moves the logits "
+            says=r"Second route. With $\pi' = \mathrm{softmax}(z + \eta\,\pi(r-b))$, moving $b$ moves the logits "
             r"along $-\eta\pi$, so by claim `identity` at $\pi'$: $\frac{d}{db}\Delta H(b) = "
             r"\eta\,\mathrm{Cov}_{\pi'}(\log\pi', \pi) = \frac{\eta}{2}\sum_{i,j}\pi'_i\pi'_j(\log\pi'_i - "
             r"\log\pi'_j)(\pi_i-\pi_j)$ (shipped functions).",
-            partial(_derivative_in_baseline, sign=1),
-            "-eta Cov",
-            partial(_derivative_in_baseline, sign=-1),
+            check=partial(_derivative_in_baseline, sign=1),
+            planted="-eta Cov",
+            control=partial(_derivative_in_baseline, sign=-1),
         ),
         Step(
-            r"Every term is $\ge 0$ if $\pi_i > \pi_j$ implies $\pi'_i \ge \pi'_j$; pairs with $\pi_i = "
+            says=r"Every term is $\ge 0$ if $\pi_i > \pi_j$ implies $\pi'_i \ge \pi'_j$; pairs with $\pi_i = "
             r"\pi_j$ add nothing. So if $\pi'$ keeps $\pi$'s order for all $b \in [b_1,b_2]$, $\Delta H$ is "
             r"non-decreasing there.",
-            partial(_ordered_terms, kept=True),
-            "pi' reverses the order",
-            partial(_ordered_terms, kept=False),
+            check=partial(_ordered_terms, kept=True),
+            planted="pi' reverses the order",
+            control=partial(_ordered_terms, kept=False),
         ),
         Step(
-            r"For $\pi_i > \pi_j$ and $b \in [0,1]$ the new gap is $\log(\pi_i/\pi_j) + \eta\,[\pi_i(r_i-b) "
+            says=r"For $\pi_i > \pi_j$ and $b \in [0,1]$ the new gap is $\log(\pi_i/\pi_j) + \eta\,[\pi_i(r_i-b) "
             r"- \pi_j(r_j-b)]$. If $j$ is wrong and $i$ right, or both are right, the bracket is $\ge 0$: "
             r"the order is kept at every $\eta \ge 0$.",
-            partial(_never_reversed, right=1),
-            "i is wrong",
-            partial(_never_reversed, right=0),
+            check=partial(_never_reversed, right=1),
+            planted="i is wrong",
+            control=partial(_never_reversed, right=0),
         ),
         Step(
-            r"If both are wrong, the gap is $\log(\pi_i/\pi_j) - \eta b(\pi_i-\pi_j)$. As $\log(x/y) \ge "
+            says=r"If both are wrong, the gap is $\log(\pi_i/\pi_j) - \eta b(\pi_i-\pi_j)$. As $\log(x/y) \ge "
             r"2(x-y)/(x+y)$ for $x \ge y > 0$ and $\pi_i+\pi_j \le 1$, it is $\ge 0$ for $\eta \le 2/b$, so "
             r"for $\eta \le 2/b_2$.",
-            partial(_both_wrong, two=2),
-            "eta <= 3/b",
-            partial(_both_wrong, two=3),
+            check=partial(_both_wrong, two=2),
+            planted="eta <= 3/b",
+            control=partial(_both_wrong, two=3),
         ),
         Step(
-            r"Named lemma used there: $\log t \ge 2(t-1)/(t+1)$ for $t \ge 1$. (Equal at 1; the difference "
+            says=r"Named lemma used there: $\log t \ge 2(t-1)/(t+1)$ for $t \ge 1$. (Equal at 1; the difference "
             r"of the derivatives is $(t-1)^2/(t(t+1)^2)$.)",
-            partial(_log_mean_lemma, two=2),
-            "3 (t - 1)/(t + 1)",
-            partial(_log_mean_lemma, two=3),
+            check=partial(_log_mean_lemma, two=2),
+            planted="3 (t - 1)/(t + 1)",
+            control=partial(_log_mean_lemma, two=3),
             citation="Ostle and Terwilliger, A comparison of two means (1957): logarithmic at most arithmetic",
         ),
         Step(
-            r"If $i$ is wrong and $j$ right, the gap is $\log(\pi_i/\pi_j) - \eta\,(b\pi_i + (1-b)\pi_j)$. "
+            says=r"If $i$ is wrong and $j$ right, the gap is $\log(\pi_i/\pi_j) - \eta\,(b\pi_i + (1-b)\pi_j)$. "
             r"As $\pi_i > \pi_j$ the bracket grows with $b$, so $\eta \le \log(\pi_i/\pi_j)/(b_2\pi_i + "
             r"(1-b_2)\pi_j)$ suffices for all $b \le b_2$. Together: the second route's step. Both routes "
             r"hold, so the larger step does.",
-            partial(_wrong_above_right, share="high"),
-            "b_1 in the bound",
-            partial(_wrong_above_right, share="low"),
+            check=partial(_wrong_above_right, share="high"),
+            planted="b_1 in the bound",
+            control=partial(_wrong_above_right, share="low"),
         ),
     )
 
@@ -119,34 +119,34 @@ def by_order() -> tuple[Step, ...]:
 def _ties() -> tuple[Step, ...]:
     return (
         Step(
-            r"The shipped `safe_step_size` is that number: an independent evaluation in ball arithmetic, "
+            says=r"The shipped `safe_step_size` is that number: an independent evaluation in ball arithmetic, "
             r"over all pairs, agrees to $10^{-12}$ relative and is never below it, on every reward vector of "
             r"policies with ties, peaks and up to 6 arms, each route being the larger one somewhere.",
-            partial(_independent, factor=1),
-            "pairs weighed by (b1, 1 - b1)",
-            partial(_independent, factor=0),
+            check=partial(_independent, factor=1),
+            planted="pairs weighed by (b1, 1 - b1)",
+            control=partial(_independent, factor=0),
         ),
         Step(
-            r"At the shipped step, at a half and at a hundredth of it, the exact order holds: $\Delta "
+            says=r"At the shipped step, at a half and at a hundredth of it, the exact order holds: $\Delta "
             r"H(b_1) \le \Delta H(b_2)$ in ball arithmetic.",
-            partial(_certified, sign=1),
-            "the order reversed",
-            partial(_certified, sign=-1),
+            check=partial(_certified, sign=1),
+            planted="the order reversed",
+            control=partial(_certified, sign=-1),
         ),
         Step(
-            r"It is no wild underestimate: for $\pi = (2/5, 3/5)$, $r = (1, 0)$, $b = 0$ against 1 the "
+            says=r"It is no wild underestimate: for $\pi = (2/5, 3/5)$, $r = (1, 0)$, $b = 0$ against 1 the "
             r"order holds at the shipped step and fails at 1.21 times it (true limit: $2\log(3/2)$, 1.2 "
             r"times).",
-            partial(_nearly_tight, times="1.21"),
-            "1.19 times",
-            partial(_nearly_tight, times="1.19"),
+            check=partial(_nearly_tight, times="1.21"),
+            planted="1.19 times",
+            control=partial(_nearly_tight, times="1.19"),
         ),
         Step(
-            r"Limits: directions that are constant for both baselines give $\infty$; batches are treated "
+            says=r"Limits: directions that are constant for both baselines give $\infty$; batches are treated "
             r"row by row.",
-            partial(_limits, shift=0),
-            "the rows shifted by one",
-            partial(_limits, shift=1),
+            check=partial(_limits, shift=0),
+            planted="the rows shifted by one",
+            control=partial(_limits, shift=1),
         ),
     )
 

@@ -31,28 +31,28 @@ def register(ledger: Ledger) -> None:
 def _proof() -> tuple[Step, ...]:
     return (
         Step(
-            r"The shipped `self_covariance`, run on one arm of a policy with any number of arms, is the "
+            says=r"The shipped `self_covariance`, run on one arm of a policy with any number of arms, is the "
             r"pairwise form $\frac12\sum_{i,j}\pi_i\pi_j(\pi_i-\pi_j)(\log\pi_i-\log\pi_j)$: expand it and "
             r"write each double sum as a product of two moments.",
-            partial(_pairwise, factor=sympy.Rational(1, 2)),
-            "factor 1/3",
-            partial(_pairwise, factor=sympy.Rational(1, 3)),
+            check=partial(_pairwise, factor=sympy.Rational(1, 2)),
+            planted="factor 1/3",
+            control=partial(_pairwise, factor=sympy.Rational(1, 3)),
         ),
         Step(
-            r"The logarithm is strictly increasing: $\log x - \log y \ge (x-y)/x$ for $x, y > 0$ (that is "
+            says=r"The logarithm is strictly increasing: $\log x - \log y \ge (x-y)/x$ for $x, y > 0$ (that is "
             r"$\log t \le t - 1$ at $t = y/x$). So $(x-y)(\log x-\log y) > 0$ unless $x = y$. Every term of "
             r"the pairwise form is non-negative, and as $\pi_i\pi_j > 0$ the sum is zero iff all $\pi_i$ "
             r"are equal.",
-            partial(_terms, strict=True),
-            "the term is positive at x = y too",
-            partial(_terms, strict=False),
+            check=partial(_terms, strict=True),
+            planted="the term is positive at x = y too",
+            control=partial(_terms, strict=False),
         ),
         Step(
-            r"Named lemma used above: $\log t \le t - 1$ for $t > 0$, equality iff $t = 1$. (The derivative "
+            says=r"Named lemma used above: $\log t \le t - 1$ for $t > 0$, equality iff $t = 1$. (The derivative "
             r"$1 - 1/t$ of $t - 1 - \log t$ has the sign of $t - 1$.)",
-            partial(_log_lemma, side=1),
-            "log t >= t - 1",
-            partial(_log_lemma, side=-1),
+            check=partial(_log_lemma, side=1),
+            planted="log t >= t - 1",
+            control=partial(_log_lemma, side=-1),
             citation="Hardy, Littlewood and Polya, Inequalities (1934), chapter IV",
         ),
     )
@@ -61,24 +61,24 @@ def _proof() -> tuple[Step, ...]:
 def _ties() -> tuple[Step, ...]:
     return (
         Step(
-            r"The shipped `self_covariance` on exact rational policies is the pairwise form in ball "
+            says=r"The shipped `self_covariance` on exact rational policies is the pairwise form in ball "
             r"arithmetic: positive, and 0 exactly on uniform ones.",
-            partial(_exact_policies, least=0),
-            "C >= 1/10",
-            partial(_exact_policies, least=Fraction(1, 10)),
+            check=partial(_exact_policies, least=0),
+            planted="C >= 1/10",
+            control=partial(_exact_policies, least=Fraction(1, 10)),
         ),
         Step(
-            r"The shipped `self_covariance` on floats, batches included, is the pairwise form of the same "
+            says=r"The shipped `self_covariance` on floats, batches included, is the pairwise form of the same "
             r"floats.",
-            partial(_floats, off=0.0),
-            "values 1 + 1e-9 times as large",
-            partial(_floats, off=1e-9),
+            check=partial(_floats, off=0.0),
+            planted="values 1 + 1e-9 times as large",
+            control=partial(_floats, off=1e-9),
         ),
         Step(
-            "Batches of logits are treated row by row.",
-            partial(_batches, shift=0),
-            "the rows shifted by one",
-            partial(_batches, shift=1),
+            says="Batches of logits are treated row by row.",
+            check=partial(_batches, shift=0),
+            planted="the rows shifted by one",
+            control=partial(_batches, shift=1),
         ),
     )
 

@@ -31,53 +31,53 @@ def register(ledger: Ledger) -> None:
 def _shape() -> tuple[Step, ...]:
     return (
         Step(
-            r"As a function of the probabilities, $C = \sum_i p_i^2\log p_i + H\,P$ with $P = \sum_i p_i^2$ "
+            says=r"As a function of the probabilities, $C = \sum_i p_i^2\log p_i + H\,P$ with $P = \sum_i p_i^2$ "
             r"and $H = -\sum_i p_i\log p_i$ (the shipped `self_covariance` on one arm of any number). With "
             r"$0\log 0 = 0$ it is continuous on the closed simplex, which is compact, so its maximum is "
             r"attained.",
-            partial(_in_sums, sign=1),
-            "minus H P",
-            partial(_in_sums, sign=-1),
+            check=partial(_in_sums, sign=1),
+            planted="minus H P",
+            control=partial(_in_sums, sign=-1),
         ),
         Step(
-            r"Not at the boundary: move mass $\epsilon$ from an arm in use to an arm of probability 0. $C$ "
+            says=r"Not at the boundary: move mass $\epsilon$ from an arm in use to an arm of probability 0. $C$ "
             r"changes by $\epsilon\log(1/\epsilon)\,P + O(\epsilon)$, which is positive for small "
             r"$\epsilon$. (Coefficient of $\epsilon\log\epsilon$ by SymPy, the rest of the policy held in "
             r"symbols.)",
-            partial(_boundary, sign=-1),
-            "+P epsilon log epsilon",
-            partial(_boundary, sign=1),
+            check=partial(_boundary, sign=-1),
+            planted="+P epsilon log epsilon",
+            control=partial(_boundary, sign=1),
         ),
         Step(
-            r"At an interior maximum $\partial C/\partial p_i = g(p_i)$ takes one value for all $i$ "
+            says=r"At an interior maximum $\partial C/\partial p_i = g(p_i)$ takes one value for all $i$ "
             r"(Lagrange), where $g(x) = 2x\log x + x - (\log x + 1)P + 2xH$ with the same $P, H$ for every "
             r"arm. As $g'' = 2/x + P/x^2 > 0$, $g$ is strictly convex and takes a value at most twice: the "
             r"$p_i$ have at most two values $u < v$. Not only one: $C$ is 0 at the uniform policy alone.",
-            partial(_convex, power=2),
-            "g'' = 2/x + P/x",
-            partial(_convex, power=1),
+            check=partial(_convex, power=2),
+            planted="g'' = 2/x + P/x",
+            control=partial(_convex, power=1),
         ),
         Step(
-            r"Two arms at the larger value $v$: moving mass between them, $(v + t, v - t)$, has the second "
+            says=r"Two arms at the larger value $v$: moving mass between them, $(v + t, v - t)$, has the second "
             r"derivative $2g'(v)$ at $t = 0$.",
-            partial(_between_two, factor=2),
-            "g'(v)",
-            partial(_between_two, factor=1),
+            check=partial(_between_two, factor=2),
+            planted="g'(v)",
+            control=partial(_between_two, factor=1),
         ),
         Step(
-            r"And $g'(v) > 0$: a convex $g$ lies above its tangent at $v$, strictly, so $g(v) = g(u) > g(v) "
+            says=r"And $g'(v) > 0$: a convex $g$ lies above its tangent at $v$, strictly, so $g(v) = g(u) > g(v) "
             r"+ g'(v)(u-v)$ with $u < v$. So $C$ grows along that direction: no maximum. Hence exactly one "
             r"arm is at $v$ and $n-1$ at $u$.",
-            partial(_ascent, positive=True),
-            "g'(v) < 0",
-            partial(_ascent, positive=False),
+            check=partial(_ascent, positive=True),
+            planted="g'(v) < 0",
+            control=partial(_ascent, positive=False),
         ),
         Step(
-            r"One arm at $x$, $n-1$ at $y = (1-x)/(n-1)$: $C = x(1-x)(x-y)\log(x/y)$, for every $n$; it is "
+            says=r"One arm at $x$, $n-1$ at $y = (1-x)/(n-1)$: $C = x(1-x)(x-y)\log(x/y)$, for every $n$; it is "
             r"the shipped `self_covariance` there (SymPy, $n = 2, 3, 5$).",
-            partial(_family, sign=-1),
-            "x + y for x - y",
-            partial(_family, sign=1),
+            check=partial(_family, sign=-1),
+            planted="x + y for x - y",
+            control=partial(_family, sign=1),
         ),
     )
 
@@ -85,13 +85,13 @@ def _shape() -> tuple[Step, ...]:
 def _values() -> tuple[Step, ...]:
     return (
         Step(
-            r"One-dimensional maximisation in ball arithmetic: bisecting $[1/n, 1)$ encloses $M(2)$, $M(5)$ "
+            says=r"One-dimensional maximisation in ball arithmetic: bisecting $[1/n, 1)$ encloses $M(2)$, $M(5)$ "
             r"and $M(151936)$ to within half a unit of the fourth digit of .1599, .3329 and 1.8791; the "
             r"shipped `self_covariance` at the best midpoint is a lower bound, and no piece exceeds the "
             r"upper one.",
-            partial(_enclosures, off="0"),
-            "the last digit plus one",
-            partial(_enclosures, off="0.0001"),
+            check=partial(_enclosures, off="0"),
+            planted="the last digit plus one",
+            control=partial(_enclosures, off="0.0001"),
         ),
     )
 
@@ -99,26 +99,26 @@ def _values() -> tuple[Step, ...]:
 def _growth() -> tuple[Step, ...]:
     return (
         Step(
-            r"From above: $x - y \le x$ and $\log(x/y) = \log(n-1) + \log\frac{x}{1-x} \ge 0$ give $C \le "
+            says=r"From above: $x - y \le x$ and $\log(x/y) = \log(n-1) + \log\frac{x}{1-x} \ge 0$ give $C \le "
             r"x^2(1-x)\log(n-1) + x^2(1-x)\log\frac{x}{1-x}$, and $x^2(1-x) \le 4/27$.",
-            partial(_cubic, peak=sympy.Rational(4, 27)),
-            "x^2 (1 - x) <= 1/7",
-            partial(_cubic, peak=sympy.Rational(1, 7)),
+            check=partial(_cubic, peak=sympy.Rational(4, 27)),
+            planted="x^2 (1 - x) <= 1/7",
+            control=partial(_cubic, peak=sympy.Rational(1, 7)),
         ),
         Step(
-            r"The last term is at most $0.1881$ on $(0, 1)$ (ball arithmetic on pieces; $x \log(1/x)$-type "
+            says=r"The last term is at most $0.1881$ on $(0, 1)$ (ball arithmetic on pieces; $x \log(1/x)$-type "
             r"tails by hand: near 1 it is at most $(1-x)\log(1/(1-x))$, which decreases to 0; for $x \le "
             r"1/2$ it is at most 0).",
-            partial(_tail, most="0.1881"),
-            "0.1880",
-            partial(_tail, most="0.1880"),
+            check=partial(_tail, most="0.1881"),
+            planted="0.1880",
+            control=partial(_tail, most="0.1880"),
         ),
         Step(
-            r"From below, at $x = 2/3$: $C = \frac{4}{27}\left(1 - \frac{1}{2(n-1)}\right)\log(2(n-1))$, "
+            says=r"From below, at $x = 2/3$: $C = \frac{4}{27}\left(1 - \frac{1}{2(n-1)}\right)\log(2(n-1))$, "
             r"exactly. Both sides divided by $\log n$ tend to $4/27$.",
-            partial(_from_below, two=2),
-            "1 - 1/(3(n-1))",
-            partial(_from_below, two=3),
+            check=partial(_from_below, two=2),
+            planted="1 - 1/(3(n-1))",
+            control=partial(_from_below, two=3),
         ),
     )
 

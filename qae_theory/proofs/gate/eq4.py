@@ -36,41 +36,41 @@ def register(ledger: Ledger) -> None:
 def rank_selects_zero_step() -> Step:
     """The lemma that decides the regime, for the proofs that build on it."""
     return Step(
-        r"The shipped rank $c = \lceil KG\rceil$ (`quantile_rank` on symbolic integers) lies in $1..G$, and "
+        says=r"The shipped rank $c = \lceil KG\rceil$ (`quantile_rank` on symbolic integers) lies in $1..G$, and "
         r"the order statistic of rank $c$ among $G-m$ zeros and $m$ ones is 0, that is $c \le G-m$, exactly "
         r"when $m/G \le 1-K$.",
-        partial(_rank_selects_zero, shift=0),
-        "rank + 1",
-        partial(_rank_selects_zero, shift=1),
+        check=partial(_rank_selects_zero, shift=0),
+        planted="rank + 1",
+        control=partial(_rank_selects_zero, shift=1),
     )
 
 
 def _threshold_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"Definition. Let $N(x)$ be the number of rewards $\le x$ of $G-m$ zeros and $m$ ones, $F = "
+            says=r"Definition. Let $N(x)$ be the number of rewards $\le x$ of $G-m$ zeros and $m$ ones, $F = "
             r"N/G$ and $K = p/q$. With $b = 0$ if $(G-m)q \ge pG$ (that is $\hat p \le 1-K$) and $b = 1$ "
             r"otherwise, $F(b) \ge K$, and $F(x) < K$ for every real $x < b$. So $b = \min\{x : F(x) \ge "
             r"K\}$, which is $b_K$ of Eq. 3.",
-            partial(_gate_is_infimum, strict=False),
-            "b = 0 only if (G - m) q > p G",
-            partial(_gate_is_infimum, strict=True),
+            check=partial(_gate_is_infimum, strict=False),
+            planted="b = 0 only if (G - m) q > p G",
+            control=partial(_gate_is_infimum, strict=True),
         ),
         Step(
-            r"The shipped gate `is_hard_group`, run on symbolic integers, is $m/G \le 1-K$, that is "
+            says=r"The shipped gate `is_hard_group`, run on symbolic integers, is $m/G \le 1-K$, that is "
             r"$(G-m)\,q \ge p\,G$.",
-            partial(_gate_is_threshold, strict=False),
-            "strict inequality: p^ < 1 - K",
-            partial(_gate_is_threshold, strict=True),
+            check=partial(_gate_is_threshold, strict=False),
+            planted="strict inequality: p^ < 1 - K",
+            control=partial(_gate_is_threshold, strict=True),
         ),
         rank_selects_zero_step(),
         Step(
-            r"Tie: the shipped `quantile_baseline` and `is_hard_group` give that value on every binary "
+            says=r"Tie: the shipped `quantile_baseline` and `is_hard_group` give that value on every binary "
             r"group up to a size, for one $K$ of every class that $\lceil KG\rceil$ can tell apart and for "
             r"every exact tie $\hat p = 1-K$.",
-            partial(_baseline_is_gate, level_of=lambda k: k),
-            "1 - K for K",
-            partial(_baseline_is_gate, level_of=lambda k: 1 - k),
+            check=partial(_baseline_is_gate, level_of=lambda k: k),
+            planted="1 - K for K",
+            control=partial(_baseline_is_gate, level_of=lambda k: 1 - k),
         ),
     )
 
@@ -130,46 +130,46 @@ def _baseline_is_gate(effort: Effort, *, level_of: Callable[[Fraction], Fraction
 def _left_inverse_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"Sort the rewards, $r_{(1)} \le \dots \le r_{(G)}$; $F$ does not depend on their order. Fix "
+            says=r"Sort the rewards, $r_{(1)} \le \dots \le r_{(G)}$; $F$ does not depend on their order. Fix "
             r"$x$ and let $s_j$ be the number of $i \le j$ with $r_{(i)} \le x$, so that $F(x) = s_G/G$. "
             r"Claim: $r_{(j)} \le x$ implies $s_j = j$. By induction on $j$: nothing to show at $j=0$, and "
             r"if it holds at $j$ it holds at $j+1$, because $r_{(j)} \le r_{(j+1)}$ and $s_{j+1} = s_j + "
             r"[r_{(j+1)} \le x]$.",
-            partial(_initial_segment, strict=False),
-            "s counts the rewards < x",
-            partial(_initial_segment, strict=True),
+            check=partial(_initial_segment, strict=False),
+            planted="s counts the rewards < x",
+            control=partial(_initial_segment, strict=True),
         ),
         Step(
-            r"Claim: if $x < r_{(c)}$ then $s_j \le c-1$ for every $j \ge c-1$. By induction on $j$: "
+            says=r"Claim: if $x < r_{(c)}$ then $s_j \le c-1$ for every $j \ge c-1$. By induction on $j$: "
             r"$s_{c-1} \le c-1$, being a count of $c-1$ things, and for $j+1 \ge c$ the reward $r_{(j+1)} "
             r"\ge r_{(c)} > x$ adds nothing.",
-            partial(_nothing_added, strict=True),
-            "x <= r_(c)",
-            partial(_nothing_added, strict=False),
+            check=partial(_nothing_added, strict=True),
+            planted="x <= r_(c)",
+            control=partial(_nothing_added, strict=False),
         ),
         Step(
-            r"With $c = \lceil KG\rceil$, the shipped `quantile_rank` on symbolic integers: $1 \le c \le "
+            says=r"With $c = \lceil KG\rceil$, the shipped `quantile_rank` on symbolic integers: $1 \le c \le "
             r"G$; $x \ge r_{(c)}$ gives $s_G \ge s_c = c$ by the first step ($s$ never decreases), and $x < "
             r"r_{(c)}$ gives $s_G \le c-1$ by the second. Hence $F(x) \ge K$ if and only if $x \ge "
             r"r_{(c)}$: the set $\{x : F(x) \ge K\}$ is $[r_{(c)}, \infty)$ and its infimum is $r_{(c)}$.",
-            partial(_upper_ray, floor=False),
-            "floor(K G) for ceil(K G)",
-            partial(_upper_ray, floor=True),
+            check=partial(_upper_ray, floor=False),
+            planted="floor(K G) for ceil(K G)",
+            control=partial(_upper_ray, floor=True),
         ),
         Step(
-            r"Remark: as a function of $K$ this is left-continuous ($K' \le K$ and $K'G > c-1$ give the "
+            says=r"Remark: as a function of $K$ this is left-continuous ($K' \le K$ and $K'G > c-1$ give the "
             r"same rank $c$) and, at $K = c/G$, not right-continuous (every $K' > K$ gives a larger rank). "
             r"$F$ is the right-continuous one.",
-            partial(_left_continuous, right=False),
-            "right-continuous: K' >= K and K' G < c + 1 give the same rank",
-            partial(_left_continuous, right=True),
+            check=partial(_left_continuous, right=False),
+            planted="right-continuous: K' >= K and K' G < c + 1 give the same rank",
+            control=partial(_left_continuous, right=True),
         ),
         Step(
-            r"Tie: the shipped `quantile_baseline`, exact and in float64, is $\min\{r_i : F(r_i) \ge K\}$ "
+            says=r"Tie: the shipped `quantile_baseline`, exact and in float64, is $\min\{r_i : F(r_i) \ge K\}$ "
             r"on binary and graded groups with ties, for every class of $K$.",
-            partial(quantiles_match, level_of=lambda k: k, method="inverted_cdf"),
-            "1 - K for K",
-            partial(quantiles_match, level_of=lambda k: 1 - k, method="inverted_cdf"),
+            check=partial(quantiles_match, level_of=lambda k: k, method="inverted_cdf"),
+            planted="1 - K for K",
+            control=partial(quantiles_match, level_of=lambda k: 1 - k, method="inverted_cdf"),
         ),
     )
 
@@ -231,11 +231,11 @@ def _left_continuous(effort: Effort, *, right: bool) -> Finding:
 
 def _random_groups_step() -> Step:
     return Step(
-        r"On arbitrary rational rewards with ties and arbitrary rational $K$, the shipped "
+        says=r"On arbitrary rational rewards with ties and arbitrary rational $K$, the shipped "
         r"`quantile_baseline` is $\inf\{x : F(x) \ge K\}$, computed from its definition.",
-        partial(_random_groups, definition=oracle.quantile),
-        "the interpolated quantile for the infimum",
-        partial(_random_groups, definition=oracle.linear_quantile),
+        check=partial(_random_groups, definition=oracle.quantile),
+        planted="the interpolated quantile for the infimum",
+        control=partial(_random_groups, definition=oracle.linear_quantile),
     )
 
 
@@ -273,46 +273,46 @@ def _numpy_gate(k: Fraction, group_size: int, num_correct: int) -> bool:
 def _float_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"$K=0.8$, $G=5$, $m=1$: $\hat p = 1-K$, so the group is hard; `m / G <= 1 - K` in float64 is "
+            says=r"$K=0.8$, $G=5$, $m=1$: $\hat p = 1-K$, so the group is hard; `m / G <= 1 - K` in float64 is "
             r"`0.2 <= 0.19999999999999996` and says easy. The success loses its advantage and the failures "
             r"are pushed down instead.",
-            partial(_gate_fails, gate=_float_gate, k="0.8", group_size=5, num_correct=1),
-            "m = 2",
-            partial(_gate_fails, gate=_float_gate, k="0.8", group_size=5, num_correct=2),
+            check=partial(_gate_fails, gate=_float_gate, k="0.8", group_size=5, num_correct=1),
+            planted="m = 2",
+            control=partial(_gate_fails, gate=_float_gate, k="0.8", group_size=5, num_correct=2),
         ),
         Step(
-            r"It is minimal: for $K$ of at most two decimals no group of fewer than five responses goes "
+            says=r"It is minimal: for $K$ of at most two decimals no group of fewer than five responses goes "
             r"wrong.",
-            partial(_none_smaller, gate=_float_gate, largest=4),
-            "no group of at most five",
-            partial(_none_smaller, gate=_float_gate, largest=5),
+            check=partial(_none_smaller, gate=_float_gate, largest=4),
+            planted="no group of at most five",
+            control=partial(_none_smaller, gate=_float_gate, largest=5),
         ),
         Step(
-            r"The same at $K=0.9$, $G=10$, $m=1$.",
-            partial(_gate_fails, gate=_float_gate, k="0.9", group_size=10, num_correct=1),
-            "m = 0, where floats agree",
-            partial(_gate_fails, gate=_float_gate, k="0.9", group_size=10, num_correct=0),
+            says=r"The same at $K=0.9$, $G=10$, $m=1$.",
+            check=partial(_gate_fails, gate=_float_gate, k="0.9", group_size=10, num_correct=1),
+            planted="m = 0, where floats agree",
+            control=partial(_gate_fails, gate=_float_gate, k="0.9", group_size=10, num_correct=0),
         ),
         Step(
-            r"The rank `ceil(K * G)` is no better: $K=0.28$, $G=25$, $m=18$, where $KG = 7$ and float64 has "
+            says=r"The rank `ceil(K * G)` is no better: $K=0.28$, $G=25$, $m=18$, where $KG = 7$ and float64 has "
             r"7.000000000000001.",
-            partial(_gate_fails, gate=_float_rank, k="0.28", group_size=25, num_correct=18),
-            "m = 17",
-            partial(_gate_fails, gate=_float_rank, k="0.28", group_size=25, num_correct=17),
+            check=partial(_gate_fails, gate=_float_rank, k="0.28", group_size=25, num_correct=18),
+            planted="m = 17",
+            control=partial(_gate_fails, gate=_float_rank, k="0.28", group_size=25, num_correct=17),
         ),
         Step(
-            r"At $K=0.55$, $G=100$, $m=45$ both forms are wrong.",
-            partial(_both_fail, k="0.55", group_size=100, num_correct=45),
-            "m = 44",
-            partial(_both_fail, k="0.55", group_size=100, num_correct=44),
+            says=r"At $K=0.55$, $G=100$, $m=45$ both forms are wrong.",
+            check=partial(_both_fail, k="0.55", group_size=100, num_correct=45),
+            planted="m = 44",
+            control=partial(_both_fail, k="0.55", group_size=100, num_correct=44),
         ),
         Step(
-            r"What is safe: away from exact ties $m = G(1-K)$ both forms agree with the integers (for every "
+            says=r"What is safe: away from exact ties $m = G(1-K)$ both forms agree with the integers (for every "
             r"$K$ of two decimals and every group up to a size). So one-decimal $K \ne 1/2$ with $G$ a "
             r"power of two is safe, where no tie exists.",
-            partial(_only_ties_fail, ties=False),
-            "at ties too",
-            partial(_only_ties_fail, ties=True),
+            check=partial(_only_ties_fail, ties=False),
+            planted="at ties too",
+            control=partial(_only_ties_fail, ties=True),
         ),
     )
 
@@ -320,23 +320,23 @@ def _float_steps() -> tuple[Step, ...]:
 def _numpy_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"NumPy's `quantile(..., method='inverted_cdf')` forms $KG$ in float64 too: at $K=0.28$, "
+            says=r"NumPy's `quantile(..., method='inverted_cdf')` forms $KG$ in float64 too: at $K=0.28$, "
             r"$G=25$, $m=18$ it returns 1, and Eq. 3 is 0.",
-            partial(_gate_fails, gate=_numpy_gate, k="0.28", group_size=25, num_correct=18),
-            "m = 17",
-            partial(_gate_fails, gate=_numpy_gate, k="0.28", group_size=25, num_correct=17),
+            check=partial(_gate_fails, gate=_numpy_gate, k="0.28", group_size=25, num_correct=18),
+            planted="m = 17",
+            control=partial(_gate_fails, gate=_numpy_gate, k="0.28", group_size=25, num_correct=17),
         ),
         Step(
-            r"That is the smallest group for $K$ of at most two decimals.",
-            partial(_none_smaller, gate=_numpy_gate, largest=24),
-            "no group of at most 25",
-            partial(_none_smaller, gate=_numpy_gate, largest=25),
+            says=r"That is the smallest group for $K$ of at most two decimals.",
+            check=partial(_none_smaller, gate=_numpy_gate, largest=24),
+            planted="no group of at most 25",
+            control=partial(_none_smaller, gate=_numpy_gate, largest=25),
         ),
         Step(
-            r"The same at $K=0.55$, $G=100$, $m=45$. NumPy is no exact oracle.",
-            partial(_gate_fails, gate=_numpy_gate, k="0.55", group_size=100, num_correct=45),
-            "m = 44",
-            partial(_gate_fails, gate=_numpy_gate, k="0.55", group_size=100, num_correct=44),
+            says=r"The same at $K=0.55$, $G=100$, $m=45$. NumPy is no exact oracle.",
+            check=partial(_gate_fails, gate=_numpy_gate, k="0.55", group_size=100, num_correct=45),
+            planted="m = 44",
+            control=partial(_gate_fails, gate=_numpy_gate, k="0.55", group_size=100, num_correct=44),
         ),
     )
 

@@ -94,75 +94,75 @@ def _interpolation() -> _Interpolation:
 def _proof_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"Write $K = p/q$, $j = \lfloor (G-1)K\rfloor$ and $f = (G-1)K - j$. The shipped `_position`, "
+            says=r"Write $K = p/q$, $j = \lfloor (G-1)K\rfloor$ and $f = (G-1)K - j$. The shipped `_position`, "
             r"run on symbolic integers, interpolates between the order statistics of ranks $j+1$ and "
             r"$\min(j+2, G)$ with share $f$, $0 \le f < 1$: in integers $(G-1)p = jq + fq$ with $0 \le fq < "
             r"q$ and $1 \le j+1 \le G$.",
-            partial(_position_is, step=1),
-            "position G K",
-            partial(_position_is, step=0),
+            check=partial(_position_is, step=1),
+            planted="position G K",
+            control=partial(_position_is, step=0),
         ),
         Step(
-            r"If $f = 0$, that is if $(G-1)K$ is an integer, then $KG = j + K$ with $0 < K < 1$, so $\lceil "
+            says=r"If $f = 0$, that is if $(G-1)K$ is an integer, then $KG = j + K$ with $0 < K < 1$, so $\lceil "
             r"KG\rceil = j+1$: both quantiles are the order statistic of rank $j+1$ (the one above has "
             r"share 0), whatever the rewards. So the assumption gives equality for every $m$.",
-            partial(_same_rank, above=0),
-            "rank j + 2",
-            partial(_same_rank, above=1),
+            check=partial(_same_rank, above=0),
+            planted="rank j + 2",
+            control=partial(_same_rank, above=1),
         ),
         Step(
-            r"Conversely let $f \ne 0$. Then $j \le G-2$, and $\lceil KG\rceil$ is $j+1$ if $f + K \le 1$ "
+            says=r"Conversely let $f \ne 0$. Then $j \le G-2$, and $\lceil KG\rceil$ is $j+1$ if $f + K \le 1$ "
             r"and $j+2$ otherwise.",
-            partial(_rank_when_fractional, limit=1),
-            "f + K <= 2",
-            partial(_rank_when_fractional, limit=2),
+            check=partial(_rank_when_fractional, limit=1),
+            planted="f + K <= 2",
+            control=partial(_rank_when_fractional, limit=2),
         ),
         Step(
-            r"With $f \ne 0$ the two agree at every $m \ne G-1-j$: with $G-m \ge j+2$ zeros both are 0, "
+            says=r"With $f \ne 0$ the two agree at every $m \ne G-1-j$: with $G-m \ge j+2$ zeros both are 0, "
             r"with $G-m \le j$ both are 1.",
-            partial(_agree_elsewhere, exception=1),
-            "the exception is m = G - j",
-            partial(_agree_elsewhere, exception=0),
+            check=partial(_agree_elsewhere, exception=1),
+            planted="the exception is m = G - j",
+            control=partial(_agree_elsewhere, exception=0),
         ),
         Step(
-            r"With $f \ne 0$ and $m = G-1-j$ the group is mixed ($1 \le m \le G-1$) and the interpolated "
+            says=r"With $f \ne 0$ and $m = G-1-j$ the group is mixed ($1 \le m \le G-1$) and the interpolated "
             r"quantile is $f$, strictly between 0 and 1, which Eq. 3 never is. So the two are equal for "
             r"every $m$ if and only if $(G-1)K$ is an integer, and otherwise the baseline is fractional at "
             r"exactly one $m$.",
-            partial(_fractional_value, complement=False),
-            "value 1 - f",
-            partial(_fractional_value, complement=True),
+            check=partial(_fractional_value, complement=False),
+            planted="value 1 - f",
+            control=partial(_fractional_value, complement=True),
         ),
         Step(
-            r"Effect on the gate. With a baseline $0 < b < 1$ and $\mathrm{std} + \varepsilon > 0$ a "
+            says=r"Effect on the gate. With a baseline $0 < b < 1$ and $\mathrm{std} + \varepsilon > 0$ a "
             r"correct response has $A = (1-b)/(\mathrm{std}+\varepsilon) > 0$ and a wrong one $A = "
             r"-b/(\mathrm{std}+\varepsilon) < 0$: neither regime.",
-            partial(_leak, strict=True),
-            "0 <= b < 1",
-            partial(_leak, strict=False),
+            check=partial(_leak, strict=True),
+            planted="0 <= b < 1",
+            control=partial(_leak, strict=False),
         ),
         Step(
-            r"Tie: the shipped `quantile_baseline(..., method='linear')`, exact and in float64, is the "
+            says=r"Tie: the shipped `quantile_baseline(..., method='linear')`, exact and in float64, is the "
             r"height of the broken line through the order statistics, on binary and graded groups with "
             r"ties, for every class of $K$.",
-            partial(quantiles_match, level_of=lambda k: k, method="linear"),
-            "1 - K for K",
-            partial(quantiles_match, level_of=lambda k: 1 - k, method="linear"),
+            check=partial(quantiles_match, level_of=lambda k: k, method="linear"),
+            planted="1 - K for K",
+            control=partial(quantiles_match, level_of=lambda k: 1 - k, method="linear"),
         ),
         Step(
-            r"Tie: on every binary group up to a size and every class of $K$, the shipped `advantages(..., "
+            says=r"Tie: on every binary group up to a size and every class of $K$, the shipped `advantages(..., "
             r"'qae_linear')` is non-zero on both outcomes exactly where the proof says, $f \ne 0$ and $m = "
             r"G-1-j$, and has QAE's zeros elsewhere.",
-            partial(_shipped_leaks, shift=1),
-            "m = G - j",
-            partial(_shipped_leaks, shift=0),
+            check=partial(_shipped_leaks, shift=1),
+            planted="m = G - j",
+            control=partial(_shipped_leaks, shift=0),
         ),
         Step(
-            r"$G=16$ with $K \in \{.2, .4, .6, .8\}$ satisfies the condition: the shipped quantiles agree "
+            says=r"$G=16$ with $K \in \{.2, .4, .6, .8\}$ satisfies the condition: the shipped quantiles agree "
             r"on all 17 groups.",
-            partial(_shipped_agree, group_size=16),
-            "G = 8",
-            partial(_shipped_agree, group_size=8),
+            check=partial(_shipped_agree, group_size=16),
+            planted="G = 8",
+            control=partial(_shipped_agree, group_size=8),
         ),
     )
 
@@ -257,31 +257,31 @@ def _shipped_agree(effort: Effort, *, group_size: int) -> Finding:
 def _witness_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"$G=2$, $m=1$, $K=2/5$: the interpolated baseline is $2/5$, Eq. 3 gives 0 (hard). The wrong "
+            says=r"$G=2$, $m=1$, $K=2/5$: the interpolated baseline is $2/5$, Eq. 3 gives 0 (hard). The wrong "
             r"response, which the gate leaves alone, is pushed down. No group is smaller ($G=1$ has nothing "
             r"to interpolate), and at $G=2$ it happens at every $K$.",
-            partial(_differs, group_size=2, num_correct=1, k="2/5", value=Fraction(2, 5)),
-            "m = 2",
-            partial(_differs, group_size=2, num_correct=2, k="2/5", value=Fraction(2, 5)),
+            check=partial(_differs, group_size=2, num_correct=1, k="2/5", value=Fraction(2, 5)),
+            planted="m = 2",
+            control=partial(_differs, group_size=2, num_correct=2, k="2/5", value=Fraction(2, 5)),
         ),
         Step(
-            r"$G=8$, $K=.4$, $m=5$: .8, not 1.",
-            partial(_differs, group_size=8, num_correct=5, k="0.4", value=Fraction(4, 5)),
-            "m = 4",
-            partial(_differs, group_size=8, num_correct=4, k="0.4", value=Fraction(4, 5)),
+            says=r"$G=8$, $K=.4$, $m=5$: .8, not 1.",
+            check=partial(_differs, group_size=8, num_correct=5, k="0.4", value=Fraction(4, 5)),
+            planted="m = 4",
+            control=partial(_differs, group_size=8, num_correct=4, k="0.4", value=Fraction(4, 5)),
         ),
         Step(
-            r"$G=32$, $K=.4$, $m=19$: .4, not 0.",
-            partial(_differs, group_size=32, num_correct=19, k="0.4", value=Fraction(2, 5)),
-            "K = .6",
-            partial(_differs, group_size=32, num_correct=19, k="0.6", value=Fraction(2, 5)),
+            says=r"$G=32$, $K=.4$, $m=19$: .4, not 0.",
+            check=partial(_differs, group_size=32, num_correct=19, k="0.4", value=Fraction(2, 5)),
+            planted="K = .6",
+            control=partial(_differs, group_size=32, num_correct=19, k="0.6", value=Fraction(2, 5)),
         ),
         Step(
-            r"Each of these gives both outcomes a non-zero advantage under `qae_linear`, and one outcome "
+            says=r"Each of these gives both outcomes a non-zero advantage under `qae_linear`, and one outcome "
             r"exactly 0 under `qae`; with Bessel's std and $\varepsilon = 0$, exactly.",
-            partial(_both_outcomes, rule="qae_linear"),
-            "the exact quantile",
-            partial(_both_outcomes, rule="qae"),
+            check=partial(_both_outcomes, rule="qae_linear"),
+            planted="the exact quantile",
+            control=partial(_both_outcomes, rule="qae"),
         ),
     )
 

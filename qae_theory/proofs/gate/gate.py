@@ -44,35 +44,35 @@ def _regime_steps(*, hard: bool) -> tuple[Step, ...]:
     return (
         rank_selects_zero_step(),
         Step(
-            rf"So QAE's baseline in {'a hard' if hard else 'an easy'} group is $b = {baseline}$. The "
+            says=rf"So QAE's baseline in {'a hard' if hard else 'an easy'} group is $b = {baseline}$. The "
             rf"variance of $m$ ones and $G-m$ "
             r"zeros with mean $\hat p = m/G$ is $\hat p(1-\hat p)$, and $\frac{G}{G-1}\hat p(1-\hat p)$ "
             r"with Bessel's divisor.",
-            partial(_variance_is, bessel_factor=lambda size: size / (size - 1)),
-            "the Bessel factor is (G + 1)/G",
-            partial(_variance_is, bessel_factor=lambda size: (size + 1) / size),
+            check=partial(_variance_is, bessel_factor=lambda size: size / (size - 1)),
+            planted="the Bessel factor is (G + 1)/G",
+            control=partial(_variance_is, bessel_factor=lambda size: (size + 1) / size),
         ),
         Step(
-            rf"In a mixed group $0 < m < G$, so $\mathrm{{std}} > 0$, and for every $\varepsilon \ge 0$, "
+            says=rf"In a mixed group $0 < m < G$, so $\mathrm{{std}} > 0$, and for every $\varepsilon \ge 0$, "
             rf"$A = (R - {baseline})/(\mathrm{{std}} + \varepsilon)$ is {signs}.",
-            partial(_signs_are, hard=hard, baseline=baseline),
-            f"baseline {1 - baseline}",
-            partial(_signs_are, hard=hard, baseline=1 - baseline),
+            check=partial(_signs_are, hard=hard, baseline=baseline),
+            planted=f"baseline {1 - baseline}",
+            control=partial(_signs_are, hard=hard, baseline=1 - baseline),
         ),
         Step(
-            rf"A degenerate group ($m = 0$ or $m = G$) that is {name} is {all_same}, for every $K$.",
-            partial(_degenerate_is, hard=hard, all_correct=not hard),
-            "all correct" if hard else "all wrong",
-            partial(_degenerate_is, hard=hard, all_correct=hard),
+            says=rf"A degenerate group ($m = 0$ or $m = G$) that is {name} is {all_same}, for every $K$.",
+            check=partial(_degenerate_is, hard=hard, all_correct=not hard),
+            planted="all correct" if hard else "all wrong",
+            control=partial(_degenerate_is, hard=hard, all_correct=hard),
         ),
         Step(
-            rf"Tie: the shipped `advantages(..., 'qae')` gives exactly these values on every {name} binary "
+            says=rf"Tie: the shipped `advantages(..., 'qae')` gives exactly these values on every {name} binary "
             rf"group up to a size, mixed "
             r"and degenerate, for every class of $K$, both standard deviations and $\varepsilon \in \{0, "
             r"10^{-6}, 1/10\}$, in exact arithmetic, and to rounding in float64.",
-            partial(_shipped_regime, hard=hard, std_of=lambda std: std),
-            "Bessel for population",
-            partial(
+            check=partial(_shipped_regime, hard=hard, std_of=lambda std: std),
+            planted="Bessel for population",
+            control=partial(
                 _shipped_regime,
                 hard=hard,
                 std_of={"population": "bessel", "bessel": "population"}.__getitem__,
@@ -155,35 +155,35 @@ def _regime_row(m: int, size: int, std: str, eps: Fraction, hard: bool) -> list[
 def _share_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"The rank $\lceil KG\rceil$, the shipped `quantile_rank` on symbolic integers, is "
+            says=r"The rank $\lceil KG\rceil$, the shipped `quantile_rank` on symbolic integers, is "
             r"non-decreasing in $K$.",
-            partial(_rank_monotone, strict=False),
-            "strictly increasing",
-            partial(_rank_monotone, strict=True),
+            check=partial(_rank_monotone, strict=False),
+            planted="strictly increasing",
+            control=partial(_rank_monotone, strict=True),
         ),
         Step(
-            r"Order statistics are non-decreasing in their rank, so $K \le K'$ gives $b_K \le b_{K'}$ "
+            says=r"Order statistics are non-decreasing in their rank, so $K \le K'$ gives $b_K \le b_{K'}$ "
             r"(claim `eq4-left-inverse`). The std does not depend on $K$, so $A_i$ has the sign of $R_i - "
             r"b_K$ (or all $A_i = 0$, at every $K$, in a degenerate group). For every response $R > b_{K'}$ "
             r"implies $R > b_K$, and $R < b_K$ implies $R < b_{K'}$: the set of positive advantages can "
             r"only shrink and the set of negative ones only grow. Counting them gives the statement.",
-            partial(_sets_nested, reverse=False),
-            "b_K >= b_K'",
-            partial(_sets_nested, reverse=True),
+            check=partial(_sets_nested, reverse=False),
+            planted="b_K >= b_K'",
+            control=partial(_sets_nested, reverse=True),
         ),
         Step(
-            r"Tie: on random groups of rationals with ties the shipped `advantages(..., 'qae')` have nested "
+            says=r"Tie: on random groups of rationals with ties the shipped `advantages(..., 'qae')` have nested "
             r"sets at random $K \le K'$, and so have those of `qae_linear`.",
-            partial(_shipped_sets_nested, reverse=False),
-            "K >= K'",
-            partial(_shipped_sets_nested, reverse=True),
+            check=partial(_shipped_sets_nested, reverse=False),
+            planted="K >= K'",
+            control=partial(_shipped_sets_nested, reverse=True),
         ),
         Step(
-            r"Tie: on every group of the ties' list and along all classes of $K$, the shares of the shipped "
+            says=r"Tie: on every group of the ties' list and along all classes of $K$, the shares of the shipped "
             r"advantages are those of the signs of $R_i - b_K$, with $b_K$ from its definition.",
-            partial(_shipped_shares, level_of=lambda k: k),
-            "1 - K for K",
-            partial(_shipped_shares, level_of=lambda k: 1 - k),
+            check=partial(_shipped_shares, level_of=lambda k: k),
+            planted="1 - K for K",
+            control=partial(_shipped_shares, level_of=lambda k: 1 - k),
         ),
     )
 
@@ -252,48 +252,48 @@ def _dapo_steps() -> tuple[Step, ...]:
     long_group = ["1"] * 4 + ["-1"] * 10 + ["-3/2", "-2"]
     return (
         Step(
-            r"Two wrong responses, one of them overlong, at $K=.4$: the group is hard, and the shorter "
+            says=r"Two wrong responses, one of them overlong, at $K=.4$: the group is hard, and the shorter "
             r"failure is pushed up.",
-            partial(_zero_is_lost, rewards=("-1", "-2")),
-            "without the penalty",
-            partial(_zero_is_lost, rewards=("-1", "-1")),
+            check=partial(_zero_is_lost, rewards=("-1", "-2")),
+            planted="without the penalty",
+            control=partial(_zero_is_lost, rewards=("-1", "-1")),
         ),
         Step(
-            r"The smallest mixed hard group, at $K=.4$: rewards $1, -1, -2$. The overlong failure is pushed "
+            says=r"The smallest mixed hard group, at $K=.4$: rewards $1, -1, -2$. The overlong failure is pushed "
             r"down.",
-            partial(_zero_is_lost, rewards=("1", "-1", "-2")),
-            "without the penalty",
-            partial(_zero_is_lost, rewards=("1", "-1", "-1")),
+            check=partial(_zero_is_lost, rewards=("1", "-1", "-2")),
+            planted="without the penalty",
+            control=partial(_zero_is_lost, rewards=("1", "-1", "-1")),
         ),
         Step(
-            r"The easy mirror at $K=.4$: rewards $1, 1/2, -1$ (one success is overlong). The other success "
+            says=r"The easy mirror at $K=.4$: rewards $1, 1/2, -1$ (one success is overlong). The other success "
             r"is pushed up.",
-            partial(_zero_is_lost, rewards=("1", "1/2", "-1")),
-            "without the penalty",
-            partial(_zero_is_lost, rewards=("1", "1", "-1")),
+            check=partial(_zero_is_lost, rewards=("1", "1/2", "-1")),
+            planted="without the penalty",
+            control=partial(_zero_is_lost, rewards=("1", "1", "-1")),
         ),
         Step(
-            r"A group of 16 at $K=.4$, $\hat p = 1/4$: four at $1$, ten at $-1$, one at $-3/2$, one at "
+            says=r"A group of 16 at $K=.4$, $\hat p = 1/4$: four at $1$, ten at $-1$, one at $-3/2$, one at "
             r"$-2$. Two failures of a hard group are pushed down.",
-            partial(_zero_is_lost, rewards=tuple(long_group)),
-            "without the penalties",
-            partial(_zero_is_lost, rewards=(*["1"] * 4, *["-1"] * 12)),
+            check=partial(_zero_is_lost, rewards=tuple(long_group)),
+            planted="without the penalties",
+            control=partial(_zero_is_lost, rewards=(*["1"] * 4, *["-1"] * 12)),
         ),
         Step(
-            r"Minimality: with rewards of the grid $1, 1/2, 0$ and $-1, -3/2, -2$ no mixed group of two "
+            says=r"Minimality: with rewards of the grid $1, 1/2, 0$ and $-1, -3/2, -2$ no mixed group of two "
             r"loses a zero, at any class of $K$.",
-            partial(_mixed_groups_keep_zeros, size=2),
-            "no mixed group of three",
-            partial(_mixed_groups_keep_zeros, size=3),
+            check=partial(_mixed_groups_keep_zeros, size=2),
+            planted="no mixed group of three",
+            control=partial(_mixed_groups_keep_zeros, size=3),
         ),
         Step(
-            r"What survives: every correct reward ($\ge 0$) exceeds every wrong one ($\le -1$), so among "
+            says=r"What survives: every correct reward ($\ge 0$) exceeds every wrong one ($\le -1$), so among "
             r"$G-m$ wrong and $m$ correct responses the order statistic of rank $\lceil KG\rceil$ is a "
             r"wrong one's if the group is hard and a correct one's if it is easy. Hence in a hard group "
             r"every correct response still has $A > 0$, and in an easy group every wrong one $A < 0$.",
-            partial(_order_survives, gap=-1),
-            "wrong rewards up to 0",
-            partial(_order_survives, gap=0),
+            check=partial(_order_survives, gap=-1),
+            planted="wrong rewards up to 0",
+            control=partial(_order_survives, gap=0),
         ),
     )
 

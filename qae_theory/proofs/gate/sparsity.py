@@ -62,19 +62,19 @@ def _formula_steps() -> tuple[Step, ...]:
     return (
         rank_selects_zero_step(),
         Step(
-            r"So a mixed group has baseline $b = 0$ if hard and $b = 1$ if easy, and $A = "
+            says=r"So a mixed group has baseline $b = 0$ if hard and $b = 1$ if easy, and $A = "
             r"(R-b)/(\mathrm{std}+\varepsilon) = 0$ exactly for the responses with $R = b$: the $G-m$ wrong "
             r"ones or the $m$ correct ones. Their share is $1-\hat p$ or $\hat p$.",
-            partial(_zeros_counted, swapped=False),
-            "p^ in hard groups",
-            partial(_zeros_counted, swapped=True),
+            check=partial(_zeros_counted, swapped=False),
+            planted="p^ in hard groups",
+            control=partial(_zeros_counted, swapped=True),
         ),
         Step(
-            r"Tie: the zeros of the shipped `advantages(..., 'qae')`, counted on every binary group up to a "
+            says=r"Tie: the zeros of the shipped `advantages(..., 'qae')`, counted on every binary group up to a "
             r"size, for every class of $K$.",
-            partial(_shipped_formula, level_of=lambda k: k),
-            "1 - K for K",
-            partial(_shipped_formula, level_of=lambda k: 1 - k),
+            check=partial(_shipped_formula, level_of=lambda k: k),
+            planted="1 - K for K",
+            control=partial(_shipped_formula, level_of=lambda k: 1 - k),
         ),
     )
 
@@ -115,47 +115,47 @@ def _shipped_formula(effort: Effort, *, level_of: Callable[[Fraction], Fraction]
 def _eighty_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"The smallest mixed group, $G=2$, $m=1$: half of the advantages are zero, at every $K$. So "
+            says=r"The smallest mixed group, $G=2$, $m=1$: half of the advantages are zero, at every $K$. So "
             r"where groups of two are mixed no $K$ gives 80%.",
-            partial(_half_of_two, share=Fraction(1, 2)),
-            "share 4/5",
-            partial(_half_of_two, share=TARGET),
+            check=partial(_half_of_two, share=Fraction(1, 2)),
+            planted="share 4/5",
+            control=partial(_half_of_two, share=TARGET),
         ),
         Step(
-            r"At one and the same $K=.4$ and $G=16$ the share runs from 7/16 (all groups at $m=9$) to 15/16 "
+            says=r"At one and the same $K=.4$ and $G=16$ the share runs from 7/16 (all groups at $m=9$) to 15/16 "
             r"(all at $m=1$ or $m=15$): difficulty decides.",
-            partial(_range_over_difficulty, k=Fraction(2, 5), low=Fraction(7, 16)),
-            "the smallest share is 4/5",
-            partial(_range_over_difficulty, k=Fraction(2, 5), low=TARGET),
+            check=partial(_range_over_difficulty, k=Fraction(2, 5), low=Fraction(7, 16)),
+            planted="the smallest share is 4/5",
+            control=partial(_range_over_difficulty, k=Fraction(2, 5), low=TARGET),
         ),
         Step(
-            r"Uniform difficulty, mixed groups, $G \to \infty$: $\int_0^{1-K}(1-p)\,dp + \int_{1-K}^1 p\,dp "
+            says=r"Uniform difficulty, mixed groups, $G \to \infty$: $\int_0^{1-K}(1-p)\,dp + \int_{1-K}^1 p\,dp "
             r"= 1 - ((1-K)^2 + K^2)/2$.",
-            partial(_uniform_integral, sign=1),
-            "plus for minus",
-            partial(_uniform_integral, sign=-1),
+            check=partial(_uniform_integral, sign=1),
+            planted="plus for minus",
+            control=partial(_uniform_integral, sign=-1),
         ),
         Step(
-            r"That is $3/4 - (K - 1/2)^2$: at most $3/4$, at $K=1/2$ only, and $.74$ at $K=.4$. No $K$ "
+            says=r"That is $3/4 - (K - 1/2)^2$: at most $3/4$, at $K=1/2$ only, and $.74$ at $K=.4$. No $K$ "
             r"reaches $.8$.",
-            partial(_uniform_maximum, top=Fraction(3, 4)),
-            "at most 4/5, attained",
-            partial(_uniform_maximum, top=TARGET),
+            check=partial(_uniform_maximum, top=Fraction(3, 4)),
+            planted="at most 4/5, attained",
+            control=partial(_uniform_maximum, top=TARGET),
         ),
         Step(
-            r"Finite groups, uniform difficulty ($m$ uniform on $0..G$): on mixed groups the mean share is "
+            says=r"Finite groups, uniform difficulty ($m$ uniform on $0..G$): on mixed groups the mean share is "
             r"at most the mean of $\max(\hat p, 1-\hat p)$, which is $(3G-4)/(4(G-1))$ for even $G$ and "
             r"$(3G-1)/(4G)$ for odd $G$: below $3/4$.",
-            partial(_finite_maximum, odd_constant=1),
-            "(3 G + 1)/(4 G) for odd G",
-            partial(_finite_maximum, odd_constant=-1),
+            check=partial(_finite_maximum, odd_constant=1),
+            planted="(3 G + 1)/(4 G) for odd G",
+            control=partial(_finite_maximum, odd_constant=-1),
         ),
         Step(
-            r"Counting degenerate groups as zeros, uniform difficulty at $K=.4$: $103/136 = .757$ at "
+            says=r"Counting degenerate groups as zeros, uniform difficulty at $K=.4$: $103/136 = .757$ at "
             r"$G=16$, exactly $4/5$ at $G=4$; zeros counted among the shipped advantages.",
-            partial(_with_degenerate, expected={16: Fraction(103, 136), 4: TARGET}),
-            "4/5 at G = 5",
-            partial(_with_degenerate, expected={16: Fraction(103, 136), 5: TARGET}),
+            check=partial(_with_degenerate, expected={16: Fraction(103, 136), 4: TARGET}),
+            planted="4/5 at G = 5",
+            control=partial(_with_degenerate, expected={16: Fraction(103, 136), 5: TARGET}),
         ),
     )
 
@@ -233,49 +233,49 @@ def _with_degenerate(effort: Effort, *, expected: dict[int, Fraction]) -> Findin
 def _reaching_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"All groups hard: the share is one minus the mean success rate. $G=5$, $m=1$, $K=.4$: exactly "
+            says=r"All groups hard: the share is one minus the mean success rate. $G=5$, $m=1$, $K=.4$: exactly "
             r"80%, because one response in five is correct. The same $K$ and $G$ at $m=2$: 60%.",
-            partial(_point_mass, num_correct=1, share=TARGET),
-            "m = 2",
-            partial(_point_mass, num_correct=2, share=TARGET),
+            check=partial(_point_mass, num_correct=1, share=TARGET),
+            planted="m = 2",
+            control=partial(_point_mass, num_correct=2, share=TARGET),
         ),
         Step(
-            r"Bimodal difficulty, half of the groups at $\delta$ and half at $1-\delta$ with $\delta < 1/2$ "
+            says=r"Bimodal difficulty, half of the groups at $\delta$ and half at $1-\delta$ with $\delta < 1/2$ "
             r"and $\delta \le 1-K < 1-\delta$: the share is $1-\delta$, at least $4/5$ iff $\delta \le 1/5$.",
-            partial(_bimodal, threshold=5),
-            "iff delta <= 1/4",
-            partial(_bimodal, threshold=4),
+            check=partial(_bimodal, threshold=5),
+            planted="iff delta <= 1/4",
+            control=partial(_bimodal, threshold=4),
         ),
         Step(
-            r"Symmetric $\mathrm{Beta}(a,a)$ at $K=1/2$: the share is $E\max(p, 1-p) = 1/2 + E|p-1/2|$, and "
+            says=r"Symmetric $\mathrm{Beta}(a,a)$ at $K=1/2$: the share is $E\max(p, 1-p) = 1/2 + E|p-1/2|$, and "
             r"since $\frac{d}{dp}(p(1-p))^a = a(1-2p)(p(1-p))^{a-1}$, $E|p-1/2| = 4^{-a}/(a\,B(a,a))$.",
-            partial(_beta_derivative, sign=1),
-            "minus for plus",
-            partial(_beta_derivative, sign=-1),
+            check=partial(_beta_derivative, sign=1),
+            planted="minus for plus",
+            control=partial(_beta_derivative, sign=-1),
         ),
         Step(
-            r"By the duplication formula $E|p-1/2| = \Gamma(a+1/2)/(2\sqrt\pi\,\Gamma(a+1))$, whose "
+            says=r"By the duplication formula $E|p-1/2| = \Gamma(a+1/2)/(2\sqrt\pi\,\Gamma(a+1))$, whose "
             r"logarithmic derivative is $\psi(a+1/2) - \psi(a+1) < 0$, since $\psi' = \sum_n (n+a)^{-2} > "
             r"0$: the share falls in $a$.",
-            partial(_beta_duplicated, shift=Fraction(1, 2)),
-            "Gamma(a + 1) above",
-            partial(_beta_duplicated, shift=Fraction(1)),
+            check=partial(_beta_duplicated, shift=Fraction(1, 2)),
+            planted="Gamma(a + 1) above",
+            control=partial(_beta_duplicated, shift=Fraction(1)),
             citation="NIST DLMF, 5.5.5 (duplication formula) and 5.15.1 (trigamma series)",
         ),
         Step(
-            r"Ball arithmetic: the share is above $4/5$ at $a = .6021$ and below at $a = .6022$ (arcsine, "
+            says=r"Ball arithmetic: the share is above $4/5$ at $a = .6021$ and below at $a = .6022$ (arcsine, "
             r"$a=1/2$: $1/2+1/\pi$; uniform, $a=1$: $3/4$). So U-shaped difficulty below $a^* \approx "
             r".602$, and no other $a$, reaches 80% at $K=1/2$.",
-            partial(_beta_threshold, low="6021/10000", high="6022/10000"),
-            "a* between .6022 and .6023",
-            partial(_beta_threshold, low="6022/10000", high="6023/10000"),
+            check=partial(_beta_threshold, low="6021/10000", high="6022/10000"),
+            planted="a* between .6022 and .6023",
+            control=partial(_beta_threshold, low="6022/10000", high="6023/10000"),
         ),
         Step(
-            r"Mostly hard queries at $K=.4$: $\mathrm{Beta}(1,4)$ (mean success .2) gives $12644/15625 = "
+            says=r"Mostly hard queries at $K=.4$: $\mathrm{Beta}(1,4)$ (mean success .2) gives $12644/15625 = "
             r".809$; $\mathrm{Beta}(1,3)$ gives $1939/2500 = .7756$, below.",
-            partial(_beta_one, expected={4: Fraction(12644, 15625), 3: Fraction(1939, 2500)}),
-            "Beta(1, 3) gives 4/5",
-            partial(_beta_one, expected={4: Fraction(12644, 15625), 3: TARGET}),
+            check=partial(_beta_one, expected={4: Fraction(12644, 15625), 3: Fraction(1939, 2500)}),
+            planted="Beta(1, 3) gives 4/5",
+            control=partial(_beta_one, expected={4: Fraction(12644, 15625), 3: TARGET}),
         ),
     )
 
@@ -363,40 +363,40 @@ def _beta_one(effort: Effort, *, expected: dict[int, Fraction]) -> Finding:
 def _monotone_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"The smallest group, $G=3$, $m=1$: at $K=3/5$ it is hard and 1/3 of the advantages are "
+            says=r"The smallest group, $G=3$, $m=1$: at $K=3/5$ it is hard and 1/3 of the advantages are "
             r"non-zero, at $K=7/10$ it is easy and 2/3 are. (At $G=2$ the share is 1/2 at every $K$.)",
-            partial(_non_zero_jump, group_size=3, num_correct=1, low="3/5", high="7/10"),
-            "m = 2 at K = 3/10 and 2/5",
-            partial(_non_zero_jump, group_size=3, num_correct=2, low="3/10", high="2/5"),
+            check=partial(_non_zero_jump, group_size=3, num_correct=1, low="3/5", high="7/10"),
+            planted="m = 2 at K = 3/10 and 2/5",
+            control=partial(_non_zero_jump, group_size=3, num_correct=2, low="3/10", high="2/5"),
         ),
         Step(
-            r"$\hat p = .3$: the non-zero share jumps from .3 to .7 as $K$ passes .7.",
-            partial(_non_zero_jump, group_size=10, num_correct=3, low="7/10", high="71/100"),
-            "p^ = .7, as K passes .3",
-            partial(_non_zero_jump, group_size=10, num_correct=7, low="3/10", high="31/100"),
+            says=r"$\hat p = .3$: the non-zero share jumps from .3 to .7 as $K$ passes .7.",
+            check=partial(_non_zero_jump, group_size=10, num_correct=3, low="7/10", high="71/100"),
+            planted="p^ = .7, as K passes .3",
+            control=partial(_non_zero_jump, group_size=10, num_correct=7, low="3/10", high="31/100"),
         ),
         Step(
-            r"On average too: under uniform difficulty the limit share of non-zero advantages, $1/4 + "
+            says=r"On average too: under uniform difficulty the limit share of non-zero advantages, $1/4 + "
             r"(K-1/2)^2$, falls up to $K=1/2$ and rises beyond; it is the same at $K$ and $1-K$.",
-            partial(_average_turns, centre=Fraction(1, 2)),
-            "the turn is at K = 2/5",
-            partial(_average_turns, centre=Fraction(2, 5)),
+            check=partial(_average_turns, centre=Fraction(1, 2)),
+            planted="the turn is at K = 2/5",
+            control=partial(_average_turns, centre=Fraction(2, 5)),
         ),
         Step(
-            r"In general, if difficulty is symmetric about 1/2 then the share is the same at $K$ and $1-K$: "
+            says=r"In general, if difficulty is symmetric about 1/2 then the share is the same at $K$ and $1-K$: "
             r"a group with $m$ correct is hard at $K$ exactly when the one with $G-m$ is easy at $1-K$, and "
             r"both have the same zeros, unless $m = G(1-K)$.",
-            partial(_mirror, at_ties=False),
-            "at ties too",
-            partial(_mirror, at_ties=True),
+            check=partial(_mirror, at_ties=False),
+            planted="at ties too",
+            control=partial(_mirror, at_ties=True),
         ),
         Step(
-            r"Tie: shares of the shipped advantages, $m$ uniform on the mixed groups, are equal at $K$ and "
+            says=r"Tie: shares of the shipped advantages, $m$ uniform on the mixed groups, are equal at $K$ and "
             r"$1-K$ for every class of $K$ with $KG$ not an integer; at $G=4$, $K=1/4$ and $3/4$ they are "
             r"1/2 and 2/3.",
-            partial(_shipped_mirror, at_ties=False),
-            "at integer K G too",
-            partial(_shipped_mirror, at_ties=True),
+            check=partial(_shipped_mirror, at_ties=False),
+            planted="at integer K G too",
+            control=partial(_shipped_mirror, at_ties=True),
         ),
     )
 

@@ -46,62 +46,62 @@ def register(ledger: Ledger) -> None:
 def _expectation_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"**Reduction to counts.** A reward-only, permutation-equivariant advantage is $A_i = a(R_i, "
+            says=r"**Reduction to counts.** A reward-only, permutation-equivariant advantage is $A_i = a(R_i, "
             r"m)$, $m$ the number of correct responses: a permutation that fixes $i$ can bring the other "
             r"rewards into any order with the same $m$. Write $c_m = a(1, m)$, $w_m = a(0, m)$. The "
             r"shipped `advantages` are of this form, with the table `outcome_advantages`, for all nine "
             r"rules.",
-            partial(_reads_the_count, own_share=0),
-            "m counts the other responses only",
-            partial(_reads_the_count, own_share=1),
+            check=partial(_reads_the_count, own_share=0),
+            planted="m counts the other responses only",
+            control=partial(_reads_the_count, own_share=1),
         ),
         Step(
-            r"**Exchangeability.** The $G$ responses are iid, so swapping $y_1$ and $y_i$ does not change "
+            says=r"**Exchangeability.** The $G$ responses are iid, so swapping $y_1$ and $y_i$ does not change "
             r"their law, and it turns $A_1 s(y_1)$ into $A_i s(y_i)$. By linearity of expectation "
             r"$E[\frac1G\sum_i A_i s(y_i)] = E[A_1 s(y_1)]$. Replayed on symbolic policies, scores and "
             r"tables.",
-            partial(_exchangeable, by_position=0),
-            "an advantage that also depends on the position in the group",
-            partial(_exchangeable, by_position=1),
+            check=partial(_exchangeable, by_position=0),
+            planted="an advantage that also depends on the position in the group",
+            control=partial(_exchangeable, by_position=1),
             citation="Linearity of expectation; independent, identically distributed variables are exchangeable "
             "(R. Durrett, Probability: Theory and Examples)",
         ),
         Step(
-            r"**Conditioning.** Given $y_1$, the other rewards are independent of it, and $J$, the "
+            says=r"**Conditioning.** Given $y_1$, the other rewards are independent of it, and $J$, the "
             r"correct ones among them, is Bin$(G-1, p)$. So $E[A_1 \mid y_1]$ depends on $y_1$ only "
             r"through $R_1$: it is $a_1 = E[c_{J+1}]$ or $a_0 = E[w_J]$. The shipped `gain`, run on a "
             r"symbolic $p$ and a symbolic table, is $w = a_1 - a_0$, summed here over all $2^{G-1}$ "
             r"reward vectors.",
-            partial(_gain_is_contrast, shift=1),
-            "E[c_J] for E[c_{J+1}]",
-            partial(_gain_is_contrast, shift=0),
+            check=partial(_gain_is_contrast, shift=1),
+            planted="E[c_J] for E[c_{J+1}]",
+            control=partial(_gain_is_contrast, shift=0),
         ),
         Step(
-            r"**Log-derivative.** On-policy the score is $s(y) = \nabla\log\pi(y)$, for a sequence the "
+            says=r"**Log-derivative.** On-policy the score is $s(y) = \nabla\log\pi(y)$, for a sequence the "
             r"sum of its tokens' scores, and $\pi(y)\,s(y) = \nabla\pi(y)$. Over the finitely many "
             r"responses, $E[1\{R=1\}s(y)] = \nabla p$ and, as the probabilities sum to 1, "
             r"$E[1\{R=0\}s(y)] = \nabla(1-p) = -\nabla p$.",
-            partial(_log_derivative, sign=-1),
-            "+grad p for the wrong responses",
-            partial(_log_derivative, sign=1),
+            check=partial(_log_derivative, sign=-1),
+            planted="+grad p for the wrong responses",
+            control=partial(_log_derivative, sign=1),
         ),
         Step(
-            r"**The expected update.** Together, $E[\frac1G\sum_i A_i s(y_i)] = a_1 E[1\{R=1\}s] + a_0 "
+            says=r"**The expected update.** Together, $E[\frac1G\sum_i A_i s(y_i)] = a_1 E[1\{R=1\}s] + a_0 "
             r"E[1\{R=0\}s] = (a_1 - a_0)\nabla p = w(p, G)\,\nabla p$, for any $G$. Checked as an "
             r"identity in $a_1$, $a_0$ and the policy's derivatives.",
-            partial(_expected_update, contrast=lambda right, wrong: right - wrong),
-            "a_1 + a_0 for a_1 - a_0",
-            partial(_expected_update, contrast=lambda right, wrong: right + wrong),
+            check=partial(_expected_update, contrast=lambda right, wrong: right - wrong),
+            planted="a_1 + a_0 for a_1 - a_0",
+            control=partial(_expected_update, contrast=lambda right, wrong: right + wrong),
         ),
         Step(
-            r"**First order.** A linear optimiser moves the parameters by $\eta P u$, $P$ fixed, so a "
+            says=r"**First order.** A linear optimiser moves the parameters by $\eta P u$, $P$ fixed, so a "
             r"differentiable functional $F$ moves by $\eta\,\nabla F\cdot P u + o(\eta)$ and in "
             r"expectation by $\eta\,w\,\nabla F\cdot P\nabla p$ (chain rule; there are finitely many "
             r"groups). For entropy and the tabular softmax, on symbols: `update_direction` gives $\nabla "
             r"p = \pi(r-V)$, and `first_order_entropy_change` is $\nabla H\cdot d$, linear in $d$.",
-            partial(_first_order_is_linear, power=1),
-            "a functional's second-order term",
-            partial(_first_order_is_linear, power=2),
+            check=partial(_first_order_is_linear, power=1),
+            planted="a functional's second-order term",
+            control=partial(_first_order_is_linear, power=2),
         ),
     )
 
@@ -109,30 +109,30 @@ def _expectation_steps() -> tuple[Step, ...]:
 def _sign_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"**The nine rules as formulas.** $c_m$ and $w_m$ of the shipped `outcome_advantages` are the "
+            says=r"**The nine rules as formulas.** $c_m$ and $w_m$ of the shipped `outcome_advantages` are the "
             r"numerators of `rule_formulas` over the standard deviation, exactly, for every $m$.",
-            partial(_formulas_are_shipped, level_of=lambda k: k),
-            "1 - K for K",
-            partial(_formulas_are_shipped, level_of=lambda k: 1 - k),
+            check=partial(_formulas_are_shipped, level_of=lambda k: k),
+            planted="1 - K for K",
+            control=partial(_formulas_are_shipped, level_of=lambda k: 1 - k),
         ),
         Step(
-            r"**Closed forms.** $c_{j+1} - w_j$ is 1 for RLOO, PSR and NSR and $(G-1)/G$ for Dr. GRPO, "
+            says=r"**Closed forms.** $c_{j+1} - w_j$ is 1 for RLOO, PSR and NSR and $(G-1)/G$ for Dr. GRPO, "
             r"for symbolic $G$ and $j$; binomial weights sum to 1 (the binomial theorem), so that $w$ is "
             r"this number for every $p$.",
-            partial(_closed_forms, dr_grpo=lambda size: (size - 1) / size),
-            "1 for Dr. GRPO",
-            partial(_closed_forms, dr_grpo=lambda size: size / size),
+            check=partial(_closed_forms, dr_grpo=lambda size: (size - 1) / size),
+            planted="1 for Dr. GRPO",
+            control=partial(_closed_forms, dr_grpo=lambda size: size / size),
         ),
         Step(
-            r"**$w > 0$.** $w = \sum_j P(J=j)(c_{j+1} - w_j)$ with every $P(J=j) > 0$. Each rule has $c_m "
+            says=r"**$w > 0$.** $w = \sum_j P(J=j)(c_{j+1} - w_j)$ with every $P(J=j) > 0$. Each rule has $c_m "
             r"\ge 0 \ge w_m$, and $c_m > w_m$ wherever $0 < m < G$ (z3, for all real $0 < m < G$, $G \ge "
             r"2$, $0 < K < 1$, and any positive scale std + eps). So no summand is negative; $G \ge 2$ "
             r"has $m = 1$, where $c_1 > 0$ or $w_1 < 0$, and that makes summand $j=0$ or $j=1$ positive. "
             r"(At $m = 0$ and $m = G$ the standardised rules give 0; the others' formulas are checked "
             r"there too.)",
-            partial(_gain_is_positive, rules=RULES),
-            "A = -R, for which w = -1: positivity is not automatic",
-            partial(_gain_is_positive, rules=(*RULES, "minus_reward")),
+            check=partial(_gain_is_positive, rules=RULES),
+            planted="A = -R, for which w = -1: positivity is not automatic",
+            control=partial(_gain_is_positive, rules=(*RULES, "minus_reward")),
         ),
     )
 

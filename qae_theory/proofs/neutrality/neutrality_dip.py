@@ -38,22 +38,22 @@ def register(ledger: Ledger) -> None:
 def _dip_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"**At $p = 1-K$, $F \le T$ pointwise.** For $x \le p$: $T(x) - F(x) = "
+            says=r"**At $p = 1-K$, $F \le T$ pointwise.** For $x \le p$: $T(x) - F(x) = "
             r"u(x)\frac{(1-x)-(1-p)}{p(1-p)} = u(x)\frac{p-x}{p(1-p)}$; for $x > p$, exchanging right and "
             r"wrong, $v(x)\frac{x-p}{p(1-p)}$. Both are $\ge 0$, and $> 0$ unless $x$ is 0, $p$ or 1.",
-            partial(_pointwise_below, sign=1),
-            "F >= T",
-            partial(_pointwise_below, sign=-1),
+            check=partial(_pointwise_below, sign=1),
+            planted="F >= T",
+            control=partial(_pointwise_below, sign=-1),
         ),
         Step(
-            r"**The dip.** Every $m$ has positive probability, and $G \ge 3$ has two mixed values of $m$, "
+            says=r"**The dip.** Every $m$ has positive probability, and $G \ge 3$ has two mixed values of $m$, "
             r"one of which is not $Gp$. So $w_{QAE} < w_{GRPO}$ at $p = 1-K$ for every $K$ and every $G "
             r"\ge 3$ (at $G = 2$ unless $p = 1/2$). The shipped difference is the positive sum $E[\min(u, "
             r"v)\,|\hat p - p|]/(p(1-p))$ of the formula, exactly (the minimum taken by the gate: $u$ "
             r"below $p$, $v$ above).",
-            partial(_shipped_dip, at=lambda k: 1 - k),
-            "p = K",
-            partial(_shipped_dip, at=lambda k: k),
+            check=partial(_shipped_dip, at=lambda k: 1 - k),
+            planted="p = K",
+            control=partial(_shipped_dip, at=lambda k: k),
         ),
     )
 
@@ -61,22 +61,22 @@ def _dip_steps() -> tuple[Step, ...]:
 def _end_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"**The ends.** $w$ is a polynomial in $p$, so it tends to $c_1 - w_0 = c_1$ as $p \to 0$ and "
+            says=r"**The ends.** $w$ is a polynomial in $p$, so it tends to $c_1 - w_0 = c_1$ as $p \to 0$ and "
             r"to $c_G - w_{G-1} = -w_{G-1}$ as $p \to 1$. For $1/G < K \le 1-1/G$ a group with one "
             r"success is hard and one with one failure is easy, so both ratios are $\frac1\sigma / "
             r"\frac{1-1/G}{\sigma} = \frac{G}{G-1} > 1$. The shipped `gain` on the ends $p = 0, 1$, "
             r"exactly.",
-            partial(_ends, inside=lambda k, size: Fraction(1, size) < k <= 1 - Fraction(1, size)),
-            "K = 1/G included",
-            partial(_ends, inside=lambda k, size: Fraction(1, size) <= k <= 1 - Fraction(1, size)),
+            check=partial(_ends, inside=lambda k, size: Fraction(1, size) < k <= 1 - Fraction(1, size)),
+            planted="K = 1/G included",
+            control=partial(_ends, inside=lambda k, size: Fraction(1, size) <= k <= 1 - Fraction(1, size)),
         ),
         Step(
-            r"Between the ends the ratio is continuous (both gains are polynomials and $w_{GRPO} > 0$), "
+            says=r"Between the ends the ratio is continuous (both gains are polynomials and $w_{GRPO} > 0$), "
             r"above 1 near 0 and 1 and below 1 at $p = 1-K$: it dips. The shipped ratio in float64, $K$ "
             r"and $G$ on a grid.",
-            partial(_shipped_shape, at=lambda k: 1 - k),
-            "the dip at p = K",
-            partial(_shipped_shape, at=lambda k: k),
+            check=partial(_shipped_shape, at=lambda k: 1 - k),
+            planted="the dip at p = K",
+            control=partial(_shipped_shape, at=lambda k: k),
         ),
     )
 
@@ -84,41 +84,41 @@ def _end_steps() -> tuple[Step, ...]:
 def _closing_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"**Off $p = 1-K$ the difference is positive in the end.** $s^2(w_{QAE} - w_{GRPO}) = "
+            says=r"**Off $p = 1-K$ the difference is positive in the end.** $s^2(w_{QAE} - w_{GRPO}) = "
             r"E[g(\hat p)]$, $g(x) = u(x)(x-p)$ for $x \le 1-K$, $-v(x)(x-p)$ beyond. Let $p < 1-K$, $a = "
             r"1-K-p$, $P = u(p)$. Below the gate $(u(x)-P)(x-p) \ge c(x-p)^2$, $c = \frac{1+P^2}{1+P}$, "
             r"as $(1+U^2)(1+P) \ge U+P$; beyond it $x-p > a$ and $v(x) \le v(1-K)$. So everywhere $g(x) "
             r"\ge P(x-p) + c(x-p)^2 - B(x-p)^4$ with $B = \frac{c}{a^2} + \frac{P+v(1-K)}{a^3}$.",
-            partial(_curved_below, power=3),
-            "a^2 for a^3",
-            partial(_curved_below, power=2),
+            check=partial(_curved_below, power=3),
+            planted="a^2 for a^3",
+            control=partial(_curved_below, power=2),
         ),
         Step(
-            r"$E(\hat p-p) = 0$, $E(\hat p-p)^2 = s^2/G$ and, where $Gs^2 \ge 1$, $E(\hat p-p)^4 \le "
+            says=r"$E(\hat p-p) = 0$, $E(\hat p-p)^2 = s^2/G$ and, where $Gs^2 \ge 1$, $E(\hat p-p)^4 \le "
             r"4s^4/G^2$.",
-            partial(fourth_moment, constant=4),
-            "3 for 4",
-            partial(fourth_moment, constant=3),
+            check=partial(fourth_moment, constant=4),
+            planted="3 for 4",
+            control=partial(fourth_moment, constant=3),
         ),
         Step(
-            r"**The dip closes in on $1-K$.** So $s^2(w_{QAE} - w_{GRPO}) \ge cs^2/G - 4Bs^4/G^2 > 0$ "
+            says=r"**The dip closes in on $1-K$.** So $s^2(w_{QAE} - w_{GRPO}) \ge cs^2/G - 4Bs^4/G^2 > 0$ "
             r"once $G > \max(1/s^2, 4Bs^2/c)$, and for $p > 1-K$ likewise with right and wrong exchanged: "
             r"at every $p \ne 1-K$ the ratio is above 1 for all large $G$. The shipped ratio from that "
             r"$G$ on.",
-            partial(_shipped_closing, level_of=lambda k: k),
-            "1 - K for K",
-            partial(_shipped_closing, level_of=lambda k: 1 - k),
+            check=partial(_shipped_closing, level_of=lambda k: k),
+            planted="1 - K for K",
+            control=partial(_shipped_closing, level_of=lambda k: 1 - k),
         ),
     )
 
 
 def _quoted_step() -> Step:
     return Step(
-        r"**At $K = 2/5$**, ball arithmetic on the shipped function's exact sums: the ratio is 1.0614, "
+        says=r"**At $K = 2/5$**, ball arithmetic on the shipped function's exact sums: the ratio is 1.0614, "
         r".8444 and 1.0553 at $p = .02, .6, .95$ for $G = 16$, and .9528 at $p = .6$ for $G = 256$.",
-        partial(_quoted, level="2/5"),
-        "K = 3/5",
-        partial(_quoted, level="3/5"),
+        check=partial(_quoted, level="2/5"),
+        planted="K = 3/5",
+        control=partial(_quoted, level="3/5"),
     )
 
 

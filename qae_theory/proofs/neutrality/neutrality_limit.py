@@ -39,30 +39,30 @@ def group_form_steps() -> tuple[Step, ...]:
     """The gains of GRPO and QAE as expectations over the group's success rate, which both proofs start from."""
     return (
         Step(
-            r"**From responses to groups.** $\binom{G-1}{j} = \frac{j+1}{G}\binom{G}{j+1} = "
+            says=r"**From responses to groups.** $\binom{G-1}{j} = \frac{j+1}{G}\binom{G}{j+1} = "
             r"\frac{G-j}{G}\binom{G}{j}$, so with $m$ binomial $(G, p)$ and $\hat p = m/G$: $w = E[\hat "
             r"p\,c_m]/p - E[(1-\hat p)\,w_m]/(1-p)$. Checked for symbolic $G$ and $j$, and for the "
             r"shipped `gain` on symbolic $p$, $c_m$, $w_m$.",
-            partial(_group_form, shift=1),
-            "(j / G) C(G, j+1)",
-            partial(_group_form, shift=0),
+            check=partial(_group_form, shift=1),
+            planted="(j / G) C(G, j+1)",
+            control=partial(_group_form, shift=0),
         ),
         Step(
-            r"**The integrands.** With $u = \sqrt{x/(1-x)}$, $v = 1/u$, $\sigma = \sqrt{x(1-x)}$: "
+            says=r"**The integrands.** With $u = \sqrt{x/(1-x)}$, $v = 1/u$, $\sigma = \sqrt{x(1-x)}$: "
             r"$x\cdot\frac{1-x}{\sigma} = (1-x)\frac{x}{\sigma} = \sigma$, $\frac{x}{\sigma} = u$, "
             r"$\frac{1-x}{\sigma} = v$. So, with $s = \sqrt{p(1-p)}$, $w_{GRPO} = E[T(\hat p)]$, $T(x) = "
             r"\sigma(x)/s^2$, and $w_{QAE} = E[F(\hat p)]$, $F(x) = u(x)/p$ for $x \le 1-K$ and "
             r"$v(x)/(1-p)$ for $x > 1-K$; degenerate groups add 0, as $u(0) = v(1) = \sigma(0) = "
             r"\sigma(1) = 0$.",
-            partial(_integrands, exponent=2),
-            "sigma^2 = sqrt(x (1 - x))",
-            partial(_integrands, exponent=1),
+            check=partial(_integrands, exponent=2),
+            planted="sigma^2 = sqrt(x (1 - x))",
+            control=partial(_integrands, exponent=1),
         ),
         Step(
-            r"The shipped `expected_gain` is $E[T(\hat p)]$ for GRPO and $E[F(\hat p)]$ for QAE, exactly.",
-            partial(_shipped_group_form, flip=False),
-            "K for 1 - K in F",
-            partial(_shipped_group_form, flip=True),
+            says=r"The shipped `expected_gain` is $E[T(\hat p)]$ for GRPO and $E[F(\hat p)]$ for QAE, exactly.",
+            check=partial(_shipped_group_form, flip=False),
+            planted="K for 1 - K in F",
+            control=partial(_shipped_group_form, flip=True),
         ),
     )
 
@@ -70,39 +70,39 @@ def group_form_steps() -> tuple[Step, ...]:
 def _limit_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"**QAE near $p$.** $u(p)/p = v(p)/(1-p) = 1/s$: both branches of $F$ pass through $1/s$ at "
+            says=r"**QAE near $p$.** $u(p)/p = v(p)/(1-p) = 1/s$: both branches of $F$ pass through $1/s$ at "
             r"$p$. With $U = u(x)$, $P = u(p)$: $|x-p|/s = |U^2-P^2|/((1+U^2)P)$, and $x \le 1-K$ says "
             r"$(1+U^2)K \le 1$; hence $|U-P|\,K \le |x-p|/s$, that is $|F(x) - 1/s| \le "
             r"\frac{|x-p|}{s}\cdot\frac{1}{Kp}$. For $x > 1-K$ exchange right and wrong ($x, p, K$ for "
             r"$1-x, 1-p, 1-K$): $|F(x) - 1/s| \le \frac{|x-p|}{s}\cdot\frac{1}{(1-K)(1-p)}$. No $x$ is "
             r"left out.",
-            partial(_qae_deviation, factor=1),
-            "half that constant",
-            partial(_qae_deviation, factor=Fraction(1, 2)),
+            check=partial(_qae_deviation, factor=1),
+            planted="half that constant",
+            control=partial(_qae_deviation, factor=Fraction(1, 2)),
         ),
         Step(
-            r"**GRPO near $p$.** $\sigma(x)^2 - s^2 = (x-p)(1-x-p)$ and $|1-x-p| \le 1$, so $|\sigma(x) - "
+            says=r"**GRPO near $p$.** $\sigma(x)^2 - s^2 = (x-p)(1-x-p)$ and $|1-x-p| \le 1$, so $|\sigma(x) - "
             r"s|\,s \le |\sigma(x)^2 - s^2| \le |x-p|$ and $|T(x) - 1/s| \le |x-p|/s^3$.",
-            partial(_grpo_deviation, factor=1),
-            "half that constant",
-            partial(_grpo_deviation, factor=Fraction(1, 2)),
+            check=partial(_grpo_deviation, factor=1),
+            planted="half that constant",
+            control=partial(_grpo_deviation, factor=Fraction(1, 2)),
         ),
         Step(
-            r"**The mean deviation.** $E|\hat p - p| \le \sqrt{E(\hat p - p)^2} = s/\sqrt G$. Replayed "
+            says=r"**The mean deviation.** $E|\hat p - p| \le \sqrt{E(\hat p - p)^2} = s/\sqrt G$. Replayed "
             r"exactly.",
-            partial(_mean_deviation, power=1),
-            "s^2 / G, the variance itself",
-            partial(_mean_deviation, power=2),
+            check=partial(_mean_deviation, power=1),
+            planted="s^2 / G, the variance itself",
+            control=partial(_mean_deviation, power=2),
             citation="Cauchy-Schwarz; the variance of a mean of G iid Bernoulli variables is p(1-p)/G "
             "(W. Feller, An Introduction to Probability Theory and Its Applications, vol. 1)",
         ),
         Step(
-            r"**The limit.** Taking expectations, for every $G$, $K$ and $p$: $|w_{QAE} - 1/s| \le "
+            says=r"**The limit.** Taking expectations, for every $G$, $K$ and $p$: $|w_{QAE} - 1/s| \le "
             r"\frac{1}{\sqrt G}\max(\frac{1}{Kp}, \frac{1}{(1-K)(1-p)})$ and $|w_{GRPO} - 1/s| \le "
             r"\frac{1}{s^2\sqrt G}$. Both go to 0. The shipped `expected_gain` obeys both.",
-            partial(_shipped_limit, rate=0.5),
-            "rate 1/G",
-            partial(_shipped_limit, rate=1.0),
+            check=partial(_shipped_limit, rate=0.5),
+            planted="rate 1/G",
+            control=partial(_shipped_limit, rate=1.0),
         ),
     )
 
@@ -110,38 +110,38 @@ def _limit_steps() -> tuple[Step, ...]:
 def _rate_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"**At $p = 1-K$ both branches fall away from $p$.** For $x \le p$, $U \le P$ and "
+            says=r"**At $p = 1-K$ both branches fall away from $p$.** For $x \le p$, $U \le P$ and "
             r"$2(P-U)(1+U^2)P \ge P^2-U^2$: $1/s - F(x) \ge (p-x)/(2ps)$. For $x > p$, exchanging right "
             r"and wrong, $1/s - F(x) \ge (x-p)/(2(1-p)s)$. Because $E(p-\hat p)_+ = E(\hat p-p)_+ = "
             r"\frac12E|\hat p-p|$ and $\frac1p + \frac1{1-p} = \frac1{s^2}$, $1/s - w_{QAE} \ge E|\hat p "
             r"- p|/(4s^3)$.",
-            partial(_falls_away, factor=2),
-            "without the factor 2",
-            partial(_falls_away, factor=1),
+            check=partial(_falls_away, factor=2),
+            planted="without the factor 2",
+            control=partial(_falls_away, factor=1),
         ),
         Step(
-            r"**Fourth moment.** $E(\hat p-p)^4 = s^2(1 + 3(G-2)s^2)/G^3$, from $G\mu_4 + 3G(G-1)\mu_2^2$ "
+            says=r"**Fourth moment.** $E(\hat p-p)^4 = s^2(1 + 3(G-2)s^2)/G^3$, from $G\mu_4 + 3G(G-1)\mu_2^2$ "
             r"with $\mu_2 = s^2$, $\mu_4 = s^2(1-3s^2)$; where $Gs^2 \ge 1$ it is at most $4s^4/G^2$.",
-            partial(fourth_moment, constant=4),
-            "3 for 4",
-            partial(fourth_moment, constant=3),
+            check=partial(fourth_moment, constant=4),
+            planted="3 for 4",
+            control=partial(fourth_moment, constant=3),
         ),
         Step(
-            r"**The mean deviation from below.** Hoelder: $E X^2 \le (E|X|)^{2/3}(E X^4)^{1/3}$, so where "
+            says=r"**The mean deviation from below.** Hoelder: $E X^2 \le (E|X|)^{2/3}(E X^4)^{1/3}$, so where "
             r"$Gs^2 \ge 1$, $(E|\hat p-p|)^2 \ge (s^2/G)^3/(4s^4/G^2) = s^2/(4G)$. Replayed exactly.",
-            partial(_mean_deviation_below, constant=4),
-            "s^2 / G",
-            partial(_mean_deviation_below, constant=1),
+            check=partial(_mean_deviation_below, constant=4),
+            planted="s^2 / G",
+            control=partial(_mean_deviation_below, constant=1),
             citation="Hoelder's inequality (W. Rudin, Real and Complex Analysis)",
         ),
         Step(
-            r"**The rate at $p = 1-K$ is $G^{-1/2}$.** Together, where $Gs^2 \ge 1$: $\frac{1}{8s^2\sqrt "
+            says=r"**The rate at $p = 1-K$ is $G^{-1/2}$.** Together, where $Gs^2 \ge 1$: $\frac{1}{8s^2\sqrt "
             r"G} \le \frac1s - w_{QAE} \le \frac{1}{s^2\sqrt G}$ (above, $\max = 1/s^2$). The shipped "
             r"`expected_gain` obeys both, its fitted slope is $-1/2$, and $s^2\sqrt G(1/s - w)$ is close "
             r"to $1/\sqrt{2\pi}$, which a central limit theorem gives.",
-            partial(_shipped_rate, at=lambda k: 1 - k),
-            "p = K",
-            partial(_shipped_rate, at=lambda k: k),
+            check=partial(_shipped_rate, at=lambda k: 1 - k),
+            planted="p = K",
+            control=partial(_shipped_rate, at=lambda k: k),
         ),
     )
 

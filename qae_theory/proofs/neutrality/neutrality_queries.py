@@ -29,28 +29,28 @@ def register(ledger: Ledger) -> None:
             Role.FOR,
             (
                 Step(
-                    r"For a two-arm query with success probability $p$, the shipped "
+                    says=r"For a two-arm query with success probability $p$, the shipped "
                     r"`expected_first_order_change` is $w\,h(p)$ with $h = "
                     r"-2p^2(1-p)^2\log\frac{p}{1-p}$; at $G = 2$ and eps = 0, $w = 1$ for GRPO and, for "
                     r"$K < 1/2$, $2(1-p)$ for QAE.",
-                    partial(_two_arm_form, level="2/5"),
-                    "K = 3/5, where QAE's w is 2p",
-                    partial(_two_arm_form, level="3/5"),
+                    check=partial(_two_arm_form, level="2/5"),
+                    planted="K = 3/5, where QAE's w is 2p",
+                    control=partial(_two_arm_form, level="3/5"),
                 ),
                 Step(
-                    r"**Smallest witness.** $G = 2$, $K = 2/5$, $p = 1/5$ and $3/4$: the sum over the two "
+                    says=r"**Smallest witness.** $G = 2$, $K = 2/5$, $p = 1/5$ and $3/4$: the sum over the two "
                     r"queries is negative under GRPO and positive under QAE. (GRPO weighs both alike; QAE "
                     r"weighs by $2(1-p)$, so the rare success counts more.)",
-                    partial(_opposite_signs, probs=SMALL, size=2, level="2/5"),
-                    "K = 3/5",
-                    partial(_opposite_signs, probs=SMALL, size=2, level="3/5"),
+                    check=partial(_opposite_signs, probs=SMALL, size=2, level="2/5"),
+                    planted="K = 3/5",
+                    control=partial(_opposite_signs, probs=SMALL, size=2, level="3/5"),
                 ),
                 Step(
-                    r"**At a usual group size.** $G = 16$, $K = 2/5$, $p = 0.1$ and $0.63$: -.0141 under "
+                    says=r"**At a usual group size.** $G = 16$, $K = 2/5$, $p = 0.1$ and $0.63$: -.0141 under "
                     r"GRPO, +.0080 under QAE.",
-                    partial(_quoted_sums, probs=LARGE),
-                    "p = 0.64 for 0.63",
-                    partial(_quoted_sums, probs=(LARGE[0], Fraction(64, 100))),
+                    check=partial(_quoted_sums, probs=LARGE),
+                    planted="p = 0.64 for 0.63",
+                    control=partial(_quoted_sums, probs=(LARGE[0], Fraction(64, 100))),
                 ),
             ),
             covers_statement=True,

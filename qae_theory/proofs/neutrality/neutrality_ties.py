@@ -64,33 +64,33 @@ def register(ledger: Ledger) -> None:
 def _group_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"The shipped `sampled_group` update, averaged exactly over all $n^G$ groups, is "
+            says=r"The shipped `sampled_group` update, averaged exactly over all $n^G$ groups, is "
             r"`expected_gain` times $\pi(r - V)$: nine rules, two levels $K$, both standard deviations.",
-            partial(_enumerated_update, level_of=lambda k: k),
-            "1 - K for K in expected_gain",
-            partial(_enumerated_update, level_of=lambda k: 1 - k),
+            check=partial(_enumerated_update, level_of=lambda k: k),
+            planted="1 - K for K in expected_gain",
+            control=partial(_enumerated_update, level_of=lambda k: 1 - k),
         ),
         Step(
-            r"The same for policies that share parameters: a log-linear one, and a two-token one whose "
+            says=r"The same for policies that share parameters: a log-linear one, and a two-token one whose "
             r"responses have one or two tokens. The gradient is taken by SymPy, the scores are sums over "
             r"tokens.",
-            partial(_other_policies, normalise=False),
-            "token scores averaged, not summed (1/|o|)",
-            partial(_other_policies, normalise=True),
+            check=partial(_other_policies, normalise=False),
+            planted="token scores averaged, not summed (1/|o|)",
+            control=partial(_other_policies, normalise=True),
         ),
         Step(
-            r"$A = -R$ is reward-only and equivariant too, and the shipped `gain` gives it $w = -1$: that "
+            says=r"$A = -R$ is reward-only and equivariant too, and the shipped `gain` gives it $w = -1$: that "
             r"$w > 0$ is a property of the named rules.",
-            partial(_minus_reward, value=-1),
-            "w = +1",
-            partial(_minus_reward, value=1),
+            check=partial(_minus_reward, value=-1),
+            planted="w = +1",
+            control=partial(_minus_reward, value=1),
         ),
         Step(
-            r"For entropy: `expected_first_order_change` is $w$ times $-\mathrm{Cov}_\pi(\log\pi, "
+            says=r"For entropy: `expected_first_order_change` is $w$ times $-\mathrm{Cov}_\pi(\log\pi, "
             r"\pi(r-V))$, computed from its definition.",
-            partial(_first_order_change, centre=True),
-            "the uncentred pi r for pi (r - V)",
-            partial(_first_order_change, centre=False),
+            check=partial(_first_order_change, centre=True),
+            planted="the uncentred pi r for pi (r - V)",
+            control=partial(_first_order_change, centre=False),
         ),
     )
 
@@ -98,25 +98,25 @@ def _group_steps() -> tuple[Step, ...]:
 def _mixed_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"**Mixed groups only.** Dynamic sampling draws until $0 < m < G$. $A\,1\{mixed\}$ is again "
+            says=r"**Mixed groups only.** Dynamic sampling draws until $0 < m < G$. $A\,1\{mixed\}$ is again "
             r"reward-only and equivariant, so the expected update given a mixed group is $\nabla p$ times "
             r"$(E[A 1\{mixed\} \mid R=1] - E[A 1\{mixed\} \mid R=0]) / P(mixed)$: `mixed_only=True` "
             r"against the enumeration of mixed groups.",
-            partial(
+            check=partial(
                 _mixed_update,
                 mixed_gain=lambda p, size, rule, options: expected_gain(p, size, rule, mixed_only=True, **options),
             ),
-            "both expectations conditioned on a mixed group",
-            partial(
+            planted="both expectations conditioned on a mixed group",
+            control=partial(
                 _mixed_update, mixed_gain=lambda p, size, rule, options: _conditioned_gain(p, size, rule, **options)
             ),
         ),
         Step(
-            r"There is no mixed group at $G = 1$, where $w$ is 0 for every rule that takes it; the "
+            says=r"There is no mixed group at $G = 1$, where $w$ is 0 for every rule that takes it; the "
             r"shipped functions refuse `mixed_only` there, and RLOO.",
-            partial(_single_response, least=2),
-            "mixed groups from G = 1 on",
-            partial(_single_response, least=1),
+            check=partial(_single_response, least=2),
+            planted="mixed groups from G = 1 on",
+            control=partial(_single_response, least=1),
         ),
     )
 
@@ -124,25 +124,25 @@ def _mixed_steps() -> tuple[Step, ...]:
 def _float_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"`expected_gain` in float64, for a batch of $p$ down to $10^{-12}$ and up to $1 - 2^{-40}$, "
+            says=r"`expected_gain` in float64, for a batch of $p$ down to $10^{-12}$ and up to $1 - 2^{-40}$, "
             r"$G \le 64$, is the binomial sum over `rule_formulas` with exact weights: with and without "
             r"`mixed_only`, default and given $K$, std and eps.",
-            partial(_float_gain, default_k=Fraction(2, 5)),
-            "K = .6 by default",
-            partial(_float_gain, default_k=Fraction(3, 5)),
+            check=partial(_float_gain, default_k=Fraction(2, 5)),
+            planted="K = .6 by default",
+            control=partial(_float_gain, default_k=Fraction(3, 5)),
         ),
         Step(
-            r"`outcome_advantages` are float64 unless asked otherwise, and those of `rule_formulas`.",
-            partial(_float_table, default_k=Fraction(2, 5)),
-            "K = .6 by default",
-            partial(_float_table, default_k=Fraction(3, 5)),
+            says=r"`outcome_advantages` are float64 unless asked otherwise, and those of `rule_formulas`.",
+            check=partial(_float_table, default_k=Fraction(2, 5)),
+            planted="K = .6 by default",
+            control=partial(_float_table, default_k=Fraction(3, 5)),
         ),
         Step(
-            r"`mixed_probability` in float64 keeps its relative accuracy near 0 and 1, and is exact on "
+            says=r"`mixed_probability` in float64 keeps its relative accuracy near 0 and 1, and is exact on "
             r"Fractions.",
-            partial(_mixed_probability, wrong_power=0),
-            "G - 1 for G in P(all wrong)",
-            partial(_mixed_probability, wrong_power=1),
+            check=partial(_mixed_probability, wrong_power=0),
+            planted="G - 1 for G in P(all wrong)",
+            control=partial(_mixed_probability, wrong_power=1),
         ),
     )
 

@@ -33,31 +33,31 @@ def register(ledger: Ledger) -> None:
 def _taylor_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"**Derivatives along a direction.** Let $\pi_t = softmax(z + td)$ and $\varphi(t) = "
+            says=r"**Derivatives along a direction.** Let $\pi_t = softmax(z + td)$ and $\varphi(t) = "
             r"H(\pi_t)$. For any $f$, $\frac{d}{dt}E_t[f] = E_t[f'] + E_t[fd] - E_t[f]E_t[d]$, and $x = "
             r"\log\pi_t$ has $x' = d - E_t[d]$. With these two rules alone, on the symbols $E[x], E[d], "
             r"E[xd], E[d^2], E[xd^2]$, for any number of responses: $\varphi = -E[x]$, $\varphi' = "
             r"-Cov(x, d)$ and $\varphi'' = -Var(d) - E[(x-Ex)(d-Ed)^2]$.",
-            partial(_second_derivative, variance=1),
-            "+Var(d) for -Var(d)",
-            partial(_second_derivative, variance=-1),
+            check=partial(_second_derivative, variance=1),
+            planted="+Var(d) for -Var(d)",
+            control=partial(_second_derivative, variance=-1),
         ),
         Step(
-            r"The shipped `first_order_entropy_change` and `second_order_entropy_change` are "
+            says=r"The shipped `first_order_entropy_change` and `second_order_entropy_change` are "
             r"$\varphi'(0)$ and $\varphi''(0)$: SymPy differentiates the shipped `entropy` of $z + td$ "
             r"twice, symbolic $d$.",
-            partial(_shipped_derivatives, order=2),
-            "the first derivative for the second",
-            partial(_shipped_derivatives, order=1),
+            check=partial(_shipped_derivatives, order=2),
+            planted="the first derivative for the second",
+            control=partial(_shipped_derivatives, order=1),
         ),
         Step(
-            r"**Taylor.** $\varphi$ is infinitely differentiable, so for every group $\varphi(\eta) - "
+            says=r"**Taylor.** $\varphi$ is infinitely differentiable, so for every group $\varphi(\eta) - "
             r"\varphi(0) = \eta\varphi'(0) + \frac{\eta^2}{2}\varphi''(0) + O(\eta^3)$. There are $n^G$ "
             r"groups, so the mean over them keeps the $O(\eta^3)$. Replayed: the remainder of the shipped "
             r"entropy's series in $\eta$ starts at $\eta^3$.",
-            partial(_taylor, half=sympy.Rational(1, 2)),
-            "eta^2 for eta^2/2",
-            partial(_taylor, half=sympy.Integer(1)),
+            check=partial(_taylor, half=sympy.Rational(1, 2)),
+            planted="eta^2 for eta^2/2",
+            control=partial(_taylor, half=sympy.Integer(1)),
             citation="Taylor's theorem with remainder (W. Rudin, Principles of Mathematical Analysis)",
         ),
     )
@@ -66,54 +66,54 @@ def _taylor_steps() -> tuple[Step, ...]:
 def _moment_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"**Diagonal and pairs.** Let $B$ be symmetric and bilinear, $s_i = e_{y_i} - \pi$, $d = "
+            says=r"**Diagonal and pairs.** Let $B$ be symmetric and bilinear, $s_i = e_{y_i} - \pi$, $d = "
             r"\frac1G\sum_iA_is_i$. The $G$ terms $i = j$ have one mean and the $G(G-1)$ terms $i \ne j$ "
             r"another, by exchangeability: $E[B(d,d)] = \frac1GE[A_1^2B(s_1,s_1)] + "
             r"\frac{G-1}{G}E[A_1A_2B(s_1,s_2)]$. Replayed on symbolic policies, tables $a(r, m)$ and "
             r"forms.",
-            partial(_diagonal_and_pairs, pairs=lambda size: size - 1),
-            "G for G - 1",
-            partial(_diagonal_and_pairs, pairs=lambda size: size),
+            check=partial(_diagonal_and_pairs, pairs=lambda size: size - 1),
+            planted="G for G - 1",
+            control=partial(_diagonal_and_pairs, pairs=lambda size: size),
             citation="Linearity of expectation; independent, identically distributed variables are exchangeable "
             "(R. Durrett, Probability: Theory and Examples)",
         ),
         Step(
-            r"**Conditioning.** Given $y_1$, $A_1 = a(R_1, R_1 + J)$ with $J$ binomial $(G-1, p)$: "
+            says=r"**Conditioning.** Given $y_1$, $A_1 = a(R_1, R_1 + J)$ with $J$ binomial $(G-1, p)$: "
             r"$E[A_1^2 \mid y_1] = \alpha_{R_1}$. Given $y_1$ and $y_2$, $m = R_1 + R_2 + J'$ with $J'$ "
             r"binomial $(G-2, p)$: $E[A_1A_2 \mid y_1, y_2] = \beta_{R_1R_2}$. The shipped `moments`, run "
             r"on symbolic $p$ and tables, are $\alpha_1$, $\alpha_0$ and $\beta = \beta_{11} - "
             r"2\beta_{10} + \beta_{00}$, summed here over all reward vectors.",
-            partial(_shipped_moments, cross=2),
-            "beta_11 - beta_10 + beta_00",
-            partial(_shipped_moments, cross=1),
+            check=partial(_shipped_moments, cross=2),
+            planted="beta_11 - beta_10 + beta_00",
+            control=partial(_shipped_moments, cross=1),
         ),
         Step(
-            r"**Sums of scores.** $\sum_y\pi_ys_y = 0$ and $\sum_{r_y=1}\pi_ys_y = \pi r - V\pi = "
+            says=r"**Sums of scores.** $\sum_y\pi_ys_y = 0$ and $\sum_{r_y=1}\pi_ys_y = \pi r - V\pi = "
             r"\pi(r-V) = g$, so $\sum_{r_y=0}\pi_ys_y = -g$. Component $i$ of these sums, for any $n$: "
             r"with $\pi_i$, $r_i$, $V$ symbols and $r_i^2 = r_i$.",
-            partial(_score_sums, sign=-1),
-            "+g for the wrong responses",
-            partial(_score_sums, sign=1),
+            check=partial(_score_sums, sign=-1),
+            planted="+g for the wrong responses",
+            control=partial(_score_sums, sign=1),
         ),
         Step(
-            r"**Second moment.** Hence $E[A_1^2B(s_1,s_1)] = \sum_y\pi_y\alpha_{r_y}B(s_y,s_y)$, which is "
+            says=r"**Second moment.** Hence $E[A_1^2B(s_1,s_1)] = \sum_y\pi_y\alpha_{r_y}B(s_y,s_y)$, which is "
             r"$B$ on $\alpha_1M_1 + \alpha_0M_0$, and $E[A_1A_2B(s_1,s_2)] = \beta_{11}B(g,g) + "
             r"2\beta_{10}B(g,-g) + \beta_{00}B(-g,-g) = \beta B(g,g)$. As $B$ is arbitrary, this is the "
             r"formula for $E[dd^\top]$; with $B = \nabla^2H$, for $E[d^\top(\nabla^2H)d]$. And $E[d] = "
             r"wg$ (claim `neutrality`) gives $h_1$.",
-            partial(_pair_form, cross=2),
-            "beta_11 - beta_10 + beta_00",
-            partial(_pair_form, cross=1),
+            check=partial(_pair_form, cross=2),
+            planted="beta_11 - beta_10 + beta_00",
+            control=partial(_pair_form, cross=1),
         ),
         Step(
-            r"**Curvature of a score.** $Q_y = \varphi''$ along $e_y - \pi$, which is "
+            says=r"**Curvature of a score.** $Q_y = \varphi''$ along $e_y - \pi$, which is "
             r"$-E_\pi[\omega_i(F_i - a_i)^2]$, $\omega = 1 + \log\pi - E\log\pi$, $F_i = 1\{i=y\} - "
             r"\pi_y$, $a = \pi - E\pi$. Splitting off $i = y$ and using $E[\omega] = 1$ gives "
             r"$-(\pi_y(\omega_y(1-2\pi_y) + \pi_y) - 2\pi_y(\omega_ya_y - E[\omega a]) + E[\omega a^2])$ "
             r"for any $n$: the form of the shipped `response_curvatures`.",
-            partial(_curvature_form, cross=2),
-            "the cross term once",
-            partial(_curvature_form, cross=1),
+            check=partial(_curvature_form, cross=2),
+            planted="the cross term once",
+            control=partial(_curvature_form, cross=1),
         ),
     )
 

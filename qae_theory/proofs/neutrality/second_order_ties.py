@@ -55,26 +55,26 @@ def register(ledger: Ledger) -> None:
 def _exact_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"$E[dd^\top]$ of the shipped `sampled_group` updates over all $n^G$ groups is the formula "
+            says=r"$E[dd^\top]$ of the shipped `sampled_group` updates over all $n^G$ groups is the formula "
             r"with the shipped `advantage_moments`, entry by entry and exactly: nine rules, both standard "
             r"deviations, two $K$.",
-            partial(_enumerated_outer, level_of=lambda k: k),
-            "1 - K for K in the moments",
-            partial(_enumerated_outer, level_of=lambda k: 1 - k),
+            check=partial(_enumerated_outer, level_of=lambda k: k),
+            planted="1 - K for K in the moments",
+            control=partial(_enumerated_outer, level_of=lambda k: 1 - k),
         ),
         Step(
-            r"The shipped `response_curvatures` are `second_order_entropy_change` along $e_y - \pi$, "
+            says=r"The shipped `response_curvatures` are `second_order_entropy_change` along $e_y - \pi$, "
             r"exactly.",
-            partial(_curvatures, centre=True),
-            "along e_y + pi",
-            partial(_curvatures, centre=False),
+            check=partial(_curvatures, centre=True),
+            planted="along e_y + pi",
+            control=partial(_curvatures, centre=False),
         ),
         Step(
-            r"The shipped `expected_second_order_change` is the mean of `second_order_entropy_change` "
+            says=r"The shipped `expected_second_order_change` is the mean of `second_order_entropy_change` "
             r"over all $n^G$ groups, exactly.",
-            partial(_enumerated_curvature, extra=0),
-            "a group larger by one in the closed form",
-            partial(_enumerated_curvature, extra=1),
+            check=partial(_enumerated_curvature, extra=0),
+            planted="a group larger by one in the closed form",
+            control=partial(_enumerated_curvature, extra=1),
         ),
         _count_step(),
     )
@@ -82,46 +82,46 @@ def _exact_steps() -> tuple[Step, ...]:
 
 def _count_step() -> Step:
     return Step(
-        r"The finite-step mean sums over count vectors: the shipped `count_vectors` are the counts of the $n^G$ "
+        says=r"The finite-step mean sums over count vectors: the shipped `count_vectors` are the counts of the $n^G$ "
         r"groups, each once, and `multinomial_weights` the total probability of the groups that share them, exactly "
         r"and in float64.",
-        partial(_count_vectors, reverse=False),
-        "probabilities in reverse order",
-        partial(_count_vectors, reverse=True),
+        check=partial(_count_vectors, reverse=False),
+        planted="probabilities in reverse order",
+        control=partial(_count_vectors, reverse=True),
     )
 
 
 def _float_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"`advantage_moments` in float64, for a batch of $p$ down to $10^{-12}$ and $G \le 64$, are "
+            says=r"`advantage_moments` in float64, for a batch of $p$ down to $10^{-12}$ and $G \le 64$, are "
             r"the binomial sums over `rule_formulas` with exact weights; they refuse $G = 1$.",
-            partial(_float_moments, default_k=Fraction(2, 5)),
-            "K = .6 by default",
-            partial(_float_moments, default_k=Fraction(3, 5)),
+            check=partial(_float_moments, default_k=Fraction(2, 5)),
+            planted="K = .6 by default",
+            control=partial(_float_moments, default_k=Fraction(3, 5)),
         ),
         Step(
-            r"`response_curvatures` in float64, for batches of flat and peaked policies of up to 50 "
+            says=r"`response_curvatures` in float64, for batches of flat and peaked policies of up to 50 "
             r"responses, are the curvatures along $e_y - \pi$.",
-            partial(_float_curvatures, factor=1.0),
-            "twice that",
-            partial(_float_curvatures, factor=2.0),
+            check=partial(_float_curvatures, factor=1.0),
+            planted="twice that",
+            control=partial(_float_curvatures, factor=2.0),
         ),
         Step(
-            r"`expected_entropy_change` in float64 is the mean of `entropy_change` over all listed $n^G$ "
+            says=r"`expected_entropy_change` in float64 is the mean of `entropy_change` over all listed $n^G$ "
             r"groups, `expected_first_order_change` and `expected_second_order_change` in float64 are "
             r"their exact values, also for a batch of queries.",
-            partial(_float_changes, flip=False),
-            "rewards exchanged, right for wrong",
-            partial(_float_changes, flip=True),
+            check=partial(_float_changes, flip=False),
+            planted="rewards exchanged, right for wrong",
+            control=partial(_float_changes, flip=True),
         ),
         Step(
-            r"**The order of the remainder.** $|E[\Delta H] - \eta h_1 - \frac{\eta^2}{2}h_2|$ of the "
+            says=r"**The order of the remainder.** $|E[\Delta H] - \eta h_1 - \frac{\eta^2}{2}h_2|$ of the "
             r"shipped functions falls with a fitted slope of at least $3 - 0.05$ in $\eta$, nine rules, "
             r"three queries.",
-            partial(_remainder_order, half=0.5),
-            "eta^2 for eta^2/2",
-            partial(_remainder_order, half=1.0),
+            check=partial(_remainder_order, half=0.5),
+            planted="eta^2 for eta^2/2",
+            control=partial(_remainder_order, half=1.0),
         ),
     )
 

@@ -46,40 +46,40 @@ def register(ledger: Ledger) -> None:
 def _constant_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"Two groups of four with the same eps, $\hat p = 1/4$ and $\hat p = 1/2$: objective over "
+            says=r"Two groups of four with the same eps, $\hat p = 1/4$ and $\hat p = 1/2$: objective over "
             r"masked form is $\sigma/(\sigma+\varepsilon)$ with $\sigma = \sqrt3/4$ and $1/2$. The two "
             "factors differ.",
-            partial(_factors_differ, other=2),
-            "m = 3, which has the standard deviation of m = 1",
-            partial(_factors_differ, other=3),
+            check=partial(_factors_differ, other=2),
+            planted="m = 3, which has the standard deviation of m = 1",
+            control=partial(_factors_differ, other=3),
         ),
         Step(
-            r"For every rule and every mixed group the factor is $\sigma/(\sigma+\varepsilon)$, exactly.",
-            partial(_factor, std="population"),
-            "Bessel for population",
-            partial(_factor, std="bessel"),
+            says=r"For every rule and every mixed group the factor is $\sigma/(\sigma+\varepsilon)$, exactly.",
+            check=partial(_factor, std="population"),
+            planted="Bessel for population",
+            control=partial(_factor, std="bessel"),
         ),
         Step(
-            "In groups of G the variance $m(G-m)/G^2$ lies between $(G-1)/G^2$ and $1/4$, so the distance "
+            says="In groups of G the variance $m(G-m)/G^2$ lies between $(G-1)/G^2$ and $1/4$, so the distance "
             r"of the factor from 1, $\varepsilon/(\sigma+\varepsilon)$, is largest at one correct or one "
             r"wrong response and smallest at $\hat p = 1/2$.",
-            partial(_variance_range, least=1),
-            "m (G - m) >= G",
-            partial(_variance_range, least=0),
+            check=partial(_variance_range, least=1),
+            planted="m (G - m) >= G",
+            control=partial(_variance_range, least=0),
         ),
         Step(
-            "At G = 16 that distance is 2.0e-8 to 4.1e-8 for eps = 1e-8, 2.0e-6 to 4.1e-6 for 1e-6, 2.0e-4 "
+            says="At G = 16 that distance is 2.0e-8 to 4.1e-8 for eps = 1e-8, 2.0e-6 to 4.1e-6 for 1e-6, 2.0e-4 "
             "to 4.1e-4 for 1e-4.",
-            partial(_sizes, rare=1),
-            "m = 2 as the rarest success",
-            partial(_sizes, rare=2),
+            check=partial(_sizes, rare=1),
+            planted="m = 2 as the rarest success",
+            control=partial(_sizes, rare=2),
         ),
         Step(
-            r"Bessel's standard deviation at eps = 0 does give a constant, $\sqrt{(G-1)/G}$, the same for "
+            says=r"Bessel's standard deviation at eps = 0 does give a constant, $\sqrt{(G-1)/G}$, the same for "
             "all groups of one size.",
-            partial(_bessel_constant, upside_down=False),
-            "G / (G - 1)",
-            partial(_bessel_constant, upside_down=True),
+            check=partial(_bessel_constant, upside_down=False),
+            planted="G / (G - 1)",
+            control=partial(_bessel_constant, upside_down=True),
         ),
     )
 
@@ -87,32 +87,32 @@ def _constant_steps() -> tuple[Step, ...]:
 def _amplification_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"On a hard group $b_K = 0$ (`eq4-threshold`), so QAE gives a success $1/(\sigma+\varepsilon)$ "
+            says=r"On a hard group $b_K = 0$ (`eq4-threshold`), so QAE gives a success $1/(\sigma+\varepsilon)$ "
             r"and GRPO $(1-\hat p)/(\sigma+\varepsilon)$: their quotient is $1/(1-\hat p) = G/(G-m)$ for "
             r"every $\sigma$ and $\varepsilon$.",
-            partial(_quotient, baseline=0),
-            "the easy regime's baseline, 1",
-            partial(_quotient, baseline=1),
+            check=partial(_quotient, baseline=0),
+            planted="the easy regime's baseline, 1",
+            control=partial(_quotient, baseline=1),
         ),
         Step(
-            r"$G/(G-m) \ge G/(G-1)$ for $1 \le m \le G-1$, with equality iff $m = 1$; over all integers.",
-            partial(_at_least, fewest=1),
-            "m >= 0, a group without a success",
-            partial(_at_least, fewest=0),
+            says=r"$G/(G-m) \ge G/(G-1)$ for $1 \le m \le G-1$, with equality iff $m = 1$; over all integers.",
+            check=partial(_at_least, fewest=1),
+            planted="m >= 0, a group without a success",
+            control=partial(_at_least, fewest=0),
         ),
         Step(
-            r"$G/(G-m) \le 1/K$ on every hard group, the gate being the shipped `is_hard_group` on symbolic "
+            says=r"$G/(G-m) \le 1/K$ on every hard group, the gate being the shipped `is_hard_group` on symbolic "
             r"integers, $K = p/q$; equality iff $\hat p = 1-K$.",
-            partial(_at_most, easy=False),
-            "an easy group",
-            partial(_at_most, easy=True),
+            check=partial(_at_most, easy=False),
+            planted="an easy group",
+            control=partial(_at_most, easy=True),
         ),
         Step(
-            "The shipped `advantages` have this quotient on every mixed hard group, thresholds included, "
+            says="The shipped `advantages` have this quotient on every mixed hard group, thresholds included, "
             "for both standard deviations and with and without eps.",
-            partial(_shipped_quotient, level_of=lambda k: k),
-            "1 - K for K in the gate",
-            partial(_shipped_quotient, level_of=lambda k: 1 - k),
+            check=partial(_shipped_quotient, level_of=lambda k: k),
+            planted="1 - K for K in the gate",
+            control=partial(_shipped_quotient, level_of=lambda k: 1 - k),
         ),
     )
 
@@ -120,24 +120,24 @@ def _amplification_steps() -> tuple[Step, ...]:
 def _rarer_steps() -> tuple[Step, ...]:
     return (
         Step(
-            "Groups of four at $K = 2/5$, both hard: one success is amplified 4/3 times with weight $u = "
+            says="Groups of four at $K = 2/5$, both hard: one success is amplified 4/3 times with weight $u = "
             r"1/\sqrt3$, each of two successes twice with weight 1. The rarer success is amplified less.",
-            partial(_rarer_is_smaller, rare=1, common=2),
-            "the two groups exchanged",
-            partial(_rarer_is_smaller, rare=2, common=1),
+            check=partial(_rarer_is_smaller, rare=1, common=2),
+            planted="the two groups exchanged",
+            control=partial(_rarer_is_smaller, rare=2, common=1),
         ),
         Step(
-            "For all $0 < p_1 < p_2 < 1$: $1/(1-p_1) < 1/(1-p_2)$ and $u(p_1)^2 < u(p_2)^2$. So the "
+            says="For all $0 < p_1 < p_2 < 1$: $1/(1-p_1) < 1/(1-p_2)$ and $u(p_1)^2 < u(p_2)^2$. So the "
             "statement fails for every pair of hard groups, and both peak at the threshold.",
-            partial(_increasing, weight=lambda p: p / (1 - p)),
-            "v for u",
-            partial(_increasing, weight=lambda p: (1 - p) / p),
+            check=partial(_increasing, weight=lambda p: p / (1 - p)),
+            planted="v for u",
+            control=partial(_increasing, weight=lambda p: (1 - p) / p),
         ),
         Step(
-            r"As $p \to 0$ the factor $1/(1-p)$ tends to 1 and $u(p)$ to 0.",
-            partial(_limits, factor_limit=1),
-            "the factor tends to 2",
-            partial(_limits, factor_limit=2),
+            says=r"As $p \to 0$ the factor $1/(1-p)$ tends to 1 and $u(p)$ to 0.",
+            check=partial(_limits, factor_limit=1),
+            planted="the factor tends to 2",
+            control=partial(_limits, factor_limit=2),
         ),
     )
 
@@ -145,48 +145,48 @@ def _rarer_steps() -> tuple[Step, ...]:
 def _mask_steps() -> tuple[Step, ...]:
     return (
         Step(
-            "Group of three, one correct, $K = 2/5$: with nothing masked (POS-MASK on a hard group) the "
+            says="Group of three, one correct, $K = 2/5$: with nothing masked (POS-MASK on a hard group) the "
             r"weights are $(1/\sqrt2, \sqrt2)$, and GRPO's are $(\sqrt2/3, \sqrt2/3)$. No choice of masks "
             "makes them GRPO's, nor proportional to GRPO's.",
-            partial(_no_mask_matches, num_correct=1, group_size=3),
-            "p^ = 1/2, where they are proportional (factor 2)",
-            partial(_no_mask_matches, num_correct=1, group_size=2),
+            check=partial(_no_mask_matches, num_correct=1, group_size=3),
+            planted="p^ = 1/2, where they are proportional (factor 2)",
+            control=partial(_no_mask_matches, num_correct=1, group_size=2),
         ),
         Step(
-            r"For every $p \in (0,1)$ and $s = \sqrt{p(1-p)}$: $u > s > 0$ and $v > s > 0$, so none of "
+            says=r"For every $p \in (0,1)$ and $s = \sqrt{p(1-p)}$: $u > s > 0$ and $v > s > 0$, so none of "
             "$(u,v), (u,0), (0,v), (0,0)$ is $(s,s)$; and $u = v$ only at $p = 1/2$, where the factor is 2.",
-            partial(_weights_exceed, larger=True),
-            "u < s",
-            partial(_weights_exceed, larger=False),
+            check=partial(_weights_exceed, larger=True),
+            planted="u < s",
+            control=partial(_weights_exceed, larger=False),
         ),
         Step(
-            r"With nothing masked the shipped advantages are $(2R-1)/(\sigma+\varepsilon)$: POS-MASK on "
+            says=r"With nothing masked the shipped advantages are $(2R-1)/(\sigma+\varepsilon)$: POS-MASK on "
             "hard groups, NEG-MASK on easy ones. DAPO's advantages are GRPO's, so this refutes its case "
             "too.",
-            partial(_unmasked, unmasked_rule=lambda hard: "pos_mask" if hard else "neg_mask"),
-            "QAE's advantages",
-            partial(_unmasked, unmasked_rule=lambda hard: "qae"),
+            check=partial(_unmasked, unmasked_rule=lambda hard: "pos_mask" if hard else "neg_mask"),
+            planted="QAE's advantages",
+            control=partial(_unmasked, unmasked_rule=lambda hard: "qae"),
         ),
         Step(
-            "In every mixed group the gap $A_+ - A_-$ is then twice GRPO's and QAE's, so an ablation that "
+            says="In every mixed group the gap $A_+ - A_-$ is then twice GRPO's and QAE's, so an ablation that "
             "unmasks a side changes the step size as well.",
-            partial(_gap, factor=2),
-            "the same gap",
-            partial(_gap, factor=1),
+            check=partial(_gap, factor=2),
+            planted="the same gap",
+            control=partial(_gap, factor=1),
         ),
         Step(
-            r"The expected gain $w$ doubles exactly at $G = 2$. At $G = 3$ it grows by $\frac32(1 + "
+            says=r"The expected gain $w$ doubles exactly at $G = 2$. At $G = 3$ it grows by $\frac32(1 + "
             "2p(1-p))$, between 3/2 and 9/4.",
-            partial(_gain_ratio, doubled=False),
-            "factor 2 at G = 3",
-            partial(_gain_ratio, doubled=True),
+            check=partial(_gain_ratio, doubled=False),
+            planted="factor 2 at G = 3",
+            control=partial(_gain_ratio, doubled=True),
         ),
         Step(
-            r"As $p \to 0$ only groups with one success count, and there the factor of $w$ is $G/(G-1)$, "
+            says=r"As $p \to 0$ only groups with one success count, and there the factor of $w$ is $G/(G-1)$, "
             "not 2: by the first term of the binomial sum, $A_+(m{=}1) - A_-(m{=}0)$.",
-            partial(_rare_gain_ratio, lost=1),
-            "G / (G - 2)",
-            partial(_rare_gain_ratio, lost=2),
+            check=partial(_rare_gain_ratio, lost=1),
+            planted="G / (G - 2)",
+            control=partial(_rare_gain_ratio, lost=2),
         ),
     )
 

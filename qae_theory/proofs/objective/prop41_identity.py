@@ -37,47 +37,47 @@ def register(ledger: Ledger) -> None:
 def _proof() -> tuple[Step, ...]:
     return (
         Step(
-            "One term. The shipped `clipped_surrogate`, run on a symbolic ratio $x > 0$, advantage $A$ and "
+            says="One term. The shipped `clipped_surrogate`, run on a symbolic ratio $x > 0$, advantage $A$ and "
             r"clip ranges, is $f(x, A) = A\,\min(x, 1+\varepsilon_{high})$ for $A \ge 0$ and $A\,\max(x, "
             r"1-\varepsilon_{low})$ for $A \le 0$: the other bound drops out. So $f$ is $A s^+$ on a "
             r"correct response and $A s^-$ on a wrong one whenever $A_+ \ge 0 \ge A_-$.",
-            partial(_surrogate_splits, wrong_side=upper),
-            "min for max on the wrong side",
-            partial(_surrogate_splits, wrong_side=lower),
+            check=partial(_surrogate_splits, wrong_side=upper),
+            planted="min for max on the wrong side",
+            control=partial(_surrogate_splits, wrong_side=lower),
         ),
         Step(
-            r"The sum over a group, by induction over its responses. If $\sum f = A_+ \sum s^+ + A_- \sum "
+            says=r"The sum over a group, by induction over its responses. If $\sum f = A_+ \sum s^+ + A_- \sum "
             "s^-$ and one response is added, correct or wrong, with any ratio, the same holds of the "
             "longer sums; the empty group starts it with $0 = 0$. The same induction over the tokens of a "
             r"response covers token means. It needs $A_+ \ge 0 \ge A_-$.",
-            partial(_sum_grows, sign=1),
-            "A- >= 0",
-            partial(_sum_grows, sign=-1),
+            check=partial(_sum_grows, sign=1),
+            planted="A- >= 0",
+            control=partial(_sum_grows, sign=-1),
         ),
         Step(
-            "The variance of $m$ ones and $n = G-m$ zeros around their mean $p = m/G$, divided by $G$, is "
+            says="The variance of $m$ ones and $n = G-m$ zeros around their mean $p = m/G$, divided by $G$, is "
             "$p(1-p)$; for a mixed group it is positive.",
-            partial(_variance, lost=0),
-            "Bessel: divided by G - 1",
-            partial(_variance, lost=1),
+            check=partial(_variance, lost=0),
+            planted="Bessel: divided by G - 1",
+            control=partial(_variance, lost=1),
         ),
         Step(
-            r"The advantages that the shipped `advantages` gives, at eps = 0 and times $\sqrt{p(1-p)}$: "
+            says=r"The advantages that the shipped `advantages` gives, at eps = 0 and times $\sqrt{p(1-p)}$: "
             "GRPO $(1-p, -p)$ to correct and wrong; QAE $(1, 0)$ on hard and $(0, -1)$ on easy groups; "
             r"POS-MASK $(1, -1)$ and $(0, -1)$; NEG-MASK $(1, 0)$ and $(1, -1)$. In every case $A_+ \ge 0 "
             r"\ge A_-$. (The gate for all $G$, $m$, $K$ is `eq4-threshold`.)",
-            partial(_shipped_advantages, std="population"),
-            "Bessel for population",
-            partial(_shipped_advantages, std="bessel"),
+            check=partial(_shipped_advantages, std="population"),
+            planted="Bessel for population",
+            control=partial(_shipped_advantages, std="bessel"),
         ),
         Step(
-            r"So $\frac1G\sum_i f = \frac1G(A_+\, m\, E_+[s^+] + A_-\, n\, E_-[s^-])$, and with those "
+            says=r"So $\frac1G\sum_i f = \frac1G(A_+\, m\, E_+[s^+] + A_-\, n\, E_-[s^-])$, and with those "
             r"advantages this is $w_+E_+[s^+] - w_-E_-[s^-]$ with the weights $u = \sqrt{p/(1-p)}$, $v = "
             r"\sqrt{(1-p)/p}$, $\sqrt{p(1-p)}$ of the proposition: four rules, two regimes, symbolic $m$, "
             "$n$, $E_+$, $E_-$.",
-            partial(_weights_follow, swap=False),
-            "u and v exchanged",
-            partial(_weights_follow, swap=True),
+            check=partial(_weights_follow, swap=False),
+            planted="u and v exchanged",
+            control=partial(_weights_follow, swap=True),
         ),
     )
 
@@ -85,32 +85,32 @@ def _proof() -> tuple[Step, ...]:
 def _ties() -> tuple[Step, ...]:
     return (
         Step(
-            "The shipped `query_weights` are those weights, exactly, thresholds included.",
-            partial(_shipped_weights, level_of=lambda k: k),
-            "1 - K for K",
-            partial(_shipped_weights, level_of=lambda k: 1 - k),
+            says="The shipped `query_weights` are those weights, exactly, thresholds included.",
+            check=partial(_shipped_weights, level_of=lambda k: k),
+            planted="1 - K for K",
+            control=partial(_shipped_weights, level_of=lambda k: 1 - k),
         ),
         Step(
-            "The shipped `group_objective` and `masked_objective`, both run on symbolic ratios and clip "
+            says="The shipped `group_objective` and `masked_objective`, both run on symbolic ratios and clip "
             "ranges, are equal on every path through their minima and maxima, so for all real ratios and "
             "clip ranges at once (small groups, all four rules, exact square roots).",
-            partial(_shipped_on_symbols, std="population"),
-            "Bessel for population",
-            partial(_shipped_on_symbols, std="bessel"),
+            check=partial(_shipped_on_symbols, std="population"),
+            planted="Bessel for population",
+            control=partial(_shipped_on_symbols, std="bessel"),
         ),
         Step(
-            "They are equal as exact numbers on larger groups: batches, both orders of the rewards, four "
+            says="They are equal as exact numbers on larger groups: batches, both orders of the rewards, four "
             "levels, clip ranges down to 0 and up to infinity.",
-            partial(_shipped_exactly, std="population"),
-            "Bessel for population",
-            partial(_shipped_exactly, std="bessel"),
+            check=partial(_shipped_exactly, std="population"),
+            planted="Bessel for population",
+            control=partial(_shipped_exactly, std="bessel"),
         ),
         Step(
-            "In float64, with the default clip ranges 0.2 and 0.28 and the default K = 0.4, they agree with "
+            says="In float64, with the default clip ranges 0.2 and 0.28 and the default K = 0.4, they agree with "
             "the exact values.",
-            partial(_shipped_floats, clip_high=0.28),
-            "clip_high = 0.2",
-            partial(_shipped_floats, clip_high=0.2),
+            check=partial(_shipped_floats, clip_high=0.28),
+            planted="clip_high = 0.2",
+            control=partial(_shipped_floats, clip_high=0.2),
         ),
     )
 
@@ -118,24 +118,24 @@ def _ties() -> tuple[Step, ...]:
 def _scope() -> tuple[Step, ...]:
     return (
         Step(
-            "Token-level ratios: with the mean over a response's tokens first, $s^+$ and $s^-$ are token "
+            says="Token-level ratios: with the mean over a response's tokens first, $s^+$ and $s^-$ are token "
             "means and the identity holds for responses of unequal lengths.",
-            partial(_token_means, lengths=(1, 3, 2), per_response=True),
-            "DAPO's normaliser: one mean over all tokens",
-            partial(_token_means, lengths=(1, 3, 2), per_response=False),
+            check=partial(_token_means, lengths=(1, 3, 2), per_response=True),
+            planted="DAPO's normaliser: one mean over all tokens",
+            control=partial(_token_means, lengths=(1, 3, 2), per_response=False),
         ),
         Step(
-            "One mean over all tokens, DAPO's normaliser, breaks the identity as soon as lengths differ: "
+            says="One mean over all tokens, DAPO's normaliser, breaks the identity as soon as lengths differ: "
             "lengths 1 and 2 suffice.",
-            partial(_token_normaliser_breaks, lengths=(1, 2)),
-            "equal lengths",
-            partial(_token_normaliser_breaks, lengths=(2, 2)),
+            check=partial(_token_normaliser_breaks, lengths=(1, 2)),
+            planted="equal lengths",
+            control=partial(_token_normaliser_breaks, lengths=(2, 2)),
         ),
         Step(
-            "A degenerate group, one of a single response included, weighs nothing on either side, for every rule.",
-            partial(_degenerate, groups=((1,), (0,), (1, 1, 1), (0, 0))),
-            "a mixed group",
-            partial(_degenerate, groups=((1, 1, 0),)),
+            says="A degenerate group, also one of a single response, weighs nothing on either side, for every rule.",
+            check=partial(_degenerate, groups=((1,), (0,), (1, 1, 1), (0, 0))),
+            planted="a mixed group",
+            control=partial(_degenerate, groups=((1, 1, 0),)),
         ),
     )
 

@@ -32,29 +32,29 @@ def register(ledger: Ledger) -> None:
 def _proof() -> tuple[Step, ...]:
     return (
         Step(
-            "The exact gate's baseline is 0 on hard and 1 on easy groups (`eq4-threshold`; the shipped "
+            says="The exact gate's baseline is 0 on hard and 1 on easy groups (`eq4-threshold`; the shipped "
             r"`is_hard_group` on symbolic integers is $(G-m)q \ge pG$). So with $R \in \{0, 1\}$ and $t = "
             r"\sigma + \varepsilon > 0$ every advantage $(R - b_K)/t$ of a hard group is at least 0 and "
             "every one of an easy group at most 0. A degenerate group has A = 0.",
-            partial(_signs, easy_baseline=1),
-            "baseline 1/2 on easy groups",
-            partial(_signs, easy_baseline=z3.Q(1, 2)),
+            check=partial(_signs, easy_baseline=1),
+            planted="baseline 1/2 on easy groups",
+            control=partial(_signs, easy_baseline=z3.Q(1, 2)),
         ),
         Step(
-            r"For $A > 0$ the shipped `clipped_surrogate`, run on symbols, is $xA$ for all $0 < x \le "
+            says=r"For $A > 0$ the shipped `clipped_surrogate`, run on symbols, is $xA$ for all $0 < x \le "
             r"1+\varepsilon_{high}$, also below $1-\varepsilon_{low}$, and the constant "
             r"$(1+\varepsilon_{high})A$ from there on: slope $A$, then 0. Only clip-high can bind.",
-            partial(_positive_side, bound=lambda low, high: 1 + high),
-            "clip-low's bound in its place",
-            partial(_positive_side, bound=lambda low, high: 1 - low),
+            check=partial(_positive_side, bound=lambda low, high: 1 + high),
+            planted="clip-low's bound in its place",
+            control=partial(_positive_side, bound=lambda low, high: 1 - low),
         ),
         Step(
-            r"For $A < 0$ it is $xA$ for all $x \ge 1-\varepsilon_{low}$, also above "
+            says=r"For $A < 0$ it is $xA$ for all $x \ge 1-\varepsilon_{low}$, also above "
             r"$1+\varepsilon_{high}$, and the constant $(1-\varepsilon_{low})A$ below: only clip-low can "
             "bind. For $A = 0$ it is 0 and has no gradient to lose.",
-            partial(_negative_side, bound=lambda low, high: 1 - low),
-            "clip-high's bound in its place",
-            partial(_negative_side, bound=lambda low, high: 1 + high),
+            check=partial(_negative_side, bound=lambda low, high: 1 - low),
+            planted="clip-high's bound in its place",
+            control=partial(_negative_side, bound=lambda low, high: 1 + high),
         ),
     )
 
@@ -62,19 +62,19 @@ def _proof() -> tuple[Step, ...]:
 def _ties() -> tuple[Step, ...]:
     return (
         Step(
-            "The shipped `advantages` of QAE have these signs, and at least one that is not 0, on every "
+            says="The shipped `advantages` of QAE have these signs, and at least one that is not 0, on every "
             "mixed group: four levels, thresholds included, both standard deviations.",
-            partial(_shipped_signs, rule="qae"),
-            "the interpolated quantile (released code)",
-            partial(_shipped_signs, rule="qae_linear"),
+            check=partial(_shipped_signs, rule="qae"),
+            planted="the interpolated quantile (released code)",
+            control=partial(_shipped_signs, rule="qae_linear"),
         ),
         Step(
-            "Both bounds do bind. The shipped `group_objective` of a hard group does not change when ratios "
+            says="Both bounds do bind. The shipped `group_objective` of a hard group does not change when ratios "
             "above 1.28 move, and changes with every ratio of a correct response below it, down to 0.01; "
             "the mirror holds for an easy group and 0.8.",
-            partial(_bounds_bind, hard=(1, 3), easy=(2, 3)),
-            "the two groups exchanged",
-            partial(_bounds_bind, hard=(2, 3), easy=(1, 3)),
+            check=partial(_bounds_bind, hard=(1, 3), easy=(2, 3)),
+            planted="the two groups exchanged",
+            control=partial(_bounds_bind, hard=(2, 3), easy=(1, 3)),
         ),
     )
 
@@ -82,25 +82,25 @@ def _ties() -> tuple[Step, ...]:
 def _scope() -> tuple[Step, ...]:
     return (
         Step(
-            "Scope: the gate must be exact. Linear interpolation at $G = 8$, $K = 2/5$, $m = 5$ gives $b = "
+            says="Scope: the gate must be exact. Linear interpolation at $G = 8$, $K = 2/5$, $m = 5$ gives $b = "
             "4/5$, so both signs and both bounds. It agrees with the exact gate where $(G-1)K$ is an "
             "integer (`eq4-released-code-if`).",
-            partial(_both_signs, rule="qae_linear", k=Fraction(2, 5)),
-            "K = 3/7, where (G - 1) K is an integer",
-            partial(_both_signs, rule="qae_linear", k=Fraction(3, 7)),
+            check=partial(_both_signs, rule="qae_linear", k=Fraction(2, 5)),
+            planted="K = 3/7, where (G - 1) K is an integer",
+            control=partial(_both_signs, rule="qae_linear", k=Fraction(3, 7)),
         ),
         Step(
-            "Under GRPO every mixed group has both signs and so can meet both bounds.",
-            partial(_both_signs_always, rule="grpo"),
-            "QAE",
-            partial(_both_signs_always, rule="qae"),
+            says="Under GRPO every mixed group has both signs and so can meet both bounds.",
+            check=partial(_both_signs_always, rule="grpo"),
+            planted="QAE",
+            control=partial(_both_signs_always, rule="qae"),
         ),
         Step(
-            r"Scope: verl's dual clip, $\max(f, cA)$ for $A < 0$ with $c \ge 1$ (3 or 10), also caps easy "
+            says=r"Scope: verl's dual clip, $\max(f, cA)$ for $A < 0$ with $c \ge 1$ (3 or 10), also caps easy "
             r"groups from above: it is the constant $cA$ for $x \ge c$.",
-            partial(_dual_clip, negative=True),
-            "A > 0",
-            partial(_dual_clip, negative=False),
+            check=partial(_dual_clip, negative=True),
+            planted="A > 0",
+            control=partial(_dual_clip, negative=False),
         ),
     )
 

@@ -47,62 +47,62 @@ def register(ledger: Ledger) -> None:
 def _ordering_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"The two rules divide by the same $\sigma + \varepsilon$, so their advantages differ by one "
+            says=r"The two rules divide by the same $\sigma + \varepsilon$, so their advantages differ by one "
             r"number for the whole group: $A_i^{QAE} - A_i^{GRPO} = c$ with $c = (\hat p - b_K)/(\sigma + "
             r"\varepsilon)$. The shipped `advantages` and `quantile_baseline` say so on every mixed group, "
             "exactly.",
-            partial(_constant_gap, method="inverted_cdf"),
-            "the interpolated quantile for b_K",
-            partial(_constant_gap, method="linear"),
+            check=partial(_constant_gap, method="inverted_cdf"),
+            planted="the interpolated quantile for b_K",
+            control=partial(_constant_gap, method="linear"),
         ),
         Step(
-            r"The direction is linear in the advantages and a constant advantage $c$ gives $\frac "
+            says=r"The direction is linear in the advantages and a constant advantage $c$ gives $\frac "
             r"cG\sum_i(e_{y_i} - \pi) = c(\hat p_y - \pi_y)_y$. Read off the shipped direction on symbolic "
             "policies and advantages.",
-            partial(_shift_of_direction, centre=1),
-            "without - pi_y",
-            partial(_shift_of_direction, centre=0),
+            check=partial(_shift_of_direction, centre=1),
+            planted="without - pi_y",
+            control=partial(_shift_of_direction, centre=0),
         ),
         Step(
-            r"The first-order change (`identity`) is $-\mathrm{Cov}_\pi(x, d)$ with $x = \log\pi$, $E[x] = "
+            says=r"The first-order change (`identity`) is $-\mathrm{Cov}_\pi(x, d)$ with $x = \log\pi$, $E[x] = "
             r"-H$. For any $n$, with the sums $P = \sum\pi$, $X = \sum\pi x$, $D = \sum\pi d$, $Y = \sum\pi "
             r"x d$: $\sum\pi(x - X)(d - D) = Y - XD - DX + XDP$ and $\sum\pi(x - X)d = Y - XD$. They are "
             r"equal as $P = 1$, so the change is $-\sum_y\pi_y(\log\pi_y + H)d_y$.",
-            partial(_covariance_is_linear, total=1),
-            "a policy that sums to 2",
-            partial(_covariance_is_linear, total=2),
+            check=partial(_covariance_is_linear, total=1),
+            planted="a policy that sums to 2",
+            control=partial(_covariance_is_linear, total=2),
         ),
         Step(
-            r"So $dH(QAE) - dH(GRPO) = -\eta c S$, $S = \sum_y(\hat p_y - \pi_y)\pi_y(\log\pi_y + H)$. On a "
+            says=r"So $dH(QAE) - dH(GRPO) = -\eta c S$, $S = \sum_y(\hat p_y - \pi_y)\pi_y(\log\pi_y + H)$. On a "
             r"mixed hard group $b_K = 0$ and $c > 0$: QAE's change is the smaller or equal one iff $S \ge "
             r"0$. On a mixed easy group $b_K = 1$ and $c < 0$: it is the larger or equal one iff $S \ge 0$.",
-            partial(_ordering_is_sign, easy_baseline=1),
-            "baseline 0 on easy groups",
-            partial(_ordering_is_sign, easy_baseline=0),
+            check=partial(_ordering_is_sign, easy_baseline=1),
+            planted="baseline 0 on easy groups",
+            control=partial(_ordering_is_sign, easy_baseline=0),
         ),
         Step(
-            r"$E[\hat p_y] = \pi_y$: each of the $G$ responses is $y$ with probability $\pi_y$ and "
+            says=r"$E[\hat p_y] = \pi_y$: each of the $G$ responses is $y$ with probability $\pi_y$ and "
             r"expectation is linear, so $E[S] = \sum_y(E[\hat p_y] - \pi_y)\,\pi_y(\log\pi_y + H) = 0$, "
             "over all groups of any size.",
-            partial(_mean_frequency, divisor=lambda size: size),
-            "counts over G - 1",
-            partial(_mean_frequency, divisor=lambda size: size - 1),
+            check=partial(_mean_frequency, divisor=lambda size: size),
+            planted="counts over G - 1",
+            control=partial(_mean_frequency, divisor=lambda size: size - 1),
             citation="Mean of a multinomial vector; Casella and Berger, Statistical Inference, Sec. 4.6",
         ),
         Step(
-            "The shipped chain, advantages to direction to first-order change, obeys the law exactly on "
+            says="The shipped chain, advantages to direction to first-order change, obeys the law exactly on "
             "every mixed group of a three-response query, hard and easy.",
-            partial(_shipped_law, sign=-1),
-            "the opposite sign",
-            partial(_shipped_law, sign=1),
+            check=partial(_shipped_law, sign=-1),
+            planted="the opposite sign",
+            control=partial(_shipped_law, sign=1),
         ),
         Step(
-            r"Both signs occur at the same $\hat p$ and the same K: $\pi = (1/2, 3/8, 1/8)$, $r = (1, 0, "
+            says=r"Both signs occur at the same $\hat p$ and the same K: $\pi = (1/2, 3/8, 1/8)$, $r = (1, 0, "
             "0)$, $G = 2$. The group of responses 1 and 2 has $S > 0$, that of 1 and 3 has $S < 0$, and "
             "both are hard at $K = 2/5$ and easy at $K = 3/5$. Sampling noise decides, not K.",
-            partial(_both_signs, first=1, second=2),
-            "the two groups exchanged",
-            partial(_both_signs, first=2, second=1),
+            check=partial(_both_signs, first=1, second=2),
+            planted="the two groups exchanged",
+            control=partial(_both_signs, first=2, second=1),
         ),
     )
 
@@ -110,50 +110,50 @@ def _ordering_steps() -> tuple[Step, ...]:
 def _share_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"Given which responses are correct, the correct ones are independent draws from $\pi^+ = \pi "
+            says=r"Given which responses are correct, the correct ones are independent draws from $\pi^+ = \pi "
             r"r/V$ and the wrong ones from $\pi^- = \pi(1-r)/(1-V)$.",
-            partial(_conditional_is_product, divide=True),
-            "pi itself for pi+ and pi-",
-            partial(_conditional_is_product, divide=False),
+            check=partial(_conditional_is_product, divide=True),
+            planted="pi itself for pi+ and pi-",
+            control=partial(_conditional_is_product, divide=False),
             citation="Independent variables, each conditioned on an event of its own; Durrett, Probability, Ch. 2",
         ),
         Step(
-            r"Coordinate by coordinate, $r_y \in \{0, 1\}$: $\pi^+ - \pi = (1-V)(\pi^+ - \pi^-)$ and $\pi - "
+            says=r"Coordinate by coordinate, $r_y \in \{0, 1\}$: $\pi^+ - \pi = (1-V)(\pi^+ - \pi^-)$ and $\pi - "
             r"\pi^- = V(\pi^+ - \pi^-)$, because $\pi = V\pi^+ + (1-V)\pi^-$.",
-            partial(_mixture, swap=False),
-            "V and 1 - V exchanged",
-            partial(_mixture, swap=True),
+            check=partial(_mixture, swap=False),
+            planted="V and 1 - V exchanged",
+            control=partial(_mixture, swap=True),
         ),
         Step(
-            r"So given $m$ the correct responses' part of the expected direction is $\frac mG A_+(\pi^+ - "
+            says=r"So given $m$ the correct responses' part of the expected direction is $\frac mG A_+(\pi^+ - "
             r"\pi)$ and the wrong ones' $\frac nG A_-(\pi^- - \pi)$, $n = G - m$. GRPO has $mA_+ = -nA_-$. "
             r"The parts are $(1-V)$ and $V$ times the whole, $\frac mG A_+(\pi^+ - \pi^-)$, in every "
             "coordinate.",
-            partial(_parts, grpo=True),
-            "advantages 1 and -1, which do not balance",
-            partial(_parts, grpo=False),
+            check=partial(_parts, grpo=True),
+            planted="advantages 1 and -1, which do not balance",
+            control=partial(_parts, grpo=False),
         ),
         Step(
-            "The first-order change of entropy, or of any differentiable functional, is linear in the "
+            says="The first-order change of entropy, or of any differentiable functional, is linear in the "
             "direction (`identity`), so the wrong responses' part of it is $V$ times the whole too. The "
             "shipped functions, summed over all groups with $m$ correct responses, exactly: direction and "
             "entropy.",
-            partial(_shipped_share, share=lambda v: v),
-            "1 - V for V",
-            partial(_shipped_share, share=lambda v: 1 - v),
+            check=partial(_shipped_share, share=lambda v: v),
+            planted="1 - V for V",
+            control=partial(_shipped_share, share=lambda v: 1 - v),
         ),
         Step(
-            "The shipped `update_direction` agrees, response by response: every ordered group, its "
+            says="The shipped `update_direction` agrees, response by response: every ordered group, its "
             "advantages set to 0 at the correct responses for the wrong ones' part.",
-            partial(_shipped_ordered, keep=0),
-            "the correct responses' part",
-            partial(_shipped_ordered, keep=1),
+            check=partial(_shipped_ordered, keep=0),
+            planted="the correct responses' part",
+            control=partial(_shipped_ordered, keep=1),
         ),
         Step(
-            "QAE for comparison: on hard groups the wrong responses' part is 0, on easy ones the correct ones'.",
-            partial(_one_side, rule="qae"),
-            "GRPO",
-            partial(_one_side, rule="grpo"),
+            says="QAE for comparison: on hard groups the wrong responses' part is 0, on easy ones the correct ones'.",
+            check=partial(_one_side, rule="qae"),
+            planted="GRPO",
+            control=partial(_one_side, rule="grpo"),
         ),
     )
 

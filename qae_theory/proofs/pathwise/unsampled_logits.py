@@ -41,28 +41,28 @@ def register(ledger: Ledger) -> None:
 def _gradient_steps() -> tuple[Step, ...]:
     return (
         Step(
-            "Score of a tabular softmax with any number of responses. Write the normaliser as $e^{z_k} + "
+            says="Score of a tabular softmax with any number of responses. Write the normaliser as $e^{z_k} + "
             r"T$, $T$ free of $z_k$. Then $\partial\log\pi_y/\partial z_k = 1 - \pi_k$ for $y = k$ and "
             r"$-\pi_k$ for $y \ne k$.",
-            partial(_score, own=1),
-            "no 1 at the response's own logit",
-            partial(_score, own=0),
+            check=partial(_score, own=1),
+            planted="no 1 at the response's own logit",
+            control=partial(_score, own=0),
         ),
         Step(
-            "On-policy every ratio is 1, and the shipped `clipped_surrogate` is $f(x, A) = xA$ for all $x$ "
+            says="On-policy every ratio is 1, and the shipped `clipped_surrogate` is $f(x, A) = xA$ for all $x$ "
             r"in $[1-\varepsilon_{low}, 1+\varepsilon_{high}]$, symbolic $A$ and ranges. With both ranges "
             "above 0 this is a neighbourhood of 1, so $f$ has slope $A$ there.",
-            partial(_unclipped_near_one, reach=1),
-            "up to 1 + 2 e_high",
-            partial(_unclipped_near_one, reach=2),
+            check=partial(_unclipped_near_one, reach=1),
+            planted="up to 1 + 2 e_high",
+            control=partial(_unclipped_near_one, reach=2),
         ),
         Step(
-            r"So the gradient of $\frac1G\sum_i A_i\,\pi'(y_i)/\pi(y_i)$ at $\pi' = \pi$ is $\frac1G\sum_i "
+            says=r"So the gradient of $\frac1G\sum_i A_i\,\pi'(y_i)/\pi(y_i)$ at $\pi' = \pi$ is $\frac1G\sum_i "
             r"A_i(e_{y_i} - \pi)$. Checked by differentiating the shipped `log_softmax` on symbols: the "
             "shipped direction `sampled_group` is that gradient, for symbolic policies and advantages.",
-            partial(_direction_is_gradient, advantage_power=1),
-            "squared advantages",
-            partial(_direction_is_gradient, advantage_power=2),
+            check=partial(_direction_is_gradient, advantage_power=1),
+            planted="squared advantages",
+            control=partial(_direction_is_gradient, advantage_power=2),
         ),
     )
 
@@ -70,21 +70,21 @@ def _gradient_steps() -> tuple[Step, ...]:
 def _push_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"Coordinate $y$ of the direction is $\frac1G\sum_i A_i(1\{y_i = y\} - \pi_y)$. If no $y_i$ is "
+            says=r"Coordinate $y$ of the direction is $\frac1G\sum_i A_i(1\{y_i = y\} - \pi_y)$. If no $y_i$ is "
             r"$y$, every indicator is 0 and $-\frac1G(\sum_i A_i)\pi_y$ is left, for any $n$, $G$, "
             "advantages. Read off the shipped direction on symbols, for every assignment of responses.",
-            partial(_unsampled_push, sign=-1),
-            "a plus sign",
-            partial(_unsampled_push, sign=1),
+            check=partial(_unsampled_push, sign=-1),
+            planted="a plus sign",
+            control=partial(_unsampled_push, sign=1),
         ),
         Step(
-            r"The sum of advantages, $m$ correct and $n = G - m$ wrong, $t = \sigma + \varepsilon > 0$: QAE "
+            says=r"The sum of advantages, $m$ correct and $n = G - m$ wrong, $t = \sigma + \varepsilon > 0$: QAE "
             "on hard groups $m/t > 0$, on easy ones $-n/t < 0$ (baselines 0 and 1 by `eq4-threshold`); "
             r"GRPO $(m(1-\hat p) - n\hat p)/t = 0$ with $\hat p = m/(m+n)$. With $\pi_y > 0$ and $\eta > 0$ "
             "the push is down, up and zero.",
-            partial(_sum_signs, hard_baseline=0),
-            "baseline 1 on hard groups",
-            partial(_sum_signs, hard_baseline=1),
+            check=partial(_sum_signs, hard_baseline=0),
+            planted="baseline 1 on hard groups",
+            control=partial(_sum_signs, hard_baseline=1),
         ),
     )
 
@@ -92,26 +92,26 @@ def _push_steps() -> tuple[Step, ...]:
 def _tie_steps() -> tuple[Step, ...]:
     return (
         Step(
-            "The shipped `advantages` have these sums on every mixed group: both standard deviations, with "
+            says="The shipped `advantages` have these sums on every mixed group: both standard deviations, with "
             "and without eps, four levels, thresholds included.",
-            partial(_shipped_sums, level_of=lambda k: k),
-            "1 - K for K in the gate",
-            partial(_shipped_sums, level_of=lambda k: 1 - k),
+            check=partial(_shipped_sums, level_of=lambda k: k),
+            planted="1 - K for K in the gate",
+            control=partial(_shipped_sums, level_of=lambda k: 1 - k),
         ),
         Step(
-            "Shipped advantages and shipped direction together, exact policy, every group of the stated "
+            says="Shipped advantages and shipped direction together, exact policy, every group of the stated "
             "size: unsampled logits move by exactly that, sampled ones by it plus their own advantages.",
-            partial(_shipped_push, weigh=True),
-            "the push without pi_y",
-            partial(_shipped_push, weigh=False),
+            check=partial(_shipped_push, weigh=True),
+            planted="the push without pi_y",
+            control=partial(_shipped_push, weigh=False),
         ),
         Step(
-            "Batches in float64, of one and two leading axes, policies, responses and advantages each "
+            says="Batches in float64, of one and two leading axes, policies, responses and advantages each "
             "shared or not, some policies peaked by a logit gap of 800. `counted_group`, the form by "
             "counts, gives the same.",
-            partial(_shipped_batches, group_size_of=lambda size: size),
-            "division by G - 1",
-            partial(_shipped_batches, group_size_of=lambda size: size - 1),
+            check=partial(_shipped_batches, group_size_of=lambda size: size),
+            planted="division by G - 1",
+            control=partial(_shipped_batches, group_size_of=lambda size: size - 1),
         ),
     )
 

@@ -61,103 +61,103 @@ def register(ledger: Ledger) -> None:
 def _uncentred_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"The shipped code, for 2, 3 and 4 responses with symbolic $\pi$, real symbolic rewards $r$ and "
+            says=r"The shipped code, for 2, 3 and 4 responses with symbolic $\pi$, real symbolic rewards $r$ and "
             r"symbolic $b$: `first_order_entropy_change(z, update_direction(z, r, 'uncentred', "
             r"baseline=b))` is $h(0) + b\,C(\pi)$, with $C(\pi)$ from the shipped `self_covariance`.",
-            partial(_code_is_linear, rule="uncentred"),
-            "the policy gradient for the uncentred update",
-            partial(_code_is_linear, rule="policy_gradient"),
+            check=partial(_code_is_linear, rule="uncentred"),
+            planted="the policy gradient for the uncentred update",
+            control=partial(_code_is_linear, rule="policy_gradient"),
         ),
         Step(
-            r"The same for every $n$. An expectation over responses is linear and $E_\pi[1]=1$; the shipped "
+            says=r"The same for every $n$. An expectation over responses is linear and $E_\pi[1]=1$; the shipped "
             r"`first_order_entropy_change` and `self_covariance`, run on one generic response of a policy "
             r"of any size with $d=\pi(r-b)$, return expectations of monomials in $\pi_i$, $\log\pi_i$, "
             r"$r_i$, and in these $h(b)=h(0)+b\,C(\pi)$ is an identity.",
-            partial(_linear_for_all_sizes, slope=1),
-            "slope -C for +C",
-            partial(_linear_for_all_sizes, slope=-1),
+            check=partial(_linear_for_all_sizes, slope=1),
+            planted="slope -C for +C",
+            control=partial(_linear_for_all_sizes, slope=-1),
         ),
         Step(
-            r"In the same way for every $n$, with $j$ an independent second response: the shipped "
+            says=r"In the same way for every $n$, with $j$ an independent second response: the shipped "
             r"`self_covariance` is $C(\pi)=\frac12\sum_{ij}\pi_i\pi_j(\log\pi_i-\log\pi_j)(\pi_i-\pi_j)$.",
-            partial(_pairwise_form, factor=sympy.Rational(1, 2)),
-            "the factor 1 for 1/2",
-            partial(_pairwise_form, factor=sympy.Integer(1)),
+            check=partial(_pairwise_form, factor=sympy.Rational(1, 2)),
+            planted="the factor 1 for 1/2",
+            control=partial(_pairwise_form, factor=sympy.Integer(1)),
         ),
         Step(
-            r"Lemma: the logarithm is strictly increasing. Replayed in ball arithmetic on neighbouring "
+            says=r"Lemma: the logarithm is strictly increasing. Replayed in ball arithmetic on neighbouring "
             r"fractions.",
-            partial(_log_increases, sign=1),
-            "decreasing",
-            partial(_log_increases, sign=-1),
+            check=partial(_log_increases, sign=1),
+            planted="decreasing",
+            control=partial(_log_increases, sign=-1),
             citation="W. Rudin, Principles of Mathematical Analysis, 3rd ed., Chapter 8 (logarithm)",
         ),
         Step(
-            r"Hence each term of the pairwise form is $\ge 0$, and 0 only where $\pi_i=\pi_j$ (z3, for any "
+            says=r"Hence each term of the pairwise form is $\ge 0$, and 0 only where $\pi_i=\pi_j$ (z3, for any "
             r"order-preserving $\ell$ in the place of $\log$ and $\pi_i,\pi_j>0$). So $C(\pi)\ge0$, and "
             r"$C(\pi)=0$ exactly when all $\pi_i$ are equal.",
-            partial(_terms_nonnegative, increasing=True),
-            "an order-reversing function",
-            partial(_terms_nonnegative, increasing=False),
+            check=partial(_terms_nonnegative, increasing=True),
+            planted="an order-reversing function",
+            control=partial(_terms_nonnegative, increasing=False),
         ),
         Step(
-            r"The K-quantile of a query's rewards is 0 when $V\le1-K$ and 1 otherwise: the shipped "
+            says=r"The K-quantile of a query's rewards is 0 when $V\le1-K$ and 1 otherwise: the shipped "
             r"`quantile_baseline` on populations of up to 12 (quick 8) equally likely responses, every $V$, "
             r"every $K=a/12$.",
-            partial(_population_quantile, level_of=lambda k: k),
-            "1 - K for K",
-            partial(_population_quantile, level_of=lambda k: 1 - k),
+            check=partial(_population_quantile, level_of=lambda k: k),
+            planted="1 - K for K",
+            control=partial(_population_quantile, level_of=lambda k: 1 - k),
         ),
         Step(
-            r"Conclusion (z3): from $h(b)=h_0+bC$, $C\ge0$ and $0\le b\le1$: with $b_K=0$, $h(b_K)\le "
+            says=r"Conclusion (z3): from $h(b)=h_0+bC$, $C\ge0$ and $0\le b\le1$: with $b_K=0$, $h(b_K)\le "
             r"h(b)$; with $b_K=1$, $h(b_K)\ge h(b)$; and strictly exactly when $C>0$ and $b\ne b_K$.",
-            partial(_order_follows, hard=0),
-            "b_K = 1 on the hard query",
-            partial(_order_follows, hard=1),
+            check=partial(_order_follows, hard=0),
+            planted="b_K = 1 on the hard query",
+            control=partial(_order_follows, hard=1),
         ),
         Step(
-            r"The shipped functions on exact numbers: for every policy with denominators up to 7 (quick 5) "
+            says=r"The shipped functions on exact numbers: for every policy with denominators up to 7 (quick 5) "
             r"on 2 and 3 responses, every binary $r$ and $b\in\{0,\frac14,\frac12,1\}$ the difference "
             r"$h(b)-h(0)$ is $b$ times $\sum_i\pi_i\log\pi_i\,(\pi_i-\sum_j\pi_j^2)$, zero exactly for the "
             r"uniform policy.",
-            partial(_exact_instances, power=2),
-            r"$\sum_j\pi_j$ for $\sum_j\pi_j^2$",
-            partial(_exact_instances, power=1),
+            check=partial(_exact_instances, power=2),
+            planted=r"$\sum_j\pi_j$ for $\sum_j\pi_j^2$",
+            control=partial(_exact_instances, power=1),
         ),
         Step(
-            r"The shipped `update_direction` in floating point, on batches whose logits, rewards and "
+            says=r"The shipped `update_direction` in floating point, on batches whose logits, rewards and "
             r"baselines broadcast, is the table of the three rules entry by entry, to $10^{-14}$.",
-            partial(_table_of_rules, mean_weight=1),
-            "the policy gradient centred by half the mean",
-            partial(_table_of_rules, mean_weight=0.5),
+            check=partial(_table_of_rules, mean_weight=1),
+            planted="the policy gradient centred by half the mean",
+            control=partial(_table_of_rules, mean_weight=0.5),
         ),
     )
 
 
 def _no_effect_steps(rule: str) -> tuple[Step, ...]:
     witness = Step(
-        r"$\pi=(1/3,2/3)$, $r=(1,0)$, $K=2/5$: the query is hard, $b_K=0$, and $b=1$ gives exactly the same "
+        says=r"$\pi=(1/3,2/3)$, $r=(1,0)$, $K=2/5$: the query is hard, $b_K=0$, and $b=1$ gives exactly the same "
         r"first-order change; in the mirror image, $\pi=(2/3,1/3)$, $K=3/5$, $b_K=1$, so does $b=0$. "
         r"Nothing is strict.",
-        partial(_equal_change, rule=rule),
-        "the uncentred update, where b acts",
-        partial(_equal_change, rule="uncentred"),
+        check=partial(_equal_change, rule=rule),
+        planted="the uncentred update, where b acts",
+        control=partial(_equal_change, rule="uncentred"),
     )
     every_size = Step(
-        r"For every $n$ (on one generic response, as in `prop42-uncentred`) the direction at $b$ differs "
+        says=r"For every $n$ (on one generic response, as in `prop42-uncentred`) the direction at $b$ differs "
         r"from that at 0 by the same number at every response, which softmax does not see (for the policy "
         r"gradient, as $r-b-E_\pi[r-b]=r-V$, by nothing), and the shipped first-order changes are equal: "
         r"the weak form holds, as an equality.",
-        partial(_drops_out_for_all_sizes, rule=rule),
-        "the uncentred update, where b acts",
-        partial(_drops_out_for_all_sizes, rule="uncentred"),
+        check=partial(_drops_out_for_all_sizes, rule=rule),
+        planted="the uncentred update, where b acts",
+        control=partial(_drops_out_for_all_sizes, rule="uncentred"),
     )
     all_orders = Step(
-        r"At every order: the shipped `entropy_change` at a symbolic step size $\eta$ is identically the "
+        says=r"At every order: the shipped `entropy_change` at a symbolic step size $\eta$ is identically the "
         r"same with symbolic $b$ as with 0, for 2 and 3 responses with symbolic rewards.",
-        partial(_same_at_every_order, rule=rule),
-        "the uncentred update, where b acts",
-        partial(_same_at_every_order, rule="uncentred"),
+        check=partial(_same_at_every_order, rule=rule),
+        planted="the uncentred update, where b acts",
+        control=partial(_same_at_every_order, rule="uncentred"),
     )
     return witness, every_size, all_orders
 
@@ -173,19 +173,19 @@ def _sign_steps(arms_of: Any, sign: int) -> tuple[Step, ...]:
 
     return (
         Step(
-            rf"On this {query} query with $b_K={b}$ entropy {verb}: $\pi=({thirds})$ and $({tenths})$, "
+            says=rf"On this {query} query with $b_K={b}$ entropy {verb}: $\pi=({thirds})$ and $({tenths})$, "
             rf"$r=(1,0)$, at first order and at $\eta=1/10$ and $1$ (shipped functions on exact numbers, "
             rf"sign by ball arithmetic).",
-            partial(_moves_entropy, sign=sign, arms_of=arms_of, query=query, baseline=b),
-            "the two responses' probabilities exchanged",
-            partial(_moves_entropy, sign=sign, arms_of=exchanged, query=query, baseline=b),
+            check=partial(_moves_entropy, sign=sign, arms_of=arms_of, query=query, baseline=b),
+            planted="the two responses' probabilities exchanged",
+            control=partial(_moves_entropy, sign=sign, arms_of=exchanged, query=query, baseline=b),
         ),
         Step(
-            rf"At $K={level}$ both queries are {query}: the shipped `quantile_baseline` of a population "
+            says=rf"At $K={level}$ both queries are {query}: the shipped `quantile_baseline` of a population "
             rf"with that $V$ is {b}.",
-            partial(_regime_is, arms_of=arms_of, level=level, baseline=b),
-            "1 - V for V",
-            partial(_regime_is, arms_of=exchanged, level=level, baseline=b),
+            check=partial(_regime_is, arms_of=arms_of, level=level, baseline=b),
+            planted="1 - V for V",
+            control=partial(_regime_is, arms_of=exchanged, level=level, baseline=b),
         ),
     )
 

@@ -63,47 +63,49 @@ def register(ledger: Ledger) -> None:
 def _hard_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"What is replayed: the shipped `expected_entropy_change`, exact and in floating point, is the "
+            says=r"What is replayed: the shipped `expected_entropy_change`, exact and in floating point, is the "
             r"sum over all $n^G$ groups of their probability times $H(\mathrm{softmax}(z+\eta d))-H(\pi)$, "
             r"for $n=1..4$ and small $G$, six estimators. The sum is written here from the definitions, in "
             r"ball arithmetic of 60 digits.",
-            partial(is_sum_over_groups, qae_baseline="quantile"),
-            "mean for quantile",
-            partial(is_sum_over_groups, qae_baseline="mean"),
+            check=partial(is_sum_over_groups, qae_baseline="quantile"),
+            planted="mean for quantile",
+            control=partial(is_sum_over_groups, qae_baseline="mean"),
         ),
         Step(
-            r"The shipped `update_direction` is the same step for `sampled_group` as the definition, and "
+            says=r"The shipped `update_direction` is the same step for `sampled_group` as the definition, and "
             r"refuses what would count a baseline twice or not at all.",
-            partial(group_step_by_definition, centre=1),
-            r"$e_y+\pi$ for $e_y-\pi$",
-            partial(group_step_by_definition, centre=-1),
+            check=partial(group_step_by_definition, centre=1),
+            planted=r"$e_y+\pi$ for $e_y-\pi$",
+            control=partial(group_step_by_definition, centre=-1),
         ),
         _gap_step_step("2/5", "hard", "1-p"),
         _slope_step(),
         _monotone_step(below=True),
         Step(
-            r"With $L=\log((1-p)/p)$, $p<1/2$ and $0<\eta\le L/(2(1-p))$ the gaps after the step are in "
+            says=r"With $L=\log((1-p)/p)$, $p<1/2$ and $0<\eta\le L/(2(1-p))$ the gaps after the step are in "
             r"order (z3): $-L<-L+2p\eta<-L+\eta<-L+2(1-p)\eta\le0$. As $H$ increases there and the weight "
             r"$2p(1-p)$ is common, $E[\Delta H(\mathrm{QAE})]>E[\Delta H(\mathrm{GRPO})]>E[\Delta "
             r"H(b=1)]>0$: on a hard group QAE raises entropy more. At $p=1/10$ this is every "
             r"$\eta\le(\log9)/1.8$.",
-            partial(_hard_gaps_in_order, widest="1-p"),
-            "p for 1-p in the range of the step size",
-            partial(_hard_gaps_in_order, widest="p"),
+            check=partial(_hard_gaps_in_order, widest="1-p"),
+            planted="p for 1-p in the range of the step size",
+            control=partial(_hard_gaps_in_order, widest="p"),
         ),
         Step(
-            r"Replay at $\pi=(1/10,9/10)$, $r=(1,0)$, $G=2$, $K=2/5$, $\eta=1/10$: .0065956 (QAE), .0036192 "
+            says=r"Replay at $\pi=(1/10,9/10)$, $r=(1,0)$, $G=2$, $K=2/5$, $\eta=1/10$: .0065956 (QAE), .0036192 "
             r"(GRPO), .0007143 ($b=1$).",
-            partial(_standardised_values, probs=TENTHS, k="2/5", quoted=("0.0065956", "0.0036192", "0.0007143")),
-            "QAE and GRPO exchanged",
-            partial(_standardised_values, probs=TENTHS, k="2/5", quoted=("0.0036192", "0.0065956", "0.0007143")),
+            check=partial(_standardised_values, probs=TENTHS, k="2/5", quoted=("0.0065956", "0.0036192", "0.0007143")),
+            planted="QAE and GRPO exchanged",
+            control=partial(
+                _standardised_values, probs=TENTHS, k="2/5", quoted=("0.0036192", "0.0065956", "0.0007143")
+            ),
         ),
         Step(
-            r"Replay of the order in ball arithmetic, at $\pi=(1/10,9/10)$ and at the smallest policy "
+            says=r"Replay of the order in ball arithmetic, at $\pi=(1/10,9/10)$ and at the smallest policy "
             r"$(1/3,2/3)$, for $\eta=1/10$, $1/2$ and the largest of the range.",
-            partial(_standardised_order, policies=(THIRDS, TENTHS), k="2/5", sign=1),
-            "the paper's order: QAE below GRPO",
-            partial(_standardised_order, policies=(THIRDS, TENTHS), k="2/5", sign=-1),
+            check=partial(_standardised_order, policies=(THIRDS, TENTHS), k="2/5", sign=1),
+            planted="the paper's order: QAE below GRPO",
+            control=partial(_standardised_order, policies=(THIRDS, TENTHS), k="2/5", sign=-1),
         ),
     )
 
@@ -115,25 +117,25 @@ def _easy_steps() -> tuple[Step, ...]:
         _slope_step(),
         _monotone_step(below=False),
         Step(
-            r"With $L=\log(p/(1-p))$, $p>1/2$ and any $\eta>0$ the gaps after the step are in order (z3): "
+            says=r"With $L=\log(p/(1-p))$, $p>1/2$ and any $\eta>0$ the gaps after the step are in order (z3): "
             r"$0<L<L+2(1-p)\eta<L+\eta<L+2p\eta$. As $H$ decreases there, $E[\Delta "
             r"H(\mathrm{QAE})]<E[\Delta H(\mathrm{GRPO})]<E[\Delta H(b=0)]<0$: on an easy group QAE lowers "
             r"entropy more, at every step size.",
-            partial(_easy_gaps_in_order, likelier=True),
-            "p < 1/2",
-            partial(_easy_gaps_in_order, likelier=False),
+            check=partial(_easy_gaps_in_order, likelier=True),
+            planted="p < 1/2",
+            control=partial(_easy_gaps_in_order, likelier=False),
         ),
         Step(
-            r"Replay at $\pi=(9/10,1/10)$, $r=(1,0)$, $G=2$, $K=3/5$, $\eta=1/10$: -.0062000 (QAE), "
+            says=r"Replay at $\pi=(9/10,1/10)$, $r=(1,0)$, $G=2$, $K=3/5$, $\eta=1/10$: -.0062000 (QAE), "
             r"-.0034966 (GRPO), -.0007094 ($b=0$).",
-            partial(
+            check=partial(
                 _standardised_values,
                 probs=TENTHS[::-1],
                 k="3/5",
                 quoted=("-0.0062000", "-0.0034966", "-0.0007094"),
             ),
-            "QAE and GRPO exchanged",
-            partial(
+            planted="QAE and GRPO exchanged",
+            control=partial(
                 _standardised_values,
                 probs=TENTHS[::-1],
                 k="3/5",
@@ -141,11 +143,11 @@ def _easy_steps() -> tuple[Step, ...]:
             ),
         ),
         Step(
-            r"Replay of the order in ball arithmetic, at $\pi=(9/10,1/10)$ and at the smallest policy "
+            says=r"Replay of the order in ball arithmetic, at $\pi=(9/10,1/10)$ and at the smallest policy "
             r"$(2/3,1/3)$.",
-            partial(_standardised_order, policies=mirrored, k="3/5", sign=-1),
-            "the paper's order: QAE above GRPO",
-            partial(_standardised_order, policies=mirrored, k="3/5", sign=1),
+            check=partial(_standardised_order, policies=mirrored, k="3/5", sign=-1),
+            planted="the paper's order: QAE above GRPO",
+            control=partial(_standardised_order, policies=mirrored, k="3/5", sign=1),
         ),
     )
 
@@ -153,23 +155,23 @@ def _easy_steps() -> tuple[Step, ...]:
 def _gap_step_step(k: str, regime: str, qae: str) -> Step:
     other = {"2/5": "3/5", "3/5": "2/5"}[k]
     return Step(
-        rf"Two responses, $\pi=(p,1-p)$ with symbolic $p$, $r=(1,0)$, $G=2$, $K={k}$, population std, eps = "
+        says=rf"Two responses, $\pi=(p,1-p)$ with symbolic $p$, $r=(1,0)$, $G=2$, $K={k}$, population std, eps = "
         rf"0. The two equal groups do not move; the mixed ones, of probability $2p(1-p)$, are {regime}, and "
         rf"move the gap $z_1-z_2$ per unit step by $2({qae})$ (QAE), $1$ (GRPO), $2(1-p)$ ($b=0$) and $2p$ "
         rf"($b=1$). All from the shipped functions.",
-        partial(_gap_steps, k=k, qae=qae),
-        f"K = {other}, the other regime",
-        partial(_gap_steps, k=other, qae=qae),
+        check=partial(_gap_steps, k=k, qae=qae),
+        planted=f"K = {other}, the other regime",
+        control=partial(_gap_steps, k=other, qae=qae),
     )
 
 
 def _slope_step() -> Step:
     return Step(
-        r"The shipped entropy of two responses with gap $g$ has slope $H'(g)=-g\,e^g/(1+e^g)^2$ (SymPy "
+        says=r"The shipped entropy of two responses with gap $g$ has slope $H'(g)=-g\,e^g/(1+e^g)^2$ (SymPy "
         r"derivative, and the shipped `first_order_entropy_change`).",
-        partial(_entropy_slope, sign=-1),
-        "the sign of the slope",
-        partial(_entropy_slope, sign=1),
+        check=partial(_entropy_slope, sign=-1),
+        planted="the sign of the slope",
+        control=partial(_entropy_slope, sign=1),
     )
 
 
@@ -177,11 +179,11 @@ def _monotone_step(*, below: bool) -> Step:
     side, word = ("g<0", "positive") if below else ("g>0", "negative")
     verb = "increases for $g\\le0$" if below else "decreases for $g\\ge0$"
     return Step(
-        rf"This slope is {word} for ${side}$, and a function with a slope of one sign is strictly monotone "
+        says=rf"This slope is {word} for ${side}$, and a function with a slope of one sign is strictly monotone "
         rf"(mean value theorem): $H$ {verb}. Replayed on neighbouring gaps in ball arithmetic.",
-        partial(_entropy_monotone, side=-1 if below else 1, sign=1),
-        "the opposite direction",
-        partial(_entropy_monotone, side=-1 if below else 1, sign=-1),
+        check=partial(_entropy_monotone, side=-1 if below else 1, sign=1),
+        planted="the opposite direction",
+        control=partial(_entropy_monotone, side=-1 if below else 1, sign=-1),
         citation="W. Rudin, Principles of Mathematical Analysis, 3rd ed., Theorem 5.11",
     )
 

@@ -46,33 +46,33 @@ def constant_steps() -> tuple[Step, ...]:
     tens = (F(7, 10), F(3, 10))
     return (
         Step(
-            r"No standardisation, a constant baseline, $G=2$, $\eta=1$ (`psr` is $b=0$, `nsr` is $b=1$). "
+            says=r"No standardisation, a constant baseline, $G=2$, $\eta=1$ (`psr` is $b=0$, `nsr` is $b=1$). "
             r"Hard query, $\pi=(1/4,3/8,3/8)$, $r=(1,0,0)$: .0021493 at $b=0$, -.0177424 at $b=1$. Easy "
             r"query, $\pi=(7/10,3/10)$, $r=(1,0)$: -.0854124 at $b=0$, -.0880914 at $b=1$.",
-            partial(
+            check=partial(
                 _constant_values,
                 cases=((quarters, "0.0021493", "-0.0177424"), (tens, "-0.0854124", "-0.0880914")),
             ),
-            "b = 0 and b = 1 exchanged",
-            partial(
+            planted="b = 0 and b = 1 exchanged",
+            control=partial(
                 _constant_values,
                 cases=((quarters, "-0.0177424", "0.0021493"), (tens, "-0.0880914", "-0.0854124")),
             ),
         ),
         Step(
-            r"The order is the reverse of the paper's on both sides, $E[\Delta H(0)]>E[\Delta H(1)]$, also "
+            says=r"The order is the reverse of the paper's on both sides, $E[\Delta H(0)]>E[\Delta H(1)]$, also "
             r"where $V\le1-K$ makes $b_K=0$; two responses suffice on the hard side: $\pi=(1/7,6/7)$, "
             r"$G=2$, $\eta=1/4$; on the easy side $\pi=(2/3,1/3)$, $G=2$, $\eta=1/4$.",
-            partial(_constant_order, sign=1),
-            "the paper's order",
-            partial(_constant_order, sign=-1),
+            check=partial(_constant_order, sign=1),
+            planted="the paper's order",
+            control=partial(_constant_order, sign=-1),
         ),
         Step(
-            r"At first order the constant baseline does nothing: with symbolic $b$, the mean over all "
+            says=r"At first order the constant baseline does nothing: with symbolic $b$, the mean over all "
             r"groups of the shipped first-order changes does not depend on $b$ ($n=2,3$, $G=2$).",
-            partial(_first_order_is_free_of_b, hard_only=False),
-            "hard groups only",
-            partial(_first_order_is_free_of_b, hard_only=True),
+            check=partial(_first_order_is_free_of_b, hard_only=False),
+            planted="hard groups only",
+            control=partial(_first_order_is_free_of_b, hard_only=True),
         ),
     )
 
@@ -81,35 +81,35 @@ def regime_steps() -> tuple[Step, ...]:
     """W4: given the group's regime, at first order."""
     return (
         Step(
-            r"$\pi=(1/2,1/4,1/4)$, $r=(1,0,0)$, $G=2$, $K=2/5$, $\eta=1/10$, not standardised, averaged "
+            says=r"$\pi=(1/2,1/4,1/4)$, $r=(1,0,0)$, $G=2$, $K=2/5$, $\eta=1/10$, not standardised, averaged "
             r"over the hard groups, that is divided by $P(\mathrm{hard})=3/4$: -.00445 at $b=0$, -.00914 at "
             r"$b=1$, exact at this finite step.",
-            partial(_regime_values, normalise=True),
-            "not divided by P(hard)",
-            partial(_regime_values, normalise=False),
+            check=partial(_regime_values, normalise=True),
+            planted="not divided by P(hard)",
+            control=partial(_regime_values, normalise=False),
         ),
         Step(
-            r"First order, given a hard group: $-\frac1{16}\log2$ and $-\frac18\log2$ per unit step "
+            says=r"First order, given a hard group: $-\frac1{16}\log2$ and $-\frac18\log2$ per unit step "
             r"(-.00433 and -.00866 at $\eta=1/10$), from all groups through the shipped `update_direction`.",
-            partial(_regime_first_order, values=(F(-1, 16), F(-1, 8))),
-            "b = 0 and b = 1 exchanged",
-            partial(_regime_first_order, values=(F(-1, 8), F(-1, 16))),
+            check=partial(_regime_first_order, values=(F(-1, 16), F(-1, 8))),
+            planted="b = 0 and b = 1 exchanged",
+            control=partial(_regime_first_order, values=(F(-1, 8), F(-1, 16))),
         ),
         Step(
-            r"Two responses suffice: $\pi=(2/3,1/3)$, $r=(1,0)$, $G=2$, $K=1/3$, a hard query with hard "
+            says=r"Two responses suffice: $\pi=(2/3,1/3)$, $r=(1,0)$, $G=2$, $K=1/3$, a hard query with hard "
             r"groups $m\le1$. The gap $z_1-z_2=\log2>0$ widens at $b=0$ by 0 ($m=0$) and $\eta/3$ ($m=1$), "
             r"at $b=1$ by $4\eta/3$ and $2\eta/3$ (shipped directions): more in each hard group, for every "
             r"$\eta>0$, and $H$ falls as the gap widens (W2).",
-            partial(_regime_gap_steps, widen=((0, F(1, 3)), (F(4, 3), F(2, 3)))),
-            "b = 0 and b = 1 exchanged",
-            partial(_regime_gap_steps, widen=((F(4, 3), F(2, 3)), (0, F(1, 3)))),
+            check=partial(_regime_gap_steps, widen=((0, F(1, 3)), (F(4, 3), F(2, 3)))),
+            planted="b = 0 and b = 1 exchanged",
+            control=partial(_regime_gap_steps, widen=((F(4, 3), F(2, 3)), (0, F(1, 3)))),
         ),
         Step(
-            r"Replay in ball arithmetic at $\eta=1/10$ and $1$, and of the easy mirror $\pi=(1/3,2/3)$, "
+            says=r"Replay in ball arithmetic at $\eta=1/10$ and $1$, and of the easy mirror $\pi=(1/3,2/3)$, "
             r"$K=2/3$ at $\eta=1/10$, easy groups $m\ge1$: $b=1$ lies below $b=0$ there.",
-            partial(_regime_order, sign=1),
-            "the paper's order",
-            partial(_regime_order, sign=-1),
+            check=partial(_regime_order, sign=1),
+            planted="the paper's order",
+            control=partial(_regime_order, sign=-1),
         ),
     )
 

@@ -53,32 +53,32 @@ def register(ledger: Ledger) -> None:
 def _moment_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"(a) Write $s_y=e_y-\pi$. For every $n$: $\sum_y\pi_ys_y=\pi-\pi=0$ and $\sum_y\pi_yr_ys_y=\pi "
+            says=r"(a) Write $s_y=e_y-\pi$. For every $n$: $\sum_y\pi_ys_y=\pi-\pi=0$ and $\sum_y\pi_yr_ys_y=\pi "
             r"r-V\pi=g$, so $E[(r_y-b)s_y]=g=\pi(r-V)$ for every constant $b$. The shipped code with "
             r"symbolic $\pi$, $r$, $b$ and 2, 3, 4 responses: the mean of one-response `sampled_group` "
             r"steps is the `policy_gradient` step.",
-            partial(_one_response_mean, rule="policy_gradient"),
-            "the uncentred step",
-            partial(_one_response_mean, rule="uncentred"),
+            check=partial(_one_response_mean, rule="policy_gradient"),
+            planted="the uncentred step",
+            control=partial(_one_response_mean, rule="uncentred"),
         ),
         Step(
-            r"Lemma: the sum of $G$ iid vectors $u_i$ has mean $G\,E[u]$ and "
+            says=r"Lemma: the sum of $G$ iid vectors $u_i$ has mean $G\,E[u]$ and "
             r"$E[\sum_iu_i\sum_ju_j^\top]=G\,E[uu^\top]+G(G-1)E[u]E[u]^\top$ (linearity; $G$ equal pairs, "
             r"$G(G-1)$ independent ones). With $u_i=(R_i-b)s_{y_i}$, $d=\frac1G\sum_iu_i$: $E[d]=g$ and "
             r"$E[dd^\top]=\frac1GE[(r_y-b)^2s_ys_y^\top]+\frac{G-1}Ggg^\top$. Replayed with symbolic $b$ "
             r"over all groups of shipped steps, $n=2,3$ and $G=1,2,3$.",
-            partial(_second_moment, pairs=lambda size: size - 1),
-            "G for G - 1",
-            partial(_second_moment, pairs=lambda size: size),
+            check=partial(_second_moment, pairs=lambda size: size - 1),
+            planted="G for G - 1",
+            control=partial(_second_moment, pairs=lambda size: size),
             citation="R. Durrett, Probability: Theory and Examples, 5th ed., Section 2.1 (independence)",
         ),
         Step(
-            r"The shipped `moments` with symbolic $p$ and $b$ say the same, for $G=2..7$: "
+            says=r"The shipped `moments` with symbolic $p$ and $b$ say the same, for $G=2..7$: "
             r"$\alpha_1=(1-b)^2$, $\alpha_0=b^2$, $\beta=1$; and the shipped tables of `psr` and `nsr` are "
             r"$b=0$ and $b=1$.",
-            partial(_constant_moments, beta=1),
-            "beta = 2",
-            partial(_constant_moments, beta=2),
+            check=partial(_constant_moments, beta=1),
+            planted="beta = 2",
+            control=partial(_constant_moments, beta=2),
         ),
     )
 
@@ -86,33 +86,33 @@ def _moment_steps() -> tuple[Step, ...]:
 def _curvature_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"$Q_y=s_y^\top\nabla^2H\,s_y$ is what the shipped `response_curvatures` returns: SymPy's "
+            says=r"$Q_y=s_y^\top\nabla^2H\,s_y$ is what the shipped `response_curvatures` returns: SymPy's "
             r"Hessian of the shipped `entropy` for 2 responses with a symbolic gap, and at exact policies "
             r"on 3.",
-            partial(_curvature_is_hessian, sign=1),
-            r"$e_y+\pi$ for $e_y-\pi$",
-            partial(_curvature_is_hessian, sign=-1),
+            check=partial(_curvature_is_hessian, sign=1),
+            planted=r"$e_y+\pi$ for $e_y-\pi$",
+            control=partial(_curvature_is_hessian, sign=-1),
         ),
         Step(
-            r"Contract with $\nabla^2H$, a fixed matrix: "
+            says=r"Contract with $\nabla^2H$, a fixed matrix: "
             r"$E[d^\top\nabla^2H\,d]=\frac1GE[(r_y-b)^2Q_y]+\frac{G-1}Gg^\top\nabla^2H\,g$. Only the first "
             r"term has $b$, and $(r-1)^2-r^2=1-2r$: from $b=0$ to $b=1$ it changes by "
             r"$\frac1GE_\pi[(1-2r_y)Q_y]$. The shipped `expected_second_order_change` of `nsr` less that of "
             r"`psr` is this, exactly, and that of `psr` is the whole formula at $b=0$, on policies with 2, "
             r"3 and 4 responses (quick: 2 and 3), every mixed $r$, $G=2..4$.",
-            partial(_curvature_difference, weight=lambda r: 1 - 2 * r),
-            "1 - r for 1 - 2r",
-            partial(_curvature_difference, weight=lambda r: 1 - r),
+            check=partial(_curvature_difference, weight=lambda r: 1 - 2 * r),
+            planted="1 - r for 1 - 2r",
+            control=partial(_curvature_difference, weight=lambda r: 1 - r),
         ),
         Step(
-            r"Lemma (Taylor): $\eta\mapsto E[\Delta H(b)]$ is a finite average of smooth functions, so it "
+            says=r"Lemma (Taylor): $\eta\mapsto E[\Delta H(b)]$ is a finite average of smooth functions, so it "
             r"is $\eta E[\nabla H\cdot d]+\frac{\eta^2}2E[d^\top\nabla^2H\,d]+O(\eta^3)$. The first-order "
             r"terms are equal, $E[d]=g$ for both. Hence (a). Replayed: the shipped "
             r"`expected_entropy_change` of `nsr` less that of `psr` leaves a remainder whose fitted order "
             r"in $\eta$ is at least $2.9$.",
-            partial(_remainder_order, factor=F(1, 2)),
-            "1/G for 1/(2G)",
-            partial(_remainder_order, factor=F(1)),
+            check=partial(_remainder_order, factor=F(1, 2)),
+            planted="1/G for 1/(2G)",
+            control=partial(_remainder_order, factor=F(1)),
             citation="W. Rudin, Principles of Mathematical Analysis, 3rd ed., Theorem 5.15",
         ),
     )
@@ -121,59 +121,59 @@ def _curvature_steps() -> tuple[Step, ...]:
 def _regime_steps() -> tuple[Step, ...]:
     return (
         Step(
-            r"(b) For all $G\ge1$ and rational $K\in(0,1)$ (z3 on the shipped `is_hard_group` and "
+            says=r"(b) For all $G\ge1$ and rational $K\in(0,1)$ (z3 on the shipped `is_hard_group` and "
             r"`quantile_rank`): a group is hard exactly when $m\le t$ with $t=G-\lceil KG\rceil$, "
             r"$t=\lfloor G(1-K)\rfloor$ and $0\le t\le G-1$. So $\delta=\binom{G-1}tp^t(1-p)^{G-1-t}>0$, "
             r"and both regimes have positive probability ($m=0$ and $m=G$).",
-            partial(_threshold, shift=0),
-            "m < t",
-            partial(_threshold, shift=1),
+            check=partial(_threshold, shift=0),
+            planted="m < t",
+            control=partial(_threshold, shift=1),
         ),
         Step(
-            r"Lemma (exchangeability, conditioning): $E[d;\mathrm{hard}]=E[(R_1-b)s_1;\mathrm{hard}]$, as "
+            says=r"Lemma (exchangeability, conditioning): $E[d;\mathrm{hard}]=E[(R_1-b)s_1;\mathrm{hard}]$, as "
             r"the $G$ terms have one law. Given $R_1$, the response $y_1$ is independent of the other "
             r"rewards; $E[s_1;R_1=1]=g$, $E[s_1;R_1=0]=-g$, and the group is hard when $R_1+M\le t$ with "
             r"$M\sim\mathrm{Bin}(G-1,p)$. So $E[d;\mathrm{hard}]=w\,g$, $w=(1-b)P(M\le t-1)+bP(M\le t)$; "
             r"likewise $E[d;\mathrm{easy}]$ with $>$ for $\le$. Replayed with symbolic $b$ over all groups "
             r"of shipped steps against the shipped `gain` of a table that is 0 outside the regime, $n=2,3$, "
             r"$G=1,2,3$, every threshold.",
-            partial(_regime_mean, swap=False),
-            "the other regime's table",
-            partial(_regime_mean, swap=True),
+            check=partial(_regime_mean, swap=False),
+            planted="the other regime's table",
+            control=partial(_regime_mean, swap=True),
             citation="R. Durrett, Probability: Theory and Examples, 5th ed., Section 4.1 (conditioning)",
         ),
         Step(
-            r"For every $G$ and $t$, from $P(M\le t)=P(M\le t-1)+\delta$ (the definition of "
+            says=r"For every $G$ and $t$, from $P(M\le t)=P(M\le t-1)+\delta$ (the definition of "
             r"$\delta=P(M=t)$) alone: on hard groups $w=P(M\le t-1)+b\,\delta$, on easy ones $w=1-P(M\le "
             r"t-1)-b\,\delta$.",
-            partial(_slopes_from_delta, sign=1),
-            "the signs exchanged",
-            partial(_slopes_from_delta, sign=-1),
+            check=partial(_slopes_from_delta, sign=1),
+            planted="the signs exchanged",
+            control=partial(_slopes_from_delta, sign=-1),
         ),
         Step(
-            r"The shipped `gain` with symbolic $p$ and $b$: its slope in $b$ is $+\delta$ on hard and "
+            says=r"The shipped `gain` with symbolic $p$ and $b$: its slope in $b$ is $+\delta$ on hard and "
             r"$-\delta$ on easy groups, $\delta=P(\mathrm{Bin}(G-1,p)=\lfloor G(1-K)\rfloor)$, for $G=1..6$ "
             r"(quick 4) and every $K=a/(2G+1)$.",
-            partial(_gain_slope, trials=lambda size: size - 1),
-            "G trials for G - 1",
-            partial(_gain_slope, trials=lambda size: size),
+            check=partial(_gain_slope, trials=lambda size: size - 1),
+            planted="G trials for G - 1",
+            control=partial(_gain_slope, trials=lambda size: size),
         ),
         Step(
-            r"The first-order change is linear in $d$ and is $h=-\mathrm{Cov}_\pi(\log\pi,g)$ at $d=g$, so "
+            says=r"The first-order change is linear in $d$ and is $h=-\mathrm{Cov}_\pi(\log\pi,g)$ at $d=g$, so "
             r"the slopes in $b$ are $\pm\delta h$. End to end: the $\eta$-derivative at 0 of the shipped "
             r"`finite_step_mean` with symbolic $\eta$ and $b$ and advantages $R-b$ on one regime's groups.",
-            partial(_finite_step_slope, sign=1),
-            "the regimes exchanged",
-            partial(_finite_step_slope, sign=-1),
+            check=partial(_finite_step_slope, sign=1),
+            planted="the regimes exchanged",
+            control=partial(_finite_step_slope, sign=-1),
         ),
         Step(
-            r"Conclusion (z3): with $\delta>0$ and $0\le b\le1$, $b\ne b_K$, the hard order $E[\Delta "
+            says=r"Conclusion (z3): with $\delta>0$ and $0\le b\le1$, $b\ne b_K$, the hard order $E[\Delta "
             r"H(0)]\le E[\Delta H(b)]$ holds exactly when $h\ge0$, the easy order $E[\Delta H(1)]\ge "
             r"E[\Delta H(b)]$ exactly when $h\le0$: if $h\ne0$ exactly one of them fails, and at $h=0$ both "
             r"are equalities.",
-            partial(_one_regime_fails, sign=1),
-            "easy slope + delta h",
-            partial(_one_regime_fails, sign=-1),
+            check=partial(_one_regime_fails, sign=1),
+            planted="easy slope + delta h",
+            control=partial(_one_regime_fails, sign=-1),
         ),
     )
 

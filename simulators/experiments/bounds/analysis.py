@@ -71,7 +71,7 @@ def _bounds_hold(records: Sequence[Record]) -> Statement:
     rows = total(records, "rows")
     violations, planted = (total(records, field) for field in ("violations", "planted_violations"))
     return Statement(
-        "The guaranteed bounds hold at every step of every on-policy method and update.",
+        says="The guaranteed bounds hold at every step of every on-policy method and update.",
         found=rows > 0 and violations == 0,
         detail=f"{rows} rows checked, {violations} violations",
         planted="curvature brackets many times too small",
@@ -93,7 +93,14 @@ def _interval_misses(
 def _misses(says: str, groups: dict[tuple[Any, ...], list[Record]], field: str, level: float) -> Statement:
     planted = {key: [{**row, field: row[f"{field}_rows"]} for row in rows] for key, rows in groups.items()}
     (found, detail), (control, control_detail) = (_missed(table, field, level) for table in (groups, planted))
-    return Statement(says, found, detail, "every change inside", control, control_detail)
+    return Statement(
+        says=says,
+        found=found,
+        detail=detail,
+        planted="every change inside",
+        control_found=control,
+        control_detail=control_detail,
+    )
 
 
 def _missed(groups: dict[tuple[Any, ...], list[Record]], field: str, level: float) -> tuple[bool, str]:

@@ -139,7 +139,14 @@ def one_sided(says: str, runs: Runs, *, wrong: str, right: str) -> Statement:
     """That clips happen on the right side and none at all on the wrong one."""
     found, detail = _no_wrong_clip(clip_totals(runs, "qae"), wrong, right)
     control, control_detail = _no_wrong_clip(clip_totals(runs, "grpo"), wrong, right)
-    return Statement(says, found, detail, "GRPO's clips counted in the same way", control, control_detail)
+    return Statement(
+        says=says,
+        found=found,
+        detail=detail,
+        planted="GRPO's clips counted in the same way",
+        control_found=control,
+        control_detail=control_detail,
+    )
 
 
 def _no_wrong_clip(totals: Mapping[str, int], wrong: str, right: str) -> tuple[bool, str]:

@@ -119,30 +119,30 @@ def _statements(
     longer, mirrored = (lengthening(trained, *pair, level) for pair in (("b=0", "b=1"), ("b=1", "b=0")))
     return [
         Statement(
-            "the baseline's exact first-order term in the update is -b grad E[1/|o|] under the sequence mean, "
+            says="the baseline's exact first-order term in the update is -b grad E[1/|o|] under the sequence mean, "
             "-b Q grad E[1/sum L] under the token mean of Q queries, and none under the token sum",
-            errors["largest_error"] <= EXACT,
-            f"largest error {errors['largest_error']:.1e} over {errors['updates']} updates",
-            "1 - b for b in the closed form",
-            errors["largest_control_error"] <= EXACT,
-            f"largest error {errors['largest_control_error']:.1e}",
+            found=errors["largest_error"] <= EXACT,
+            detail=f"largest error {errors['largest_error']:.1e} over {errors['updates']} updates",
+            planted="1 - b for b in the closed form",
+            control_found=errors["largest_control_error"] <= EXACT,
+            control_detail=f"largest error {errors['largest_control_error']:.1e}",
         ),
         Statement(
-            "the token mean's term falls as 1/(responses sharing the normaliser)",
-            all(_near_minus_one(x) for x in slopes),
-            "; ".join(map(str, slopes)),
-            "the sequence mean's term, which nothing shares",
-            any(_near_minus_one(x) for x in flat),
-            "; ".join(map(str, flat)),
+            says="the token mean's term falls as 1/(responses sharing the normaliser)",
+            found=all(_near_minus_one(x) for x in slopes),
+            detail="; ".join(map(str, slopes)),
+            planted="the sequence mean's term, which nothing shares",
+            control_found=any(_near_minus_one(x) for x in flat),
+            control_detail="; ".join(map(str, flat)),
         ),
         Statement(
-            "under the sequence mean a baseline of 1 makes longer responses than a baseline of 0, at the end and at "
-            "equal gain of success",
-            len(longer) == 2 and all(x.low > 0 for x in longer.values()),
-            "; ".join(map(str, longer.values())),
-            "the two runs exchanged",
-            any(x.low > 0 for x in mirrored.values()),
-            "; ".join(map(str, mirrored.values())),
+            says="under the sequence mean a baseline of 1 makes longer responses than a baseline of 0, at the end and "
+            "at equal gain of success",
+            found=len(longer) == 2 and all(x.low > 0 for x in longer.values()),
+            detail="; ".join(map(str, longer.values())),
+            planted="the two runs exchanged",
+            control_found=any(x.low > 0 for x in mirrored.values()),
+            control_detail="; ".join(map(str, mirrored.values())),
         ),
     ]
 

@@ -87,7 +87,7 @@ def _certified(pair: tuple[Any, ...], rows: Sequence[Record], *, level: float) -
 def _no_certified_step_fails(rows: Sequence[Record]) -> Statement:
     detail, control = (f"{total(rows, field)} failures" for field in ("failures", "stretched_failures"))
     return Statement(
-        "No certified step breaks the order of the uncentred update.",
+        says="No certified step breaks the order of the uncentred update.",
         found=bool(rows) and total(rows, "failures") == 0,
         detail=f"{len(rows)} pairs of baselines, {detail}",
         planted="the certified steps, several times as large",
@@ -116,7 +116,14 @@ def _statement(says: str, rows: Sequence[Record], judge: Judge, *, level: float)
     found, detail = judge(rows, level)
     opposite = [_OPPOSITE[judge](row) for row in rows]
     control_found, control_detail = judge(opposite, level)
-    return Statement(says, found, detail, _PLANTED[judge], control_found, control_detail)
+    return Statement(
+        says=says,
+        found=found,
+        detail=detail,
+        planted=_PLANTED[judge],
+        control_found=control_found,
+        control_detail=control_detail,
+    )
 
 
 def _always_strict(rows: Iterable[Record], level: float) -> tuple[bool, str]:

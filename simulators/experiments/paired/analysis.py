@@ -56,7 +56,7 @@ def _law(counted: Sequence[Record]) -> Statement:
         total(counted, field) for field in ("lawful", "sign_breaks", "size_breaks", "other_sign_breaks")
     )
     return Statement(
-        "At first order the order of the two rules holds exactly where S >= 0, and by as much as S says.",
+        says="At first order the order of the two rules holds exactly where S >= 0, and by as much as S says.",
         found=lawful > 0 and sign == 0 and size == 0,
         detail=f"{lawful} groups, {sign} with another sign, {size} with another size",
         planted="S with the frequencies of another query's group",
@@ -69,12 +69,12 @@ def _neither_always_nor_never(counted: Sequence[Record], level: float) -> Statem
     planted = [{**row, "law_holds": row["rows"]} for row in counted]
     (found, detail), (control, control_detail) = (_undecided(rows, level) for rows in (counted, planted))
     return Statement(
-        "On hard and on easy groups alike, the order holds for a part of the groups only.",
-        found,
-        detail,
-        "S >= 0 for every group",
-        control,
-        control_detail,
+        says="On hard and on easy groups alike, the order holds for a part of the groups only.",
+        found=found,
+        detail=detail,
+        planted="S >= 0 for every group",
+        control_found=control,
+        control_detail=control_detail,
     )
 
 

@@ -108,7 +108,7 @@ def _curvature(estimator: str, rows: Sequence[Record], level: float) -> Record:
 
 def _slopes_told(tables: Sequence[Record]) -> Statement:
     return Statement(
-        f"What the second-order prediction leaves of E[dH] falls with a slope of at least {3 - TOLERANCE:g}.",
+        says=f"What the second-order prediction leaves of E[dH] falls with a slope of at least {3 - TOLERANCE:g}.",
         found=bool(tables) and all(row["passed"] for row in tables),
         detail=_extremes(tables, "slope"),
         planted="the second-order term left out",
@@ -130,7 +130,7 @@ def _curvatures_told(checks: Sequence[Record]) -> Statement:
         return f"{sum(not row[field] for row in checks)} of {len(checks)} estimators' intervals exclude the prediction"
 
     return Statement(
-        "Where groups are too many to enumerate, the sampled curvature is the predicted one.",
+        says="Where groups are too many to enumerate, the sampled curvature is the predicted one.",
         found=bool(checks) and all(row["passed"] for row in checks),
         detail=misses("passed"),
         planted=f"an error of {PLANTED_ERROR:.0%} in the prediction",

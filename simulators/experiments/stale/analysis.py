@@ -135,12 +135,12 @@ def _statements(parts: Mapping[str, Sequence[Record]], level: float) -> list[Sta
 def _flow_statement(errors: Sequence[Mapping[str, Any]]) -> Statement:
     largest, control = (max(row[name] for row in errors if row["offset"]) for name in ("error", "control_error"))
     return Statement(
-        "without ratio the flow ends at (mu(r - b) - tau)_+/(V_mu - b) for b below V_mu, and at one arm above",
-        limit_reached(errors, "error"),
-        f"largest entropy error {largest:.2g} nats; each within what the time run allows",
-        "b and V_mu exchanged in the limit",
-        limit_reached(errors, "control_error"),
-        f"largest entropy error {control:.2g} nats",
+        says="without ratio the flow ends at (mu(r - b) - tau)_+/(V_mu - b) for b below V_mu, and at one arm above",
+        found=limit_reached(errors, "error"),
+        detail=f"largest entropy error {largest:.2g} nats; each within what the time run allows",
+        planted="b and V_mu exchanged in the limit",
+        control_found=limit_reached(errors, "control_error"),
+        control_detail=f"largest entropy error {control:.2g} nats",
     )
 
 
@@ -150,12 +150,12 @@ def _transition_statement(sampled: Sequence[Record], level: float) -> Statement:
     below = next(x for x in offsets if x < 0)
     right, mirrored = falls(sampled, below, above, level), falls(sampled, above, below, level)
     return Statement(
-        f"sampled: entropy falls as b passes V_mu, from {below:g} below to {above:g} above",
-        all(x.low > 0 for x in right),
-        "; ".join(map(str, right)),
-        "the two sides exchanged",
-        any(x.low > 0 for x in mirrored),
-        "; ".join(map(str, mirrored)),
+        says=f"sampled: entropy falls as b passes V_mu, from {below:g} below to {above:g} above",
+        found=all(x.low > 0 for x in right),
+        detail="; ".join(map(str, right)),
+        planted="the two sides exchanged",
+        control_found=any(x.low > 0 for x in mirrored),
+        control_detail="; ".join(map(str, mirrored)),
     )
 
 
@@ -165,12 +165,13 @@ def _limit_statement(what: str, rows: Sequence[Record], offset: str, level: floa
         [within(rows, labels, theory, level) for labels in clear] for theory in ("predicted", "exchanged")
     )
     return Statement(
-        f"sampled: {what} with |b - V_mu| >= {CLEAR:g} ends within {SAMPLED_TOLERANCE:g} nats of the limit's entropy",
-        bool(found) and all(found),
-        f"{sum(found)} of {len(found)} runs",
-        "b and V_mu exchanged in the limit",
-        bool(control) and all(control),
-        f"{sum(control)} of {len(control)} runs",
+        says=f"sampled: {what} with |b - V_mu| >= {CLEAR:g} ends within {SAMPLED_TOLERANCE:g} nats "
+        "of the limit's entropy",
+        found=bool(found) and all(found),
+        detail=f"{sum(found)} of {len(found)} runs",
+        planted="b and V_mu exchanged in the limit",
+        control_found=bool(control) and all(control),
+        control_detail=f"{sum(control)} of {len(control)} runs",
     )
 
 
@@ -178,12 +179,12 @@ def _lag_statement(lag: Sequence[Record], level: float) -> Statement:
     longest = max(row["lag"] for row in lag)
     grows, mirrored = levels_part(lag, 1, longest, level), levels_part(lag, longest, 1, level)
     return Statement(
-        f"without ratio, what a lower K adds to the final entropy is more at lag {longest} than on-policy",
-        grows.low > 0,
-        str(grows),
-        "the two lags exchanged",
-        mirrored.low > 0,
-        str(mirrored),
+        says=f"without ratio, what a lower K adds to the final entropy is more at lag {longest} than on-policy",
+        found=grows.low > 0,
+        detail=str(grows),
+        planted="the two lags exchanged",
+        control_found=mirrored.low > 0,
+        control_detail=str(mirrored),
     )
 
 

@@ -11,6 +11,7 @@ from qae_theory.claims.model import (
     Effort,
     Evidence,
     Finding,
+    Generality,
     Kind,
     Outcome,
     Role,
@@ -46,7 +47,14 @@ FAILS = partial(finds, passed=False, detail="2 + 2 = 5 fails")
 
 
 def step(check: Any = HOLDS, control: Any = FAILS, *, citation: str | None = None) -> Step:
-    return Step(r"The sum is $2n$.", check, "n + n = 5", control, citation)
+    return Step(
+        says=r"The sum is $2n$.",
+        check=check,
+        planted="n + n = 5",
+        control=control,
+        citation=citation,
+        generality=Generality.GENERAL,
+    )
 
 
 def evidence(

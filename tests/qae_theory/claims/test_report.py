@@ -132,7 +132,7 @@ def test_counts() -> None:
         Verdict.PROVED: 1,
         Verdict.REFUTED: 1,
         Verdict.SUPPORTED: 1,
-        Verdict.NOT_SUPPORTED: 1,
+        Verdict.UNDECIDED: 1,
         Verdict.NOT_RUN: 1,
     }
     assert counts_line([]) == "no claims"

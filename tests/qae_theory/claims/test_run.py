@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
-from qae_theory.claims.model import Effort, Evidence, Finding, Status, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Status, Step, Verdict
 from qae_theory.claims.run import NEGATIVE_CRITERION, run_all, run_evidence
-from tests.qae_theory.claims.samples import FAILS, HOLDS, evidence, finds, raises, step
+from qae_theory.claims.verdict import judge
+from tests.qae_theory.claims.samples import FAILS, HOLDS, claim, evidence, finds, raises, step
 
 QUICK = Effort(quick=True)
 NOT_FOUND = partial(finds, passed=False, criterion=NEGATIVE_CRITERION, detail="interval contains 0")
@@ -116,3 +118,14 @@ def test_dead_worker_is_an_error_not_a_verdict() -> None:
 
     with pytest.raises(BrokenProcessPool):
         list(run_all([evidence(steps=(step(die, FAILS),)), evidence("second")], QUICK, jobs=2))
+
+
+def test_a_symbolic_proof_with_a_deciding_step_on_instances_is_a_checked_argument() -> None:
+    general = step()
+    on_instances = replace(general, generality=Generality.INSTANCES)
+    tie, lemma = replace(on_instances, tie=True), replace(on_instances, citation="a named lemma")
+    assert run_evidence(evidence(steps=(general, tie, lemma)), Effort()).kind is Kind.PROOF
+    weak = run_evidence(evidence(steps=(general, on_instances)), Effort())
+    assert weak.kind is Kind.ARGUMENT
+    assert [one.generality for one in weak.steps] == [Generality.GENERAL, Generality.INSTANCES]
+    assert judge(claim(), [weak]).verdict is Verdict.SUPPORTED

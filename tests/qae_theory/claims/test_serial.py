@@ -9,8 +9,10 @@ from qae_theory.claims.serial import ledger_records, metrics_records
 from qae_theory.claims.verdict import judge
 from tests.qae_theory.claims.samples import claim, outcome
 
-KEYS = ["id", "statement", "source", "update", "verdict", "assumption", "evidence", "witness"]
-EVIDENCE_KEYS = ["kind", "role", "passed", "detail", "seconds", "where"]
+KEYS = ["id", "statement", "source", "update", "reading", "family", "condition"]
+KEYS += ["verdict", "assumption", "evidence", "witness"]
+EVIDENCE_KEYS = ["kind", "role", "name", "status", "passed", "answer", "detail", "seconds", "where"]
+EVIDENCE_KEYS += ["covers_statement", "steps"]
 
 
 def test_keys_and_values() -> None:
@@ -26,7 +28,12 @@ def test_keys_and_values() -> None:
     assert item == {
         "kind": "witness",
         "role": "against",
+        "name": "witness-against",
+        "status": "passed",
         "passed": True,
+        "answer": None,
+        "covers_statement": False,
+        "steps": [],
         "detail": "a detail",
         "seconds": 0.25,
         "where": "package/module.py:7",

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
 
-from qae_theory.claims.model import Kind, Outcome, Role, Status, Verdict
+from qae_theory.claims.model import Answer, Kind, Outcome, Role, Status, Verdict
 from qae_theory.claims.report import verdict_reason
 from qae_theory.claims.verdict import judge
 from tests.qae_theory.claims.samples import claim, outcome
 
 PLAIN = claim()
 ASSUMING = claim("sum-if", assumption="$n$ is even.")
+
+
+def looked_for(answer: Answer) -> Outcome:
+    """A statistical check that ran and says this of its effect."""
+    return replace(outcome(Kind.TRAINING, status=Status.NEGATIVE), answer=answer)
+
 
 TABLE = [
     ("nothing", PLAIN, [], Verdict.NOT_RUN),
@@ -30,12 +37,38 @@ TABLE = [
     ("proof skipped", PLAIN, [outcome(status=Status.SKIPPED)], Verdict.NOT_RUN),
     ("witness skipped", PLAIN, [outcome(Kind.WITNESS, Role.AGAINST, Status.SKIPPED)], Verdict.NOT_RUN),
     ("proof beside skipped", PLAIN, [outcome(), outcome(Kind.PROPERTY, status=Status.SKIPPED)], Verdict.PROVED),
-    ("no effect", PLAIN, [outcome(Kind.MONTE_CARLO, status=Status.NEGATIVE)], Verdict.NOT_SUPPORTED),
+    ("formal proof", PLAIN, [outcome(Kind.FORMAL)], Verdict.PROVED),
+    ("formal refutation", PLAIN, [outcome(Kind.FORMAL, Role.AGAINST)], Verdict.REFUTED),
+    ("checked argument", PLAIN, [outcome(Kind.ARGUMENT)], Verdict.SUPPORTED),
+    (
+        "formal proof skipped beside an argument",
+        PLAIN,
+        [outcome(Kind.FORMAL, status=Status.SKIPPED), outcome(Kind.ARGUMENT)],
+        Verdict.SUPPORTED,
+    ),
+    ("no effect", PLAIN, [outcome(Kind.MONTE_CARLO, status=Status.NEGATIVE)], Verdict.UNDECIDED),
+    ("absent", PLAIN, [looked_for(Answer.ABSENT)], Verdict.ABSENT),
+    ("opposite", PLAIN, [looked_for(Answer.OPPOSITE)], Verdict.OPPOSITE),
+    ("undecided", PLAIN, [looked_for(Answer.UNDECIDED)], Verdict.UNDECIDED),
+    ("absent twice", PLAIN, [looked_for(Answer.ABSENT), looked_for(Answer.ABSENT)], Verdict.ABSENT),
+    ("absent and opposite", PLAIN, [looked_for(Answer.ABSENT), looked_for(Answer.OPPOSITE)], Verdict.UNDECIDED),
+    (
+        "under and without, formally",
+        ASSUMING,
+        [outcome(Kind.FORMAL, Role.UNDER), outcome(Kind.FORMAL, Role.WITHOUT)],
+        Verdict.UNDER_ASSUMPTION,
+    ),
+    (
+        "an argument under and a witness without",
+        ASSUMING,
+        [outcome(Kind.ARGUMENT, Role.UNDER), outcome(Kind.WITNESS, Role.WITHOUT)],
+        Verdict.SUPPORTED,
+    ),
     (
         "no effect beside support",
         PLAIN,
         [outcome(Kind.MONTE_CARLO, status=Status.NEGATIVE), outcome(Kind.PROPERTY)],
-        Verdict.NOT_SUPPORTED,
+        Verdict.UNDECIDED,
     ),
     (
         "under and without",
@@ -85,7 +118,7 @@ def test_order_of_the_outcomes_does_not_matter(outcomes: list[Outcome]) -> None:
 @pytest.mark.parametrize("proof", [outcome(Kind.PROOF), outcome(Kind.CERTIFICATE, covers=True)])
 def test_proof_beside_witness_is_a_contradiction(proof: Outcome) -> None:
     entry = judge(PLAIN, [proof, outcome(Kind.WITNESS, Role.AGAINST)])
-    assert entry.verdict is Verdict.NOT_SUPPORTED
+    assert entry.verdict is Verdict.UNDECIDED
     assert any("contradiction" in problem for problem in entry.problems)
 
 
@@ -95,7 +128,7 @@ def test_proof_beside_witness_is_a_contradiction(proof: Outcome) -> None:
 def test_broken_evidence_allows_nothing(others: list[Outcome]) -> None:
     broken = outcome(Kind.CERTIFICATE, status=Status.BROKEN, name="certificate")
     entry = judge(PLAIN, [*others, broken])
-    assert entry.verdict is Verdict.NOT_SUPPORTED
+    assert entry.verdict is Verdict.UNDECIDED
     assert entry.problems == ("certificate: a detail",)
 
 

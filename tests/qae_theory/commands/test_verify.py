@@ -70,7 +70,7 @@ def test_broken_evidence_is_status_1(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert result.exit_code == 1
     assert "PROBLEM sum: " in result.stdout
     records = json.loads((tmp_path / "ledger.json").read_text(encoding="utf-8"))
-    assert records[0]["verdict"] == "not supported"
+    assert records[0]["verdict"] == "undecided"
     assert len(runs(tmp_path)) == 1
 
 

@@ -78,7 +78,7 @@ def test_too_few_draws_leave_a_quantile_open() -> None:
 
 
 def test_statements_survive_storage() -> None:
-    statement = Statement("a", True, "b", "c", False, "d")
+    statement = Statement(says="a", found=True, detail="b", planted="c", control_found=False, control_detail="d")
     assert read_statements({"statements": in_records([statement])}) == [statement]
 
 

@@ -99,7 +99,7 @@ def test_control_where_it_was_not_planted_it_is_not_found_and_nothing_breaks(
     said = outcome(claim)
     assert said.status is Status.NEGATIVE, said.detail
     assert "NOT FOUND" in said.detail
-    assert verdict(claim) is Verdict.NOT_SUPPORTED
+    assert verdict(claim) is Verdict.UNDECIDED
     for statement in evidence._statements(claim):
         assert not statement.found, statement.says
 
