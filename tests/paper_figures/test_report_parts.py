@@ -15,7 +15,7 @@ from paper_figures.report.details import reason, statements
 from paper_figures.report.entries import REWORDED, STRANGE, WITHOUT_STEPS, Line, lines_of
 from paper_figures.report.limits import limits
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Evidence, Kind, Outcome, Status, Verdict
+from qae_theory.claims.model import Evidence, Finding, Kind, Outcome, Status, StepOutcome, Verdict
 from qae_theory.claims.serial import ledger_records
 from qae_theory.claims.verdict import judge
 from tests.paper_figures.stored import store
@@ -30,10 +30,20 @@ def line(made: Ledger, *outcomes: Any, **changes: Any) -> Line:
 
 
 def went(item: Evidence, status: Status, detail: str) -> Outcome:
-    return Outcome(item.claim, item.name, item.kind, item.role, status, detail, 0.25, item.where)
+    """The outcome of evidence whose steps all went like that; skipped and broken evidence has none to show."""
+    passed = status is Status.PASSED
+    finding = Finding(passed, "equality", detail)
+    steps = [
+        StepOutcome(one.says, one.planted, one.citation, one.where, finding, True, "", one.generality, one.tie)
+        for one in item.steps
+        if status in (Status.PASSED, Status.NEGATIVE)
+    ]
+    return Outcome(
+        item.claim, item.name, item.strength, item.role, status, detail, 0.25, item.where, steps=tuple(steps)
+    )
 
 
-def test_steps_and_names_come_from_the_registered_evidence() -> None:
+def test_steps_come_from_the_file_and_what_is_planted_from_the_registered_evidence() -> None:
     item = evidence("by-parts", steps=(step(), step(citation="A. Lemma")))
     found = line(ledger(item), went(item, Status.PASSED, "2 + 2 = 4"))
     (one,) = found.entry.outcomes
@@ -115,7 +125,7 @@ def test_statements_are_taken_apart() -> None:
 def test_the_reason_names_what_was_missed_only() -> None:
     item = evidence("masks", kind=Kind.TRAINING)
     found = line(ledger(item), went(item, Status.NEGATIVE, DETAIL))
-    assert reason(found.entry) == "Not supported: looked for and not found. By masks: b; c."
+    assert reason(found.entry) == "Undecided: looked for and not found. By masks: b; c."
 
 
 # Commands
@@ -133,7 +143,7 @@ def test_a_proof_needs_no_data() -> None:
 
 def test_the_command_that_made_the_data_comes_first() -> None:
     says = "What `qae simulate masks` found."
-    assert commands((Status.PASSED, "b (run 0123456789ab, full size, settings changed)"), says=says) == [
+    assert commands((Status.PASSED, "b (run 0123456789ab, full size)"), says=says) == [
         "qae simulate masks",
         "qae verify sum",
     ]
