@@ -1,0 +1,1 @@
+"""Checks that need the advantages of a run."""

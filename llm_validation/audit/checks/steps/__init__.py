@@ -1,0 +1,1 @@
+"""Checks that need metrics by step or settings only."""

@@ -1,0 +1,1 @@
+"""Checks that need sums over the tokens of each response."""

@@ -1,0 +1,142 @@
+"""``qae audit``: what the logs of your own run say about advantages and entropy, and what they cannot say."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from llm_validation.common.failing import fail
+
+if TYPE_CHECKING:
+    from llm_validation.audit.model.settings import AuditSettings
+    from llm_validation.audit.report.report import Report
+
+USAGE = 2
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+_SEVERITIES = ("info", "warning", "critical")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(
+        "audit",
+        epilog="Examples: qae audit outputs/my-run | qae audit rollouts/ --group-size 16 --json report.json | "
+        "qae audit --demo --html demo.html",
+    )(audit)
+
+
+def audit(
+    logs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="LOGS...",
+            help="Files and folders of one run: rollout dumps, completions, metrics, TensorBoard, W&B exports.",
+        ),
+    ] = None,
+    json_file: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="The whole report as JSON; - is standard output.")
+    ] = None,
+    fail_on: Annotated[
+        str, typer.Option("--fail-on", metavar="SEVERITY", help="Exit 1 from: info, warning, critical.")
+    ] = "critical",
+    estimator: Annotated[str | None, typer.Option("--estimator", help="The run's advantage estimator.")] = None,
+    k: Annotated[str | None, typer.Option("--k", "-K", help="K of the run's quantile baseline.")] = None,
+    group_size: Annotated[
+        int | None, typer.Option("--group-size", "-G", min=1, help="Responses to a prompt, if the log does not say.")
+    ] = None,
+    correct_above: Annotated[
+        float | None, typer.Option("--correct-above", help="A response is right if its reward is above this.")
+    ] = None,
+    correct_column: Annotated[
+        str | None, typer.Option("--correct-column", metavar="NAME", help="The reward column that says what is right.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Another setting of the run, a TOML value; repeatable."),
+    ] = None,
+) -> None:
+    """Read the logs of a run and say what its advantages and its entropy show, and what could not be checked.
+
+    Exit status: 0 nothing found; 1 findings of --fail-on or graver; 2 wrong usage, or logs that were refused; 3 nothing
+    could be checked.
+    """
+    if fail_on not in _SEVERITIES:
+        fail("audit", f"--fail-on must be one of {', '.join(_SEVERITIES)}; got {fail_on!r}", USAGE)
+    if not logs:
+        fail("audit", "LOGS must be at least one file or folder", USAGE)
+    flags = {
+        "estimator": estimator,
+        "k": k,
+        "group_size": group_size,
+        "correct_above": correct_above,
+        "correct_column": correct_column,
+    }
+    try:
+        report = _audited(logs, _flags(flags, settings or ()))
+        _write(report, json_file)
+    except (ValueError, OSError) as error:
+        fail("audit", " ".join(str(error).split()), USAGE)
+    except KeyboardInterrupt:
+        fail("audit", "interrupted; nothing was written", INTERRUPTED)
+    if json_file != "-":
+        _print(report)
+    raise typer.Exit(report.status(fail_on))
+
+
+def _flags(named: dict[str, Any], settings: Sequence[str]) -> AuditSettings:
+    from llm_validation.audit.model.settings import AuditSettings
+    from qae_theory.runs.settings import checked, read_setting
+
+    given = {name: value for name, value in named.items() if value is not None}
+    return checked(AuditSettings, [*map(read_setting, settings), given])
+
+
+def _audited(logs: Sequence[Path], flags: AuditSettings) -> Report:
+    from llm_validation.audit.gather import gather
+    from llm_validation.audit.report.report import audit_log
+
+    with _progress() as told:
+        log = gather(logs, flags, told)
+    return audit_log(log)
+
+
+def _write(report: Report, json_file: str | None) -> None:
+    """Write what was asked for, each file whole or not at all."""
+    from llm_validation.audit.report.contract import record
+    from qae_theory.runs.files import to_json, write_atomically
+
+    if json_file == "-":
+        sys.stdout.write(to_json(record(report)))
+    elif json_file is not None:
+        write_atomically(Path(json_file), to_json(record(report)))
+
+
+def _print(report: Report) -> None:
+    from rich.console import Console
+
+    from llm_validation.audit.report.terminal import lines
+
+    console = Console(highlight=False, soft_wrap=True)
+    for line in lines(report, console.width if console.is_terminal else 400):
+        console.print(line, markup=False)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None] | None]:
+    """Show a bar on a terminal; nothing elsewhere."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=console, transient=True) as bar:
+        row = bar.add_task("read", total=None)
+        yield lambda what, done, total: bar.update(row, completed=done, total=total, description=what)

@@ -1,0 +1,96 @@
+"""What the run was asked to do, as far as the checks need it: from its own configuration, from flags, else unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+
+from qae_theory.advantages import estimator_names, get_estimator
+from qae_theory.checks import quantile_level
+from qae_theory.runs.settings import Positive, Strict, checked
+
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Whole = Annotated[int, Field(ge=1)]
+
+
+class AuditSettings(Strict):
+    """None where it is not known.
+
+    ``k``, ``std`` and ``eps`` are of the advantage. ``updates_per_batch`` counts optimiser updates on one batch of
+    rollouts. ``max_tokens`` is the limit on the length of a response. ``aggregation`` is how the trainer averages the
+    entropy over tokens. A response is right if its reward is above ``correct_above``, or its component
+    ``correct_column`` is 1. ``reward_weights`` are of the reward functions, 1 each by default.
+    """
+
+    estimator: str | None = None
+    k: str | None = None
+    std: str | None = None
+    eps: NonNegative | None = None
+    group_size: Whole | None = None
+    clip_low: NonNegative | None = None
+    clip_high: NonNegative | None = None
+    updates_per_batch: Whole | None = None
+    entropy_coefficient: float | None = None
+    temperature: Positive | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    max_tokens: Whole | None = None
+    aggregation: str | None = None
+    correct_above: float | None = None
+    correct_column: str | None = None
+    reward_weights: dict[str, float] | None = None
+
+    @field_validator("estimator")
+    @classmethod
+    def _is_registered(cls, name: str | None) -> str | None:
+        if name is not None:
+            get_estimator(name)
+        return name
+
+    @field_validator("k", mode="before")
+    @classmethod
+    def _is_a_level(cls, k: Any) -> str | None:
+        if k is None:
+            return None
+        quantile_level(k)
+        return str(k)
+
+    def known(self) -> dict[str, Any]:
+        """Return what is known, by name."""
+        return {name: value for name, value in self.model_dump().items() if value is not None}
+
+    def over(self, other: AuditSettings) -> AuditSettings:
+        """Return these settings, and what only ``other`` knows."""
+        return AuditSettings.model_validate(other.known() | self.known())
+
+
+# What a trainer calls an estimator of the registry.
+_ALIASES = {
+    "grpo": "grpo",
+    "grpo_vectorized": "grpo",
+    "dapo": "grpo",
+    "dr_grpo": "dr_grpo",
+    "rloo": "rloo",
+    "rloo_vectorized": "rloo",
+}
+
+
+def estimator_of(name: Any) -> str | None:
+    """Return the registered name of what a trainer calls an estimator; None for one that is not registered.
+
+    >>> estimator_of("grpo_vectorized"), estimator_of("gae")
+    ('grpo', None)
+    """
+    text = str(name).strip().lower()
+    known = _ALIASES.get(text, text)
+    return known if known in estimator_names() else None
+
+
+def settings_from(values: Mapping[str, Any]) -> AuditSettings:
+    """Return checked settings.
+
+    Raises:
+        ValueError: one line that names the setting.
+    """
+    return checked(AuditSettings, [values])

@@ -1,0 +1,54 @@
+"""What a reader is: a name, a test of a file's beginning, and a function that reads it.
+
+Another package adds readers by an entry point in the group ``qae.readers``: a function that returns some.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from llm_validation.audit.model.chunk import Chunk
+from llm_validation.audit.model.entries import Entry
+from llm_validation.audit.model.settings import AuditSettings
+from llm_validation.audit.readers.head import Head
+from llm_validation.audit.readers.json_lines import Tally
+
+
+class RefusedError(ValueError):
+    """The file is recognised and is not read, for a reason that the message gives."""
+
+
+@dataclass(frozen=True)
+class ResponseReader:
+    """Reads responses. ``recognises`` looks at the beginning of a file only."""
+
+    name: str
+    recognises: Callable[[Head], bool]
+    read: Callable[[Head, AuditSettings, Tally], Iterator[Chunk]]
+    kind: Literal["responses"] = "responses"
+
+
+@dataclass(frozen=True)
+class StepReader:
+    """Reads metrics by step. ``launches``: whether several files in a folder may be runs of their own."""
+
+    name: str
+    recognises: Callable[[Head], bool]
+    read: Callable[[Head, Tally], Iterator[Entry]]
+    launches: bool = False
+    kind: Literal["steps"] = "steps"
+
+
+@dataclass(frozen=True)
+class SettingsReader:
+    """Reads what the run was asked to do."""
+
+    name: str
+    recognises: Callable[[Head], bool]
+    read: Callable[[Head], AuditSettings]
+    kind: Literal["settings"] = "settings"
+
+
+Reader = ResponseReader | StepReader | SettingsReader

@@ -1,0 +1,175 @@
+"""The beginning of a file: enough to say what it is, by what stands in it.
+
+A name says nothing: dumps are called ``1.jsonl``, exports ``history.json``, console logs anything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from llm_validation.audit.readers.opening import pieces
+
+BEGINNING = 2**20  # bytes that are looked at
+LONGEST_LINE = 2**28  # bytes; some writers put a whole step into one line
+MOST_RECORDS = 50
+_BOM = b"\xef\xbb\xbf"
+_WANDB = b":W&B"
+_PICKLE = tuple(bytes([0x80, version]) for version in range(2, 6))
+
+
+@dataclass(frozen=True)
+class Head:
+    """What is known of a file before it is read.
+
+    ``kind`` is one of ``empty``, ``parquet``, ``events`` (TensorBoard), ``wandb`` (W&B's own binary log), ``pickle``,
+    ``archive``, ``lines`` (a JSON object a line), ``list`` (one JSON list), ``document`` (one JSON object), ``csv``,
+    ``text``, ``endless`` (a line beyond ``LONGEST_LINE``) and ``binary``.
+    """
+
+    path: Path
+    kind: str
+    records: tuple[Any, ...] = ()
+    """The first JSON objects, of ``lines`` and ``list``."""
+    fields: tuple[str, ...] = ()
+    """Columns of ``parquet`` and ``csv``."""
+    text: bytes = field(default=b"", repr=False)
+
+    @cached_property
+    def objects(self) -> tuple[dict[str, Any], ...]:
+        """Those of the records that are objects."""
+        return tuple(record for record in self.records if isinstance(record, dict))
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """The names that the first objects have in common with one another."""
+        shared = [set(record) for record in self.objects]
+        return frozenset(set.intersection(*shared)) if shared else frozenset()
+
+    def any_with(self, *names: str) -> bool:
+        """Return whether one of the first objects has all these names."""
+        return any(all(name in record for name in names) for record in self.objects)
+
+
+def head_of(path: Path) -> Head:
+    """Return the beginning of a file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    start = _start(path)
+    if not start.strip():
+        return Head(path, "empty" if not start.strip(b"\x00") else "binary")
+    if start.startswith(b"PAR1"):
+        return _parquet(path)
+    if start.startswith(_PICKLE) or _is_torch_archive(path, start):
+        return Head(path, "pickle")
+    if start.startswith(b"PK\x03\x04") or start[257:262] == b"ustar":
+        return Head(path, "archive")
+    if start.startswith(_WANDB):
+        return Head(path, "wandb")
+    if b"brain.Event:" in start[:64]:
+        return Head(path, "events")
+    if b"\x00" in start[:4096]:
+        return Head(path, "binary")
+    text = start.removeprefix(_BOM).lstrip()
+    if text[:1] == b"[" and (listed := _list(path, text)) is not None:
+        return listed
+    if text[:1] == b"{":
+        return _json(path, text)
+    return _text(path, text)
+
+
+def _start(path: Path) -> bytes:
+    """Return the first mebibyte, or the first line where that is longer."""
+    start = b""
+    for piece in pieces(path):
+        start += piece
+        if len(start) >= BEGINNING and (b"\n" in start or start[:1] not in (b"{", b"[") or len(start) > LONGEST_LINE):
+            break
+    return start
+
+
+def _parquet(path: Path) -> Head:
+    pq = import_module("pyarrow.parquet")
+    try:
+        return Head(path, "parquet", fields=tuple(pq.read_schema(path).names))
+    except Exception:  # cut off: pyarrow raises several things
+        return Head(path, "binary")
+
+
+def _is_torch_archive(path: Path, start: bytes) -> bool:
+    """Return whether it is torch's zip of a pickle and tensors."""
+    return start.startswith(b"PK\x03\x04") and b"data.pkl" in start[:512] and path.suffix != ".zip"
+
+
+def _json(path: Path, text: bytes) -> Head:
+    line, newline, _ = text.partition(b"\n")
+    if not newline and len(text) > LONGEST_LINE:
+        return Head(path, "endless")
+    if _parsed(line) is not None:
+        return Head(path, "lines", records=tuple(_records(text)), text=text)
+    if b"\n" in text and line.strip() not in (b"{",) and (records := tuple(_records(text))):
+        return Head(path, "lines", records=records, text=text)  # the first line is damaged
+    return Head(path, "document", text=text)
+
+
+def _list(path: Path, text: bytes) -> Head | None:
+    inner = text[1:].lstrip()
+    if inner[:1] not in (b"{", b"]"):
+        return None
+    return Head(path, "list", records=tuple(elements(text.decode("utf-8", "replace"), most=MOST_RECORDS)), text=text)
+
+
+def _records(text: bytes) -> Iterator[Any]:
+    """Yield the first lines that are JSON."""
+    found = 0
+    for line in text.split(b"\n"):
+        record = _parsed(line) if line.lstrip()[:1] == b"{" else None
+        if record is not None:
+            yield record
+            found += 1
+        if found == MOST_RECORDS:
+            return
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):  # brackets without end
+        return None
+
+
+def elements(text: str, most: int | None = None) -> Iterator[Any]:
+    """Yield the elements of a JSON list, which may be cut off, one after another."""
+    decoder, at, count = json.JSONDecoder(), text.index("[") + 1, 0
+    while most is None or count < most:
+        while at < len(text) and text[at] in " \t\r\n,":
+            at += 1
+        if at >= len(text) or text[at] == "]":
+            return
+        try:
+            element, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return
+        yield element
+        count += 1
+
+
+def _text(path: Path, text: bytes) -> Head:
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start < len(text) - 4 and text.count(b"\x1b") < 1:
+            whole = text[: error.start].count(b"\n")
+            if whole < 2:
+                return Head(path, "binary")
+    line = text.split(b"\n", 1)[0].decode("utf-8", "replace").strip()
+    names = tuple(name.strip().strip('"') for name in line.split(","))
+    is_table = len(names) > 1 and any(name in ("_step", "Step", "step") or name.endswith("step") for name in names)
+    return Head(path, "csv" if is_table else "text", fields=names if is_table else (), text=text)

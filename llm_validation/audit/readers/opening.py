@@ -1,0 +1,75 @@
+"""A file's bytes, decompressed, whatever it was compressed with and wherever it was cut off."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import zlib
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+PIECE = 2**24  # bytes read at a time
+_MAGIC = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x04\x22\x4d\x18": "lz4",
+}
+_DAMAGE = (EOFError, zlib.error, lzma.LZMAError, OSError, ValueError)
+
+
+class Damage:
+    """What was found wrong with a stream; None as long as nothing was."""
+
+    what: str | None = None
+
+
+def compression_of(start: bytes) -> str | None:
+    r"""Return what a file is compressed with, by its first bytes.
+
+    >>> compression_of(b"\x1f\x8b\x08"), compression_of(b'{"a": 1}')
+    ('gzip', None)
+    """
+    return next((name for magic, name in _MAGIC.items() if start.startswith(magic)), None)
+
+
+def pieces(path: Path, damage: Damage | None = None) -> Iterator[bytes]:
+    """Yield the content, decompressed; as far as it goes where the compressed stream is damaged or cut off.
+
+    Args:
+        path: a file.
+        damage: told of what is wrong with a compressed stream.
+
+    Raises:
+        OSError: the file cannot be opened or read.
+    """
+    with path.open("rb") as file:
+        kind = compression_of(file.read(8))
+        file.seek(0)
+        stream = file if kind is None else _decompressor(kind, file)
+        while True:
+            try:
+                piece = stream.read(PIECE)
+            except _DAMAGE as error:
+                if kind is None:
+                    raise
+                if damage is not None:
+                    damage.what = f"the compressed file is damaged or cut off: {type(error).__name__}"
+                return
+            if not piece:
+                return
+            yield piece
+
+
+def _decompressor(kind: str, file: Any) -> Any:
+    if kind == "gzip":
+        return gzip.GzipFile(fileobj=file)
+    if kind == "bzip2":
+        return bz2.BZ2File(file)
+    if kind == "xz":
+        return lzma.LZMAFile(file)
+    return import_module("pyarrow").CompressedInputStream(file, kind)

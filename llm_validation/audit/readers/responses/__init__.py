@@ -1,0 +1,1 @@
+"""Readers of responses: dumps of rollouts, completions, traces and score lists."""

@@ -1,0 +1,86 @@
+"""The report on a terminal: at most 40 lines, the gravest findings first, and what could not be checked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from llm_validation.audit.checks.finding import percent
+from llm_validation.audit.report.report import Report, group_facts, step_facts, zero_share
+
+MOST_LINES = 40
+_MOST_FINDINGS = 12
+_MOST_UNCHECKED = 6
+_MOST_REFUSED = 4
+_MARKS = {"critical": "!!", "warning": " !", "info": "  "}
+
+
+def lines(report: Report, width: int = 100) -> list[str]:
+    """Return the lines of the report, cut to the width."""
+    whole = [*_facts(report), *_refused(report), *_findings(report), *_unchecked(report)]
+    shown = whole if len(whole) <= MOST_LINES else [*whole[: MOST_LINES - 1], "... (--json has everything)"]
+    return [line if len(line) <= width else f"{line[: width - 3]}..." for line in shown]
+
+
+def _facts(report: Report) -> Iterator[str]:
+    log = report.log
+    used = Counter(source.format for source in log.sources if source.used)
+    others = sum(not source.used for source in log.sources)
+    read = ", ".join(f"{count} {name}" for name, count in used.items()) or "nothing"
+    yield f"read: {read}" + (f" ({others} other files not used)" if others else "")
+    steps = step_facts(log)
+    if steps["count"]:
+        yield f"steps: {steps['first']} to {steps['last']}, {steps['count']} of them; level: {log.level}"
+    elif log.level is not None:
+        yield f"level: {log.level}"
+    groups = group_facts(log)
+    if groups is not None and groups["count"]:
+        yield _groups(groups)
+    zero = zero_share(log)
+    if zero is not None:
+        yield f"responses without an advantage: {percent(zero[0])} ({zero[1]})"
+    yield from (f"note: {note}" for note in log.notes[:3])
+
+
+def _groups(groups: dict[str, object]) -> str:
+    size = "different sizes" if groups["size"] is None else f"{groups['size']} responses each"
+    known = groups["mixed"] is not None
+    split = (
+        f": {groups['all_wrong']} all wrong, {groups['mixed']} mixed, {groups['all_right']} all right"
+        if known
+        else "; which responses are right is not known"
+    )
+    return f"groups: {groups['count']}, {size} (by {groups['identity']}){split}"
+
+
+def _refused(report: Report) -> Iterator[str]:
+    refusals = report.log.refusals
+    for refusal in refusals[:_MOST_REFUSED]:
+        sizes = ", ".join(f"{count} of {size}" for size, count in list(refusal.sizes.items())[:6])
+        said = refusal.reason.splitlines()[0]
+        yield f"REFUSED {refusal.path}: {said}" + (f" [sizes found: {sizes}]" if sizes else "")
+    if len(refusals) > _MOST_REFUSED:
+        yield f"and {len(refusals) - _MOST_REFUSED} more refused"
+
+
+def _findings(report: Report) -> Iterator[str]:
+    if not report.findings and report.checked:
+        yield f"no finding in the {report.checked} checks that could run"
+    for finding in report.findings[:_MOST_FINDINGS]:
+        yield f"{_MARKS[finding.severity]} {finding.severity}: {finding.id}: {finding.says}"
+    if len(report.findings) > _MOST_FINDINGS:
+        yield f"and {len(report.findings) - _MOST_FINDINGS} findings more"
+
+
+def _unchecked(report: Report) -> Iterator[str]:
+    if not report.unchecked:
+        return
+    by_need: dict[str, list[str]] = {}
+    for one in report.unchecked:
+        by_need.setdefault(one.needs, []).append(one.check)
+    if not report.checked:
+        yield "nothing could be checked"
+    for needs, names in list(by_need.items())[:_MOST_UNCHECKED]:
+        yield f"not checked, needs {needs}: {', '.join(names)}"
+    if len(by_need) > _MOST_UNCHECKED:
+        yield f"and {len(by_need) - _MOST_UNCHECKED} reasons more"
