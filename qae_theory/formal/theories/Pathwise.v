@@ -290,8 +290,8 @@ split; first exact: paired_ordering_law_sign.
 by split; [apply: paired_ordering_law_mean | apply: paired_ordering_law_signs].
 Qed.
 
-(** The whole claim: the share under GRPO given m; under any estimator whose advantages sum to 0 and given any event that
-    the rewards decide; the estimators whose advantages do; and QAE, for comparison. *)
+(** The whole claim: the share under GRPO given m; under any estimator whose advantages sum to 0 and given any event
+    that the rewards decide; the estimators whose advantages do; and QAE, for comparison. *)
 Theorem sign_share_law :
   (forall (T : finType) (r : T -> R) (G m : nat) (k : divisor) (eps : R), binary r ->
       let given p F := expect_given p (fun g : {ffun 'I_G -> T} => num_correct (rewards r g) == m) F in
