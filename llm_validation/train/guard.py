@@ -58,14 +58,15 @@ def watch(trainer: Any, guard: Guard) -> None:
     for callback in trainer.callback_handler.callbacks:
         if isinstance(callback, TensorBoardCallback):
             callback.logging_dir = str(guard.folder.parent / TENSORBOARD)
-    trainer.add_callback(_callback_class()(guard))
+    trainer.add_callback(callback_class()(guard))
     trainer.create_model_card = lambda *args, **kwargs: None
     trainer.args.save_total_limit = None  # the trainer would remove old ones before the new one is sealed
     trainer._save_checkpoint = _guarded(trainer, trainer._save_checkpoint, guard)
 
 
 @functools.cache
-def _callback_class() -> Any:
+def callback_class() -> Any:
+    """Return the class of the callback, which is made here because Transformers is imported inside functions."""
     import torch
     from transformers import TrainerCallback
 

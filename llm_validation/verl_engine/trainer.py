@@ -284,10 +284,11 @@ class ProbeTrainer(PPOTrainerSync):
         self, batch: KVBatchMeta, before: TensorDict, after: TensorDict, by_arm: Mapping[str, Any]
     ) -> Iterator[Response]:
         """The batch's rows without those that only fill it up."""
-        tokens = {name: _rows(before[name]) for name in ("response_mask", "advantages", "old_log_probs", "entropy")}
-        later = {name: _rows(after[name]) for name in MEASURED}
-        arms = {arm: _rows(entropies) for arm, entropies in by_arm.items()}
-        uids, rewards = list(before["uid"]), _rows(before[self._rewards_name])
+        measured = ("response_mask", "advantages", "old_log_probs", "entropy")
+        tokens = {name: padded_rows(before[name]) for name in measured}
+        later = {name: padded_rows(after[name]) for name in MEASURED}
+        arms = {arm: padded_rows(entropies) for arm, entropies in by_arm.items()}
+        uids, rewards = list(before["uid"]), padded_rows(before[self._rewards_name])
         for row, (key, tag) in enumerate(zip(batch.keys, batch.tags, strict=True)):
             if not tag.get("is_padding", False):
                 yield Response(
@@ -374,7 +375,7 @@ def _copy(batch: KVBatchMeta, extra_info: Mapping[str, Any]) -> KVBatchMeta:
     )
 
 
-def _rows(nested: Any) -> list[Any]:
+def padded_rows(nested: Any) -> list[Any]:
     """A nested tensor's rows as arrays; NumPy has no bfloat16."""
     return [row.float().numpy() for row in nested.unbind()]
 

@@ -86,14 +86,15 @@ def _rises(analysis: Mapping[str, Any], reading: str) -> Statement:
     return Statement(
         says=f"at {reading}, entropy rises with K in every condition",
         found=found,
-        detail=f"slope in nats per unit of K: {detail}; {_falls(analysis['neighbours'], reading)}",
+        detail=f"slope in nats per unit of K: {detail}; {falls_between_levels(analysis['neighbours'], reading)}",
         planted="the labels of K reversed in every other seed",
         control_found=control,
         control_detail=control_detail,
     )
 
 
-def _falls(neighbours_of: Mapping[str, Any], reading: str) -> str:
+def falls_between_levels(neighbours_of: Mapping[str, Any], reading: str) -> str:
+    """Return a phrase that names the neighbouring levels K between which entropy falls, and the conditions."""
     falls = [
         f"{row['from']} to {row['to']} ({name})"
         for name, by_reading in neighbours_of.items()

@@ -181,7 +181,8 @@ VERL_H20: Mapping[int, Mapping[str, float]] = {
 }
 
 
-def _verl_h20(gpus: int) -> Settings:
+def verl_h20(gpus: int) -> Settings:
+    """Return the settings of verl's published DAPO runs on H20 nodes of eight GPUs each."""
     return run_settings(
         nodes=gpus // 8, prompts=512, samples=16, mini_batch=32, prompt=2048, response=28672, tensor_parallel=1
     )
@@ -191,7 +192,7 @@ def _verl_phases() -> Iterator[Comparison]:
     """At the length that gives the update its time in the central case: the two other phases."""
     gpu = gpu_named("H20")
     for gpus, found in VERL_H20.items():
-        settings = _verl_h20(gpus)
+        settings = verl_h20(gpus)
         length = length_of(settings, QWEN25_7B, gpu, lambda phases: phases["update"], found["update"])
         cases = [seconds(settings, QWEN25_7B, gpu, case, length).phases for case in CASES]
         for phase in ("generation", "log-probabilities"):

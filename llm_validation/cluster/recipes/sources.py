@@ -59,7 +59,7 @@ class Source:
 @cache
 def sources() -> Mapping[str, Source]:
     """Every key that has a source."""
-    rules = [Rule.model_validate(table) for table in _toml("sources.toml")["rule"]]
+    rules = [Rule.model_validate(table) for table in toml_file("sources.toml")["rule"]]
     return {key: Source(key, tuple(rule for rule in rules if rule.key == key)) for key in {r.key: None for r in rules}}
 
 
@@ -75,7 +75,7 @@ def look_up(where: str) -> Any:
     """
     document, _, place = where.partition(":")
     if document != "paper_facts":
-        return _toml("scripts.toml")[document]["values"][place]
+        return toml_file("scripts.toml")[document]["values"][place]
     pointer, _, name = place.partition("#")
     value: Any = paper_facts()
     for step in pointer.split("/")[1:]:
@@ -210,7 +210,8 @@ def _stock() -> Mapping[str, Any]:
 
 
 @cache
-def _toml(name: str) -> Mapping[str, Any]:
+def toml_file(name: str) -> Mapping[str, Any]:
+    """Return what a TOML file beside the recipes holds."""
     return tomllib.loads((config_dir() / name).read_text(encoding="utf-8"))
 
 

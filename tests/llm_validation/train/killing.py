@@ -137,15 +137,15 @@ def logs_not_cut_back() -> None:
 
 @sabotage
 def saved_between_generations() -> None:
-    from llm_validation.train.guard import _callback_class
+    from llm_validation.train.guard import callback_class
 
-    on_step_end = _callback_class().on_step_end
+    on_step_end = callback_class().on_step_end
 
     def always(self: Any, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         on_step_end(self, args, state, control, **kwargs)
         control.should_save = True
 
-    _callback_class().on_step_end = always
+    callback_class().on_step_end = always
 
 
 @sabotage

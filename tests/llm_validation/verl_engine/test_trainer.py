@@ -289,10 +289,10 @@ def test_another_aggregation_is_not_held_against_tokens() -> None:
 def test_half_precision_becomes_numbers() -> None:
     import torch
 
-    from llm_validation.verl_engine.trainer import _rows
+    from llm_validation.verl_engine.trainer import padded_rows
 
     nested = torch.nested.as_nested_tensor([torch.ones(2), torch.ones(1)], layout=torch.jagged)
-    rows = _rows(nested.to(torch.bfloat16))
+    rows = padded_rows(nested.to(torch.bfloat16))
     assert [row.tolist() for row in rows] == [[1.0, 1.0], [1.0]]
 
 

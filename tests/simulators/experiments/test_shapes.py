@@ -10,7 +10,7 @@ import pytest
 
 from qae_theory import advantages
 from qae_theory.claims.statements import Statement
-from qae_theory.curves.rises_with_k import _falls
+from qae_theory.curves.rises_with_k import falls_between_levels
 from qae_theory.curves.sparsity import READINGS
 from qae_theory.curves.statistics import mean_interval
 from qae_theory.curves.trajectories import Trajectory
@@ -214,4 +214,4 @@ def test_the_sign_share_law_is_told_from_its_mirror() -> None:
 def test_a_fall_between_neighbours_is_named_and_nothing_else() -> None:
     row = {"from": "0.1", "to": "0.2", "estimate": 0.0}
     falls = {"a": {"equal steps": [{**row, "low": -0.2, "high": -0.1}, {**row, "to": "0.3", "low": -0.2, "high": 0.1}]}}
-    assert _falls(falls, "equal steps") == "from one K to the next it falls at: 0.1 to 0.2 (a)"
+    assert falls_between_levels(falls, "equal steps") == "from one K to the next it falls at: 0.1 to 0.2 (a)"

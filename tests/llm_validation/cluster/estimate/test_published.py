@@ -12,7 +12,7 @@ from llm_validation.cluster.estimate.published import (
     QWEN25_7B,
     VERL_H20,
     Comparison,
-    _verl_h20,
+    verl_h20,
     comparisons,
     fitted,
     length_of,
@@ -75,7 +75,7 @@ def test_the_length_gives_the_time_back(gpus: int) -> None:
     from llm_validation.cluster.estimate.cost import seconds
 
     wanted, gpu = VERL_H20[gpus]["update"], gpu_named("H20")
-    settings = _verl_h20(gpus)
+    settings = verl_h20(gpus)
     length = length_of(settings, QWEN25_7B, gpu, lambda phases: phases["update"], wanted)
     at, before = (
         seconds(settings, QWEN25_7B, gpu, "central", tokens).phases["update"] for tokens in (length, length - 2)
@@ -85,7 +85,7 @@ def test_the_length_gives_the_time_back(gpus: int) -> None:
 
 def test_no_length_takes_that_long() -> None:
     with pytest.raises(ValueError, match="wanted must be between"):
-        length_of(_verl_h20(32), QWEN25_7B, gpu_named("H20"), lambda phases: phases["update"], 1e9)
+        length_of(verl_h20(32), QWEN25_7B, gpu_named("H20"), lambda phases: phases["update"], 1e9)
 
 
 def test_what_ran_fits_at_short_lengths_only() -> None:

@@ -13,7 +13,7 @@ from llm_validation.cluster.recipes.sources import (
     CHOICE,
     Rule,
     Source,
-    _toml,
+    toml_file,
     composed_numbers,
     config_faults,
     faults,
@@ -112,7 +112,7 @@ def test_paper_and_script_agree_except_on_the_warm_up() -> None:
 def test_scripts_are_named_to_the_commit_and_hold_nothing_that_is_not_used() -> None:
     used = {rule.where for rule in RULES} | REMARKS | {f"dapo-script:{name}" for name in BOTH.values()}
     used |= {f"gspo-script:{name}" for name in ("clip_ratio_low", "clip_ratio_high", "train_batch_size")}
-    for name, script in _toml("scripts.toml").items():
+    for name, script in toml_file("scripts.toml").items():
         assert re.fullmatch(r"[\w.-]+/[\w.-]+", script["repository"])
         assert re.fullmatch(r"[0-9a-f]{40}", script["commit"])
         assert script["path"].endswith(".sh")
