@@ -88,8 +88,8 @@ def torch_advantages(dtype: str, leak: Leak, baseline: float) -> tuple[float, fl
 def _step(dtype: str) -> Step:
     return Step(
         says=rf"In {dtype}, over $G \le {LARGEST_GROUP}$, $K$ in twentieths and every $m$, `torch.quantile` leaks: at "
-        r"a group whose exact interpolated quantile is 0 or 1 it is neither, and both outcomes get a non-zero advantage, "
-        r"where exactly one outcome has it.",
+        r"a group whose exact interpolated quantile is 0 or 1 it is neither, and both outcomes get a non-zero "
+        r"advantage, where exactly one outcome has it.",
         check=partial(_leaks, dtype=dtype, levels=LEVELS),
         planted="K in quarters, where every product is a binary number and nothing is rounded",
         control=partial(_leaks, dtype=dtype, levels=BINARY_LEVELS),
