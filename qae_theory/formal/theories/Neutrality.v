@@ -161,9 +161,9 @@ Qed.
 
 (** * Any differentiable functional *)
 
-(** Parameters theta, a linear optimiser that moves them by eta M u, and a functional F with the gradient gF at theta:
-    at first order in eta the expected change of F is the gain times gF . M grad p, which does not depend on the
-    estimator. The gradient of p and the scores are taken parameter by parameter. *)
+(** A vector theta of parameters, a linear optimiser that moves them by eta M u, and a functional F with the gradient gF
+    at theta: at first order in eta the expected change of F is the gain times gF . M grad p, which does not depend on
+    the estimator. The gradient of p and the scores are taken parameter by parameter. *)
 Theorem neutrality_functional : forall (I T : finType) (pi : (I -> R) -> T -> R) (theta : I -> R) (r : T -> R)
     (G : nat) (A : estimator G) (i : 'I_G) (M : I -> I -> R) (F : (I -> R) -> R) (gF : I -> R),
   (forall x, policy (pi x)) ->

@@ -2,7 +2,8 @@
 
     Everything is at eps = 0 and with the population's standard deviation. With the integrands T and F of
     NeutralityLimit.v, T(x) - F(x) is u(x)(p - x)/(p (1 - p)) up to 1 - K and v(x)(x - p)/(p (1 - p)) beyond. At
-    p = 1 - K both are at least 0. At the ends the gains are the advantages of a single correct and of a single wrong response.
+    p = 1 - K both are at least 0. At the ends the gains are the advantages of a single correct and of a single wrong
+    response.
     At any other p the difference is at least a multiple of (x - p)^2, less a multiple of x - p, whose mean is 0, and of
     (x - p)^4, whose mean is of the order G^(-2). *)
 
@@ -149,70 +150,65 @@ End Ends.
 
 Section EndRatio.
 Variables (G : nat) (K : R) (i : 'I_G).
-Hypotheses (hK : 0 < K < 1) (inside : / INR G < K <= 1 - / INR G).
+Hypotheses (hK : 0 < K < 1) (G1 : (1 < G)%N).
 
 Let Q := table_over G Population 0 (fun b m => bit b - gate K (rate G m)).
 Let W := table_over G Population 0 (fun b m => bit b - rate G m).
 Let ratio p := gain p (@qae G Population 0 K) i / gain p (@grpo G Population 0) i.
 Let table_ratio p := table_gain G p Q / table_gain G p W.
-
-Lemma size_above_two : (2 < G)%N.
-Proof.
-have g := INR_pos (group_pos i); have g' := Rinv_0_lt_compat _ g.
-apply: INR_ltn_inv; rewrite [INR 2]/=.
-have := Rmult_lt_compat_r (INR G) (2 * / INR G) 1 g; rewrite Rmult_assoc Rinv_l; lra.
-Qed.
+Let root := sqrt (/ INR G * (1 - / INR G)).
 
 Lemma mixed_one : (0 < 1 < G)%N.
-Proof. exact: ltnW size_above_two. Qed.
+Proof. by rewrite G1. Qed.
 
 Lemma mixed_last : (0 < G.-1 < G)%N.
-Proof.
-have G1 : (1 < G)%N := ltnW size_above_two.
-by rewrite -{1}subn1 subn_gt0 G1 ltn_predL (ltnW G1).
-Qed.
+Proof. by rewrite -{1}subn1 subn_gt0 G1 ltn_predL (ltnW G1). Qed.
 
 Lemma rate_one : rate G 1 = / INR G.
 Proof. by rewrite /rate /Rdiv Rmult_1_l. Qed.
 
 Lemma rate_last : rate G G.-1 = 1 - / INR G.
 Proof.
-have g := INR_neq0 (group_pos i).
-by rewrite /rate -subn1 INR_sub ?(group_pos i) //=; field.
+have g := INR_neq0 (ltnW G1).
+by rewrite /rate -subn1 INR_sub ?(ltnW G1) //=; field.
 Qed.
 
-Lemma table_at_0 : table_gain G 0 Q = 1 / sqrt (/ INR G * (1 - / INR G))
-  /\ table_gain G 0 W = (1 - / INR G) / sqrt (/ INR G * (1 - / INR G)).
+Lemma end_range : 1 < INR G /\ 0 < / INR G < 1.
 Proof.
-rewrite !table_gain_0 ?(group_pos i) // /Q /W !(table_over_population _ _ mixed_one) !table_over_degenerate //.
-rewrite rate_one /gate Rleb_true /bit; last by lra.
-by split; rewrite Rminus_0_r //; congr (_ / _); ring.
+have g := INR_ltn G1; rewrite /= in g; split=> //; split; first by apply: Rinv_0_lt_compat; lra.
+by rewrite -Rinv_1; apply: Rinv_lt_contravar; lra.
 Qed.
 
-Lemma table_at_1 : table_gain G 1 Q = 1 / sqrt ((1 - / INR G) * (1 - (1 - / INR G)))
-  /\ table_gain G 1 W = (1 - / INR G) / sqrt ((1 - / INR G) * (1 - (1 - / INR G))).
+Lemma end_root : 0 < root.
+Proof. by have [_ h] := end_range; apply: sqrt_lt_R0; nra. Qed.
+
+Lemma root_last : sqrt (rate G G.-1 * (1 - rate G G.-1)) = root.
+Proof. by rewrite rate_last; congr sqrt; ring. Qed.
+
+Lemma table_at_0 : table_gain G 0 Q = (1 - gate K (/ INR G)) / root
+  /\ table_gain G 0 W = (1 - / INR G) / root.
 Proof.
-rewrite !table_gain_1 ?(group_pos i) // /Q /W !(table_over_population _ _ mixed_last).
-rewrite !table_over_degenerate ?eqxx ?orbT //.
-rewrite rate_last /gate Rleb_false /bit; last by lra.
+rewrite !table_gain_0 ?(ltnW G1) // /Q /W !(table_over_population _ _ mixed_one) !table_over_degenerate //.
+by rewrite rate_one /bit !Rminus_0_r.
+Qed.
+
+Lemma table_at_1 : table_gain G 1 Q = gate K (1 - / INR G) / root
+  /\ table_gain G 1 W = (1 - / INR G) / root.
+Proof.
+rewrite !table_gain_1 ?(ltnW G1) // /Q /W !(table_over_population _ _ mixed_last).
+rewrite !table_over_degenerate ?eqxx ?orbT // root_last rate_last /bit.
 by split; rewrite /Rdiv; ring.
 Qed.
 
-Lemma ratio_end p : p = 0 \/ p = 1 -> 0 < table_gain G p W /\ table_ratio p = INR G / (INR G - 1).
+Lemma grpo_end p : p = 0 \/ p = 1 -> 0 < table_gain G p W.
 Proof.
-have g2 := INR_ltn size_above_two; rewrite /= in g2.
-have i0 : 0 < / INR G by apply: Rinv_0_lt_compat; lra.
-have i1 : / INR G < 1 by rewrite -Rinv_1; apply: Rinv_lt_contravar; lra.
-have r0 : 0 < sqrt (/ INR G * (1 - / INR G)) by apply: sqrt_lt_R0; nra.
-have r1 : 0 < sqrt ((1 - / INR G) * (1 - (1 - / INR G))) by apply: sqrt_lt_R0; nra.
-case=> ->; rewrite /table_ratio; [have [-> ->] := table_at_0 | have [-> ->] := table_at_1].
-  by split; [apply: Rdiv_lt_0_compat; lra | field; lra].
-by split; [apply: Rdiv_lt_0_compat; lra | field; lra].
+have [g h] := end_range; have r0 := end_root.
+by case=> ->; [have [_ ->] := table_at_0 | have [_ ->] := table_at_1]; apply: Rdiv_lt_0_compat; lra.
 Qed.
 
 Lemma table_ratio_continuous p : p = 0 \/ p = 1 -> continuous table_ratio p.
 Proof.
-move=> /ratio_end[pos _]; apply: (@continuous_mult _ R_AbsRing); first exact: table_gain_continuous.
+move=> /grpo_end pos; apply: (@continuous_mult _ R_AbsRing); first exact: table_gain_continuous.
 apply: (continuous_comp (fun q => table_gain G q W) Rinv); first exact: table_gain_continuous.
 by apply: continuous_Rinv; lra.
 Qed.
@@ -223,17 +219,23 @@ move=> hp; rewrite /ratio (gain_table hp i (@grpo_table G Population 0)).
 by rewrite (gain_table hp i (@qae_table G Population 0 K (conj (proj1 hK) (Rlt_le _ _ (proj2 hK))))).
 Qed.
 
-Lemma ratio_limit_0 : filterlim ratio (at_right 0) (locally (INR G / (INR G - 1))).
+Lemma ratio_limit_0 : filterlim ratio (at_right 0) (locally ((1 - gate K (/ INR G)) * (INR G / (INR G - 1)))).
 Proof.
-rewrite -(proj2 (ratio_end (or_introl (erefl 0)))); apply: (filterlim_ext_loc table_ratio).
+have [g h] := end_range; have r0 := end_root.
+have -> : (1 - gate K (/ INR G)) * (INR G / (INR G - 1)) = table_ratio 0.
+  by rewrite /table_ratio; have [-> ->] := table_at_0; field; lra.
+apply: (filterlim_ext_loc table_ratio).
   exists (mkposreal 1 Rlt_0_1) => p; rewrite /ball /= /AbsRing_ball /= /abs /minus /plus /opp /= => b p0.
   by apply: ratio_table; move/Rabs_def2: b; lra.
 by apply: filterlim_filter_le_1 (table_ratio_continuous (or_introl (erefl 0))); apply: filter_le_within.
 Qed.
 
-Lemma ratio_limit_1 : filterlim ratio (at_left 1) (locally (INR G / (INR G - 1))).
+Lemma ratio_limit_1 : filterlim ratio (at_left 1) (locally (gate K (1 - / INR G) * (INR G / (INR G - 1)))).
 Proof.
-rewrite -(proj2 (ratio_end (or_intror (erefl 1)))); apply: (filterlim_ext_loc table_ratio).
+have [g h] := end_range; have r0 := end_root.
+have -> : gate K (1 - / INR G) * (INR G / (INR G - 1)) = table_ratio 1.
+  by rewrite /table_ratio; have [-> ->] := table_at_1; field; lra.
+apply: (filterlim_ext_loc table_ratio).
   exists (mkposreal 1 Rlt_0_1) => p; rewrite /ball /= /AbsRing_ball /= /abs /minus /plus /opp /= => b p0.
   by apply: ratio_table; move/Rabs_def2: b; lra.
 by apply: filterlim_filter_le_1 (table_ratio_continuous (or_intror (erefl 1))); apply: filter_le_within.
@@ -241,22 +243,23 @@ Qed.
 
 Lemma end_above_1 : 1 < INR G / (INR G - 1).
 Proof.
-have g2 := INR_ltn size_above_two; rewrite /= in g2.
+have [g _] := end_range.
 by apply: (Rmult_lt_reg_r (INR G - 1)); [lra | rewrite /Rdiv Rmult_assoc Rinv_l; lra].
 Qed.
 
-Lemma above_near_0 : exists d, 0 < d /\ forall p, 0 < p < d -> 1 < ratio p.
+(** What holds near the limit holds near the end. *)
+Lemma near_0 (S : R -> Prop) : open S -> S ((1 - gate K (/ INR G)) * (INR G / (INR G - 1))) ->
+  exists d, 0 < d /\ forall p, 0 < p < d -> S (ratio p).
 Proof.
-have [d h] := ratio_limit_0 (open_gt 1 _ end_above_1).
-exists d; split=> [|p hp]; first exact: cond_pos.
+move=> op inS; have [d h] := ratio_limit_0 (op _ inS); exists d; split=> [|p hp]; first exact: cond_pos.
 apply: h; last by case: hp.
 by rewrite /ball /= /AbsRing_ball /= /abs /minus /plus /opp /=; apply: Rabs_def1; lra.
 Qed.
 
-Lemma above_near_1 : exists d, 0 < d /\ forall p, 1 - d < p < 1 -> 1 < ratio p.
+Lemma near_1 (S : R -> Prop) : open S -> S (gate K (1 - / INR G) * (INR G / (INR G - 1))) ->
+  exists d, 0 < d /\ forall p, 1 - d < p < 1 -> S (ratio p).
 Proof.
-have [d h] := ratio_limit_1 (open_gt 1 _ end_above_1).
-exists d; split=> [|p hp]; first exact: cond_pos.
+move=> op inS; have [d h] := ratio_limit_1 (op _ inS); exists d; split=> [|p hp]; first exact: cond_pos.
 apply: h; last by case: hp.
 by rewrite /ball /= /AbsRing_ball /= /abs /minus /plus /opp /=; apply: Rabs_def1; lra.
 Qed.
@@ -270,10 +273,38 @@ Theorem neutrality_dip_ends : forall (G : nat) (K : R) (i : 'I_G), / INR G < K <
   /\ (exists d, 0 < d /\ forall p, 0 < p < d -> 1 < ratio p)
   /\ (exists d, 0 < d /\ forall p, 1 - d < p < 1 -> 1 < ratio p).
 Proof.
-move=> G K i inside; have g := Rinv_0_lt_compat _ (INR_pos (group_pos i)); have hK : 0 < K < 1 by lra.
-split; first exact: ratio_limit_0.
-split; first exact: ratio_limit_1.
-by split; [apply: above_near_0 | apply: above_near_1].
+move=> G K i inside; have g := INR_pos (group_pos i); have g' := Rinv_0_lt_compat _ g.
+have hK : 0 < K < 1 by lra.
+have G1 : (1 < G)%N.
+  apply: INR_ltn_inv; rewrite [INR 1]/=.
+  by have := Rmult_lt_compat_r (INR G) (2 * / INR G) 1 g; rewrite Rmult_assoc Rinv_l; lra.
+have at0 : (1 - gate K (/ INR G)) * (INR G / (INR G - 1)) = INR G / (INR G - 1).
+  by rewrite /gate Rleb_true; [ring | lra].
+have at1 : gate K (1 - / INR G) * (INR G / (INR G - 1)) = INR G / (INR G - 1).
+  by rewrite /gate Rleb_false; [ring | lra].
+have above := end_above_1 G1.
+split; first by have := ratio_limit_0 i hK G1; rewrite at0.
+split; first by have := ratio_limit_1 i hK G1; rewrite at1.
+split; first by apply: (near_0 i hK G1 (open_gt 1)); rewrite at0.
+by apply: (near_1 i hK G1 (open_gt 1)); rewrite at1.
+Qed.
+
+(** Outside this range one end has the ratio 0: p = 0 for K > 1 - 1/G, where a single success in a group is easy, and
+    p = 1 for K <= 1/G, where a single failure is hard. The ratio is then below 1 near that end. *)
+Theorem neutrality_dip_outside : forall (G : nat) (K : R) (i : 'I_G), (1 < G)%N -> 0 < K < 1 ->
+  let ratio p := gain p (@qae G Population 0 K) i / gain p (@grpo G Population 0) i in
+  (1 - / INR G < K -> filterlim ratio (at_right 0) (locally 0)
+    /\ exists d, 0 < d /\ forall p, 0 < p < d -> ratio p < 1)
+  /\ (K <= / INR G -> filterlim ratio (at_left 1) (locally 0)
+    /\ exists d, 0 < d /\ forall p, 1 - d < p < 1 -> ratio p < 1).
+Proof.
+move=> G K i G1 hK ratio; split=> h.
+  have at0 : (1 - gate K (/ INR G)) * (INR G / (INR G - 1)) = 0 by rewrite /gate Rleb_false; [ring | lra].
+  split; first by have := ratio_limit_0 i hK G1; rewrite at0.
+  by apply: (near_0 i hK G1 (open_lt 1)); rewrite at0; lra.
+have at1 : gate K (1 - / INR G) * (INR G / (INR G - 1)) = 0 by rewrite /gate Rleb_true; [ring | lra].
+split; first by have := ratio_limit_1 i hK G1; rewrite at1.
+by apply: (near_1 i hK G1 (open_lt 1)); rewrite at1; lra.
 Qed.
 
 (** * Away from the threshold *)

@@ -25,7 +25,8 @@ have d0 := denominator_pos G a0 b0; rewrite /ratio_check.
 set Q := gain p (qae _ _ _) i in ql qu *; set W := gain p (grpo _ _) i in wl wu *.
 set QL := lower_sum G a b (qae_part _ _ _ _ _) in ql *; set QU := upper_sum G a b (qae_part _ _ _ _ _) in qu *.
 set WL := lower_sum G a b (grpo_part _ _ _) in wl *; set WU := upper_sum G a b (grpo_part _ _ _) in wu *.
-set D := denominator G a b in ql qu wl wu d0 *; move: Q W QL QU WL WU D d0 ql qu wl wu => Q W QL QU WL WU D d0 ql qu wl wu.
+set D := denominator G a b in ql qu wl wu d0 *.
+move: Q W QL QU WL WU D d0 ql qu wl wu => Q W QL QU WL WU D d0 ql qu wl wu.
 move=> /and5P[/Z.ltb_lt/IZR_lt q0 /Z.ltb_lt c0 /Z.ltb_lt/IZR_lt w0 /Z.leb_le/IZR_le lo /Z.leb_le/IZR_le hi].
 rewrite !mult_IZR minus_IZR in lo; rewrite !mult_IZR plus_IZR in hi.
 have W0 : 0 < W by apply: (Rmult_lt_reg_r (IZR D)); lra.
@@ -71,8 +72,9 @@ by apply: (check _ i _ _ _ 9528%Z (erefl Lt : (0 < 3)%Z) (erefl Lt : (0 < 2)%Z))
   [field | vm_cast_no_check (erefl true)].
 Qed.
 
-(** The whole claim: below 1 at p = 1 - K, with the exception G = 2, K = 1/2; above 1 near both ends; above 1 at every
-    other p in all large groups; and the decimals. *)
+(** The whole claim: below 1 at p = 1 - K, with the exception G = 2, K = 1/2; above 1 near both ends for
+    1/G < K <= 1 - 1/G, below 1 near one of them otherwise; above 1 at every other p in all large groups; and the
+    decimals. *)
 Theorem neutrality_dip :
   (forall (G : nat) (p K : R) (i : 'I_G), 0 < K < 1 -> p = 1 - K ->
       (2 < G)%N \/ (1 < G)%N /\ K <> 1 / 2 ->
@@ -85,6 +87,12 @@ Theorem neutrality_dip :
       /\ filterlim ratio (at_left 1) (locally (INR G / (INR G - 1)))
       /\ (exists d, 0 < d /\ forall p, 0 < p < d -> 1 < ratio p)
       /\ (exists d, 0 < d /\ forall p, 1 - d < p < 1 -> 1 < ratio p))
+  /\ (forall (G : nat) (K : R) (i : 'I_G), (1 < G)%N -> 0 < K < 1 ->
+      let ratio p := gain p (@qae G Population 0 K) i / gain p (@grpo G Population 0) i in
+      (1 - / INR G < K -> filterlim ratio (at_right 0) (locally 0)
+        /\ exists d, 0 < d /\ forall p, 0 < p < d -> ratio p < 1)
+      /\ (K <= / INR G -> filterlim ratio (at_left 1) (locally 0)
+        /\ exists d, 0 < d /\ forall p, 1 - d < p < 1 -> ratio p < 1))
   /\ (forall (p K : R), 0 < p < 1 -> 0 < K < 1 -> p <> 1 - K ->
       exists N : nat, forall (G : nat) (i : 'I_G), (N <= G)%N ->
         gain p (@grpo G Population 0) i < gain p (@qae G Population 0 K) i)
@@ -97,5 +105,6 @@ Proof.
 split; first exact: neutrality_dip_below.
 split; first exact: neutrality_dip_two.
 split; first exact: neutrality_dip_ends.
+split; first exact: neutrality_dip_outside.
 by split; [apply: neutrality_dip_closes | apply: neutrality_dip_decimals].
 Qed.

@@ -372,8 +372,3 @@ Qed.
 Theorem neutrality_minus_reward : forall (G : nat) (p : R) (i : 'I_G), 0 < p < 1 ->
   equivariant (fun (x : 'I_G -> R) j => - x j) /\ gain p (fun (x : 'I_G -> R) j => - x j) i = -1.
 Proof. by move=> G p i hp; split=> //; apply: gain_minus_reward. Qed.
-
-(** Claim loo-quantile: the unstandardised leave-one-out quantile has the gain 1, for every K and every G >= 2. *)
-Theorem loo_quantile_gain : forall (G : nat) (p : R) (i : 'I_G) (K : R), (1 < G)%N -> 0 < p < 1 -> 0 < K <= 1 ->
-  gain p (@loo_quantile G K) i = 1.
-Proof. by move=> G p i K G1 hp hK; apply: gain_loo_quantile. Qed.

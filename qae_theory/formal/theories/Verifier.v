@@ -227,38 +227,27 @@ rewrite (gain_table (_ : 0 < 1 - m < 1) i table); last by lra.
 by apply: near; rewrite /ball /= /AbsRing_ball /= /abs /minus /plus /opp /=; apply: Rabs_def1; lra.
 Qed.
 
-Lemma end_root G (i : 'I_G) : (1 < G)%N -> 0 < / INR G < 1 /\ 0 < sqrt (/ INR G * (1 - / INR G)).
-Proof.
-move=> G1; have g := INR_ltn G1; rewrite /= in g.
-have i0 : 0 < / INR G by apply: Rinv_0_lt_compat; lra.
-have i1 : / INR G < 1 by rewrite -Rinv_1; apply: Rinv_lt_contravar; lra.
-by split=> //; apply: sqrt_lt_R0; nra.
-Qed.
-
 (** QAE's gain is never constant: for every K and every G >= 2 it takes two values. *)
 Theorem correlated_verifier_qae_varies : forall (G : nat) (K : R) (i : 'I_G), (1 < G)%N -> 0 < K < 1 ->
   exists p q, 0 < p < q /\ q < 1 /\ gain p (@qae G Population 0 K) i <> gain q (@qae G Population 0 K) i.
 Proof.
 move=> G K i G1 hK; have hK' : 0 < K <= 1 by lra.
-have table := @qae_table G Population 0 K hK'; have G0 := ltnW G1; have [i1 r0] := end_root i G1.
-have hone : (0 < 1 < G)%N by rewrite G1.
-have hlast : (0 < G.-1 < G)%N by rewrite -{1}subn1 subn_gt0 G1 ltn_predL.
+have table := @qae_table G Population 0 K hK'; have G0 := ltnW G1; have [_ i1] := end_range G1.
+have r0 := end_root G1; have [at0 _] := table_at_0 K G1; have [at1 _] := table_at_1 K G1.
 have pos q : 0 < q < 1 -> 0 < gain q (@qae G Population 0 K) i by move=> hq; apply: gain_qae_gt0 => //; lra.
 case: (Rlt_or_le (1 - / INR G) K) => high.
   have hq : 0 < / 2 < 1 by lra.
   have zero : table_gain G 0 (table_over G Population 0 (fun b m => bit b - gate K (rate G m))) <>
       gain (/ 2) (@qae G Population 0 K) i.
-    rewrite table_gain_0 // (table_over_population _ _ hone) table_over_degenerate // /gate Rleb_false.
-      by rewrite /bit /Rdiv Rminus_eq_0 Rmult_0_l; have := pos _ hq; lra.
-    by rewrite rate_one; lra.
+    rewrite at0 /gate Rleb_false; last by lra.
+    by rewrite /Rdiv Rminus_eq_0 Rmult_0_l; have := pos _ hq; lra.
   by have [p [hp ne]] := gain_leaves_0 table hq zero; exists p, (/ 2); split=> //; split=> //; lra.
 case: (Rlt_or_le (/ INR G) K) => low; last first.
   have hq : 0 < / 2 < 1 by lra.
   have zero : table_gain G 1 (table_over G Population 0 (fun b m => bit b - gate K (rate G m))) <>
       gain (/ 2) (@qae G Population 0 K) i.
-    rewrite table_gain_1 // (table_over_population _ _ hlast) table_over_degenerate ?eqxx ?orbT // /gate Rleb_true.
-      by rewrite /bit /Rdiv Rminus_eq_0 Rmult_0_l; have := pos _ hq; lra.
-    by rewrite (rate_last i); lra.
+    rewrite at1 /gate Rleb_true; last by lra.
+    by rewrite /Rdiv Rmult_0_l; have := pos _ hq; lra.
   have [p [hp ne]] := gain_leaves_1 table hq zero; exists (/ 2), p; split; first by lra.
   by split; [lra | move=> e; apply: ne].
 have hq : 0 < 1 - K < 1 by lra.
@@ -284,8 +273,7 @@ have below : gain (1 - K) (@qae G Population 0 K) i < / sqrt ((1 - K) * (1 - (1 
   rewrite v_weight_flip.
   have -> : / s - u_weight (1 - x) / (1 - (1 - K)) = (K / s - u_weight (1 - x)) / K by field; lra.
   by apply: Rdiv_le_0_compat; lra.
-have inside : / INR G < K <= 1 - / INR G by lra.
-have [at0 _] := table_at_0 i inside.
+rewrite /gate Rleb_true ?Rminus_0_r in at0; last by lra.
 have far : / sqrt ((1 - K) * (1 - (1 - K))) <= 1 / sqrt (/ INR G * (1 - / INR G)).
   rewrite /Rdiv Rmult_1_l; apply: Rinv_le_contravar => //; apply: sqrt_le_1_alt; nra.
 have ne0 : table_gain G 0 (table_over G Population 0 (fun b m => bit b - gate K (rate G m))) <>
@@ -300,7 +288,7 @@ Theorem correlated_verifier_grpo_varies : forall (G : nat) (i : 'I_G), (3 < G)%N
 Proof.
 move=> G i G3; have table := @grpo_table G Population 0.
 have G1 : (1 < G)%N by apply: leq_trans G3.
-have G0 := ltnW G1; have [i1 r0] := end_root i G1; have g := INR_ltn G3; rewrite /= in g.
+have G0 := ltnW G1; have [_ i1] := end_range G1; have r0 := end_root G1; have g := INR_ltn G3; rewrite /= in g.
 have hone : (0 < 1 < G)%N by rewrite G1.
 have at0 : table_gain G 0 (table_over G Population 0 (fun b m => bit b - rate G m)) = sqrt (INR G - 1).
   rewrite table_gain_0 // (table_over_population _ _ hone) table_over_degenerate // rate_one /bit Rminus_0_r.
