@@ -204,6 +204,7 @@ def _steps(reading: _Reading) -> Steps:
 
 def _attempts(name: str, listed: Sequence[tuple[Found, list[Entry]]], reading: _Reading) -> dict[int, dict[str, float]]:
     """Return the steps of the files of one folder, one after another: the later go on from the earlier."""
+    listed = _without_contained(listed, reading)
     parts = [(one.path, {entry.step for entry in entries}) for one, entries in listed]
     refusal = _two_runs(name, parts, reading)
     if refusal is not None:
@@ -215,6 +216,27 @@ def _attempts(name: str, listed: Sequence[tuple[Found, list[Entry]]], reading: _
     for one, entries in listed:
         _use(one.path, len(entries), reading)
     return merged.records
+
+
+def _without_contained(
+    listed: Sequence[tuple[Found, list[Entry]]], reading: _Reading
+) -> list[tuple[Found, list[Entry]]]:
+    """Leave out files whose records all stand in another: each checkpoint of Transformers has the history so far."""
+    kept: list[tuple[Found, list[Entry]]] = []
+    for one, entries in sorted(listed, key=lambda pair: -len(pair[1])):
+        inside = next((whole for whole, records in kept if _contains(records, entries)), None)
+        if inside is None:
+            kept.append((one, entries))
+        else:
+            source = reading.sources[one.path]
+            reading.sources[one.path] = replace(source, note=f"all of it stands in {inside.path}")
+    order = [one.path for one, _ in listed]
+    return sorted(kept, key=lambda pair: order.index(pair[0].path))
+
+
+def _contains(whole: Sequence[Entry], part: Sequence[Entry]) -> bool:
+    """Whether the entries of one file begin as those of another, NaN counting as NaN."""
+    return len(part) <= len(whole) and all(repr(one) == repr(other) for one, other in zip(part, whole, strict=False))
 
 
 def _launches(name: str, listed: Sequence[tuple[Found, list[Entry]]], reading: _Reading) -> dict[int, dict[str, float]]:

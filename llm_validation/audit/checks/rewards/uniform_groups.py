@@ -16,7 +16,7 @@ NEARLY_ALL = 0.8
 def run(log: Log) -> list[Finding]:
     """Return a finding where more than half of the groups are uniform in correctness."""
     main = log.main
-    if main is None or main.role == "evaluation":
+    if main is None:
         return []
     groups = main.groups
     total = int(groups.judged.sum())

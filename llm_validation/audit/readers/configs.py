@@ -1,0 +1,135 @@
+"""The run's own configuration where it lies beside the logs: of verl, TRL (as W&B keeps it) and ``qae train``.
+
+YAML is read as flat scalars by dotted key: the base install has no YAML reader, and a few numbers are all that is
+wanted.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from llm_validation.audit.model.settings import AuditSettings, estimator_of
+from llm_validation.audit.readers.base import SettingsReader
+from llm_validation.audit.readers.head import Head
+from llm_validation.audit.readers.opening import pieces
+from llm_validation.cluster.collect.run_settings import flat_scalars, settings_of_own, settings_of_verl
+
+_ACTOR, _ROLLOUT = "actor_rollout_ref.actor.", "actor_rollout_ref.rollout."
+_VERL = re.compile(rb"^['\"]?actor_rollout_ref['\"]?:", re.MULTILINE)
+_TRL = re.compile(rb"^\s*['\"]?num_generations['\"]?:", re.MULTILINE)
+
+
+def _flat(head: Head) -> dict[str, Any]:
+    """Return the scalars; W&B wraps each first key's content in ``value``."""
+    found = flat_scalars(b"".join(pieces(head.path)).decode("utf-8", "replace"))
+    return {re.sub(r"^([^.]+)\.value(?=\.|$)", r"\1", name): value for name, value in found.items()}
+
+
+def _verl(head: Head) -> AuditSettings:
+    flat = _flat(head)
+    known = settings_of_verl(flat)
+    batch, mini = known.prompts, _whole(flat.get(_ACTOR + "ppo_mini_batch_size"))
+    epochs = _whole(flat.get(_ACTOR + "ppo_epochs")) or 1
+    both = _number(flat.get(_ACTOR + "clip_ratio"))
+    return _usable(
+        {
+            "estimator": estimator_of(known.estimator),
+            "k": known.k,
+            "std": known.std,
+            "eps": known.eps,
+            "group_size": known.group_size,
+            "clip_low": _number(flat.get(_ACTOR + "clip_ratio_low")) or both,
+            "clip_high": known.clip_high or both,
+            "updates_per_batch": None if batch is None or mini is None else -(-batch // mini) * epochs,
+            "entropy_coefficient": _number(flat.get(_ACTOR + "entropy_coeff")),
+            "temperature": _number(flat.get(_ROLLOUT + "temperature")),
+            "top_p": _number(flat.get(_ROLLOUT + "top_p")),
+            "max_tokens": _whole(flat.get("data.max_response_length")),
+            "aggregation": known.aggregation,
+            "correct_above": known.correct_above,
+        }
+    )
+
+
+def _trl(head: Head) -> AuditSettings:
+    flat = _flat(head)
+    scaled = str(flat.get("scale_rewards", "group")).lower()
+    std = {"group": "bessel", "true": "bessel", "batch": "batch", "none": "none", "false": "none"}.get(scaled)
+    per_generation = _whole(flat.get("steps_per_generation"))
+    accumulated = _whole(flat.get("gradient_accumulation_steps"))
+    inner = _whole(flat.get("num_iterations")) or 1
+    low, high = _number(flat.get("epsilon")), _number(flat.get("epsilon_high"))
+    updates = None if not per_generation or not accumulated else max(1, per_generation // accumulated) * inner
+    return _usable(
+        {
+            "estimator": "grpo",
+            "std": std,
+            "eps": 1e-4,
+            "group_size": _whole(flat.get("num_generations")),
+            "clip_low": low,
+            "clip_high": low if high is None else high,
+            "updates_per_batch": updates,
+            "entropy_coefficient": _number(flat.get("entropy_coef")),
+            "temperature": _number(flat.get("temperature")),
+            "top_p": _number(flat.get("top_p")),
+            "max_tokens": _whole(flat.get("max_completion_length")),
+        }
+    )
+
+
+def _own(head: Head) -> AuditSettings:
+    config = json.loads(b"".join(pieces(head.path)))
+    known = settings_of_own(config)
+    return _usable(
+        {
+            "estimator": estimator_of(known.estimator),
+            "k": known.k,
+            "std": known.std,
+            "eps": known.eps,
+            "group_size": known.group_size,
+            "clip_low": _number(config.get("clip_low")),
+            "clip_high": known.clip_high,
+            "updates_per_batch": (_whole(config.get("inner_updates")) or 1) * (_whole(config.get("inner_epochs")) or 1),
+            "entropy_coefficient": 0.0,
+            "temperature": _number(config.get("temperature")),
+            "max_tokens": _whole(config.get("max_new_tokens")),
+        }
+    )
+
+
+def _usable(values: Mapping[str, Any]) -> AuditSettings:
+    """Return the settings that are known and allowed; another's configuration is no reason to stop."""
+    settings = AuditSettings()
+    for name, value in values.items():
+        if value is None:
+            continue
+        try:
+            settings = AuditSettings.model_validate(settings.known() | {name: value})
+        except ValueError:
+            continue
+    return settings
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _whole(value: Any) -> int | None:
+    number = _number(value)
+    return int(number) if number is not None and number == int(number) and number > 0 else None
+
+
+def _is_own(head: Head) -> bool:
+    if head.kind not in ("lines", "document"):
+        return False
+    return all(name in head.text for name in (b'"estimator"', b'"group_size"', b'"prompts_per_step"'))
+
+
+READERS = (
+    SettingsReader("verl-config", lambda head: head.kind == "text" and bool(_VERL.search(head.text)), _verl),
+    SettingsReader("trl-config", lambda head: head.kind == "text" and bool(_TRL.search(head.text)), _trl),
+    SettingsReader("qae-config", _is_own, _own),
+)
