@@ -1,6 +1,7 @@
-"""Softmax bandits and token trees that show which mechanism moves entropy.
+"""Softmax bandits and token trees that show which mechanism of an update moves the policy's entropy.
 
-NumPy with Numba kernels; torch only as an optional GPU back end. Imports ``qae_theory`` and no other sibling.
+Everything is NumPy with Numba kernels; torch is an optional back end for a GPU. The package imports ``qae_theory`` and
+none of the other packages of the project.
 """
 
 from simulators.engine import initial_state, train, update_on_all_groups, update_once

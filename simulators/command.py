@@ -1,4 +1,4 @@
-"""``qae simulate``: run named experiments, or go on with interrupted ones."""
+"""Define ``qae simulate``, which runs named experiments and goes on with interrupted ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from simulators.experiments.base import Config, Experiment
     from simulators.sweep import Plan
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+INTERRUPTED = 130  # 128 + SIGINT, the exit status that shells give to a command that Ctrl-C ended
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +51,7 @@ def simulate(
     from simulators.experiments import experiment_names
 
     if listing:
-        _list()
+        _print_experiments()
         raise typer.Exit
     chosen = experiment_names() if everything else tuple(dict.fromkeys(names or ()))
     if not chosen:
@@ -61,23 +61,27 @@ def simulate(
     if out.exists() and not out.is_dir():
         _usage(f"--out must be a folder; {str(out)!r} is a file")
     try:
-        work = [_configured(name, quick, config_file, settings or (), rules, seed) for name in chosen]
+        work = [
+            _configured(name, quick=quick, file=config_file, settings=settings or (), rules=rules, seed=seed)
+            for name in chosen
+        ]
     except ValueError as error:
         _usage(str(error))
     try:
         _check_backend(backend)
-        failures = [
-            line for experiment, config in work for line in _simulate(experiment, config, quick, out, workers, backend)
-        ]
+        failures: list[str] = []
+        for experiment, config in work:
+            failures += _simulate(experiment, config, quick=quick, out=out, workers=workers, backend=backend)
     except KeyboardInterrupt:
         print("qae simulate: interrupted; finished cells are kept, start again to go on", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
-    for line in failures:
-        print(f"qae simulate: {line}", file=sys.stderr)
+    for failure in failures:
+        print(f"qae simulate: {failure}", file=sys.stderr)
     raise typer.Exit(int(bool(failures)))
 
 
-def _list() -> None:
+def _print_experiments() -> None:
+    """Print each experiment's name and summary."""
     from simulators.experiments import experiment_names, get_experiment
 
     for name in experiment_names():
@@ -85,12 +89,12 @@ def _list() -> None:
 
 
 def _configured(
-    name: str, quick: bool, file: Path | None, settings: Sequence[str], rules: str | None, seed: int | None
+    name: str, *, quick: bool, file: Path | None, settings: Sequence[str], rules: str | None, seed: int | None
 ) -> tuple[Experiment, Config]:
-    """The experiment with its shipped configuration, the file's changes, and the command line's on top.
+    """Return the experiment and its configuration: the shipped one, changed by the file, then by the command line.
 
     Raises:
-        ValueError: one line that names what is wrong.
+        ValueError: a name, field or value is wrong; one line says which.
     """
     from qae_theory.runs.settings import read_setting, read_table
     from simulators.experiments import get_experiment
@@ -106,6 +110,7 @@ def _configured(
     if seed is not None:
         changes.append({"seed": seed})
     config = changed_config(experiment, changes, quick=quick)
+    # Some values are wrong only together, which the cells show. It is better to stop before the first experiment runs.
     try:
         experiment.cells(config)
     except ValueError as error:
@@ -114,6 +119,7 @@ def _configured(
 
 
 def _check_backend(backend: str) -> None:
+    """Stop with the command that installs Ray, where Ray is asked for and not installed."""
     from importlib.util import find_spec
 
     if backend == "ray" and find_spec("ray") is None:
@@ -121,41 +127,44 @@ def _check_backend(backend: str) -> None:
 
 
 def _simulate(
-    experiment: Experiment, config: Config, quick: bool, out: Path, workers: int | None, backend: Any
+    experiment: Experiment, config: Config, *, quick: bool, out: Path, workers: int | None, backend: Any
 ) -> list[str]:
-    """Run one experiment; the lines that say what failed."""
+    """Run one experiment and return a line for each thing that failed."""
     from rich.console import Console
 
     from qae_theory.runs.provenance import usable_cores
     from simulators import sweep
 
     console = Console(highlight=False, soft_wrap=True)
-    found = sweep.finished_run(experiment, config, quick=quick, out=out)
-    if found is not None:
-        console.print(f"{experiment.name}: already there, {found}", markup=False)
+    finished = sweep.finished_run(experiment, config, quick=quick, out=out)
+    if finished is not None:
+        console.print(f"{experiment.name}: already there, {finished}", markup=False)
         return []
     try:
         planned = sweep.plan(experiment, config, quick=quick, out=out)
         default = sweep.ALL_OF_THE_CLUSTER if backend == "ray" else usable_cores()
-        folder = _with_progress(console, planned, out, workers or default, backend)
+        folder = _with_progress(console, planned, out=out, workers=workers or default, backend=backend)
     except sweep.CellsFailedError as error:
-        return [f"{experiment.name}: cell {one.name!r} failed: {one.error}" for one in error.failed]
+        return [f"{experiment.name}: cell {outcome.name!r} failed: {outcome.error}" for outcome in error.failed]
     except (sweep.SweepError, OSError) as error:
         return [f"{experiment.name}: {error}"]
-    for line in summary(json.loads((folder / "analysis.json").read_text(encoding="utf-8"))):
-        console.print(f"{experiment.name}: {line}", markup=False)
+    for sentence in summary(json.loads((folder / "analysis.json").read_text(encoding="utf-8"))):
+        console.print(f"{experiment.name}: {sentence}", markup=False)
     console.print(f"{experiment.name}: wrote {folder}", markup=False)
     return []
 
 
 def summary(analysis: Mapping[str, Any]) -> list[str]:
-    """One line for each statement of an analysis: whether it was found, and its figures."""
-    return [
-        f"{'found' if one['found'] else 'NOT FOUND'}: {one['says']}: {one['detail']}" for one in analysis["statements"]
-    ]
+    """Return a line for each statement of an analysis: whether it was found, and its figures."""
+    summaries = []
+    for statement in analysis["statements"]:
+        verdict = "found" if statement["found"] else "NOT FOUND"
+        summaries.append(f"{verdict}: {statement['says']}: {statement['detail']}")
+    return summaries
 
 
-def _with_progress(console: Console, planned: Plan, out: Path, workers: int, backend: Any) -> Path:
+def _with_progress(console: Console, planned: Plan, *, out: Path, workers: int, backend: Any) -> Path:
+    """Run the cells that are left and return the run's folder, with a bar on a terminal and plain lines elsewhere."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from simulators import sweep
@@ -164,18 +173,23 @@ def _with_progress(console: Console, planned: Plan, out: Path, workers: int, bac
     if done:
         console.print(f"{name}: {done} of {total} cells were finished already", markup=False)
     if not console.is_terminal:
-        lines = _Lines(console, name, total, done)
-        return sweep.run(planned, out=out, workers=workers, backend=backend, told=lines)
+        printer = _TenthsPrinter(console, name, total=total, done=done)
+        return sweep.run(planned, out=out, workers=workers, backend=backend, on_outcome=printer)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(name, total=total, completed=done)
-        return sweep.run(planned, out=out, workers=workers, backend=backend, told=lambda outcome: bar.advance(task))
+
+        def advance_bar(outcome: Any) -> None:
+            del outcome
+            bar.advance(task)
+
+        return sweep.run(planned, out=out, workers=workers, backend=backend, on_outcome=advance_bar)
 
 
-class _Lines:
-    """A plain line at every tenth of the cells."""
+class _TenthsPrinter:
+    """Print a plain line whenever another tenth of the cells is done, so that a log stays short."""
 
-    def __init__(self, console: Console, name: str, total: int, done: int) -> None:
+    def __init__(self, console: Console, name: str, *, total: int, done: int) -> None:
         self._console, self._name, self._total, self._done = console, name, total, done
 
     def __call__(self, outcome: Any) -> None:
@@ -185,5 +199,6 @@ class _Lines:
 
 
 def _usage(message: str) -> None:
+    """Print a message about wrong usage and end the command with status 2."""
     print(f"qae simulate: {message}", file=sys.stderr)
     raise typer.Exit(2)

@@ -1,6 +1,7 @@
-"""What a policy is trained on: the responses of each query, which of them are right, and how long they count.
+"""Describe what a policy is trained on: the responses of each query, which are correct, and how long they count.
 
-Learning is elsewhere. Shapes: Q queries, R responses, N nodes, A actions; any leading axes (seeds, mini-batches).
+Learning is defined elsewhere. Shapes name Q queries, R responses, N nodes and A actions; any leading axes (seeds,
+mini-batches) come before them.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from simulators.trees import Tree, bandit_tree
 class Environment:
     """Queries that share a tree of responses.
 
-    ``arm_rewards`` ``[..., Q, R]``: 1 where the response is right, else 0. ``lengths`` ``[R]``: tokens that a response
-    counts in length normalisation and overlong penalty; the tree's own unless a bandit's arms are given lengths.
+    ``arm_rewards`` ``[..., Q, R]`` is 1 where the response is correct and 0 elsewhere. ``lengths`` ``[R]`` is the
+    number of tokens that a response counts in length normalisation and overlong penalty: the tree's own, unless a
+    bandit's arms are given lengths.
     """
 
     tree: Tree
@@ -28,15 +30,18 @@ class Environment:
 
 
 def environment(tree: Tree, arm_rewards: object, lengths: object = None) -> Environment:
-    """Checked environment.
+    """Return an environment whose parts have been checked.
 
     Args:
         tree: the responses.
         arm_rewards: ``[..., Q, R]``, 0 or 1.
-        lengths: ``[R]``, positive integers; only for a bandit, whose arms are tokens of no length of their own.
+        lengths: ``[R]``, positive integers. Only a bandit takes them, since its arms have no length of their own.
+
+    Returns:
+        The environment, with rewards in float64.
 
     Raises:
-        ValueError: naming the argument.
+        ValueError: ``arm_rewards`` or ``lengths`` has a wrong shape or value; the message names it.
 
     >>> environment(bandit_tree(2), [[1, 0]]).lengths.tolist()
     [1, 1]
@@ -56,6 +61,17 @@ def environment(tree: Tree, arm_rewards: object, lengths: object = None) -> Envi
 
 
 def bandit(arm_rewards: object, lengths: object = None) -> Environment:
-    """A bandit environment from its arms' rewards ``[..., Q, n]``; see :func:`environment`."""
+    """Return a bandit environment from its arms' rewards ``[..., Q, n]``.
+
+    Args:
+        arm_rewards: ``[..., Q, n]``, 0 or 1.
+        lengths: number of tokens that each arm counts, ``[n]``; 1 each if not given.
+
+    Returns:
+        The environment, as :func:`environment` makes it.
+
+    Raises:
+        ValueError: as :func:`environment`.
+    """
     rewards = checks.vector("arm_rewards", arm_rewards)
     return environment(bandit_tree(rewards.shape[-1]), rewards, lengths)

@@ -1,8 +1,8 @@
-"""What the stored results of the experiments say for the ledger's claims.
+"""Tell the ledger what the stored results of the experiments say for its claims.
 
-The run with a shipped configuration that counts for ``qae_theory.runs.store`` is read, in the folder that the
-environment variable ``QAE_RESULTS`` names, or ``results``. Its analysis is computed anew from ``metrics.jsonl``. Where
-there is no run, the evidence is skipped, with the command that makes one.
+The run that counts for ``qae_theory.runs.store`` among those with a shipped configuration is read, in the folder that
+the environment variable ``QAE_RESULTS`` names, or in ``results``. Its analysis is computed anew from ``metrics.jsonl``.
+Where there is no run, the evidence is skipped, and the reason names the command that makes one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 AGAIN = "simulate again"
 
-# Claim and experiment of each piece of evidence, so that a ledger is loaded without loading the experiments.
+# Claim and experiment of each piece of evidence. They stand here, so that a ledger is loaded without the experiments.
 SOURCES: tuple[tuple[str, str], ...] = (
     ("channels", "channels"),
     ("channels", "length"),
@@ -40,18 +40,27 @@ SOURCES: tuple[tuple[str, str], ...] = (
 
 
 def register(ledger: Ledger) -> None:
-    """Add one piece of evidence for each claim that an experiment speaks for."""
+    """Add a piece of evidence to the ledger for each claim that an experiment speaks for."""
     for claim, experiment in SOURCES:
         step = Step(
             says=f"What `qae simulate {experiment}` found.",
-            check=partial(_found, claim, experiment),
+            check=partial(_check, claim, experiment),
             planted="the same computation on data from which the effect was taken, or in which it was turned round",
-            control=partial(_found_in_planted, claim, experiment),
+            control=partial(_control, claim, experiment),
         )
-        ledger.add(Evidence(claim, experiment, Kind.TRAINING, Role.FOR, (step,), missing=partial(_missing, experiment)))
+        evidence = Evidence(
+            claim=claim,
+            name=experiment,
+            kind=Kind.TRAINING,
+            role=Role.FOR,
+            steps=(step,),
+            missing=partial(_missing, experiment),
+        )
+        ledger.add(evidence)
 
 
 def _missing(name: str, effort: Effort) -> str | None:
+    """Return what the evidence lacks, and the command that makes it; None where nothing is missing."""
     del effort
     from simulators.experiments import experiment_names
 
@@ -60,12 +69,14 @@ def _missing(name: str, effort: Effort) -> str | None:
     return None if store.shipped(results_folder(), name) else f"no results: run `qae simulate {name}`"
 
 
-def _found(claim: str, name: str, effort: Effort) -> Finding:
+def _check(claim: str, name: str, effort: Effort) -> Finding:
+    """Return whether all statements of the stored run are found."""
     del effort
     return all_found(*_statements(claim, name, results_folder()))
 
 
-def _found_in_planted(claim: str, name: str, effort: Effort) -> Finding:
+def _control(claim: str, name: str, effort: Effort) -> Finding:
+    """Return whether any statement is found in its planted data, where none may be."""
     del effort
     _, statements = _statements(claim, name, results_folder())
     return any_found_in_planted(statements)
@@ -73,6 +84,7 @@ def _found_in_planted(claim: str, name: str, effort: Effort) -> Finding:
 
 @cache
 def _statements(claim: str, name: str, root: Path) -> tuple[StoredRun, Sequence[Statement]]:
+    """Return the stored run and its experiment's statements for the claim. Check and control of one step share them."""
     from simulators.experiments import get_experiment
 
     run = store.shipped(root, name)
@@ -84,14 +96,16 @@ def _statements(claim: str, name: str, root: Path) -> tuple[StoredRun, Sequence[
 
 
 def _analysis(experiment: Experiment, run: StoredRun) -> Mapping[str, Any]:
+    """Return the analysis of a stored run, computed anew from its records, as it reads after a trip through JSON."""
     from simulators.settings import make_config
-    from simulators.sweep import plain
+    from simulators.stored_cells import plain
 
     check_unchanged(run.folder, again=AGAIN)
     config = make_config(experiment, [run.config["settings"]])
-    # Through JSON, so that statements read the same types here as from a file.
+    # Statements then read the same types here as from a stored analysis.
     return json.loads(json.dumps(plain(experiment.analyse(config, run.records))))
 
 
 def _speaking(experiment: Experiment, claim: str) -> ClaimEvidence:
-    return next(one for one in experiment.claims if one.claim == claim)
+    """Return the experiment's evidence for a claim."""
+    return next(evidence for evidence in experiment.claims if evidence.claim == claim)

@@ -1,7 +1,7 @@
-"""Whether a rule's mean update is w(p, G) grad p, by Monte Carlo with its error rate and power fixed beforehand.
+"""Test whether a rule's mean update is w(p, G) grad p, by Monte Carlo with error rate and power fixed beforehand.
 
-Claim `neutrality` says so for every rule that depends on a group's rewards alone. The claim's proof is in
-``qae_theory.proofs``; here is the test that any rule can be put to.
+Claim `neutrality` says so for every rule that depends on a group's rewards alone. ``qae_theory.proofs`` has the proof
+of the claim; here is the test that any rule can be put to.
 """
 
 from __future__ import annotations
@@ -26,17 +26,19 @@ from simulators.policy import Policy, policy, response_direction, response_log_p
 from simulators.trees import Tree
 from simulators.update import Update
 
-# A component that cannot vary (one right arm under PSR moves along grad p alone) is 0 but for rounding, 1e-16 or so:
-# with this for its standard deviation rounding is no deviation, and anything else a large one.
+# Some components cannot vary: with one correct arm PSR moves along grad p alone, and the component across is 0 but for
+# rounding of about 1e-16. With this number as the least standard deviation, rounding is no deviation and anything else
+# is a large one.
 ROUNDING = 1e-10
 
 
 class Prediction(NamedTuple):
     """What a rule that depends on rewards alone does on Q queries.
 
-    ``along`` and ``across`` ``[Q, N, A]``: unit vectors of grad p, and of what the gradient of entropy has at right
-    angles to it. ``mean`` ``[Q]``: expectation of the update's component along grad p, w |grad p|; the other's is 0.
-    ``along_std`` and ``across_std`` ``[Q]``: standard deviations of the two components for one group.
+    ``along`` ``[Q, N, A]`` is the unit vector of grad p, and ``across`` that of the part of the entropy gradient at
+    right angles to it. ``mean`` ``[Q]`` is the expectation of the update's component along grad p, w |grad p|; the
+    expectation of the component across is 0. ``along_std`` and ``across_std`` ``[Q]`` are the standard deviations of
+    the two components for one group.
     """
 
     along: Array
@@ -47,10 +49,11 @@ class Prediction(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Three p-values, and the update's size along grad p as a multiple of the predicted one, pooled over queries.
+    """Three p-values, and the update's size along grad p as a multiple of the predicted size, pooled over queries.
 
-    ``size``: of that multiple against 1 (a wrong w). ``along``: chi-square over the queries' own deviations along grad
-    p (a w that is wrong with either sign). ``across``: the same at right angles to grad p (a wrong direction).
+    ``size`` is the p-value of that multiple against 1, small where w is wrong. ``along`` is that of a chi-square over
+    the queries' own deviations along grad p, small where w is wrong with different signs. ``across`` is the same at
+    right angles to grad p, small where the direction is wrong.
     """
 
     size: float
@@ -59,19 +62,31 @@ class Verdict(NamedTuple):
     multiple: Interval
 
     def rejects(self, error_rate: float) -> bool:
-        """Whether the rule is found not to move by w grad p; ``error_rate`` is that of all three tests together."""
+        """Whether the rule is found not to move by w grad p.
+
+        Args:
+            error_rate: of all three tests together, by Bonferroni.
+        """
         return min(self.size, self.along, self.across) < error_rate / 3
 
 
 def predict(logits: Array, env: Environment, table: OutcomeAdvantages) -> Prediction:
-    r"""The prediction for policies ``[Q, N, A]`` from a table of advantages.
+    r"""Return the prediction for given policies from a table of advantages.
 
-    With :math:`s_y` the score of response y, :math:`g = \nabla p = \sum_y \pi_y r_y s_y`, the component of one group's
-    update along a unit vector v has the second moment :math:`(\alpha_1 v'M_1v + \alpha_0 v'M_0v)/G +
-    \frac{G-1}{G}\beta (g'v)^2` (claim `second-order`).
+    With :math:`s_y` the score of response y and :math:`g = \nabla p = \sum_y \pi_y r_y s_y`, the component of one
+    group's update along a unit vector v has the second moment
+    :math:`(\alpha_1 v'M_1v + \alpha_0 v'M_0v)/G + \frac{G-1}{G}\beta (g'v)^2` (claim `second-order`).
+
+    Args:
+        logits: of the policies, ``[Q, N, A]``.
+        env: Q queries.
+        table: the rule's advantages by number of correct responses, ``[G + 1]`` each.
+
+    Returns:
+        Directions, mean and standard deviations.
 
     Raises:
-        ValueError: naming ``logits`` where a query has only one direction to move in.
+        ValueError: a query has only one direction to move in; the message names ``logits``.
     """
     pi = policy(logits)
     log_probs = response_log_probs(pi.log_probs, env.tree)
@@ -81,6 +96,7 @@ def predict(logits: Array, env: Environment, table: OutcomeAdvantages) -> Predic
     length, along = _unit(gradient)
     entropy_gradient = _mean_score(-probs * log_probs, pi, env.tree)
     rest, across = _unit(entropy_gradient - _dot(entropy_gradient, along)[..., None, None] * along)
+    # Below this a unit vector would be made of rounding errors of the gradient, which are about 1e-16.
     if np.any(length < 1e-12) or np.any(rest < 1e-12):
         checks.refuse("logits", logits, "policies whose gradients of success and of entropy differ, and neither is 0")
     mean = gain(success, table) * length
@@ -89,24 +105,32 @@ def predict(logits: Array, env: Environment, table: OutcomeAdvantages) -> Predic
 
     def std(direction: Array, component: Array, expected: Array) -> Array:
         squares = probs * response_direction(direction, pi, env.tree) ** 2
-        right = (squares * env.arm_rewards).sum(axis=-1)
-        wrong = (squares * (1 - env.arm_rewards)).sum(axis=-1)
-        noise = (weights.alpha_1 * right + weights.alpha_0 * wrong) / size
-        return np.sqrt(np.maximum(noise + (size - 1) / size * weights.beta * component**2 - expected**2, 0.0))
+        from_correct = (squares * env.arm_rewards).sum(axis=-1)
+        from_wrong = (squares * (1 - env.arm_rewards)).sum(axis=-1)
+        noise = (weights.alpha_1 * from_correct + weights.alpha_0 * from_wrong) / size
+        second_moment = noise + (size - 1) / size * weights.beta * component**2
+        return np.sqrt(np.maximum(second_moment - expected**2, 0.0))  # rounding may leave a variance of 0 below 0
 
-    none = np.zeros_like(mean)
-    return Prediction(along, across, mean, std(along, length, mean), std(across, none, none))
+    zero = np.zeros_like(mean)  # grad p has no component across, and neither has the mean update
+    return Prediction(
+        along=along,
+        across=across,
+        mean=mean,
+        along_std=std(along, length, mean),
+        across_std=std(across, zero, zero),
+    )
 
 
 def groups_needed(prediction: Prediction, *, error: float, error_rate: float, power: float) -> int:
-    """Groups a query with which ``size`` alone rejects a relative ``error`` in w with at least that probability.
+    """Return how many groups a query needs for ``size`` alone to reject a relative error in w with the given power.
 
     Args:
         prediction: of the rule.
         error: relative error in w, > 0.
         error_rate: of the whole test, in (0, 1).
-        power: in (0, 1).
+        power: probability of a rejection, in (0, 1).
     """
+    # A third of the error rate belongs to this one of the three tests, and half of that to each side of it.
     distance = stats.norm.isf(error_rate / 6) + stats.norm.ppf(power)
     information = np.square(prediction.mean / np.maximum(prediction.along_std, ROUNDING)).sum()
     return int(np.ceil((distance / error) ** 2 / information))
@@ -124,8 +148,8 @@ def neutrality_test(
 ) -> Verdict:
     """Put a rule to the test on ``groups`` mini-batches, each with one group of every query.
 
-    Updates are on-policy and unclipped, tokens are summed, the step is SGD's: all that claim `neutrality` assumes of
-    the rest.
+    Updates are on-policy and unclipped, tokens are summed, and the step is SGD's: all that claim `neutrality` assumes
+    of the rest.
 
     Args:
         method: the rule.
@@ -135,15 +159,26 @@ def neutrality_test(
         group_size: G.
         groups: number of mini-batches.
         rng: draws the groups, and whatever the rule draws.
+
+    Returns:
+        The p-values, and the size of the update as a multiple of the predicted one.
     """
     directions = sampled_directions(method, logits, env, group_size=group_size, groups=groups, rng=rng)
     return compare(directions, prediction)
 
 
 def compare(directions: Array, prediction: Prediction, *, level: float = 0.99) -> Verdict:
-    """Hold sampled updates ``[groups, Q, N, A]`` against a prediction; ``level`` is that of the interval.
+    """Hold sampled updates against a prediction.
 
-    The standard deviations are the predicted ones: the one error is that of the normal approximation to means.
+    The standard deviations are the predicted ones, so that the only error is that of the normal approximation to means.
+
+    Args:
+        directions: ``[groups, Q, N, A]``.
+        prediction: of the rule that the updates may follow.
+        level: of the interval for the size.
+
+    Returns:
+        The p-values and the interval.
     """
     groups, queries = directions.shape[:2]
     scale = np.sqrt(groups)
@@ -153,41 +188,64 @@ def compare(directions: Array, prediction: Prediction, *, level: float = 0.99) -
     z_across = _dot(directions, prediction.across).mean(axis=0) / std_across * scale
     signal = prediction.mean / std_along * scale
     norm = np.sqrt(np.square(signal).sum())
+    # The queries' deviations weighted by their predicted signal: the most powerful test against one common factor on w.
     z = float((z_along * signal).sum() / norm)
     multiple, half = float(1 + z / norm), float(stats.norm.ppf(0.5 + level / 2) / norm)
+    # Components that cannot vary take no degree of freedom.
     free = max(int((prediction.across_std > ROUNDING).sum()), 1)
     return Verdict(
         size=float(2 * stats.norm.sf(abs(z))),
         along=float(stats.chi2.sf(np.square(z_along).sum(), queries)),
         across=float(stats.chi2.sf(np.square(z_across).sum(), free)),
-        multiple=Interval(multiple, multiple - half, multiple + half, level, groups * queries),
+        multiple=Interval(
+            estimate=multiple,
+            low=multiple - half,
+            high=multiple + half,
+            level=level,
+            draws=groups * queries,
+        ),
     )
 
 
 def sampled_directions(
     method: Method, logits: Array, env: Environment, *, group_size: int, groups: int, rng: np.random.Generator
 ) -> Array:
-    """Directions of ``groups`` independent updates of the same policies ``[Q, N, A]``, ``[groups, Q, N, A]``."""
+    """Return the directions of ``groups`` independent updates of the same policies.
+
+    Args:
+        method: the rule.
+        logits: of the policies, ``[Q, N, A]``.
+        env: Q queries.
+        group_size: G.
+        groups: number of updates.
+        rng: draws the groups, and whatever the rule draws.
+
+    Returns:
+        ``[groups, Q, N, A]``.
+    """
+    # One seed, and the mini-batches as an axis between seed and query: the engine then keeps them apart.
     wide = np.broadcast_to(logits, (1, groups, *logits.shape))
     update = Update(group_size=group_size, aggregation="token_sum")
     probs = np.exp(response_log_probs(policy(wide).log_probs, env.tree))
     responses = sampled_groups(probs, group_size, [rng])
-    step = step_on_groups(State(wide, Moments(), wide), env, update, method, responses, [rng])
+    state = State(wide, Moments(), wide)
+    step = step_on_groups(state, env, update, method=method, responses=responses, rngs=[rng])
     return np.asarray(step.direction[0])
 
 
 def _mean_score(weights: Array, pi: Policy, tree: Tree) -> Array:
-    """Sum over responses of weight times score, ``[Q, R] -> [Q, N, A]``."""
+    """Return the sum over responses of weight times score, ``[Q, R] -> [Q, N, A]``."""
     responses = np.broadcast_to(np.arange(tree.responses), weights.shape)
     tokens = np.broadcast_to(weights[..., None], (*weights.shape, tree.cells.shape[-1]))
-    return kernels.push(tokens, responses, tree.cells, pi.probs)
+    return kernels.push(tokens, responses, cells=tree.cells, probs=pi.probs)
 
 
 def _dot(x: Array, y: Array) -> Array:
+    """Return the inner product over nodes and actions, ``[..., N, A] -> [...]``."""
     return np.asarray((x * y).sum(axis=(-2, -1)))
 
 
 def _unit(vectors: Array) -> tuple[Array, Array]:
-    """Lengths ``[Q]`` and unit vectors ``[Q, N, A]``; a vector of length 0 stays."""
+    """Return the lengths ``[Q]`` and the unit vectors ``[Q, N, A]`` of vectors; a vector of length 0 stays 0."""
     length = np.sqrt(_dot(vectors, vectors))
     return length, vectors / np.where(length > 0, length, 1.0)[..., None, None]

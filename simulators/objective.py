@@ -1,6 +1,7 @@
-"""From sampled tokens to a gradient: ratio, clipping, token weights and normalisation.
+"""Turn sampled tokens into the coefficients of a gradient: importance ratio, clipping, token weights, normalisation.
 
-Returns the coefficient of each token's score; ``kernels.push`` makes a direction of it.
+A coefficient multiplies the gradient of one token's log-probability. ``simulators.kernels.push`` sums these gradients
+to a direction on the logits.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from simulators.update import Update
 
 
 class Coefficients(NamedTuple):
-    """Per token ``[..., Q, G, T]``: the coefficient, and where the lower and the upper clip bound cut the gradient."""
+    """Coefficients of sampled tokens, and where a clip bound cut the gradient, ``[..., Q, G, T]`` each."""
 
     values: Array
     clipped_low: Array
@@ -23,21 +24,29 @@ class Coefficients(NamedTuple):
 
 
 def coefficients(batch: TokenBatch, method: Method, update: Update, lengths_qg: Array) -> Coefficients:
-    """Coefficient of every token's score in the ascent direction.
+    """Return the coefficient of every sampled token's score in the ascent direction.
 
-    With importance ratio x the surrogate is min(x A, clip(x) A), and max(that, c A) for A < 0 under dual clip c; its
-    derivative in the token's log-probability is x A, or 0 where a bound cuts it.
+    With advantage A and importance ratio x the surrogate is min(x A, clip(x, 1 - low, 1 + high) A). Under dual clip c
+    it is max(that, c A) where A < 0. Its derivative in the token's log-probability is x A, or 0 where a bound cuts it.
+    Token penalty, token weights and normaliser then apply in this order.
 
     Args:
-        batch: the tokens.
-        method: the rule.
-        update: the switches.
-        lengths_qg: tokens that each response counts, ``[..., Q, G]``.
+        batch: the sampled tokens of one pass.
+        method: the rule, with its own clip range, token weights and penalty.
+        update: the switches of the update; its clip range, if any, counts before the rule's.
+        lengths_qg: number of tokens that each response counts, ``[..., Q, G]``.
+
+    Returns:
+        Coefficients and clip masks, ``[..., Q, G, T]`` each.
+
+    Source: PPO, arXiv 1707.06347, Eq. 7; clip-higher and the token mean, arXiv 2503.14476; dual clip, arXiv 1912.09729.
     """
     advantage = batch.advantages
     ratio = _ratio(batch, method, lengths_qg) if update.importance_ratio else np.ones_like(batch.log_probs)
     low = method.clip_low if update.clip_low is None else update.clip_low
     high = method.clip_high if update.clip_high is None else update.clip_high
+    # A bound cuts the gradient only on the side to which the advantage pushes; on the other side the minimum takes the
+    # unclipped term, so that the policy can always come back.
     clipped_high = batch.mask & (advantage > 0) & (ratio > 1 + high)
     clipped_low = batch.mask & (advantage < 0) & (ratio < 1 - low)
     cut = clipped_high | clipped_low
@@ -45,17 +54,22 @@ def coefficients(batch: TokenBatch, method: Method, update: Update, lengths_qg: 
         cut = cut | ((advantage < 0) & (ratio > update.dual_clip))
     values = np.where(cut, 0.0, ratio * advantage)
     if method.token_penalty is not None:
+        # A penalty, such as KL-Cov's, is no part of the surrogate and is not clipped.
         values = values + method.token_penalty(batch)
     kept = batch.mask
     if method.token_weights is not None:
         weights = method.token_weights(batch)
         values = values * weights
         kept = kept & (weights != 0) if method.normalise_kept else kept
-    values = np.where(batch.mask, values, 0.0) * _normaliser(kept, batch.mask, update, lengths_qg)
-    return Coefficients(values, clipped_low, clipped_high)
+    normaliser = _normaliser(kept, mask=batch.mask, update=update, lengths_qg=lengths_qg)
+    return Coefficients(np.where(batch.mask, values, 0.0) * normaliser, clipped_low, clipped_high)
 
 
 def _ratio(batch: TokenBatch, method: Method, lengths_qg: Array) -> Array:
+    """Return the importance ratio of each token, ``[..., Q, G, T]``.
+
+    GSPO's is the same for all tokens of a response: the geometric mean of their ratios.
+    """
     log_ratio = np.where(batch.mask, batch.log_probs - batch.old_log_probs, 0.0)
     if method.ratio == "sequence":
         mean = log_ratio.sum(axis=-1, keepdims=True) / lengths_qg[..., None]
@@ -64,12 +78,24 @@ def _ratio(batch: TokenBatch, method: Method, lengths_qg: Array) -> Array:
 
 
 def _normaliser(kept: Array, mask: Array, update: Update, lengths_qg: Array) -> Array:
-    """1/G, 1/(G |o_i|), or kept queries over kept tokens; broadcasts against ``[..., Q, G, T]``."""
+    """Return what each coefficient is multiplied with: 1/G, 1/(G |o_i|), or kept queries over kept tokens.
+
+    Args:
+        kept: tokens that count in the token mean, ``[..., Q, G, T]``.
+        mask: tokens that exist and whose group is kept, ``[..., Q, G, T]``.
+        update: names the aggregation.
+        lengths_qg: number of tokens that each response counts, ``[..., Q, G]``.
+
+    Returns:
+        An array that broadcasts against ``[..., Q, G, T]``.
+    """
     group = kept.shape[-2]
     if update.aggregation == "token_sum":
         return np.asarray(1.0 / group)
     if update.aggregation == "sequence_mean":
         return 1.0 / (group * lengths_qg[..., None])
+    # The arms of a bandit have one token each but may count as many; each of their tokens stands for its share of that
+    # length.
     per_token = lengths_qg[..., None] / np.maximum(mask.sum(axis=-1, keepdims=True), 1)
     tokens = (kept * per_token).sum(axis=(-3, -2, -1), keepdims=True)
     queries = mask.any(axis=(-2, -1), keepdims=True).sum(axis=-3, keepdims=True)

@@ -1,6 +1,7 @@
-"""What a rule gives to a right and to a wrong response, by the number of right ones in the group.
+"""Tabulate what a rule gives to a correct and to a wrong response, by the number of correct ones in the group.
 
-``qae_theory.group_expectation`` has it for its own estimators; here it is for any method on 0/1 rewards.
+``qae_theory.group_expectation`` does so for the estimators of ``qae_theory``; here it is done for any method on 0/1
+rewards.
 """
 
 from __future__ import annotations
@@ -12,9 +13,17 @@ from simulators.methods import Method
 
 
 def outcome_table(method: Method, group_size: int) -> OutcomeAdvantages:
-    """Advantages of a right and of a wrong response in groups with m = 0..G right ones, ``[G + 1]`` each.
+    """Return the advantages of a correct and of a wrong response in groups with m = 0..G correct ones.
 
-    From ``qae_theory`` for its own estimators, else from the method, each group being a mini-batch of its own.
+    The table comes from ``qae_theory`` for its own estimators. For any other method each of the G + 1 groups is put
+    through the method as a mini-batch of its own.
+
+    Args:
+        method: a rule on 0/1 rewards.
+        group_size: G.
+
+    Returns:
+        Two arrays ``[G + 1]``; 0 where a group has no response of that kind.
 
     >>> from simulators.methods import get_method
     >>> outcome_table(get_method("w_reinforce", lam=0.5), 2).correct.tolist()
@@ -22,9 +31,11 @@ def outcome_table(method: Method, group_size: int) -> OutcomeAdvantages:
     """
     if method.estimator is not None:
         return outcome_advantages(group_size, method.estimator, **(method.options or {}))
-    sizes = np.arange(group_size + 1)
-    rewards = (np.arange(group_size) < sizes[:, None]).astype(np.float64)
+    correct_counts = np.arange(group_size + 1)
+    # The correct responses of each group come first: the first response is correct from m = 1 on, the last one is wrong
+    # up to m = G - 1.
+    rewards = (np.arange(group_size) < correct_counts[:, None]).astype(np.float64)
     advantages = method.advantages(rewards[:, None, :])[:, 0, :]
     correct, wrong = advantages[:, 0].copy(), advantages[:, -1].copy()
-    correct[0] = wrong[-1] = 0.0  # there is no such response
+    correct[0] = wrong[-1] = 0.0  # at m = 0 no response is correct, at m = G none is wrong
     return OutcomeAdvantages(correct, wrong)

@@ -1,4 +1,4 @@
-"""An experiment's configuration: its shipped sizes, and what a file or the command line puts in their place."""
+"""Read an experiment's configuration: the sizes that it ships, changed by a file or by the command line."""
 
 from __future__ import annotations
 
@@ -12,39 +12,57 @@ from simulators.methods import METHODS_GROUP
 
 
 def shipped_config(experiment: Experiment, *, quick: bool) -> Config:
-    """The configuration that the experiment ships for that size."""
+    """Return the configuration that the experiment ships for a size.
+
+    Args:
+        experiment: the experiment.
+        quick: whether the small size is meant, or the full one.
+    """
     return make_config(experiment, [read_table(experiment.sizes, quick=quick)])
 
 
 def changed_config(experiment: Experiment, changes: Sequence[Table], *, quick: bool) -> Config:
-    """The shipped configuration with these changes, the last of them counting most.
+    """Return the shipped configuration with these changes, a later change counting more than an earlier one.
+
+    Args:
+        experiment: the experiment.
+        changes: tables of fields and their new values.
+        quick: whether the small size is changed, or the full one.
 
     Raises:
-        ValueError: naming the field and its value.
+        ValueError: a field or its value is not allowed; the message names both.
     """
     return make_config(experiment, [read_table(experiment.sizes, quick=quick), *changes])
 
 
 def make_config(experiment: Experiment, tables: Sequence[Table]) -> Config:
-    """The tables merged and checked.
+    """Return the configuration that these tables merge to, a later table counting more than an earlier one.
+
+    Args:
+        experiment: says which fields there are.
+        tables: of fields and their values.
 
     Raises:
-        ValueError: one line, with the first field that is wrong.
+        ValueError: a field is wrong; one line names the first such field.
     """
     return checked(experiment.config, tables)
 
 
 def identity(experiment: Experiment, config: Config, *, quick: bool) -> dict[str, Any]:
-    """All that determines a run's results, in JSON's types: what ``config.json`` holds and the run id is made of."""
+    """Return all that determines a run's results, in JSON's types.
+
+    This is what ``config.json`` holds and what the run id is made of. Infinite numbers become text, since JSON has
+    none.
+    """
     settings = config.model_dump(mode="json")
     return {"experiment": experiment.name, "quick": quick, "settings": without_infinity(settings)}
 
 
 def modules(cells: str) -> tuple[str, ...]:
-    """Return the modules that a run executes: that of the experiment's cells, the sweep, other packages' methods.
+    """Return the modules that a run executes: the experiment's cells, the sweep, and other packages' methods.
 
     Args:
-        cells: the full name of the module that defines the experiment's cells.
+        cells: full name of the module that defines the experiment's cells.
     """
     methods = {point.module for point in entry_points(group=METHODS_GROUP)}
     return (cells, "simulators.sweep", *sorted(methods))

@@ -1,19 +1,17 @@
-"""Runs an experiment's cells on joblib workers, keeps each finished cell, and writes the run when all are there.
+"""Run an experiment's cells on joblib workers, keep each finished cell, and write the run when all are there.
 
-A cell's randomness comes from its stream alone: neither workers, order, back end nor an interruption changes a figure.
-Finished cells lie in ``<out>/<experiment>/.cells-<run id>/`` until the run is complete.
+A cell's randomness comes from its stream alone, so that neither workers, order, back end nor an interruption changes a
+result. Finished cells lie in ``<out>/<experiment>/.cells-<run id>/`` until the run is complete.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
 import shutil
 import signal
 import time
 import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -27,14 +25,18 @@ from qae_theory.runs.folders import find_run, run_id, write_run
 from qae_theory.runs.locks import BusyError, alone
 from simulators.experiments.base import Cell, Config, Experiment, Record
 from simulators.settings import identity, modules
+from simulators.stored_cells import cell_file, plain, read_cell, storable
 
 Backend = Literal["loky", "ray"]
-Told = Callable[["CellOutcome"], None]
-ALL_OF_THE_CLUSTER = -1  # as joblib has it
+OnOutcome = Callable[["CellOutcome"], None]
+ALL_OF_THE_CLUSTER = -1  # joblib's n_jobs for every worker that the back end has
 
 
 class CellOutcome(NamedTuple):
-    """A cell by name: its records, or the one line of its error, and the seconds that it took."""
+    """A cell by name: its records, or the one line of its error, and the seconds that it took.
+
+    ``records`` is None where the cell failed.
+    """
 
     name: str
     records: list[Record] | None
@@ -43,20 +45,23 @@ class CellOutcome(NamedTuple):
 
 
 class SweepError(RuntimeError):
-    """The run could not be completed, in one line; its finished cells are kept."""
+    """The run could not be completed; the message is one line, and finished cells are kept."""
 
 
 class CellsFailedError(SweepError):
-    """Some cells failed."""
+    """Some cells failed; ``failed`` has their outcomes."""
 
     def __init__(self, failed: Sequence[CellOutcome]) -> None:
-        """Name every cell that failed."""
+        """Make the message, which names every cell that failed and its error."""
         super().__init__("; ".join(f"cell {outcome.name!r} failed: {outcome.error}" for outcome in failed))
         self.failed = tuple(failed)
 
 
 class Plan(NamedTuple):
-    """What a run is, where its cells are kept, which are finished and which are left."""
+    """What a run is, where its cells are kept, which cells it has and which of them are left to run.
+
+    ``identity`` is what ``config.json`` will hold; ``kept`` is the folder of finished cells.
+    """
 
     experiment: Experiment
     config: Config
@@ -68,10 +73,18 @@ class Plan(NamedTuple):
 
 
 def plan(experiment: Experiment, config: Config, *, quick: bool, out: Path) -> Plan:
-    """The run's cells, and which of them an earlier, interrupted run of the same configuration and code has left.
+    """Return the run's cells, and which of them an earlier, interrupted run has left to do.
+
+    Only an earlier run of the same configuration by the same code counts.
+
+    Args:
+        experiment: the experiment.
+        config: its configuration.
+        quick: whether this is the small size.
+        out: the results folder.
 
     Raises:
-        ValueError: two cells have one name.
+        ValueError: two cells have the same name.
     """
     cells = tuple(experiment.cells(config))
     names = [cell.name for cell in cells]
@@ -81,32 +94,39 @@ def plan(experiment: Experiment, config: Config, *, quick: bool, out: Path) -> P
     facts = identity(experiment, config, quick=quick)
     name = run_id(facts, code_version(modules(experiment.cells.__module__)))
     kept = out / experiment.name / f".cells-{name}"
-    left = tuple(cell for cell in cells if _read_cell(kept, cell) is None)
-    return Plan(experiment, config, facts, name, cells, kept, left)
+    left = tuple(cell for cell in cells if read_cell(kept, cell) is None)
+    return Plan(experiment=experiment, config=config, identity=facts, run_id=name, cells=cells, kept=kept, left=left)
 
 
 def finished_run(experiment: Experiment, config: Config, *, quick: bool, out: Path) -> Path | None:
-    """The folder of this very run by this very code, if it is complete."""
+    """Return the folder of this very run by this very code if it is complete, else None.
+
+    Args:
+        experiment: the experiment.
+        config: its configuration.
+        quick: whether this is the small size.
+        out: the results folder.
+    """
     return find_run(
         out, experiment.name, identity(experiment, config, quick=quick), modules=modules(experiment.cells.__module__)
     )
 
 
 def run(
-    planned: Plan, *, out: Path, workers: int, backend: Backend = "loky", told: Told = lambda outcome: None
+    planned: Plan, *, out: Path, workers: int, backend: Backend = "loky", on_outcome: OnOutcome = lambda outcome: None
 ) -> Path:
-    """Run the cells that are left, analyse, write the run's folder and return it.
+    """Run the cells that are left, analyse the records, write the run's folder and return it.
 
     Args:
         planned: from :func:`plan`.
         out: the results folder.
-        workers: processes; ``ALL_OF_THE_CLUSTER`` with Ray.
-        backend: ``loky`` here, or ``ray`` for a Ray cluster.
-        told: called with each cell's outcome as it comes.
+        workers: number of processes; ``ALL_OF_THE_CLUSTER`` with Ray.
+        backend: ``loky`` on this machine, or ``ray`` for a Ray cluster.
+        on_outcome: called with each cell's outcome as it comes.
 
     Raises:
         CellsFailedError: some cells failed; the finished ones are kept for the next run.
-        SweepError: a worker died, the analysis failed, the code changed meanwhile, or another process is at it.
+        SweepError: a worker died, the analysis failed, the code changed meanwhile, or another process works on the run.
         OSError: results could not be written.
     """
     failed = []
@@ -116,52 +136,62 @@ def run(
                 failed.append(outcome)
             else:
                 kept = {"records": outcome.records, "seconds": outcome.seconds}
-                write_atomically(_cell_file(planned.kept, cell), json.dumps(kept, allow_nan=False))
-            told(outcome)
+                write_atomically(cell_file(planned.kept, cell), json.dumps(kept, allow_nan=False))
+            on_outcome(outcome)
         if failed:
             raise CellsFailedError(failed)
         return _write(planned, out)
 
 
 def records_of(planned: Plan) -> list[Record]:
-    """All records, in the order of the cells, each with its cell's name.
+    """Return all records in the order of the cells, each with its cell's name under ``cell``.
 
     Raises:
-        SweepError: a cell is not there.
+        SweepError: a cell's file is gone or cannot be read.
     """
-    kept = ((cell, _kept_cell(planned, cell)) for cell in planned.cells)
-    return [{"cell": cell.name, **row} for cell, found in kept for row in found["records"]]
+    records: list[Record] = []
+    for cell in planned.cells:
+        records += [{"cell": cell.name, **record} for record in _kept_cell(planned, cell)["records"]]
+    return records
 
 
 def timing(planned: Plan) -> dict[str, Any]:
-    """Seconds of every cell by name, in one process each, and their sum."""
+    """Return the seconds of every cell by name, each in one process, and their sum."""
     seconds = {cell.name: _kept_cell(planned, cell)["seconds"] for cell in planned.cells}
     return {"cell_seconds": sum(seconds.values()), "cells": seconds}
 
 
 def run_one(cell: Cell, run_cell: Callable[..., list[Record]], seed: int) -> CellOutcome:
-    """One cell in this process; an error becomes one line."""
+    """Run one cell in this process and return its outcome; an error becomes one line.
+
+    Args:
+        cell: the cell.
+        run_cell: the experiment's function.
+        seed: the configuration's seed, from which and from the cell's stream all its randomness comes.
+    """
     _one_thread()
-    # The child that SeedSequence(seed).spawn gives as its stream-th, without the ones before it.
+    # This is the child number ``stream`` of SeedSequence(seed).spawn, made without spawning the ones before it.
     seeds = np.random.SeedSequence(seed, spawn_key=(cell.stream,))
     started = time.perf_counter()
     try:
-        records = [storable(row) for row in plain(run_cell(cell.settings, seeds))]
+        records = [storable(record) for record in plain(run_cell(cell.settings, seeds))]
         return CellOutcome(cell.name, records, seconds=time.perf_counter() - started)
-    except Exception as error:  # whatever a cell's own code raises must not take the other cells away
+    except Exception as error:  # an error of one cell, of whatever kind, must not end the others
         return CellOutcome(cell.name, None, _one_line(error))
 
 
 def _outcomes(planned: Plan, workers: int, backend: Backend) -> Generator[tuple[Cell, CellOutcome]]:
+    """Yield the cells that are left with their outcomes, as the workers finish them."""
     by_name = {cell.name: cell for cell in planned.left}
     jobs = [delayed(run_one)(cell, planned.experiment.run_cell, planned.config.seed) for cell in planned.left]
     with _backend(backend, workers):
+        # A cell takes seconds to minutes, so that a batch of one costs nothing and keeps an interruption's loss small.
         running = Parallel(return_as="generator_unordered", batch_size=1)(jobs)
     with _closing_quietly(running) as outcomes:
         while True:
             try:
                 outcome = next(outcomes, None)
-            except Exception as error:  # no cell's: `run_one` has returned those
+            except Exception as error:  # an error of a worker; those of cells come back from `run_one` as outcomes
                 raise SweepError(f"a worker died, for want of memory perhaps: {_one_line(error)}") from error
             if outcome is None:
                 return
@@ -181,6 +211,7 @@ def _closing_quietly(outcomes: Generator[CellOutcome]) -> Iterator[Generator[Cel
 
 @contextmanager
 def _backend(backend: Backend, workers: int) -> Iterator[None]:
+    """Make joblib use the back end, with one thread inside each worker."""
     if backend == "ray":
         from simulators import ray_backend
 
@@ -194,12 +225,12 @@ def _backend(backend: Backend, workers: int) -> Iterator[None]:
 
 
 def _leave_interruptions() -> None:
-    """Ctrl-C is the parent's to handle: it ends its workers."""
+    """Ignore Ctrl-C in a worker: the parent handles it and ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _one_thread() -> None:
-    """Cells share the cores between processes; Numba's threads would only add switching."""
+    """Let Numba use one thread: the processes share the cores already, and threads would only add switching."""
     import numba
 
     numba.set_num_threads(1)
@@ -207,7 +238,7 @@ def _one_thread() -> None:
 
 @contextmanager
 def _alone(planned: Plan) -> Iterator[None]:
-    """Let no other process work on the same run, and clear what a process that was killed has left half written."""
+    """Let no other process work on the same run, and clear what a killed process has left half written."""
     try:
         with alone(planned.kept):
             for half_written in planned.kept.parent.glob(f".{planned.run_id}-*"):
@@ -218,10 +249,11 @@ def _alone(planned: Plan) -> Iterator[None]:
 
 
 def _write(planned: Plan, out: Path) -> Path:
+    """Analyse the records, write the run's folder whole, and drop the kept cells."""
     records = records_of(planned)
     try:
         analysis = to_json(plain(planned.experiment.analyse(planned.config, records)))
-    except Exception as error:  # the experiment's own code
+    except Exception as error:  # an analysis is an experiment's own code and may raise anything
         raise SweepError(f"the analysis failed: {_one_line(error)}") from error
     name, seed = planned.experiment.name, planned.config.seed
     with write_run(
@@ -236,50 +268,18 @@ def _write(planned: Plan, out: Path) -> Path:
     return written.folder
 
 
-def _cell_file(kept: Path, cell: Cell) -> Path:
-    settings = json.dumps([cell.name, cell.stream, dict(cell.settings)], sort_keys=True)
-    return kept / f"{hashlib.sha256(settings.encode()).hexdigest()[:16]}.json"
-
-
-def _read_cell(kept: Path, cell: Cell) -> dict[str, Any] | None:
-    try:
-        found: dict[str, Any] = json.loads(_cell_file(kept, cell).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) and found.keys() == {"records", "seconds"} else None
-
-
 def _kept_cell(planned: Plan, cell: Cell) -> dict[str, Any]:
-    found = _read_cell(planned.kept, cell)
-    if found is None:
+    """Return a kept cell.
+
+    Raises:
+        SweepError: it is gone or cannot be read.
+    """
+    content = read_cell(planned.kept, cell)
+    if content is None:
         raise SweepError(f"cell {cell.name!r} is no longer readable in {planned.kept}; start again")
-    return found
+    return content
 
 
 def _one_line(error: Exception) -> str:
+    """Return an error as one line, cut to a length that a terminal shows well."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-
-
-def storable(record: Record) -> Record:
-    """The record, if JSON can hold it.
-
-    Raises:
-        ValueError: naming the entry that it cannot.
-    """
-    for key, value in record.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"record has {key} = {value}; JSON has no such number")
-        try:
-            json.dumps(value, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"record has {key} = {value!r}: {error}") from None
-    return record
-
-
-def plain(value: Any) -> Any:
-    """NumPy scalars as Python's own, tuples as lists: what JSON gives back."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return value.item() if isinstance(value, (np.generic, np.ndarray)) and np.ndim(value) == 0 else value

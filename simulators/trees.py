@@ -1,6 +1,6 @@
-"""Response trees: every response of a short autoregressive policy, enumerated, as paths through softmax nodes.
+"""Enumerate every response of a short autoregressive policy, as paths through a tree of softmax nodes.
 
-A bandit is the tree with one node. Policies and rewards are elsewhere; a tree is only the combinatorics.
+A bandit is the tree with one node. A tree is only the combinatorics; policies and rewards are defined elsewhere.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ import numpy as np
 from qae_theory import checks
 from qae_theory.arrays import Array
 
+# Arrays of responses times tokens are held for every query and seed; beyond this many responses they fill the memory.
 LARGEST_TREE = 100_000
 
 
 @dataclass(frozen=True)
 class Tree:
-    """Responses ``0..R-1`` over N nodes with A actions each.
+    """Responses ``0..R-1`` as paths over N nodes with A actions each.
 
-    ``cells`` ``[R, T]``: where response y puts its t-th token, as ``node * A + action``; -1 after its end.
+    ``cells`` ``[R, T]`` tells where response y puts its t-th token, as ``node * A + action``; it is -1 after the
+    response's end.
     """
 
     cells: Array
@@ -30,7 +32,7 @@ class Tree:
 
     @cached_property
     def lengths(self) -> Array:
-        """Tokens of each response, the end token included, ``[R]``."""
+        """Number of tokens of each response, the end token included, ``[R]``."""
         return np.asarray((self.cells >= 0).sum(axis=-1))
 
     @cached_property
@@ -40,7 +42,7 @@ class Tree:
 
     @property
     def responses(self) -> int:
-        """R, the number of responses."""
+        """Number R of responses."""
         return len(self.cells)
 
     @property
@@ -50,7 +52,16 @@ class Tree:
 
 
 def bandit_tree(arms: int) -> Tree:
-    """One node; response y is action y.
+    """Return the tree with one node, whose response y is action y.
+
+    Args:
+        arms: number of responses, >= 2.
+
+    Returns:
+        A tree with ``cells`` ``[arms, 1]``.
+
+    Raises:
+        ValueError: ``arms`` is no integer >= 2.
 
     >>> bandit_tree(3).cells.tolist()
     [[0], [1], [2]]
@@ -60,17 +71,20 @@ def bandit_tree(arms: int) -> Tree:
 
 
 def token_tree(symbols: int, max_length: int) -> Tree:
-    r"""All sequences of symbols that stop with the end token (action 0) or are cut at ``max_length`` tokens.
+    r"""Return all sequences of symbols that stop with the end token (action 0) or are cut at ``max_length`` tokens.
 
-    There is a node for every prefix shorter than ``max_length``, :math:`\sum_{t<L} s^t` of them, each with
-    ``symbols + 1`` actions. A cut response has ``max_length`` tokens and no end token, as a truncated rollout has.
+    There is a node for every prefix shorter than ``max_length`` L, :math:`\sum_{t<L} s^t` of them for s symbols, each
+    with ``symbols + 1`` actions. A cut response has ``max_length`` tokens and no end token, as a truncated rollout has.
 
     Args:
-        symbols: number of symbols besides the end token, >= 1.
+        symbols: number s of symbols besides the end token, >= 1.
         max_length: L >= 1, in tokens, the end token included.
 
+    Returns:
+        A tree with ``cells`` ``[R, L]``.
+
     Raises:
-        ValueError: naming the argument; ``max_length`` where there would be over 100,000 responses.
+        ValueError: an argument is out of its range, or there would be over 100,000 responses (then ``max_length``).
 
     >>> tree = token_tree(2, 2)  # "end", "a end", "a a", "a b", "b end", ...
     >>> tree.responses, tree.nodes, tree.lengths.tolist()
@@ -82,16 +96,21 @@ def token_tree(symbols: int, max_length: int) -> Tree:
     responses = sum(symbols**t for t in range(max_length + 1))
     if responses > LARGEST_TREE:
         checks.refuse("max_length", max_length, f"small enough for {LARGEST_TREE} responses, not {responses}")
-    prefixes = [prefix for t in range(max_length) for prefix in product(range(1, actions), repeat=t)]
+    prefixes: list[tuple[int, ...]] = []
+    for length in range(max_length):
+        prefixes += product(range(1, actions), repeat=length)
     node_of = {prefix: index for index, prefix in enumerate(prefixes)}
-    sequences = [(*prefix, 0) for prefix in prefixes] + list(product(range(1, actions), repeat=max_length))
+    ended = [(*prefix, 0) for prefix in prefixes]
+    cut = list(product(range(1, actions), repeat=max_length))
+    sequences = [*ended, *cut]
     cells = np.full((len(sequences), max_length), -1)
-    for row, sequence in enumerate(sequences):
+    for response, sequence in enumerate(sequences):
         for t, action in enumerate(sequence):
-            cells[row, t] = node_of[sequence[:t]] * actions + action
+            cells[response, t] = node_of[sequence[:t]] * actions + action
     return Tree(cells, nodes=len(prefixes), actions=actions)
 
 
 def _at_least(name: str, value: int, least: int) -> None:
+    """Refuse a value that is no integer >= ``least``; a bool is no number here."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         checks.refuse(name, value, f"an integer >= {least}")

@@ -1,4 +1,4 @@
-"""The switches of one policy update, checked, as they stand in a configuration file."""
+"""Name and check the switches of one policy update, as they stand in a configuration file."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from qae_theory.paper.overlong import Overlong
 from qae_theory.runs.settings import Positive, Strict
 from simulators.methods import get_method
 
+# A decay of 1 would keep a moment at its start for ever and divide by zero in Adam's bias correction.
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
 def _finite_or_inf_clip(value: float | None) -> float | None:
+    """Return a clip range unchanged; infinity stands for no bound, and None for the rule's own range."""
     if value is not None and not value >= 0:
         raise ValueError(f"must be a number >= 0, or inf; got {value}")
     return value
 
 
+# The base class refuses infinite numbers everywhere; only fields of this type may hold one.
 MaybeInfinite = Annotated[float, Field(allow_inf_nan=True)]
 Clip = Annotated[MaybeInfinite | None, AfterValidator(_finite_or_inf_clip)]
 
@@ -26,14 +29,17 @@ Clip = Annotated[MaybeInfinite | None, AfterValidator(_finite_or_inf_clip)]
 class Update(Strict):
     """One policy update: what is sampled, how it is weighed, clipped, normalised and applied.
 
-    ``method`` and ``options`` name a rule of ``simulators.methods``. A clip range that is None is the rule's own, inf
-    is none. ``token_mean`` divides by the tokens kept in the mini-batch and multiplies by its kept queries, so that
-    where every response has one token the three aggregations agree: each query moves by 1/G of its responses' sum.
-    ``behaviour_lag`` L: the behaviour policy is renewed every L updates; 0 never renews it. Without
-    ``importance_ratio`` sampled tokens count as if they were on-policy. ``adam_eps`` is compared with gradients in the
-    same units, per query. Queries are one mini-batch; several are an axis of the logits before the queries' axis.
+    ``method`` and ``options`` name a rule of ``simulators.methods``. A clip range of None means the rule's own range,
+    and inf means no clipping. The aggregation ``token_mean`` divides by the number of tokens kept in the mini-batch and
+    multiplies by its number of kept queries. Where every response has one token, the three aggregations therefore
+    agree: each query moves by 1/G times the sum over its responses.
 
-    Source: PPO ratios and clip-higher, arXiv 2503.14476; dual clip, verl.
+    With ``behaviour_lag`` L the behaviour policy is renewed every L updates; 0 never renews it. Without
+    ``importance_ratio`` sampled tokens count as if the current policy had sampled them. ``adam_eps`` is compared with
+    gradients in the same units, that is per query. The queries' axis is one mini-batch; several mini-batches are an
+    axis of the logits before it.
+
+    Source: PPO's ratios and clip-higher, arXiv 2503.14476; dual clip, verl.
     """
 
     method: str = "grpo"
@@ -57,6 +63,7 @@ class Update(Strict):
 
     @model_validator(mode="after")
     def _known_method(self) -> Update:
+        """Refuse a rule that does not exist, and switches that the rule or the clip range does not allow."""
         method = get_method(self.method, **self.options)
         if method.binary_only and (self.signed_rewards or self.overlong is not None):
             raise ValueError(f"method must take rewards other than 0 and 1 here; {self.method!r} does not")
@@ -66,5 +73,5 @@ class Update(Strict):
 
     @property
     def on_policy(self) -> bool:
-        """Whether every gradient is taken at the policy that sampled."""
+        """Whether every gradient is taken at the policy that sampled the group."""
         return self.epochs == 1 and self.behaviour_lag == 1

@@ -1,4 +1,4 @@
-"""Random starting points: how hard the queries are, and policies with exactly that success probability."""
+"""Draw random starting points: how hard the queries are, and policies with exactly that success probability."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ Probability = Annotated[float, Field(gt=0, lt=1)]
 class Difficulty(Strict):
     """Distribution of a query's initial success probability.
 
-    ``uniform`` on (low, high); ``beta`` with parameters a, b; ``bimodal``, ``low`` with probability ``share`` and
-    ``high`` otherwise; ``histogram``, a JSON file with ``edges`` [B + 1] in [0, 1] and ``weights`` [B], uniform within
-    a bin. Draws are kept within [floor, 1 - floor].
+    ``kind`` is one of four. ``uniform`` is uniform on (low, high). ``beta`` has parameters a and b. ``bimodal`` is
+    ``low`` with probability ``share`` and ``high`` otherwise. ``histogram`` names a JSON ``file`` with ``edges`` [B +
+    1] in [0, 1] and ``weights`` [B], and is uniform within a bin. Draws are kept within [floor, 1 - floor], since log p
+    and log(1 - p) must be finite.
     """
 
     kind: Literal["uniform", "beta", "bimodal", "histogram"] = "uniform"
@@ -39,6 +40,7 @@ class Difficulty(Strict):
 
     @model_validator(mode="after")
     def _complete(self) -> Difficulty:
+        """Refuse bounds in the wrong order, and a histogram's file that is missing, unreadable or not asked for."""
         if self.low >= self.high:
             raise ValueError(f"low must be below high; got {self.low} and {self.high}")
         if (self.kind == "histogram") != (self.file is not None):
@@ -49,9 +51,9 @@ class Difficulty(Strict):
 
 
 class World(Strict):
-    """A family of bandits: ``queries`` queries with ``arms`` arms, of which about ``correct_share`` are right.
+    """A family of bandits: ``queries`` queries with ``arms`` arms, about ``correct_share`` of them correct.
 
-    ``spread`` is the standard deviation of the logits among right and among wrong arms.
+    ``spread`` is the standard deviation of the logits among the correct arms and among the wrong arms.
     """
 
     queries: int = Field(default=64, ge=1)
@@ -62,20 +64,37 @@ class World(Strict):
 
 
 class Start(NamedTuple):
-    """An environment and logits ``[S, Q, n]``."""
+    """An environment and the logits ``[S, Q, n]`` that training starts from."""
 
     env: Environment
     logits: Array
 
 
 def random_bandits(world: World, rngs: Generators) -> Start:
-    """One draw of the family for each seed, from that seed's generator alone."""
-    draws = [_random_bandit(world, rng) for rng in rngs]
-    return Start(bandit(np.stack([rewards for rewards, _ in draws])), np.stack([logits for _, logits in draws]))
+    """Return one draw of the family for each seed, from that seed's generator alone.
+
+    Args:
+        world: the family.
+        rngs: S generators.
+
+    Returns:
+        The environment of all seeds, and logits ``[S, Q, n]``.
+    """
+    rewards, logits = zip(*(_random_bandit(world, rng) for rng in rngs), strict=True)
+    return Start(bandit(np.stack(rewards)), np.stack(logits))
 
 
 def success_probs(difficulty: Difficulty, count: int, rng: np.random.Generator) -> Array:
-    """Initial success probabilities, ``[count]``."""
+    """Return initial success probabilities drawn from a distribution of difficulty.
+
+    Args:
+        difficulty: the distribution.
+        count: number of draws.
+        rng: the generator that they come from.
+
+    Returns:
+        ``[count]``, within [floor, 1 - floor].
+    """
     if difficulty.kind == "uniform":
         draws = rng.uniform(difficulty.low, difficulty.high, count)
     elif difficulty.kind == "beta":
@@ -84,16 +103,22 @@ def success_probs(difficulty: Difficulty, count: int, rng: np.random.Generator) 
         draws = np.where(rng.random(count) < difficulty.share, difficulty.low, difficulty.high)
     else:
         edges, weights = read_histogram(Path(str(difficulty.file)))
-        place = rng.choice(len(weights), count, p=weights)
-        draws = edges[place] + rng.random(count) * (edges[place + 1] - edges[place])
+        chosen_bin = rng.choice(len(weights), count, p=weights)
+        draws = edges[chosen_bin] + rng.random(count) * (edges[chosen_bin + 1] - edges[chosen_bin])
     return np.clip(draws, difficulty.floor, 1 - difficulty.floor)
 
 
 def read_histogram(path: Path) -> tuple[Array, Array]:
-    """Edges ``[B + 1]`` and normalised weights ``[B]`` of an empirical difficulty histogram.
+    """Return an empirical histogram of difficulty, read from a JSON file.
+
+    Args:
+        path: a file with ``edges`` and ``weights``.
+
+    Returns:
+        Edges ``[B + 1]`` in [0, 1], ascending, and weights ``[B]``, which sum to 1.
 
     Raises:
-        ValueError: naming ``file``.
+        ValueError: the file cannot be read, or is no such histogram; the message names ``file``.
     """
     allowed = "a JSON file with increasing 'edges' in [0, 1] and one non-negative weight a bin in 'weights'"
     try:
@@ -111,12 +136,16 @@ def read_histogram(path: Path) -> tuple[Array, Array]:
 
 
 def _random_bandit(world: World, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return rewards and logits ``[Q, n]`` of random queries, each with the success probability drawn for it."""
     p = success_probs(world.difficulty, world.queries, rng)[:, None]
     shape = (world.queries, world.arms)
+    # Every query has at least one correct and one wrong arm, so that no success probability is fixed at 0 or 1.
     count = np.clip(rng.binomial(world.arms, world.correct_share, world.queries), 1, world.arms - 1)
-    right = np.argsort(rng.random(shape), axis=-1) < count[:, None]
+    correct = np.argsort(rng.random(shape), axis=-1) < count[:, None]
     noise = world.spread * rng.standard_normal(shape)
-    within_right = log_softmax(np.where(right, noise, -1e300))
-    within_wrong = log_softmax(np.where(right, -1e300, noise))
-    logits = np.where(right, np.log(p) + within_right, np.log1p(-p) + within_wrong)
-    return right.astype(np.float64), logits
+    # A softmax over each kind of arm by itself, with the other kind at probability 0: -1e300 underflows to it.
+    within_correct = log_softmax(np.where(correct, noise, -1e300))
+    within_wrong = log_softmax(np.where(correct, -1e300, noise))
+    # log p + log(share among correct arms): the correct arms then sum to p.
+    logits = np.where(correct, np.log(p) + within_correct, np.log1p(-p) + within_wrong)
+    return correct.astype(np.float64), logits

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from simulators import Update, World, initial_state, random_bandits, update_once
-from simulators.engine import State, advance
+from simulators.engine import State
 from simulators.environments import Environment
+from simulators.fused import advance
 
 ARMS, GROUP, QUERIES = 64, 16, 4096
 STEP_SIZE = 0.1

@@ -1,4 +1,4 @@
-"""``engine.advance``: the trajectory of ``train`` without its records, whatever the batch and the number of threads."""
+"""``fused.advance``: the trajectory of ``train`` without its records, whatever the batch and the number of threads."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import pytest
 
 from qae_theory.advantages import estimator_names
 from simulators import Update, World, bandit_tree, environment, initial_state, random_bandits, train
-from simulators.engine import State, advance
+from simulators.engine import State
 from simulators.environments import Environment
+from simulators.fused import advance
 from simulators.methods import method_names
 from tests.assertions import refuses
 
@@ -153,7 +154,7 @@ def test_the_start_is_left_alone_and_no_step_is_no_change() -> None:
 THREADS = """
 import numba, numpy as np
 from simulators import Update, World, initial_state, random_bandits, update_once
-from simulators.engine import advance
+from simulators.fused import advance
 found = []
 for threads in (1, 2):
     numba.set_num_threads(threads)

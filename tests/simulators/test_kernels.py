@@ -10,7 +10,7 @@ import pytest
 
 from qae_theory import softmax
 from qae_theory.group_expectation import outcome_advantages
-from simulators import bandit, initial_state, kernels
+from simulators import bandit, initial_state, kernels, loops
 from tests.assertions import refuses
 
 # Below, on and above the window that is counted rather than halved, and one arm.
@@ -20,7 +20,7 @@ ALMOST_ONE = np.nextafter(1.0, 0.0)
 
 def _exp(x: Any) -> Any:
     out = np.empty_like(x)
-    kernels._weights(x, 0.0, out)
+    loops.weigh(x, 0.0, out)
     return out
 
 

@@ -25,7 +25,7 @@ from qae_theory.claims.statements import Statement
 from qae_theory.cli import build_app
 from qae_theory.runs import store
 from qae_theory.runs.stored import StoredRun
-from simulators import command, evidence, sweep
+from simulators import command, evidence, stored_cells, sweep
 from simulators import settings as configuration
 from simulators.experiments import experiment_names, get_experiment
 from simulators.experiments.base import Cell, Config, Experiment
@@ -138,7 +138,7 @@ def test_a_half_written_cell_counts_as_not_run(tmp_path: Path) -> None:
     planned = sweep.plan(TINY, TinyConfig(), quick=True, out=tmp_path)
     planned.kept.mkdir(parents=True)
     for cell in planned.cells:
-        sweep._cell_file(planned.kept, cell).write_text('{"records": [{"index": 0')
+        stored_cells.cell_file(planned.kept, cell).write_text('{"records": [{"index": 0')
     assert sweep.plan(TINY, TinyConfig(), quick=True, out=tmp_path).left == planned.cells
 
 
@@ -216,14 +216,15 @@ def test_the_documented_commands_are_understood() -> None:
     """Every ``qae simulate`` line of the page, up to the first cell."""
     page = (ROOT / "docs" / "laboratory.md").read_text(encoding="utf-8")
     block = page.split("```")[1]
-    lines = [shlex.split(line, comments=True)[2:] for line in block.splitlines() if line.startswith("qae simulate")]
-    assert len(lines) >= 5
-    for words in lines:
-        if "--list" in words or "--all" in words:
+    commands = [shlex.split(line, comments=True)[2:] for line in block.splitlines() if line.startswith("qae simulate")]
+    assert len(commands) >= 5
+    for arguments in commands:
+        if "--list" in arguments or "--all" in arguments:
             continue
-        flags = dict(zip(words[1::2], words[2::2], strict=False)) if "--quick" not in words else {}
+        quick = "--quick" in arguments
+        flags = {} if quick else dict(zip(arguments[1::2], arguments[2::2], strict=False))
         settings, rules = ([flags["--set"]] if "--set" in flags else []), flags.get("--rules")
-        command._configured(words[0], "--quick" in words, None, settings, rules, None)
+        command._configured(arguments[0], quick=quick, file=None, settings=settings, rules=rules, seed=None)
 
 
 # Evidence
@@ -316,7 +317,7 @@ def test_every_analysis_takes_the_records_that_a_sweep_stores(name: str, tmp_pat
     folder = sweep.run(sweep.plan(experiment, config, quick=True, out=tmp_path), out=tmp_path, workers=1)
     stored = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     made = json.loads((folder / "analysis.json").read_text())
-    assert json.loads(json.dumps(sweep.plain(experiment.analyse(config, stored)))) == made
+    assert json.loads(json.dumps(stored_cells.plain(experiment.analyse(config, stored)))) == made
     for one in made["statements"]:
         assert set(one) == {"says", "found", "detail", "planted", "control_found", "control_detail"}
         assert not one["control_found"], one["says"]
@@ -347,7 +348,7 @@ def test_all_statements_must_be_found_and_none_in_its_planted_data(
 ) -> None:
     run = StoredRun(Path("a run"), "toy", "quick", shipped=True, changed=True)
     monkeypatch.setattr(evidence, "_statements", lambda claim, name, root: (run, statements))
-    check, control = evidence._found("a", "b", Effort()), evidence._found_in_planted("a", "b", Effort())
+    check, control = evidence._check("a", "b", Effort()), evidence._control("a", "b", Effort())
     assert (check.passed, control.passed) == (found, planted)
     assert check.criterion == control.criterion == "effect not found"
     assert check.detail.endswith("(run a run, quick size, code changed since)")

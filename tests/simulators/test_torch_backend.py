@@ -9,7 +9,7 @@ import pytest
 
 from qae_theory.advantages import estimator_names
 from simulators import Update, World, initial_state, random_bandits
-from simulators.engine import advance
+from simulators.fused import advance
 from simulators.torch_backend import train_on_torch
 from simulators.worlds import Start
 from tests.assertions import refuses
