@@ -1,0 +1,294 @@
+(** The largest self-covariance (claim self-covariance-max).
+
+    Write P for the sum of the squares of a policy p. Its self-covariance is the sum of f(p_i) with
+    f(x) = (x^2 - P x) log x. Let q be the policy with one heavy arm x and the other arms equal to y < x that has the same
+    sum of squares. The quadratic polynomial that touches f at y and meets it at x is at least f on (0, x], because the
+    third derivative of f is positive; all entries of p lie there; and the polynomial has the same sum over p and over q.
+    So C(p) <= C(q), with equality only if p has the shape of q. What is left is a maximum in one variable. *)
+
+From QAE Require Import Compat Definitions Sums Calculus Identity.
+
+Set Implicit Arguments.
+Unset Strict Implicit.
+
+(** * A function below its touching parabola *)
+
+Lemma mean_value_open f f' a b : a < b -> (forall t, a <= t <= b -> is_derive f t (f' t)) ->
+  exists c, a < c < b /\ f b - f a = f' c * (b - a).
+Proof.
+move=> lt d; case: (MVT_cor2 f f' a b lt) => [t h|c [e h]]; first by apply/is_derive_Reals; apply: d.
+by exists c.
+Qed.
+
+Section Touching.
+Variables (k k' k'' : R -> R) (x y : R).
+Hypotheses (y0 : 0 < y) (yx : y < x).
+Hypothesis d1 : forall t, 0 < t -> is_derive k t (k' t).
+Hypothesis d2 : forall t, 0 < t -> is_derive k' t (k'' t).
+Hypothesis inc : forall t u, 0 < t < u -> k'' t < k'' u.
+Hypotheses (ky : k y = 0) (kx : k x = 0) (ky' : k' y = 0).
+
+Lemma below_parabola t : 0 < t < x -> t <> y -> k t < 0.
+Proof.
+move=> ht ty.
+have [xi [hxi e1]] := mean_value_open yx (fun u h => d1 (ltac:(lra) : 0 < u)).
+have kxi : k' xi = 0.
+  by move: e1; rewrite ky kx => e1; apply: (Rmult_eq_reg_r (x - y)); lra.
+have [ze [hze e2]] := mean_value_open (proj1 hxi) (fun u h => d2 (ltac:(lra) : 0 < u)).
+have kze : k'' ze = 0.
+  by move: e2; rewrite ky' kxi => e2; apply: (Rmult_eq_reg_r (xi - y)); lra.
+have low u : 0 < u < ze -> k'' u < 0 by move=> h; rewrite -kze; apply: inc.
+have high u : ze < u -> 0 < k'' u by move=> h; rewrite -kze; apply: inc; lra.
+(* The signs of k'. *)
+have s1 u : 0 < u < y -> 0 < k' u.
+  move=> h; have [c [hc e]] := mean_value_open (proj2 h) (fun v hv => d2 (ltac:(lra) : 0 < v)).
+  have : k'' c < 0 by apply: low; lra.
+  by move: e; rewrite ky'; nra.
+have s2 u : y < u < xi -> k' u < 0.
+  move=> h; case: (Rle_or_lt u ze) => uz.
+    have [c [hc e]] := mean_value_open (proj1 h) (fun v hv => d2 (ltac:(lra) : 0 < v)).
+    have : k'' c < 0 by apply: low; lra.
+    by move: e; rewrite ky'; nra.
+  have [c [hc e]] := mean_value_open (proj2 h) (fun v hv => d2 (ltac:(lra) : 0 < v)).
+  have : 0 < k'' c by apply: high; lra.
+  by move: e; rewrite kxi; nra.
+have s3 u : xi < u -> 0 < k' u.
+  move=> h; have [c [hc e]] := mean_value_open h (fun v hv => d2 (ltac:(lra) : 0 < v)).
+  have : 0 < k'' c by apply: high; lra.
+  by move: e; rewrite kxi; nra.
+case: (Rtotal_order t y) => [lt|[//|gt]].
+  have [c [hc e]] := mean_value_open lt (fun v hv => d1 (ltac:(lra) : 0 < v)).
+  have : 0 < k' c by apply: s1; lra.
+  by move: e; rewrite ky; nra.
+case: (Rle_or_lt t xi) => txi.
+  have [c [hc e]] := mean_value_open gt (fun v hv => d1 (ltac:(lra) : 0 < v)).
+  have : k' c < 0 by apply: s2; lra.
+  by move: e; rewrite ky; nra.
+have [c [hc e]] := mean_value_open (proj2 ht) (fun v hv => d1 (ltac:(lra) : 0 < v)).
+have : 0 < k' c by apply: s3; lra.
+by move: e; rewrite kx; nra.
+Qed.
+End Touching.
+
+(** The function f and the parabola that touches it at y and meets it at x. *)
+Section Curve.
+Variables (P x y : R).
+Hypotheses (P0 : 0 < P) (y0 : 0 < y) (yx : y < x).
+
+Definition curve (t : R) : R := (t ^ 2 - P * t) * ln t.
+Definition curve' (t : R) : R := 2 * t * ln t + t - P * ln t - P.
+Definition parabola (t : R) : R :=
+  curve y + curve' y * (t - y) + (curve x - curve y - curve' y * (x - y)) / (x - y) ^ 2 * (t - y) ^ 2.
+
+Lemma parabola_y : parabola y = curve y.
+Proof. by rewrite /parabola; field; lra. Qed.
+
+Lemma parabola_x : parabola x = curve x.
+Proof. by rewrite /parabola; field; lra. Qed.
+
+Lemma curve_below t : 0 < t < x -> t <> y -> curve t < parabola t.
+Proof.
+move=> ht ty; pose A := (curve x - curve y - curve' y * (x - y)) / (x - y) ^ 2.
+suff : curve t - parabola t < 0 by lra.
+apply: (@below_parabola (fun t => curve t - parabola t) (fun t => curve' t - curve' y - 2 * A * (t - y))
+          (fun t => 2 * ln t + 3 - P / t - 2 * A) x y) => //.
+- by move=> u u0; rewrite /curve /parabola -/A; auto_derive => //; rewrite /curve'; field; lra.
+- by move=> u u0; rewrite /curve'; auto_derive => //; field; lra.
+- move=> u v [u0 uv]; have l := ln_increasing _ _ u0 uv.
+  have : P / v < P / u by apply: Rmult_lt_compat_l => //; apply: Rinv_lt_contravar => //; apply: Rmult_lt_0_compat; lra.
+  lra.
+- by rewrite parabola_y; ring.
+- by rewrite parabola_x; ring.
+- by ring.
+Qed.
+End Curve.
+
+(** * One heavy arm has the largest self-covariance for its sum of squares *)
+
+(** The self-covariance of the policy with one arm x and n - 1 arms (1 - x)/(n - 1). *)
+Definition heavy_value (n : nat) (x : R) : R :=
+  let y := (1 - x) / (INR n - 1) in x * (1 - x) * (x - y) * ln (x / y).
+
+Section OneHeavyArm.
+Variables (T : finType) (p : T -> R).
+Hypotheses (hp : policy p) (n1 : (1 < #|T|)%N).
+Let n := INR #|T|.
+Let P := \sum_i p i ^ 2.
+
+Let n2 : 2 <= n.
+Proof. exact: (INR_leq n1). Qed.
+
+Lemma self_cov_curve : self_cov p = \sum_i curve P (p i).
+Proof.
+have -> : \sum_i curve P (p i) = \sum_i (p i * (logp p i * p i) - P * (p i * logp p i)).
+  by apply: sum_ext => i; rewrite /curve /logp; ring.
+rewrite sum_sub sum_scale /self_cov /cov -/(mean p (logp p)) -/(mean p (fun i => logp p i * p i)).
+by rewrite (_ : mean p p = P); [ring | apply: sum_ext => i; ring].
+Qed.
+
+Let one : \sum_i p i = 1 := proj2 hp.
+
+(** The sum over p of the squared distances from v. *)
+Lemma sum_squares v : \sum_i (p i - v) ^ 2 = P - 2 * v + n * v ^ 2.
+Proof.
+rewrite (sum_ext (E := fun i => p i ^ 2 - 2 * v * p i + v ^ 2)) => [|i]; last by ring.
+by rewrite sum_add sum_sub sum_scale one sum_const_all -/P -/n; ring.
+Qed.
+
+Lemma squares_ge : 1 <= n * P.
+Proof.
+have : 0 <= P - 2 * / n + n * (/ n) ^ 2 by rewrite -sum_squares; apply: sum_ge0 => i _; apply: pow2_ge_0.
+rewrite (_ : P - 2 * / n + n * (/ n) ^ 2 = (n * P - 1) / n); last by field; lra.
+move=> h; have := Rmult_le_compat_r n _ _ (ltac:(lra)) h; rewrite /Rdiv Rmult_assoc Rinv_l; lra.
+Qed.
+
+Lemma squares_lt1 : P < 1.
+Proof.
+have /card_gt0P[i _] : (0 < #|T|)%N by apply: leq_trans n1.
+have le j : p j ^ 2 <= p j by have := law_le1 j (policy_law hp); have := proj1 hp j; nra.
+have [y yx] : exists y : T, y != i.
+  apply/existsP; apply: contraTT n1 => /existsPn h; rewrite -leqNgt.
+  apply: (leq_trans (n := #|pred1 i|)); last by rewrite card1.
+  by apply/subset_leq_card/subsetP => u _; rewrite inE; have := h u; rewrite negbK.
+rewrite /P -one; apply: (@sum_lt _ predT _ _ i) => //.
+have : p i < 1.
+  rewrite -one (bigD1 i) //= (bigD1 y) //=.
+  have : 0 <= \sum_(k | (k != i) && (k != y)) p k by apply: sum_ge0 => k _; apply: Rlt_le; case: hp.
+  by have := proj1 hp y; lra.
+by have := proj1 hp i; nra.
+Qed.
+
+(** The heavy arm with the same sum of squares. *)
+Definition heavy_arm : R := (1 + sqrt ((n - 1) * (n * P - 1))) / n.
+Let x := heavy_arm.
+Let y := (1 - x) / (n - 1).
+
+Lemma heavy_arm_range : / n <= x < 1.
+Proof.
+have h1 := squares_ge; have h2 := squares_lt1; have q0 := sqrt_pos ((n - 1) * (n * P - 1)).
+have top : sqrt ((n - 1) * (n * P - 1)) < n - 1.
+  rewrite -[X in _ < X]sqrt_Rsqr; last by lra.
+  apply: sqrt_lt_1; first by apply: Rmult_le_pos; lra.
+    exact: Rle_0_sqr.
+  by rewrite /Rsqr; apply: Rmult_lt_compat_l; nra.
+rewrite /x /heavy_arm; split.
+  rewrite -[X in X <= _]Rmult_1_l; apply: Rmult_le_compat_r; last by lra.
+  by apply: Rlt_le; apply: Rinv_0_lt_compat; lra.
+by apply: (Rmult_lt_reg_r n); [lra | rewrite /Rdiv Rmult_assoc Rinv_l; lra].
+Qed.
+
+Lemma heavy_squares : x ^ 2 + (n - 1) * y ^ 2 = P.
+Proof.
+have h1 := squares_ge; have e : (n * x - 1) ^ 2 = (n - 1) * (n * P - 1).
+  rewrite /x /heavy_arm (_ : n * _ - 1 = sqrt ((n - 1) * (n * P - 1))); last by field; lra.
+  by rewrite /= Rmult_1_r sqrt_sqrt //; apply: Rmult_le_pos; lra.
+rewrite /y; apply: (Rmult_eq_reg_r (n * (n - 1))); last by apply: Rmult_integral_contrapositive; split; lra.
+rewrite (_ : (x ^ 2 + (n - 1) * ((1 - x) / (n - 1)) ^ 2) * (n * (n - 1)) = (n * x - 1) ^ 2 + (n - 1)); last by field; lra.
+by rewrite e; ring.
+Qed.
+
+Lemma light_arm : 0 < y <= x.
+Proof.
+have [l u] := heavy_arm_range; split; first by apply: Rdiv_lt_0_compat; lra.
+apply: (Rmult_le_reg_r (n - 1)); first by lra.
+rewrite /y /Rdiv Rmult_assoc Rinv_l; last by lra.
+have := Rmult_le_compat_r n _ _ (ltac:(lra)) l; rewrite Rinv_l; lra.
+Qed.
+
+(** No arm of p is larger. *)
+Lemma arm_le i : p i <= x.
+Proof.
+have [l u] := heavy_arm_range; apply: Rnot_lt_le => lt.
+have sq : p i ^ 2 + (1 - p i) ^ 2 / (n - 1) <= P.
+  pose v := (1 - p i) / (n - 1).
+  have : (p i - v) ^ 2 <= \sum_j (p j - v) ^ 2.
+    by apply: (@sum_term_le T predT (fun j => (p j - v) ^ 2)) => // j _; apply: pow2_ge_0.
+  rewrite sum_squares (_ : (p i - v) ^ 2 = p i ^ 2 + (1 - p i) ^ 2 / (n - 1) - 2 * v + n * v ^ 2); first by lra.
+  by rewrite /v; field; lra.
+have e := heavy_squares; rewrite /y in e.
+have grow : 0 < (p i - x) * (p i + x - 2 / n).
+  apply: Rmult_lt_0_compat; first by lra.
+  by rewrite /Rdiv; lra.
+have : (p i ^ 2 + (1 - p i) ^ 2 / (n - 1)) - (x ^ 2 + (n - 1) * ((1 - x) / (n - 1)) ^ 2) =
+    n / (n - 1) * ((p i - x) * (p i + x - 2 / n)) by field; lra.
+have : 0 < n / (n - 1) * ((p i - x) * (p i + x - 2 / n)).
+  by apply: Rmult_lt_0_compat => //; apply: Rdiv_lt_0_compat; lra.
+lra.
+Qed.
+
+Lemma heavy_value_curve : heavy_value #|T| x = (n - 1) * curve P y + curve P x.
+Proof.
+have [y0 yx] := light_arm; have [l u] := heavy_arm_range; have x0 : 0 < x by lra.
+rewrite /heavy_value -/n -/y ln_div // -heavy_squares /curve.
+have key N v w a b : 1 - v = N * w ->
+    v * (1 - v) * (v - w) * (a - b) =
+    N * ((w ^ 2 - (v ^ 2 + N * w ^ 2) * w) * b) + (v ^ 2 - (v ^ 2 + N * w ^ 2) * v) * a.
+  by move=> e; rewrite (_ : v = 1 - N * w); [ring | lra].
+by apply: key; rewrite /y; field; lra.
+Qed.
+
+(** The sum over p of the parabola is its sum over the policy with one heavy arm. *)
+Lemma parabola_sum : y < x -> \sum_i parabola P x y (p i) = heavy_value #|T| x.
+Proof.
+move=> yx; have [y0 _] := light_arm; have e1 : (n - 1) * y + x = 1 by rewrite /y; field; lra.
+rewrite heavy_value_curve /parabola.
+set c := curve P y; set c' := curve' P y; set A := (curve P x - c - c' * (x - y)) / (x - y) ^ 2.
+rewrite sum_add sum_add sum_const_all !sum_scale sum_squares -/n sum_sub one sum_const_all -/n.
+have eA : A * (x - y) ^ 2 = curve P x - c - c' * (x - y) by rewrite /A; field; lra.
+have eP : P = x ^ 2 + (n - 1) * y ^ 2 by rewrite heavy_squares.
+have q : P - 2 * y + n * y ^ 2 = (x - y) ^ 2.
+  rewrite eP (_ : 2 * y = 2 * y * ((n - 1) * y + x)); [ring | by rewrite e1; ring].
+rewrite q eA; have -> : 1 - n * y = x - y by lra.
+by ring.
+Qed.
+
+Lemma self_cov_heavy : self_cov p <= heavy_value #|T| x.
+Proof.
+have [y0 [yx|exy]] := light_arm; last first.
+  have z : uniform p.
+    have all i : p i = x.
+      have h i' := arm_le i'; have e : \sum_i (x - p i) = 0.
+        have ex : n * x = 1 by have : (n - 1) * y + x = 1 by [rewrite /y; field; lra]; rewrite exy; lra.
+        by rewrite sum_sub one sum_const_all -/n ex; ring.
+      have := sum_eq0 (fun j _ => ltac:(have := h j; lra) : 0 <= x - p j) e (i := i) isT; lra.
+    by move=> i j; rewrite !all.
+  rewrite (proj2 (self_covariance_zero_iff_uniform hp) z) /heavy_value -/n -/y exy Rminus_eq_0; lra.
+rewrite self_cov_curve -parabola_sum //; apply: sum_le => i _; have pi := proj1 hp i.
+have P0 : 0 < P by have := squares_ge; nra.
+case: (arm_le i) => [lt|->]; last by rewrite parabola_x; [apply: Rle_refl | lra].
+case: (Req_dec (p i) y) => [->|ne]; first by rewrite parabola_y; [apply: Rle_refl | lra].
+by apply: Rlt_le; apply: curve_below.
+Qed.
+
+(** The bound is attained by p only if p has one arm x and the other arms are y. *)
+Lemma self_cov_heavy_eq : self_cov p = heavy_value #|T| x -> y < x ->
+  exists i, forall j, p j = if j == i then x else y.
+Proof.
+move=> eq yx; have [y0 _] := light_arm; have P0 : 0 < P by have := squares_ge; nra.
+have px : parabola P x y x = curve P x by apply: parabola_x; lra.
+have py : parabola P x y y = curve P y by apply: parabola_y.
+have below i : curve P (p i) <= parabola P x y (p i).
+  have pi := proj1 hp i; case: (arm_le i) => [lt|->]; last by rewrite px; apply: Rle_refl.
+  case: (Req_dec (p i) y) => [->|ne]; first by rewrite py; apply: Rle_refl.
+  by apply: Rlt_le; apply: curve_below.
+have two i : p i = x \/ p i = y.
+  case: (Req_dec (p i) x) => [->|nx]; first by left.
+  case: (Req_dec (p i) y) => [->|ny]; first by right.
+  have lt : curve P (p i) < parabola P x y (p i).
+    by apply: curve_below => //; have := proj1 hp i; have := arm_le i; lra.
+  have := @sum_lt _ predT _ _ i isT lt (fun j _ => below j); rewrite -self_cov_curve parabola_sum // eq; lra.
+have e1 : (n - 1) * y + x = 1 by rewrite /y; field; lra.
+(* Exactly one arm is x, because the arms sum to 1. *)
+have [i hi] : exists i, p i = x.
+  case: (pickP (fun i => Reqb (p i) x)) => [i /ReqbP h|none]; first by exists i.
+  have all i : p i = y by case: (two i) => // h; have /ReqbP := none i.
+  have : \sum_i p i = n * y by rewrite (sum_ext all) sum_const_all.
+  by rewrite one; lra.
+exists i => j; case: eqP => [->|/eqP ji] //; case: (two j) => // hj; exfalso.
+have : \sum_k (p k - y) = x - y by rewrite sum_sub one sum_const_all -/n; lra.
+rewrite (bigD1 i) //= (bigD1 j) //= hi hj.
+have : 0 <= \sum_(k | (k != i) && (k != j)) (p k - y).
+  by apply: sum_ge0 => k _; case: (two k) => ->; lra.
+lra.
+Qed.
+End OneHeavyArm.
