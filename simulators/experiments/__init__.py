@@ -1,7 +1,7 @@
 """The named experiments, loaded one at a time and only when asked for.
 
 Each has a folder of its own: ``cells`` defines its ``EXPERIMENT``, ``analysis`` says what the records mean, and
-``sizes.toml`` has the shipped settings of each size. What several of them need is in ``common``.
+``sizes.toml`` has the shipped settings of each size. ``common`` has what several of them need.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ MODULES = {name: f"{__name__}.{name.replace('-', '_')}.cells" for name in NAMES}
 
 
 def experiment_names() -> tuple[str, ...]:
-    """Names of the experiments whose modules are installed."""
+    """Return the names of the experiments whose modules are installed."""
     return tuple(name for name, module in MODULES.items() if find_spec(module) is not None)
 
 
 def get_experiment(name: str) -> Experiment:
-    """The experiment of that name; imports its module.
+    """Return the experiment of that name; this imports its module.
 
     Raises:
-        ValueError: there is none; the message lists those that there are.
+        ValueError: there is none; the message lists those that exist.
     """
     if name not in experiment_names():
         raise ValueError(f"no experiment {name!r}; experiments: {', '.join(experiment_names())}")

@@ -1,6 +1,7 @@
 """Advantage rules and token masks, one small module each, registered by name with their source.
 
-Another package's rules come from the entry-point group ``qae.methods``: functions without arguments that register.
+The rules of another package come from the entry-point group ``qae.methods``: its functions take no arguments and
+register what they bring.
 """
 
 from importlib.metadata import entry_points
@@ -10,6 +11,7 @@ from simulators.methods.registry import Method, TokenBatch, get_method, method_n
 
 METHODS_GROUP = "qae.methods"
 
+# Registration is by call and not by a decorator, so that mutation tests see the rules' own code.
 estimators.register()
 constant.register()
 gspo.register()
@@ -18,6 +20,7 @@ a_grae.register()
 clip_cov.register()
 kl_cov.register()
 high_entropy.register()
+# Providers are sorted by name, so that the order of registration does not depend on how packages were installed.
 for provider in sorted(entry_points(group=METHODS_GROUP), key=lambda point: point.name):
     provider.load()()
 

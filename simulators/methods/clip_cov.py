@@ -1,4 +1,4 @@
-"""Clip-Cov: tokens drawn at random among those of high covariance lose their gradient."""
+"""Clip-Cov: some tokens, drawn at random among those of high covariance, lose their gradient."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from simulators.methods.estimators import estimator_method
 from simulators.methods.registry import NO_CLIP, Method, TokenBatch, finite_number, register_method
 
 SOURCE = "arXiv 2505.22617 (Clip-Cov)"
-SHARE, LOW, HIGH = 2e-4, 1.0, 5.0
+SHARE, LOW, HIGH = 2e-4, 1.0, 5.0  # the released defaults: share of tokens, and bounds of their covariance
 
 
 def clip_cov(share: Any = SHARE, low: Any = LOW, high: Any = HIGH, **options: Any) -> Method:
-    r"""GRPO's advantage; among tokens with low < cov < high some, drawn at random, are dropped. No PPO clip.
+    r"""Return GRPO's advantage with some tokens dropped, drawn at random among those with low < cov < high.
 
-    cov is :math:`(\log\pi - \overline{\log\pi})(A - \bar A)`, means over the mini-batch's valid tokens. The number
+    No PPO clip.
+
+    cov is :math:`(\log\pi - \overline{\log\pi})(A - \bar A)`, with means over the mini-batch's valid tokens. The number
     dropped is floor(share x valid tokens), but at least one, or all that qualify where they are fewer, as in the
-    released code: in a mini-batch of few tokens the effective share is far above ``share``.
+    released code. In a mini-batch of few tokens the effective share is therefore far above ``share``.
 
     Args:
         share: share of the valid tokens that is dropped, in (0, 1].
@@ -30,8 +32,11 @@ def clip_cov(share: Any = SHARE, low: Any = LOW, high: Any = HIGH, **options: An
         high: upper bound, > low, finite or inf.
         **options: ``std`` and ``eps``, as GRPO's.
 
+    Returns:
+        The method. It needs a generator for each seed, which the exact mode has not.
+
     Raises:
-        ValueError: naming the option; ``rngs`` when used without a generator for each seed, as in the exact mode.
+        ValueError: an option is out of its range, or, when the rule is used, ``rngs`` has no generator for each seed.
 
     Source: arXiv 2505.22617, Eqs. 10 and 11; defaults as released.
     """
@@ -44,16 +49,17 @@ def clip_cov(share: Any = SHARE, low: Any = LOW, high: Any = HIGH, **options: An
     def weights(batch: TokenBatch) -> Array:
         covariances = tokens.token_covariances(batch)
         qualifies = (covariances > least) & (covariances < most)
+        # The largest of independent uniform numbers belong to a uniformly random subset of the tokens that qualify.
         keys = np.where(qualifies, tokens.random_keys(batch), -np.inf)
         return np.where(tokens.largest(keys, tokens.share_counts(batch.mask, exact)), 0.0, 1.0)
 
     grpo = estimator_method("grpo", **options)
     return Method(
-        "clip_cov",
-        SOURCE,
-        grpo.advantages,
-        "grpo",
-        grpo.options,
+        name="clip_cov",
+        source=SOURCE,
+        advantages=grpo.advantages,
+        estimator="grpo",
+        options=grpo.options,
         token_weights=weights,
         clip_low=NO_CLIP,
         clip_high=NO_CLIP,
@@ -61,6 +67,6 @@ def clip_cov(share: Any = SHARE, low: Any = LOW, high: Any = HIGH, **options: An
 
 
 def register() -> None:
-    """Register it under its name."""
+    """Register the rule under its name."""
     defaults = get_estimator("grpo").defaults
     register_method("clip_cov", clip_cov, source=SOURCE, share=SHARE, low=LOW, high=HIGH, **defaults)

@@ -1,4 +1,4 @@
-"""A constant baseline: the rule in which a baseline can be turned by hand, on- and off-policy."""
+"""A constant baseline: the rule in which a baseline is set by hand, on- and off-policy."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ SOURCE = "arXiv 2506.20520 (AsymRE)"
 
 
 def constant(baseline: Any = 0.5) -> Method:
-    """A = R - b for a fixed b, any finite number; not standardised.
+    """Return the rule A = R - b for a fixed b; it does not standardise.
+
+    Args:
+        baseline: b, any finite number.
 
     Raises:
-        ValueError: naming ``baseline``.
+        ValueError: ``baseline`` is not one finite number.
+
+    Source: arXiv 2506.20520 (AsymRE).
 
     >>> constant(0.25).advantages([1.0, 0.0]).tolist()
     [0.75, -0.25]
@@ -30,5 +35,5 @@ def constant(baseline: Any = 0.5) -> Method:
 
 
 def register() -> None:
-    """Register it under its name."""
+    """Register the rule under its name."""
     register_method("constant", constant, source=SOURCE, baseline=0.5)

@@ -1,4 +1,4 @@
-"""Every estimator of ``qae_theory`` as a method: the advantage depends on the group's rewards alone."""
+"""Every estimator of ``qae_theory`` as a method whose advantage depends on the group's rewards alone."""
 
 from __future__ import annotations
 
@@ -9,14 +9,23 @@ from qae_theory import advantages
 from qae_theory.advantages import estimator_names, get_estimator, resolve_options
 from simulators.methods.registry import Method, register_method
 
-# DAPO's clip range for all, GRPO's own where its paper says so.
+# These papers use PPO's symmetric range. All other estimators get DAPO's, in which QAE was published.
 CLIPS = {"grpo": (0.2, 0.2), "dr_grpo": (0.2, 0.2), "rloo": (0.2, 0.2)}
+DAPO_CLIP = (0.2, 0.28)
 
 
 def estimator_method(estimator: str, **options: Any) -> Method:
-    """A method from an estimator of ``qae_theory`` and its options."""
+    """Return the method that an estimator of ``qae_theory`` is with these options.
+
+    Args:
+        estimator: a name in the estimators' registry.
+        **options: the estimator's own options.
+
+    Raises:
+        ValueError: there is no such estimator, or it has no such option.
+    """
     rule = get_estimator(estimator)
-    low, high = CLIPS.get(estimator, (0.2, 0.28))
+    low, high = CLIPS.get(estimator, DAPO_CLIP)
     return Method(
         name=estimator,
         source=rule.source,
@@ -30,7 +39,7 @@ def estimator_method(estimator: str, **options: Any) -> Method:
 
 
 def register() -> None:
-    """Register all of them under their own names, and DAPO, which is GRPO's advantage under clip-higher."""
+    """Register all estimators under their own names, and DAPO, which is GRPO's advantage under clip-higher."""
     for name in estimator_names():
         rule = get_estimator(name)
         register_method(name, partial(estimator_method, name), source=rule.source, **rule.defaults)
@@ -38,6 +47,20 @@ def register() -> None:
 
 
 def dapo(**options: Any) -> Method:
-    """GRPO's advantage with clip .2/.28; dynamic sampling and the token mean are switches of the update."""
+    """Return GRPO's advantage with the clip range .2/.28 of DAPO.
+
+    Dynamic sampling and the token mean, which DAPO has too, are switches of the update.
+
+    Source: arXiv 2503.14476.
+    """
     grpo = estimator_method("grpo", **options)
-    return Method("dapo", "arXiv 2503.14476", grpo.advantages, "grpo", grpo.options)
+    low, high = DAPO_CLIP
+    return Method(
+        name="dapo",
+        source="arXiv 2503.14476",
+        advantages=grpo.advantages,
+        estimator="grpo",
+        options=grpo.options,
+        clip_low=low,
+        clip_high=high,
+    )

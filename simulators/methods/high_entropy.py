@@ -13,22 +13,22 @@ from simulators.methods.estimators import estimator_method
 from simulators.methods.registry import Method, TokenBatch, register_method
 
 SOURCE = "arXiv 2506.01939"
-SHARE = 0.2
+SHARE = 0.2  # the paper's share of tokens that keep their gradient
 
 
 def high_entropy(share: Any = SHARE, **options: Any) -> Method:
-    r"""GRPO's advantage and DAPO's clip on tokens with :math:`H_t \ge \tau`; the token mean is over those.
+    r"""Return GRPO's advantage under DAPO's clip, on the tokens with :math:`H_t \ge \tau` only.
 
-    tau is the entropy of rank floor(share x valid tokens), at least 1, of the mini-batch. Tokens that tie with it are
-    kept, so that the rule does not depend on the order of the batch: in a tabular policy ties are the rule, and where
-    all entropies are equal nothing is dropped.
+    tau is the entropy of rank floor(share x valid tokens), at least 1, of the mini-batch, and the token mean goes over
+    the tokens that are kept. Tokens that tie with tau are kept, so that the rule does not depend on the order of the
+    batch. In a tabular policy many tokens share a node and tie, and where all entropies are equal nothing is dropped.
 
     Args:
         share: share of the valid tokens that is kept, in (0, 1].
         **options: ``std`` and ``eps``, as GRPO's.
 
     Raises:
-        ValueError: naming the option.
+        ValueError: an option is unknown or out of its range.
 
     Source: arXiv 2506.01939, Eq. 6.
     """
@@ -41,10 +41,16 @@ def high_entropy(share: Any = SHARE, **options: Any) -> Method:
 
     grpo = estimator_method("grpo", **options)
     return Method(
-        "high_entropy", SOURCE, grpo.advantages, "grpo", grpo.options, token_weights=weights, normalise_kept=True
+        name="high_entropy",
+        source=SOURCE,
+        advantages=grpo.advantages,
+        estimator="grpo",
+        options=grpo.options,
+        token_weights=weights,
+        normalise_kept=True,
     )
 
 
 def register() -> None:
-    """Register it under its name."""
+    """Register the rule under its name."""
     register_method("high_entropy", high_entropy, source=SOURCE, share=SHARE, **get_estimator("grpo").defaults)

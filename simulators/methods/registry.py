@@ -1,7 +1,8 @@
-"""One protocol for all advantage rules and token masks, and their registry.
+"""Define what an advantage rule or a token mask is, and keep them by name.
 
-A method says how rewards become advantages and, if it needs to, what each sampled token's gradient is multiplied with
-(``token_weights``) or what is added to it (``token_penalty``). Ratios, clipping and normalisation are in ``objective``.
+A method says how rewards become advantages. If it needs to, it also says what each sampled token's gradient is
+multiplied with (``token_weights``) or what is added to it (``token_penalty``). ``simulators.objective`` has importance
+ratios, clipping and normalisation.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class TokenBatch(NamedTuple):
     """The sampled tokens of one inner pass, ``[..., Q, G, T]`` each; entries outside ``mask`` mean nothing.
 
     ``mask`` is true for tokens that exist and whose group is kept. ``advantages`` are broadcast over T. The axes from Q
-    on are one mini-batch; axis 0 is the seed, and ``rngs[s]`` is its generator.
+    on are one mini-batch. Axis 0 is the seed, and ``rngs[s]`` is its generator.
     """
 
     log_probs: Array
@@ -32,18 +33,28 @@ class TokenBatch(NamedTuple):
     rngs: Sequence[np.random.Generator]
 
 
-NO_CLIP = inf
+NO_CLIP = inf  # a clip range that no importance ratio reaches
 
 
 @dataclass(frozen=True)
 class Method:
     """A named rule with its options filled in.
 
-    ``advantages``: rewards ``[..., G] -> [..., G]``. ``token_weights``: factor on each token's coefficient (0 drops
-    it). ``token_penalty``: gradient in the token's log-probability to be added, in units of an advantage.
-    ``estimator``: name in ``qae_theory``'s registry if the advantage comes from there, with ``options``.
-    ``ratio``: PPO's per token, or GSPO's per sequence. ``normalise_kept``: token mean over tokens of non-zero weight.
-    ``across_groups``: the advantage depends on the other groups of the mini-batch too (rewards ``[..., Q, G]``).
+    Attributes:
+        name: as registered.
+        source: the paper or released code that it comes from.
+        advantages: the function of rewards, ``[..., G] -> [..., G]``.
+        estimator: its name in ``qae_theory``'s registry, if the advantage comes from there.
+        options: the estimator's options.
+        token_weights: factor on each token's coefficient; 0 drops the token.
+        token_penalty: gradient in the token's log-probability that is added, in units of an advantage.
+        ratio: PPO's importance ratio per token, or GSPO's per sequence.
+        clip_low: the lower clip range, as the rule's paper has it.
+        clip_high: the upper clip range.
+        normalise_kept: whether the token mean goes over tokens of non-zero weight only.
+        binary_only: whether the rule refuses rewards other than 0 and 1.
+        across_groups: whether the advantage depends on the other groups of the mini-batch too; ``advantages`` then
+            takes rewards ``[..., Q, G]``.
     """
 
     name: str
@@ -62,13 +73,13 @@ class Method:
 
     @property
     def rewards_alone(self) -> bool:
-        """Whether every coefficient depends on the group's rewards only (claim `neutrality` applies, on-policy)."""
+        """Whether every coefficient depends on the group's rewards only; claim `neutrality` then applies, on-policy."""
         return self.token_weights is None and self.token_penalty is None and not self.across_groups
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered factory with its defaults and source."""
+    """A registered factory with its default options and its source."""
 
     factory: Callable[..., Method]
     defaults: Mapping[str, Any]
@@ -79,10 +90,16 @@ _REGISTRY: dict[str, Entry] = {}
 
 
 def register_method(name: str, factory: Callable[..., Method], *, source: str, **defaults: Any) -> None:
-    """Give a method a name; ``factory(**options)`` makes it, ``defaults`` are all the options that it has.
+    """Give a method a name under which :func:`get_method` finds it.
+
+    Args:
+        name: a name that is not taken.
+        factory: ``factory(**options)`` makes the method.
+        source: the paper or released code that it comes from.
+        **defaults: all the options that it has, with their defaults.
 
     Raises:
-        ValueError: the name is taken.
+        ValueError: the name is taken; the message lists the names that are.
     """
     if name in _REGISTRY:
         raise ValueError(f"name {name!r} is taken; registered methods: {', '.join(method_names())}")
@@ -90,15 +107,16 @@ def register_method(name: str, factory: Callable[..., Method], *, source: str, *
 
 
 def method_names() -> tuple[str, ...]:
-    """Names of all registered methods, in order of registration."""
+    """Return the names of all registered methods, in order of registration."""
     return tuple(_REGISTRY)
 
 
 def get_method(name: str, **options: Any) -> Method:
-    """The method of that name with these options.
+    """Return the method of that name with these options, and the defaults for the others.
 
     Raises:
-        ValueError: naming ``method``, with all names that exist, or the option that it does not have.
+        ValueError: there is no such method (the message lists all), or it has no such option (the message lists its
+            own).
     """
     if not isinstance(name, str) or name not in _REGISTRY:
         checks.refuse("method", name, f"one of {', '.join(method_names())}")
@@ -110,10 +128,17 @@ def get_method(name: str, **options: Any) -> Method:
 
 
 def finite_number(name: str, value: Any, *, least: float = -inf, most: float = inf, strict: bool = False) -> float:
-    """An option that is one finite number in [least, most], or above ``least`` if ``strict``.
+    """Return an option that has to be one finite number in [least, most].
+
+    Args:
+        name: of the option.
+        value: what was given for it.
+        least: the smallest number allowed.
+        most: the largest number allowed.
+        strict: whether ``least`` itself is refused.
 
     Raises:
-        ValueError: naming the option.
+        ValueError: it is none; the message names the option.
     """
     number = checks.numbers(name, value)
     if number.ndim or not np.isfinite(number) or not least <= number <= most or (strict and number == least):

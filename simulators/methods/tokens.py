@@ -1,6 +1,6 @@
-"""Which tokens of a mini-batch a rule picks: by covariance, by entropy, at random. For the token masks of this package.
+"""Pick tokens of a mini-batch by covariance, by entropy or at random, for the token masks of this package.
 
-A mini-batch is the last three axes Q, G, T of each leading index; only its valid tokens (``batch.mask``) take part.
+A mini-batch is the last three axes Q, G, T at each leading index. Only its valid tokens (``batch.mask``) take part.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ MINI_BATCH = (-3, -2, -1)
 
 
 def checked_share(share: Any) -> Fraction:
-    """A share in (0, 1], exact; a float counts as the decimal that it prints as.
+    """Return a share in (0, 1] as an exact rational; a float counts as the decimal that it prints as.
 
     Raises:
-        ValueError: naming ``share``.
+        ValueError: it is no such number; the message names ``share``.
     """
     try:
         exact = checks.decimal_fraction(share)
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        # Whatever is no number becomes a share that the check below refuses, so that there is one message for all.
         exact = Fraction(0)
     if isinstance(share, bool) or not 0 < exact <= 1:
         checks.refuse("share", share, "a number in (0, 1]")
@@ -33,7 +34,13 @@ def checked_share(share: Any) -> Fraction:
 
 
 def token_covariances(batch: TokenBatch) -> Array:
-    r"""Each token's part of the covariance, :math:`(\log\pi - \overline{\log\pi})(A - \bar A)`; -inf off the mask.
+    r"""Return each token's part of the covariance, :math:`(\log\pi - \overline{\log\pi})(A - \bar A)`.
+
+    Args:
+        batch: the sampled tokens.
+
+    Returns:
+        ``[..., Q, G, T]``; -inf off the mask, where no token is ever among the largest.
 
     Source: arXiv 2505.22617, Eq. 10.
     """
@@ -42,13 +49,21 @@ def token_covariances(batch: TokenBatch) -> Array:
 
 
 def share_counts(mask: Array, share: Fraction) -> Array:
-    """floor(share N) of a mini-batch's N valid tokens, but at least 1; ``[...]``. As in the released codes."""
+    """Return floor(share N) of a mini-batch's N valid tokens, but at least 1, as the released codes do; ``[...]``."""
     tokens = mask.sum(axis=MINI_BATCH)
     return np.asarray(np.maximum(tokens * share.numerator // share.denominator, 1))
 
 
 def largest(keys: Array, counts: Array) -> Array:
-    """True at the ``counts`` largest keys above -inf of each mini-batch (all, if there are fewer); first of ties."""
+    """Return a mask of the largest keys of each mini-batch; of equal keys the first in the batch counts.
+
+    Args:
+        keys: ``[..., Q, G, T]``; -inf for tokens that must not be chosen.
+        counts: how many to choose, ``[...]``; all that are above -inf, where these are fewer.
+
+    Returns:
+        ``[..., Q, G, T]``, boolean.
+    """
     flat = keys.reshape(*keys.shape[:-3], -1)
     order = np.argsort(-flat, axis=-1, kind="stable")
     chosen = np.zeros(flat.shape, dtype=bool)
@@ -57,18 +72,26 @@ def largest(keys: Array, counts: Array) -> Array:
 
 
 def at_least_as_large(keys: Array, counts: Array) -> Array:
-    """True at the ``counts`` largest keys of each mini-batch above -inf, and at all that tie with the last of them."""
+    """Return a mask of the largest keys of each mini-batch, and of all that tie with the last of them.
+
+    Args:
+        keys: ``[..., Q, G, T]``; -inf for tokens that must not be chosen.
+        counts: how many to choose before ties are added, ``[...]``.
+
+    Returns:
+        ``[..., Q, G, T]``, boolean.
+    """
     flat = keys.reshape(*keys.shape[:-3], -1)
-    place = np.minimum(counts, flat.shape[-1])[..., None] - 1
-    threshold = np.take_along_axis(-np.sort(-flat, axis=-1), place, axis=-1)
+    rank = np.minimum(counts, flat.shape[-1])[..., None] - 1
+    threshold = np.take_along_axis(-np.sort(-flat, axis=-1), rank, axis=-1)
     return ((flat >= threshold) & (flat > -np.inf)).reshape(keys.shape)
 
 
 def random_keys(batch: TokenBatch) -> Array:
-    """A uniform number for every token, those of seed s (axis 0) from ``batch.rngs[s]``.
+    """Return a uniform number for every token, ``[S, ..., Q, G, T]``; those of seed s come from ``batch.rngs[s]``.
 
     Raises:
-        ValueError: naming ``rngs``, where there is not one generator for each entry of axis 0.
+        ValueError: there is not one generator for each entry of axis 0; the message names ``rngs``.
     """
     shape = batch.mask.shape
     if len(batch.rngs) != shape[0]:
@@ -78,7 +101,7 @@ def random_keys(batch: TokenBatch) -> Array:
 
 
 def _centred(values: Array, mask: Array) -> Array:
-    """Less the mean over the valid tokens of the mini-batch; means nothing off the mask."""
+    """Return the values less their mean over the valid tokens of the mini-batch; entries off the mask mean nothing."""
     kept = np.where(mask, values, 0.0)
     count = np.maximum(mask.sum(axis=MINI_BATCH, keepdims=True), 1)
     return kept - kept.sum(axis=MINI_BATCH, keepdims=True) / count

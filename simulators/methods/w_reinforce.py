@@ -1,4 +1,4 @@
-"""W-REINFORCE: reinforcement of right responses, turned down, beside the penalty on wrong ones."""
+"""W-REINFORCE: reinforcement of correct responses, turned down, beside the penalty on wrong ones."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ SOURCE = "arXiv 2506.01347"
 
 
 def w_reinforce(lam: Any = 0.1) -> Method:
-    r""":math:`A = \lambda 1\{R = 1\} - 1\{R = 0\}`; not standardised, 0/1 rewards only.
+    r"""Return the rule :math:`A = \lambda 1\{R = 1\} - 1\{R = 0\}` for rewards of 0 and 1; it does not standardise.
 
-    lambda = 1 is REINFORCE with rewards +1/-1, 0 is NSR alone. Expected gain :math:`w = 1 + \lambda` at every p.
+    lambda = 1 is REINFORCE with rewards +1/-1, and lambda = 0 is NSR alone. The expected gain is
+    :math:`w = 1 + \lambda` at every p.
 
     Args:
-        lam: lambda, finite and >= 0.
+        lam: lambda, finite and >= 0; 0.1 in the paper.
 
     Raises:
-        ValueError: naming ``lam``; ``rewards`` other than 0 and 1, when called.
+        ValueError: ``lam`` is out of its range, or, when the rule is called, a reward is neither 0 nor 1.
 
     Source: arXiv 2506.01347, Sec. 5.
 
@@ -40,5 +41,5 @@ def w_reinforce(lam: Any = 0.1) -> Method:
 
 
 def register() -> None:
-    """Register it under its name."""
+    """Register the rule under its name."""
     register_method("w_reinforce", w_reinforce, source=SOURCE, lam=0.1)

@@ -1,4 +1,4 @@
-"""Named training conditions, and the cell that trains several seeds under one and records them as curves."""
+"""Define named training conditions, and the cell that trains several seeds under one and records them as curves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from simulators.worlds import World, random_bandits
 
 
 class Condition(Strict):
-    """A world and what every rule's update has in common there: optimiser, passes, clip range, step size."""
+    """A world, and what every rule's update has in common in it: optimiser, passes, clip range, step size."""
 
     name: str
     update: dict[str, Any] = Field(default_factory=dict)
@@ -25,12 +25,16 @@ class Condition(Strict):
     @field_validator("update")
     @classmethod
     def _is_an_update(cls, update: dict[str, Any]) -> dict[str, Any]:
+        """Refuse fields or values that no update has, before any cell runs."""
         Update(**update)
         return update
 
 
 class TrainingConfig(Config):
-    """Sizes of an experiment that trains under several conditions."""
+    """Sizes of an experiment that trains under several conditions.
+
+    ``every`` is the number of updates between two records.
+    """
 
     conditions: tuple[Condition, ...] = Field(min_length=1)
     seeds: int = Field(ge=2)
@@ -47,11 +51,19 @@ def training_cell(
     only: tuple[str, ...],
     **change: Any,
 ) -> Cell:
-    """One training under a condition, ``change`` put into its update; ``labels`` go on every record.
+    """Return the cell that trains under a condition with one rule.
 
-    Cells of one condition have the same stream: the same starts and the same uniforms.
+    Cells of one condition have the same stream: the same starts and the same uniform numbers.
+
+    Args:
+        config: the sizes; its conditions include this one.
+        condition: the condition.
+        labels: what goes on every record of the cell, and into its name.
+        families: which dictionaries of ``simulators.measures`` to record.
+        only: names of the measures to keep.
+        **change: fields put into the condition's update.
     """
-    names = [one.name for one in config.conditions]
+    names = [listed.name for listed in config.conditions]
     settings = {
         "labels": {"condition": condition.name, **labels},
         "world": condition.world.model_dump(mode="json"),
@@ -62,19 +74,19 @@ def training_cell(
         "families": list(families),
         "only": list(only),
     }
-    name = " ".join([condition.name, *(f"{key}={value}" for key, value in labels.items())])
-    return Cell(name, settings, stream=names.index(condition.name))
+    shown = [f"{key}={value}" for key, value in labels.items()]
+    return Cell(" ".join([condition.name, *shown]), settings, stream=names.index(condition.name))
 
 
 def run_training(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> list[Record]:
-    """One record for each seed and recorded update."""
+    """Train the seeds of one cell and return a record for each seed and recorded update."""
     rngs = [np.random.default_rng(child) for child in seeds.spawn(settings["seeds"])]
     start = random_bandits(World(**settings["world"]), rngs)
     run = trajectory(
         start,
         Update(**settings["update"]),
-        settings["steps"],
-        rngs,
+        steps=settings["steps"],
+        rngs=rngs,
         every=settings["every"],
         families=settings["families"],
         only=settings["only"],

@@ -1,11 +1,11 @@
-"""Runs of several seeds as curves: what is recorded along them.
+"""Train several seeds and record measures along the way, as curves ``[S, records]`` with a seed in each row.
 
-Every curve is ``[S, records]``: a seed a row. What is read off them is in ``qae_theory.curves``.
+``qae_theory.curves`` says what is read off the curves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +22,8 @@ from simulators.update import Update
 from simulators.worlds import Start
 
 Family = Literal["state", "group", "change", "samples"]
+
+# Each family of measures, called alike: some need the environment or the update, others the step alone.
 
 _FAMILIES: dict[Family, Callable[[Step, Environment, Update], dict[str, Array]]] = {
     "state": lambda step, env, update: state_measures(step, env),
@@ -43,57 +45,72 @@ def trajectory(
 ) -> Trajectory:
     """Train every seed and record before updates 0, ``every``, ``2 every``, ... and after the last.
 
-    What describes an update (``group``, ``change``, ``samples``) is that of the update that starts there; the record
-    after the last update therefore takes one more, which nothing else sees.
+    Measures of an update (``group``, ``change``, ``samples``) are those of the update that starts at the record. The
+    record after the last update therefore takes one update more, which nothing else sees.
 
     Args:
         start: environment and logits of S seeds.
-        update: the rule.
+        update: the rule and its switches.
         steps: number of updates, >= 1; a multiple of ``every``.
         rngs: S generators.
         every: updates between records, >= 1.
         families: which dictionaries of ``simulators.measures`` to record.
         only: names of the measures to keep; all by default.
 
+    Returns:
+        The recorded steps, and one curve ``[S, records]`` for each measure.
+
     Raises:
-        ValueError: naming ``every`` where it does not divide ``steps``, or ``only`` where a name is in no family.
+        ValueError: ``every`` does not divide ``steps``, or a name in ``only`` is in no family.
     """
     if every < 1 or steps < every or steps % every:
         checks.refuse("every", every, f"a divisor of steps = {steps}")
     names = None if only is None else tuple(only)
     state = initial_state(start.logits, start.env)
-    records = [
-        _measured(step, start.env, update, families, names)
-        for count, step in enumerate(train(state, start.env, update, steps + 1, rngs))
-        if count % every == 0
-    ]
-    curves = {name: np.stack([record[name] for record in records], axis=1) for name in records[0]}
-    return Trajectory(np.arange(0, steps + 1, every), curves)
+    records = []
+    for count, step in enumerate(train(state, start.env, update, steps=steps + 1, rngs=rngs)):
+        if count % every == 0:
+            records.append(_measured(step, start.env, update, families=families, only=names))
+    return Trajectory(np.arange(0, steps + 1, every), stacked(records))
+
+
+def stacked(records: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Return the measures ``[S]`` of successive records as curves ``[S, records]``, by name."""
+    curves = {}
+    for name in records[0]:
+        curves[name] = np.stack([record[name] for record in records], axis=1)
+    return curves
 
 
 def _measured(
-    step: Step, env: Environment, update: Update, families: Sequence[Family], only: tuple[str, ...] | None
+    step: Step, env: Environment, update: Update, *, families: Sequence[Family], only: tuple[str, ...] | None
 ) -> dict[str, Array]:
-    found: dict[str, Array] = {}
+    """Return the measures of these families, ``[S]`` each, or those of them that are asked for by name."""
+    measures: dict[str, Array] = {}
     for family in families:
-        found |= _FAMILIES[family](step, env, update)
+        measures |= _FAMILIES[family](step, env, update)
     if only is None:
-        return found
+        return measures
     for name in only:
-        if name not in found:
-            checks.refuse("only", name, f"names among {sorted(found)}")
-    return {name: found[name] for name in only}
+        if name not in measures:
+            checks.refuse("only", name, f"names among {sorted(measures)}")
+    return {name: measures[name] for name in only}
 
 
 def to_records(run: Trajectory, **labels: Any) -> list[Record]:
-    """One record for each seed and recorded update, with ``labels`` on each; NaN as None, JSON's only way."""
+    """Return a record for each seed and recorded update, with ``labels`` on each.
+
+    A measure that is NaN becomes None, since JSON has no NaN.
+    """
     seeds = len(next(iter(run.curves.values())))
-    return [
-        {**labels, "seed": s, "step": int(t), **{name: _or_none(curve[s, i]) for name, curve in run.curves.items()}}
-        for s in range(seeds)
-        for i, t in enumerate(run.steps)
-    ]
+    records = []
+    for seed in range(seeds):
+        for i, step in enumerate(run.steps):
+            measures = {name: or_none(curve[seed, i]) for name, curve in run.curves.items()}
+            records.append({**labels, "seed": seed, "step": int(step), **measures})
+    return records
 
 
-def _or_none(value: float) -> float | None:
+def or_none(value: float) -> float | None:
+    """Return a number as a record may hold it: None for NaN, since JSON has no NaN."""
     return None if np.isnan(value) else float(value)
