@@ -109,6 +109,20 @@ End Curve.
 Definition heavy_value (n : nat) (x : R) : R :=
   let y := (1 - x) / (INR n - 1) in x * (1 - x) * (x - y) * ln (x / y).
 
+Lemma heavy_value_curves (n : nat) x : (1 < n)%N -> 0 < x < 1 ->
+  let y := (1 - x) / (INR n - 1) in let P := x ^ 2 + (INR n - 1) * y ^ 2 in
+  heavy_value n x = (INR n - 1) * curve P y + curve P x.
+Proof.
+move=> n1 hx y P; have n2 : 2 <= INR n := INR_leq n1.
+have y0 : 0 < y by apply: Rdiv_lt_0_compat; lra.
+rewrite /heavy_value -/y ln_div //; last by lra.
+have key N v w a b : 1 - v = N * w ->
+    v * (1 - v) * (v - w) * (a - b) =
+    N * ((w ^ 2 - (v ^ 2 + N * w ^ 2) * w) * b) + (v ^ 2 - (v ^ 2 + N * w ^ 2) * v) * a.
+  by move=> e; rewrite (_ : v = 1 - N * w); [ring | lra].
+by rewrite /curve /P; apply: key; rewrite /y; field; lra.
+Qed.
+
 Section OneHeavyArm.
 Variables (T : finType) (p : T -> R).
 Hypotheses (hp : policy p) (n1 : (1 < #|T|)%N).
@@ -218,13 +232,8 @@ Qed.
 
 Lemma heavy_value_curve : heavy_value #|T| x = (n - 1) * curve P y + curve P x.
 Proof.
-have [y0 yx] := light_arm; have [l u] := heavy_arm_range; have x0 : 0 < x by lra.
-rewrite /heavy_value -/n -/y ln_div // -heavy_squares /curve.
-have key N v w a b : 1 - v = N * w ->
-    v * (1 - v) * (v - w) * (a - b) =
-    N * ((w ^ 2 - (v ^ 2 + N * w ^ 2) * w) * b) + (v ^ 2 - (v ^ 2 + N * w ^ 2) * v) * a.
-  by move=> e; rewrite (_ : v = 1 - N * w); [ring | lra].
-by apply: key; rewrite /y; field; lra.
+have [l u] := heavy_arm_range; have i0 : 0 < / n by apply: Rinv_0_lt_compat; lra.
+by rewrite heavy_value_curves // -/n -/y ?heavy_squares //; lra.
 Qed.
 
 (** The sum over p of the parabola is its sum over the policy with one heavy arm. *)
@@ -292,3 +301,131 @@ have : 0 <= \sum_(k | (k != i) && (k != j)) (p k - y).
 lra.
 Qed.
 End OneHeavyArm.
+
+(** The policy with the heavy arm i. *)
+Lemma heavy_policy (T : finType) (p : T -> R) (i : T) x : (1 < #|T|)%N -> 0 < x < 1 ->
+  (forall j, p j = if j == i then x else (1 - x) / (INR #|T| - 1)) -> policy p /\ self_cov p = heavy_value #|T| x.
+Proof.
+move=> n1 hx h; have n2 : 2 <= INR #|T| := INR_leq n1.
+have sum F : \sum_j F (p j) = F x + (INR #|T| - 1) * F ((1 - x) / (INR #|T| - 1)).
+  rewrite (bigD1 i) //= h eqxx; congr (_ + _).
+  rewrite (eq_bigr (fun _ => F ((1 - x) / (INR #|T| - 1)))) => [|j /negbTE e]; last by rewrite h e.
+  rewrite sum_const (_ : INR #|_| = INR #|T| - 1) //; rewrite (cardC1 i).
+  have n0 : (0 < #|T|)%N by apply: leq_trans n1.
+  by rewrite -[in RHS](prednK n0) INR_succ; ring.
+have y0 : 0 < (1 - x) / (INR #|T| - 1) by apply: Rdiv_lt_0_compat; lra.
+have hp : policy p.
+  split=> [j|]; first by rewrite h; case: ifP => _ //; lra.
+  by have := sum (fun v => v); cbv beta => ->; field; lra.
+split=> //; rewrite self_cov_curve // (sum (fun v => v ^ 2)) (sum (curve _)) heavy_value_curves //; lra.
+Qed.
+
+(** * The maximum in one variable *)
+
+Section OneVariable.
+Variable n : nat.
+Hypothesis n1 : (1 < n)%N.
+Let N := INR n - 1.
+
+Let N1 : 1 <= N.
+Proof. by have := INR_leq n1; rewrite /N /=; lra. Qed.
+
+Let inv_n : 0 < / INR n <= / 2.
+Proof.
+have h : INR n = N + 1 by rewrite /N; ring.
+by rewrite h; split; [apply: Rinv_0_lt_compat | apply: Rinv_le_contravar]; lra.
+Qed.
+
+Lemma light_lt x : / INR n < x < 1 -> 0 < (1 - x) / N < x.
+Proof.
+move=> [lx x1]; split; first by apply: Rdiv_lt_0_compat; lra.
+apply: (Rmult_lt_reg_r N); first by lra.
+rewrite /Rdiv Rmult_assoc Rinv_l; last by lra.
+have : / INR n * INR n < x * INR n by apply: Rmult_lt_compat_r => //; apply: INR_pos; apply: leq_trans n1.
+by rewrite Rinv_l /N; [lra | apply: INR_neq0; apply: leq_trans n1].
+Qed.
+
+Lemma ratio_log x : / INR n < x < 1 -> 0 < ln (x / ((1 - x) / N)).
+Proof.
+move=> hx; have [y0 yx] := light_lt hx; rewrite -ln_1; apply: ln_increasing; first by lra.
+by apply: (Rmult_lt_reg_r ((1 - x) / N)) => //; rewrite {1}/Rdiv Rmult_assoc Rinv_l; lra.
+Qed.
+
+Lemma heavy_value_pos x : / INR n < x < 1 -> 0 < heavy_value n x.
+Proof.
+move=> hx; have [y0 yx] := light_lt hx; have l := ratio_log hx.
+rewrite /heavy_value -/N; apply: Rmult_lt_0_compat => //; apply: Rmult_lt_0_compat; last by lra.
+by apply: Rmult_lt_0_compat; lra.
+Qed.
+
+(** Near 1 the value is small. *)
+Lemma heavy_value_tail x : / INR n < x < 1 -> heavy_value n x <= sqrt (1 - x) * (ln N + 2).
+Proof.
+move=> hx; have [y0 yx] := light_lt hx; have l := ratio_log hx; have lN : 0 <= ln N by rewrite -ln_1; apply: ln_le; lra.
+set u := 1 - x; have hu : 0 < u < 1 by rewrite /u; lra.
+have q0 : 0 < sqrt u by apply: sqrt_lt_R0; lra.
+have qq : sqrt u * sqrt u = u by apply: sqrt_sqrt; lra.
+have q1 : sqrt u <= 1 by nra.
+have le1 : heavy_value n x <= u * ln (x / ((1 - x) / N)).
+  rewrite /heavy_value -/N -/u; set L := ln _ in l *.
+  have : 0 <= x * (x - u / N) <= 1 by rewrite -/u in y0 yx; split; nra.
+  have uL : 0 < u * L by apply: Rmult_lt_0_compat; lra.
+  by move=> [_ h]; have := Rmult_le_compat_r _ _ _ (Rlt_le _ _ uL) h; lra.
+have le2 : ln (x / ((1 - x) / N)) <= ln N - ln u.
+  rewrite -ln_div; [|lra|lra]; apply: ln_le; first by apply: Rdiv_lt_0_compat; lra.
+  rewrite -/u (_ : x / (u / N) = x * (N / u)); last by field; lra.
+  rewrite -[X in _ <= X]Rmult_1_l; apply: Rmult_le_compat_r; last by lra.
+  by apply: Rlt_le; apply: Rdiv_lt_0_compat; lra.
+have le3 : - ln u <= 2 * (/ sqrt u - 1).
+  rewrite -qq ln_mult //; have := ln_le_sub1 (Rinv_0_lt_compat _ q0); rewrite ln_Rinv // qq; lra.
+have le4 : u * - ln u <= 2 * (sqrt u - u).
+  have := Rmult_le_compat_l u _ _ (ltac:(lra)) le3.
+  have e r : 0 < r -> r * r * (2 * (/ r - 1)) = 2 * (r - r * r) by move=> r0; field; lra.
+  by have := e _ q0; rewrite qq => ->.
+have le5 : u * ln N <= sqrt u * ln N by apply: Rmult_le_compat_r => //; nra.
+apply: Rle_trans le1 _; have := Rmult_le_compat_l u _ _ (ltac:(lra)) le2; lra.
+Qed.
+
+Lemma heavy_value_continuous x : 0 < x < 1 -> continuity_pt (heavy_value n) x.
+Proof.
+move=> hx; apply/continuity_pt_filterlim; apply: ex_derive_continuous.
+have y0 : 0 < (1 - x) / N by apply: Rdiv_lt_0_compat; lra.
+rewrite /heavy_value -/N; auto_derive; rewrite -/(Rdiv (1 - x) N); split; first by lra.
+by split=> //; apply: Rdiv_lt_0_compat; lra.
+Qed.
+
+(** The value has a maximum over the open interval, and it is positive. *)
+Lemma heavy_value_max : exists x, / INR n < x < 1 /\ forall t, / INR n < t < 1 -> heavy_value n t <= heavy_value n x.
+Proof.
+pose b := heavy_value n (2 / 3); have h23 : / INR n < 2 / 3 < 1 by have := inv_n; lra.
+have b0 : 0 < b := heavy_value_pos h23.
+have lN : 0 <= ln N by rewrite -ln_1; apply: ln_le; lra.
+(* Beyond 1 - r^2 the value is at most b/2. *)
+pose r := Rmin (b / 2 / (ln N + 2)) (1 / 4).
+have r0 : 0 < r by apply: Rmin_glb_lt; [apply: Rdiv_lt_0_compat; lra | lra].
+have r4 : r <= 1 / 4 := Rmin_r _ _.
+have rb : r * (ln N + 2) <= b / 2.
+  have := Rmult_le_compat_r (ln N + 2) _ _ (ltac:(lra)) (Rmin_l (b / 2 / (ln N + 2)) (1 / 4)).
+  by rewrite -/r /Rdiv [X in _ <= X]Rmult_assoc Rinv_l; lra.
+have r2 : r * r <= 1 / 16 by nra.
+have tail t : / INR n < t < 1 -> 1 - r * r <= t -> heavy_value n t < b.
+  move=> ht le; have := heavy_value_tail ht.
+  have : sqrt (1 - t) <= r.
+    rewrite -(sqrt_square r); last by lra.
+    by apply: sqrt_le_1_alt; lra.
+  move=> q h; have := Rmult_le_compat_r (ln N + 2) _ _ (ltac:(lra)) q; lra.
+have [|t ht|x [mx hx]] := @continuity_ab_maj (heavy_value n) (/ INR n) (1 - r * r); first by have := inv_n; lra.
+  by apply: heavy_value_continuous; have := inv_n; nra.
+have bx : b <= heavy_value n x.
+  apply: mx; split; first by lra.
+  by nra.
+have x1 : x < 1 by nra.
+have lx : / INR n < x.
+  case: hx => -[//|e] _; exfalso; move: bx; rewrite -e /heavy_value -/N.
+  have h : INR n = N + 1 by rewrite /N; ring.
+  rewrite (_ : / INR n - (1 - / INR n) / N = 0); last by rewrite h; field; lra.
+  lra.
+exists x; split=> // t ht; case: (Rle_or_lt t (1 - r * r)) => le; first by apply: mx; lra.
+by have := tail t ht (Rlt_le _ _ le); lra.
+Qed.
+End OneVariable.
