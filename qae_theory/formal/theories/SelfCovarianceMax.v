@@ -428,4 +428,161 @@ have lx : / INR n < x.
 exists x; split=> // t ht; case: (Rle_or_lt t (1 - r * r)) => le; first by apply: mx; lra.
 by have := tail t ht (Rlt_le _ _ le); lra.
 Qed.
+
+(** The growth with log n. *)
+Lemma heavy_value_upper x : / INR n < x < 1 -> heavy_value n x <= x ^ 2 * (1 - x) * (ln N + ln (x / (1 - x))).
+Proof.
+move=> hx; have [y0 yx] := light_lt hx; have l := ratio_log hx; rewrite /heavy_value -/N.
+have -> : ln N + ln (x / (1 - x)) = ln (x / ((1 - x) / N)).
+  rewrite -ln_mult; [congr ln; field; lra | lra | apply: Rdiv_lt_0_compat; lra].
+apply: Rmult_le_compat_r; first by lra.
+have : 0 <= x * (1 - x) by apply: Rmult_le_pos; lra.
+by move=> h; have := Rmult_le_compat_l _ _ _ h (ltac:(lra) : x - (1 - x) / N <= x); lra.
+Qed.
+
+Lemma cubic_max x : 0 <= x -> x ^ 2 * (1 - x) <= 4 / 27.
+Proof.
+move=> x0; have : 0 <= (x - 2 / 3) ^ 2 * (x + 1 / 3) by apply: Rmult_le_pos; [apply: pow2_ge_0 | lra].
+lra.
+Qed.
+
+Lemma heavy_value_le_log x : / INR n < x < 1 -> heavy_value n x <= 4 / 27 * ln N + 1.
+Proof.
+move=> hx; have x0 : 0 < x by have := inv_n; lra.
+apply: Rle_trans (heavy_value_upper hx) _; rewrite Rmult_plus_distr_l.
+have lN : 0 <= ln N by rewrite -ln_1; apply: ln_le; lra.
+apply: Rplus_le_compat; first by apply: Rmult_le_compat_r => //; apply: cubic_max; lra.
+have q : 0 < x / (1 - x) by apply: Rdiv_lt_0_compat; lra.
+have := ln_le_sub1 q => le; have c0 : 0 <= x ^ 2 * (1 - x) by apply: Rmult_le_pos; [apply: pow2_ge_0 | lra].
+have := Rmult_le_compat_l _ _ _ c0 (ltac:(lra) : ln (x / (1 - x)) <= x / (1 - x)).
+by rewrite (_ : x ^ 2 * (1 - x) * (x / (1 - x)) = x ^ 3); [nra | field; lra].
+Qed.
+
+Lemma heavy_value_two_thirds : heavy_value n (2 / 3) = 4 / 27 * (1 - / (2 * N)) * ln (2 * N).
+Proof.
+rewrite /heavy_value -/N; have -> : 2 / 3 / ((1 - 2 / 3) / N) = 2 * N by field; lra.
+by field; lra.
+Qed.
+
+(** * The largest self-covariance *)
+
+Lemma self_cov_le_max (T : finType) (p : T -> R) x : #|T| = n -> policy p ->
+  / INR n < x < 1 -> (forall t, / INR n < t < 1 -> heavy_value n t <= heavy_value n x) ->
+  self_cov p <= heavy_value n x.
+Proof.
+move=> cT hp hx mx; have c1 : (1 < #|T|)%N by rewrite cT.
+apply: Rle_trans (self_cov_heavy hp c1) _.
+have := heavy_arm_range hp c1; rewrite cT => -[[lt|e] u]; first by apply: mx.
+have e' : (1 - / INR n) / (INR n - 1) = / INR n.
+  have h : INR n = N + 1 by rewrite /N; ring.
+  by rewrite h; field; lra.
+rewrite -e /heavy_value e' Rminus_eq_0; have := heavy_value_pos hx; rewrite /heavy_value; lra.
+Qed.
+
+Lemma max_self_cov_value x : / INR n < x < 1 -> (forall t, / INR n < t < 1 -> heavy_value n t <= heavy_value n x) ->
+  max_self_cov n = heavy_value n x.
+Proof.
+move=> hx mx; rewrite /max_self_cov.
+suff -> : Lub_Rbar (fun v => exists p : 'I_n -> R, policy p /\ v = self_cov p) = heavy_value n x by [].
+apply: is_lub_Rbar_unique; split=> [v [p [hp ->]]|b ub].
+  by apply: self_cov_le_max => //; rewrite card_ord.
+have n0 : (0 < n)%N by apply: leq_trans n1.
+have c1 : (1 < #|'I_n|)%N by rewrite card_ord.
+have [hp e] := @heavy_policy _ (fun j => if j == Ordinal n0 then x else (1 - x) / (INR n - 1)) (Ordinal n0) x c1
+  (ltac:(have := inv_n; lra)) (ltac:(by move=> j; rewrite card_ord)).
+by rewrite card_ord in e; rewrite -e; apply: ub; exists (fun j => if j == Ordinal n0 then x else (1 - x) / (INR n - 1)).
+Qed.
 End OneVariable.
+
+Lemma max_self_cov_heavy n : (1 < n)%N -> exists x, [/\ / INR n < x < 1, max_self_cov n = heavy_value n x &
+  forall t, / INR n < t < 1 -> heavy_value n t <= max_self_cov n].
+Proof.
+move=> n1; have [x [hx mx]] := heavy_value_max n1; have e := max_self_cov_value n1 hx mx.
+by exists x; split=> // t ht; rewrite e; apply: mx.
+Qed.
+
+Lemma max_self_cov_bounds n : (1 < n)%N ->
+  4 / 27 * (1 - / (2 * (INR n - 1))) * ln (2 * (INR n - 1)) <= max_self_cov n <= 4 / 27 * ln (INR n - 1) + 1.
+Proof.
+move=> n1; have [x [hx e mx]] := max_self_cov_heavy n1; split.
+  rewrite -heavy_value_two_thirds //; apply: mx; have := INR_leq n1 => /= h.
+  by split; [apply: (Rle_lt_trans _ (/ 2)); [apply: Rinv_le_contravar|] | ]; lra.
+by rewrite e; apply: heavy_value_le_log.
+Qed.
+
+Lemma max_self_cov_growth : is_lim_seq (fun n => max_self_cov n / ln (INR n)) (4 / 27).
+Proof.
+have toN : is_lim_seq (fun n => / INR n) 0.
+  by apply: (is_lim_seq_inv _ p_infty) => //; apply: is_lim_seq_INR.
+have toL : is_lim_seq (fun n => / ln (INR n)) 0.
+  apply: (is_lim_seq_inv _ p_infty) => //.
+  by apply: (is_lim_comp_seq ln INR p_infty p_infty); [exact: is_lim_ln_p | exists 0%N => k _ | exact: is_lim_seq_INR].
+apply: (is_lim_seq_le_le_loc (fun n => 4 / 27 - 4 / 27 * / INR n) _ (fun n => 4 / 27 + / ln (INR n))).
+- exists 2%N => k /leP hk; have n1 : (1 < k)%N by [].
+  have h := INR_leq n1; rewrite /= in h.
+  have lk : 0 < ln (INR k) by rewrite -ln_1; apply: ln_increasing; lra.
+  have [lo up] := max_self_cov_bounds n1.
+  have l1 : ln (INR k - 1) <= ln (INR k).
+    by apply: ln_le; lra.
+  have l2 : ln (INR k) <= ln (2 * (INR k - 1)) by apply: ln_le; lra.
+  have i1 : / (2 * (INR k - 1)) <= / INR k by apply: Rinv_le_contravar; lra.
+  have i0 : / INR k <= / 2 by apply: Rinv_le_contravar; lra.
+  split; apply: (Rmult_le_reg_r (ln (INR k))) => //.
+    rewrite (_ : max_self_cov k / ln (INR k) * ln (INR k) = max_self_cov k); last by field; lra.
+    by apply: Rle_trans lo; apply: Rmult_le_compat; lra.
+  rewrite (_ : max_self_cov k / ln (INR k) * ln (INR k) = max_self_cov k); last by field; lra.
+  by rewrite Rmult_plus_distr_r Rinv_l; lra.
+- apply: (is_lim_seq_ext (fun n => 4 / 27 + - (4 / 27) * / INR n)) => [k|]; first by ring.
+  rewrite (_ : Finite (4 / 27) = Rbar_plus (4 / 27) (Rbar_mult (- (4 / 27)) 0)); last first.
+    by rewrite /= Rmult_0_r Rplus_0_r.
+  by apply: is_lim_seq_plus'; [apply: is_lim_seq_const | apply: (is_lim_seq_scal_l _ _ 0)].
+- rewrite (_ : Finite (4 / 27) = Rbar_plus (4 / 27) 0); last by rewrite /= Rplus_0_r.
+  by apply: is_lim_seq_plus'; [apply: is_lim_seq_const | ].
+Qed.
+
+(** For every n >= 2 the largest self-covariance over the policies with n responses is attained, and only by policies with
+    one heavy arm x in (1/n, 1) and the others equal to (1 - x)/(n - 1). It is the maximum of
+    x (1 - x)(x - y) log(x/y), y = (1 - x)/(n - 1), over that interval, and grows as (4/27) log n. *)
+Theorem self_covariance_max :
+  (forall n, (1 < n)%N ->
+     let y x := (1 - x) / (INR n - 1) in let value x := x * (1 - x) * (x - y x) * ln (x / y x) in
+     (forall (T : finType) (p : T -> R), #|T| = n -> policy p -> self_cov p <= max_self_cov n)
+     /\ (exists p : 'I_n -> R, policy p /\ self_cov p = max_self_cov n)
+     /\ (forall (T : finType) (p : T -> R), #|T| = n -> policy p -> self_cov p = max_self_cov n ->
+          exists i x, / INR n < x < 1 /\ forall j, p j = if j == i then x else y x)
+     /\ (exists x, / INR n < x < 1 /\ max_self_cov n = value x)
+     /\ (forall x, / INR n < x < 1 -> value x <= max_self_cov n)
+     /\ 4 / 27 * (1 - / (2 * (INR n - 1))) * ln (2 * (INR n - 1)) <= max_self_cov n <= 4 / 27 * ln (INR n - 1) + 1)
+  /\ is_lim_seq (fun n => max_self_cov n / ln (INR n)) (4 / 27).
+Proof.
+split; last exact: max_self_cov_growth.
+move=> n n1 y value; have [x [hx e mx]] := max_self_cov_heavy n1.
+have le (T : finType) (p : T -> R) : #|T| = n -> policy p -> self_cov p <= max_self_cov n.
+  by move=> cT hp; rewrite e; apply: self_cov_le_max => // t ht; rewrite -e; apply: mx.
+have M0 : 0 < max_self_cov n by rewrite e; apply: heavy_value_pos.
+have n0 : (0 < n)%N by apply: leq_trans n1.
+have i0 : 0 < / INR n by apply: Rinv_0_lt_compat; apply: INR_pos.
+split=> //; split.
+  have c1 : (1 < #|'I_n|)%N by rewrite card_ord.
+  pose p := fun j : 'I_n => if j == Ordinal n0 then x else (1 - x) / (INR n - 1).
+  have [hp ep] := @heavy_policy _ p (Ordinal n0) x c1 (ltac:(lra)) (ltac:(by move=> j; rewrite card_ord)).
+  by exists p; split=> //; rewrite e ep card_ord.
+split=> [T p cT hp eq|].
+  have c1 : (1 < #|T|)%N by rewrite cT.
+  have [l u] := heavy_arm_range hp c1; have bound := self_cov_heavy hp c1; rewrite cT in l bound.
+  case: l => [lt|e0].
+    have hx' : / INR n < heavy_arm p < 1 by [].
+    have eq' : self_cov p = heavy_value #|T| (heavy_arm p).
+      by rewrite cT; have := mx _ hx'; lra.
+    have lt' := light_lt n1 hx'.
+    have [i hi] := self_cov_heavy_eq hp c1 eq' (ltac:(rewrite cT; lra)).
+    by exists i, (heavy_arm p); split=> // j; rewrite hi cT.
+  (* Otherwise the policy is uniform. *)
+  exfalso; have : heavy_value n (heavy_arm p) = 0.
+    have h : 2 <= INR n := INR_leq n1.
+    have e1 : (1 - / INR n) / (INR n - 1) = / INR n by field; lra.
+    by rewrite -e0 /heavy_value e1 Rminus_eq_0; ring.
+  lra.
+split; first by exists x.
+by split=> //; apply: max_self_cov_bounds.
+Qed.
