@@ -38,8 +38,8 @@ class Ledger:
             raise ValueError(f"evidence {evidence.name!r} for {evidence.claim!r} has no steps")
         if evidence.kind is Kind.ARGUMENT:
             raise ValueError(
-                f"evidence {evidence.name!r} for {evidence.claim!r} must be registered as a symbolic proof: that it is a "
-                "checked argument follows from its steps"
+                f"evidence {evidence.name!r} for {evidence.claim!r} must be registered as a symbolic proof: that it is "
+                "a checked argument follows from its steps"
             )
         if evidence.kind is Kind.WITNESS and evidence.role is Role.FOR:
             raise ValueError(

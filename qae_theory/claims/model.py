@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 
 class Kind(StrEnum):
@@ -115,7 +115,8 @@ class Finding:
     answer: Answer | None = None
 
 
-Check = Callable[[Effort], Finding]
+# A check whose size depends on the effort takes it; one that always does the same takes nothing.
+Check = Callable[[Effort], Finding] | Callable[[], Finding]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +141,21 @@ class Step:
     generality: Generality = Generality.INSTANCES
     tie: bool = False
     citation: str | None = None
+    _run_check: Callable[[Effort], Finding] = field(init=False, repr=False, compare=False)
+    _run_control: Callable[[Effort], Finding] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Find out once which of the two functions take the effort."""
+        object.__setattr__(self, "_run_check", _with_effort(self.check))
+        object.__setattr__(self, "_run_control", _with_effort(self.control))
+
+    def run_check(self, effort: Effort) -> Finding:
+        """Return what the check finds at this effort."""
+        return self._run_check(effort)
+
+    def run_control(self, effort: Effort) -> Finding:
+        """Return what the same check finds of the planted falsehood."""
+        return self._run_control(effort)
 
     @property
     def is_decisive(self) -> bool:
@@ -261,6 +277,20 @@ class Entry:
     def witness(self) -> Mapping[str, str] | None:
         """The first stored witness, if any."""
         return next((outcome.witness for outcome in self.outcomes if outcome.witness), None)
+
+
+def _with_effort(check: Check) -> Callable[[Effort], Finding]:
+    """Return the check as a function of the effort, whether it takes one or not."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    given_by_position = [
+        parameter
+        for parameter in inspect.signature(check).parameters.values()
+        if parameter.kind in kinds and parameter.default is inspect.Parameter.empty
+    ]
+    if given_by_position:
+        return cast(Callable[[Effort], Finding], check)
+    without_effort = cast(Callable[[], Finding], check)
+    return lambda effort: without_effort()
 
 
 def source_line(function: Callable[..., Any]) -> str:

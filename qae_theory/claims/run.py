@@ -6,12 +6,12 @@ import multiprocessing
 import signal
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from importlib.util import find_spec
 
 from qae_theory.claims.ledger import load_ledger
-from qae_theory.claims.model import Answer, Check, Effort, Evidence, Finding, Outcome, Status, Step, StepOutcome
+from qae_theory.claims.model import Answer, Effort, Evidence, Finding, Outcome, Status, Step, StepOutcome
 
 NEGATIVE_CRITERION = "effect not found"
 
@@ -92,8 +92,8 @@ def _is_installed(package: str) -> bool:
 
 
 def _run_step(step: Step, effort: Effort) -> StepOutcome:
-    finding = _safely(step.check, effort)
-    control = _safely(step.control, effort)
+    finding = _safely(step.run_check, effort)
+    control = _safely(step.run_control, effort)
     rejected = not control.passed and control.criterion == finding.criterion
     return StepOutcome(
         says=step.says,
@@ -108,7 +108,7 @@ def _run_step(step: Step, effort: Effort) -> StepOutcome:
     )
 
 
-def _safely(check: Check, effort: Effort) -> Finding:
+def _safely(check: Callable[[Effort], Finding], effort: Effort) -> Finding:
     """A check that raises has not passed, and not by its own criterion either."""
     try:
         return check(effort)

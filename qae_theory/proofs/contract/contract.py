@@ -24,7 +24,7 @@ from qae_theory.advantages import (
     resolve_options,
 )
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Evidence, Finding, Kind, Role, Step
 from qae_theory.entropy_change import response_curvatures
 from qae_theory.group_expectation import (
     advantage_moments,
@@ -297,8 +297,7 @@ def _as_fractions() -> str:
     return "array([Fraction(0, 1), Fraction(1, 1)], dtype=object)"
 
 
-def _refusals(effort: Effort, *, rename: Callable[[str], str]) -> Finding:
-    del effort
+def _refusals(*, rename: Callable[[str], str]) -> Finding:
     cases = ((text, _message(call), rename(text)) for call, text in refusals())
     return all_equal(cases, "bad calls, each with the words of its refusal")
 
@@ -313,8 +312,7 @@ def _message(call: Callable[[], Any]) -> str:
     return "accepted"
 
 
-def _defaults(effort: Effort, *, k: str) -> Finding:
-    del effort
+def _defaults(*, k: str) -> Finding:
     rewards = np.array([[1.0, 0, 0, 0, 0], [1, 1, 1, 0, 0], [1, 1, 0, 0, 0]])
     eps = 1e-6
     explicit: dict[str, dict[str, Any]] = {
@@ -343,8 +341,7 @@ def _defaults(effort: Effort, *, k: str) -> Finding:
     return all_equal(cases, "defaults left out and given")
 
 
-def _registration(effort: Effort, *, scale: int) -> Finding:
-    del effort
+def _registration(*, scale: int) -> Finding:
 
     def scaled(rewards: Any, counts: Any, scale: Any = 1) -> Any:
         return scale * rewards

@@ -164,9 +164,8 @@ def _form_steps() -> tuple[Step, ...]:
     )
 
 
-def _defaults_match(effort: Effort, *, eps: Fraction) -> Finding:
+def _defaults_match(*, eps: Fraction) -> Finding:
     """Without options: K = 2/5, population std (``qae_linear``: Bessel), eps = 1e-6; the name ``qae``."""
-    del effort
     group = tuple(Fraction(x) for x in (1, 0, 0, 1, 0, 0, 0))
 
     def expected(rule: str) -> Any:
@@ -215,9 +214,8 @@ def _counted_form_is_expanded(
     return all(same(a, b) for a, b in zip(shipped, expected, strict=True)) and near(floats, expected)
 
 
-def _blocks_match(effort: Effort, *, shift: int) -> Finding:
+def _blocks_match(*, shift: int) -> Finding:
     """Batches larger than the working block, masked or not: each row's own values, bit for bit."""
-    del effort
     # A period that is no power of two, so that no block starts where the last one did.
     pattern = np.array(binary_groups(16), dtype=np.float64)
     rows = np.resize(pattern, (4500, 16))
@@ -239,9 +237,8 @@ def _blocks_match(effort: Effort, *, shift: int) -> Finding:
     return for_all(cases, "batch shapes")
 
 
-def _ranks_match(effort: Effort, *, shift: int) -> Finding:
+def _ranks_match(*, shift: int) -> Finding:
     """Shapes (5,), (6, 5) and (2, 3, 5) of the same six groups."""
-    del effort
     groups = np.array(binary_groups(5)[1:7], dtype=np.float64)
     flags = np.array([[(i + j) % 4 != 1 for j in range(5)] for i in range(6)])
 
@@ -272,12 +269,11 @@ def _same_rows(large: Any, expected: Any, shift: int) -> bool:
     return np.array_equal(np.roll(large.reshape(expected.shape), shift, axis=0), expected)
 
 
-def _scale_free(effort: Effort, *, exponent: int) -> Finding:
+def _scale_free(*, exponent: int) -> Finding:
     """At eps = 0 standardised advantages ignore scale and origin of the rewards, up to the edge of float64.
 
     Powers of two, so that scaling is exact; ``exponent`` plants a factor 2**exponent in the expectation.
     """
-    del effort
     group = tuple(Fraction(x) for x in (3, -1, 0, 0, 2))
     floats = np.array(group, dtype=np.float64)
 
@@ -296,9 +292,8 @@ def _scale_free(effort: Effort, *, exponent: int) -> Finding:
     return for_all(cases(), "rescaled and shifted copies of (3, -1, 0, 0, 2)")
 
 
-def _lone_responses(effort: Effort, *, value: int) -> Finding:
+def _lone_responses(*, value: int) -> Finding:
     """A group of one has A = 0 under every rule that is defined for it; leave-one-out refuses."""
-    del effort
     cases = [
         (
             rule,
@@ -312,9 +307,8 @@ def _lone_responses(effort: Effort, *, value: int) -> Finding:
     return for_all(cases, "rules at G = 1")
 
 
-def _registry_matches(effort: Effort, *, sources: Mapping[str, str]) -> Finding:
+def _registry_matches(*, sources: Mapping[str, str]) -> Finding:
     """Names, sources, options; refusals of duplicates, unknown names, foreign options, graded rewards."""
-    del effort
     rules = {name: get_estimator(name) for name in estimator_names()}
     listing = ", ".join(oracle.RULES)
     cases = [("names", list(rules)[:9] == list(oracle.RULES))]
@@ -377,9 +371,8 @@ def _refused(call: Callable[[], Any], *fragments: str) -> bool:
     return False
 
 
-def _unused_rows_do_not_count(effort: Effort, *, ghost: int) -> Finding:
+def _unused_rows_do_not_count(*, ghost: int) -> Finding:
     """A reward that occurs ``ghost`` = 0 times takes no part: in range, mean, variance and rank alike."""
-    del effort
     group = tuple(Fraction(x) for x in (1, 1, 0, 0, 0))
 
     def cases() -> Iterator[tuple[str, bool]]:
@@ -402,9 +395,8 @@ def _unused_rows_do_not_count(effort: Effort, *, ghost: int) -> Finding:
     return for_all(cases(), "(rule, reward that does not occur, order)")
 
 
-def _kernels_match(effort: Effort, *, divisor: int) -> Finding:
+def _kernels_match(*, divisor: int) -> Finding:
     """The kernels below the estimators, counted and written out, exact."""
-    del effort
     groups = [group for size in (2, 3, 5) for group in graded_groups(size)]
 
     def cases() -> Iterator[tuple[str, bool]]:

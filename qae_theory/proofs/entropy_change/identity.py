@@ -140,8 +140,7 @@ def _shipped_floats() -> tuple[Step, ...]:
     )
 
 
-def _arm_moves(effort: Effort, *, sign: int) -> Finding:
-    del effort
+def _arm_moves(*, sign: int) -> Finding:
     eta, z, d, average = sympy.symbols("eta z d m", real=True)
     rest = sympy.Function("R", positive=True)(eta)
     weight = sympy.exp(z + eta * d)
@@ -169,8 +168,7 @@ def _moments_move(effort: Effort, *, order: int) -> Finding:
     return all_zero(residuals, lambda x: sympy.cancel(sympy.expand_log(x, force=True)))
 
 
-def _shipped_derivative(effort: Effort, *, sign: int) -> Finding:
-    del effort
+def _shipped_derivative(*, sign: int) -> Finding:
     logits, direction = arm.logits(), arm.entry(arm.DIRECTION)
     moved = arm.along_step(_item(entropy(logits)))
     expected = arm.mean(arm.LOG_PROB * arm.DIRECTION) - arm.mean(arm.LOG_PROB) * arm.mean(arm.DIRECTION)
@@ -179,8 +177,7 @@ def _shipped_derivative(effort: Effort, *, sign: int) -> Finding:
     return all_zero([start, moved - sign * shipped, shipped + expected], sympy.expand)
 
 
-def _pairwise(effort: Effort, *, factor: Any) -> Finding:
-    del effort
+def _pairwise(*, factor: Any) -> Finding:
     x, y, other_x, other_y = arm.X, arm.Y, arm.OTHER_ARM[3], arm.OTHER_ARM[4]
     shipped = _item(covariance(arm.entry(arm.WEIGHT), arm.entry(x), arm.entry(y)))
     return zero(shipped - factor * arm.pair_mean((x - other_x) * (y - other_y)), sympy.expand)
@@ -313,8 +310,7 @@ def _float_changes(effort: Effort, *, off: float) -> Finding:
     return for_all(cases(), "policies from uniform to peaked, every step size")
 
 
-def _ends(effort: Effort, *, sign: int) -> Finding:
-    del effort
+def _ends(*, sign: int) -> Finding:
     z, d = np.array([0.0, 2.0, -1.0]), np.array([1.0, 0.0, -1.0])
     weights = [[1, 2, 3], [5, 1, 1]]
     exact_logits = np.array([[sympy.log(w) for w in row] for row in weights], dtype=object)

@@ -131,8 +131,7 @@ def _query(prob: Fraction) -> tuple[Any, Any]:
     return logits, rewards
 
 
-def _order_fails(effort: Effort, *, step: Fraction) -> Finding:
-    del effort
+def _order_fails(*, step: Fraction) -> Finding:
     logits, rewards = _query(WITNESS_PROB)
     eta = np.array(rational(step), dtype=object)
     changes = [_change(logits, rewards, np.array(Fraction(b), dtype=object), eta) for b in (0, 1)]
@@ -155,8 +154,7 @@ def _order_fails(effort: Effort, *, step: Fraction) -> Finding:
     )
 
 
-def _gap_moves(effort: Effort, *, sign: int) -> Finding:
-    del effort
+def _gap_moves(*, sign: int) -> Finding:
     p, b = sympy.symbols("p b", positive=True)
     logits, rewards = np.empty(2, dtype=object), np.empty(2, dtype=object)
     logits[:], rewards[:] = [sympy.log(p / (1 - p)), sympy.Integer(0)], [sympy.Integer(1), sympy.Integer(0)]
@@ -164,8 +162,7 @@ def _gap_moves(effort: Effort, *, sign: int) -> Finding:
     return zero(sympy.simplify(direction[0] - direction[1]) - (p + b * (1 + sign * 2 * p)))
 
 
-def _falls_with_gap(effort: Effort, *, sign: int) -> Finding:
-    del effort
+def _falls_with_gap(*, sign: int) -> Finding:
     x = sympy.Symbol("x", real=True)
     gap = np.empty(2, dtype=object)
     gap[:] = [x, sympy.Integer(0)]
@@ -179,8 +176,7 @@ def _falls_with_gap(effort: Effort, *, sign: int) -> Finding:
     )
 
 
-def _limit(effort: Effort, *, two: int) -> Finding:
-    del effort
+def _limit(*, two: int) -> Finding:
     p, g, eta = z3.Reals("p g eta")
     left, right = g + eta * p, g + eta * (1 - p)
     larger = left * left >= right * right
@@ -204,8 +200,7 @@ def _law_replayed(effort: Effort, *, sign: int) -> Finding:
     return for_all(cases(), "p in twentieths below 1/2")
 
 
-def _one_order(effort: Effort, *, low: Any) -> Finding:
-    del effort
+def _one_order(*, low: Any) -> Finding:
     b, gate = z3.Reals("b gate")
     hard = z3.Q(Fraction(low).numerator, Fraction(low).denominator)
     # As (b1, b2): (b_K, b) on hard queries, (b, b_K) on easy ones, always 0 <= b1 < b2 <= 1.

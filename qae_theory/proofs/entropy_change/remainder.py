@@ -170,8 +170,7 @@ def _taylor() -> tuple[Step, ...]:
     )
 
 
-def _second_derivative(effort: Effort, *, sign: int) -> Finding:
-    del effort
+def _second_derivative(*, sign: int) -> Finding:
     logits, direction = arm.logits(), arm.entry(arm.DIRECTION)
     twice = arm.along_step(arm.along_step(_item(entropy(logits))))
     shipped = _item(second_order_entropy_change(logits, direction))
@@ -183,8 +182,7 @@ def _second_derivative(effort: Effort, *, sign: int) -> Finding:
     return all_zero([twice - shipped, shipped - formula, shipped - in_x], sympy.expand)
 
 
-def _scaling(effort: Effort, *, power: int) -> Finding:
-    del effort
+def _scaling(*, power: int) -> Finding:
     rho, least = sympy.symbols("rho m", real=True)
     logits = arm.logits()
     wide = _item(second_order_entropy_change(logits, arm.entry(least + rho * arm.DIRECTION)))
@@ -206,8 +204,7 @@ def _automatic(effort: Effort, *, factor: int) -> Finding:
     return for_all(cases(), "policies from uniform to peaked")
 
 
-def _linear_split(effort: Effort, *, sign: int) -> Finding:
-    del effort
+def _linear_split(*, sign: int) -> Finding:
     # X = Y + Z with Y and Z in the place of the generic quantities x and y.
     square = (arm.DIRECTION - arm.mean(arm.DIRECTION)) ** 2
     weight, squares = arm.entry(arm.WEIGHT), arm.entry(square)
@@ -216,8 +213,7 @@ def _linear_split(effort: Effort, *, sign: int) -> Finding:
     return zero(whole - kept - arm.mean(arm.Y * square) - sign * arm.mean(arm.Y) * arm.mean(square), sympy.expand)
 
 
-def _tail(effort: Effort, *, most: Any) -> Finding:
-    del effort
+def _tail(*, most: Any) -> Finding:
     level, q = sympy.symbols("T q", positive=True)
     p = sympy.exp(-level - 1) * q
     identity = zero(
@@ -229,8 +225,7 @@ def _tail(effort: Effort, *, most: Any) -> Finding:
     return bound if identity.passed else identity
 
 
-def _two_sides(effort: Effort, *, top: int) -> Finding:
-    del effort
+def _two_sides(*, top: int) -> Finding:
     v, cov, size, z_mean, z_square, second = z3.Reals("V cov size EZ EZD second")
     facts = (
         v >= 0, z_mean >= 0, z_square >= 0, z_square <= top * z_mean, size >= cov, size >= -cov,
@@ -241,8 +236,7 @@ def _two_sides(effort: Effort, *, top: int) -> Finding:
     return both(below, above)
 
 
-def _levels(effort: Effort, *, shift: int) -> Finding:
-    del effort
+def _levels(*, shift: int) -> Finding:
     n = sympy.Symbol("n", positive=True)
     c = 1 / (6 * sympy.sqrt(3))
     residuals = [
@@ -270,8 +264,7 @@ def _shipped_brackets(effort: Effort, *, constant: str) -> Finding:
     return for_all(cases(), "n from 1 to 10^9")
 
 
-def _implies_stated(effort: Effort, *, c_squared: Fraction) -> Finding:
-    del effort
+def _implies_stated(*, c_squared: Fraction) -> Finding:
     a, t, s, c = z3.Reals("a T s c")
     unit = (s >= 0, s <= 1)
     constant = (c > 0, c * c == z3.Q(c_squared.numerator, c_squared.denominator))
@@ -282,8 +275,7 @@ def _implies_stated(effort: Effort, *, c_squared: Fraction) -> Finding:
     return both(third, below, above)
 
 
-def _numbers(effort: Effort, *, half: str) -> Finding:
-    del effort
+def _numbers(*, half: str) -> Finding:
     c = 1 / (6 * flint.arb(3).sqrt())
     cases = [
         ("(1 + 1/e)/4", bool((1 + flint.arb(-1).exp()) / 4 < flint.arb(half))),
@@ -310,8 +302,7 @@ def _lagrange(effort: Effort, *, factor: int) -> Finding:
     return for_all(cases(), "policies of few arms, eta = 1/2")
 
 
-def _assemble(effort: Effort, *, halves: int) -> Finding:
-    del effort
+def _assemble(*, halves: int) -> Finding:
     eta, first, second, change, below, above, rho = z3.Reals("eta h second change below above rho")
     facts = (
         change == eta * first + eta * eta * second / 2,

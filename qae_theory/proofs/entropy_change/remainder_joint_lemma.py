@@ -14,7 +14,7 @@ from typing import Any
 import sympy
 import z3
 
-from qae_theory.claims.model import Effort, Finding, Step
+from qae_theory.claims.model import Finding, Step
 from qae_theory.proofs.tools import generic_arm as arm
 from qae_theory.proofs.tools.checking import all_zero, both, valid, zero
 from qae_theory.softmax import covariance
@@ -146,8 +146,7 @@ def _closed_form() -> tuple[Step, ...]:
     )
 
 
-def _indicator(effort: Effort, *, least: int) -> Finding:
-    del effort
+def _indicator(*, least: int) -> Finding:
     spread = (arm.DIRECTION - arm.mean(arm.DIRECTION)) ** 2
     shipped = covariance(arm.entry(arm.WEIGHT), arm.entry(arm.X), arm.entry(spread))
     rewritten = zero(shipped + arm.mean(arm.X * (arm.mean(spread) - spread)), sympy.expand)
@@ -157,16 +156,14 @@ def _indicator(effort: Effort, *, least: int) -> Finding:
     return pointwise if not pointwise.passed else both(_as(pointwise, rewritten), pointwise, variance)
 
 
-def _total_expectation(effort: Effort, *, sign: int) -> Finding:
-    del effort
+def _total_expectation(*, sign: int) -> Finding:
     h, p, e, f = sympy.symbols("h p e f")
     variance = p * e + (1 - p) * f
     reduced = p * (h + 1 - p) * e - sign * (1 - p) * (p - h) * f
     return zero(h * variance + (1 - p) * (variance - f) - reduced)
 
 
-def _conditional_moments(effort: Effort, *, square_at_most_mean: bool) -> Finding:
-    del effort
+def _conditional_moments(*, square_at_most_mean: bool) -> Finding:
     m = sympy.Symbol("m")
     expanded = zero(arm.mean((arm.X - m) ** 2) - (arm.mean(arm.X**2) - 2 * m * arm.mean(arm.X) + m**2), sympy.expand)
     beta, square, centre = z3.Reals("beta square m")
@@ -178,8 +175,7 @@ def _conditional_moments(effort: Effort, *, square_at_most_mean: bool) -> Findin
     return both(_as(bounded, expanded), bounded)
 
 
-def _both_convex(effort: Effort, *, factor: Fraction) -> Finding:
-    del effort
+def _both_convex(*, factor: Fraction) -> Finding:
     h, p, alpha, beta = sympy.symbols("h p alpha beta")
     m = p * beta + (1 - p) * alpha
     bound = p * (h + 1 - p) * (beta * (1 - beta) + (beta - m) ** 2) + (1 - p) * (h - p) * (
@@ -197,8 +193,7 @@ def _both_convex(effort: Effort, *, factor: Fraction) -> Finding:
     return both(_as(coupled, identity), _as(coupled, family), coupled)
 
 
-def _concave_side(effort: Effort, *, twice: int) -> Finding:
-    del effort
+def _concave_side(*, twice: int) -> Finding:
     h, p, alpha, beta = sympy.symbols("h p alpha beta")
     m = p * beta + (1 - p) * alpha
     bound = p * (h + 1 - p) * (beta * (1 - beta) + (beta - m) ** 2) - (1 - p) * (p - h) * (alpha - m) ** 2
@@ -211,8 +206,7 @@ def _concave_side(effort: Effort, *, twice: int) -> Finding:
     return both(_as(identity, trivial), identity)
 
 
-def _large_event(effort: Effort, *, denominator: int) -> Finding:
-    del effort
+def _large_event(*, denominator: int) -> Finding:
     h, p, beta, gap = z3.Reals("h p beta gap")
     s = (1 - h) / denominator
     domain = (p >= 0, p <= 1, p > h, h + 1 - p > 0, h + 1 - 2 * p <= 0)
@@ -221,8 +215,7 @@ def _large_event(effort: Effort, *, denominator: int) -> Finding:
     return both(member, flat)
 
 
-def _parabola(effort: Effort, *, twice: int) -> Finding:
-    del effort
+def _parabola(*, twice: int) -> Finding:
     h, u, beta = sympy.symbols("h u beta")
     p = 1 - u
     worst = (h + 1 - p) * beta * (1 - beta) + (1 - p) * beta**2 * (h + 1 - 2 * p)
@@ -241,8 +234,7 @@ def _slope_at_one(h: Any, u: Any) -> Any:
     return h * (2 * u - 1) + u * (4 * u - 3)
 
 
-def _end_of_parabola(effort: Effort, *, non_negative: bool) -> Finding:
-    del effort
+def _end_of_parabola(*, non_negative: bool) -> Finding:
     x, y, t = sympy.symbols("h u beta")
     slope = sympy.diff((x + y) * t - (1 - y) * (x + 2 * y) * t**2, t).subs(t, 1)
     derivative = zero(slope - _slope_at_one(x, y))
@@ -263,8 +255,7 @@ def _end_of_parabola(effort: Effort, *, non_negative: bool) -> Finding:
     return both(_as(top, derivative), _as(top, value), folded, top)
 
 
-def _top_of_parabola(effort: Effort, *, below_root: bool) -> Finding:
-    del effort
+def _top_of_parabola(*, below_root: bool) -> Finding:
     x, y, t = sympy.symbols("h u beta", real=True)
     curvature = (1 - y) * (x + 2 * y)
     square = zero(
@@ -285,8 +276,7 @@ def _top_of_parabola(effort: Effort, *, below_root: bool) -> Finding:
     return both(_as(rises, square), _as(rises, is_root), in_range, below, meets, rises)
 
 
-def _critical_point(effort: Effort, *, three: int) -> Finding:
-    del effort
+def _critical_point(*, three: int) -> Finding:
     a, t, s, q = sympy.symbols("a T s q")
     shape = (1 - s**2) * (a + t * s)
     root = sympy.sqrt(a**2 + three * t**2)
@@ -303,8 +293,7 @@ def _critical_point(effort: Effort, *, three: int) -> Finding:
     return both(critical, difference, _as(critical, sign))
 
 
-def _attained(effort: Effort, *, three: int) -> Finding:
-    del effort
+def _attained(*, three: int) -> Finding:
     bound = 1 / (6 * sympy.sqrt(3))
     residuals = [largest(sympy.Integer(0), sympy.Integer(1)) - bound]
     for sign in (1, -1):

@@ -131,8 +131,7 @@ def _exact_bounds(case: Case, eta: float, *, factor: float = 1.0, ends: float = 
     return (line - square * below).max(-now - wider), (line + square * above).min(most - now + wider)
 
 
-def _limits(effort: Effort, *, kept: float) -> Finding:
-    del effort
+def _limits(*, kept: float) -> Finding:
 
     def cases() -> Iterator[tuple[str, bool]]:
         z = np.array([0.0, 1.0, -2.0])

@@ -155,8 +155,7 @@ def _item(array: Any) -> Any:
     return np.asarray(array, dtype=object).item()
 
 
-def _first_order_gap(effort: Effort, *, sign: int) -> Finding:
-    del effort
+def _first_order_gap(*, sign: int) -> Finding:
     low, high = sympy.symbols("b_1 b_2")
     logits = arm.logits()
     # The reward is a quantity of the arm: x stands for it.
@@ -167,8 +166,7 @@ def _first_order_gap(effort: Effort, *, sign: int) -> Finding:
     return zero(changes[1] - changes[0] - sign * (high - low) * _item(self_covariance(logits)), sympy.expand)
 
 
-def _remainder_route(effort: Effort, *, factor: int) -> Finding:
-    del effort
+def _remainder_route(*, factor: int) -> Finding:
     eta, gap, low, high, first, second, below, above, change_1, change_2 = z3.Reals(
         "eta gap rho_1 rho_2 h_1 h_2 below above change_1 change_2"
     )
@@ -183,8 +181,7 @@ def _remainder_route(effort: Effort, *, factor: int) -> Finding:
     return both(step, reduced)
 
 
-def _derivative_in_baseline(effort: Effort, *, sign: int) -> Finding:
-    del effort
+def _derivative_in_baseline(*, sign: int) -> Finding:
     # The generic policy stands for pi', x for pi, which does not move with b; the logits move along -eta x.
     eta = sympy.Symbol("eta", positive=True)
     logits = arm.logits()
@@ -197,23 +194,20 @@ def _derivative_in_baseline(effort: Effort, *, sign: int) -> Finding:
     return all_zero([shift, slope - sign * shipped, shipped - pairs], sympy.expand)
 
 
-def _ordered_terms(effort: Effort, *, kept: bool) -> Finding:
-    del effort
+def _ordered_terms(*, kept: bool) -> Finding:
     i, j, new_i, new_j = z3.Reals("p_i p_j log_i log_j")
     order = [z3.Implies(i > j, new_i >= new_j if kept else new_i <= new_j)]
     order.append(z3.Implies(j > i, new_j >= new_i if kept else new_j <= new_i))
     return valid((new_i - new_j) * (i - j) >= 0, *order)
 
 
-def _never_reversed(effort: Effort, *, right: int) -> Finding:
-    del effort
+def _never_reversed(*, right: int) -> Finding:
     i, j, r_j, b = z3.Reals("p_i p_j r_j b")
     domain = (i > j, j > 0, b >= 0, b <= 1, z3.Or(r_j == 0, r_j == 1))
     return valid(i * (right - b) - j * (r_j - b) >= 0, *domain)
 
 
-def _both_wrong(effort: Effort, *, two: int) -> Finding:
-    del effort
+def _both_wrong(*, two: int) -> Finding:
     i, j, b, eta, log_ratio = z3.Reals("p_i p_j b eta ell")
     lemma = log_ratio * (i + j) >= 2 * (i - j)
     domain = (i >= j, j > 0, i + j <= 1, b > 0, b <= 1, eta >= 0)
@@ -234,8 +228,7 @@ def _log_mean_lemma(effort: Effort, *, two: int) -> Finding:
     return replayed if slope.passed else slope
 
 
-def _wrong_above_right(effort: Effort, *, share: str) -> Finding:
-    del effort
+def _wrong_above_right(*, share: str) -> Finding:
     i, j, b, low, high, eta, log_ratio = z3.Reals("p_i p_j b b1 b2 eta ell")
     domain = (i > j, j > 0, i < 1, low >= 0, low <= b, b <= high, high <= 1, low < high, eta >= 0)
     bracket = valid(i * (0 - b) - j * (1 - b) == -(b * i + (1 - b) * j))
@@ -336,8 +329,7 @@ def _gap(at: Instance, eta: Any) -> Any:
     return after[0] - after[1]
 
 
-def _nearly_tight(effort: Effort, *, times: str) -> Finding:
-    del effort
+def _nearly_tight(*, times: str) -> Finding:
     at = Instance((float(np.log(2.0)), float(np.log(3.0))), (1, 0), 0.0, 1.0)
     step = flint.arb(float(safe_step_size(at.logits, at.rewards, at.low, at.high)))
     with flint.ctx.workdps(exact.DIGITS):

@@ -83,8 +83,7 @@ def _ties() -> tuple[Step, ...]:
     )
 
 
-def _pairwise(effort: Effort, *, factor: Any) -> Finding:
-    del effort
+def _pairwise(*, factor: Any) -> Finding:
     log_prob, _, prob, _, _ = arm.ARM
     other_log, _, other_prob, _, _ = arm.OTHER_ARM
     pairs = factor * arm.pair_mean((prob - other_prob) * (log_prob - other_log))
@@ -93,8 +92,7 @@ def _pairwise(effort: Effort, *, factor: Any) -> Finding:
     return all_zero([shipped - moments, shipped - pairs], sympy.expand)
 
 
-def _terms(effort: Effort, *, strict: bool) -> Finding:
-    del effort
+def _terms(*, strict: bool) -> Finding:
     x, y, rise, t, log_t = z3.Reals("x y rise t log_t")
     # rise stands for log x - log y = -log t at t = y/x.
     lemma = valid(rise >= (x - y) / x, log_t <= t - 1, rise == -log_t, t * x == y, x > 0, y > 0)

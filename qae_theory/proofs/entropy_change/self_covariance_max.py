@@ -136,16 +136,14 @@ def _of_arms(*probs: Any) -> Any:
     )  # fmt: skip
 
 
-def _in_sums(effort: Effort, *, sign: int) -> Finding:
-    del effort
+def _in_sums(*, sign: int) -> Finding:
     shipped = np.asarray(self_covariance(arm.logits()), dtype=object)[()]
     entropy = -arm.mean(arm.LOG_PROB)
     # E[pi log pi] = sum p^2 log p, E[pi] = sum p^2.
     return zero(shipped - arm.mean(arm.PROB * arm.LOG_PROB) - sign * entropy * arm.mean(arm.PROB), sympy.expand)
 
 
-def _boundary(effort: Effort, *, sign: int) -> Finding:
-    del effort
+def _boundary(*, sign: int) -> Finding:
     donor, eps, log_eps = sympy.symbols("p epsilon ell", positive=True)
     change = _of_arms(donor - eps, eps).subs(sympy.log(eps), log_eps) - _of_arms(donor)
     square = sympy.Symbol("S", real=True) + donor**2
@@ -155,8 +153,7 @@ def _boundary(effort: Effort, *, sign: int) -> Finding:
     return all_zero([constant, coefficient - sign * square], sympy.expand)
 
 
-def _convex(effort: Effort, *, power: int) -> Finding:
-    del effort
+def _convex(*, power: int) -> Finding:
     x, square, entropy = sympy.symbols("x P H", positive=True)
     p = sympy.Symbol("p", positive=True)
     r, s = sympy.symbols("R S", real=True)
@@ -168,8 +165,7 @@ def _convex(effort: Effort, *, power: int) -> Finding:
     return finding if positive.passed else positive
 
 
-def _between_two(effort: Effort, *, factor: int) -> Finding:
-    del effort
+def _between_two(*, factor: int) -> Finding:
     v = sympy.Symbol("v", positive=True)
     t = sympy.Symbol("t", real=True)
     r, s = sympy.symbols("R S", real=True)
@@ -181,8 +177,7 @@ def _between_two(effort: Effort, *, factor: int) -> Finding:
     return zero(second - factor * slope, sympy.expand)
 
 
-def _ascent(effort: Effort, *, positive: bool) -> Finding:
-    del effort
+def _ascent(*, positive: bool) -> Finding:
     u, v, g_u, g_v, slope = z3.Reals("u v g_u g_v slope")
     goal = slope > 0 if positive else slope < 0
     return valid(goal, u < v, g_u == g_v, g_u > g_v + slope * (u - v))
@@ -265,8 +260,7 @@ def _never_above(ceiling: Any, arms: int) -> bool:
     return True
 
 
-def _cubic(effort: Effort, *, peak: Any) -> Finding:
-    del effort
+def _cubic(*, peak: Any) -> Finding:
     x = z3.Real("x")
     bound = valid(x * x * (1 - x) <= z3.Q(int(peak.p), int(peak.q)), x >= 0)
     y, rise, size = z3.Reals("y rise size")
@@ -274,8 +268,7 @@ def _cubic(effort: Effort, *, peak: Any) -> Finding:
     return both(bound, first)
 
 
-def _tail(effort: Effort, *, most: str) -> Finding:
-    del effort
+def _tail(*, most: str) -> Finding:
     ceiling = flint.arb(most)
 
     def upper(a: Any, b: Any) -> Any:
@@ -299,8 +292,7 @@ def _tail(effort: Effort, *, most: str) -> Finding:
     return for_all(cases(), "pieces of [1/2, 1)")
 
 
-def _from_below(effort: Effort, *, two: int) -> Finding:
-    del effort
+def _from_below(*, two: int) -> Finding:
     n = sympy.Symbol("n", positive=True)
     log = sympy.Symbol("ell")
     x = sympy.Rational(2, 3)

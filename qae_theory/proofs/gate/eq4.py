@@ -75,8 +75,7 @@ def _threshold_steps() -> tuple[Step, ...]:
     )
 
 
-def _gate_is_infimum(effort: Effort, *, strict: bool) -> Finding:
-    del effort
+def _gate_is_infimum(*, strict: bool) -> Finding:
     s, x = group_symbols(), z3.Real("x")
     zeros, needed = s.group_size - s.num_correct, s.numerator * s.group_size
     hard = zeros * s.denominator > needed if strict else zeros * s.denominator >= needed
@@ -89,16 +88,14 @@ def _gate_is_infimum(effort: Effort, *, strict: bool) -> Finding:
     return valid(z3.And(reached(b), z3.Implies(x < b, z3.Not(reached(x)))), *s.domain)
 
 
-def _gate_is_threshold(effort: Effort, *, strict: bool) -> Finding:
-    del effort
+def _gate_is_threshold(*, strict: bool) -> Finding:
     s = group_symbols()
     gate = is_hard_group(SymbolicInt(s.num_correct), SymbolicInt(s.group_size), s.level)  # type: ignore[arg-type]
     left, right = (s.group_size - s.num_correct) * s.denominator, s.numerator * s.group_size
     return valid(gate == (left > right if strict else left >= right), *s.domain)
 
 
-def _rank_selects_zero(effort: Effort, *, shift: int) -> Finding:
-    del effort
+def _rank_selects_zero(*, shift: int) -> Finding:
     s = group_symbols()
     rank = quantile_rank(SymbolicInt(s.group_size), s.level).term + shift  # type: ignore[arg-type, attr-defined]
     zero_chosen = rank <= s.group_size - s.num_correct
@@ -174,8 +171,7 @@ def _left_inverse_steps() -> tuple[Step, ...]:
     )
 
 
-def _initial_segment(effort: Effort, *, strict: bool) -> Finding:
-    del effort
+def _initial_segment(*, strict: bool) -> Finding:
     here, following, x = z3.Reals("r_j r_j1 x")
     j, count = z3.Ints("j s_j")
     added = z3.If(following < x if strict else following <= x, 1, 0)
@@ -189,8 +185,7 @@ def _initial_segment(effort: Effort, *, strict: bool) -> Finding:
     )
 
 
-def _nothing_added(effort: Effort, *, strict: bool) -> Finding:
-    del effort
+def _nothing_added(*, strict: bool) -> Finding:
     chosen, following, x = z3.Reals("r_c r_j1 x")
     c, j, count = z3.Ints("c j s_j")
     below = x < chosen if strict else x <= chosen
@@ -198,8 +193,7 @@ def _nothing_added(effort: Effort, *, strict: bool) -> Finding:
     return valid(count + added <= c - 1, below, following >= chosen, j + 1 >= c, c >= 1, count <= c - 1)
 
 
-def _upper_ray(effort: Effort, *, floor: bool) -> Finding:
-    del effort
+def _upper_ray(*, floor: bool) -> Finding:
     s, x, chosen, count = group_symbols(), z3.Real("x"), z3.Real("r_c"), z3.Int("s_G")
     rank = quantile_rank(SymbolicInt(s.group_size), s.level).term  # type: ignore[arg-type, attr-defined]
     if floor:
@@ -213,8 +207,7 @@ def _upper_ray(effort: Effort, *, floor: bool) -> Finding:
     )
 
 
-def _left_continuous(effort: Effort, *, right: bool) -> Finding:
-    del effort
+def _left_continuous(*, right: bool) -> Finding:
     s, other = group_symbols(), group_symbols()
     p, q = z3.Ints("p2 q2")
     rank = quantile_rank(SymbolicInt(s.group_size), s.level).term  # type: ignore[arg-type, attr-defined]
@@ -344,9 +337,8 @@ def _numpy_steps() -> tuple[Step, ...]:
 FloatGate = Callable[[Fraction, int, int], bool]
 
 
-def _gate_fails(effort: Effort, *, gate: FloatGate, k: str, group_size: int, num_correct: int) -> Finding:
+def _gate_fails(*, gate: FloatGate, k: str, group_size: int, num_correct: int) -> Finding:
     """The float gate and the shipped one part; with the advantages (eps = 0) that either regime gives."""
-    del effort
     exact, floating = (
         bool(is_hard_group(num_correct, group_size, Fraction(k))),
         gate(Fraction(k), group_size, num_correct),
@@ -375,7 +367,7 @@ def _gate_fails(effort: Effort, *, gate: FloatGate, k: str, group_size: int, num
 
 def _both_fail(effort: Effort, *, k: str, group_size: int, num_correct: int) -> Finding:
     parts = [
-        _gate_fails(effort, gate=gate, k=k, group_size=group_size, num_correct=num_correct)
+        _gate_fails(gate=gate, k=k, group_size=group_size, num_correct=num_correct)
         for gate in (_float_gate, _float_rank)
     ]
     return next((part for part in parts if not part.passed), parts[0])
@@ -395,8 +387,7 @@ def _tie_and_neighbours(k: Fraction, size: int) -> Iterator[int]:
     return (m for m in range(int(threshold) - 1, int(threshold) + 3) if 0 <= m <= size)
 
 
-def _none_smaller(effort: Effort, *, gate: FloatGate, largest: int) -> Finding:
-    del effort
+def _none_smaller(*, gate: FloatGate, largest: int) -> Finding:
     wrong = next(_disagreements(gate, range(1, largest + 1)), None)
     return for_all([(f"K, G, m = {wrong}", wrong is None)], f"K of two decimals, G <= {largest}")
 

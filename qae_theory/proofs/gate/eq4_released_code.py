@@ -167,8 +167,7 @@ def _proof_steps() -> tuple[Step, ...]:
     )
 
 
-def _position_is(effort: Effort, *, step: int) -> Finding:
-    del effort
+def _position_is(*, step: int) -> Finding:
     it = _interpolation()
     s = it.group
     exact = (s.group_size - step) * s.numerator == (it.below - 1) * s.denominator + it.share
@@ -176,31 +175,27 @@ def _position_is(effort: Effort, *, step: int) -> Finding:
     return valid(z3.And(exact, bounds), *s.domain)
 
 
-def _same_rank(effort: Effort, *, above: int) -> Finding:
-    del effort
+def _same_rank(*, above: int) -> Finding:
     it = _interpolation()
     same_value = it.scaled_value == it.scaled_gate
     return valid(z3.And(it.rank == it.below + above, same_value), *it.group.domain, it.share == 0)
 
 
-def _rank_when_fractional(effort: Effort, *, limit: int) -> Finding:
-    del effort
+def _rank_when_fractional(*, limit: int) -> Finding:
     it = _interpolation()
     low = it.share + it.group.numerator <= limit * it.group.denominator
     rank = z3.If(low, it.below, it.below + 1)
     return valid(z3.And(it.below + 1 <= it.group.group_size, it.rank == rank), *it.group.domain, it.share != 0)
 
 
-def _agree_elsewhere(effort: Effort, *, exception: int) -> Finding:
-    del effort
+def _agree_elsewhere(*, exception: int) -> Finding:
     it = _interpolation()
     s = it.group
     elsewhere = s.num_correct != s.group_size - exception - (it.below - 1)
     return valid(it.scaled_value == it.scaled_gate, *s.domain, it.share != 0, elsewhere)
 
 
-def _fractional_value(effort: Effort, *, complement: bool) -> Finding:
-    del effort
+def _fractional_value(*, complement: bool) -> Finding:
     it = _interpolation()
     s = it.group
     value = s.denominator - it.share if complement else it.share
@@ -210,8 +205,7 @@ def _fractional_value(effort: Effort, *, complement: bool) -> Finding:
     return valid(z3.And(mixed, fractional, it.scaled_value != it.scaled_gate), *s.domain, it.share != 0, there)
 
 
-def _leak(effort: Effort, *, strict: bool) -> Finding:
-    del effort
+def _leak(*, strict: bool) -> Finding:
     b, scale, correct, wrong = z3.Reals("b scale A_correct A_wrong")
     domain = (b > 0 if strict else b >= 0, b < 1, scale > 0, correct * scale == 1 - b, wrong * scale == -b)
     return valid(z3.And(correct > 0, wrong < 0), *domain)
@@ -241,8 +235,7 @@ def _shipped_leaks(effort: Effort, *, shift: int) -> Finding:
     return all_equal(cases(), f"G <= {largest}, every m and class of K")
 
 
-def _shipped_agree(effort: Effort, *, group_size: int) -> Finding:
-    del effort
+def _shipped_agree(*, group_size: int) -> Finding:
     batch = exact_array([[Fraction(int(i < m)) for i in range(group_size)] for m in range(group_size + 1)])
     cases = (
         (
@@ -286,8 +279,7 @@ def _witness_steps() -> tuple[Step, ...]:
     )
 
 
-def _differs(effort: Effort, *, group_size: int, num_correct: int, k: str, value: Fraction) -> Finding:
-    del effort
+def _differs(*, group_size: int, num_correct: int, k: str, value: Fraction) -> Finding:
     group = exact_array([[Fraction(1)] * num_correct + [Fraction(0)] * (group_size - num_correct)])
     linear, exact = quantile_baseline(group, k, method="linear")[0], quantile_baseline(group, k)[0]
     holds = linear == value and linear != exact and oracle.quantile(tuple(group[0]), Fraction(k)) == exact
@@ -311,8 +303,7 @@ def _pair(row: Any) -> str:
     return f"({row[0]}, {row[-1]})"
 
 
-def _both_outcomes(effort: Effort, *, rule: str) -> Finding:
-    del effort
+def _both_outcomes(*, rule: str) -> Finding:
     cases = []
     for size, m in ((2, 1), (8, 5), (32, 19)):
         group = exact_array([[Fraction(1)] * m + [Fraction(0)] * (size - m)])

@@ -96,8 +96,7 @@ def _variance_is(effort: Effort, *, bessel_factor: Any) -> Finding:
     return all_zero([*typed, *shipped])
 
 
-def _signs_are(effort: Effort, *, hard: bool, baseline: int) -> Finding:
-    del effort
+def _signs_are(*, hard: bool, baseline: int) -> Finding:
     size, m, reward = z3.Reals("G m R")
     std, eps, a = z3.Reals("std eps A")
     p = m / size
@@ -115,8 +114,7 @@ def _signs_are(effort: Effort, *, hard: bool, baseline: int) -> Finding:
     return valid(z3.And(std > 0, z3.If(reward == 1, correct, wrong)), *domain)
 
 
-def _degenerate_is(effort: Effort, *, hard: bool, all_correct: bool) -> Finding:
-    del effort
+def _degenerate_is(*, hard: bool, all_correct: bool) -> Finding:
     size, m, k = z3.Reals("G m K")
     in_regime = m <= size * (1 - k) if hard else m > size * (1 - k)
     return valid(m == (size if all_correct else 0), size >= 1, z3.Or(m == 0, m == size), k > 0, k < 1, in_regime)
@@ -188,8 +186,7 @@ def _share_steps() -> tuple[Step, ...]:
     )
 
 
-def _rank_monotone(effort: Effort, *, strict: bool) -> Finding:
-    del effort
+def _rank_monotone(*, strict: bool) -> Finding:
     s, (p, q) = group_symbols(), z3.Ints("p2 q2")
     size = SymbolicInt(s.group_size)
     low = quantile_rank(size, s.level).term  # type: ignore[arg-type, attr-defined]
@@ -197,8 +194,7 @@ def _rank_monotone(effort: Effort, *, strict: bool) -> Finding:
     return valid(low < high if strict else low <= high, *s.domain, p > 0, p < q, s.numerator * q <= p * s.denominator)
 
 
-def _sets_nested(effort: Effort, *, reverse: bool) -> Finding:
-    del effort
+def _sets_nested(*, reverse: bool) -> Finding:
     low, high, reward, scale = z3.Reals("b_K b_K2 R scale")
     before, after = z3.Reals("A_K A_K2")
     domain = (
@@ -298,9 +294,8 @@ def _dapo_steps() -> tuple[Step, ...]:
     )
 
 
-def _zero_is_lost(effort: Effort, *, rewards: tuple[str, ...]) -> Finding:
+def _zero_is_lost(*, rewards: tuple[str, ...]) -> Finding:
     """Some wrong response of a hard group, or correct one of an easy group, has A != 0; K = .4, eps = 0."""
-    del effort
     group, k = tuple(Fraction(r) for r in rewards), Fraction(2, 5)
     shipped = advantages(exact_array([group]), "qae", k=k, eps=0)[0]
     hard = _is_hard(group, k)
@@ -327,8 +322,7 @@ def _loses_zero(group: Sequence[Fraction], shipped: Any, hard: bool) -> bool:
     return any(r in gated and bool(a != 0) for r, a in zip(group, shipped, strict=True))
 
 
-def _mixed_groups_keep_zeros(effort: Effort, *, size: int) -> Finding:
-    del effort
+def _mixed_groups_keep_zeros(*, size: int) -> Finding:
 
     def cases() -> Iterator[tuple[str, bool]]:
         for group in combinations_with_replacement(CORRECT + WRONG, size):
@@ -343,9 +337,8 @@ def _mixed_groups_keep_zeros(effort: Effort, *, size: int) -> Finding:
     return for_all(cases(), f"mixed groups of {size} on the grid, every class of K")
 
 
-def _order_survives(effort: Effort, *, gap: int) -> Finding:
+def _order_survives(*, gap: int) -> Finding:
     """The ranked response is wrong iff its rank is at most the number of wrong ones."""
-    del effort
     s = group_symbols()
     rank = quantile_rank(SymbolicInt(s.group_size), s.level).term  # type: ignore[arg-type, attr-defined]
     baseline, correct, wrong = z3.Reals("b r_correct r_wrong")

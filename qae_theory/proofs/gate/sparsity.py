@@ -79,8 +79,7 @@ def _formula_steps() -> tuple[Step, ...]:
     )
 
 
-def _zeros_counted(effort: Effort, *, swapped: bool) -> Finding:
-    del effort
+def _zeros_counted(*, swapped: bool) -> Finding:
     s = group_symbols()
     size, m = z3.ToReal(s.group_size), z3.ToReal(s.num_correct)
     scale, success, failure, share = z3.Reals("scale A_correct A_wrong share")
@@ -160,16 +159,14 @@ def _eighty_steps() -> tuple[Step, ...]:
     )
 
 
-def _half_of_two(effort: Effort, *, share: Fraction) -> Finding:
-    del effort
+def _half_of_two(*, share: Fraction) -> Finding:
     cases = [(f"K={k}", shipped_zero_share(k, 2)[1], share) for k in levels(2)]
     row = advantages(exact_array([[1, 0]]), "qae", k="2/5", eps=0)[0]
     worked = {"G": "2", "m": "1", "K": "2/5 (or any other)", "A": f"({row[0]}, {row[1]})"}
     return with_witness(all_equal(cases, "every class of K at G = 2"), {**worked, "share of zeros": str(cases[0][1])})
 
 
-def _range_over_difficulty(effort: Effort, *, k: Fraction, low: Fraction) -> Finding:
-    del effort
+def _range_over_difficulty(*, k: Fraction, low: Fraction) -> Finding:
     shares = shipped_zero_share(k, 16)[1:-1]
     cases = [
         ("smallest", min(shares), low),
@@ -185,14 +182,12 @@ def limit_share(density: Any, k: Any) -> Any:
     return sympy.integrate((1 - P) * density, (P, 0, 1 - k)) + sympy.integrate(P * density, (P, 1 - k, 1))
 
 
-def _uniform_integral(effort: Effort, *, sign: int) -> Finding:
-    del effort
+def _uniform_integral(*, sign: int) -> Finding:
     return zero(limit_share(sympy.Integer(1), K) - (1 - ((1 - K) ** 2 + sign * K**2) / 2))
 
 
-def _uniform_maximum(effort: Effort, *, top: Fraction) -> Finding:
+def _uniform_maximum(*, top: Fraction) -> Finding:
     """The top is attained, at K = 1/2 only, and nothing exceeds it."""
-    del effort
     share = limit_share(sympy.Integer(1), K)
     at = sympy.Rational(top.numerator, top.denominator)
     square = sympy.expand(at - share) - (K - sympy.Rational(1, 2)) ** 2
@@ -221,8 +216,7 @@ def _finite_maximum(effort: Effort, *, odd_constant: int) -> Finding:
     return all_zero([*typed, *excess])
 
 
-def _with_degenerate(effort: Effort, *, expected: dict[int, Fraction]) -> Finding:
-    del effort
+def _with_degenerate(*, expected: dict[int, Fraction]) -> Finding:
     cases = [
         (f"G={size}", sum(shipped_zero_share(Fraction(2, 5), size)) / Fraction(size + 1), value)
         for size, value in expected.items()
@@ -280,8 +274,7 @@ def _reaching_steps() -> tuple[Step, ...]:
     )
 
 
-def _point_mass(effort: Effort, *, num_correct: int, share: Fraction) -> Finding:
-    del effort
+def _point_mass(*, num_correct: int, share: Fraction) -> Finding:
     k = Fraction(2, 5)
     shares = shipped_zero_share(k, 5)
     finding = all_equal([(f"m={num_correct}", shares[num_correct], share)], "one group")
@@ -289,8 +282,7 @@ def _point_mass(effort: Effort, *, num_correct: int, share: Fraction) -> Finding
     return with_witness(finding, {"G": "5", "K": str(k), **worked})
 
 
-def _bimodal(effort: Effort, *, threshold: int) -> Finding:
-    del effort
+def _bimodal(*, threshold: int) -> Finding:
     delta, k, share = z3.Reals("delta K share")
 
     def zeros(p: Any) -> Any:
@@ -306,9 +298,8 @@ def _bimodal(effort: Effort, *, threshold: int) -> Finding:
     return valid(z3.And(share == 1 - delta, (5 * share >= 4) == (threshold * delta <= 1)), *domain)
 
 
-def _beta_derivative(effort: Effort, *, sign: int) -> Finding:
+def _beta_derivative(*, sign: int) -> Finding:
     """The antiderivative behind E|p - 1/2|, and the two cases that SymPy integrates."""
-    del effort
     a = sympy.symbols("a", positive=True)
     inner = P * (1 - P)
     derivative = sympy.diff(inner**a, P) / inner ** (a - 1) - a * (1 - sign * 2 * P)
@@ -334,8 +325,7 @@ def beta_share(a: Any) -> Any:
     return sympy.Rational(1, 2) + 4**-a * sympy.gamma(2 * a) / (a * sympy.gamma(a) ** 2)
 
 
-def _beta_threshold(effort: Effort, *, low: str, high: str) -> Finding:
-    del effort
+def _beta_threshold(*, low: str, high: str) -> Finding:
     above = certainly_positive(_beta_ball(low) - ball(TARGET), f"a={low}, share - 4/5")
     below = certainly_positive(ball(TARGET) - _beta_ball(high), f"a={high}, 4/5 - share")
     return next((finding for finding in (above, below) if not finding.passed), above)
@@ -346,8 +336,7 @@ def _beta_ball(a: str) -> Any:
     return ball(Fraction(1, 2)) + ball(4) ** (-x) * (2 * x).gamma() / (x * x.gamma() ** 2)
 
 
-def _beta_one(effort: Effort, *, expected: dict[int, Fraction]) -> Finding:
-    del effort
+def _beta_one(*, expected: dict[int, Fraction]) -> Finding:
     level = sympy.Rational(2, 5)
     cases = [
         (
@@ -401,9 +390,8 @@ def _monotone_steps() -> tuple[Step, ...]:
     )
 
 
-def _non_zero_jump(effort: Effort, *, group_size: int, num_correct: int, low: str, high: str) -> Finding:
+def _non_zero_jump(*, group_size: int, num_correct: int, low: str, high: str) -> Finding:
     """The non-zero share is larger at the larger of two levels."""
-    del effort
     before, after = (1 - shipped_zero_share(Fraction(k), group_size)[num_correct] for k in (low, high))
     finding = for_all(
         [(f"K={low}: {before}, K={high}: {after}", Fraction(low) < Fraction(high) and before < after)],
@@ -413,8 +401,7 @@ def _non_zero_jump(effort: Effort, *, group_size: int, num_correct: int, low: st
     return with_witness(finding, {**worked, f"non-zero at K={low}": str(before), f"non-zero at K={high}": str(after)})
 
 
-def _average_turns(effort: Effort, *, centre: Fraction) -> Finding:
-    del effort
+def _average_turns(*, centre: Fraction) -> Finding:
     c = sympy.Rational(centre.numerator, centre.denominator)
     share = 1 - limit_share(sympy.Integer(1), K)
     return all_zero(
@@ -426,8 +413,7 @@ def _average_turns(effort: Effort, *, centre: Fraction) -> Finding:
     )
 
 
-def _mirror(effort: Effort, *, at_ties: bool) -> Finding:
-    del effort
+def _mirror(*, at_ties: bool) -> Finding:
     size, m, k = z3.Reals("G m K")
 
     def zeros(correct: Any, level: Any) -> Any:

@@ -187,8 +187,7 @@ def _gain_is_contrast(effort: Effort, *, shift: int) -> Finding:
     return all_zero(residuals, sympy.expand)
 
 
-def _log_derivative(effort: Effort, *, sign: int) -> Finding:
-    del effort
+def _log_derivative(*, sign: int) -> Finding:
     theta = sympy.Symbol("theta")
     first, second, third = (sympy.Function(name)(theta) for name in ("f", "g", "h"))
     last = 1 - first - second - third
@@ -207,8 +206,7 @@ def _log_derivative(effort: Effort, *, sign: int) -> Finding:
     return all_zero([token_sum, single, right, wrong])
 
 
-def _expected_update(effort: Effort, *, contrast: Callable[[Any, Any], Any]) -> Finding:
-    del effort
+def _expected_update(*, contrast: Callable[[Any, Any], Any]) -> Finding:
     theta, right, wrong = sympy.symbols("theta a_1 a_0")
     pi = [sympy.Function(name)(theta) for name in ("f", "g", "h")]
     pi.append(1 - sum(pi))
@@ -219,8 +217,7 @@ def _expected_update(effort: Effort, *, contrast: Callable[[Any, Any], Any]) -> 
     return all_zero([mean - contrast(right, wrong) * sympy.diff(pi[0] + pi[1], theta)])
 
 
-def _first_order_is_linear(effort: Effort, *, power: int) -> Finding:
-    del effort
+def _first_order_is_linear(*, power: int) -> Finding:
     z = np.array(sympy.symbols("z1:4", real=True), dtype=object)
     directions = [np.array(sympy.symbols(f"{name}1:4"), dtype=object) for name in "uv"]
     weight = sympy.Symbol("w")
@@ -269,8 +266,7 @@ def _never(condition: Any, then: Any, otherwise: Any) -> Any:
     return otherwise
 
 
-def _gain_is_positive(effort: Effort, *, rules: tuple[str, ...]) -> Finding:
-    del effort
+def _gain_is_positive(*, rules: tuple[str, ...]) -> Finding:
     findings = []
     m, size, k, scale = z3.Reals("m G K scale")
     domain = (size >= 2, k > 0, k < 1, scale > 0)

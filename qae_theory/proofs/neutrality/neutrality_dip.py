@@ -122,8 +122,7 @@ def _quoted_step() -> Step:
     )
 
 
-def _pointwise_below(effort: Effort, *, sign: int) -> Finding:
-    del effort
+def _pointwise_below(*, sign: int) -> Finding:
     x, p, u = z3.Reals("x p u")
     below_gate, grpo = u / p, u * (1 - x) / (p * (1 - p))  # sigma = u (1 - x)
     domain = (p > 0, p < 1, x >= 0, x <= p, u >= 0)
@@ -192,8 +191,7 @@ def _ratio(p: Any, size: int, k: Fraction) -> Any:
     return expected_gain(p, size, "qae", k=k, eps=0) / expected_gain(p, size, "grpo", eps=0)
 
 
-def _curved_below(effort: Effort, *, power: int) -> Finding:
-    del effort
+def _curved_below(*, power: int) -> Finding:
     u, p_root, d, a, v, v_gate = z3.Reals("U P d a v v_gate")
     slope = valid((1 + u**2) * (1 + p_root) >= u + p_root, u >= 0, p_root > 0)
     # x - p = (U^2 - P^2) / ((1 + U^2)(1 + P^2)), so that (U - P)(x - p) = (x - p)^2 (1 + U^2)(1 + P^2) / (U + P).
@@ -238,8 +236,7 @@ def _settled(p: float, k: float) -> int:
     return ceil(max(1 / square, 4 * b * square / c)) + 1
 
 
-def _quoted(effort: Effort, *, level: str) -> Finding:
-    del effort
+def _quoted(*, level: str) -> Finding:
     findings = []
     shown = {}
     for p, size, quoted in (

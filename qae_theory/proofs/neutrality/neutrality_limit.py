@@ -164,8 +164,7 @@ def _group_form(effort: Effort, *, shift: int) -> Finding:
     return both(all_zero([right, wrong], sympy.combsimp), all_zero(tied))
 
 
-def _integrands(effort: Effort, *, exponent: int) -> Finding:
-    del effort
+def _integrands(*, exponent: int) -> Finding:
     u = sympy.Symbol("u", positive=True)
     x = u**2 / (1 + u**2)
     sigma = u / (1 + u**2)
@@ -220,8 +219,7 @@ def binomial_weights(p: Fraction, size: int) -> Iterator[tuple[int, Fraction]]:
         yield m, comb(size, m) * p**m * (1 - p) ** (size - m)
 
 
-def _qae_deviation(effort: Effort, *, factor: Any) -> Finding:
-    del effort
+def _qae_deviation(*, factor: Any) -> Finding:
     u, p_root, k, x, p = z3.Reals("U P K x p")
     domain = (u >= 0, p_root > 0, k > 0, k < 1)
     rates = (x * (1 + u**2) == u**2, p * (1 + p_root**2) == p_root**2)
@@ -243,8 +241,7 @@ def _real(value: Any) -> Any:
     return z3.Q(value.numerator, value.denominator)
 
 
-def _grpo_deviation(effort: Effort, *, factor: Any) -> Finding:
-    del effort
+def _grpo_deviation(*, factor: Any) -> Finding:
     x, p, sigma, s = z3.Reals("x p sigma s")
     domain = (x >= 0, x <= 1, p > 0, p < 1)
     return both(
@@ -290,8 +287,7 @@ def _limit_cases(sizes: tuple[int, ...], rate: float) -> Iterator[tuple[str, boo
             yield f"qae, K={k}, G={size}", bool(np.all(gap <= widest / size**rate))
 
 
-def _falls_away(effort: Effort, *, factor: Any) -> Finding:
-    del effort
+def _falls_away(*, factor: Any) -> Finding:
     u, p_root, p = z3.Reals("U P p")
     inequality = _real(factor) * (p_root - u) * (1 + u**2) * p_root >= p_root**2 - u**2
     return both(

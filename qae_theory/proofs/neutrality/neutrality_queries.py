@@ -10,7 +10,7 @@ import numpy as np
 import sympy
 
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Evidence, Finding, Kind, Role, Step
 from qae_theory.group_expectation import expected_first_order_change
 from qae_theory.proofs.tools.checking import all_zero, ball, both, certainly_positive, close_to, rational, with_witness
 from qae_theory.proofs.tools.rule_formulas import number
@@ -58,8 +58,7 @@ def register(ledger: Ledger) -> None:
     )
 
 
-def _two_arm_form(effort: Effort, *, level: str) -> Finding:
-    del effort
+def _two_arm_form(*, level: str) -> Finding:
     residuals = []
     for p in (*SMALL, *LARGE, Fraction(1, 3)):
         q = rational(p)
@@ -69,8 +68,7 @@ def _two_arm_form(effort: Effort, *, level: str) -> Finding:
     return all_zero(residuals, lambda x: sympy.expand(sympy.expand_log(x, force=True)))
 
 
-def _opposite_signs(effort: Effort, *, probs: tuple[Fraction, ...], size: int, level: str) -> Finding:
-    del effort
+def _opposite_signs(*, probs: tuple[Fraction, ...], size: int, level: str) -> Finding:
     grpo, qae = _sums(probs, size, level)
     finding = both(certainly_positive(-grpo, "minus GRPO's sum"), certainly_positive(qae, "QAE's sum"))
     return with_witness(
@@ -86,8 +84,7 @@ def _opposite_signs(effort: Effort, *, probs: tuple[Fraction, ...], size: int, l
     )
 
 
-def _quoted_sums(effort: Effort, *, probs: tuple[Fraction, ...]) -> Finding:
-    del effort
+def _quoted_sums(*, probs: tuple[Fraction, ...]) -> Finding:
     grpo, qae = _sums(probs, 16, "2/5")
     # Half a unit of the last quoted digit.
     return both(

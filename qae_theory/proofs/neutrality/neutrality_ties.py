@@ -215,8 +215,7 @@ def _minus_reward(effort: Effort, *, value: int) -> Finding:
     return exactly_equal(cases, f"all groups of {size}")
 
 
-def _first_order_change(effort: Effort, *, centre: bool) -> Finding:
-    del effort
+def _first_order_change(*, centre: bool) -> Finding:
     cases: list[tuple[str, Any, Any]] = []
     for case in QUERIES:
         logs = case.logits
@@ -262,8 +261,7 @@ def _conditioned_gain(p: Fraction, size: int, rule: str, **options: Any) -> Any:
     return right - sum(weights[j] * wrong[j] for j in range(1, size)) / sum(weights[1:])
 
 
-def _single_response(effort: Effort, *, least: int) -> Finding:
-    del effort
+def _single_response(*, least: int) -> Finding:
     p = Fraction(1, 3)
     single = [(f"{rule}, G=1", bool(number(expected_gain(p, 1, rule)) == 0)) for rule in RULES if rule != "rloo"]
     refused = [
@@ -367,8 +365,7 @@ def binomial_law(p: Fraction, trials: int) -> tuple[float, ...]:
     return tuple(float(comb(trials, j) * p**j * (1 - p) ** (trials - j)) for j in range(trials + 1))
 
 
-def _mixed_probability(effort: Effort, *, wrong_power: int) -> Finding:
-    del effort
+def _mixed_probability(*, wrong_power: int) -> Finding:
     p = np.array((*PROBABILITIES, 0.5, 1e-300))
     cases = []
     for size in (2, 3, 4, 16, 64):

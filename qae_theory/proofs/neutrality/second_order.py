@@ -118,8 +118,7 @@ def _moment_steps() -> tuple[Step, ...]:
     )
 
 
-def _second_derivative(effort: Effort, *, variance: int) -> Finding:
-    del effort
+def _second_derivative(*, variance: int) -> Finding:
     x, d, xd, dd, xdd = sympy.symbols("Ex Ed Exd Edd Exdd")
     # E[f]' = E[f'] + E[f d] - E[f] E[d], with x' = d - E[d] and d' = 0.
     slope = {x: (d - d) + xd - x * d, d: dd - d * d, xd: (dd - d * d) + xdd - xd * d}
@@ -149,8 +148,7 @@ def _logs(expression: Any) -> Any:
     return sympy.expand(sympy.expand_log(expression, force=True))
 
 
-def _taylor(effort: Effort, *, half: Any) -> Finding:
-    del effort
+def _taylor(*, half: Any) -> Finding:
     eta = sympy.Symbol("eta", real=True)
     logits = query("1/4 3/4", "1 0").logits
     d = np.array([sympy.Integer(1), sympy.Rational(-1, 3)], dtype=object)
@@ -204,8 +202,7 @@ def _shipped_moments(effort: Effort, *, cross: int) -> Finding:
     return all_zero(residuals, sympy.expand)
 
 
-def _score_sums(effort: Effort, *, sign: int) -> Finding:
-    del effort
+def _score_sums(*, sign: int) -> Finding:
     pi, r, success = sympy.symbols("pi_i r_i V")
     # Component i of sum over y of f_y pi_y (1{i = y} - pi_i) is f_i pi_i - pi_i E[f]; here f = r, 1 - r and 1.
     right, wrong, every = r * pi - pi * success, (1 - r) * pi - pi * (1 - success), pi - pi
@@ -213,8 +210,7 @@ def _score_sums(effort: Effort, *, sign: int) -> Finding:
     return all_zero([right - gradient, wrong - sign * gradient, every], sympy.expand)
 
 
-def _pair_form(effort: Effort, *, cross: int) -> Finding:
-    del effort
+def _pair_form(*, cross: int) -> Finding:
     form, beta_11, beta_10, beta_00 = sympy.symbols("B_gg beta_11 beta_10 beta_00")
     coefficient = {1: 1, 0: -1}  # the sums of scores, in units of g
     beta = {(1, 1): beta_11, (1, 0): beta_10, (0, 1): beta_10, (0, 0): beta_00}
@@ -222,8 +218,7 @@ def _pair_form(effort: Effort, *, cross: int) -> Finding:
     return all_zero([pair - (beta_11 - cross * beta_10 + beta_00) * form], sympy.expand)
 
 
-def _curvature_form(effort: Effort, *, cross: int) -> Finding:
-    del effort
+def _curvature_form(*, cross: int) -> Finding:
     pi, weight, excess, mean_wa, mean_waa = sympy.symbols("pi_y omega_y a_y E_wa E_waa")
     # Means over i != y: what E[omega] = 1, E[omega a] and E[omega a^2] leave when i = y is taken out.
     rest, rest_a, rest_aa = 1 - pi * weight, mean_wa - pi * weight * excess, mean_waa - pi * weight * excess**2

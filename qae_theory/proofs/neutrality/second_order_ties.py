@@ -154,8 +154,7 @@ def _noise(case: Query, reward: int) -> Any:
     return (chosen[:, None, None] * scores[:, :, None] * scores[:, None, :]).sum(axis=0)
 
 
-def _curvatures(effort: Effort, *, centre: bool) -> Finding:
-    del effort
+def _curvatures(*, centre: bool) -> Finding:
     cases = []
     for case in (*QUERIES, query("1/10 1/5 3/10 2/5", "1 0 0 0")):
         shipped = response_curvatures(case.logits)

@@ -208,8 +208,7 @@ def _both_sides(num_correct: int, group_size: int, rule: str, eps: Fraction) -> 
     return group_objective(ratios, a, **CLIPS[0]), masked_objective(ratios, rewards, rule, **CLIPS[0])
 
 
-def _factors_differ(effort: Effort, *, other: int) -> Finding:
-    del effort
+def _factors_differ(*, other: int) -> Finding:
     factors = []
     for m in (1, other):
         left, right = _both_sides(m, 4, "grpo", EPS[1])
@@ -237,15 +236,13 @@ def _factor(effort: Effort, *, std: str) -> Finding:
     return all_zero(residuals, sympy.radsimp)
 
 
-def _variance_range(effort: Effort, *, least: int) -> Finding:
-    del effort
+def _variance_range(*, least: int) -> Finding:
     size, m = z3.Ints("G m")
     spread = m * (size - m)
     return valid(z3.And(spread >= size - least, 4 * spread <= size * size), m >= 1, m <= size - 1)
 
 
-def _sizes(effort: Effort, *, rare: int) -> Finding:
-    del effort
+def _sizes(*, rare: int) -> Finding:
     findings = []
     for eps, middle, extreme in zip(EPS, ("2.0e-8", "2.0e-6", "2.0e-4"), ("4.1e-8", "4.1e-6", "4.1e-4"), strict=True):
         for m, quoted in ((8, middle), (rare, extreme)):
@@ -274,8 +271,7 @@ def _bessel_constant(effort: Effort, *, upside_down: bool) -> Finding:
     return same(cases, f"all mixed groups of at most {largest}, four rules")
 
 
-def _quotient(effort: Effort, *, baseline: int) -> Finding:
-    del effort
+def _quotient(*, baseline: int) -> Finding:
     m, n = sympy.symbols("m n", positive=True)
     sigma, eps = sympy.symbols("sigma epsilon", positive=True)
     p = m / (m + n)
@@ -283,16 +279,14 @@ def _quotient(effort: Effort, *, baseline: int) -> Finding:
     return all_zero([qae / grpo - 1 / (1 - p), qae / grpo - (m + n) / n])
 
 
-def _at_least(effort: Effort, *, fewest: int) -> Finding:
-    del effort
+def _at_least(*, fewest: int) -> Finding:
     size, m = z3.Ints("G m")
     # Cross-multiplied: G (G - 1) >= G (G - m), denominators positive.
     smaller, larger = size * (size - m), size * (size - 1)
     return valid(z3.And(larger >= smaller, (larger == smaller) == (m == 1)), size >= 2, m >= fewest, m <= size - 1)
 
 
-def _at_most(effort: Effort, *, easy: bool) -> Finding:
-    del effort
+def _at_most(*, easy: bool) -> Finding:
     s = group_symbols()
     hard = is_hard_group(SymbolicInt(s.num_correct), SymbolicInt(s.group_size), s.level)  # type: ignore[arg-type]
     wrong = s.group_size - s.num_correct
@@ -321,8 +315,7 @@ def _shipped_quotient(effort: Effort, *, level_of: Callable[[Fraction], Fraction
     return same(cases, f"all mixed hard groups of at most {largest}, four levels")
 
 
-def _rarer_is_smaller(effort: Effort, *, rare: int, common: int) -> Finding:
-    del effort
+def _rarer_is_smaller(*, rare: int, common: int) -> Finding:
     factors, weights = [], []
     for m in (rare, common):
         rewards = binary_group(m, 4)
@@ -336,21 +329,18 @@ def _rarer_is_smaller(effort: Effort, *, rare: int, common: int) -> Finding:
     return with_witness(finding, shown)
 
 
-def _increasing(effort: Effort, *, weight: Callable[[Any], Any]) -> Finding:
-    del effort
+def _increasing(*, weight: Callable[[Any], Any]) -> Finding:
     p, q = z3.Reals("p_1 p_2")
     return valid(z3.And(1 / (1 - p) < 1 / (1 - q), weight(p) < weight(q)), p > 0, p < q, q < 1)
 
 
-def _limits(effort: Effort, *, factor_limit: int) -> Finding:
-    del effort
+def _limits(*, factor_limit: int) -> Finding:
     p = sympy.symbols("p", positive=True)
     factor, weight = sympy.limit(1 / (1 - p), p, 0, "+"), sympy.limit(sympy.sqrt(p / (1 - p)), p, 0, "+")
     return all_zero([factor - factor_limit, weight])
 
 
-def _no_mask_matches(effort: Effort, *, num_correct: int, group_size: int) -> Finding:
-    del effort
+def _no_mask_matches(*, num_correct: int, group_size: int) -> Finding:
     rewards = binary_group(num_correct, group_size)
     u, v = (side.item() for side in query_weights(rewards, "pos_mask", k="0.4"))
     grpo = [side.item() for side in query_weights(rewards, "grpo")]
@@ -364,8 +354,7 @@ def _no_mask_matches(effort: Effort, *, num_correct: int, group_size: int) -> Fi
     return with_witness(for_all(cases, "four maskings"), {**shown, **{n: f"({a}, {b})" for n, (a, b) in masks.items()}})
 
 
-def _weights_exceed(effort: Effort, *, larger: bool) -> Finding:
-    del effort
+def _weights_exceed(*, larger: bool) -> Finding:
     p, s = z3.Reals("p s")
     u, v = s / (1 - p), s / p
     known = (p > 0, p < 1, s > 0, s * s == p * (1 - p))
@@ -405,8 +394,7 @@ def _gap(effort: Effort, *, factor: int) -> Finding:
     return same(cases, f"all mixed groups of at most {largest}, four levels, eps 1e-6")
 
 
-def _gain_ratio(effort: Effort, *, doubled: bool) -> Finding:
-    del effort
+def _gain_ratio(*, doubled: bool) -> Finding:
     cases = []
     for p in (Fraction(1, 10), Fraction(1, 3), Fraction(1, 2), Fraction(9, 10)):
         for size, factor in ((2, Fraction(2)), (3, Fraction(3, 2) * (1 + 2 * p * (1 - p)))):

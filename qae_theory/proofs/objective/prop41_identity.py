@@ -183,8 +183,7 @@ def upper(a: Any, b: Any) -> Any:
     return z3.If(a >= b, a, b)
 
 
-def _surrogate_splits(effort: Effort, *, wrong_side: Any) -> Finding:
-    del effort
+def _surrogate_splits(*, wrong_side: Any) -> Finding:
     x, a, low, high = clip_symbols()
 
     def goal(path: Path) -> Any:
@@ -195,9 +194,8 @@ def _surrogate_splits(effort: Effort, *, wrong_side: Any) -> Finding:
     return valid_on_every_path(goal, *clip_domain(x))
 
 
-def _sum_grows(effort: Effort, *, sign: int) -> Finding:
+def _sum_grows(*, sign: int) -> Finding:
     """One more response keeps: sum of terms = A+ (sum of s+) + A- (sum of s-)."""
-    del effort
     x, _, low, high = clip_symbols()
     total, right, wrong, a_right, a_wrong = z3.Reals("S P N A_right A_wrong")
     known = (total == a_right * right + a_wrong * wrong, a_right >= 0, sign * a_wrong <= 0)
@@ -213,17 +211,15 @@ def _sum_grows(effort: Effort, *, sign: int) -> Finding:
     return both(*(valid_on_every_path(goal, *clip_domain(x), *known) for goal in (add_correct, add_wrong)))
 
 
-def _variance(effort: Effort, *, lost: int) -> Finding:
-    del effort
+def _variance(*, lost: int) -> Finding:
     m, n = sympy.symbols("m n", positive=True)
     size = m + n
     p = m / size
     return all_zero([(m * (1 - p) ** 2 + n * p**2) / (size - lost) - p * (1 - p)])
 
 
-def _weights_follow(effort: Effort, *, swap: bool) -> Finding:
+def _weights_follow(*, swap: bool) -> Finding:
     """(1/G)(A+ m E+ + A- n E-) = w+ E+ - w- E- for every rule and regime, m and n = G - m symbolic."""
-    del effort
     m, n = sympy.symbols("m n", positive=True)
     mean_right, mean_wrong = sympy.symbols("E_right E_wrong")
     size = m + n
@@ -328,9 +324,8 @@ def _shipped_exactly(effort: Effort, *, std: str) -> Finding:
     return same(cases, f"groups of at most {largest} in batches, three clip ranges")
 
 
-def _shipped_floats(effort: Effort, *, clip_high: float) -> Finding:
+def _shipped_floats(*, clip_high: float) -> Finding:
     """Float64 with default options against exact values with the defaults written out."""
-    del effort
     cases = []
     for size in (2, 5, 8):
         rewards = np.stack([binary_group(m, size) for m in range(size + 1)])
@@ -358,14 +353,12 @@ def _shipped_floats(effort: Effort, *, clip_high: float) -> Finding:
 
 
 def _token_means(
-    effort: Effort,
     *,
     lengths: tuple[int, ...],
     per_response: bool,
     ratios: tuple[Fraction, ...] | None = None,
 ) -> Finding:
     """Token-level ratios: the mean over responses of token means, or one over all tokens, is the masked form."""
-    del effort
     cases = []
     size = len(lengths)
     for rule in RULES:
@@ -392,8 +385,7 @@ def _clipped_mean(ratios: Array, reward: Any) -> Any:
     return clipped.sum() / Fraction(len(ratios))
 
 
-def _token_normaliser_breaks(effort: Effort, *, lengths: tuple[int, int]) -> Finding:
-    del effort
+def _token_normaliser_breaks(*, lengths: tuple[int, int]) -> Finding:
     rewards = exact([1, 0])
     a = advantages(rewards, "qae", k="0.4", eps=0)
     terms = clipped_surrogate(exact([1, 1]), a, **CLIPS[0])
@@ -413,8 +405,7 @@ def _token_normaliser_breaks(effort: Effort, *, lengths: tuple[int, int]) -> Fin
     )
 
 
-def _degenerate(effort: Effort, *, groups: tuple[tuple[int, ...], ...]) -> Finding:
-    del effort
+def _degenerate(*, groups: tuple[tuple[int, ...], ...]) -> Finding:
     cases = []
     for rewards in groups:
         ratios, group = _some_ratios(len(rewards), 0), exact(list(rewards))

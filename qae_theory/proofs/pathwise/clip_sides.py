@@ -105,8 +105,7 @@ def _scope() -> tuple[Step, ...]:
     )
 
 
-def _signs(effort: Effort, *, easy_baseline: Any) -> Finding:
-    del effort
+def _signs(*, easy_baseline: Any) -> Finding:
     s = group_symbols()
     gate = is_hard_group(SymbolicInt(s.num_correct), SymbolicInt(s.group_size), s.level)  # type: ignore[arg-type]
     threshold = (s.group_size - s.num_correct) * s.denominator >= s.numerator * s.group_size
@@ -117,8 +116,7 @@ def _signs(effort: Effort, *, easy_baseline: Any) -> Finding:
     return both(valid(gate == threshold, *s.domain), hard, easy)
 
 
-def _positive_side(effort: Effort, *, bound: Callable[[Any, Any], Any]) -> Finding:
-    del effort
+def _positive_side(*, bound: Callable[[Any, Any], Any]) -> Finding:
     x, a, low, high = clip_symbols()
 
     def goal(path: Path) -> Any:
@@ -128,8 +126,7 @@ def _positive_side(effort: Effort, *, bound: Callable[[Any, Any], Any]) -> Findi
     return valid_on_every_path(goal, *clip_domain(x), a > 0)
 
 
-def _negative_side(effort: Effort, *, bound: Callable[[Any, Any], Any]) -> Finding:
-    del effort
+def _negative_side(*, bound: Callable[[Any, Any], Any]) -> Finding:
     x, a, low, high = clip_symbols()
 
     def negative(path: Path) -> Any:
@@ -158,8 +155,7 @@ def _shipped_signs(effort: Effort, *, rule: str) -> Finding:
     return for_all(cases, f"all mixed groups of at most {largest}, four levels")
 
 
-def _bounds_bind(effort: Effort, *, hard: tuple[int, int], easy: tuple[int, int]) -> Finding:
-    del effort
+def _bounds_bind(*, hard: tuple[int, int], easy: tuple[int, int]) -> Finding:
     above, inside, below = (
         (Fraction(2), Fraction(3)),
         (Fraction(9, 10), 1 + HIGH),
@@ -187,8 +183,7 @@ def _objective_at(ratio: Fraction, place: int, a: Any) -> Any:
     return number(group_objective(ratios, a, **CLIPS[0]))
 
 
-def _both_signs(effort: Effort, *, rule: str, k: Fraction) -> Finding:
-    del effort
+def _both_signs(*, rule: str, k: Fraction) -> Finding:
     a = [number(value) for value in advantages(binary_group(5, 8), rule, k=k, std="population", eps=0)]
     slopes = [clipped_surrogate(exact([2, 3]), value, **CLIPS[0]) for value in (a[-1], a[0])]
     mixed = bool(max(a) > 0) and bool(min(a) < 0)
@@ -208,8 +203,7 @@ def _both_signs_always(effort: Effort, *, rule: str) -> Finding:
     return for_all(cases, f"all mixed groups of at most {largest}")
 
 
-def _dual_clip(effort: Effort, *, negative: bool) -> Finding:
-    del effort
+def _dual_clip(*, negative: bool) -> Finding:
     x, a, low, high = clip_symbols()
     c = z3.Real("c")
 

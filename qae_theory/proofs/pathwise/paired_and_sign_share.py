@@ -203,9 +203,8 @@ def _shift_of_direction(effort: Effort, *, centre: int) -> Finding:
     return all_zero(residuals)
 
 
-def _covariance_is_linear(effort: Effort, *, total: int) -> Finding:
+def _covariance_is_linear(*, total: int) -> Finding:
     """The sums for any n, and the shipped covariance on symbols for n = 3."""
-    del effort
     x_mean, d_mean, xd_mean = sympy.symbols("X D Y")
     spread = xd_mean - x_mean * d_mean - d_mean * x_mean + x_mean * d_mean * total
     sums = all_zero([spread - (xd_mean - x_mean * d_mean)])
@@ -220,8 +219,7 @@ def _covariance_is_linear(effort: Effort, *, total: int) -> Finding:
     return both(sums, shipped)
 
 
-def _ordering_is_sign(effort: Effort, *, easy_baseline: int) -> Finding:
-    del effort
+def _ordering_is_sign(*, easy_baseline: int) -> Finding:
     p, t, eta, s, qae, grpo = z3.Reals("p t eta S dH_QAE dH_GRPO")
     known = (p > 0, p < 1, t > 0, eta > 0)
     hard = valid((qae <= grpo) == (s >= 0), *known, qae - grpo == -eta * ((p - 0) / t) * s)
@@ -277,8 +275,7 @@ def _shipped_law(effort: Effort, *, sign: int) -> Finding:
     return same(cases, f"groups of {size}, two levels")
 
 
-def _both_signs(effort: Effort, *, first: int, second: int) -> Finding:
-    del effort
+def _both_signs(*, first: int, second: int) -> Finding:
     regimes = [is_hard_group(1, 2, Fraction(2, 5)), not is_hard_group(1, 2, Fraction(3, 5))]
     upper, lower = noise((0, first)), noise((0, second))
     findings = (
@@ -322,8 +319,7 @@ def _conditional_is_product(effort: Effort, *, divide: bool) -> Finding:
     return for_all(cases, f"all groups of {size} from three responses")
 
 
-def _mixture(effort: Effort, *, swap: bool) -> Finding:
-    del effort
+def _mixture(*, swap: bool) -> Finding:
     pi, v = sympy.symbols("pi V", positive=True)
     share = 1 - v if swap else v
     residuals = []
@@ -334,8 +330,7 @@ def _mixture(effort: Effort, *, swap: bool) -> Finding:
     return all_zero(residuals)
 
 
-def _parts(effort: Effort, *, grpo: bool) -> Finding:
-    del effort
+def _parts(*, grpo: bool) -> Finding:
     m, n, t, v = sympy.symbols("m n t V", positive=True)
     right, wrong = sympy.symbols("pi_right pi_wrong")
     size, pi = m + n, v * right + (1 - v) * wrong
@@ -398,8 +393,7 @@ def _shipped_ordered(effort: Effort, *, keep: int) -> Finding:
     return same(cases, f"every ordered group of {size}")
 
 
-def _one_side(effort: Effort, *, rule: str) -> Finding:
-    del effort
+def _one_side(*, rule: str) -> Finding:
     cases = []
     for m, size in mixed_groups(4):
         for k in LEVELS:

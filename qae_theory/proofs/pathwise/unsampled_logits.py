@@ -116,8 +116,7 @@ def _tie_steps() -> tuple[Step, ...]:
     )
 
 
-def _score(effort: Effort, *, own: int) -> Finding:
-    del effort
+def _score(*, own: int) -> Finding:
     z_k, z_y = sympy.symbols("z_k z_y", real=True)
     rest = sympy.symbols("T", positive=True)
     normaliser = sympy.exp(z_k) + rest
@@ -126,8 +125,7 @@ def _score(effort: Effort, *, own: int) -> Finding:
     return all_zero([sympy.diff(sampled, z_k) - (own - prob), sympy.diff(other, z_k) + prob])
 
 
-def _unclipped_near_one(effort: Effort, *, reach: int) -> Finding:
-    del effort
+def _unclipped_near_one(*, reach: int) -> Finding:
     x, a, low, high = clip_symbols()
 
     def goal(path: Path) -> Any:
@@ -170,8 +168,7 @@ def _unsampled_push(effort: Effort, *, sign: int) -> Finding:
     return all_zero(residuals)
 
 
-def _sum_signs(effort: Effort, *, hard_baseline: int) -> Finding:
-    del effort
+def _sum_signs(*, hard_baseline: int) -> Finding:
     m, n, t, p = z3.Reals("m n t p")
     qae_hard = (m * (1 - hard_baseline) + n * (0 - hard_baseline)) / t
     qae_easy = (m * (1 - 1) + n * (0 - 1)) / t

@@ -190,8 +190,7 @@ def _sign_steps(arms_of: Any, sign: int) -> tuple[Step, ...]:
     )
 
 
-def _code_is_linear(effort: Effort, *, rule: str) -> Finding:
-    del effort
+def _code_is_linear(*, rule: str) -> Finding:
     residuals = []
     for arms in (2, 3, 4):
         z, r, b = _symbolic_query(arms)
@@ -203,14 +202,12 @@ def _code_is_linear(effort: Effort, *, rule: str) -> Finding:
     return all_zero(residuals, sympy.expand)
 
 
-def _linear_for_all_sizes(effort: Effort, *, slope: int) -> Finding:
-    del effort
+def _linear_for_all_sizes(*, slope: int) -> Finding:
     start, moved = (number(first_order_entropy_change(arm.logits(), _generic("uncentred", b))) for b in (0, BASELINE))
     return all_zero([moved - start - slope * BASELINE * number(self_covariance(arm.logits()))], sympy.expand)
 
 
-def _pairwise_form(effort: Effort, *, factor: Any) -> Finding:
-    del effort
+def _pairwise_form(*, factor: Any) -> Finding:
     other_log_prob, _, other_prob, _, _ = arm.OTHER_ARM
     pairs = arm.pair_mean((arm.LOG_PROB - other_log_prob) * (arm.PROB - other_prob))
     return all_zero([number(self_covariance(arm.logits())) - factor * pairs], sympy.expand)
@@ -224,8 +221,7 @@ def _log_increases(effort: Effort, *, sign: int) -> Finding:
     return failed or Finding(True, findings[0].criterion, f"{size - 1} neighbouring fractions in (0, 1]")
 
 
-def _terms_nonnegative(effort: Effort, *, increasing: bool) -> Finding:
-    del effort
+def _terms_nonnegative(*, increasing: bool) -> Finding:
     p, q, log_p, log_q = z3.Reals("p q log_p log_q")
     monotone = z3.And(
         z3.Implies(p < q, log_p < log_q if increasing else log_p > log_q),
@@ -252,8 +248,7 @@ def _population_quantile(effort: Effort, *, level_of: Any) -> Finding:
     return all_equal(cases, f"up to {largest} equally likely responses")
 
 
-def _order_follows(effort: Effort, *, hard: int) -> Finding:
-    del effort
+def _order_follows(*, hard: int) -> Finding:
     h_0, c, b = z3.Reals("h_0 C b")
 
     def h(baseline: Any) -> Any:
@@ -314,8 +309,7 @@ def _rule_by_hand(rule: str, z: Any, r: Any, b: float, mean_weight: float) -> An
     return np.array(rows[rule])
 
 
-def _equal_change(effort: Effort, *, rule: str) -> Finding:
-    del effort
+def _equal_change(*, rule: str) -> Finding:
     shown, residuals = {}, []
     for probs, k in ((THIRDS, HARD_LEVEL), (THIRDS[::-1], EASY_LEVEL)):
         z = logs(probs)
@@ -335,8 +329,7 @@ def _equal_change(effort: Effort, *, rule: str) -> Finding:
     return with_witness(all_zero(residuals, log_form), witness)
 
 
-def _drops_out_for_all_sizes(effort: Effort, *, rule: str) -> Finding:
-    del effort
+def _drops_out_for_all_sizes(*, rule: str) -> Finding:
     start, moved = (number(first_order_entropy_change(arm.logits(), _generic(rule, b))) for b in (0, BASELINE))
     difference = _generic(rule, BASELINE)[0] - _generic(rule, 0)[0]
     # The same multiple of 1 for every response: no power of the response's own quantities is left.
@@ -355,8 +348,7 @@ def _generic(rule: str, b: Any) -> Any:
     return arm.entry(table[rule])
 
 
-def _same_at_every_order(effort: Effort, *, rule: str) -> Finding:
-    del effort
+def _same_at_every_order(*, rule: str) -> Finding:
     residuals = []
     eta = sympy.Symbol("eta", positive=True)
     for arms in (2, 3):
@@ -369,8 +361,7 @@ def _same_at_every_order(effort: Effort, *, rule: str) -> Finding:
     return all_zero(residuals, lambda e: sympy.expand(e, power_exp=False))
 
 
-def _moves_entropy(effort: Effort, *, sign: int, arms_of: Any, query: str, baseline: int) -> Finding:
-    del effort
+def _moves_entropy(*, sign: int, arms_of: Any, query: str, baseline: int) -> Finding:
     findings, shown = [], []
     for probs in (arms_of(THIRDS), arms_of(TENTHS)):
         z = logs(probs)
@@ -390,8 +381,7 @@ def _moves_entropy(effort: Effort, *, sign: int, arms_of: Any, query: str, basel
     return with_witness(both(*findings), witness)
 
 
-def _regime_is(effort: Effort, *, arms_of: Any, level: Fraction, baseline: int) -> Finding:
-    del effort
+def _regime_is(*, arms_of: Any, level: Fraction, baseline: int) -> Finding:
     cases = (
         (f"V={arms_of(p)[0]}", quantile_baseline(_population(arms_of(p)), level), baseline) for p in (THIRDS, TENTHS)
     )

@@ -188,8 +188,7 @@ def _monotone_step(*, below: bool) -> Step:
     )
 
 
-def _gap_steps(effort: Effort, *, k: str, qae: str) -> Finding:
-    del effort
+def _gap_steps(*, k: str, qae: str) -> Finding:
     p = sympy.Symbol("p", positive=True)
     z = np.array([sympy.log(p), sympy.log(1 - p)], dtype=object)
     r = np.array([F(1), F(0)], dtype=object)
@@ -212,8 +211,7 @@ def _gap_steps(effort: Effort, *, k: str, qae: str) -> Finding:
     return all_zero(residuals)
 
 
-def _entropy_slope(effort: Effort, *, sign: int) -> Finding:
-    del effort
+def _entropy_slope(*, sign: int) -> Finding:
     g = sympy.Symbol("g", real=True)
     z = np.array([g, sympy.Integer(0)], dtype=object)
     slope = sign * g * sympy.exp(g) / (1 + sympy.exp(g)) ** 2
@@ -230,8 +228,7 @@ def _entropy_monotone(effort: Effort, *, side: int, sign: int) -> Finding:
     return finding if not finding.passed else Finding(True, finding.criterion, f"{len(falls)} neighbouring gaps")
 
 
-def _hard_gaps_in_order(effort: Effort, *, widest: str) -> Finding:
-    del effort
+def _hard_gaps_in_order(*, widest: str) -> Finding:
     p, width, eta = z3.Reals("p L eta")
     limit = 2 * (1 - p if widest == "1-p" else p)
     after = [-width, -width + 2 * p * eta, -width + eta, -width + 2 * (1 - p) * eta]
@@ -239,8 +236,7 @@ def _hard_gaps_in_order(effort: Effort, *, widest: str) -> Finding:
     return valid(z3.And(*ordered, after[-1] <= 0), p > 0, p < 1 - p, width > 0, eta > 0, eta * limit <= width)
 
 
-def _easy_gaps_in_order(effort: Effort, *, likelier: bool) -> Finding:
-    del effort
+def _easy_gaps_in_order(*, likelier: bool) -> Finding:
     p, width, eta = z3.Reals("p L eta")
     after = [0, width, width + 2 * (1 - p) * eta, width + eta, width + 2 * p * eta]
     ordered = [left < right for left, right in itertools.pairwise(after)]
@@ -262,16 +258,14 @@ def _standardised(probs: Probs, k: str, eta: Any) -> tuple[Any, Any, Any]:
     return number(named[0]), number(named[1]), number(other)
 
 
-def _standardised_values(effort: Effort, *, probs: Probs, k: str, quoted: tuple[str, ...]) -> Finding:
-    del effort
+def _standardised_values(*, probs: Probs, k: str, quoted: tuple[str, ...]) -> Finding:
     values = _standardised(probs, k, F(1, 10))
     names = ("QAE", "GRPO", "the other end")
     # Half a unit of the last quoted digit.
     return both(*(close_to(v, q, n, half_width="0.00000005") for v, q, n in zip(values, quoted, names, strict=True)))
 
 
-def _standardised_order(effort: Effort, *, policies: tuple[Probs, ...], k: str, sign: int) -> Finding:
-    del effort
+def _standardised_order(*, policies: tuple[Probs, ...], k: str, sign: int) -> Finding:
     findings = []
     for probs in policies:
         p, q = sorted(rational(x) for x in probs)

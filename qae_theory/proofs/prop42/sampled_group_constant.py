@@ -12,7 +12,7 @@ import numpy as np
 import sympy
 
 from qae_theory.baselines import is_hard_group
-from qae_theory.claims.model import Effort, Finding, Step
+from qae_theory.claims.model import Finding, Step
 from qae_theory.entropy_change import first_order_entropy_change
 from qae_theory.group_expectation import (
     count_vectors,
@@ -121,8 +121,7 @@ def _constant_changes(probs: Probs, eta: Fraction) -> tuple[Any, Any]:
     return number(zero), number(one)
 
 
-def _constant_values(effort: Effort, *, cases: tuple[tuple[Probs, str, str], ...]) -> Finding:
-    del effort
+def _constant_values(*, cases: tuple[tuple[Probs, str, str], ...]) -> Finding:
     findings = []
     for probs, *quoted in cases:
         for value, expected in zip(_constant_changes(probs, F(1)), quoted, strict=True):
@@ -131,8 +130,7 @@ def _constant_values(effort: Effort, *, cases: tuple[tuple[Probs, str, str], ...
     return both(*findings)
 
 
-def _constant_order(effort: Effort, *, sign: int) -> Finding:
-    del effort
+def _constant_order(*, sign: int) -> Finding:
     cases = (
         ((F(1, 4), F(3, 8), F(3, 8)), F(1)),
         ((F(7, 10), F(3, 10)), F(1)),
@@ -157,8 +155,7 @@ def _constant_order(effort: Effort, *, sign: int) -> Finding:
     return with_witness(both(*findings), witness)
 
 
-def _first_order_is_free_of_b(effort: Effort, *, hard_only: bool) -> Finding:
-    del effort
+def _first_order_is_free_of_b(*, hard_only: bool) -> Finding:
     b = sympy.Symbol("b", real=True)
     policies = (THIRDS, (F(1, 2), F(1, 4), F(1, 4)))
     slopes = [sympy.diff(_mean_first_order(probs, b, F(2, 5) if hard_only else None), b) for probs in policies]
@@ -188,8 +185,7 @@ def _regime_changes(probs: Probs, k: Fraction, eta: Any, *, hard: bool, normalis
     return zero, one
 
 
-def _regime_values(effort: Effort, *, normalise: bool) -> Finding:
-    del effort
+def _regime_values(*, normalise: bool) -> Finding:
     values = _regime_changes((F(1, 2), F(1, 4), F(1, 4)), F(2, 5), F(1, 10), hard=True, normalise=normalise)
     # Half a unit of the last quoted digit.
     return both(
@@ -200,8 +196,7 @@ def _regime_values(effort: Effort, *, normalise: bool) -> Finding:
     )
 
 
-def _regime_first_order(effort: Effort, *, values: tuple[Fraction, Fraction]) -> Finding:
-    del effort
+def _regime_first_order(*, values: tuple[Fraction, Fraction]) -> Finding:
     probs = (F(1, 2), F(1, 4), F(1, 4))
     mass = sympy.Rational(3, 4)
     residuals = [
@@ -211,8 +206,7 @@ def _regime_first_order(effort: Effort, *, values: tuple[Fraction, Fraction]) ->
     return all_zero(residuals, lambda e: sympy.expand(sympy.expand_log(e, force=True)))
 
 
-def _regime_gap_steps(effort: Effort, *, widen: tuple[tuple[Any, Any], tuple[Any, Any]]) -> Finding:
-    del effort
+def _regime_gap_steps(*, widen: tuple[tuple[Any, Any], tuple[Any, Any]]) -> Finding:
     z = logs(THIRDS[::-1])
     cases = []
     for b, gaps in enumerate(widen):
@@ -226,8 +220,7 @@ def _regime_gap_steps(effort: Effort, *, widen: tuple[tuple[Any, Any], tuple[Any
     return all_equal(cases, "the hard groups")
 
 
-def _regime_order(effort: Effort, *, sign: int) -> Finding:
-    del effort
+def _regime_order(*, sign: int) -> Finding:
     hard, large, easy = (
         _regime_changes(THIRDS[::-1], F(1, 3), F(1, 10), hard=True),
         _regime_changes(THIRDS[::-1], F(1, 3), F(1), hard=True),

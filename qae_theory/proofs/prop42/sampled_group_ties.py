@@ -139,9 +139,8 @@ def _oracle_rule(name: str, qae_baseline: str) -> Callable[[list[Fraction]], lis
     return oracle
 
 
-def group_step_by_definition(effort: Effort, *, centre: int) -> Finding:
+def group_step_by_definition(*, centre: int) -> Finding:
     """The shipped ``sampled_group`` step is (1/G) sum_i A_i (e_y - centre pi), and refuses what it should."""
-    del effort
     a = np.array(sympy.symbols("a1:4"), dtype=object)
     probs = (F(1, 2), F(1, 3), F(1, 6))
     p = [rational(x) for x in probs]

@@ -178,8 +178,7 @@ def _regime_steps() -> tuple[Step, ...]:
     )
 
 
-def _one_response_mean(effort: Effort, *, rule: str) -> Finding:
-    del effort
+def _one_response_mean(*, rule: str) -> Finding:
     residuals = []
     for arms in (2, 3, 4):
         free = sympy.symbols(f"p1:{arms}", positive=True)
@@ -191,8 +190,7 @@ def _one_response_mean(effort: Effort, *, rule: str) -> Finding:
     return all_zero(residuals, sympy.expand)
 
 
-def _second_moment(effort: Effort, *, pairs: Any) -> Finding:
-    del effort
+def _second_moment(*, pairs: Any) -> Finding:
     residuals = []
     for probs, r in ((TWO, (1, 0)), (THREE, (0, 1, 1))):
         z, p = logs(probs), [rational(x) for x in probs]
@@ -209,8 +207,7 @@ def _second_moment(effort: Effort, *, pairs: Any) -> Finding:
     return all_zero(residuals, sympy.expand)
 
 
-def _constant_moments(effort: Effort, *, beta: int) -> Finding:
-    del effort
+def _constant_moments(*, beta: int) -> Finding:
     p = _symbol_array("p")
     residuals = []
     for size in range(2, 8):
@@ -284,8 +281,7 @@ def _remainder_order(effort: Effort, *, factor: Fraction) -> Finding:
     return Finding(worst >= 2.9, "fitted order", f"smallest fitted order {worst:.3f}")
 
 
-def _threshold(effort: Effort, *, shift: int) -> Finding:
-    del effort
+def _threshold(*, shift: int) -> Finding:
     s = group_symbols()
     size, right = SymbolicInt(s.group_size), SymbolicInt(s.num_correct)
     hard = is_hard_group(right, size, s.level)  # type: ignore[arg-type]
@@ -295,8 +291,7 @@ def _threshold(effort: Effort, *, shift: int) -> Finding:
     return valid(z3.And(hard == (s.num_correct + shift <= t), is_floor, t >= 0, t <= s.group_size - 1), *s.domain)
 
 
-def _regime_mean(effort: Effort, *, swap: bool) -> Finding:
-    del effort
+def _regime_mean(*, swap: bool) -> Finding:
     residuals = []
     for probs, r in ((TWO, (1, 0)), (THREE, (0, 1, 1))):
         p = sum(rational(x) for x, y in zip(probs, r, strict=True) if y)
@@ -311,8 +306,7 @@ def _regime_mean(effort: Effort, *, swap: bool) -> Finding:
     return all_zero(residuals, sympy.expand)
 
 
-def _slopes_from_delta(effort: Effort, *, sign: int) -> Finding:
-    del effort
+def _slopes_from_delta(*, sign: int) -> Finding:
     below, delta = sympy.symbols("F delta")
     hard = (1 - B) * below + B * (below + delta)
     easy = (1 - B) * (1 - below) + B * (1 - below - delta)
@@ -368,8 +362,7 @@ def _finite_step_slope(effort: Effort, *, sign: int) -> Finding:
     return with_witness(all_zero(residuals, log_form), worked)
 
 
-def _one_regime_fails(effort: Effort, *, sign: int) -> Finding:
-    del effort
+def _one_regime_fails(*, sign: int) -> Finding:
     h, delta, below, b, c = z3.Reals("h delta F b c")
 
     def hard(baseline: Any) -> Any:
