@@ -58,6 +58,7 @@ def register(ledger: Ledger) -> None:
                     check=partial(_refusals, rename=lambda text: text),
                     planted="the first argument name misspelt",
                     control=partial(_refusals, rename=lambda text: text.replace("rewards", "reward", 1)),
+                    tie=True,
                 ),
                 Step(
                     says="Leaving an option out is the same as giving its default: $K = 0.4$, population std (Bessel "
@@ -65,6 +66,7 @@ def register(ledger: Ledger) -> None:
                     check=partial(_defaults, k="0.4"),
                     planted="K = 0.6 as the default",
                     control=partial(_defaults, k="0.6"),
+                    tie=True,
                 ),
                 Step(
                     says="An estimator that is registered under a new name is kept as it was given and gets its "
@@ -72,6 +74,7 @@ def register(ledger: Ledger) -> None:
                     check=partial(_registration, scale=3),
                     planted="another default than the registered one",
                     control=partial(_registration, scale=4),
+                    tie=True,
                 ),
             ),
         )
@@ -82,6 +85,8 @@ def refusals() -> Iterator[Refusal]:
     """Bad calls, each with the whole message that it must raise."""
     yield from _bad_groups()
     yield from _bad_options()
+    yield from _bad_registrations()
+    yield from _foreign_numbers()
     yield from _bad_policies()
     yield from _bad_expectations()
     yield from _bad_objectives()
@@ -126,12 +131,57 @@ def _bad_options() -> Iterator[Refusal]:
         yield partial(q.advantages, _MIXED, k=bad), f"k must be {_K_ALLOWED}; got {bad!r}"
     for bad in (-1e-9, _NAN, _INF, "0", None, True):
         yield partial(q.advantages, _MIXED, eps=bad), f"eps must be a finite number >= 0; got {bad!r}"
+    kinds = "'population', 'bessel' or 'none'"
     for bad in ("sample", None, 1):
-        yield partial(q.advantages, _MIXED, std=bad), f"std must be 'population' or 'bessel'; got {bad!r}"
+        message = f"std must be {kinds} ('batch' where a whole batch is given); got {bad!r}"
+        yield partial(q.advantages, _MIXED, std=bad), message
+        yield partial(q.expected_gain, 0.5, 4, "qae", std=bad), message
+    lone = f"std must be {kinds} for a group alone; 'batch' needs a batch; got 'batch'"
+    yield partial(q.advantages, _MIXED, std="batch"), lone
+    message = f"std must be {kinds} ('batch' where a whole batch is given); got 'batch'"
+    yield partial(q.expected_gain, 0.5, 4, "qae", std="batch"), message
     yield (
         partial(q.quantile_baseline, _MIXED, "0.4", method="nearest"),
         "method must be 'inverted_cdf' (Eq. 3) or 'linear' (as released); got 'nearest'",
     )
+
+
+def _bad_registrations() -> Iterator[Refusal]:
+    kernel = get_estimator("qae").kernel
+    text, number = "a text that is not empty", "an integer >= 1"
+    yes_or_no, mapping = "True or False", "a mapping from names of options to allowed values"
+    for argument, bad, allowed in (
+        ("name", 5, text),
+        ("name", "", text),
+        ("kernel", 5, "a function (rewards, counts, **options) -> advantages"),
+        ("source", None, text),
+        ("defaults", [("k", "0.4")], mapping),
+        ("defaults", {7: "0.4"}, mapping),
+        ("defaults", {"k": 7}, f"{mapping} (k must be {_K_ALLOWED}; got 7)"),
+        ("binary_only", "no", yes_or_no),
+        ("least_group", 0, number),
+        ("least_group", 2.5, number),
+    ):
+        good: dict[str, Any] = {"name": "new", "kernel": kernel, "source": "here"}
+        yield partial(register_estimator, **{**good, argument: bad}), f"{argument} must be {allowed}; got {bad!r}"
+
+
+def _foreign_numbers() -> Iterator[Refusal]:
+    """What only looks like numbers, and what float64 would round."""
+    bad: Any
+    finite = "an array [..., n] of finite numbers"
+    held = f"{finite}, all of them exactly held by float64, which has 53 bits"
+    for bad in ([sympy.I, 0], [1 + sympy.I, sympy.S.One], [1j, 0]):
+        yield partial(q.advantages, bad), f"rewards must be {_REWARDS_ALLOWED}; got {bad!r}"
+        yield partial(q.entropy, bad), f"logits must be {finite}; got {bad!r}"
+    masked = np.ma.array([1.0, 0.0], mask=[False, True])
+    unmasked = "none of them masked (`advantages` takes a mask= of its own); got a masked array of shape (2,)"
+    yield partial(q.advantages, masked), f"rewards must be {_REWARDS_ALLOWED}, {unmasked}"
+    yield partial(q.entropy, masked), f"logits must be {finite}, {unmasked}"
+    for bad in ([2**53, 2**53 + 1], [2**53 + 1, 0.5], [2**64 + 1, 0.5]):
+        yield partial(q.entropy, bad), f"logits must be {held}; got {bad!r}"
+    for bad in ("no", 1, None):
+        yield partial(q.expected_gain, 0.5, 4, "qae", mixed_only=bad), f"mixed_only must be True or False; got {bad!r}"
 
 
 def _bad_policies() -> Iterator[Refusal]:

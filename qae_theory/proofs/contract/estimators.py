@@ -70,6 +70,7 @@ def _definition_steps() -> tuple[Step, ...]:
             check=partial(ties.floats_match, rules=rules, reading=ties.faithful),
             planted=planted,
             control=partial(ties.floats_match, rules=rules, reading=misread),
+            tie=True,
         )
         for rules, misread, planted in groups
     )
@@ -81,6 +82,7 @@ def _definition_steps() -> tuple[Step, ...]:
             check=partial(ties.exact_match, reading=ties.faithful),
             planted="1 - K for K",
             control=partial(ties.exact_match, reading=ties.other_level),
+            tie=True,
         ),
         Step(
             says=r"Without options: $K = 2/5$, population std (Bessel for `qae_linear`), $\varepsilon = "
@@ -88,12 +90,14 @@ def _definition_steps() -> tuple[Step, ...]:
             check=partial(_defaults_match, eps=Fraction(1, 1_000_000)),
             planted="eps = 1e-5",
             control=partial(_defaults_match, eps=Fraction(1, 100_000)),
+            tie=True,
         ),
         Step(
             says=r"At $G=1$ every rule gives 0; leave-one-out refuses.",
             check=partial(_lone_responses, value=0),
             planted="1",
             control=partial(_lone_responses, value=1),
+            tie=True,
         ),
         Step(
             says=r"The registry: nine names in order with their sources and options; a duplicate name, an "
@@ -102,6 +106,7 @@ def _definition_steps() -> tuple[Step, ...]:
             check=partial(_registry_matches, sources=SOURCES),
             planted="RLOO's source for PSR's",
             control=partial(_registry_matches, sources={**SOURCES, "psr": SOURCES["rloo"]}),
+            tie=True,
         ),
     )
 
@@ -114,6 +119,7 @@ def _form_steps() -> tuple[Step, ...]:
             check=partial(_kernels_match, divisor=0),
             planted="a mean over G + 1",
             control=partial(_kernels_match, divisor=1),
+            tie=True,
         ),
         Step(
             says=r"A group given as (reward, count) pairs has the advantages of the group written out, for all "
@@ -121,12 +127,14 @@ def _form_steps() -> tuple[Step, ...]:
             check=partial(_counts_match, lost=0),
             planted="off by one in the first entry",
             control=partial(_counts_match, lost=1),
+            tie=True,
         ),
         Step(
             says=r"A reward that occurs 0 times takes no part in range, mean, variance or rank.",
             check=partial(_unused_rows_do_not_count, ghost=0),
             planted="it occurs once",
             control=partial(_unused_rows_do_not_count, ghost=1),
+            tie=True,
         ),
         Step(
             says=r"Under every mask of every group of four, NaN or nonsense in the unscorable rows, the scorable "
@@ -134,18 +142,21 @@ def _form_steps() -> tuple[Step, ...]:
             check=partial(ties.masks_match, reading=ties.faithful),
             planted="1 - K for K",
             control=partial(ties.masks_match, reading=ties.other_level),
+            tie=True,
         ),
         Step(
             says=r"The same for Fractions, exactly.",
             check=partial(ties.exact_masks_match, reading=ties.faithful),
             planted="1 - K for K",
             control=partial(ties.exact_masks_match, reading=ties.other_level),
+            tie=True,
         ),
         Step(
             says=r"Large batches, worked on in blocks, give row by row what small ones give, bit for bit.",
             check=partial(_blocks_match, shift=0),
             planted="shifted by one row",
             control=partial(_blocks_match, shift=1),
+            tie=True,
         ),
         Step(
             says=r"One group alone, a batch, and a batch of batches give the same rows, bit for bit, masked or "
@@ -153,6 +164,7 @@ def _form_steps() -> tuple[Step, ...]:
             check=partial(_ranks_match, shift=0),
             planted="shifted by one row",
             control=partial(_ranks_match, shift=1),
+            tie=True,
         ),
         Step(
             says=r"At $\varepsilon = 0$ standardised advantages ignore the scale of the rewards, from "
@@ -160,6 +172,7 @@ def _form_steps() -> tuple[Step, ...]:
             check=partial(_scale_free, exponent=0),
             planted="twice as large",
             control=partial(_scale_free, exponent=1),
+            tie=True,
         ),
     )
 

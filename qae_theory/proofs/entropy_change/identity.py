@@ -12,7 +12,7 @@ import numpy as np
 import sympy
 
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.entropy_change import entropy_change, first_order_entropy_change, second_order_entropy_change
 from qae_theory.proofs.tools import ball_entropy as exact
 from qae_theory.proofs.tools import generic_arm as arm
@@ -43,6 +43,7 @@ def _proof() -> tuple[Step, ...]:
             check=partial(_arm_moves, sign=1),
             planted="d + E d",
             control=partial(_arm_moves, sign=-1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"So for any quantity $f_i(\eta)$ of the arms, $(E f)' = E[f'] + E[f\,(d - E d)]$: the product "
@@ -61,6 +62,7 @@ def _proof() -> tuple[Step, ...]:
             check=partial(_shipped_derivative, sign=1),
             planted="+Cov(log pi, d)",
             control=partial(_shipped_derivative, sign=-1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Pairwise form, for two independent arms $i, j$ drawn from $\pi$: $\mathrm{Cov}_\pi(x,y) = "
@@ -69,6 +71,7 @@ def _proof() -> tuple[Step, ...]:
             check=partial(_pairwise, factor=sympy.Rational(1, 2)),
             planted="factor 1 for 1/2",
             control=partial(_pairwise, factor=sympy.Integer(1)),
+            generality=Generality.GENERAL,
         ),
     )
 
@@ -82,6 +85,7 @@ def _three_derivatives() -> tuple[Step, ...]:
             check=partial(_symbolic, scale=1),
             planted="twice the closed form",
             control=partial(_symbolic, scale=2),
+            tie=True,
         ),
         Step(
             says=r"Closed form against automatic differentiation: the shipped `entropy` run on power series in "
@@ -89,6 +93,7 @@ def _three_derivatives() -> tuple[Step, ...]:
             check=partial(_automatic, coefficient=1),
             planted="the second coefficient",
             control=partial(_automatic, coefficient=2),
+            tie=True,
         ),
         Step(
             says=r"Closed form against finite differences: $|\Delta H/\eta - h_1|$ shrinks at least in "
@@ -96,6 +101,7 @@ def _three_derivatives() -> tuple[Step, ...]:
             check=partial(_finite_differences, scale=1.0),
             planted="1.01 times the closed form",
             control=partial(_finite_differences, scale=1.01),
+            tie=True,
         ),
     )
 
@@ -120,7 +126,7 @@ def _shipped_floats() -> tuple[Step, ...]:
     )  # fmt: skip
     return (
         *(
-            Step(says=says, check=partial(check, off=0.0), planted=planted, control=partial(check, off=off))
+            Step(says=says, check=partial(check, off=0.0), planted=planted, control=partial(check, off=off), tie=True)
             for says, check, planted, off in functions
         ),
         Step(
@@ -130,12 +136,14 @@ def _shipped_floats() -> tuple[Step, ...]:
             check=partial(_ends, sign=-1),
             planted="+H",
             control=partial(_ends, sign=1),
+            tie=True,
         ),
         Step(
             says=r"Batches: every shipped function treats rows apart, whichever of its arguments carry the batch.",
             check=partial(_batches, shift=0),
             planted="the rows shifted by one",
             control=partial(_batches, shift=1),
+            tie=True,
         ),
     )
 

@@ -12,7 +12,7 @@ import sympy
 import z3
 
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.entropy_change import entropy_change, safe_step_size
 from qae_theory.proofs.entropy_change.safe_step import by_order, by_remainder
 from qae_theory.proofs.tools.checking import (
@@ -58,6 +58,7 @@ def _witness_step() -> Step:
         check=partial(_order_fails, step=WITNESS_STEP),
         planted="eta = 3/4, where the order holds",
         control=partial(_order_fails, step=Fraction(3, 4)),
+        generality=Generality.GENERAL,
     )
 
 
@@ -70,6 +71,7 @@ def _two_arm_law() -> tuple[Step, ...]:
             check=partial(_gap_moves, sign=-1),
             planted="p + b (1 + 2p)",
             control=partial(_gap_moves, sign=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"The entropy of two arms is an even function of the gap that decreases in its size: its "
@@ -78,6 +80,7 @@ def _two_arm_law() -> tuple[Step, ...]:
             check=partial(_falls_with_gap, sign=-1),
             planted="increases with the gap",
             control=partial(_falls_with_gap, sign=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"For $p < 1/2$ and $\eta > 0$ that is $(2g + \eta)(2p-1) \ge 0$, that is $\eta \le -2g = "
@@ -85,6 +88,7 @@ def _two_arm_law() -> tuple[Step, ...]:
             check=partial(_limit, two=2),
             planted="eta <= -g",
             control=partial(_limit, two=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Replayed: for $p = k/20$ the exact changes at $0.99$ and $1.01$ times $2\log((1-p)/p)$ are in "
@@ -92,6 +96,7 @@ def _two_arm_law() -> tuple[Step, ...]:
             check=partial(_law_replayed, sign=1),
             planted="the two exchanged",
             control=partial(_law_replayed, sign=-1),
+            tie=True,
         ),
     )
 
@@ -104,6 +109,7 @@ def _regimes() -> Step:
         check=partial(_one_order, low=0),
         planted="b_K = 1/2",
         control=partial(_one_order, low=Fraction(1, 2)),
+        generality=Generality.GENERAL,
     )
 
 
@@ -114,6 +120,7 @@ def _within_step() -> Step:
         check=partial(_order_within, factor=1),
         planted="twice the step",
         control=partial(_order_within, factor=2),
+        tie=True,
     )
 
 

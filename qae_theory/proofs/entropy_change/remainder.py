@@ -17,7 +17,7 @@ import sympy
 import z3
 
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.entropy_change import (
     curvature_brackets,
     entropy_change,
@@ -58,6 +58,7 @@ def _curvature() -> tuple[Step, ...]:
             check=partial(_second_derivative, sign=-1),
             planted="+Var(d)",
             control=partial(_second_derivative, sign=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"$\varphi''$ is $\rho^2$ times its value for $(d - \min d)/\rho \in [0,1]$: a shift drops out, "
@@ -66,6 +67,7 @@ def _curvature() -> tuple[Step, ...]:
             check=partial(_scaling, power=2),
             planted="a factor comes out once",
             control=partial(_scaling, power=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"The shipped second-order change on floats and balls is twice the second coefficient of the "
@@ -73,6 +75,7 @@ def _curvature() -> tuple[Step, ...]:
             check=partial(_automatic, factor=2),
             planted="the coefficient itself",
             control=partial(_automatic, factor=1),
+            tie=True,
         ),
     )
 
@@ -85,6 +88,7 @@ def _split() -> tuple[Step, ...]:
             check=partial(_linear_split, sign=-1),
             planted="plus E[Z] V",
             control=partial(_linear_split, sign=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"An arm adds $p(-\log p - T)$ to $E Z$ if that is positive. With $p = e^{-T-1}q$ it is "
@@ -93,6 +97,7 @@ def _split() -> tuple[Step, ...]:
             check=partial(_tail, most=1),
             planted="at most e^(-T-1)/2",
             control=partial(_tail, most=Fraction(1, 2)),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"As $0 \le D^2 \le 1$, $0 \le Z$ and $0 \le V$: $-\varphi'' \le (1 + E Z)\,V + "
@@ -101,6 +106,7 @@ def _split() -> tuple[Step, ...]:
             check=partial(_two_sides, top=1),
             planted="0 <= D^2 <= 2",
             control=partial(_two_sides, top=2),
+            generality=Generality.GENERAL,
         ),
     )
 
@@ -114,12 +120,14 @@ def _brackets() -> tuple[Step, ...]:
             check=partial(_levels, shift=1),
             planted="T = log(n/c)",
             control=partial(_levels, shift=0),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"The shipped `curvature_brackets` are $L_-$ and $L_+$ (ball arithmetic, $10^{-14}$ relative).",
             check=partial(_shipped_brackets, constant="3"),
             planted="c = 1/(5 sqrt 3)",
             control=partial(_shipped_brackets, constant="25/12"),
+            tie=True,
         ),
         Step(
             says=r"They imply the stated brackets: $(1-s^2)(a+Ts)/4 \le a/4 + T\,(1-s^2)s/4 \le a/4 + cT$ for $a "
@@ -128,12 +136,14 @@ def _brackets() -> tuple[Step, ...]:
             check=partial(_implies_stated, c_squared=Fraction(1, 108)),
             planted="c = 1/(12 sqrt 3)",
             control=partial(_implies_stated, c_squared=Fraction(1, 432)),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"In numbers: $(1+1/e)/4 < 0.342$, $c < 0.0963$ and $c\log(6\sqrt3) < 0.342$.",
             check=partial(_numbers, half="0.342"),
             planted="0.341 for 0.342",
             control=partial(_numbers, half="0.341"),
+            generality=Generality.GENERAL,
         ),
     )
 
@@ -158,6 +168,7 @@ def _taylor() -> tuple[Step, ...]:
             check=partial(_assemble, halves=2),
             planted="eta^2/4 for eta^2/2",
             control=partial(_assemble, halves=4),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"The remainder is of second order, on the shipped functions: $|\Delta H - \eta h_1|$ falls "
@@ -166,6 +177,7 @@ def _taylor() -> tuple[Step, ...]:
             check=partial(_orders, scale=1.0),
             planted="h_1 and the second derivative 1.01 times as large",
             control=partial(_orders, scale=1.01),
+            tie=True,
         ),
     )
 

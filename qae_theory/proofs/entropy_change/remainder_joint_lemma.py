@@ -14,7 +14,7 @@ from typing import Any
 import sympy
 import z3
 
-from qae_theory.claims.model import Finding, Step
+from qae_theory.claims.model import Finding, Generality, Step
 from qae_theory.proofs.tools import generic_arm as arm
 from qae_theory.proofs.tools.checking import all_zero, both, valid, zero
 from qae_theory.softmax import covariance
@@ -49,6 +49,7 @@ def _reduction() -> tuple[Step, ...]:
             check=partial(_indicator, least=0),
             planted="x >= -1 in place of x >= 0",
             control=partial(_indicator, least=-1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Let $p = P(D^2 \ge V)$, and let $e$ and $f$ be the means of $D^2$ given $D^2 \ge V$ and given "
@@ -57,6 +58,7 @@ def _reduction() -> tuple[Step, ...]:
             check=partial(_total_expectation, sign=1),
             planted="plus (1-p)(p-h) f",
             control=partial(_total_expectation, sign=-1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Let $\beta$ and $\alpha$ be the means of $d$ given $D^2 \ge V$ and given $A$, and $m = E d = "
@@ -65,6 +67,7 @@ def _reduction() -> tuple[Step, ...]:
             check=partial(_conditional_moments, square_at_most_mean=True),
             planted="d^2 >= d on [0, 1]",
             control=partial(_conditional_moments, square_at_most_mean=False),
+            generality=Generality.GENERAL,
         ),
     )
 
@@ -78,6 +81,7 @@ def _many_heavy() -> tuple[Step, ...]:
             check=partial(_both_convex, factor=Fraction(1)),
             planted="p(1-p)|beta-alpha| <= m(1-m)/2",
             control=partial(_both_convex, factor=Fraction(1, 2)),
+            generality=Generality.GENERAL,
         ),
     )
 
@@ -90,6 +94,7 @@ def _few_heavy() -> tuple[Step, ...]:
             check=partial(_concave_side, twice=2),
             planted="h + 1 - p in the last bracket",
             control=partial(_concave_side, twice=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"If moreover $h + 1 - 2p \le 0$, then $F \le p(h+1-p)/4 \le (1-s^2)(h+s)/4$ at $s = (1-h)/2 "
@@ -97,6 +102,7 @@ def _few_heavy() -> tuple[Step, ...]:
             check=partial(_large_event, denominator=2),
             planted="s = (1-h)/3",
             control=partial(_large_event, denominator=3),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Else put $u = 1-p$; $d \mapsto 1-d$ exchanges $\beta$ with $1-\beta$ and $\alpha$ with "
@@ -106,6 +112,7 @@ def _few_heavy() -> tuple[Step, ...]:
             check=partial(_parabola, twice=2),
             planted="h + u for h + 2u",
             control=partial(_parabola, twice=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"If $Q'(1) = h(2u-1) + u(4u-3) \ge 0$, then on $[0,1]$ $Q \le Q(1)$, and $p\,Q(1) = "
@@ -113,6 +120,7 @@ def _few_heavy() -> tuple[Step, ...]:
             check=partial(_end_of_parabola, non_negative=True),
             planted="Q'(1) < 0",
             control=partial(_end_of_parabola, non_negative=False),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"If $Q'(1) < 0$, then $p\,Q \le (h+u)^2/(4(h+2u))$ (completing the square), which increases in "
@@ -121,6 +129,7 @@ def _few_heavy() -> tuple[Step, ...]:
             check=partial(_top_of_parabola, below_root=True),
             planted="u > w",
             control=partial(_top_of_parabola, below_root=False),
+            generality=Generality.GENERAL,
         ),
     )
 
@@ -134,6 +143,7 @@ def _closed_form() -> tuple[Step, ...]:
             check=partial(_critical_point, three=3),
             planted="a + sqrt(a^2 + 2 T^2)",
             control=partial(_critical_point, three=2),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"At $a = 0$, $T = 1$: $|\mathrm{Cov}(x, D^2)| \le c = 1/(6\sqrt3)$, attained by $x = d = 1$ on "
@@ -142,6 +152,7 @@ def _closed_form() -> tuple[Step, ...]:
             check=partial(_attained, three=3),
             planted="probability (2 +- sqrt 3)/6",
             control=partial(_attained, three=2),
+            generality=Generality.GENERAL,
         ),
     )
 

@@ -26,6 +26,7 @@ def steps() -> tuple[Step, ...]:
             check=partial(_contain, factor=1),
             planted="the change of twice the step",
             control=partial(_contain, factor=2),
+            tie=True,
         ),
         Step(
             says=r"They are rounded outward: below the exact lower bound of the claim and above the exact upper "
@@ -33,6 +34,7 @@ def steps() -> tuple[Step, ...]:
             check=partial(_outward, inward=0.0),
             planted="bounds drawn inward by 1e-9 of their width",
             control=partial(_outward, inward=1e-9),
+            tie=True,
         ),
         Step(
             says=r"And they are tight: rounding widens them by at most $10^{-9}$ of the terms involved, and the "
@@ -41,18 +43,21 @@ def steps() -> tuple[Step, ...]:
             check=partial(_tight, factor=1.0),
             planted="quadratic term 1e-6 smaller",
             control=partial(_tight, factor=1 - 1e-6),
+            tie=True,
         ),
         Step(
             says=r"A step too large for float64 leaves $[-H, \log n - H]$, and an empty batch gives empty bounds.",
             check=partial(_limits, kept=1.0),
             planted="[-H/2, (log n - H)/2]",
             control=partial(_limits, kept=0.5),
+            tie=True,
         ),
         Step(
             says=r"Batches, in blocks or not, are treated row by row, whichever of the arguments carry the batch.",
             check=partial(_batches, shift=0),
             planted="the rows shifted by one",
             control=partial(_batches, shift=1),
+            tie=True,
         ),
     )
 

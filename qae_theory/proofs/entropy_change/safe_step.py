@@ -15,7 +15,7 @@ import sympy
 import z3
 
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.entropy_change import first_order_entropy_change, safe_step_size
 from qae_theory.proofs.tools import ball_entropy as exact
 from qae_theory.proofs.tools import generic_arm as arm
@@ -48,6 +48,7 @@ def by_remainder() -> tuple[Step, ...]:
             check=partial(_first_order_gap, sign=1),
             planted="-(b2 - b1) C",
             control=partial(_first_order_gap, sign=-1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"By claim `remainder`, $\Delta H(b_2) \ge \eta h_1(b_2) - \frac{\eta^2}{2}\rho_2^2L_-$ and "
@@ -56,6 +57,7 @@ def by_remainder() -> tuple[Step, ...]:
             check=partial(_remainder_route, factor=2),
             planted="3 (b2 - b1) C",
             control=partial(_remainder_route, factor=3),
+            generality=Generality.GENERAL,
         ),
     )
 
@@ -71,6 +73,7 @@ def by_order() -> tuple[Step, ...]:
             check=partial(_derivative_in_baseline, sign=1),
             planted="-eta Cov",
             control=partial(_derivative_in_baseline, sign=-1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Every term is $\ge 0$ if $\pi_i > \pi_j$ implies $\pi'_i \ge \pi'_j$; pairs with $\pi_i = "
@@ -79,6 +82,7 @@ def by_order() -> tuple[Step, ...]:
             check=partial(_ordered_terms, kept=True),
             planted="pi' reverses the order",
             control=partial(_ordered_terms, kept=False),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"For $\pi_i > \pi_j$ and $b \in [0,1]$ the new gap is $\log(\pi_i/\pi_j) + \eta\,[\pi_i(r_i-b) "
@@ -87,6 +91,7 @@ def by_order() -> tuple[Step, ...]:
             check=partial(_never_reversed, right=1),
             planted="i is wrong",
             control=partial(_never_reversed, right=0),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"If both are wrong, the gap is $\log(\pi_i/\pi_j) - \eta b(\pi_i-\pi_j)$. As $\log(x/y) \ge "
@@ -95,6 +100,7 @@ def by_order() -> tuple[Step, ...]:
             check=partial(_both_wrong, two=2),
             planted="eta <= 3/b",
             control=partial(_both_wrong, two=3),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Named lemma used there: $\log t \ge 2(t-1)/(t+1)$ for $t \ge 1$. (Equal at 1; the difference "
@@ -112,6 +118,7 @@ def by_order() -> tuple[Step, ...]:
             check=partial(_wrong_above_right, share="high"),
             planted="b_1 in the bound",
             control=partial(_wrong_above_right, share="low"),
+            generality=Generality.GENERAL,
         ),
     )
 
@@ -125,6 +132,7 @@ def _ties() -> tuple[Step, ...]:
             check=partial(_independent, factor=1),
             planted="pairs weighed by (b1, 1 - b1)",
             control=partial(_independent, factor=0),
+            tie=True,
         ),
         Step(
             says=r"At the shipped step, at a half and at a hundredth of it, the exact order holds: $\Delta "
@@ -132,6 +140,7 @@ def _ties() -> tuple[Step, ...]:
             check=partial(_certified, sign=1),
             planted="the order reversed",
             control=partial(_certified, sign=-1),
+            tie=True,
         ),
         Step(
             says=r"It is no wild underestimate: for $\pi = (2/5, 3/5)$, $r = (1, 0)$, $b = 0$ against 1 the "
@@ -140,6 +149,7 @@ def _ties() -> tuple[Step, ...]:
             check=partial(_nearly_tight, times="1.21"),
             planted="1.19 times",
             control=partial(_nearly_tight, times="1.19"),
+            tie=True,
         ),
         Step(
             says=r"Limits: directions that are constant for both baselines give $\infty$; batches are treated "
@@ -147,6 +157,7 @@ def _ties() -> tuple[Step, ...]:
             check=partial(_limits, shift=0),
             planted="the rows shifted by one",
             control=partial(_limits, shift=1),
+            tie=True,
         ),
     )
 

@@ -13,7 +13,7 @@ import sympy
 import z3
 
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.proofs.entropy_change import self_covariance_max
 from qae_theory.proofs.tools import ball_entropy as exact
 from qae_theory.proofs.tools import generic_arm as arm
@@ -37,6 +37,7 @@ def _proof() -> tuple[Step, ...]:
             check=partial(_pairwise, factor=sympy.Rational(1, 2)),
             planted="factor 1/3",
             control=partial(_pairwise, factor=sympy.Rational(1, 3)),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"The logarithm is strictly increasing: $\log x - \log y \ge (x-y)/x$ for $x, y > 0$ (that is "
@@ -46,6 +47,7 @@ def _proof() -> tuple[Step, ...]:
             check=partial(_terms, strict=True),
             planted="the term is positive at x = y too",
             control=partial(_terms, strict=False),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Named lemma used above: $\log t \le t - 1$ for $t > 0$, equality iff $t = 1$. (The derivative "
@@ -66,6 +68,7 @@ def _ties() -> tuple[Step, ...]:
             check=partial(_exact_policies, least=0),
             planted="C >= 1/10",
             control=partial(_exact_policies, least=Fraction(1, 10)),
+            tie=True,
         ),
         Step(
             says=r"The shipped `self_covariance` on floats, batches included, is the pairwise form of the same "
@@ -73,12 +76,14 @@ def _ties() -> tuple[Step, ...]:
             check=partial(_floats, off=0.0),
             planted="values 1 + 1e-9 times as large",
             control=partial(_floats, off=1e-9),
+            tie=True,
         ),
         Step(
             says="Batches of logits are treated row by row.",
             check=partial(_batches, shift=0),
             planted="the rows shifted by one",
             control=partial(_batches, shift=1),
+            tie=True,
         ),
     )
 

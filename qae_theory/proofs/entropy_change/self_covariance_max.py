@@ -12,7 +12,7 @@ import sympy
 import z3
 
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.proofs.tools import generic_arm as arm
 from qae_theory.proofs.tools.checking import all_zero, both, for_all, valid, zero
 from qae_theory.softmax import self_covariance
@@ -38,6 +38,7 @@ def _shape() -> tuple[Step, ...]:
             check=partial(_in_sums, sign=1),
             planted="minus H P",
             control=partial(_in_sums, sign=-1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Not at the boundary: move mass $\epsilon$ from an arm in use to an arm of probability 0. $C$ "
@@ -47,6 +48,7 @@ def _shape() -> tuple[Step, ...]:
             check=partial(_boundary, sign=-1),
             planted="+P epsilon log epsilon",
             control=partial(_boundary, sign=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"At an interior maximum $\partial C/\partial p_i = g(p_i)$ takes one value for all $i$ "
@@ -56,6 +58,7 @@ def _shape() -> tuple[Step, ...]:
             check=partial(_convex, power=2),
             planted="g'' = 2/x + P/x",
             control=partial(_convex, power=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Two arms at the larger value $v$: moving mass between them, $(v + t, v - t)$, has the second "
@@ -63,6 +66,7 @@ def _shape() -> tuple[Step, ...]:
             check=partial(_between_two, factor=2),
             planted="g'(v)",
             control=partial(_between_two, factor=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"And $g'(v) > 0$: a convex $g$ lies above its tangent at $v$, strictly, so $g(v) = g(u) > g(v) "
@@ -71,6 +75,7 @@ def _shape() -> tuple[Step, ...]:
             check=partial(_ascent, positive=True),
             planted="g'(v) < 0",
             control=partial(_ascent, positive=False),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"One arm at $x$, $n-1$ at $y = (1-x)/(n-1)$: $C = x(1-x)(x-y)\log(x/y)$, for every $n$; it is "
@@ -104,6 +109,7 @@ def _growth() -> tuple[Step, ...]:
             check=partial(_cubic, peak=sympy.Rational(4, 27)),
             planted="x^2 (1 - x) <= 1/7",
             control=partial(_cubic, peak=sympy.Rational(1, 7)),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"The last term is at most $0.1881$ on $(0, 1)$ (ball arithmetic on pieces; $x \log(1/x)$-type "
@@ -112,6 +118,7 @@ def _growth() -> tuple[Step, ...]:
             check=partial(_tail, most="0.1881"),
             planted="0.1880",
             control=partial(_tail, most="0.1880"),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"From below, at $x = 2/3$: $C = \frac{4}{27}\left(1 - \frac{1}{2(n-1)}\right)\log(2(n-1))$, "
@@ -119,6 +126,7 @@ def _growth() -> tuple[Step, ...]:
             check=partial(_from_below, two=2),
             planted="1 - 1/(3(n-1))",
             control=partial(_from_below, two=3),
+            generality=Generality.GENERAL,
         ),
     )
 

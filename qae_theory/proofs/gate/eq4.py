@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from qae_theory.baselines import is_hard_group, quantile_baseline, quantile_rank
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.proofs.tools import oracle
 from qae_theory.proofs.tools.checking import all_equal, for_all, survives, valid, with_witness
 from qae_theory.proofs.tools.estimator_ties import exact_array, levels, quantiles_match, same
@@ -42,6 +42,7 @@ def rank_selects_zero_step() -> Step:
         check=partial(_rank_selects_zero, shift=0),
         planted="rank + 1",
         control=partial(_rank_selects_zero, shift=1),
+        generality=Generality.GENERAL,
     )
 
 
@@ -55,6 +56,7 @@ def _threshold_steps() -> tuple[Step, ...]:
             check=partial(_gate_is_infimum, strict=False),
             planted="b = 0 only if (G - m) q > p G",
             control=partial(_gate_is_infimum, strict=True),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"The shipped gate `is_hard_group`, run on symbolic integers, is $m/G \le 1-K$, that is "
@@ -62,6 +64,7 @@ def _threshold_steps() -> tuple[Step, ...]:
             check=partial(_gate_is_threshold, strict=False),
             planted="strict inequality: p^ < 1 - K",
             control=partial(_gate_is_threshold, strict=True),
+            generality=Generality.GENERAL,
         ),
         rank_selects_zero_step(),
         Step(
@@ -71,6 +74,7 @@ def _threshold_steps() -> tuple[Step, ...]:
             check=partial(_baseline_is_gate, level_of=lambda k: k),
             planted="1 - K for K",
             control=partial(_baseline_is_gate, level_of=lambda k: 1 - k),
+            tie=True,
         ),
     )
 
@@ -135,6 +139,7 @@ def _left_inverse_steps() -> tuple[Step, ...]:
             check=partial(_initial_segment, strict=False),
             planted="s counts the rewards < x",
             control=partial(_initial_segment, strict=True),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Claim: if $x < r_{(c)}$ then $s_j \le c-1$ for every $j \ge c-1$. By induction on $j$: "
@@ -143,6 +148,7 @@ def _left_inverse_steps() -> tuple[Step, ...]:
             check=partial(_nothing_added, strict=True),
             planted="x <= r_(c)",
             control=partial(_nothing_added, strict=False),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"With $c = \lceil KG\rceil$, the shipped `quantile_rank` on symbolic integers: $1 \le c \le "
@@ -152,6 +158,7 @@ def _left_inverse_steps() -> tuple[Step, ...]:
             check=partial(_upper_ray, floor=False),
             planted="floor(K G) for ceil(K G)",
             control=partial(_upper_ray, floor=True),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Remark: as a function of $K$ this is left-continuous ($K' \le K$ and $K'G > c-1$ give the "
@@ -160,6 +167,7 @@ def _left_inverse_steps() -> tuple[Step, ...]:
             check=partial(_left_continuous, right=False),
             planted="right-continuous: K' >= K and K' G < c + 1 give the same rank",
             control=partial(_left_continuous, right=True),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Tie: the shipped `quantile_baseline`, exact and in float64, is $\min\{r_i : F(r_i) \ge K\}$ "
@@ -167,6 +175,7 @@ def _left_inverse_steps() -> tuple[Step, ...]:
             check=partial(quantiles_match, level_of=lambda k: k, method="inverted_cdf"),
             planted="1 - K for K",
             control=partial(quantiles_match, level_of=lambda k: 1 - k, method="inverted_cdf"),
+            tie=True,
         ),
     )
 
@@ -229,6 +238,7 @@ def _random_groups_step() -> Step:
         check=partial(_random_groups, definition=oracle.quantile),
         planted="the interpolated quantile for the infimum",
         control=partial(_random_groups, definition=oracle.linear_quantile),
+        tie=True,
     )
 
 
@@ -272,6 +282,7 @@ def _float_steps() -> tuple[Step, ...]:
             check=partial(_gate_fails, gate=_float_gate, k="0.8", group_size=5, num_correct=1),
             planted="m = 2",
             control=partial(_gate_fails, gate=_float_gate, k="0.8", group_size=5, num_correct=2),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"It is minimal: for $K$ of at most two decimals no group of fewer than five responses goes "
@@ -279,12 +290,14 @@ def _float_steps() -> tuple[Step, ...]:
             check=partial(_none_smaller, gate=_float_gate, largest=4),
             planted="no group of at most five",
             control=partial(_none_smaller, gate=_float_gate, largest=5),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"The same at $K=0.9$, $G=10$, $m=1$.",
             check=partial(_gate_fails, gate=_float_gate, k="0.9", group_size=10, num_correct=1),
             planted="m = 0, where floats agree",
             control=partial(_gate_fails, gate=_float_gate, k="0.9", group_size=10, num_correct=0),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"The rank `ceil(K * G)` is no better: $K=0.28$, $G=25$, $m=18$, where $KG = 7$ and float64 has "
@@ -292,12 +305,14 @@ def _float_steps() -> tuple[Step, ...]:
             check=partial(_gate_fails, gate=_float_rank, k="0.28", group_size=25, num_correct=18),
             planted="m = 17",
             control=partial(_gate_fails, gate=_float_rank, k="0.28", group_size=25, num_correct=17),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"At $K=0.55$, $G=100$, $m=45$ both forms are wrong.",
             check=partial(_both_fail, k="0.55", group_size=100, num_correct=45),
             planted="m = 44",
             control=partial(_both_fail, k="0.55", group_size=100, num_correct=44),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"What is safe: away from exact ties $m = G(1-K)$ both forms agree with the integers (for every "
@@ -318,18 +333,21 @@ def _numpy_steps() -> tuple[Step, ...]:
             check=partial(_gate_fails, gate=_numpy_gate, k="0.28", group_size=25, num_correct=18),
             planted="m = 17",
             control=partial(_gate_fails, gate=_numpy_gate, k="0.28", group_size=25, num_correct=17),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"That is the smallest group for $K$ of at most two decimals.",
             check=partial(_none_smaller, gate=_numpy_gate, largest=24),
             planted="no group of at most 25",
             control=partial(_none_smaller, gate=_numpy_gate, largest=25),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"The same at $K=0.55$, $G=100$, $m=45$. NumPy is no exact oracle.",
             check=partial(_gate_fails, gate=_numpy_gate, k="0.55", group_size=100, num_correct=45),
             planted="m = 44",
             control=partial(_gate_fails, gate=_numpy_gate, k="0.55", group_size=100, num_correct=44),
+            generality=Generality.GENERAL,
         ),
     )
 

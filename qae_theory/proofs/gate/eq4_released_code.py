@@ -16,7 +16,7 @@ import z3
 from qae_theory import advantages, quantile_baseline
 from qae_theory.baselines import _position, quantile_rank
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.proofs.tools import oracle
 from qae_theory.proofs.tools.checking import all_equal, for_all, valid, with_witness
 from qae_theory.proofs.tools.estimator_ties import exact_array, levels, quantiles_match
@@ -101,6 +101,7 @@ def _proof_steps() -> tuple[Step, ...]:
             check=partial(_position_is, step=1),
             planted="position G K",
             control=partial(_position_is, step=0),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"If $f = 0$, that is if $(G-1)K$ is an integer, then $KG = j + K$ with $0 < K < 1$, so $\lceil "
@@ -109,6 +110,7 @@ def _proof_steps() -> tuple[Step, ...]:
             check=partial(_same_rank, above=0),
             planted="rank j + 2",
             control=partial(_same_rank, above=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Conversely let $f \ne 0$. Then $j \le G-2$, and $\lceil KG\rceil$ is $j+1$ if $f + K \le 1$ "
@@ -116,6 +118,7 @@ def _proof_steps() -> tuple[Step, ...]:
             check=partial(_rank_when_fractional, limit=1),
             planted="f + K <= 2",
             control=partial(_rank_when_fractional, limit=2),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"With $f \ne 0$ the two agree at every $m \ne G-1-j$: with $G-m \ge j+2$ zeros both are 0, "
@@ -123,6 +126,7 @@ def _proof_steps() -> tuple[Step, ...]:
             check=partial(_agree_elsewhere, exception=1),
             planted="the exception is m = G - j",
             control=partial(_agree_elsewhere, exception=0),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"With $f \ne 0$ and $m = G-1-j$ the group is mixed ($1 \le m \le G-1$) and the interpolated "
@@ -132,6 +136,7 @@ def _proof_steps() -> tuple[Step, ...]:
             check=partial(_fractional_value, complement=False),
             planted="value 1 - f",
             control=partial(_fractional_value, complement=True),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Effect on the gate. With a baseline $0 < b < 1$ and $\mathrm{std} + \varepsilon > 0$ a "
@@ -140,6 +145,7 @@ def _proof_steps() -> tuple[Step, ...]:
             check=partial(_leak, strict=True),
             planted="0 <= b < 1",
             control=partial(_leak, strict=False),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Tie: the shipped `quantile_baseline(..., method='linear')`, exact and in float64, is the "
@@ -148,6 +154,7 @@ def _proof_steps() -> tuple[Step, ...]:
             check=partial(quantiles_match, level_of=lambda k: k, method="linear"),
             planted="1 - K for K",
             control=partial(quantiles_match, level_of=lambda k: 1 - k, method="linear"),
+            tie=True,
         ),
         Step(
             says=r"Tie: on every binary group up to a size and every class of $K$, the shipped `advantages(..., "
@@ -156,6 +163,7 @@ def _proof_steps() -> tuple[Step, ...]:
             check=partial(_shipped_leaks, shift=1),
             planted="m = G - j",
             control=partial(_shipped_leaks, shift=0),
+            tie=True,
         ),
         Step(
             says=r"$G=16$ with $K \in \{.2, .4, .6, .8\}$ satisfies the condition: the shipped quantiles agree "
@@ -163,6 +171,7 @@ def _proof_steps() -> tuple[Step, ...]:
             check=partial(_shipped_agree, group_size=16),
             planted="G = 8",
             control=partial(_shipped_agree, group_size=8),
+            generality=Generality.GENERAL,
         ),
     )
 
@@ -256,18 +265,21 @@ def _witness_steps() -> tuple[Step, ...]:
             check=partial(_differs, group_size=2, num_correct=1, k="2/5", value=Fraction(2, 5)),
             planted="m = 2",
             control=partial(_differs, group_size=2, num_correct=2, k="2/5", value=Fraction(2, 5)),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"$G=8$, $K=.4$, $m=5$: .8, not 1.",
             check=partial(_differs, group_size=8, num_correct=5, k="0.4", value=Fraction(4, 5)),
             planted="m = 4",
             control=partial(_differs, group_size=8, num_correct=4, k="0.4", value=Fraction(4, 5)),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"$G=32$, $K=.4$, $m=19$: .4, not 0.",
             check=partial(_differs, group_size=32, num_correct=19, k="0.4", value=Fraction(2, 5)),
             planted="K = .6",
             control=partial(_differs, group_size=32, num_correct=19, k="0.6", value=Fraction(2, 5)),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Each of these gives both outcomes a non-zero advantage under `qae_linear`, and one outcome "
@@ -275,6 +287,7 @@ def _witness_steps() -> tuple[Step, ...]:
             check=partial(_both_outcomes, rule="qae_linear"),
             planted="the exact quantile",
             control=partial(_both_outcomes, rule="qae"),
+            generality=Generality.GENERAL,
         ),
     )
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from qae_theory import advantages
 from qae_theory.baselines import group_variance, quantile_rank
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.proofs.gate.eq4 import rank_selects_zero_step
 from qae_theory.proofs.tools import estimator_ties as ties
 from qae_theory.proofs.tools import oracle
@@ -58,12 +58,14 @@ def _regime_steps(*, hard: bool) -> tuple[Step, ...]:
             check=partial(_signs_are, hard=hard, baseline=baseline),
             planted=f"baseline {1 - baseline}",
             control=partial(_signs_are, hard=hard, baseline=1 - baseline),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=rf"A degenerate group ($m = 0$ or $m = G$) that is {name} is {all_same}, for every $K$.",
             check=partial(_degenerate_is, hard=hard, all_correct=not hard),
             planted="all correct" if hard else "all wrong",
             control=partial(_degenerate_is, hard=hard, all_correct=hard),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=rf"Tie: the shipped `advantages(..., 'qae')` gives exactly these values on every {name} binary "
@@ -77,6 +79,7 @@ def _regime_steps(*, hard: bool) -> tuple[Step, ...]:
                 hard=hard,
                 std_of={"population": "bessel", "bessel": "population"}.__getitem__,
             ),
+            tie=True,
         ),
     )
 
@@ -158,6 +161,7 @@ def _share_steps() -> tuple[Step, ...]:
             check=partial(_rank_monotone, strict=False),
             planted="strictly increasing",
             control=partial(_rank_monotone, strict=True),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Order statistics are non-decreasing in their rank, so $K \le K'$ gives $b_K \le b_{K'}$ "
@@ -168,6 +172,7 @@ def _share_steps() -> tuple[Step, ...]:
             check=partial(_sets_nested, reverse=False),
             planted="b_K >= b_K'",
             control=partial(_sets_nested, reverse=True),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Tie: on random groups of rationals with ties the shipped `advantages(..., 'qae')` have nested "
@@ -175,6 +180,7 @@ def _share_steps() -> tuple[Step, ...]:
             check=partial(_shipped_sets_nested, reverse=False),
             planted="K >= K'",
             control=partial(_shipped_sets_nested, reverse=True),
+            tie=True,
         ),
         Step(
             says=r"Tie: on every group of the ties' list and along all classes of $K$, the shares of the shipped "
@@ -182,6 +188,7 @@ def _share_steps() -> tuple[Step, ...]:
             check=partial(_shipped_shares, level_of=lambda k: k),
             planted="1 - K for K",
             control=partial(_shipped_shares, level_of=lambda k: 1 - k),
+            tie=True,
         ),
     )
 
@@ -253,6 +260,7 @@ def _dapo_steps() -> tuple[Step, ...]:
             check=partial(_zero_is_lost, rewards=("-1", "-2")),
             planted="without the penalty",
             control=partial(_zero_is_lost, rewards=("-1", "-1")),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"The smallest mixed hard group, at $K=.4$: rewards $1, -1, -2$. The overlong failure is pushed "
@@ -260,6 +268,7 @@ def _dapo_steps() -> tuple[Step, ...]:
             check=partial(_zero_is_lost, rewards=("1", "-1", "-2")),
             planted="without the penalty",
             control=partial(_zero_is_lost, rewards=("1", "-1", "-1")),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"The easy mirror at $K=.4$: rewards $1, 1/2, -1$ (one success is overlong). The other success "
@@ -267,6 +276,7 @@ def _dapo_steps() -> tuple[Step, ...]:
             check=partial(_zero_is_lost, rewards=("1", "1/2", "-1")),
             planted="without the penalty",
             control=partial(_zero_is_lost, rewards=("1", "1", "-1")),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"A group of 16 at $K=.4$, $\hat p = 1/4$: four at $1$, ten at $-1$, one at $-3/2$, one at "
@@ -274,6 +284,7 @@ def _dapo_steps() -> tuple[Step, ...]:
             check=partial(_zero_is_lost, rewards=tuple(long_group)),
             planted="without the penalties",
             control=partial(_zero_is_lost, rewards=(*["1"] * 4, *["-1"] * 12)),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Minimality: with rewards of the grid $1, 1/2, 0$ and $-1, -3/2, -2$ no mixed group of two "
@@ -281,6 +292,7 @@ def _dapo_steps() -> tuple[Step, ...]:
             check=partial(_mixed_groups_keep_zeros, size=2),
             planted="no mixed group of three",
             control=partial(_mixed_groups_keep_zeros, size=3),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"What survives: every correct reward ($\ge 0$) exceeds every wrong one ($\le -1$), so among "
@@ -290,6 +302,7 @@ def _dapo_steps() -> tuple[Step, ...]:
             check=partial(_order_survives, gap=-1),
             planted="wrong rewards up to 0",
             control=partial(_order_survives, gap=0),
+            generality=Generality.GENERAL,
         ),
     )
 

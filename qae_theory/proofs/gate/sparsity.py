@@ -16,7 +16,7 @@ import z3
 
 from qae_theory import advantages
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.proofs.gate.eq4 import rank_selects_zero_step
 from qae_theory.proofs.tools.checking import (
     all_equal,
@@ -68,6 +68,7 @@ def _formula_steps() -> tuple[Step, ...]:
             check=partial(_zeros_counted, swapped=False),
             planted="p^ in hard groups",
             control=partial(_zeros_counted, swapped=True),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Tie: the zeros of the shipped `advantages(..., 'qae')`, counted on every binary group up to a "
@@ -75,6 +76,7 @@ def _formula_steps() -> tuple[Step, ...]:
             check=partial(_shipped_formula, level_of=lambda k: k),
             planted="1 - K for K",
             control=partial(_shipped_formula, level_of=lambda k: 1 - k),
+            tie=True,
         ),
     )
 
@@ -119,6 +121,7 @@ def _eighty_steps() -> tuple[Step, ...]:
             check=partial(_half_of_two, share=Fraction(1, 2)),
             planted="share 4/5",
             control=partial(_half_of_two, share=TARGET),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"At one and the same $K=.4$ and $G=16$ the share runs from 7/16 (all groups at $m=9$) to 15/16 "
@@ -126,6 +129,7 @@ def _eighty_steps() -> tuple[Step, ...]:
             check=partial(_range_over_difficulty, k=Fraction(2, 5), low=Fraction(7, 16)),
             planted="the smallest share is 4/5",
             control=partial(_range_over_difficulty, k=Fraction(2, 5), low=TARGET),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Uniform difficulty, mixed groups, $G \to \infty$: $\int_0^{1-K}(1-p)\,dp + \int_{1-K}^1 p\,dp "
@@ -133,6 +137,7 @@ def _eighty_steps() -> tuple[Step, ...]:
             check=partial(_uniform_integral, sign=1),
             planted="plus for minus",
             control=partial(_uniform_integral, sign=-1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"That is $3/4 - (K - 1/2)^2$: at most $3/4$, at $K=1/2$ only, and $.74$ at $K=.4$. No $K$ "
@@ -140,6 +145,7 @@ def _eighty_steps() -> tuple[Step, ...]:
             check=partial(_uniform_maximum, top=Fraction(3, 4)),
             planted="at most 4/5, attained",
             control=partial(_uniform_maximum, top=TARGET),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Finite groups, uniform difficulty ($m$ uniform on $0..G$): on mixed groups the mean share is "
@@ -155,6 +161,7 @@ def _eighty_steps() -> tuple[Step, ...]:
             check=partial(_with_degenerate, expected={16: Fraction(103, 136), 4: TARGET}),
             planted="4/5 at G = 5",
             control=partial(_with_degenerate, expected={16: Fraction(103, 136), 5: TARGET}),
+            generality=Generality.GENERAL,
         ),
     )
 
@@ -232,6 +239,7 @@ def _reaching_steps() -> tuple[Step, ...]:
             check=partial(_point_mass, num_correct=1, share=TARGET),
             planted="m = 2",
             control=partial(_point_mass, num_correct=2, share=TARGET),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Bimodal difficulty, half of the groups at $\delta$ and half at $1-\delta$ with $\delta < 1/2$ "
@@ -239,6 +247,7 @@ def _reaching_steps() -> tuple[Step, ...]:
             check=partial(_bimodal, threshold=5),
             planted="iff delta <= 1/4",
             control=partial(_bimodal, threshold=4),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Symmetric $\mathrm{Beta}(a,a)$ at $K=1/2$: the share is $E\max(p, 1-p) = 1/2 + E|p-1/2|$, and "
@@ -263,6 +272,7 @@ def _reaching_steps() -> tuple[Step, ...]:
             check=partial(_beta_threshold, low="6021/10000", high="6022/10000"),
             planted="a* between .6022 and .6023",
             control=partial(_beta_threshold, low="6022/10000", high="6023/10000"),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Mostly hard queries at $K=.4$: $\mathrm{Beta}(1,4)$ (mean success .2) gives $12644/15625 = "
@@ -270,6 +280,7 @@ def _reaching_steps() -> tuple[Step, ...]:
             check=partial(_beta_one, expected={4: Fraction(12644, 15625), 3: Fraction(1939, 2500)}),
             planted="Beta(1, 3) gives 4/5",
             control=partial(_beta_one, expected={4: Fraction(12644, 15625), 3: TARGET}),
+            generality=Generality.GENERAL,
         ),
     )
 
@@ -357,12 +368,14 @@ def _monotone_steps() -> tuple[Step, ...]:
             check=partial(_non_zero_jump, group_size=3, num_correct=1, low="3/5", high="7/10"),
             planted="m = 2 at K = 3/10 and 2/5",
             control=partial(_non_zero_jump, group_size=3, num_correct=2, low="3/10", high="2/5"),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"$\hat p = .3$: the non-zero share jumps from .3 to .7 as $K$ passes .7.",
             check=partial(_non_zero_jump, group_size=10, num_correct=3, low="7/10", high="71/100"),
             planted="p^ = .7, as K passes .3",
             control=partial(_non_zero_jump, group_size=10, num_correct=7, low="3/10", high="31/100"),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"On average too: under uniform difficulty the limit share of non-zero advantages, $1/4 + "
@@ -370,6 +383,7 @@ def _monotone_steps() -> tuple[Step, ...]:
             check=partial(_average_turns, centre=Fraction(1, 2)),
             planted="the turn is at K = 2/5",
             control=partial(_average_turns, centre=Fraction(2, 5)),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"In general, if difficulty is symmetric about 1/2 then the share is the same at $K$ and $1-K$: "
@@ -378,6 +392,7 @@ def _monotone_steps() -> tuple[Step, ...]:
             check=partial(_mirror, at_ties=False),
             planted="at ties too",
             control=partial(_mirror, at_ties=True),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Tie: shares of the shipped advantages, $m$ uniform on the mixed groups, are equal at $K$ and "
@@ -386,6 +401,7 @@ def _monotone_steps() -> tuple[Step, ...]:
             check=partial(_shipped_mirror, at_ties=False),
             planted="at integer K G too",
             control=partial(_shipped_mirror, at_ties=True),
+            tie=True,
         ),
     )
 

@@ -18,7 +18,7 @@ import z3
 
 from qae_theory.advantages import advantages
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.entropy_change import first_order_entropy_change
 from qae_theory.group_expectation import OutcomeAdvantages, binomial_mean, gain, outcome_advantages
 from qae_theory.proofs.neutrality import neutrality_ties
@@ -54,6 +54,7 @@ def _expectation_steps() -> tuple[Step, ...]:
             check=partial(_reads_the_count, own_share=0),
             planted="m counts the other responses only",
             control=partial(_reads_the_count, own_share=1),
+            tie=True,
         ),
         Step(
             says=r"**Exchangeability.** The $G$ responses are iid, so swapping $y_1$ and $y_i$ does not change "
@@ -114,6 +115,7 @@ def _sign_steps() -> tuple[Step, ...]:
             check=partial(_formulas_are_shipped, level_of=lambda k: k),
             planted="1 - K for K",
             control=partial(_formulas_are_shipped, level_of=lambda k: 1 - k),
+            tie=True,
         ),
         Step(
             says=r"**Closed forms.** $c_{j+1} - w_j$ is 1 for RLOO, PSR and NSR and $(G-1)/G$ for Dr. GRPO, "
@@ -133,6 +135,7 @@ def _sign_steps() -> tuple[Step, ...]:
             check=partial(_gain_is_positive, rules=RULES),
             planted="A = -R, for which w = -1: positivity is not automatic",
             control=partial(_gain_is_positive, rules=(*RULES, "minus_reward")),
+            generality=Generality.GENERAL,
         ),
     )
 

@@ -15,7 +15,7 @@ import numpy as np
 import z3
 
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.group_expectation import expected_gain, gain, outcome_advantages
 from qae_theory.proofs.neutrality.neutrality_limit import LEVELS, binomial_weights, fourth_moment, group_form_steps
 from qae_theory.proofs.tools.checking import both, close_to, for_all, rational, valid, with_witness
@@ -44,6 +44,7 @@ def _dip_steps() -> tuple[Step, ...]:
             check=partial(_pointwise_below, sign=1),
             planted="F >= T",
             control=partial(_pointwise_below, sign=-1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"**The dip.** Every $m$ has positive probability, and $G \ge 3$ has two mixed values of $m$, "
@@ -77,6 +78,7 @@ def _end_steps() -> tuple[Step, ...]:
             check=partial(_shipped_shape, at=lambda k: 1 - k),
             planted="the dip at p = K",
             control=partial(_shipped_shape, at=lambda k: k),
+            tie=True,
         ),
     )
 
@@ -92,6 +94,7 @@ def _closing_steps() -> tuple[Step, ...]:
             check=partial(_curved_below, power=3),
             planted="a^2 for a^3",
             control=partial(_curved_below, power=2),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"$E(\hat p-p) = 0$, $E(\hat p-p)^2 = s^2/G$ and, where $Gs^2 \ge 1$, $E(\hat p-p)^4 \le "
@@ -108,6 +111,7 @@ def _closing_steps() -> tuple[Step, ...]:
             check=partial(_shipped_closing, level_of=lambda k: k),
             planted="1 - K for K",
             control=partial(_shipped_closing, level_of=lambda k: 1 - k),
+            tie=True,
         ),
     )
 
@@ -119,6 +123,7 @@ def _quoted_step() -> Step:
         check=partial(_quoted, level="2/5"),
         planted="K = 3/5",
         control=partial(_quoted, level="3/5"),
+        generality=Generality.GENERAL,
     )
 
 

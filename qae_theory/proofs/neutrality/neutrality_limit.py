@@ -17,7 +17,7 @@ import sympy
 import z3
 
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.group_expectation import OutcomeAdvantages, expected_gain, gain
 from qae_theory.proofs.tools.checking import all_zero, both, for_all, rational, valid
 from qae_theory.proofs.tools.rule_formulas import exactly_equal, number
@@ -46,6 +46,7 @@ def group_form_steps() -> tuple[Step, ...]:
             check=partial(_group_form, shift=1),
             planted="(j / G) C(G, j+1)",
             control=partial(_group_form, shift=0),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"**The integrands.** With $u = \sqrt{x/(1-x)}$, $v = 1/u$, $\sigma = \sqrt{x(1-x)}$: "
@@ -57,12 +58,14 @@ def group_form_steps() -> tuple[Step, ...]:
             check=partial(_integrands, exponent=2),
             planted="sigma^2 = sqrt(x (1 - x))",
             control=partial(_integrands, exponent=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"The shipped `expected_gain` is $E[T(\hat p)]$ for GRPO and $E[F(\hat p)]$ for QAE, exactly.",
             check=partial(_shipped_group_form, flip=False),
             planted="K for 1 - K in F",
             control=partial(_shipped_group_form, flip=True),
+            tie=True,
         ),
     )
 
@@ -79,6 +82,7 @@ def _limit_steps() -> tuple[Step, ...]:
             check=partial(_qae_deviation, factor=1),
             planted="half that constant",
             control=partial(_qae_deviation, factor=Fraction(1, 2)),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"**GRPO near $p$.** $\sigma(x)^2 - s^2 = (x-p)(1-x-p)$ and $|1-x-p| \le 1$, so $|\sigma(x) - "
@@ -86,6 +90,7 @@ def _limit_steps() -> tuple[Step, ...]:
             check=partial(_grpo_deviation, factor=1),
             planted="half that constant",
             control=partial(_grpo_deviation, factor=Fraction(1, 2)),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"**The mean deviation.** $E|\hat p - p| \le \sqrt{E(\hat p - p)^2} = s/\sqrt G$. Replayed "
@@ -103,6 +108,7 @@ def _limit_steps() -> tuple[Step, ...]:
             check=partial(_shipped_limit, rate=0.5),
             planted="rate 1/G",
             control=partial(_shipped_limit, rate=1.0),
+            tie=True,
         ),
     )
 
@@ -118,6 +124,7 @@ def _rate_steps() -> tuple[Step, ...]:
             check=partial(_falls_away, factor=2),
             planted="without the factor 2",
             control=partial(_falls_away, factor=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"**Fourth moment.** $E(\hat p-p)^4 = s^2(1 + 3(G-2)s^2)/G^3$, from $G\mu_4 + 3G(G-1)\mu_2^2$ "
@@ -142,6 +149,7 @@ def _rate_steps() -> tuple[Step, ...]:
             check=partial(_shipped_rate, at=lambda k: 1 - k),
             planted="p = K",
             control=partial(_shipped_rate, at=lambda k: k),
+            tie=True,
         ),
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 import sympy
 
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.group_expectation import expected_first_order_change
 from qae_theory.proofs.tools.checking import all_zero, ball, both, certainly_positive, close_to, rational, with_witness
 from qae_theory.proofs.tools.rule_formulas import number
@@ -44,6 +44,7 @@ def register(ledger: Ledger) -> None:
                     check=partial(_opposite_signs, probs=SMALL, size=2, level="2/5"),
                     planted="K = 3/5",
                     control=partial(_opposite_signs, probs=SMALL, size=2, level="3/5"),
+                    generality=Generality.GENERAL,
                 ),
                 Step(
                     says=r"**At a usual group size.** $G = 16$, $K = 2/5$, $p = 0.1$ and $0.63$: -.0141 under "
@@ -51,6 +52,7 @@ def register(ledger: Ledger) -> None:
                     check=partial(_quoted_sums, probs=LARGE),
                     planted="p = 0.64 for 0.63",
                     control=partial(_quoted_sums, probs=(LARGE[0], Fraction(64, 100))),
+                    generality=Generality.GENERAL,
                 ),
             ),
             covers_statement=True,

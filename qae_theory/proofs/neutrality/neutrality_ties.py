@@ -69,6 +69,7 @@ def _group_steps() -> tuple[Step, ...]:
             check=partial(_enumerated_update, level_of=lambda k: k),
             planted="1 - K for K in expected_gain",
             control=partial(_enumerated_update, level_of=lambda k: 1 - k),
+            tie=True,
         ),
         Step(
             says=r"The same for policies that share parameters: a log-linear one, and a two-token one whose "
@@ -77,6 +78,7 @@ def _group_steps() -> tuple[Step, ...]:
             check=partial(_other_policies, normalise=False),
             planted="token scores averaged, not summed (1/|o|)",
             control=partial(_other_policies, normalise=True),
+            tie=True,
         ),
         Step(
             says=r"$A = -R$ is reward-only and equivariant too, and the shipped `gain` gives it $w = -1$: that "
@@ -84,6 +86,7 @@ def _group_steps() -> tuple[Step, ...]:
             check=partial(_minus_reward, value=-1),
             planted="w = +1",
             control=partial(_minus_reward, value=1),
+            tie=True,
         ),
         Step(
             says=r"For entropy: `expected_first_order_change` is $w$ times $-\mathrm{Cov}_\pi(\log\pi, "
@@ -91,6 +94,7 @@ def _group_steps() -> tuple[Step, ...]:
             check=partial(_first_order_change, centre=True),
             planted="the uncentred pi r for pi (r - V)",
             control=partial(_first_order_change, centre=False),
+            tie=True,
         ),
     )
 
@@ -110,6 +114,7 @@ def _mixed_steps() -> tuple[Step, ...]:
             control=partial(
                 _mixed_update, mixed_gain=lambda p, size, rule, options: _conditioned_gain(p, size, rule, **options)
             ),
+            tie=True,
         ),
         Step(
             says=r"There is no mixed group at $G = 1$, where $w$ is 0 for every rule that takes it; the "
@@ -117,6 +122,7 @@ def _mixed_steps() -> tuple[Step, ...]:
             check=partial(_single_response, least=2),
             planted="mixed groups from G = 1 on",
             control=partial(_single_response, least=1),
+            tie=True,
         ),
     )
 
@@ -130,12 +136,14 @@ def _float_steps() -> tuple[Step, ...]:
             check=partial(_float_gain, default_k=Fraction(2, 5)),
             planted="K = .6 by default",
             control=partial(_float_gain, default_k=Fraction(3, 5)),
+            tie=True,
         ),
         Step(
             says=r"`outcome_advantages` are float64 unless asked otherwise, and those of `rule_formulas`.",
             check=partial(_float_table, default_k=Fraction(2, 5)),
             planted="K = .6 by default",
             control=partial(_float_table, default_k=Fraction(3, 5)),
+            tie=True,
         ),
         Step(
             says=r"`mixed_probability` in float64 keeps its relative accuracy near 0 and 1, and is exact on "
@@ -143,6 +151,7 @@ def _float_steps() -> tuple[Step, ...]:
             check=partial(_mixed_probability, wrong_power=0),
             planted="G - 1 for G in P(all wrong)",
             control=partial(_mixed_probability, wrong_power=1),
+            tie=True,
         ),
     )
 

@@ -14,7 +14,7 @@ import numpy as np
 import sympy
 
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.entropy_change import first_order_entropy_change, second_order_entropy_change
 from qae_theory.group_expectation import OutcomeAdvantages, moments
 from qae_theory.proofs.neutrality import second_order_ties
@@ -41,6 +41,7 @@ def _taylor_steps() -> tuple[Step, ...]:
             check=partial(_second_derivative, variance=1),
             planted="+Var(d) for -Var(d)",
             control=partial(_second_derivative, variance=-1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"The shipped `first_order_entropy_change` and `second_order_entropy_change` are "
@@ -49,6 +50,7 @@ def _taylor_steps() -> tuple[Step, ...]:
             check=partial(_shipped_derivatives, order=2),
             planted="the first derivative for the second",
             control=partial(_shipped_derivatives, order=1),
+            tie=True,
         ),
         Step(
             says=r"**Taylor.** $\varphi$ is infinitely differentiable, so for every group $\varphi(\eta) - "
@@ -86,6 +88,7 @@ def _moment_steps() -> tuple[Step, ...]:
             check=partial(_shipped_moments, cross=2),
             planted="beta_11 - beta_10 + beta_00",
             control=partial(_shipped_moments, cross=1),
+            tie=True,
         ),
         Step(
             says=r"**Sums of scores.** $\sum_y\pi_ys_y = 0$ and $\sum_{r_y=1}\pi_ys_y = \pi r - V\pi = "
@@ -94,6 +97,7 @@ def _moment_steps() -> tuple[Step, ...]:
             check=partial(_score_sums, sign=-1),
             planted="+g for the wrong responses",
             control=partial(_score_sums, sign=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"**Second moment.** Hence $E[A_1^2B(s_1,s_1)] = \sum_y\pi_y\alpha_{r_y}B(s_y,s_y)$, which is "
@@ -104,6 +108,7 @@ def _moment_steps() -> tuple[Step, ...]:
             check=partial(_pair_form, cross=2),
             planted="beta_11 - beta_10 + beta_00",
             control=partial(_pair_form, cross=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"**Curvature of a score.** $Q_y = \varphi''$ along $e_y - \pi$, which is "

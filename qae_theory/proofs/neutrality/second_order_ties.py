@@ -61,6 +61,7 @@ def _exact_steps() -> tuple[Step, ...]:
             check=partial(_enumerated_outer, level_of=lambda k: k),
             planted="1 - K for K in the moments",
             control=partial(_enumerated_outer, level_of=lambda k: 1 - k),
+            tie=True,
         ),
         Step(
             says=r"The shipped `response_curvatures` are `second_order_entropy_change` along $e_y - \pi$, "
@@ -68,6 +69,7 @@ def _exact_steps() -> tuple[Step, ...]:
             check=partial(_curvatures, centre=True),
             planted="along e_y + pi",
             control=partial(_curvatures, centre=False),
+            tie=True,
         ),
         Step(
             says=r"The shipped `expected_second_order_change` is the mean of `second_order_entropy_change` "
@@ -75,6 +77,7 @@ def _exact_steps() -> tuple[Step, ...]:
             check=partial(_enumerated_curvature, extra=0),
             planted="a group larger by one in the closed form",
             control=partial(_enumerated_curvature, extra=1),
+            tie=True,
         ),
         _count_step(),
     )
@@ -88,6 +91,7 @@ def _count_step() -> Step:
         check=partial(_count_vectors, reverse=False),
         planted="probabilities in reverse order",
         control=partial(_count_vectors, reverse=True),
+        tie=True,
     )
 
 
@@ -99,6 +103,7 @@ def _float_steps() -> tuple[Step, ...]:
             check=partial(_float_moments, default_k=Fraction(2, 5)),
             planted="K = .6 by default",
             control=partial(_float_moments, default_k=Fraction(3, 5)),
+            tie=True,
         ),
         Step(
             says=r"`response_curvatures` in float64, for batches of flat and peaked policies of up to 50 "
@@ -106,6 +111,7 @@ def _float_steps() -> tuple[Step, ...]:
             check=partial(_float_curvatures, factor=1.0),
             planted="twice that",
             control=partial(_float_curvatures, factor=2.0),
+            tie=True,
         ),
         Step(
             says=r"`expected_entropy_change` in float64 is the mean of `entropy_change` over all listed $n^G$ "
@@ -114,6 +120,7 @@ def _float_steps() -> tuple[Step, ...]:
             check=partial(_float_changes, flip=False),
             planted="rewards exchanged, right for wrong",
             control=partial(_float_changes, flip=True),
+            tie=True,
         ),
         Step(
             says=r"**The order of the remainder.** $|E[\Delta H] - \eta h_1 - \frac{\eta^2}{2}h_2|$ of the "
@@ -122,6 +129,7 @@ def _float_steps() -> tuple[Step, ...]:
             check=partial(_remainder_order, half=0.5),
             planted="eta^2 for eta^2/2",
             control=partial(_remainder_order, half=1.0),
+            tie=True,
         ),
     )
 

@@ -15,7 +15,7 @@ from qae_theory.advantages import advantages
 from qae_theory.arrays import sqrt
 from qae_theory.baselines import is_hard_group
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.group_expectation import expected_gain, outcome_advantages
 from qae_theory.objective import group_objective, masked_objective, query_weights
 from qae_theory.proofs.objective.prop41_identity import CLIPS, RULES, options
@@ -52,12 +52,14 @@ def _constant_steps() -> tuple[Step, ...]:
             check=partial(_factors_differ, other=2),
             planted="m = 3, which has the standard deviation of m = 1",
             control=partial(_factors_differ, other=3),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"For every rule and every mixed group the factor is $\sigma/(\sigma+\varepsilon)$, exactly.",
             check=partial(_factor, std="population"),
             planted="Bessel for population",
             control=partial(_factor, std="bessel"),
+            tie=True,
         ),
         Step(
             says="In groups of G the variance $m(G-m)/G^2$ lies between $(G-1)/G^2$ and $1/4$, so the distance "
@@ -66,6 +68,7 @@ def _constant_steps() -> tuple[Step, ...]:
             check=partial(_variance_range, least=1),
             planted="m (G - m) >= G",
             control=partial(_variance_range, least=0),
+            generality=Generality.GENERAL,
         ),
         Step(
             says="At G = 16 that distance is 2.0e-8 to 4.1e-8 for eps = 1e-8, 2.0e-6 to 4.1e-6 for 1e-6, 2.0e-4 "
@@ -73,6 +76,7 @@ def _constant_steps() -> tuple[Step, ...]:
             check=partial(_sizes, rare=1),
             planted="m = 2 as the rarest success",
             control=partial(_sizes, rare=2),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Bessel's standard deviation at eps = 0 does give a constant, $\sqrt{(G-1)/G}$, the same for "
@@ -80,6 +84,7 @@ def _constant_steps() -> tuple[Step, ...]:
             check=partial(_bessel_constant, upside_down=False),
             planted="G / (G - 1)",
             control=partial(_bessel_constant, upside_down=True),
+            tie=True,
         ),
     )
 
@@ -93,12 +98,14 @@ def _amplification_steps() -> tuple[Step, ...]:
             check=partial(_quotient, baseline=0),
             planted="the easy regime's baseline, 1",
             control=partial(_quotient, baseline=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"$G/(G-m) \ge G/(G-1)$ for $1 \le m \le G-1$, with equality iff $m = 1$; over all integers.",
             check=partial(_at_least, fewest=1),
             planted="m >= 0, a group without a success",
             control=partial(_at_least, fewest=0),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"$G/(G-m) \le 1/K$ on every hard group, the gate being the shipped `is_hard_group` on symbolic "
@@ -106,6 +113,7 @@ def _amplification_steps() -> tuple[Step, ...]:
             check=partial(_at_most, easy=False),
             planted="an easy group",
             control=partial(_at_most, easy=True),
+            generality=Generality.GENERAL,
         ),
         Step(
             says="The shipped `advantages` have this quotient on every mixed hard group, thresholds included, "
@@ -113,6 +121,7 @@ def _amplification_steps() -> tuple[Step, ...]:
             check=partial(_shipped_quotient, level_of=lambda k: k),
             planted="1 - K for K in the gate",
             control=partial(_shipped_quotient, level_of=lambda k: 1 - k),
+            tie=True,
         ),
     )
 
@@ -125,6 +134,7 @@ def _rarer_steps() -> tuple[Step, ...]:
             check=partial(_rarer_is_smaller, rare=1, common=2),
             planted="the two groups exchanged",
             control=partial(_rarer_is_smaller, rare=2, common=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says="For all $0 < p_1 < p_2 < 1$: $1/(1-p_1) < 1/(1-p_2)$ and $u(p_1)^2 < u(p_2)^2$. So the "
@@ -132,12 +142,14 @@ def _rarer_steps() -> tuple[Step, ...]:
             check=partial(_increasing, weight=lambda p: p / (1 - p)),
             planted="v for u",
             control=partial(_increasing, weight=lambda p: (1 - p) / p),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"As $p \to 0$ the factor $1/(1-p)$ tends to 1 and $u(p)$ to 0.",
             check=partial(_limits, factor_limit=1),
             planted="the factor tends to 2",
             control=partial(_limits, factor_limit=2),
+            generality=Generality.GENERAL,
         ),
     )
 
@@ -151,6 +163,7 @@ def _mask_steps() -> tuple[Step, ...]:
             check=partial(_no_mask_matches, num_correct=1, group_size=3),
             planted="p^ = 1/2, where they are proportional (factor 2)",
             control=partial(_no_mask_matches, num_correct=1, group_size=2),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"For every $p \in (0,1)$ and $s = \sqrt{p(1-p)}$: $u > s > 0$ and $v > s > 0$, so none of "
@@ -158,6 +171,7 @@ def _mask_steps() -> tuple[Step, ...]:
             check=partial(_weights_exceed, larger=True),
             planted="u < s",
             control=partial(_weights_exceed, larger=False),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"With nothing masked the shipped advantages are $(2R-1)/(\sigma+\varepsilon)$: POS-MASK on "
@@ -166,6 +180,7 @@ def _mask_steps() -> tuple[Step, ...]:
             check=partial(_unmasked, unmasked_rule=lambda hard: "pos_mask" if hard else "neg_mask"),
             planted="QAE's advantages",
             control=partial(_unmasked, unmasked_rule=lambda hard: "qae"),
+            tie=True,
         ),
         Step(
             says="In every mixed group the gap $A_+ - A_-$ is then twice GRPO's and QAE's, so an ablation that "
@@ -173,6 +188,7 @@ def _mask_steps() -> tuple[Step, ...]:
             check=partial(_gap, factor=2),
             planted="the same gap",
             control=partial(_gap, factor=1),
+            tie=True,
         ),
         Step(
             says=r"The expected gain $w$ doubles exactly at $G = 2$. At $G = 3$ it grows by $\frac32(1 + "
@@ -180,6 +196,7 @@ def _mask_steps() -> tuple[Step, ...]:
             check=partial(_gain_ratio, doubled=False),
             planted="factor 2 at G = 3",
             control=partial(_gain_ratio, doubled=True),
+            tie=True,
         ),
         Step(
             says=r"As $p \to 0$ only groups with one success count, and there the factor of $w$ is $G/(G-1)$, "
@@ -187,6 +204,7 @@ def _mask_steps() -> tuple[Step, ...]:
             check=partial(_rare_gain_ratio, lost=1),
             planted="G / (G - 2)",
             control=partial(_rare_gain_ratio, lost=2),
+            tie=True,
         ),
     )
 

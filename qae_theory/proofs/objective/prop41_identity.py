@@ -14,7 +14,7 @@ from qae_theory.advantages import advantages
 from qae_theory.arrays import Array, sqrt
 from qae_theory.baselines import is_hard_group
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.objective import clipped_surrogate, group_objective, masked_objective, query_weights
 from qae_theory.proofs.tools.checking import all_zero, both, for_all, valid, with_witness
 from qae_theory.proofs.tools.groups import LEVELS, binary_group, close, exact, floats, mixed_groups, same
@@ -44,6 +44,7 @@ def _proof() -> tuple[Step, ...]:
             check=partial(_surrogate_splits, wrong_side=upper),
             planted="min for max on the wrong side",
             control=partial(_surrogate_splits, wrong_side=lower),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"The sum over a group, by induction over its responses. If $\sum f = A_+ \sum s^+ + A_- \sum "
@@ -53,6 +54,7 @@ def _proof() -> tuple[Step, ...]:
             check=partial(_sum_grows, sign=1),
             planted="A- >= 0",
             control=partial(_sum_grows, sign=-1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says="The variance of $m$ ones and $n = G-m$ zeros around their mean $p = m/G$, divided by $G$, is "
@@ -60,6 +62,7 @@ def _proof() -> tuple[Step, ...]:
             check=partial(_variance, lost=0),
             planted="Bessel: divided by G - 1",
             control=partial(_variance, lost=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"The advantages that the shipped `advantages` gives, at eps = 0 and times $\sqrt{p(1-p)}$: "
@@ -69,6 +72,7 @@ def _proof() -> tuple[Step, ...]:
             check=partial(_shipped_advantages, std="population"),
             planted="Bessel for population",
             control=partial(_shipped_advantages, std="bessel"),
+            tie=True,
         ),
         Step(
             says=r"So $\frac1G\sum_i f = \frac1G(A_+\, m\, E_+[s^+] + A_-\, n\, E_-[s^-])$, and with those "
@@ -78,6 +82,7 @@ def _proof() -> tuple[Step, ...]:
             check=partial(_weights_follow, swap=False),
             planted="u and v exchanged",
             control=partial(_weights_follow, swap=True),
+            generality=Generality.GENERAL,
         ),
     )
 
@@ -89,6 +94,7 @@ def _ties() -> tuple[Step, ...]:
             check=partial(_shipped_weights, level_of=lambda k: k),
             planted="1 - K for K",
             control=partial(_shipped_weights, level_of=lambda k: 1 - k),
+            tie=True,
         ),
         Step(
             says="The shipped `group_objective` and `masked_objective`, both run on symbolic ratios and clip "
@@ -97,6 +103,7 @@ def _ties() -> tuple[Step, ...]:
             check=partial(_shipped_on_symbols, std="population"),
             planted="Bessel for population",
             control=partial(_shipped_on_symbols, std="bessel"),
+            tie=True,
         ),
         Step(
             says="They are equal as exact numbers on larger groups: batches, both orders of the rewards, four "
@@ -104,6 +111,7 @@ def _ties() -> tuple[Step, ...]:
             check=partial(_shipped_exactly, std="population"),
             planted="Bessel for population",
             control=partial(_shipped_exactly, std="bessel"),
+            tie=True,
         ),
         Step(
             says="In float64, with the default clip ranges 0.2 and 0.28 and the default K = 0.4, they agree with "
@@ -111,6 +119,7 @@ def _ties() -> tuple[Step, ...]:
             check=partial(_shipped_floats, clip_high=0.28),
             planted="clip_high = 0.2",
             control=partial(_shipped_floats, clip_high=0.2),
+            tie=True,
         ),
     )
 
@@ -123,6 +132,7 @@ def _scope() -> tuple[Step, ...]:
             check=partial(_token_means, lengths=(1, 3, 2), per_response=True),
             planted="DAPO's normaliser: one mean over all tokens",
             control=partial(_token_means, lengths=(1, 3, 2), per_response=False),
+            tie=True,
         ),
         Step(
             says="One mean over all tokens, DAPO's normaliser, breaks the identity as soon as lengths differ: "
@@ -130,12 +140,14 @@ def _scope() -> tuple[Step, ...]:
             check=partial(_token_normaliser_breaks, lengths=(1, 2)),
             planted="equal lengths",
             control=partial(_token_normaliser_breaks, lengths=(2, 2)),
+            generality=Generality.GENERAL,
         ),
         Step(
             says="A degenerate group, also one of a single response, weighs nothing on either side, for every rule.",
             check=partial(_degenerate, groups=((1,), (0,), (1, 1, 1), (0, 0))),
             planted="a mixed group",
             control=partial(_degenerate, groups=((1, 1, 0),)),
+            tie=True,
         ),
     )
 

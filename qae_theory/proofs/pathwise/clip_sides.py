@@ -12,7 +12,7 @@ import z3
 from qae_theory.advantages import advantages
 from qae_theory.baselines import is_hard_group
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.objective import clipped_surrogate, group_objective
 from qae_theory.proofs.objective.prop41_identity import CLIPS, clip_domain, clip_symbols, clip_term, upper
 from qae_theory.proofs.tools.checking import both, for_all, valid, with_witness
@@ -39,6 +39,7 @@ def _proof() -> tuple[Step, ...]:
             check=partial(_signs, easy_baseline=1),
             planted="baseline 1/2 on easy groups",
             control=partial(_signs, easy_baseline=z3.Q(1, 2)),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"For $A > 0$ the shipped `clipped_surrogate`, run on symbols, is $xA$ for all $0 < x \le "
@@ -47,6 +48,7 @@ def _proof() -> tuple[Step, ...]:
             check=partial(_positive_side, bound=lambda low, high: 1 + high),
             planted="clip-low's bound in its place",
             control=partial(_positive_side, bound=lambda low, high: 1 - low),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"For $A < 0$ it is $xA$ for all $x \ge 1-\varepsilon_{low}$, also above "
@@ -55,6 +57,7 @@ def _proof() -> tuple[Step, ...]:
             check=partial(_negative_side, bound=lambda low, high: 1 - low),
             planted="clip-high's bound in its place",
             control=partial(_negative_side, bound=lambda low, high: 1 + high),
+            generality=Generality.GENERAL,
         ),
     )
 
@@ -67,6 +70,7 @@ def _ties() -> tuple[Step, ...]:
             check=partial(_shipped_signs, rule="qae"),
             planted="the interpolated quantile (released code)",
             control=partial(_shipped_signs, rule="qae_linear"),
+            tie=True,
         ),
         Step(
             says="Both bounds do bind. The shipped `group_objective` of a hard group does not change when ratios "
@@ -75,6 +79,7 @@ def _ties() -> tuple[Step, ...]:
             check=partial(_bounds_bind, hard=(1, 3), easy=(2, 3)),
             planted="the two groups exchanged",
             control=partial(_bounds_bind, hard=(2, 3), easy=(1, 3)),
+            tie=True,
         ),
     )
 
@@ -88,12 +93,14 @@ def _scope() -> tuple[Step, ...]:
             check=partial(_both_signs, rule="qae_linear", k=Fraction(2, 5)),
             planted="K = 3/7, where (G - 1) K is an integer",
             control=partial(_both_signs, rule="qae_linear", k=Fraction(3, 7)),
+            generality=Generality.GENERAL,
         ),
         Step(
             says="Under GRPO every mixed group has both signs and so can meet both bounds.",
             check=partial(_both_signs_always, rule="grpo"),
             planted="QAE",
             control=partial(_both_signs_always, rule="qae"),
+            tie=True,
         ),
         Step(
             says=r"Scope: verl's dual clip, $\max(f, cA)$ for $A < 0$ with $c \ge 1$ (3 or 10), also caps easy "
@@ -101,6 +108,7 @@ def _scope() -> tuple[Step, ...]:
             check=partial(_dual_clip, negative=True),
             planted="A > 0",
             control=partial(_dual_clip, negative=False),
+            generality=Generality.GENERAL,
         ),
     )
 

@@ -17,7 +17,7 @@ from qae_theory.advantages import advantages
 from qae_theory.arrays import Array, sqrt
 from qae_theory.baselines import is_hard_group, quantile_baseline
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.entropy_change import first_order_entropy_change
 from qae_theory.group_expectation import count_vectors, exact_counts, multinomial_weights
 from qae_theory.proofs.tools.checking import (
@@ -79,6 +79,7 @@ def _ordering_steps() -> tuple[Step, ...]:
             check=partial(_ordering_is_sign, easy_baseline=1),
             planted="baseline 0 on easy groups",
             control=partial(_ordering_is_sign, easy_baseline=0),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"$E[\hat p_y] = \pi_y$: each of the $G$ responses is $y$ with probability $\pi_y$ and "
@@ -95,6 +96,7 @@ def _ordering_steps() -> tuple[Step, ...]:
             check=partial(_shipped_law, sign=-1),
             planted="the opposite sign",
             control=partial(_shipped_law, sign=1),
+            tie=True,
         ),
         Step(
             says=r"Both signs occur at the same $\hat p$ and the same K: $\pi = (1/2, 3/8, 1/8)$, $r = (1, 0, "
@@ -103,6 +105,7 @@ def _ordering_steps() -> tuple[Step, ...]:
             check=partial(_both_signs, first=1, second=2),
             planted="the two groups exchanged",
             control=partial(_both_signs, first=2, second=1),
+            generality=Generality.GENERAL,
         ),
     )
 
@@ -123,6 +126,7 @@ def _share_steps() -> tuple[Step, ...]:
             check=partial(_mixture, swap=False),
             planted="V and 1 - V exchanged",
             control=partial(_mixture, swap=True),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"So given $m$ the correct responses' part of the expected direction is $\frac mG A_+(\pi^+ - "
@@ -132,6 +136,7 @@ def _share_steps() -> tuple[Step, ...]:
             check=partial(_parts, grpo=True),
             planted="advantages 1 and -1, which do not balance",
             control=partial(_parts, grpo=False),
+            generality=Generality.GENERAL,
         ),
         Step(
             says="The first-order change of entropy, or of any differentiable functional, is linear in the "
@@ -141,6 +146,7 @@ def _share_steps() -> tuple[Step, ...]:
             check=partial(_shipped_share, share=lambda v: v),
             planted="1 - V for V",
             control=partial(_shipped_share, share=lambda v: 1 - v),
+            tie=True,
         ),
         Step(
             says="The shipped `update_direction` agrees, response by response: every ordered group, its "
@@ -148,12 +154,14 @@ def _share_steps() -> tuple[Step, ...]:
             check=partial(_shipped_ordered, keep=0),
             planted="the correct responses' part",
             control=partial(_shipped_ordered, keep=1),
+            tie=True,
         ),
         Step(
             says="QAE for comparison: on hard groups the wrong responses' part is 0, on easy ones the correct ones'.",
             check=partial(_one_side, rule="qae"),
             planted="GRPO",
             control=partial(_one_side, rule="grpo"),
+            tie=True,
         ),
     )
 

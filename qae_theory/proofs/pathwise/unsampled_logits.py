@@ -16,7 +16,7 @@ from qae_theory.advantages import advantages
 from qae_theory.arrays import Array, sqrt
 from qae_theory.baselines import is_hard_group
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.proofs.objective.prop41_identity import clip_domain, clip_symbols, clip_term
 from qae_theory.proofs.tools.checking import all_zero, valid
 from qae_theory.proofs.tools.groups import LEVELS, binary_group, close, exact, floats, mixed_groups, same
@@ -47,6 +47,7 @@ def _gradient_steps() -> tuple[Step, ...]:
             check=partial(_score, own=1),
             planted="no 1 at the response's own logit",
             control=partial(_score, own=0),
+            generality=Generality.GENERAL,
         ),
         Step(
             says="On-policy every ratio is 1, and the shipped `clipped_surrogate` is $f(x, A) = xA$ for all $x$ "
@@ -55,6 +56,7 @@ def _gradient_steps() -> tuple[Step, ...]:
             check=partial(_unclipped_near_one, reach=1),
             planted="up to 1 + 2 e_high",
             control=partial(_unclipped_near_one, reach=2),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"So the gradient of $\frac1G\sum_i A_i\,\pi'(y_i)/\pi(y_i)$ at $\pi' = \pi$ is $\frac1G\sum_i "
@@ -85,6 +87,7 @@ def _push_steps() -> tuple[Step, ...]:
             check=partial(_sum_signs, hard_baseline=0),
             planted="baseline 1 on hard groups",
             control=partial(_sum_signs, hard_baseline=1),
+            generality=Generality.GENERAL,
         ),
     )
 
@@ -97,6 +100,7 @@ def _tie_steps() -> tuple[Step, ...]:
             check=partial(_shipped_sums, level_of=lambda k: k),
             planted="1 - K for K in the gate",
             control=partial(_shipped_sums, level_of=lambda k: 1 - k),
+            tie=True,
         ),
         Step(
             says="Shipped advantages and shipped direction together, exact policy, every group of the stated "
@@ -104,6 +108,7 @@ def _tie_steps() -> tuple[Step, ...]:
             check=partial(_shipped_push, weigh=True),
             planted="the push without pi_y",
             control=partial(_shipped_push, weigh=False),
+            tie=True,
         ),
         Step(
             says="Batches in float64, of one and two leading axes, policies, responses and advantages each "
@@ -112,6 +117,7 @@ def _tie_steps() -> tuple[Step, ...]:
             check=partial(_shipped_batches, group_size_of=lambda size: size),
             planted="division by G - 1",
             control=partial(_shipped_batches, group_size_of=lambda size: size - 1),
+            tie=True,
         ),
     )
 

@@ -17,7 +17,7 @@ import z3
 
 from qae_theory.baselines import quantile_baseline
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.entropy_change import entropy_change, first_order_entropy_change
 from qae_theory.proofs.tools import generic_arm as arm
 from qae_theory.proofs.tools.checking import (
@@ -67,6 +67,7 @@ def _uncentred_steps() -> tuple[Step, ...]:
             check=partial(_code_is_linear, rule="uncentred"),
             planted="the policy gradient for the uncentred update",
             control=partial(_code_is_linear, rule="policy_gradient"),
+            tie=True,
         ),
         Step(
             says=r"The same for every $n$. An expectation over responses is linear and $E_\pi[1]=1$; the shipped "
@@ -76,6 +77,7 @@ def _uncentred_steps() -> tuple[Step, ...]:
             check=partial(_linear_for_all_sizes, slope=1),
             planted="slope -C for +C",
             control=partial(_linear_for_all_sizes, slope=-1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"In the same way for every $n$, with $j$ an independent second response: the shipped "
@@ -83,6 +85,7 @@ def _uncentred_steps() -> tuple[Step, ...]:
             check=partial(_pairwise_form, factor=sympy.Rational(1, 2)),
             planted="the factor 1 for 1/2",
             control=partial(_pairwise_form, factor=sympy.Integer(1)),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Lemma: the logarithm is strictly increasing. Replayed in ball arithmetic on neighbouring "
@@ -99,6 +102,7 @@ def _uncentred_steps() -> tuple[Step, ...]:
             check=partial(_terms_nonnegative, increasing=True),
             planted="an order-reversing function",
             control=partial(_terms_nonnegative, increasing=False),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"The K-quantile of a query's rewards is 0 when $V\le1-K$ and 1 otherwise: the shipped "
@@ -114,6 +118,7 @@ def _uncentred_steps() -> tuple[Step, ...]:
             check=partial(_order_follows, hard=0),
             planted="b_K = 1 on the hard query",
             control=partial(_order_follows, hard=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"The shipped functions on exact numbers: for every policy with denominators up to 7 (quick 5) "
@@ -123,6 +128,7 @@ def _uncentred_steps() -> tuple[Step, ...]:
             check=partial(_exact_instances, power=2),
             planted=r"$\sum_j\pi_j$ for $\sum_j\pi_j^2$",
             control=partial(_exact_instances, power=1),
+            tie=True,
         ),
         Step(
             says=r"The shipped `update_direction` in floating point, on batches whose logits, rewards and "
@@ -130,6 +136,7 @@ def _uncentred_steps() -> tuple[Step, ...]:
             check=partial(_table_of_rules, mean_weight=1),
             planted="the policy gradient centred by half the mean",
             control=partial(_table_of_rules, mean_weight=0.5),
+            tie=True,
         ),
     )
 
@@ -142,6 +149,7 @@ def _no_effect_steps(rule: str) -> tuple[Step, ...]:
         check=partial(_equal_change, rule=rule),
         planted="the uncentred update, where b acts",
         control=partial(_equal_change, rule="uncentred"),
+        generality=Generality.GENERAL,
     )
     every_size = Step(
         says=r"For every $n$ (on one generic response, as in `prop42-uncentred`) the direction at $b$ differs "
@@ -151,6 +159,7 @@ def _no_effect_steps(rule: str) -> tuple[Step, ...]:
         check=partial(_drops_out_for_all_sizes, rule=rule),
         planted="the uncentred update, where b acts",
         control=partial(_drops_out_for_all_sizes, rule="uncentred"),
+        generality=Generality.GENERAL,
     )
     all_orders = Step(
         says=r"At every order: the shipped `entropy_change` at a symbolic step size $\eta$ is identically the "
@@ -158,6 +167,7 @@ def _no_effect_steps(rule: str) -> tuple[Step, ...]:
         check=partial(_same_at_every_order, rule=rule),
         planted="the uncentred update, where b acts",
         control=partial(_same_at_every_order, rule="uncentred"),
+        tie=True,
     )
     return witness, every_size, all_orders
 
@@ -179,6 +189,7 @@ def _sign_steps(arms_of: Any, sign: int) -> tuple[Step, ...]:
             check=partial(_moves_entropy, sign=sign, arms_of=arms_of, query=query, baseline=b),
             planted="the two responses' probabilities exchanged",
             control=partial(_moves_entropy, sign=sign, arms_of=exchanged, query=query, baseline=b),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=rf"At $K={level}$ both queries are {query}: the shipped `quantile_baseline` of a population "
@@ -186,6 +197,7 @@ def _sign_steps(arms_of: Any, sign: int) -> tuple[Step, ...]:
             check=partial(_regime_is, arms_of=arms_of, level=level, baseline=b),
             planted="1 - V for V",
             control=partial(_regime_is, arms_of=exchanged, level=level, baseline=b),
+            generality=Generality.GENERAL,
         ),
     )
 

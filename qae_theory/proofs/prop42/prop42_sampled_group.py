@@ -18,7 +18,7 @@ import z3
 from qae_theory.advantages import advantages
 from qae_theory.baselines import is_hard_group
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.entropy_change import first_order_entropy_change
 from qae_theory.group_expectation import (
     count_vectors,
@@ -70,6 +70,7 @@ def _hard_steps() -> tuple[Step, ...]:
             check=partial(is_sum_over_groups, qae_baseline="quantile"),
             planted="mean for quantile",
             control=partial(is_sum_over_groups, qae_baseline="mean"),
+            tie=True,
         ),
         Step(
             says=r"The shipped `update_direction` is the same step for `sampled_group` as the definition, and "
@@ -77,6 +78,7 @@ def _hard_steps() -> tuple[Step, ...]:
             check=partial(group_step_by_definition, centre=1),
             planted=r"$e_y+\pi$ for $e_y-\pi$",
             control=partial(group_step_by_definition, centre=-1),
+            tie=True,
         ),
         _gap_step_step("2/5", "hard", "1-p"),
         _slope_step(),
@@ -90,6 +92,7 @@ def _hard_steps() -> tuple[Step, ...]:
             check=partial(_hard_gaps_in_order, widest="1-p"),
             planted="p for 1-p in the range of the step size",
             control=partial(_hard_gaps_in_order, widest="p"),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Replay at $\pi=(1/10,9/10)$, $r=(1,0)$, $G=2$, $K=2/5$, $\eta=1/10$: .0065956 (QAE), .0036192 "
@@ -99,6 +102,7 @@ def _hard_steps() -> tuple[Step, ...]:
             control=partial(
                 _standardised_values, probs=TENTHS, k="2/5", quoted=("0.0036192", "0.0065956", "0.0007143")
             ),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Replay of the order in ball arithmetic, at $\pi=(1/10,9/10)$ and at the smallest policy "
@@ -106,6 +110,7 @@ def _hard_steps() -> tuple[Step, ...]:
             check=partial(_standardised_order, policies=(THIRDS, TENTHS), k="2/5", sign=1),
             planted="the paper's order: QAE below GRPO",
             control=partial(_standardised_order, policies=(THIRDS, TENTHS), k="2/5", sign=-1),
+            generality=Generality.GENERAL,
         ),
     )
 
@@ -124,6 +129,7 @@ def _easy_steps() -> tuple[Step, ...]:
             check=partial(_easy_gaps_in_order, likelier=True),
             planted="p < 1/2",
             control=partial(_easy_gaps_in_order, likelier=False),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Replay at $\pi=(9/10,1/10)$, $r=(1,0)$, $G=2$, $K=3/5$, $\eta=1/10$: -.0062000 (QAE), "
@@ -141,6 +147,7 @@ def _easy_steps() -> tuple[Step, ...]:
                 k="3/5",
                 quoted=("-0.0034966", "-0.0062000", "-0.0007094"),
             ),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Replay of the order in ball arithmetic, at $\pi=(9/10,1/10)$ and at the smallest policy "
@@ -148,6 +155,7 @@ def _easy_steps() -> tuple[Step, ...]:
             check=partial(_standardised_order, policies=mirrored, k="3/5", sign=-1),
             planted="the paper's order: QAE above GRPO",
             control=partial(_standardised_order, policies=mirrored, k="3/5", sign=1),
+            generality=Generality.GENERAL,
         ),
     )
 
@@ -162,6 +170,7 @@ def _gap_step_step(k: str, regime: str, qae: str) -> Step:
         check=partial(_gap_steps, k=k, qae=qae),
         planted=f"K = {other}, the other regime",
         control=partial(_gap_steps, k=other, qae=qae),
+        generality=Generality.GENERAL,
     )
 
 
@@ -172,6 +181,7 @@ def _slope_step() -> Step:
         check=partial(_entropy_slope, sign=-1),
         planted="the sign of the slope",
         control=partial(_entropy_slope, sign=1),
+        generality=Generality.GENERAL,
     )
 
 

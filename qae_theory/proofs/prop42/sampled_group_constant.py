@@ -12,7 +12,7 @@ import numpy as np
 import sympy
 
 from qae_theory.baselines import is_hard_group
-from qae_theory.claims.model import Finding, Step
+from qae_theory.claims.model import Finding, Generality, Step
 from qae_theory.entropy_change import first_order_entropy_change
 from qae_theory.group_expectation import (
     count_vectors,
@@ -58,6 +58,7 @@ def constant_steps() -> tuple[Step, ...]:
                 _constant_values,
                 cases=((quarters, "-0.0177424", "0.0021493"), (tens, "-0.0880914", "-0.0854124")),
             ),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"The order is the reverse of the paper's on both sides, $E[\Delta H(0)]>E[\Delta H(1)]$, also "
@@ -66,6 +67,7 @@ def constant_steps() -> tuple[Step, ...]:
             check=partial(_constant_order, sign=1),
             planted="the paper's order",
             control=partial(_constant_order, sign=-1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"At first order the constant baseline does nothing: with symbolic $b$, the mean over all "
@@ -73,6 +75,7 @@ def constant_steps() -> tuple[Step, ...]:
             check=partial(_first_order_is_free_of_b, hard_only=False),
             planted="hard groups only",
             control=partial(_first_order_is_free_of_b, hard_only=True),
+            tie=True,
         ),
     )
 
@@ -87,6 +90,7 @@ def regime_steps() -> tuple[Step, ...]:
             check=partial(_regime_values, normalise=True),
             planted="not divided by P(hard)",
             control=partial(_regime_values, normalise=False),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"First order, given a hard group: $-\frac1{16}\log2$ and $-\frac18\log2$ per unit step "
@@ -94,6 +98,7 @@ def regime_steps() -> tuple[Step, ...]:
             check=partial(_regime_first_order, values=(F(-1, 16), F(-1, 8))),
             planted="b = 0 and b = 1 exchanged",
             control=partial(_regime_first_order, values=(F(-1, 8), F(-1, 16))),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Two responses suffice: $\pi=(2/3,1/3)$, $r=(1,0)$, $G=2$, $K=1/3$, a hard query with hard "
@@ -103,6 +108,7 @@ def regime_steps() -> tuple[Step, ...]:
             check=partial(_regime_gap_steps, widen=((0, F(1, 3)), (F(4, 3), F(2, 3)))),
             planted="b = 0 and b = 1 exchanged",
             control=partial(_regime_gap_steps, widen=((F(4, 3), F(2, 3)), (0, F(1, 3)))),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Replay in ball arithmetic at $\eta=1/10$ and $1$, and of the easy mirror $\pi=(1/3,2/3)$, "
@@ -110,6 +116,7 @@ def regime_steps() -> tuple[Step, ...]:
             check=partial(_regime_order, sign=1),
             planted="the paper's order",
             control=partial(_regime_order, sign=-1),
+            generality=Generality.GENERAL,
         ),
     )
 

@@ -17,7 +17,7 @@ import z3
 
 from qae_theory.baselines import is_hard_group, quantile_rank
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.entropy_change import (
     first_order_entropy_change,
     response_curvatures,
@@ -79,6 +79,7 @@ def _moment_steps() -> tuple[Step, ...]:
             check=partial(_constant_moments, beta=1),
             planted="beta = 2",
             control=partial(_constant_moments, beta=2),
+            tie=True,
         ),
     )
 
@@ -92,6 +93,7 @@ def _curvature_steps() -> tuple[Step, ...]:
             check=partial(_curvature_is_hessian, sign=1),
             planted=r"$e_y+\pi$ for $e_y-\pi$",
             control=partial(_curvature_is_hessian, sign=-1),
+            tie=True,
         ),
         Step(
             says=r"Contract with $\nabla^2H$, a fixed matrix: "
@@ -128,6 +130,7 @@ def _regime_steps() -> tuple[Step, ...]:
             check=partial(_threshold, shift=0),
             planted="m < t",
             control=partial(_threshold, shift=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"Lemma (exchangeability, conditioning): $E[d;\mathrm{hard}]=E[(R_1-b)s_1;\mathrm{hard}]$, as "
@@ -149,6 +152,7 @@ def _regime_steps() -> tuple[Step, ...]:
             check=partial(_slopes_from_delta, sign=1),
             planted="the signs exchanged",
             control=partial(_slopes_from_delta, sign=-1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"The shipped `gain` with symbolic $p$ and $b$: its slope in $b$ is $+\delta$ on hard and "
@@ -157,6 +161,7 @@ def _regime_steps() -> tuple[Step, ...]:
             check=partial(_gain_slope, trials=lambda size: size - 1),
             planted="G trials for G - 1",
             control=partial(_gain_slope, trials=lambda size: size),
+            tie=True,
         ),
         Step(
             says=r"The first-order change is linear in $d$ and is $h=-\mathrm{Cov}_\pi(\log\pi,g)$ at $d=g$, so "
@@ -174,6 +179,7 @@ def _regime_steps() -> tuple[Step, ...]:
             check=partial(_one_regime_fails, sign=1),
             planted="easy slope + delta h",
             control=partial(_one_regime_fails, sign=-1),
+            generality=Generality.GENERAL,
         ),
     )
 
