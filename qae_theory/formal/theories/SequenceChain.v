@@ -153,3 +153,68 @@ Proof.
 apply: derive_sum => j _; apply: derive_sum => y _; apply: derive_scale; exact: derive_token_entropy.
 Qed.
 End Path.
+
+(** * The claim *)
+
+(** For an autoregressive policy whose logits at every context c move as z(c) + u d(c), responses that may end anywhere,
+    and the next k tokens after the context s: their entropy is the sum over the contexts reached of the probability of
+    the context times the entropy of its next token. Its derivative is the same sum of the first-order changes of these
+    entropies, contexts frozen, plus the same sum of the covariances of the direction with the entropy still to come. The
+    first sum alone is the derivative of the token entropies along responses sampled before the step. The second can
+    decide: at a uniform root with a child of entropy log 2 and a child of entropy 0, a push towards the latter has the
+    frozen part 0 and the derivative -(log 2)/4. *)
+Theorem sequence_chain_rule :
+  (forall (T : finType) (stop : pred (seq T)) (pad : T) (z d : seq T -> T -> R) (s : seq T) (k : nat) (t : R),
+     let q u := token_policy stop pad (fun c => step (z c) (d c) u) in
+     let over (f : nat -> seq T -> R) :=
+       \sum_(j < k) \sum_(y : j.-tuple T) continuation (q t) s y * f (k - j.+1)%N (s ++ y) in
+     let frozen := over (fun _ c => first_order (q t c) (d c)) in
+     let visiting := over (fun m c => cov (q t c) (d c) (fun a => future_entropy (q t) (rcons c a) m)) in
+     future_entropy (q t) s k = over (fun _ c => entropy (q t c))
+     /\ is_derive (fun u => future_entropy (q u) s k) t (frozen + visiting)
+     /\ is_derive (fun u => over (fun _ c => entropy (q u c))) t frozen)
+  /\ (let q u := token_policy (pred1 [:: true]) false
+                   (fun c => step (fun _ => 0) (fun a => if c is [::] then bit a else 0) u) in
+      let over (f : seq bool -> R) := \sum_(j < 2) \sum_(y : j.-tuple bool) continuation (q 0) [::] y * f y in
+      (forall a, q 0 [::] a = 1 / 2)
+      /\ future_entropy (q 0) [:: false] 1 = ln 2 /\ future_entropy (q 0) [:: true] 1 = 0
+      /\ is_derive (fun u => over (fun c => entropy (q u c))) 0 0
+      /\ is_derive (fun u => future_entropy (q u) [::] 2) 0 (- (ln 2 / 4))).
+Proof.
+split=> [T stop pad z d s k t q over frozen visiting|].
+  split; last split; [|exact: derive_future_entropy | exact: derive_frozen].
+  by rewrite future_entropy_contexts //; [exact: token_ge0 | exact: token_sum].
+pose z := fun (_ : seq bool) (_ : bool) => 0; pose d := fun (c : seq bool) (a : bool) => if c is [::] then bit a else 0.
+pose q u := token_policy (pred1 [:: true]) false (fun c => step (z c) (d c) u).
+have flat c : softmax (step (z c) (d c) 0) = fun _ => / 2.
+  by apply: fun_ext => a; rewrite step0 /softmax sum_bool /z exp_0; field.
+have root : q 0 [::] = fun _ => / 2 by rewrite /q /token_policy /= flat.
+have left : q 0 [:: false] = fun _ => / 2 by rewrite /q /token_policy /= flat.
+have right : q 0 [:: true] = fun a => bit (a == false) by rewrite /q /token_policy /= .
+have ge0 := @token_ge0 _ (pred1 [:: true]) false z d 0; have sum1 := @token_sum _ (pred1 [:: true]) false z d 0.
+have one_token c : future_entropy (q 0) c 1 = entropy (q 0 c).
+  rewrite future_entropyS // (mean_ext _ (h := fun _ => 0)) => [|a]; last exact: future_entropy0.
+  by rewrite mean_const; [ring | exact: sum1].
+have e_left : future_entropy (q 0) [:: false] 1 = ln 2.
+  by rewrite one_token left /entropy /mean sum_bool /logp ln_Rinv; [field | lra].
+have e_right : future_entropy (q 0) [:: true] 1 = 0.
+  by rewrite one_token right /entropy /mean sum_bool /logp /bit /= ln_1; ring.
+have own c : first_order (q 0 c) (d c) = 0.
+  case: c => [|b c].
+    by rewrite root /first_order /cov /mean !sum_bool /logp /d /bit; field.
+  by rewrite /first_order (cov_const_r _ 0 (sum1 (b :: c))) Ropp_0.
+have frozen0 : over_contexts (q 0) (fun _ c => first_order (q 0 c) (d c)) [::] 2 = 0.
+  by apply: sum_zero => j _; apply: sum_zero => y _; rewrite own Rmult_0_r.
+split; first by move=> a; rewrite -/z -/(q 0) -[_ 0 [::]]/(q 0 [::]) root; field.
+split; first exact: e_left.
+split; first exact: e_right.
+split.
+  by apply: derive_eq; [exact: (@derive_frozen _ (pred1 [:: true]) false z d 0 [::] 2) | exact: frozen0].
+apply: derive_eq; first exact: (@derive_future_entropy _ (pred1 [:: true]) false z d 0 [::] 2).
+rewrite -/q frozen0 Rplus_0_l over_contextsS (mean_ext _ (h := fun _ => 0)) => [|a].
+  rewrite mean_const; last exact: sum1.
+  by rewrite Rplus_0_r root /cov /mean !sum_bool /= e_left e_right /d /bit; field.
+rewrite over_contextsS cov_sym (cov_const_r _ 0 (sum1 [:: a])) Rplus_0_l.
+rewrite (mean_ext _ (h := fun _ => 0)) => [|b]; last by rewrite /over_contexts big_ord0.
+by apply: mean_const; apply: sum1.
+Qed.
