@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class Estimator:
     source: str
 
 
-_BLOCK = 2**14  # floats worked on at a time: a block and its temporaries stay in cache
+_BLOCK = 2**15  # floats worked on at a time: a block and its temporaries stay in cache
 
 _REGISTRY: dict[str, Estimator] = {}
 _OPTION_CHECKS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
@@ -43,6 +43,8 @@ def advantages(rewards: Any, estimator: str = "qae", *, mask: Any = None, **opti
     r"""Advantages of each group's responses.
 
     :math:`A_i = (R_i - b)/(\mathrm{std} + \varepsilon)` for the standardised rules, b the rule's baseline of the group.
+    In float64, :math:`R_i - b` and the standard deviation are right to a few units in the last place of the group's
+    range, however far the rewards lie from 0.
 
     Args:
         rewards: ``[..., G]``, finite; an object array of Fractions or SymPy numbers stays exact.
@@ -50,16 +52,17 @@ def advantages(rewards: Any, estimator: str = "qae", *, mask: Any = None, **opti
             ``neg_mask``, or a name given to :func:`register_estimator`.
         mask: boolean ``[..., G]``, true where the response could be scored. The others (NaN allowed) stay out of
             baseline and std and have A = 0; a group with fewer than two scorable rows has A = 0 throughout.
-        **options: ``k`` (default ``"0.4"``), ``std`` (``"population"``; ``"bessel"`` for ``qae_linear``), ``eps``
-            (1e-6), as the estimator has them.
+        **options: ``k`` (default ``"0.4"``), ``std`` and ``eps`` (1e-6), as the estimator has them. ``std`` is
+            ``"population"``, ``"bessel"`` (the default of ``qae_linear``), ``"none"`` (no division, so no eps), or
+            ``"batch"``: the Bessel std of all rewards that count, for a batch ``[..., G]`` of rank 2 or more.
 
     Returns:
-        ``[..., G]``. A degenerate group (max = min) has A = 0 under every standardised estimator.
+        ``[..., G]``. A degenerate group (max = min) has A = 0 under every centred or standardised estimator.
 
     Raises:
         ValueError: naming ``rewards``, ``mask``, ``estimator`` or the option.
 
-    Source: arXiv 2509.22611, Sec. 4; the rivals as named in the registry.
+    Source: arXiv 2509.22611, Sec. 4; the rivals as named in the registry; ``"batch"`` as TRL's ``scale_rewards``.
 
     >>> advantages([1, 0, 0, 0], "qae", k="0.4", eps=0).round(3).tolist()
     [2.309, 0.0, 0.0, 0.0]
@@ -69,10 +72,14 @@ def advantages(rewards: Any, estimator: str = "qae", *, mask: Any = None, **opti
     [0.75, -0.25, -0.25, -0.25]
     """
     rule = get_estimator(estimator)
-    settings = resolve_options(rule, options)
+    settings = resolve_options(rule, options, whole_batch=True)
     values, counts = checks.rewards(rewards, mask)
     if values.shape[-1] < rule.least_group:
         checks.refuse("rewards", rewards, f"groups of at least {rule.least_group} responses for {rule.name!r}")
+    if settings.get("std") == "batch":
+        if values.ndim < 2:
+            checks.refuse("std", "batch", "'population', 'bessel' or 'none' for a group alone; 'batch' needs a batch")
+        settings["std"] = _batch_std(values, counts)
     if values.size <= _BLOCK or is_exact(values):
         return weighted_advantages(values, counts, rule, settings)
     rows = values.reshape(-1, values.shape[-1])
@@ -90,10 +97,13 @@ def weighted_advantages(rewards: Array, counts: Array | None, rule: Estimator, s
     """Advantages of checked groups in which reward j occurs ``counts[..., j]`` times, with resolved ``settings``."""
     if rule.binary_only:
         checks.binary("rewards", rewards)
+    result = rule.kernel(rewards, counts, **settings)
+    if counts is None and rewards.shape[-1] >= 2 and result.dtype == rewards.dtype:
+        return np.asarray(result)
     counted = baselines.group_sizes(rewards, counts)[..., None] >= 2
     if counts is not None:
         counted = counted & (counts > 0)
-    return np.where(counted, rule.kernel(rewards, counts, **settings), checks.exact_zero(rewards))
+    return np.where(counted, result, checks.exact_zero(rewards))
 
 
 def register_estimator(
@@ -116,16 +126,36 @@ def register_estimator(
         least_group: smallest group for which it is defined.
 
     Raises:
-        ValueError: if ``name`` is registered already.
+        ValueError: naming the argument; ``name`` also if it is registered already.
     """
-    if name in _REGISTRY:
+    if checks.text("name", name) in _REGISTRY:
         raise ValueError(f"name {name!r} is taken; registered estimators: {', '.join(estimator_names())}")
-    _REGISTRY[name] = Estimator(name, kernel, MappingProxyType(dict(defaults)), binary_only, least_group, source)
+    _REGISTRY[name] = Estimator(
+        name=name,
+        kernel=checks.function("kernel", kernel),
+        defaults=_checked_defaults(defaults),
+        binary_only=checks.flag("binary_only", binary_only),
+        least_group=checks.count("least_group", least_group, least=1),
+        source=checks.text("source", source),
+    )
 
 
 def estimator_names() -> tuple[str, ...]:
     """Names of all registered estimators, in order of registration."""
     return tuple(_REGISTRY)
+
+
+def _checked_defaults(defaults: Any) -> Mapping[str, Any]:
+    """A copy of an estimator's defaults that cannot change later; those this package knows must be allowed values."""
+    if not isinstance(defaults, Mapping) or not all(isinstance(name, str) and name.isidentifier() for name in defaults):
+        checks.refuse("defaults", defaults, "a mapping from names of options to allowed values")
+    for name, check in _OPTION_CHECKS.items():
+        try:
+            if name in defaults:
+                check(defaults[name])
+        except ValueError as refusal:
+            checks.refuse("defaults", defaults, f"a mapping from names of options to allowed values ({refusal})")
+    return MappingProxyType(dict(defaults))
 
 
 def get_estimator(name: str) -> Estimator:
@@ -139,32 +169,56 @@ def get_estimator(name: str) -> Estimator:
     return _REGISTRY[name]
 
 
-def resolve_options(rule: Estimator, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Checked options of an estimator, defaults filled in; refuses an option that it does not have."""
+def resolve_options(rule: Estimator, options: Mapping[str, Any], *, whole_batch: bool = False) -> dict[str, Any]:
+    """Checked options of an estimator, defaults filled in; refuses an option that it does not have.
+
+    ``std="batch"`` is allowed for a ``whole_batch`` only: what is defined group by group has no batch.
+    """
     for name in options:
         if name not in rule.defaults:
             checks.refuse(name, options[name], f"left out: {rule.name!r} has the options {list(rule.defaults)}")
     settings = {**rule.defaults, **options}
-    return {name: _OPTION_CHECKS.get(name, lambda value: value)(value) for name, value in settings.items()}
+    own_checks = dict(_OPTION_CHECKS)
+    if whole_batch:
+        own_checks["std"] = checks.batch_std_kind
+    return {name: own_checks[name](value) if name in own_checks else value for name, value in settings.items()}
 
 
-def _grpo(rewards: Array, counts: Array | None, std: str, eps: Any) -> Array:
-    return _standardised(rewards, counts, baselines.group_mean(rewards, counts), std, eps)
+class _Extent(NamedTuple):
+    """Minimum and max - min over the rewards of a group that count, ``[..., 1]`` each."""
+
+    low: Array
+    spread: Array
 
 
-def _qae(rewards: Array, counts: Array | None, k: Any, std: str, eps: Any) -> Array:
-    return _standardised(rewards, counts, baselines.quantile(rewards, counts, k), std, eps)
+def _grpo(rewards: Array, counts: Array | None, std: Any, eps: Any) -> Array:
+    extent = _extent(baselines.in_order(rewards, counts))
+    return _over_std(_from_mean(rewards, counts, extent), rewards, counts, extent, std, eps)
 
 
-def _qae_linear(rewards: Array, counts: Array | None, k: Any, std: str, eps: Any) -> Array:
-    return _standardised(rewards, counts, baselines.interpolated_quantile(rewards, counts, k), std, eps)
+def _qae(rewards: Array, counts: Array | None, k: Any, std: Any, eps: Any) -> Array:
+    group = baselines.in_order(rewards, counts)
+    numerator = rewards - baselines.ordered_quantile(group, k)[..., None]
+    return _over_std(numerator, rewards, counts, _extent(group), std, eps)
+
+
+def _qae_linear(rewards: Array, counts: Array | None, k: Any, std: Any, eps: Any) -> Array:
+    group = baselines.in_order(rewards, counts)
+    extent = _extent(group)
+    near = group._replace(values=_near_zero(group.values, extent))
+    numerator = _near_zero(rewards, extent) - baselines.ordered_interpolation(near, k)[..., None]
+    return _over_std(numerator, rewards, counts, extent, std, eps)
 
 
 def _dr_grpo(rewards: Array, counts: Array | None) -> Array:
-    return rewards - baselines.group_mean(rewards, counts)[..., None]
+    if is_exact(rewards):
+        return rewards - baselines.group_mean(rewards, counts)[..., None]
+    return _from_mean(rewards, counts, _extent(baselines.in_order(rewards, counts)))
 
 
 def _rloo(rewards: Array, counts: Array | None) -> Array:
+    if not is_exact(rewards):
+        rewards = _near_zero(rewards, _extent(baselines.in_order(rewards, counts)))
     return rewards - baselines.leave_one_out_mean(rewards, counts)
 
 
@@ -176,40 +230,80 @@ def _nsr(rewards: Array, counts: Array | None) -> Array:
     return rewards - baselines.constant_baseline(rewards, 1)[..., None]
 
 
-def _pos_mask(rewards: Array, counts: Array | None, k: Any, std: str, eps: Any) -> Array:
-    hard = baselines.quantile(rewards, counts, k)[..., None] == 0
-    return _over_std(np.where(hard, rewards, 0) - (1 - rewards), rewards, counts, std, eps)
+def _pos_mask(rewards: Array, counts: Array | None, k: Any, std: Any, eps: Any) -> Array:
+    group = baselines.in_order(rewards, counts)
+    hard = baselines.ordered_quantile(group, k)[..., None] == 0
+    return _over_std(np.where(hard, rewards, 0) - (1 - rewards), rewards, counts, _extent(group), std, eps)
 
 
-def _neg_mask(rewards: Array, counts: Array | None, k: Any, std: str, eps: Any) -> Array:
-    hard = baselines.quantile(rewards, counts, k)[..., None] == 0
-    return _over_std(rewards - np.where(hard, 0, 1 - rewards), rewards, counts, std, eps)
+def _neg_mask(rewards: Array, counts: Array | None, k: Any, std: Any, eps: Any) -> Array:
+    group = baselines.in_order(rewards, counts)
+    hard = baselines.ordered_quantile(group, k)[..., None] == 0
+    return _over_std(rewards - np.where(hard, 0, 1 - rewards), rewards, counts, _extent(group), std, eps)
 
 
-def _standardised(rewards: Array, counts: Array | None, baseline: Array, std: str, eps: Any) -> Array:
-    return _over_std(rewards - baseline[..., None], rewards, counts, std, eps)
+def _extent(group: baselines.Ordered) -> _Extent:
+    """Range of the rewards that count; of any reward where none does."""
+    low = baselines.order_statistic(group, np.minimum(group.sizes, 1))[..., None]
+    return _Extent(low, baselines.order_statistic(group, group.sizes)[..., None] - low)
 
 
-def _over_std(numerator: Array, rewards: Array, counts: Array | None, std: str, eps: Any) -> Array:
-    """``numerator / (std + eps)``; 0 for a degenerate group, which is one with max = min, not one with a small std."""
-    low, spread = _range(rewards, counts)
-    degenerate = spread == 0
-    unit = np.where(degenerate, 1, spread)
+def _near_zero(rewards: Array, extent: _Extent) -> Array:
+    """Rewards less their group's minimum where that is far from 0 as the range of the group goes.
+
+    A mean near 1000 is rounded to 1e-13, which is much for rewards that differ by 1e-6. Differences from the minimum
+    are exact or nearly so, and all 0 where the rewards are equal. Rewards that are not far stay as they are.
+    """
+    if is_exact(rewards):
+        return rewards
+    low, spread = extent
+    far = np.maximum(np.abs(low), np.abs(low + spread)) > 4 * spread
+    return rewards - np.where(far, low, 0.0) if far.any() else rewards
+
+
+def _from_mean(rewards: Array, counts: Array | None, extent: _Extent) -> Array:
+    near = _near_zero(rewards, extent)
+    return near - baselines.group_mean(near, counts)[..., None]
+
+
+def _over_std(numerator: Array, rewards: Array, counts: Array | None, extent: _Extent, std: Any, eps: Any) -> Array:
+    """``numerator / (std + eps)``; 0 for a degenerate group, which is one with max = min, not one with a small std.
+
+    ``std`` is a kind of :func:`checks.std_kind`, or the standard deviation of a batch, a number.
+    """
+    degenerate = extent.spread == 0
+    if not isinstance(std, str):
+        scale = std + _summand(eps, rewards)
+    elif std == "none":
+        scale = None
+    else:
+        scale = _deviation(rewards, counts, extent, std) + _summand(eps, rewards)
+    if scale is not None:
+        # A new array: the numerator of a rule is its own.
+        numerator = numerator / np.where(degenerate, 1, scale)
+    return np.where(degenerate, 0, numerator) if is_exact(rewards) or degenerate.any() else numerator
+
+
+def _deviation(rewards: Array, counts: Array | None, extent: _Extent, std: str) -> Array:
+    """Standard deviation of each group, ``[..., 1]``; 0 for a degenerate one."""
+    low, spread = extent
+    unit = np.where(spread == 0, 1, spread)
     # In units of the group's range the variance can neither overflow nor underflow.
-    variance = baselines.group_variance((rewards - low) / unit, counts, std)[..., None]
-    scale = unit * sqrt(variance) + (checks.decimal_fraction(eps) if is_exact(rewards) else float(eps))
-    return np.where(degenerate, 0, numerator / np.where(degenerate, 1, scale))
+    is_unit = not is_exact(rewards) and bool(np.all((low == 0) & (unit == 1)))
+    scaled = rewards if is_unit else (rewards - low) / unit
+    return np.asarray(unit * sqrt(baselines.group_variance(scaled, counts, std)[..., None]))
 
 
-def _range(rewards: Array, counts: Array | None) -> tuple[Array, Array]:
-    """Minimum and max - min over the rewards that count, ``[..., 1]`` each."""
-    if counts is not None:
-        counted = counts > 0
-        first = np.take_along_axis(rewards, counted.argmax(axis=-1)[..., None], axis=-1)
-        rewards = np.where(counted, rewards, first)
-    ordered = np.sort(rewards, axis=-1)  # on short rows a sort is faster than min and max
-    low = ordered[..., :1]
-    return low, ordered[..., -1:] - low
+def _batch_std(rewards: Array, counts: Array | None) -> Any:
+    """Bessel's standard deviation of all rewards of a batch that count, a number; 0 for an empty batch."""
+    row, row_counts = rewards.reshape(1, -1), None if counts is None else counts.reshape(1, -1)
+    if not row.size:
+        return 0.0
+    return _deviation(row, row_counts, _extent(baselines.in_order(row, row_counts)), "bessel").item()
+
+
+def _summand(eps: Any, rewards: Array) -> Any:
+    return checks.decimal_fraction(eps) if is_exact(rewards) else float(eps)
 
 
 _GATE = MappingProxyType({"k": "0.4", "std": "population", "eps": 1e-6})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -65,20 +65,58 @@ def is_hard_group(num_correct: Any, group_size: int, k: Fraction) -> Any:
     return group_size - num_correct >= quantile_rank(group_size, k)
 
 
+class Ordered(NamedTuple):
+    """Groups in ascending order, for their order statistics.
+
+    ``values``: ``[..., G]``; ``reached``: how many responses have a reward up to and including that entry, ``[..., G]``
+    integers, or None where every response counts once; ``sizes``: as :func:`group_sizes`.
+    """
+
+    values: Array
+    reached: Array | None
+    sizes: Array
+
+
+def in_order(rewards: Array, counts: Array | None) -> Ordered:
+    """Sort each group, ``[..., G]``, once for all of its order statistics."""
+    sizes = group_sizes(rewards, counts)
+    if counts is None:
+        return Ordered(np.sort(rewards, axis=-1), None, sizes)
+    order = np.argsort(rewards, axis=-1)
+    reached = np.cumsum(np.take_along_axis(counts, order, axis=-1), axis=-1)
+    return Ordered(np.take_along_axis(rewards, order, axis=-1), reached, sizes)
+
+
+def order_statistic(group: Ordered, ranks: Array) -> Array:
+    """Reward of the given 1-based rank in each group, ``[...]``."""
+    if group.reached is None:
+        return np.asarray(group.values[..., int(ranks) - 1], dtype=group.values.dtype)
+    place = (group.reached < ranks[..., None]).sum(axis=-1, keepdims=True)
+    return np.take_along_axis(group.values, place, axis=-1)[..., 0]
+
+
 def quantile(rewards: Array, counts: Array | None, k: Fraction) -> Array:
     """The K-quantile of Eq. 3, ``[..., G] -> [...]``."""
-    ranks = _for_each_size(lambda size: quantile_rank(size, k), group_sizes(rewards, counts))
-    return _order_statistic(rewards, counts, ranks)
+    return ordered_quantile(in_order(rewards, counts), k)
+
+
+def ordered_quantile(group: Ordered, k: Fraction) -> Array:
+    """As :func:`quantile`, of sorted groups."""
+    return order_statistic(group, _for_each_size(lambda size: quantile_rank(size, k), group.sizes))
 
 
 def interpolated_quantile(rewards: Array, counts: Array | None, k: Fraction) -> Array:
     """The released code's quantile: linear between the order statistics around position (G - 1) K."""
-    sizes = group_sizes(rewards, counts)
-    below = _for_each_size(lambda size: _position(size, k)[0], sizes)
-    above = np.minimum(below + 1, sizes)
-    share = _for_each_size(lambda size: _position(size, k)[1], sizes)
-    low, high = _order_statistic(rewards, counts, below), _order_statistic(rewards, counts, above)
-    return np.asarray(low + (share if is_exact(rewards) else share.astype(np.float64)) * (high - low))
+    return ordered_interpolation(in_order(rewards, counts), k)
+
+
+def ordered_interpolation(group: Ordered, k: Fraction) -> Array:
+    """As :func:`interpolated_quantile`, of sorted groups."""
+    below = _for_each_size(lambda size: _position(size, k)[0], group.sizes)
+    above = np.minimum(below + 1, group.sizes)
+    share = _for_each_size(lambda size: _position(size, k)[1], group.sizes)
+    low, high = order_statistic(group, below), order_statistic(group, above)
+    return np.asarray(low + (share if is_exact(group.values) else share.astype(np.float64)) * (high - low))
 
 
 def group_mean(rewards: Array, counts: Array | None) -> Array:
@@ -99,7 +137,8 @@ def constant_baseline(rewards: Array, value: Any) -> Array:
 
 def group_variance(rewards: Array, counts: Array | None, std: str) -> Array:
     """Variance of each group's rewards, divided by G (``population``) or G - 1 (``bessel``); 0 at G = 1."""
-    squares = np.square(rewards - group_mean(rewards, counts)[..., None])
+    deviations = rewards - group_mean(rewards, counts)[..., None]
+    squares = np.square(deviations) if is_exact(deviations) else np.square(deviations, out=deviations)
     sizes = group_sizes(rewards, counts)
     return np.asarray(_total(squares, counts) / _at_least_one(sizes - 1 if std == "bessel" else sizes, rewards))
 
@@ -130,17 +169,8 @@ def _position(size: int, k: Fraction) -> tuple[int, Fraction]:
 
 def _for_each_size(function: Callable[[int], Any], sizes: Array) -> Array:
     """``function`` of every size, evaluated once a distinct size and in Python integers, which do not overflow."""
+    if sizes.ndim == 0:
+        return np.array(function(int(sizes)))
     distinct, place = np.unique(sizes, return_inverse=True)
     table = np.array([function(int(size)) for size in distinct])
     return np.asarray(table[place.reshape(sizes.shape)], dtype=table.dtype)
-
-
-def _order_statistic(rewards: Array, counts: Array | None, ranks: Array) -> Array:
-    """Reward of the given 1-based rank in each group."""
-    if counts is None:
-        return np.asarray(np.sort(rewards, axis=-1)[..., int(ranks) - 1], dtype=rewards.dtype)
-    order = np.argsort(rewards, axis=-1)
-    ordered = np.take_along_axis(rewards, order, axis=-1)
-    reached = np.cumsum(np.take_along_axis(counts, order, axis=-1), axis=-1)
-    place = (reached < ranks[..., None]).sum(axis=-1, keepdims=True)
-    return np.take_along_axis(ordered, place, axis=-1)[..., 0]

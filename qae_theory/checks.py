@@ -9,21 +9,17 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Integral, Real
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from qae_theory.arrays import Array, exact_number, is_exact
+from qae_theory.conversion import held_by_float64, is_infinite, number_array, plain_array
+from qae_theory.conversion import refuse as refuse
 
 # Above this the range of a group, or its square root times G, could leave float64.
 LARGEST_REWARD = 2.0**1000
-STD_KINDS = ("population", "bessel")
-
-
-def refuse(name: str, value: object, allowed: str) -> NoReturn:
-    """Raise the one kind of error this package raises for bad input."""
-    shown = f"an array of shape {value.shape}" if isinstance(value, np.ndarray) and value.size > 8 else repr(value)
-    raise ValueError(f"{name} must be {allowed}; got {shown}")
+STD_KINDS = ("population", "bessel", "none")
 
 
 def quantile_level(k: Fraction | str | float) -> Fraction:
@@ -46,10 +42,36 @@ def decimal_fraction(value: Any) -> Fraction:
 
 
 def std_kind(std: str) -> str:
-    """Which standard deviation divides: ``population`` (G) or ``bessel`` (G - 1)."""
+    """What a group's advantages are divided by: its std over G (``population``) or G - 1 (``bessel``), or nothing."""
     if not isinstance(std, str) or std not in STD_KINDS:
-        refuse("std", std, "'population' or 'bessel'")
+        refuse("std", std, "'population', 'bessel' or 'none' ('batch' where a whole batch is given)")
     return std
+
+
+def batch_std_kind(std: str) -> str:
+    """As :func:`std_kind`, or the standard deviation of all rewards of a batch (``batch``)."""
+    return std if isinstance(std, str) and std == "batch" else std_kind(std)
+
+
+def flag(name: str, value: Any) -> bool:
+    """A yes or no."""
+    if not isinstance(value, (bool, np.bool_)):
+        refuse(name, value, "True or False")
+    return bool(value)
+
+
+def text(name: str, value: Any) -> str:
+    """A text that is not empty."""
+    if not isinstance(value, str) or not value.strip():
+        refuse(name, value, "a text that is not empty")
+    return value
+
+
+def function(name: str, value: Any) -> Any:
+    """Something that can be called."""
+    if not callable(value):
+        refuse(name, value, "a function (rewards, counts, **options) -> advantages")
+    return value
 
 
 def regulariser(eps: Any) -> Any:
@@ -88,8 +110,13 @@ def clip_high(value: Any) -> Any:
 
 def group_size(value: Any, *, least: int = 1) -> int:
     """The number of responses of a group."""
+    return count("group_size", value, least=least)
+
+
+def count(name: str, value: Any, *, least: int) -> int:
+    """A whole number of at least ``least``."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral) or value < least:
-        refuse("group_size", value, f"an integer >= {least}")
+        refuse(name, value, f"an integer >= {least}")
     return int(value)
 
 
@@ -108,13 +135,13 @@ def rewards(value: Any, mask: Any = None) -> tuple[Array, Array | None]:
     (by 0 where there is none), so that no later step can read them.
     """
     allowed = "an array [..., G], G >= 1, of finite rewards smaller than 2**1000 in size"
-    array = _array("rewards", value, allowed)
+    array = number_array("rewards", value, allowed)
     if array.ndim < 1 or array.shape[-1] < 1:
         refuse("rewards", value, allowed)
     if mask is None:
         _finite("rewards", value, array, allowed)
         return array, None
-    scorable = _plain("mask", mask, allowed_mask := f"a boolean array of the shape of rewards, {array.shape}")
+    scorable = plain_array("mask", mask, allowed_mask := f"a boolean array of the shape of rewards, {array.shape}")
     if scorable.dtype != bool or scorable.shape != array.shape:
         refuse("mask", mask, allowed_mask)
     first = np.take_along_axis(array, scorable.argmax(axis=-1)[..., None], axis=-1)
@@ -137,7 +164,7 @@ def logits(value: Any) -> Array:
 def vector(name: str, value: Any, *, arms: int | None = None) -> Array:
     """A finite array ``[..., n]``, of ``arms`` entries on its last axis where that is given."""
     allowed = f"an array [..., {'n' if arms is None else arms}] of finite numbers"
-    array = _array(name, value, allowed)
+    array = number_array(name, value, allowed)
     if array.ndim < 1 or array.shape[-1] < 1 or (arms is not None and array.shape[-1] != arms):
         refuse(name, value, allowed)
     _finite(name, value, array, allowed)
@@ -147,7 +174,7 @@ def vector(name: str, value: Any, *, arms: int | None = None) -> Array:
 def numbers(name: str, value: Any) -> Array:
     """A finite scalar or an array of finite numbers, of any rank."""
     allowed = "a finite number or an array of finite numbers"
-    array = _array(name, value, allowed)
+    array = number_array(name, value, allowed)
     _finite(name, value, array, allowed)
     return array
 
@@ -163,7 +190,7 @@ def same_batch(name: str, value: Array, other: Array, shape_of: str, *, shown: A
 def query(logits_value: Any, arm_rewards: Any) -> tuple[Array, Array]:
     """Logits ``[..., n]`` and the rewards of the responses, ``[..., n]``, in one arithmetic."""
     z = logits(logits_value)
-    r = like(vector("arm_rewards", arm_rewards, arms=z.shape[-1]), z)
+    r = like(vector("arm_rewards", arm_rewards, arms=z.shape[-1]), z, name="arm_rewards")
     same_batch("arm_rewards", r, z, "logits")
     return z, r
 
@@ -187,7 +214,7 @@ def mixed_query(logits_value: Any, arm_rewards: Any) -> tuple[Array, Array]:
 def single_query(logits_value: Any, arm_rewards: Any, step_size: Any) -> tuple[Array, Array, Array]:
     """One query ``[n]`` with any finite rewards, and a scalar step size."""
     z, r = query(logits_value, arm_rewards)
-    eta = like(numbers("step_size", step_size), z)
+    eta = like(numbers("step_size", step_size), z, name="step_size")
     for name, value, array, rank, allowed in (
         ("logits", logits_value, z, 1, "of rank 1, [n]: one query at a time"),
         ("arm_rewards", arm_rewards, r, 1, "of rank 1, [n]: one query at a time"),
@@ -201,11 +228,27 @@ def single_query(logits_value: Any, arm_rewards: Any, step_size: Any) -> tuple[A
 def step(logits_value: Any, direction: Any, step_size: Any) -> tuple[Array, Array, Array]:
     """Logits and direction ``[..., n]`` and step size ``[...]``, in one arithmetic."""
     z = logits(logits_value)
-    d = like(vector("direction", direction, arms=z.shape[-1]), z)
+    d = like(vector("direction", direction, arms=z.shape[-1]), z, name="direction")
     same_batch("direction", d, z, "logits")
-    eta = like(numbers("step_size", step_size), z)
+    eta = like(numbers("step_size", step_size), z, name="step_size")
     same_batch("step_size", eta[..., None], z, "logits", shown=step_size)
     return z, d, eta
+
+
+def float_step(logits_value: Any, direction: Any, step_size: Any) -> tuple[Array, Array, Array]:
+    """As :func:`step`, for a guarantee about the numbers given: what float64 would round is refused."""
+    z, d, eta = step(logits_value, direction, step_size)
+    floating(logits=z, direction=d, step_size=eta)
+    for name, value in (("logits", logits_value), ("direction", direction), ("step_size", step_size)):
+        held_exactly(name, value)
+    return z, d, eta
+
+
+def held_exactly(name: str, value: Any) -> None:
+    """Refuse rationals that float64 would round, where the result is a guarantee about the numbers given."""
+    array = plain_array(name, value, "numbers")
+    if is_exact(array) and not all(held_by_float64(x) for x in array.flat):
+        refuse(name, value, "held by float64 without rounding, as what is guaranteed is about the numbers given")
 
 
 def floating(**arrays: Array) -> None:
@@ -217,14 +260,14 @@ def floating(**arrays: Array) -> None:
 
 def response_baseline(value: Any, z: Array) -> Array:
     """A baseline, scalar or ``[...]``, for queries with logits ``z``."""
-    b = like(numbers("baseline", value), z)
+    b = like(numbers("baseline", value), z, name="baseline")
     same_batch("baseline", b[..., None], z, "logits", shown=value)
     return b
 
 
 def baseline_pair(low: Any, high: Any, z: Array) -> tuple[Array, Array]:
     """Two baselines 0 <= low < high <= 1, each a scalar or ``[...]``, for queries with logits ``z``."""
-    b1, b2 = like(numbers("low", low), z), like(numbers("high", high), z)
+    b1, b2 = like(numbers("low", low), z, name="low"), like(numbers("high", high), z, name="high")
     if np.any(b1 < 0):
         refuse("low", low, "a baseline in [0, 1)")
     same_batch("low", b1[..., None], z, "logits", shown=low)
@@ -240,7 +283,7 @@ def sampled_group(z: Array, responses: Any, advantages: Any) -> tuple[Array, Arr
         if value is None:
             refuse(name, value, "given for 'sampled_group'")
     y = response_indices(responses, z.shape[-1])
-    a = like(vector("advantages", advantages, arms=y.shape[-1]), z)
+    a = like(vector("advantages", advantages, arms=y.shape[-1]), z, name="advantages")
     same_batch("advantages", a, y, "responses")
     same_batch("responses", y[..., :1], z, "logits", shown=responses)
     return y, a
@@ -249,7 +292,7 @@ def sampled_group(z: Array, responses: Any, advantages: Any) -> tuple[Array, Arr
 def response_indices(value: Any, arms: int) -> Array:
     """Indices ``[..., G]`` of sampled responses."""
     allowed = f"an integer array [..., G], G >= 1, with entries in 0..{arms - 1}"
-    array = _plain("responses", value, allowed)
+    array = plain_array("responses", value, allowed)
     if array.ndim < 1 or array.shape[-1] < 1 or array.dtype.kind not in "iu":
         refuse("responses", value, allowed)
     if array.size and (array.min() < 0 or array.max() >= arms):
@@ -262,18 +305,26 @@ def exact_zero(array: Array) -> Any:
     return exact_number(0) if is_exact(array) else 0.0
 
 
-def like(value: Array, array: Array) -> Array:
+def like(value: Array, array: Array, *, name: str = "value") -> Array:
     """``value`` in the arithmetic of ``array``: floats become the decimals that they print as where that is exact.
 
-    Symbols and balls stay what they are beside floats.
+    Symbols and balls stay what they are beside floats. Beside floats a Fraction is rounded, but no integer is: an
+    integer that float64 cannot hold is refused under ``name``.
     """
     if is_exact(array) == is_exact(value):
         return value
     if is_exact(value):
-        return value.astype(np.float64) if all(isinstance(x, Fraction) for x in value.flat) else value
+        return _rounded(name, value) if all(isinstance(x, Fraction) for x in value.flat) else value
     exact = np.empty(value.shape, dtype=object)
     exact[...] = np.frompyfunc(decimal_fraction, 1, 1)(value)
     return exact
+
+
+def _rounded(name: str, fractions: Array) -> Array:
+    for x in fractions.flat:
+        if x.denominator == 1 and not held_by_float64(x):
+            refuse(name, int(x), "exactly held by float64, as the numbers beside it are floats")
+    return fractions.astype(np.float64)
 
 
 def exact_count(count: int, array: Array) -> Any:
@@ -281,48 +332,14 @@ def exact_count(count: int, array: Array) -> Any:
     return exact_number(count) if is_exact(array) else count
 
 
-def _array(name: str, value: Any, allowed: str) -> Array:
-    array = _plain(name, value, allowed)
-    if array.dtype.kind in "biuf":
-        return array.astype(np.float64) if array.dtype != np.float64 else array
-    if array.dtype.kind != "O" or not all(_is_number(x) for x in array.flat):
-        refuse(name, value, allowed)
-    if any(isinstance(x, (float, np.floating)) for x in array.flat):
-        return array.astype(np.float64)  # one float makes the rest inexact
-    exact = np.empty(array.shape, dtype=object)
-    for index in np.ndindex(array.shape):
-        exact[index] = exact_number(array[index])
-    return exact
-
-
-def _plain(name: str, value: Any, allowed: str) -> Array:
-    try:
-        return np.asarray(value)
-    except ValueError:  # ragged nesting
-        refuse(name, value, allowed)
-
-
-def _is_number(x: Any) -> bool:
-    """Numbers of any kind, symbols and balls too, can be subtracted and multiplied; strings and containers cannot."""
-    return hasattr(x, "__sub__") and hasattr(x, "__mul__") and not isinstance(x, (complex, np.complexfloating))
-
-
-def _is_infinite(x: Any) -> bool:
-    """SymPy has ``is_finite`` as a property (None for a symbol and for its NaN), flint and Decimal as a method."""
-    finite = getattr(x, "is_finite", True)
-    if callable(finite):
-        return not finite()
-    return finite is False or (finite is None and getattr(x, "is_Number", False))
-
-
 def _finite(name: str, value: Any, array: Array, allowed: str) -> None:
     if is_exact(array):
-        if any(_is_infinite(x) for x in array.flat):
+        if any(is_infinite(x) for x in array.flat):
             refuse(name, value, allowed)
         return
-    if not np.isfinite(array).all():
-        refuse(name, value, allowed)
-    if name == "rewards" and array.size and np.abs(array).max() >= LARGEST_REWARD:
+    limit = LARGEST_REWARD if name == "rewards" else np.inf
+    # A NaN is the least and the greatest entry of its array, and below no limit: two passes see all that is wrong.
+    if array.size and not (array.min() > -limit and array.max() < limit):
         refuse(name, value, allowed)
 
 

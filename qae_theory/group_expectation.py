@@ -13,8 +13,6 @@ from math import comb, factorial, prod
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import gammaln
-from scipy.stats import binom
 
 from qae_theory import checks
 from qae_theory.advantages import get_estimator, resolve_options, weighted_advantages
@@ -77,6 +75,7 @@ def expected_gain(
     Fraction(1, 1)
     """
     p = checks.success_prob(success_prob)
+    mixed_only = checks.flag("mixed_only", mixed_only)
     size = checks.group_size(group_size, least=2 if mixed_only else 1)
     return gain(p, outcome_advantages(size, estimator, exact=is_exact(p), **options), mixed_only=mixed_only)
 
@@ -101,6 +100,7 @@ def outcome_advantages(group_size: int, estimator: str, *, exact: bool = False, 
     """
     rule = get_estimator(estimator)
     settings = resolve_options(rule, options)
+    exact = checks.flag("exact", exact)
     size = checks.group_size(group_size, least=rule.least_group)
     correct = np.arange(size + 1)
     rewards = np.array([1, 0]) if not exact else np.array([exact_number(1), exact_number(0)])
@@ -140,6 +140,8 @@ def binomial_mean(success_prob: Array, values: Array) -> Array:
     if is_exact(p) or is_exact(values):
         weights = np.array([comb(trials, int(i)) for i in j], dtype=object) * p**j * (1 - p) ** (trials - j)
     else:
+        from scipy.stats import binom  # half a second to import, and only expectations need it
+
         weights = np.asarray(binom.pmf(j, trials, p))
     return np.asarray((weights * values).sum(axis=-1))
 
@@ -307,6 +309,8 @@ def multinomial_weights(log_probs: Array, counts: Array) -> Array:
         probs = exp(log_probs)
         ways = [factorial(int(row.sum())) // prod(factorial(int(c)) for c in row) for row in counts]
         return np.array(ways, dtype=object) * np.array([prod(probs**row) for row in counts], dtype=object)
+    from scipy.special import gammaln  # a fifth of a second to import, and only these weights need it
+
     log_ways = gammaln(counts.sum(axis=-1) + 1) - gammaln(counts + 1).sum(axis=-1)
     return np.exp(log_ways + (counts * log_probs).sum(axis=-1))
 

@@ -88,7 +88,8 @@ def advantages(
         return [x - baseline(i) for i, x in enumerate(group)]
     if max(group) == min(group):
         return [Fraction(0)] * size
-    scale = deviation(group, std or ("bessel" if estimator == "qae_linear" else "population")) + eps
+    kind = std or ("bessel" if estimator == "qae_linear" else "population")
+    scale = Fraction(1) if kind == "none" else deviation(group, kind) + eps  # nothing divides: no eps either
     hard = lower_quantile(group, k) == 0
     numerator = {
         "grpo": lambda x: x - mean(group),

@@ -36,6 +36,7 @@ NEVER: Mapping[str, frozenset[str]] = {
 # The layers of qae_theory, lowest first: a module or folder imports from layers below its own only.
 LAYERS = (
     ("arrays",),
+    ("conversion",),
     ("checks",),
     ("baselines", "softmax"),
     ("advantages", "objective", "updates"),
@@ -247,7 +248,8 @@ def loaded_by(statement: str) -> set[str]:
 def test_importing_the_theory_loads_nothing_heavy() -> None:
     loaded = loaded_by("import qae_theory")
     assert "numpy" in loaded
-    assert not loaded & {*HEAVY, "sympy", "z3", "flint", "matplotlib", "hypothesis", "typer", *PACKAGES[1:]}
+    # SciPy's special functions and distributions take most of a second; what needs them imports them when it runs.
+    assert not loaded & {*HEAVY, "scipy", "sympy", "z3", "flint", "matplotlib", "hypothesis", "typer", *PACKAGES[1:]}
 
 
 @pytest.mark.parametrize("module", ["objective", "group_expectation", "claims.verdict", "claims.ledger", "proofs"])
@@ -258,3 +260,4 @@ def test_importing_a_module_loads_no_torch_and_no_prover(module: str) -> None:
 
 def test_the_negative_control_of_what_an_import_loads() -> None:
     assert "sympy" in loaded_by("import qae_theory, sympy")
+    assert "scipy" in loaded_by("import qae_theory; qae_theory.expected_gain(0.5, 4, 'qae')")

@@ -21,7 +21,7 @@ from tests.qae_theory import shipped
 
 module = shipped("advantages")
 EPS = (F(0), F(1, 10**8), F(1, 10**6), F(1, 10**4), F(1, 2))
-STDS = ("population", "bessel")
+STDS = ("population", "bessel", "none")
 # Numerators are differences of rewards of size 3 that may cancel to nothing, divided by an std of at least 0.05.
 CANCELLED = 1e-13
 
@@ -240,6 +240,101 @@ def test_a_single_response_has_no_advantage(estimator: str, reward: int) -> None
 def test_leave_one_out_of_one_is_an_error() -> None:
     refuses(lambda: advantages([1], "rloo"), "rewards", [1], says="at least 2 responses for 'rloo'")
     assert advantages([1, 0], "rloo").tolist() == [1.0, -1.0]
+
+
+# Rewards far from 0, and equal rewards
+
+CENTRED = ("grpo", "dr_grpo", "rloo", "qae", "qae_linear")
+ULP = 2.0**-52
+
+
+@pytest.mark.parametrize("estimator", CENTRED)
+@pytest.mark.parametrize("reward", [0.7, 0.1, -1.2, 1e16, -3e-200, 1 / 3, 0.0])
+@pytest.mark.parametrize("size", [2, 3, 6, 7, 100])
+def test_equal_rewards_have_exactly_no_advantage(estimator: str, reward: float, size: int) -> None:
+    assert advantages([reward] * size, estimator).tolist() == [0.0] * size
+    masked = advantages([*[reward] * size, 5.0, math.nan], estimator, mask=[*[True] * size, False, False])
+    assert masked.tolist() == [0.0] * (size + 2)
+    if estimator in oracles.STANDARDISED:
+        for std in STDS:
+            assert advantages([reward] * size, estimator, std=std, eps=0).tolist() == [0.0] * size
+
+
+@pytest.mark.parametrize("estimator", CENTRED)
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("origin", "unit"), [(1000.0, 1e-6), (-1e9, 1e-3), (1e300, 1e288), (3.0, 1.0), (0.0, 1e-300)])
+def test_rewards_far_from_zero_keep_the_accuracy_of_their_range(
+    estimator: str, masked: bool, origin: float, unit: float
+) -> None:
+    rewards = origin + unit * np.random.default_rng(20260923).normal(size=(50, 8))
+    mask = np.ones(rewards.shape, dtype=bool)
+    mask[:, 5:] = not masked
+    eps = 1e-8 * unit
+    options = {"eps": eps} if estimator in oracles.STANDARDISED else {}
+    exact = {"eps": F(eps)} if options else {}
+    result = advantages(rewards, estimator, mask=mask if masked else None, **options)
+    for row, keep, got in zip(rewards, mask, result, strict=True):
+        group = [F(float(x)) for x in row[keep]]
+        want = np.array([float(x) for x in oracles.advantages(group, estimator, **exact)])
+        scale = float(max(group) - min(group)) if not options else 1.0
+        # Differences, a mean of 8, an std and a quotient: a few roundings of numbers of the range's size.
+        assert np.abs(got[keep] - want).max() <= 16 * ULP * scale
+
+
+def test_a_reward_of_a_thousand_does_not_cost_six_digits() -> None:
+    z = np.random.default_rng(0).normal(size=8)
+    rewards = 1000 + 1e-6 * z
+    expected = oracles.advantages([F(float(x)) for x in rewards], "grpo", eps=F(1, 10**8))
+    assert_close(advantages(rewards, "grpo", eps=1e-8), expected, rel=1e-14, floor=1e-14)
+
+
+# The divisor
+
+
+@pytest.mark.parametrize("estimator", oracles.STANDARDISED)
+def test_no_divisor_leaves_the_numerator_and_needs_no_eps(estimator: str) -> None:
+    group = [1, 0, 0, 1, 0]
+    expected = oracles.advantages([F(x) for x in group], estimator, std="none")
+    for eps in (0, 1e-6, 10.0):
+        assert_close(advantages(group, estimator, std="none", eps=eps), expected)
+        assert_exactly(advantages(s.as_exact(group), estimator, std="none", eps=eps), expected)
+    assert max(map(abs, expected)) in (F(1), F(3, 5))
+
+
+def test_without_divisor_the_mean_baseline_is_dr_grpo() -> None:
+    rewards = np.random.default_rng(20260923).integers(0, 2, (200, 8)).astype(float)
+    assert advantages(rewards, "grpo", std="none").tolist() == advantages(rewards, "dr_grpo").tolist()
+
+
+@pytest.mark.parametrize("estimator", oracles.STANDARDISED)
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_divisor_of_a_batch_is_bessel_s_std_of_all_its_rewards(estimator: str, masked: bool) -> None:
+    rewards = np.array([[1.0, 0, 0, 0, 1], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1], [0, 1, 0, 0, 0]])
+    mask = np.ones(rewards.shape, dtype=bool)
+    mask[1, 1] = mask[3, 1] = not masked
+    result = advantages(rewards, estimator, std="batch", eps=0.125, mask=mask if masked else None)
+    scale = oracles.deviation([F(float(x)) for x in rewards[mask]], "bessel") + F(1, 8)
+    for row, keep, got in zip(rewards, mask, result, strict=True):
+        group = [F(float(x)) for x in row[keep]]
+        want = [a / scale for a in oracles.advantages(group, estimator, std="none")]
+        assert_close(got[keep], want)
+        assert got[~keep].tolist() == [0.0] * int((~keep).sum())
+
+
+def test_the_divisor_of_a_batch_does_not_depend_on_its_shape_or_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rewards = np.random.default_rng(20260923).normal(size=(6, 4))
+    whole = advantages(rewards, "grpo", std="batch")
+    assert advantages(rewards.reshape(2, 3, 4), "grpo", std="batch").reshape(6, 4).tolist() == whole.tolist()
+    monkeypatch.setattr(module, "_BLOCK", 8)
+    assert advantages(rewards, "grpo", std="batch").tolist() == whole.tolist()
+    assert advantages(np.empty((0, 4)), "grpo", std="batch").shape == (0, 4)
+    assert advantages([[0.7, 0.7], [0.7, 0.7]], "grpo", std="batch", eps=0).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+    exact = advantages(np.stack([s.as_exact([1, 0]), s.as_exact([1, 1])]), "grpo", std="batch", eps=0)
+    assert_exactly(exact, [[1, -1], [0, 0]])  # Bessel's std of (1, 0, 1, 1) is 1/2
+
+
+def test_a_group_alone_has_no_batch() -> None:
+    refuses(lambda: advantages([1, 0], "grpo", std="batch"), "std", "batch", says="needs a batch")
 
 
 # Masks

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction as F
 from types import ModuleType
@@ -35,7 +36,8 @@ NAN, INF = math.nan, math.inf
 KERNELS = {
     "baselines": {
         "quantile_rank", "is_hard_group", "quantile", "interpolated_quantile", "group_mean", "leave_one_out_mean",
-        "constant_baseline", "group_variance", "group_sizes",
+        "constant_baseline", "group_variance", "group_sizes", "in_order", "order_statistic", "ordered_quantile",
+        "ordered_interpolation",
     },
     "advantages": {"weighted_advantages"},
     "softmax": {"log_softmax", "expectation", "centred", "covariance"},
@@ -50,7 +52,10 @@ KERNELS = {
 
 # Numbers that are none: not finite, or not a number at all.
 NOT_FINITE = [NAN, INF, -INF, np.float64("nan"), np.float32("inf"), Decimal("NaN"), Decimal("Infinity")]
-NOT_A_NUMBER: list[Any] = [None, "1", b"1", 1j, {}, object(), [[1], [1, 2]], ["a"], [None], [1j]]
+NOT_A_NUMBER: list[Any] = [
+    None, "1", b"1", 1j, {}, object(), [[1], [1, 2]], ["a"], [None], [1j], np.ones(3, dtype=complex), timedelta(1),
+    [timedelta(1)] * 3, np.ones(3, dtype="datetime64[s]"), np.ones(3, dtype="f8,f8"), {1, 2}, [{1}, {2}, {3}],
+]  # fmt: skip
 
 
 def spoilt(good: list[Any]) -> st.SearchStrategy[Any]:
@@ -179,6 +184,22 @@ KINDS: dict[str, st.SearchStrategy[Any]] = {
     "clip high": st.one_of(negative_or_no_number(), st.sampled_from([Decimal("-1"), -(10**400)])),
     "other shape": st.sampled_from([[1.0, 1.0, 1.0], np.ones((2, 3))]),
     "taken name": st.sampled_from(["qae", "grpo", "neg_mask"]),
+    "no text": st.sampled_from(["", "  ", 5, None, b"qae", ["qae"], True]),
+    "no function": st.sampled_from([5, None, "qae", [max], {}]),
+    "no defaults": st.sampled_from(
+        [
+            {"k": 7},
+            {"k": "1"},
+            {"std": "sample"},
+            {"std": "batch"},
+            {"eps": -1},
+            {7: "0.4"},
+            {"a b": 1},
+            [("k", 1)],
+            None,
+        ]
+    ),
+    "no flag": st.sampled_from(["no", "", 0, 1, None, [], [True], np.ones(1, dtype=bool), 1.0]),
     "unchecked": st.nothing(),  # a flag, or what the caller answers for
 }
 
@@ -208,17 +229,21 @@ TABLE: dict[str, tuple[dict[str, Any], dict[str, list[str]]]] = {
         },
     ),
     "register_estimator": (
-        {"name": "new", "kernel": None, "source": "this test", "defaults": {}, "binary_only": False, "least_group": 1},
+        {"name": "new", "kernel": max, "source": "this test", "defaults": {}, "binary_only": False, "least_group": 1},
         {
-            "name": ["taken name"],
-            **{name: ["unchecked"] for name in ("kernel", "source", "defaults", "binary_only", "least_group")},
+            "name": ["taken name", "no text"],
+            "kernel": ["no function"],
+            "source": ["no text"],
+            "defaults": ["no defaults"],
+            "binary_only": ["no flag"],
+            "least_group": ["group size"],
         },
     ),
     "estimator_names": ({}, {}),
     "get_estimator": ({"name": "qae"}, {"name": ["estimator"]}),
     "resolve_options": (
-        {"rule": shipped("advantages").get_estimator("qae"), "options": {}},
-        {"rule": ["unchecked"], "options": ["unchecked"]},
+        {"rule": shipped("advantages").get_estimator("qae"), "options": {}, "whole_batch": True},
+        {"rule": ["unchecked"], "options": ["unchecked"], "whole_batch": ["unchecked"]},
     ),
     "probabilities": ({"logits": Z}, {"logits": ["logits"]}),
     "entropy": ({"logits": Z}, {"logits": ["logits"]}),
@@ -279,13 +304,13 @@ TABLE: dict[str, tuple[dict[str, Any], dict[str, list[str]]]] = {
         {
             "success_prob": ["probability"],
             "group_size": ["group size", "pair size"],
-            "mixed_only": ["unchecked"],
+            "mixed_only": ["no flag"],
             **ESTIMATOR_SETTING,
         },
     ),
     "outcome_advantages": (
         {"group_size": 4, "estimator": "qae", "exact": False},
-        {"group_size": ["group size"], "exact": ["unchecked"], **ESTIMATOR_SETTING},
+        {"group_size": ["group size"], "exact": ["no flag"], **ESTIMATOR_SETTING},
     ),
     "advantage_moments": (
         {"success_prob": 0.5, "group_size": 4, "estimator": "qae"},

@@ -90,6 +90,33 @@ def test_groups_of_one_teach_nothing(estimator: str) -> None:
 # The gain w(p, G)
 
 
+@pytest.mark.parametrize("size", [2, 3, 8])
+@pytest.mark.parametrize("p", [F(1, 100), F(2, 5), F(3, 5), F(9, 10)])
+def test_gain_without_a_divisor(p: F, size: int) -> None:
+    """The mean's gain is (G - 1)/G; the quantile's is 1 less the chance that one response tips the gate."""
+    assert expected_gain(p, size, "grpo", std="none") == F(size - 1, size)
+    for k in (F(2, 5), F(3, 4)):
+        # With m - 1 of the others right the group is hard if this response is wrong, easy if it is right.
+        tips = int(size * (1 - k))  # the largest m of a hard group
+        expected = 1 - oracles.binomial(size - 1, tips, p)
+        if tips == 0:  # a group of wrong ones only is hard, but degenerate: its A = 0, as its numerator is
+            assert k > 1 - F(1, size)
+        assert expected_gain(p, size, "qae", k=k, std="none") == expected
+        assert expected_gain(float(p), size, "qae", k=k, std="none") == pytest.approx(float(expected), rel=1e-12)
+    for estimator in oracles.STANDARDISED:
+        gain = oracles.gain(p, size, estimator, std="none") if size < 8 else None
+        assert gain is None or expected_gain(p, size, estimator, std="none") == gain
+
+
+def test_an_expectation_has_no_batch() -> None:
+    for call in (
+        lambda: expected_gain(0.5, 4, "qae", std="batch"),
+        lambda: module.outcome_advantages(4, "qae", std="batch"),
+        lambda: expected_entropy_change(Z, R, 2, "qae", 0.1, std="batch"),
+    ):
+        refuses(call, "std", "batch", says="where a whole batch is given")
+
+
 @pytest.mark.parametrize("estimator", oracles.ESTIMATORS)
 @pytest.mark.parametrize("mixed_only", [False, True])
 @pytest.mark.parametrize("size", [2, 3, 7])
