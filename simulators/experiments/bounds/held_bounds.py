@@ -1,4 +1,4 @@
-"""Entropy changes held against the guaranteed bounds, against bounds that must fail, and Prop. 4.2's interval."""
+"""Hold entropy changes against guaranteed bounds, against bounds that must fail, and against Prop. 4.2's interval."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from qae_theory.entropy_change import curvature_brackets
 from simulators.experiments.base import Record
 from simulators.experiments.common.shares import rounding
 
+# The median width says how tight the bounds usually are, the others how loose they get.
 QUANTILES = (0.5, 0.9, 0.99)
 
 
 class Checked(NamedTuple):
-    """Rows ``[...]``: the change, whether it is outside the bounds and the planted ones, and (upper - lower) / |dH|.
+    """What holding changes against bounds gives, ``[...]`` each.
 
-    The width is NaN where the entropy does not move at all.
+    ``change`` is the entropy change in nats; ``outside`` and ``outside_planted`` say whether it is outside the
+    guaranteed and the planted bounds. ``width`` is (upper - lower) / |dH|, and NaN where the entropy does not move at
+    all.
     """
 
     change: Array
@@ -31,79 +34,96 @@ def checked(log_probs: Array, direction: Array, step_size: float, *, planted_sca
     """Hold a step's actual entropy change against its guaranteed bounds, and against scaled ones.
 
     Args:
-        log_probs: ``[..., n]``.
+        log_probs: ``[..., n]`` in nats.
         direction: ``[..., n]``.
         step_size: eta.
-        planted_scale: what the curvature brackets are multiplied with in bounds that must fail.
+        planted_scale: what the curvature brackets are multiplied with in the bounds that must fail.
+
+    Returns:
+        ``[...]`` each.
     """
     change = entropy_change(log_probs, direction, step_size)
     lower, upper = entropy_change_bounds(log_probs, direction, step_size)
-    low, high = scaled_bounds(log_probs, direction, step_size, planted_scale)
+    low, high = scaled_bounds(log_probs, direction, step_size, scale=planted_scale)
     size = np.abs(change)
     width = np.divide(upper - lower, size, out=np.full(np.shape(size), np.nan), where=size > 0)
-    return Checked(change, (change < lower) | (change > upper), (change < low) | (change > high), width)
+    return Checked(
+        change=change,
+        outside=(change < lower) | (change > upper),
+        outside_planted=(change < low) | (change > high),
+        width=width,
+    )
 
 
 def scaled_bounds(log_probs: Array, direction: Array, step_size: float, scale: float) -> tuple[Array, Array]:
-    r"""Bounds :math:`ηh_1 - s\tfrac{η^2}{2}ρ^2L_-` and :math:`ηh_1 + s\tfrac{η^2}{2}ρ^2L_+`, widened by rounding.
+    r"""Return bounds of an entropy change whose curvature brackets are scaled.
 
-    Guaranteed at s = 1 (claim `remainder`), at no smaller s.
+    They are :math:`ηh_1 - s\tfrac{η^2}{2}ρ^2L_-` and :math:`ηh_1 + s\tfrac{η^2}{2}ρ^2L_+`, widened by rounding:
+    guaranteed at s = 1 (claim `remainder`) and at no smaller s.
 
     Args:
-        log_probs: ``[..., n]``.
-        direction: ``[..., n]``.
+        log_probs: ``[..., n]`` in nats.
+        direction: ``[..., n]``; its spread over the arms is rho.
         step_size: eta.
         scale: s.
 
     Returns:
-        ``(lower, upper)``, each ``[...]``.
+        ``(lower, upper)``, each ``[...]`` in nats.
     """
     below, above = curvature_brackets(log_probs.shape[-1])
-    line = step_size * first_order_entropy_change(log_probs, direction)
+    linear = step_size * first_order_entropy_change(log_probs, direction)
     quadratic = scale * 0.5 * (step_size * np.ptp(direction, axis=-1)) ** 2
     slack = rounding(log_probs, direction, step_size)
-    return line - quadratic * below - slack, line + quadratic * above + slack
+    return linear - quadratic * below - slack, linear + quadratic * above + slack
 
 
 def by_seed(checks: Checked, covered: dict[str, tuple[Array, Array]]) -> list[Record]:
-    """Counts and quantiles of the width of each seed; ``[..., S, Q]``, as are the ``covered``.
+    """Return a record for each seed: counts, and quantiles of the width.
 
-    Each coverage is counted over all its rows, and again over those in which the entropy moved at all.
+    Each coverage is counted over all its queries, and again over those in which the entropy moved at all.
+
+    Args:
+        checks: ``[..., S, Q]`` each.
+        covered: by name, whether changes are inside an interval and whether they are changes at all, ``[..., S, Q]``
+            each.
     """
-    outside, planted, width = (_seed_rows(values) for values in checks[1:])
-    inside = {name: (_seed_rows(rows), _seed_rows(moved)) for name, (rows, moved) in covered.items()}
-    return [
-        {
+    outside, planted = _seed_first(checks.outside), _seed_first(checks.outside_planted)
+    width = _seed_first(checks.width)
+    records = []
+    for seed in range(len(outside)):
+        record: Record = {
             "seed": seed,
             "rows": outside.shape[1],
             "violations": int(outside[seed].sum()),
             "planted_violations": int(planted[seed].sum()),
-            **{key: count for name, rows in inside.items() for key, count in _coverage(name, *rows, seed).items()},
-            **_width_quantiles(width[seed]),
         }
-        for seed in range(len(outside))
-    ]
+        for name, (inside, moved) in covered.items():
+            record |= _coverage(name, _seed_first(inside)[seed], _seed_first(moved)[seed])
+        records.append(record | _width_quantiles(width[seed]))
+    return records
 
 
 def coverage(change: Array, low: Array, high: Array) -> tuple[Array, Array]:
-    """Whether changes are inside an interval, and whether they are changes at all."""
+    """Return whether changes are inside an interval, and whether they are changes at all, ``[...]`` each."""
     return np.asarray((low <= change) & (change <= high)), change != 0
 
 
-def _coverage(name: str, inside: Array, moved: Array, seed: int) -> Record:
+def _coverage(name: str, inside: Array, moved: Array) -> Record:
+    """Return the counts of one seed's queries inside an interval, of all and of those that moved."""
     return {
-        name: int(inside[seed].sum()),
-        f"{name}_rows": inside.shape[1],
-        f"{name}_moved": int((inside & moved)[seed].sum()),
-        f"{name}_moved_rows": int(moved[seed].sum()),
+        name: int(inside.sum()),
+        f"{name}_rows": len(inside),
+        f"{name}_moved": int((inside & moved).sum()),
+        f"{name}_moved_rows": int(moved.sum()),
     }
 
 
 def _width_quantiles(width: Array) -> dict[str, float | None]:
+    """Return the quantiles of the widths that are defined; None where there are none."""
     moved = width[np.isfinite(width)]
     return {f"width_{q:g}": float(np.quantile(moved, q)) if len(moved) else None for q in QUANTILES}
 
 
-def _seed_rows(values: Array) -> Array:
-    """``[..., S, Q] -> [S, rows]``."""
+def _seed_first(values: Array) -> Array:
+    """Return values ``[..., S, Q]`` as ``[S, all others]``."""
     return np.moveaxis(values, -2, 0).reshape(values.shape[-2], -1)

@@ -1,4 +1,4 @@
-"""What `inner-epochs` says: entropy per success gained by rule, passes and clip-high, and which side clips where."""
+"""Read the records of `inner-epochs`: entropy per success gained by rule, passes and clip-high, and clips by side."""
 
 from __future__ import annotations
 
@@ -7,126 +7,133 @@ from typing import Any
 
 import numpy as np
 
-from qae_theory import checks
 from qae_theory.arrays import Array
 from qae_theory.claims.statements import Statement
-from qae_theory.curves.statistics import Interval, bonferroni, mean_interval
+from qae_theory.curves.statistics import bonferroni, mean_interval
 from simulators.experiments.base import Record
+from simulators.experiments.common.columns import seed_columns
+from simulators.experiments.common.shares import in_records, read_statements
 
-Key = tuple[str, int, str]  # method, passes, clip-high
-Runs = Mapping[Key, Mapping[str, Array]]  # -> measure -> [S]
-KEYS = ("cell", "method", "epochs", "clip_high", "seed")
+Key = tuple[Any, ...]  # method, passes, clip-high as text
+Runs = Mapping[Key, Mapping[str, Array]]  # a run's measures, [S] each
+KEYS = ("method", "epochs", "clip_high")
 TOTALS = ("low_in_hard", "low_in_easy", "high_in_hard", "high_in_easy")
+CHANGES = ("entropy_change", "success_gain", "clip_low_fraction", "clip_high_fraction")
 
 
 def analyse(config: Any, records: Sequence[Record]) -> dict[str, Any]:
-    """Every run's figures, and the effects of clip-high and of more passes, paired by seed.
+    """Return every run's figures, and the effects of clip-high and of more passes, paired by seed.
 
-    Each reading's intervals hold together over all runs, or over all comparisons.
+    The intervals of one reading hold together, over all runs or over all comparisons.
+
+    Args:
+        config: an ``InnerEpochsConfig``.
+        records: one for each run and seed.
     """
     runs = columns(records)
     readings = ["entropy_change", *(f"entropy_change_at_{gain:g}" for gain in config.gains)]
-    ends = [str(clip) for clip in (config.clip_highs[0], config.clip_highs[-1])]
-    passes = [e for e in config.epochs if e > 1]
-    many, one = passes[-1], config.epochs[0]
-    level = bonferroni(config.level, len(config.methods) * (len(passes) + len(ends)))
-    effects = {
-        reading: {
-            method: {
-                "clip_high": {str(e): raised(runs, method, e, config.clip_highs, reading, level) for e in passes},
-                "passes": {
-                    clip: _figure(runs[method, many, clip][reading] - runs[method, one, clip][reading], level)
-                    for clip in ends
-                },
-            }
-            for method in config.methods
-        }
-        for reading in readings
-    }
+    effects = {reading: effects_on(reading, runs, config) for reading in readings}
+    of_runs = bonferroni(config.level, len(runs))
     return {
-        "runs": {
-            _name(key): run_figures(run, config, bonferroni(config.level, len(runs))) for key, run in runs.items()
-        },
+        "runs": {_name(key): run_figures(run, config, of_runs) for key, run in runs.items()},
         "effects": effects,
         "raised_by_clip_high": {reading: counted(effects[reading]) for reading in readings},
-        "clips_by_regime": {m: clip_totals(runs, m) for m in config.methods},
+        "clips_by_regime": {method: clip_totals(runs, method) for method in config.methods},
         "bounds": bound_counts(runs),
-        "statements": [vars(s) for s in _statements(runs, config.methods)],
+        "statements": in_records(_statements(runs, config.methods)),
     }
 
 
 def columns(records: Sequence[Record]) -> dict[Key, dict[str, Array]]:
-    """Each run's measures in order of seeds, ``[S]``; None as NaN.
+    """Return each run's measures in order of seeds, ``[S]``; None becomes NaN.
 
     Raises:
-        ValueError: naming ``records`` where a run has not every seed once.
+        ValueError: a run lacks a seed or has one twice; the message names ``records``.
     """
-    grouped: dict[Key, list[Record]] = {}
-    for record in records:
-        grouped.setdefault((record["method"], record["epochs"], record["clip_high"]), []).append(record)
-    seeds = sorted({record["seed"] for record in records})
-    found = {}
-    for key, rows in grouped.items():
-        ordered = sorted(rows, key=lambda row: row["seed"])
-        if [row["seed"] for row in ordered] != seeds:
-            checks.refuse("records", len(rows), f"each of {len(seeds)} seeds once for {_name(key)}")
-        names = [name for name in rows[0] if name not in KEYS]
-        found[key] = {n: np.array([np.nan if r[n] is None else r[n] for r in ordered], dtype=float) for n in names}
-    return found
+    return seed_columns(records, *KEYS, shown=_name)
 
 
-def raised(runs: Runs, method: str, epochs: int, clips: Sequence[float], reading: str, level: float) -> dict[str, Any]:
-    """Entropy under every larger clip-high less that under the smallest."""
-    least = runs[method, epochs, str(clips[0])][reading]
-    return {str(clip): _figure(runs[method, epochs, str(clip)][reading] - least, level) for clip in clips[1:]}
+def effects_on(reading: str, runs: Runs, config: Any) -> dict[str, dict[str, Any]]:
+    """Return the effects of clip-high and of more passes on a reading of entropy, by method."""
+    many = [epochs for epochs in config.epochs if epochs > 1]  # one pass never clips on-policy
+    ends = [str(clip) for clip in (config.clip_highs[0], config.clip_highs[-1])]
+    fewest, most = config.epochs[0], many[-1]
+    level = bonferroni(config.level, len(config.methods) * (len(many) + len(ends)))
+    effects: dict[str, dict[str, Any]] = {}
+    for method in config.methods:
+        by_clip = {}
+        for epochs in many:
+            by_clip[str(epochs)] = raised(runs, method, epochs, clips=config.clip_highs, reading=reading, level=level)
+        by_passes = {}
+        for clip in ends:
+            difference = runs[method, most, clip][reading] - runs[method, fewest, clip][reading]
+            by_passes[clip] = _figure(difference, level)
+        effects[method] = {"clip_high": by_clip, "passes": by_passes}
+    return effects
+
+
+def raised(
+    runs: Runs, method: str, epochs: int, *, clips: Sequence[float], reading: str, level: float
+) -> dict[str, Any]:
+    """Return, for every larger clip-high, entropy under it less entropy under the smallest one."""
+    smallest = runs[method, epochs, str(clips[0])][reading]
+    return {str(clip): _figure(runs[method, epochs, str(clip)][reading] - smallest, level) for clip in clips[1:]}
 
 
 def run_figures(run: Mapping[str, Array], config: Any, level: float) -> dict[str, Any]:
-    """Changes at the end, entropy change per success gained at each gain, and clip fractions by side."""
-    per_gain = {
-        f"entropy_per_success_at_{gain:g}": _figure(run[f"entropy_change_at_{gain:g}"] / gain, level)
-        for gain in config.gains
-    }
-    plain = ("entropy_change", "success_gain", "clip_low_fraction", "clip_high_fraction")
-    return {**{name: _figure(run[name], level) for name in plain}, **per_gain}
+    """Return a run's changes at the end, its entropy change per success gained, and its clip fractions by side."""
+    figures = {name: _figure(run[name], level) for name in CHANGES}
+    for gain in config.gains:
+        per_success = run[f"entropy_change_at_{gain:g}"] / gain
+        figures[f"entropy_per_success_at_{gain:g}"] = _figure(per_success, level)
+    return figures
 
 
 def counted(effects: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Where the largest clip-high raises entropy over the smallest, lowers it, or neither is found."""
-    said: dict[str, list[str]] = {"raised": [], "lowered": [], "not found": []}
+    """Return where the largest clip-high raises entropy over the smallest, where it lowers it, and where neither."""
+    verdicts: dict[str, list[str]] = {"raised": [], "lowered": [], "not found": []}
     for method, effect in effects.items():
         for passes, by_clip in effect["clip_high"].items():
             figure = list(by_clip.values())[-1]
-            found = figure is not None and figure["found"]
-            verdict = ("raised" if figure["estimate"] > 0 else "lowered") if found else "not found"
-            said[verdict].append(f"{method} epochs={passes}")
-    return said
+            if figure is None or not figure["found"]:
+                verdict = "not found"
+            else:
+                verdict = "raised" if figure["estimate"] > 0 else "lowered"
+            verdicts[verdict].append(f"{method} epochs={passes}")
+    return verdicts
 
 
 def clip_totals(runs: Runs, method: str) -> dict[str, int]:
-    """Clipped tokens of all of a rule's runs, by side and regime."""
-    mine = [run for (name, _, _), run in runs.items() if name == method]
-    return {total: int(sum(run[total].sum() for run in mine)) for total in TOTALS}
+    """Return the number of clipped tokens in all of a rule's runs, by side and regime."""
+    of_method = [run for (name, _, _), run in runs.items() if name == method]
+    return {total: int(sum(run[total].sum() for run in of_method)) for total in TOTALS}
 
 
 def bound_counts(runs: Runs) -> dict[str, dict[str, int]]:
-    """A query's updates outside the guaranteed bounds of what its policy did, and all, with one pass and with more."""
-    return {
-        name: {
-            count: int(sum(run[count].sum() for (_, epochs, _), run in runs.items() if (epochs == 1) == single))
-            for count in ("bound_violations", "rows")
-        }
-        for name, single in (("one pass", True), ("more passes", False))
-    }
+    """Return how many updates of a query there were, and how many left their guaranteed bounds.
+
+    The bounds are those of what the update did to the policy, so that they hold after several passes too. Runs with one
+    pass and with more are counted apart.
+    """
+    single = [run for (_, epochs, _), run in runs.items() if epochs == 1]
+    several = [run for (_, epochs, _), run in runs.items() if epochs != 1]
+    return {"one pass": _bound_counts(single), "more passes": _bound_counts(several)}
+
+
+def _bound_counts(runs: Sequence[Mapping[str, Array]]) -> dict[str, int]:
+    return {count: int(sum(run[count].sum() for run in runs)) for count in ("bound_violations", "rows")}
 
 
 def statements(analysis: Mapping[str, Any]) -> list[Statement]:
-    """The statements for claim `clip-sides`."""
-    return [Statement(**record) for record in analysis["statements"]]
+    """Return the statements for claim `clip-sides`."""
+    return read_statements(analysis)
 
 
 def _statements(runs: Runs, methods: Sequence[str]) -> list[Statement]:
-    """For QAE, if it is in the sweep; GRPO's clips, of which both sides bind in either regime, are the control."""
+    """Return the statements about QAE; the control is GRPO, of whose clips both sides bind in either regime.
+
+    There are none where the sweep lacks one of the two.
+    """
     if "qae" not in methods or "grpo" not in methods:
         return []
     return [
@@ -135,16 +142,23 @@ def _statements(runs: Runs, methods: Sequence[str]) -> list[Statement]:
     ]
 
 
-def one_sided(says: str, runs: Runs, *, wrong: str, right: str) -> Statement:
-    """That clips happen on the right side and none at all on the wrong one."""
+def one_sided(sentence: str, runs: Runs, *, wrong: str, right: str) -> Statement:
+    """Return the statement that tokens are clipped on the right side and none at all on the wrong one.
+
+    Args:
+        sentence: what the statement says.
+        runs: all runs, GRPO's among them for the control.
+        wrong: the count that must be 0.
+        right: the count that must not be 0.
+    """
     found, detail = _no_wrong_clip(clip_totals(runs, "qae"), wrong, right)
-    control, control_detail = _no_wrong_clip(clip_totals(runs, "grpo"), wrong, right)
+    control_found, control_detail = _no_wrong_clip(clip_totals(runs, "grpo"), wrong, right)
     return Statement(
-        says=says,
+        says=sentence,
         found=found,
         detail=detail,
         planted="GRPO's clips counted in the same way",
-        control_found=control,
+        control_found=control_found,
         control_detail=control_detail,
     )
 
@@ -159,8 +173,9 @@ def _name(key: Key) -> str:
 
 
 def _figure(sample: Array, level: float) -> dict[str, Any] | None:
-    kept = sample[~np.isnan(sample)]
-    if len(kept) < 2:
+    """Return the mean over the seeds that have a value, with its interval; None for fewer than two seeds."""
+    defined = sample[~np.isnan(sample)]
+    if len(defined) < 2:
         return None
-    interval: Interval = mean_interval(kept, level=level)
+    interval = mean_interval(defined, level=level)
     return {**interval.record(), "found": interval.excludes(0.0)}

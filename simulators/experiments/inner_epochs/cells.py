@@ -1,4 +1,4 @@
-"""`inner-epochs`: repeated passes over the same groups x clip-high, for every rule, at equal steps and equal progress.
+"""Train every rule with repeated passes over the same groups and several clip-highs, at equal steps and equal progress.
 
 In a tabular policy mini-batches of distinct queries stay on-policy, so that inner epochs are passes over the same
 groups. All runs of an analysis share their starts and random numbers.
@@ -22,7 +22,8 @@ from qae_theory.runs.settings import Positive
 from simulators.engine import Step, initial_state, train
 from simulators.environments import Environment
 from simulators.experiments.base import Cell, ClaimEvidence, Config, Experiment, Record, RuleName
-from simulators.experiments.inner_epochs.analysis import analyse, statements
+from simulators.experiments.common.trajectories import or_none, stacked
+from simulators.experiments.inner_epochs.analysis import TOTALS, analyse, statements
 from simulators.measures import DEFAULT_LEVEL, change_measures, group_measures, state_measures
 from simulators.methods import get_method, method_names
 from simulators.update import MaybeInfinite, Update
@@ -34,9 +35,9 @@ ClipHigh = Annotated[MaybeInfinite, Field(ge=0)]
 class InnerEpochsConfig(Config):
     """Sizes, the rules (all that are registered, unless named), and the clip ranges.
 
-    ``gains``, of success, are where entropy is compared; they must span several updates of 16 passes, between which a
-    curve is taken as straight. ``clip_low`` is the same for all, and so is each ``clip_highs``: the rules' own ranges
-    are not used, so that they differ in their advantages and masks alone.
+    ``gains``, of success, are where entropy is compared. They must span several updates of 16 passes, between which a
+    curve is taken as straight. ``clip_low`` and each of ``clip_highs`` are the same for all rules, in place of their
+    own ranges, so that the rules differ in their advantages and masks alone.
     """
 
     methods: tuple[RuleName, ...] = Field(default_factory=method_names)
@@ -52,6 +53,7 @@ class InnerEpochsConfig(Config):
 
     @model_validator(mode="after")
     def _sweeps(self) -> InnerEpochsConfig:
+        """Refuse sweeps that do not ascend, and rules that are named twice."""
         for name in ("epochs", "clip_highs"):
             values = list(getattr(self, name))
             if values != sorted(set(values)) or len(values) < 2:
@@ -62,31 +64,37 @@ class InnerEpochsConfig(Config):
 
 
 def cells(config: InnerEpochsConfig) -> list[Cell]:
-    """One cell for each rule and number of passes, all on the same random numbers."""
+    """Return a cell for each rule and number of passes, all on the same random numbers."""
     sizes = config.model_dump(mode="json")
-    sizes["clip_highs"] = [str(clip) for clip in config.clip_highs]  # JSON has no infinity
-    return [
-        Cell(f"{method} epochs={epochs}", {**sizes, "method": method, "passes": epochs})
-        for method in config.methods
-        for epochs in config.epochs
-    ]
+    sizes["clip_highs"] = [str(clip) for clip in config.clip_highs]  # JSON has no infinity, but text may say inf
+    listed = []
+    for method in config.methods:
+        for epochs in config.epochs:
+            listed.append(Cell(f"{method} epochs={epochs}", {**sizes, "method": method, "passes": epochs}))
+    return listed
 
 
 def run_cell(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> list[Record]:
-    """One record for each clip-high and seed."""
+    """Return a record for each clip-high and seed."""
     config = InnerEpochsConfig.model_validate({name: settings[name] for name in InnerEpochsConfig.model_fields})
     children = seeds.spawn(config.seeds)
-    return [
-        {"method": settings["method"], "epochs": settings["passes"], "clip_high": str(clip), "seed": s, **row}
-        for clip in config.clip_highs
-        for s, row in enumerate(run(config, settings["method"], settings["passes"], clip, children))
-    ]
+    method, epochs = settings["method"], settings["passes"]
+    records = []
+    for clip in config.clip_highs:
+        of_seeds = run(config, method, epochs, clip_high=clip, children=children)
+        for seed, measures in enumerate(of_seeds):
+            labels = {"method": method, "epochs": epochs, "clip_high": str(clip), "seed": seed}
+            records.append({**labels, **measures})
+    return records
 
 
 def run(
-    config: InnerEpochsConfig, method: str, epochs: int, clip_high: float, children: list[np.random.SeedSequence]
+    config: InnerEpochsConfig, method: str, epochs: int, *, clip_high: float, children: list[np.random.SeedSequence]
 ) -> list[Record]:
-    """What one run did, for every seed."""
+    """Train with one rule, number of passes and clip-high, and return what happened, a record for each seed.
+
+    Generators are made anew from ``children``, so that all runs draw the same numbers.
+    """
     rngs = [np.random.default_rng(child) for child in children]
     start = random_bandits(config.world, rngs)
     update = Update(
@@ -97,30 +105,38 @@ def run(
         clip_low=config.clip_low,
         clip_high=clip_high,
     )
-    steps = train(initial_state(start.logits, start.env), start.env, update, config.steps + 1, rngs)
-    curves = observed(steps, start.env, update)
-    columns = summary(curves, config)
-    return [{name: _or_none(column[s]) for name, column in columns.items()} for s in range(config.seeds)]
+    state = initial_state(start.logits, start.env)
+    # One update more than is counted: its measures before the update are those after the last.
+    steps = train(state, start.env, update, steps=config.steps + 1, rngs=rngs)
+    columns = summary(observed(steps, start.env, update), config)
+    records = []
+    for seed in range(config.seeds):
+        records.append({name: or_none(column[seed]) for name, column in columns.items()})
+    return records
 
 
 def observed(steps: Any, env: Environment, update: Update) -> dict[str, Array]:
-    """Curves ``[S, steps + 1]``; what describes an update is that of the update that starts there."""
-    rows = []
+    """Return curves ``[S, steps + 1]``; measures of an update are those of the update that starts there."""
+    records = []
     for step in steps:
+        state, group = state_measures(step, env, ks=()), group_measures(step)
         change = change_measures(step, env, update)
-        rows.append(
+        records.append(
             {
-                **{name: state_measures(step, env, ks=())[name] for name in ("sequence_entropy", "success")},
-                **{name: group_measures(step)[name] for name in ("clip_low_fraction", "clip_high_fraction")},
+                **{name: state[name] for name in ("sequence_entropy", "success")},
+                **{name: group[name] for name in ("clip_low_fraction", "clip_high_fraction")},
                 **{name: change[name] for name in ("bound_violations", "rows")},
                 **clips_by_regime(step, update),
             }
         )
-    return {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]}
+    return stacked(records)
 
 
 def clips_by_regime(step: Step, update: Update) -> dict[str, Array]:
-    """Clipped tokens of all passes by side and regime of their group, ``[S]`` each; hard as the rule's K has it."""
+    """Return the clipped tokens of all passes by side and by regime of their group, ``[S]`` each.
+
+    A group is hard as the rule's own K has it, or at the default level for a rule without K.
+    """
     options = get_method(update.method, **update.options).options or {}
     level = quantile_level(options.get("k", DEFAULT_LEVEL))
     hard = is_hard_group(step.rollouts.correct.sum(axis=-1), update.group_size, level)[..., None, None]
@@ -135,12 +151,12 @@ def clips_by_regime(step: Step, update: Update) -> dict[str, Array]:
 
 
 def summary(curves: Mapping[str, Array], config: InnerEpochsConfig) -> dict[str, Array]:
-    """``[S]`` each: changes at the end, entropy change at each gain of success, clip fractions and counts."""
+    """Return what a run did, ``[S]`` each: changes at the end and at gains of success, clip fractions and counts."""
     entropy, success = curves["sequence_entropy"], curves["success"]
     change = entropy - entropy[:, :1]
     progress = at_gain(success, change, config.gains)
-    updates = slice(0, config.steps)
-    totals = ("low_in_hard", "low_in_easy", "high_in_hard", "high_in_easy", "bound_violations", "rows")
+    updates = slice(0, config.steps)  # the update after the last belongs to no run
+    totals = (*TOTALS, "bound_violations", "rows")
     return {
         "entropy_change": change[:, -1],
         "success_gain": success[:, -1] - success[:, 0],
@@ -151,11 +167,8 @@ def summary(curves: Mapping[str, Array], config: InnerEpochsConfig) -> dict[str,
 
 
 def _count(values: Any) -> Array:
+    """Return the sum over all axes but the first, ``[S, ...] -> [S]``."""
     return np.asarray(values, dtype=np.float64).reshape(len(values), -1).sum(axis=1)
-
-
-def _or_none(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
 
 
 EXPERIMENT = Experiment(
@@ -166,5 +179,12 @@ EXPERIMENT = Experiment(
     run_cell=run_cell,
     analyse=analyse,
     sizes=Path(__file__).with_name("sizes.toml"),
-    claims=(ClaimEvidence("clip-sides", "clips counted by side and regime", Kind.TRAINING, statements),),
+    claims=(
+        ClaimEvidence(
+            claim="clip-sides",
+            name="clips counted by side and regime",
+            kind=Kind.TRAINING,
+            statements=statements,
+        ),
+    ),
 )

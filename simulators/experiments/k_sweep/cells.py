@@ -1,6 +1,7 @@
-"""Training with QAE at K from .1 to .9 from the same starts: entropy, success and pass@k against K (Fig. 9's shape).
+"""Train with QAE at K from .1 to .9 from the same starts: entropy, success and pass@k against K, as in Fig. 9.
 
-The paper compares at equal steps. K also changes how fast success is gained, so equal progress stands beside it.
+The paper compares at equal steps. K also changes how fast success is gained, so that the comparison at equal progress
+stands beside it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pydantic import Field
 from qae_theory.claims.model import Kind
 from qae_theory.curves.rises_with_k import slope_readings, statements
 from qae_theory.curves.statistics import bonferroni, mean_interval
-from qae_theory.curves.trajectories import from_records
+from qae_theory.curves.trajectories import Trajectory, from_records
 from simulators.experiments.base import Cell, ClaimEvidence, Experiment, Record
 from simulators.experiments.common.conditions import TrainingConfig, run_training, training_cell
 from simulators.experiments.common.fields import Level
@@ -24,36 +25,39 @@ CURVES = ("sequence_entropy", "success", "pass@1", "pass@16")
 
 
 class KSweepConfig(TrainingConfig):
-    """Levels and conditions."""
+    """Levels K and conditions."""
 
     ks: tuple[Level, ...] = Field(min_length=2)
 
 
 def cells(config: KSweepConfig) -> list[Cell]:
-    """One cell for each condition and K."""
-    return [
-        training_cell(config, condition, {"k": k}, families=("state",), only=CURVES, method="qae", options={"k": k})
-        for condition in config.conditions
-        for k in config.ks
-    ]
+    """Return a cell for each condition and K."""
+    listed = []
+    for condition in config.conditions:
+        for k in config.ks:
+            rule = {"method": "qae", "options": {"k": k}}
+            listed.append(training_cell(config, condition, {"k": k}, families=("state",), only=CURVES, **rule))
+    return listed
 
 
 def analyse(config: KSweepConfig, records: Sequence[Record]) -> dict[str, Any]:
-    """Final figures by K, and the slope of entropy in K at equal steps and at equal progress, by condition."""
-    names = [condition.name for condition in config.conditions]
-    runs = {name: {k: from_records(records, CURVES, condition=name, k=k) for k in config.ks} for name in names}
-    each = bonferroni(config.level, len(names) * len(config.ks) * len(CURVES))
-    analysis: dict[str, Any] = {
-        "level": config.level,
-        "finals": [
-            {"condition": name, "k": k}
-            | {curve: mean_interval(run.curves[curve][:, -1], level=each).record() for curve in CURVES}
-            for name, by_k in runs.items()
-            for k, run in by_k.items()
-        ],
-        **slope_readings(runs, config.level),
-    }
+    """Return final figures by K, and the slope of entropy in K at equal steps and at equal progress, by condition."""
+    runs: dict[str, dict[str, Trajectory]] = {}
+    for condition in config.conditions:
+        name = condition.name
+        runs[name] = {k: from_records(records, CURVES, condition=name, k=k) for k in config.ks}
+    level = bonferroni(config.level, len(runs) * len(config.ks) * len(CURVES))
+    finals = []
+    for name, by_k in runs.items():
+        for k, run in by_k.items():
+            finals.append({"condition": name, "k": k, **_final_figures(run, level)})
+    analysis: dict[str, Any] = {"level": config.level, "finals": finals, **slope_readings(runs, config.level)}
     return {**analysis, "statements": in_records(statements(analysis))}
+
+
+def _final_figures(run: Trajectory, level: float) -> dict[str, Any]:
+    """Return the mean over seeds of every curve's last value, with its interval."""
+    return {curve: mean_interval(run.curves[curve][:, -1], level=level).record() for curve in CURVES}
 
 
 EXPERIMENT = Experiment(
@@ -64,5 +68,12 @@ EXPERIMENT = Experiment(
     run_cell=run_training,
     analyse=analyse,
     sizes=Path(__file__).with_name("sizes.toml"),
-    claims=(ClaimEvidence("shape-entropy-rises-with-k", "k-sweep", Kind.TRAINING, statements),),
+    claims=(
+        ClaimEvidence(
+            claim="shape-entropy-rises-with-k",
+            name="k-sweep",
+            kind=Kind.TRAINING,
+            statements=statements,
+        ),
+    ),
 )

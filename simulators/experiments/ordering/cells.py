@@ -1,7 +1,8 @@
-"""Which update keeps Prop. 4.2's order of entropy changes, at which step sizes; certified steps beside the actual ones.
+"""Which update keeps Prop. 4.2's order of entropy changes, and at which step sizes?
 
-Population updates are compared between baselines of one policy, sampled groups between rules, by the exact expectation
-over every group. Every policy is an independent draw. What the analysis says of it is in ``ordering_analysis``.
+Population updates are compared between baselines of one policy, and sampled groups between rules, by the exact
+expectation over every group. Certified steps stand beside the actual ones. Every policy is an independent draw.
+``ordering.analysis`` says what the records mean.
 """
 
 from __future__ import annotations
@@ -35,15 +36,21 @@ from simulators.update import Update
 from simulators.worlds import Start, World, random_bandits
 
 POPULATION = ("uncentred", "policy_gradient", "natural_gradient")
-# Preferred rule and rule that it is held against: the gate against the mean and against the constant baselines; the
-# last is the constant baseline b_K of the query against the other one, without standardisation.
+# Each pair is the rule that Prop. 4.2 prefers and the rule that it is held against: the gate against the mean, then
+# against the constant baselines 0 (PSR) and 1 (NSR). The last pair is the constant baseline b_K of the query against
+# the other constant one, without standardisation.
 SAMPLED = (("qae", "grpo"), ("qae", "psr"), ("qae", "nsr"), ("constant", "constant"))
 RULES = ("qae", "grpo", "psr", "nsr")
-GATED = {"qae"}  # rules with the option k
+GATED = {"qae"}  # the rules that have the option k
 
 
 class OrderingConfig(Config):
-    """Sizes; ``arms`` for the population updates, ``sampled_arms`` for groups of ``group_size``, all enumerated."""
+    """Sizes of the experiment.
+
+    ``arms`` are those of the population updates, ``sampled_arms`` those of groups of ``group_size``, which are all
+    enumerated. ``steps_a_decade`` is the grid on which shares are counted, and ``scan_a_decade`` the finer one on which
+    actual largest steps are sought. The control tries certified steps times ``stretch``, which nothing certifies.
+    """
 
     k: Level = "0.4"
     seeds: int = Field(8, ge=1)
@@ -57,17 +64,18 @@ class OrderingConfig(Config):
     steps_a_decade: int = Field(2, ge=1)
     scan_a_decade: int = Field(20, ge=1)
     baselines: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
-    stretch: float = Field(10.0, gt=1)  # the control: certified steps times this are certified by nothing
+    stretch: float = Field(10.0, gt=1)
 
     @model_validator(mode="after")
     def _ascending(self) -> OrderingConfig:
+        """Refuse a grid of step sizes that does not ascend."""
         if self.step_high <= self.step_low:
             raise ValueError(f"step_high must be above step_low = {self.step_low}; got {self.step_high}")
         return self
 
 
 class Policies(NamedTuple):
-    """A cell's policies as rows: logits and rewards ``[P, n]``, success and whether the query is hard ``[P]``."""
+    """A cell's policies in one batch: logits and rewards ``[P, n]``, success and whether the query is hard ``[P]``."""
 
     logits: Array
     arm_rewards: Array
@@ -76,121 +84,141 @@ class Policies(NamedTuple):
 
 
 def cells(config: OrderingConfig) -> list[Cell]:
-    """One for each update's kind, number of arms and spread."""
+    """Return a cell for each kind of update, number of arms and spread."""
     common = config.model_dump(mode="json", exclude={"seed", "level", "arms", "sampled_arms", "spreads"})
     kinds = (("population", config.arms), ("certified", config.arms), ("sampled", config.sampled_arms))
-    return [
-        Cell(
-            f"{kind} arms={arms} spread={spread:g}",
-            {**common, "kind": kind, "arms": arms, "spread": spread},
-            stream=stream,
-        )
-        for kind, counts in kinds
-        for stream, (arms, spread) in enumerate(product(counts, config.spreads))
-    ]
+    listed = []
+    for kind, counts in kinds:
+        for stream, (arms, spread) in enumerate(product(counts, config.spreads)):
+            settings = {**common, "kind": kind, "arms": arms, "spread": spread}
+            listed.append(Cell(f"{kind} arms={arms} spread={spread:g}", settings, stream=stream))
+    return listed
 
 
 def run_cell(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> list[Record]:
-    """Counts by update, comparison, regime and step size; for certified steps, one record a policy and pair."""
+    """Return counts by update, comparison, regime and step size, or a record for each certified step."""
     start = _start(settings, generators(seeds, settings["seeds"]))
-    found = _KINDS[settings["kind"]](start, settings)
     labels = {name: settings[name] for name in ("kind", "arms", "spread")}
-    return [{**labels, **row} for row in found]
+    return [{**labels, **record} for record in _KINDS[settings["kind"]](start, settings)]
 
 
 def policies(start: Start, k: str) -> Policies:
-    """The rows of a start; a query is hard where V <= 1 - K."""
+    """Return the policies of a start in one batch; a query is hard where V <= 1 - K."""
     arms = start.logits.shape[-1]
     logits, rewards = start.logits.reshape(-1, arms), start.env.arm_rewards.reshape(-1, arms)
     success = expectation(np.exp(log_softmax(logits)), rewards)
-    return Policies(logits, rewards, success, success <= 1 - float(quantile_level(k)))
+    hard = success <= 1 - float(quantile_level(k))
+    return Policies(logits=logits, arm_rewards=rewards, success=success, hard=hard)
 
 
 def step_grid(settings: Mapping[str, Any], per_decade: int) -> Array:
-    """Step sizes evenly spaced in their logarithm."""
+    """Return step sizes evenly spaced in their logarithm, ``per_decade`` for each power of ten."""
     decades = np.log10(settings["step_high"] / settings["step_low"])
     return np.geomspace(settings["step_low"], settings["step_high"], round(decades * per_decade) + 1)
 
 
 def _start(settings: Mapping[str, Any], rngs: Generators) -> Start:
+    """Return random bandits of the cell's size."""
     world = World(queries=settings["queries"], arms=settings["arms"], spread=settings["spread"])
     return random_bandits(world, rngs)
 
 
 def _population(start: Start, settings: Mapping[str, Any]) -> list[Record]:
-    rows = policies(start, settings["k"])
+    """Return the counts of the population updates: against every baseline on a grid, and against the mean alone."""
+    batch = policies(start, settings["k"])
     steps = [0.0, *step_grid(settings, settings["steps_a_decade"]).tolist()]
     grid = sorted({0.0, 1.0, *settings["baselines"]})
-    every = np.vstack([np.broadcast_to(np.array(grid)[:, None], (len(grid), len(rows.success))), rows.success])
-    mean_alone = np.stack([np.where(rows.hard, 0.0, 1.0), rows.success])
+    constants = np.broadcast_to(np.array(grid)[:, None], (len(grid), len(batch.success)))
+    every = np.vstack([constants, batch.success])
+    # Prop. 4.2's own baseline b_K, and the mean that it replaces.
+    mean_alone = np.stack([np.where(batch.hard, 0.0, 1.0), batch.success])
     records = []
     for update, (name, baselines) in product(POPULATION, (("every baseline", every), ("the mean", mean_alone))):
-        changes = population_changes(rows.logits, rows.arm_rewards, update, baselines, steps)
-        order = order_of_baselines(*changes, baselines, rows.hard)
-        records += _counts(order, rows.hard, steps, update=update, against=name)
+        changes, slack = population_changes(batch.logits, batch.arm_rewards, update, baselines=baselines, steps=steps)
+        order = order_of_baselines(changes, slack, baselines=baselines, hard=batch.hard)
+        records += _counts(order, batch.hard, steps, update=update, against=name)
     return records
 
 
 def _sampled(start: Start, settings: Mapping[str, Any]) -> list[Record]:
-    rows = policies(start, settings["k"])
+    """Return the counts of sampled groups: each preferred rule against another, in expectation over all groups."""
+    batch = policies(start, settings["k"])
     steps = [0.0, *step_grid(settings, settings["steps_a_decade"]).tolist()]
-    found = {rule: sampled_changes(start, _update(rule, settings), steps) for rule in RULES}
-    gate, against = (_constants(found, hard) for hard in (rows.hard, ~rows.hard))
+    by_rule = {rule: sampled_changes(start, _update(rule, settings), steps) for rule in RULES}
+    gate, opposite_gate = _constants(by_rule, batch.hard), _constants(by_rule, ~batch.hard)
     records = []
     for preferred, other in SAMPLED:
-        one, two = (found[preferred], found[other]) if preferred != "constant" else (gate, against)
-        order = in_order(one[0], two[0], np.maximum(one[1], two[1]), rows.hard)
-        records += _counts(order, rows.hard, steps, update=f"sampled_group {preferred}", against=other)
+        constant = preferred == "constant"
+        changes, slack = gate if constant else by_rule[preferred]
+        other_changes, other_slack = opposite_gate if constant else by_rule[other]
+        order = in_order(changes, other_changes, slack=np.maximum(slack, other_slack), hard=batch.hard)
+        records += _counts(order, batch.hard, steps, update=f"sampled_group {preferred}", against=other)
     return records
 
 
-def _constants(found: Mapping[str, tuple[Array, Array]], zero: Array) -> tuple[Array, Array]:
-    """Changes and rounding under the constant baseline 0 (PSR) where ``zero``, 1 (NSR) elsewhere."""
-    (psr, psr_slack), (nsr, nsr_slack) = found["psr"], found["nsr"]
+def _constants(by_rule: Mapping[str, tuple[Array, Array]], zero: Array) -> tuple[Array, Array]:
+    """Return changes and rounding under the constant baseline 0 (PSR) where ``zero``, and 1 (NSR) elsewhere."""
+    (psr, psr_slack), (nsr, nsr_slack) = by_rule["psr"], by_rule["nsr"]
     return np.where(zero, psr, nsr), np.where(zero, psr_slack, nsr_slack)
 
 
 def _update(rule: str, settings: Mapping[str, Any]) -> Update:
+    """Return the update of a rule on sampled groups.
+
+    A bandit's responses have one token, so that the three aggregations agree.
+    """
     options = {"k": settings["k"]} if rule in GATED else {}
     return Update(method=rule, options=options, group_size=settings["group_size"], aggregation="token_sum")
 
 
 def _certified(start: Start, settings: Mapping[str, Any]) -> list[Record]:
-    rows = policies(start, settings["k"])
+    """Return a record for each policy and pair of baselines: certified step, actual step, and failures of the order."""
+    batch = policies(start, settings["k"])
     scan = step_grid(settings, settings["scan_a_decade"])
-    zero, one = np.zeros_like(rows.success), np.ones_like(rows.success)
-    mean = np.where(rows.hard, zero, rows.success), np.where(rows.hard, rows.success, one)
+    zeros, ones = np.zeros_like(batch.success), np.ones_like(batch.success)
+    # The widest pair of baselines, and the pair of the proposition, of which b_K is the lower one on hard queries.
+    pairs = {
+        "0 and 1": (zeros, ones),
+        "b_K and the mean": (
+            np.where(batch.hard, zeros, batch.success),
+            np.where(batch.hard, batch.success, ones),
+        ),
+    }
     records = []
-    for pair, (low, high) in (("0 and 1", (zero, one)), ("b_K and the mean", mean)):
-        found = certificate(rows.logits, rows.arm_rewards, low, high, scan, stretch=settings["stretch"])
-        records += [
-            {
-                "pair": pair,
-                "regime": _regime(bool(hard)),
-                "certified": _finite(certified),
-                "actual": _finite(actual),
-                "failures": int(failures) + int(certified > actual),
-                "stretched_failures": int(stretched),
-            }
-            for hard, certified, actual, failures, stretched in zip(rows.hard, *found, strict=True)
-        ]
+    for pair, (low, high) in pairs.items():
+        steps = certificate(batch.logits, batch.arm_rewards, low=low, high=high, scan=scan, stretch=settings["stretch"])
+        for hard, certified, actual, failures, stretched in zip(batch.hard, *steps, strict=True):
+            records.append(
+                {
+                    "pair": pair,
+                    "regime": _regime(bool(hard)),
+                    "certified": _finite(certified),
+                    "actual": _finite(actual),
+                    # A certified step beyond the actual one is a failure, whether or not a tried step shows it.
+                    "failures": int(failures) + int(certified > actual),
+                    "stretched_failures": int(stretched),
+                }
+            )
     return records
 
 
 def _counts(order: Order, hard: Array, steps: Sequence[float], **labels: str) -> list[Record]:
-    """Rows and how many keep the order, by regime and step size; order ``[E, P]``."""
-    return [
-        {
-            **labels,
-            "regime": _regime(regime),
-            "step_size": step,
-            "rows": int((hard == regime).sum()),
-            "holds": int(order.weak[i, hard == regime].sum()),
-            "strict": int(order.strict[i, hard == regime].sum()),
-        }
-        for i, step in enumerate(steps)
-        for regime in (True, False)
-    ]
+    """Return how many policies there are and how many keep the order ``[E, P]``, by regime and step size."""
+    records = []
+    for i, step in enumerate(steps):
+        for regime in (True, False):
+            chosen = hard == regime
+            records.append(
+                {
+                    **labels,
+                    "regime": _regime(regime),
+                    "step_size": step,
+                    "rows": int(chosen.sum()),
+                    "holds": int(order.weak[i, chosen].sum()),
+                    "strict": int(order.strict[i, chosen].sum()),
+                }
+            )
+    return records
 
 
 def _regime(hard: bool) -> str:
@@ -198,6 +226,7 @@ def _regime(hard: bool) -> str:
 
 
 def _finite(value: float) -> float | None:
+    """Return a number as a record may hold it: None for an infinite one."""
     return float(value) if np.isfinite(value) else None
 
 

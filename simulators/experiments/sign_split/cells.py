@@ -1,10 +1,12 @@
-"""Is the growth of entropy led by samples with negative advantage (Figs. 4a, 5b)? In both readings.
+"""Is the growth of entropy led by samples with negative advantage, as Figs. 4a and 5b suggest? In two readings.
 
-First reading: their part of the one-step first-order change, where a seed's entropy grows. Second: the entropy averaged
-over the tokens of negative samples against that over positive ones, its level and its growth; this moves by composition
-too. Both are read off the first pass of an update, where nothing is clipped yet: passes and clipping act through the
-policies that they lead to. Beside them `sign-share-law`: the negative part is V times the whole, in expectation, under
-on-policy GRPO; so that negative samples can lead only where entropy grows on queries with V > 1/2.
+The first reading is their part of the one-step first-order change, in updates where a seed's entropy grows. The second
+compares the entropy averaged over the tokens of negative samples with that over positive ones, its level and its
+growth; this moves by composition too. Both are read off the first pass of an update, where nothing is clipped yet:
+passes and clipping act through the policies that they lead to.
+
+Beside them stands claim `sign-share-law`: under on-policy GRPO the negative part is V times the whole, in expectation.
+Negative samples can therefore lead only where entropy grows on queries with V > 1/2.
 """
 
 from __future__ import annotations
@@ -36,11 +38,13 @@ CURVES = (
     "negative_sample_entropy",
 )
 LAW = "law"
-LAW_SUCCESS = 0.3  # V of every query of the check of the law; not 1/2, where V and 1 - V are the same
+# V of every query on which the law is checked. At 1/2 the control, with 1 - V in the law, could not fail.
+LAW_SUCCESS = 0.3
+LAW_CURVES = ("first_order", "positive", "negative")
 
 
 class SignSplitConfig(TrainingConfig):
-    """Rules and conditions; ``law_queries`` queries of one success probability for the check of the law."""
+    """Rules and conditions; ``law_queries`` is the number of queries on which the law is checked."""
 
     k: Level
     rules: tuple[RuleName, ...] = Field(min_length=1)
@@ -48,33 +52,40 @@ class SignSplitConfig(TrainingConfig):
 
 
 def cells(config: SignSplitConfig) -> list[Cell]:
-    """One cell for each condition and rule, and one on-policy GRPO update for the law."""
+    """Return a cell for each condition and rule, and one with a single on-policy GRPO update for the law."""
     families: tuple[Family, ...] = ("state", "change", "samples")
-    listed = [
-        training_cell(config, condition, {"rule": rule}, families=families, only=CURVES, method=rule, options=options)
-        for condition in config.conditions
-        for rule in config.rules
-        for options in [{"k": config.k} if rule == "qae" else {}]
-    ]
+    listed = []
+    for condition in config.conditions:
+        for rule in config.rules:
+            change = {"method": rule, "options": {"k": config.k} if rule == "qae" else {}}
+            labels = {"rule": rule}
+            listed.append(training_cell(config, condition, labels, families=families, only=CURVES, **change))
     return [*listed, _law_cell(config)]
 
 
 def _law_cell(config: SignSplitConfig) -> Cell:
-    """A stream of its own, after those of the conditions."""
+    """Return the cell for the law.
+
+    Its stream comes after those of the conditions, so that it shares no draws with them.
+    """
+    # A uniform distribution needs some width; this much changes V in the tenth digit only.
     at_v = Difficulty(low=LAW_SUCCESS, high=LAW_SUCCESS + 1e-9)
     world = World(queries=config.law_queries, arms=8, spread=2.0, difficulty=at_v)
     law = Condition(name=LAW, update={"step_size": 0.01}, world=world)
     alone = TrainingConfig(conditions=(law,), seeds=config.seeds, steps=1, every=1)
-    cell = training_cell(alone, law, {"rule": "grpo"}, families=("change",), only=CURVES[2:5], method="grpo")
+    cell = training_cell(alone, law, {"rule": "grpo"}, families=("change",), only=LAW_CURVES, method="grpo")
     return Cell(cell.name, cell.settings, stream=len(config.conditions))
 
 
 def analyse(config: SignSplitConfig, records: Sequence[Record]) -> dict[str, Any]:
-    """Both readings by condition and rule, the same with the signs exchanged, and the law."""
+    """Return both readings by condition and rule, the same with the signs exchanged as a control, and the law.
+
+    All intervals hold together with the configuration's level.
+    """
     pairs = [(condition.name, rule) for condition in config.conditions for rule in config.rules]
-    level = bonferroni(config.level, 3 * len(pairs) + 1)
+    level = bonferroni(config.level, 3 * len(pairs) + 1)  # three intervals for each pair, and one for the law
     runs = {pair: from_records(records, CURVES, condition=pair[0], rule=pair[1]) for pair in pairs}
-    law = from_records(records, CURVES[2:5], condition=LAW, rule="grpo")
+    law = from_records(records, LAW_CURVES, condition=LAW, rule="grpo")
     analysis = {
         "level": config.level,
         "found": [sign_readings(pair, run, level) for pair, run in runs.items()],
@@ -89,7 +100,10 @@ def analyse(config: SignSplitConfig, records: Sequence[Record]) -> dict[str, Any
 
 
 def law_difference(law: Trajectory, share: float, level: float) -> dict[str, Any]:
-    """Negative part less ``share`` times the whole, at the first update: 0 in expectation at ``share`` V."""
+    """Return the mean of the negative part less ``share`` times the whole at the first update, with its interval.
+
+    Its expectation is 0 at ``share`` = V (claim `sign-share-law`).
+    """
     difference = law.curves["negative"][:, 0] - share * law.curves["first_order"][:, 0]
     return mean_interval(difference, level=level).record()
 
@@ -103,7 +117,17 @@ EXPERIMENT = Experiment(
     analyse=analyse,
     sizes=Path(__file__).with_name("sizes.toml"),
     claims=(
-        ClaimEvidence("shape-negative-samples-lead-growth", "lead", Kind.TRAINING, lead_statements),
-        ClaimEvidence("shape-negative-samples-hold-more-entropy", "entropy", Kind.TRAINING, entropy_statements),
+        ClaimEvidence(
+            claim="shape-negative-samples-lead-growth",
+            name="lead",
+            kind=Kind.TRAINING,
+            statements=lead_statements,
+        ),
+        ClaimEvidence(
+            claim="shape-negative-samples-hold-more-entropy",
+            name="entropy",
+            kind=Kind.TRAINING,
+            statements=entropy_statements,
+        ),
     ),
 )

@@ -82,14 +82,14 @@ def test_the_known_largest_step_of_two_arms_is_found() -> None:
     p = np.array([0.4, 0.1, 0.6])
     logits = np.log(np.stack([p, 1 - p], axis=-1))
     rewards = np.broadcast_to([1.0, 0.0], logits.shape)
-    found_steps = largest_step(logits, rewards, np.zeros(3), np.ones(3), SCAN)
+    found_steps = largest_step(logits, rewards, low=np.zeros(3), high=np.ones(3), scan=SCAN)
     assert found_steps[:2] == pytest.approx(2 * np.log((1 - p) / p)[:2], rel=1e-9)
     assert np.isinf(found_steps[2])
 
 
 def test_stretched_certificates_fail() -> None:
     logits, rewards = np.log([[0.4, 0.6]]), np.array([[1.0, 0.0]])
-    checked = certificate(logits, rewards, np.zeros(1), np.ones(1), SCAN, stretch=10.0)
+    checked = certificate(logits, rewards, low=np.zeros(1), high=np.ones(1), scan=SCAN, stretch=10.0)
     assert checked.failures.tolist() == [0]
     assert checked.stretched_failures[0] > 0
     assert 0 < checked.certified[0] <= checked.actual[0]
@@ -107,22 +107,22 @@ def test_sampled_changes_are_the_enumerated_ones() -> None:
 def test_the_order_is_read_the_other_way_round_on_easy_queries() -> None:
     none = np.zeros(2)
     hard, easy = np.array([True, True]), np.array([False, False])
-    one, two = np.array([0.0, 1.0]), np.array([1.0, 0.0])
-    assert in_order(one, two, none, hard).weak.tolist() == [True, False]
-    assert in_order(one, two, none, easy).weak.tolist() == [False, True]
+    preferred, other = np.array([0.0, 1.0]), np.array([1.0, 0.0])
+    assert in_order(preferred, other, slack=none, hard=hard).weak.tolist() == [True, False]
+    assert in_order(preferred, other, slack=none, hard=easy).weak.tolist() == [False, True]
     for regime in (hard, easy):
-        assert in_order(one, one, none, regime).weak.all()
-        assert not in_order(one, one, none, regime).strict.any()
+        assert in_order(preferred, preferred, slack=none, hard=regime).weak.all()
+        assert not in_order(preferred, preferred, slack=none, hard=regime).strict.any()
 
 
 def test_one_baseline_out_of_order_is_enough_to_break_it() -> None:
     """Paper's identity on the finite step of theory.md's witness: pi = (2/5, 3/5), r = (1, 0), eta = 1 fails."""
     logits, rewards = np.log([[0.4, 0.6]]), np.array([[1.0, 0.0]])
     baselines = np.array([[0.0], [0.25], [1.0]])
-    changes, slack = population_changes(logits, rewards, "uncentred", baselines, [0.0, 0.1, 1.0])
+    changes, slack = population_changes(logits, rewards, "uncentred", baselines=baselines, steps=[0.0, 0.1, 1.0])
     assert changes[2, 0, 0] == pytest.approx(0.02013, abs=1e-5)
     assert changes[2, 2, 0] == pytest.approx(0.01543, abs=1e-5)
-    order = order_of_baselines(changes, slack, baselines, np.array([True]))
+    order = order_of_baselines(changes, slack, baselines=baselines, hard=np.array([True]))
     assert order.weak[:, 0].tolist() == [True, True, False]
     assert order.strict[:, 0].tolist() == [True, True, False]
 
