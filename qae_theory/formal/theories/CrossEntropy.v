@@ -93,7 +93,9 @@ Qed.
 Let k (x y : T) := if x == y then 1 - v else v / c.
 
 Lemma kernel_gt0 x y : 0 < k x y.
-Proof. by rewrite /k; case: ifP => _; [have := variation_lt1; lra | apply: Rdiv_lt_0_compat => //; apply: others_gt0]. Qed.
+Proof.
+by rewrite /k; case: ifP => _; [have := variation_lt1; lra | apply: Rdiv_lt_0_compat => //; apply: others_gt0].
+Qed.
 
 Lemma kernel_sum y : \sum_x k x y = 1.
 Proof.
@@ -174,7 +176,8 @@ split=> [T p q hp hq|].
   rewrite (_ : kl q p = 0); first by ring.
   by rewrite /kl /mean; apply: sum_zero => y _; rewrite e; ring.
 split=> [T z d eta p q|T p q hp hq v].
-  case: (inhabited_or_none T) => [[y _]|none]; last by rewrite /entropy_change /path_entropy /entropy /mean !(sum_none _ none); lra.
+  case: (inhabited_or_none T) => [[y _]|none]; last first.
+    by rewrite /entropy_change /path_entropy /entropy /mean !(sum_none _ none); lra.
   have n0 : (0 < #|T|)%N by apply/card_gt0P; exists y.
   have := kl_ge0 (softmax_policy (step z d eta) n0) (softmax_policy z n0).
   by rewrite /entropy_change /path_entropy gap -/p -/q; lra.

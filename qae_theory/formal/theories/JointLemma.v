@@ -135,7 +135,8 @@ have [be [hbe top]] : exists be, 0 <= be <= 1 /\ (b * (1 - b) = be * (1 - be)) /
   case: (Rle_or_lt a b) => ab; first by exists b; split=> //; split=> //; nra.
   by exists (1 - b); split; [lra | split; [ring | nra]].
 case: top => e sq.
-have [s [hs le]] := @two_value_top h u (q * be) (Rlt_le _ _ u0) (ltac:(rewrite /q in q0 *; nra)) (ltac:(rewrite /q in q0 *; nra)).
+have [s [hs le]] := @two_value_top h u (q * be) (Rlt_le _ _ u0) (ltac:(rewrite /q in q0 *; nra))
+  (ltac:(rewrite /q in q0 *; nra)).
 exists s; split=> //; apply: Rle_trans bound _; apply: Rle_trans le; rewrite e.
 have -> : h * (q * be * (1 - q * be)) + u * (q * be * (1 - 2 * (q * be))) =
     q * ((h + u) * (be * (1 - be)) + be ^ 2 * (u * (h + 2 * u - 1))) by rewrite /q; ring.
@@ -171,7 +172,8 @@ have square f : (forall y, 0 <= f y <= 1) -> 0 <= mean p (fun y => f y * D y) <=
     mean p (fun y => f y * d y) - 2 * m * mean p (fun y => f y * d y) + m ^ 2 * mean p f.
   move=> hf; split.
     by apply: mean_ge0 => // y; apply: Rmult_le_pos; [case: (hf y) | apply: pow2_ge_0].
-  rewrite -(mean_scale p (2 * m)) -(mean_scale p (m ^ 2)) -mean_sub -mean_add; apply: mean_le => // y; have := hf y; have := hd y; rewrite /D => h1 h2.
+  rewrite -(mean_scale p (2 * m)) -(mean_scale p (m ^ 2)) -mean_sub -mean_add.
+  apply: mean_le => // y; have := hf y; have := hd y; rewrite /D => h1 h2.
   suff : 0 <= f y * (d y * (1 - d y)) by lra.
   by apply: Rmult_le_pos; [lra | apply: Rmult_le_pos; lra].
 have [A0 Au] : 0 <= A <= u by apply: bounds.

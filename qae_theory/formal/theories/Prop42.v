@@ -118,7 +118,8 @@ Proof. by rewrite mean_bool /bernoulli /bit; ring. Qed.
 (** If a direction's first-order change never depends on the baseline then both strict halves of the proposition fail:
     a policy of two responses meets their hypotheses. *)
 Lemma strict_refuted (d : forall T : finType, (T -> R) -> (T -> R) -> R -> T -> R) :
-  (forall (T : finType) (p r : T -> R) (b c : R), policy p -> ~ first_order p (d T p r b) < first_order p (d T p r c)) ->
+  (forall (T : finType) (p r : T -> R) (b c : R), policy p ->
+     ~ first_order p (d T p r b) < first_order p (d T p r c)) ->
   ~ (forall (T : finType) (p r : T -> R) (K b : R), policy p -> ~ uniform p -> binary r -> 0 < K < 1 ->
        0 <= b <= 1 -> b <> gate K (mean p r) -> mean p r <= 1 - K ->
        first_order p (d T p r (gate K (mean p r))) < first_order p (d T p r b))

@@ -143,7 +143,8 @@ Lemma clipped_gradient (G : nat) (T : finType) lo hi (z w : T -> R) (g : 'I_G ->
     ((\sum_i softmax w (g i) / softmax z (g i) * (bit (g i == x) - softmax w x) * A i) / INR G).
 Proof.
 move=> h; pose e y := bit (y == x).
-apply: (derive_ext (f := fun t => (\sum_i surrogate lo hi (softmax (step w e t) (g i) / softmax z (g i)) (A i)) / INR G)).
+apply: (derive_ext (f := fun t =>
+  (\sum_i surrogate lo hi (softmax (step w e t) (g i) / softmax z (g i)) (A i)) / INR G)).
   move=> t; rewrite /group_objective /group_mean; congr (_ / _); apply: eq_bigr => i _.
   by rewrite /token_mean big_ord_recl big_ord0 -/e Rplus_0_r Rdiv_1.
 rewrite /Rdiv; apply: derive_eq; first apply: derive_mul (derive_const _ 0).
@@ -161,7 +162,8 @@ Definition pair_advantages : 'I_2 -> R := fun i => if i == ord0 then 1 else -1.
 Lemma pair_gradient lo hi (z w : bool -> R) x :
   let v y := softmax w y / softmax z y in (forall y, 1 - lo < v y < 1 + hi) ->
   is_derive (fun t => group_objective lo hi (fun _ => 1%N)
-      (fun i _ => softmax (step w (fun y => bit (y == x)) t) (pair_group i) / softmax z (pair_group i)) pair_advantages) 0
+      (fun i _ => softmax (step w (fun y => bit (y == x)) t) (pair_group i) / softmax z (pair_group i))
+      pair_advantages) 0
     ((v true * (bit (true == x) - softmax w x) - v false * (bit (false == x) - softmax w x)) / 2).
 Proof.
 move=> v h; apply: derive_eq; first by apply: clipped_gradient => i; apply: h.
@@ -196,11 +198,13 @@ Theorem ratio_box_clip :
    /\ entropy q / entropy (softmax z) < 1 - lo)
   /\ ~ (forall (G : nat) (T : finType) (z d : T -> R) (g : 'I_G -> T) (A : 'I_G -> R) (lo hi eta : R),
        let J w := group_objective lo hi (fun _ => 1%N) (fun i _ => softmax w (g i) / softmax z (g i)) A in
-       0 < lo < 1 -> 0 < hi -> 0 < eta -> (forall x, is_derive (fun t => J (step z (fun y => bit (y == x)) t)) 0 (d x)) ->
+       0 < lo < 1 -> 0 < hi -> 0 < eta ->
+       (forall x, is_derive (fun t => J (step z (fun y => bit (y == x)) t)) 0 (d x)) ->
        forall y, 1 - lo <= softmax (step z d eta) y / softmax z y <= 1 + hi)
   /\ ~ (forall (G : nat) (T : finType) (z d : T -> R) (g : 'I_G -> T) (A : 'I_G -> R) (lo hi eta : R),
        let J w := group_objective lo hi (fun _ => 1%N) (fun i _ => softmax w (g i) / softmax z (g i)) A in
-       0 < lo < 1 -> 0 < hi -> 0 < eta -> (forall x, is_derive (fun t => J (step z (fun y => bit (y == x)) t)) 0 (d x)) ->
+       0 < lo < 1 -> 0 < hi -> 0 < eta ->
+       (forall x, is_derive (fun t => J (step z (fun y => bit (y == x)) t)) 0 (d x)) ->
        1 - lo <= path_entropy z d eta / entropy (softmax z) <= 1 + hi).
 Proof.
 pose z := fun _ : bool => 0; pose d := fun y : bool => if y then / 2 else - / 2.

@@ -82,7 +82,8 @@ apply: joint_max_le => s [s0 _]; have := cubic_le s0.
 by rewrite (_ : (1 - s ^ 2) * (0 + 1 * s) / 4 = (1 - s ^ 2) * s / 4) //; field.
 Qed.
 
-Lemma covariance_two p : cov (bernoulli p) bit (fun y => (bit y - mean (bernoulli p) bit) ^ 2) = p * (1 - p) * (1 - 2 * p).
+Lemma covariance_two p :
+  cov (bernoulli p) bit (fun y => (bit y - mean (bernoulli p) bit) ^ 2) = p * (1 - p) * (1 - 2 * p).
 Proof. by rewrite /cov /mean !sum_bool /bernoulli /bit; ring. Qed.
 
 (** For x and d with values in [0, 1], |Cov(x, (d - E d)^2)| is at most c = 1/(6 sqrt 3), and one heavy arm of
@@ -293,7 +294,8 @@ Qed.
     stated one; what they say of the entropy change of every step eta, together with 0 <= H <= log n. *)
 Theorem remainder : forall (T : finType) (z d : T -> R), (0 < #|T|)%N ->
   let n := INR #|T| in let c := / (6 * sqrt 3) in let rho := spread d in let p t := softmax (step z d t) in
-  let phi2 t := - var (p t) d - mean (p t) (fun y => (logp (p t) y - mean (p t) (logp (p t))) * (d y - mean (p t) d) ^ 2) in
+  let phi2 t :=
+    - var (p t) d - mean (p t) (fun y => (logp (p t) y - mean (p t) (logp (p t))) * (d y - mean (p t) d) ^ 2) in
   (forall t, is_derive (path_entropy z d) t (first_order (p t) d)
              /\ is_derive (fun u => first_order (p u) d) t (phi2 t))
   /\ (forall t, - (rho ^ 2 * lower_bracket #|T|) <= phi2 t <= rho ^ 2 * upper_bracket #|T|)

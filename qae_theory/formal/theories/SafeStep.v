@@ -123,8 +123,8 @@ End Order.
 
 (** For rewards 0 and 1 and baselines 0 <= b1 < b2 <= 1, the change with b1 is at most the change with b2 for every step
     eta up to 2 (b2 - b1) C / (rho_2^2 L_- + rho_1^2 L_+) (written without division, because the divisor is 0 if both
-    directions are constant), and for every eta up to the minimum of 2/b2 and of log(p_i/p_j)/(b2 p_i + (1 - b2) p_j) over
-    wrong i and right j with p_i > p_j. *)
+    directions are constant), and for every eta up to the minimum of 2/b2 and of
+    log(p_i/p_j)/(b2 p_i + (1 - b2) p_j) over wrong i and right j with p_i > p_j. *)
 Theorem safe_step : forall (T : finType) (z r : T -> R) (b1 b2 eta : R), (0 < #|T|)%N -> binary r ->
   0 <= b1 < b2 -> b2 <= 1 -> 0 <= eta ->
   let p := softmax z in let d b := uncentred p r b in

@@ -1,10 +1,10 @@
 (** The largest self-covariance (claim self-covariance-max).
 
     Write P for the sum of the squares of a policy p. Its self-covariance is the sum of f(p_i) with
-    f(x) = (x^2 - P x) log x. Let q be the policy with one heavy arm x and the other arms equal to y < x that has the same
-    sum of squares. The quadratic polynomial that touches f at y and meets it at x is at least f on (0, x], because the
-    third derivative of f is positive; all entries of p lie there; and the polynomial has the same sum over p and over q.
-    So C(p) <= C(q), with equality only if p has the shape of q. What is left is a maximum in one variable. *)
+    f(x) = (x^2 - P x) log x. Let q be the policy with one heavy arm x and the other arms equal to y < x that has the
+    same sum of squares. The quadratic polynomial that touches f at y and meets it at x is at least f on (0, x], because
+    the third derivative of f is positive; all entries of p lie there; and the polynomial has the same sum over p and
+    over q. So C(p) <= C(q), with equality only if p has the shape of q. What is left is a maximum in one variable. *)
 
 From QAE Require Import Compat Definitions Sums Calculus Identity.
 
@@ -197,7 +197,8 @@ have h1 := squares_ge; have e : (n * x - 1) ^ 2 = (n - 1) * (n * P - 1).
   rewrite /x /heavy_arm (_ : n * _ - 1 = sqrt ((n - 1) * (n * P - 1))); last by field; lra.
   by rewrite /= Rmult_1_r sqrt_sqrt //; apply: Rmult_le_pos; lra.
 rewrite /y; apply: (Rmult_eq_reg_r (n * (n - 1))); last by apply: Rmult_integral_contrapositive; split; lra.
-rewrite (_ : (x ^ 2 + (n - 1) * ((1 - x) / (n - 1)) ^ 2) * (n * (n - 1)) = (n * x - 1) ^ 2 + (n - 1)); last by field; lra.
+rewrite (_ : (x ^ 2 + (n - 1) * ((1 - x) / (n - 1)) ^ 2) * (n * (n - 1)) = (n * x - 1) ^ 2 + (n - 1)).
+  2: by field; lra.
 by rewrite e; ring.
 Qed.
 
@@ -540,8 +541,8 @@ apply: (is_lim_seq_le_le_loc (fun n => 4 / 27 - 4 / 27 * / INR n) _ (fun n => 4 
   by apply: is_lim_seq_plus'; [apply: is_lim_seq_const | ].
 Qed.
 
-(** For every n >= 2 the largest self-covariance over the policies with n responses is attained, and only by policies with
-    one heavy arm x in (1/n, 1) and the others equal to (1 - x)/(n - 1). It is the maximum of
+(** For every n >= 2 the largest self-covariance over the policies with n responses is attained, and only by policies
+    with one heavy arm x in (1/n, 1) and the others equal to (1 - x)/(n - 1). It is the maximum of
     x (1 - x)(x - y) log(x/y), y = (1 - x)/(n - 1), over that interval, and grows as (4/27) log n. *)
 Theorem self_covariance_max :
   (forall n, (1 < n)%N ->

@@ -47,7 +47,7 @@ split; [|split].
   + lra.
   + by rewrite e5 /heavy_value e5 => x hx; interval with (i_bisect x, i_taylor x, i_depth 20).
   + by rewrite e5; interval.
-apply: close (@max_enclosure (Z.to_nat 151936) 0.6928 0.99 (1.8791 - 0.00005) (1.8791 + 0.00005) nb _ _ _ _ _) _ _ => //.
+apply: close (@max_enclosure _ 0.6928 0.99 (1.8791 - 0.00005) (1.8791 + 0.00005) nb _ _ _ _ _) _ _ => //.
 - by rewrite eb; lra.
 - by rewrite /heavy_value eb; interval.
 - lra.

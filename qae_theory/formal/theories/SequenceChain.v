@@ -56,7 +56,8 @@ Lemma future_entropyS k s :
 Proof.
 rewrite /future_entropy /entropy {1}/mean sum_tuple_cons.
 rewrite (eq_bigr (fun a => q s a * ln (q s a)
-    + q s a * mean (fun y : k.-tuple T => continuation q (rcons s a) y) (logp (fun y : k.-tuple T => continuation q (rcons s a) y)))).
+    + q s a * mean (fun y : k.-tuple T => continuation q (rcons s a) y)
+                   (logp (fun y : k.-tuple T => continuation q (rcons s a) y)))).
   by rewrite sum_add Ropp_plus_distr; congr (_ + _); rewrite -sum_opp; apply: sum_ext => a; ring.
 move=> a _; rewrite /mean -sum_scale.
 rewrite -[X in _ = X + _]Rmult_1_l -(continuation_sum k (rcons s a)) -sum_scale_r -sum_add; apply: sum_ext => y.
@@ -159,10 +160,10 @@ End Path.
 (** For an autoregressive policy whose logits at every context c move as z(c) + u d(c), responses that may end anywhere,
     and the next k tokens after the context s: their entropy is the sum over the contexts reached of the probability of
     the context times the entropy of its next token. Its derivative is the same sum of the first-order changes of these
-    entropies, contexts frozen, plus the same sum of the covariances of the direction with the entropy still to come. The
-    first sum alone is the derivative of the token entropies along responses sampled before the step. The second can
-    decide: at a uniform root with a child of entropy log 2 and a child of entropy 0, a push towards the latter has the
-    frozen part 0 and the derivative -(log 2)/4. *)
+    entropies, contexts frozen, plus the same sum of the covariances of the direction with the entropy still to come.
+    The first sum alone is the derivative of the token entropies along responses sampled before the step. The second
+    can decide: at a uniform root with a child of entropy log 2 and a child of entropy 0, a push towards the latter has
+    the frozen part 0 and the derivative -(log 2)/4. *)
 Theorem sequence_chain_rule :
   (forall (T : finType) (stop : pred (seq T)) (pad : T) (z d : seq T -> T -> R) (s : seq T) (k : nat) (t : R),
      let q u := token_policy stop pad (fun c => step (z c) (d c) u) in

@@ -1,8 +1,8 @@
 (** The entropy change to second order with a bound on the rest that depends on the policy and the direction (claim
     third-order).
 
-    Along a step 0 <= t <= tau the moved policy is at most p exp(tau max(D, 0)), D = d - E_p d, because E_p exp(t D) is at
-    least 1. So its moments are at most the tilted moments of p, and its mean of d moves by at most m. *)
+    Along a step 0 <= t <= tau the moved policy is at most p exp(tau max(D, 0)), D = d - E_p d, because E_p exp(t D) is
+    at least 1. So its moments are at most the tilted moments of p, and its mean of d moves by at most m. *)
 
 From QAE Require Import Compat Definitions Sums Calculus Remainder EntropyTaylor.
 
@@ -148,7 +148,8 @@ Lemma quartic_le f : mean q (fun y => Rabs (f y) * Rabs (delta y) ^ 4)
   <= e f 4 + 4 * m * e f 3 + 6 * m ^ 2 * e f 2 + 4 * m ^ 3 * e f 1 + m ^ 4 * e f 0.
 Proof.
 apply: Rle_trans (delta_pow f 4) _; right; rewrite /e.
-rewrite -(mean_scale q (4 * m)) -(mean_scale q (6 * m ^ 2)) -(mean_scale q (4 * m ^ 3)) -(mean_scale q (m ^ 4)) -!mean_add.
+rewrite -(mean_scale q (4 * m)) -(mean_scale q (6 * m ^ 2)) -(mean_scale q (4 * m ^ 3)) -(mean_scale q (m ^ 4)).
+rewrite -!mean_add.
 by apply: mean_ext => y; ring.
 Qed.
 
@@ -235,10 +236,12 @@ have k3 : Rabs (mean q (fun y => delta y ^ 3)) <= T3.
 have s0 := tilted_ge0 S 0; rewrite -/(s 0%N) in s0.
 have p4 : 0 <= mean q (fun y => Rabs (delta y) ^ 4) by apply: mean_ge0 => // y; apply: pow_le; apply: Rabs_pos.
 have e3 : mean q (fun y => (logp q y - mean q (logp q)) * delta y ^ 3) =
-    mean q (fun y => S y * delta y ^ 3) - mean q S * mean q (fun y => delta y ^ 3) + t * mean q (fun y => Rabs (delta y) ^ 4).
+    mean q (fun y => S y * delta y ^ 3) - mean q S * mean q (fun y => delta y ^ 3)
+    + t * mean q (fun y => Rabs (delta y) ^ 4).
   rewrite -(mean_scale q (mean q S)) -(mean_scale q t) -mean_sub -mean_add; apply: mean_ext => y.
   rewrite moved_surprise (_ : Rabs (delta y) ^ 4 = delta y ^ 4); first by ring.
-  by rewrite RPow_abs Rabs_right //; apply: Rle_ge; rewrite (_ : delta y ^ 4 = (delta y ^ 2) ^ 2); [apply: pow2_ge_0 | ring].
+  rewrite RPow_abs Rabs_right //; apply: Rle_ge.
+  by rewrite (_ : delta y ^ 4 = (delta y ^ 2) ^ 2); [apply: pow2_ge_0 | ring].
 have ec : cov q (logp q) d = mean q (fun y => S y * delta y) + t * var q d.
   have d0 : mean q delta = 0 by rewrite /delta mean_sub mean_const //; ring.
   rewrite cov_centred2 // var_centred // -(mean_scale q t).
