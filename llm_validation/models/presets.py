@@ -7,8 +7,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from llm_validation.models.pretrained import PRETRAINED, pretrained_folder
 from llm_validation.models.tokenizer import ARITHMETIC, CHARACTERS, build_tokenizer
 from qae_theory.checks import refuse
+from qae_theory.runs.folders import results_folder
 
 
 class Preset(NamedTuple):
@@ -28,6 +30,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         "arithmetic": Preset(64, 160, 2, 4, 2, ARITHMETIC),
         "tiny": Preset(64, 160, 2, 4, 2),  # 0.09 M
         "small": Preset(128, 256, 3, 4, 2),  # 0.46 M
+        "larger": Preset(192, 512, 4, 6, 3, ARITHMETIC),  # 1.6 M
         "gpu": Preset(512, 1536, 9, 8, 4),  # 28 M
     }
 )
@@ -77,10 +80,11 @@ def preset_tokenizer(preset: str) -> Any:
 
 
 def load_model(source: str | Path, *, seed: int = 0, dtype: str = "float32") -> tuple[Any, Any]:
-    """Model and tokenizer of a preset's name, of a folder, or of a model hub's name.
+    """Model and tokenizer of a preset's name, of a packaged model's, of a folder, or of a model hub's name.
 
     Args:
-        source: a name of ``PRESETS``; a folder that ``save_pretrained`` wrote; or a name, Qwen/Qwen3-0.6B say.
+        source: a name of ``PRESETS`` or of ``pretrained.PRETRAINED``; a folder that ``save_pretrained`` wrote; or a
+            name, Qwen/Qwen3-0.6B say.
         seed: of a preset's random weights.
         dtype: of the weights, ``float32`` or ``bfloat16``; for float64 see ``double.double_copy``.
 
@@ -90,6 +94,8 @@ def load_model(source: str | Path, *, seed: int = 0, dtype: str = "float32") -> 
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    if str(source) in PRETRAINED:
+        source = pretrained_folder(str(source), cache=results_folder())
     if str(source) in PRESETS:
         model = build_model(str(source), seed=seed).to(getattr(torch, dtype))
         return model, preset_tokenizer(str(source))

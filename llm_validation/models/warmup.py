@@ -12,9 +12,10 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from llm_validation.common.reuse import finished_run
 from llm_validation.models.presets import build_model, preset_tokenizer
 from llm_validation.tasks import Example, load_examples
-from qae_theory.runs.folders import find_run, write_run
+from qae_theory.runs.folders import write_run
 from qae_theory.runs.settings import Positive, Strict
 
 EXPERIMENT = "warm-up"
@@ -41,7 +42,7 @@ class WarmupError(RuntimeError):
     """The chosen success was not reached."""
 
 
-def warm_model(preset: str, task: str, warmup: Warmup, *, cache: Path) -> Path:
+def warm_model(preset: str, task: str, warmup: Warmup, *, cache: Path, any_code: bool = False) -> Path:
     """Folder of a preset trained to ``warmup.success``, made on the first call and found again later.
 
     Success is the mean probability of the right answer and the end of text, over questions of the task: an expectation
@@ -52,6 +53,7 @@ def warm_model(preset: str, task: str, warmup: Warmup, *, cache: Path) -> Path:
         task: any source of ``tasks.load_examples``.
         warmup: when to stop, and how to train.
         cache: results folder; the run goes into ``warm-up`` there.
+        any_code: whether a finished run that other code made counts.
 
     Returns:
         The folder of model and tokenizer, as ``save_pretrained`` writes them.
@@ -61,7 +63,7 @@ def warm_model(preset: str, task: str, warmup: Warmup, *, cache: Path) -> Path:
         WarmupError: ``max_steps`` without reaching the success.
     """
     config = {"preset": preset, "task": task, **warmup.model_dump(mode="json")}
-    found = find_run(cache, EXPERIMENT, config, modules=MODULES)
+    found = finished_run(cache, EXPERIMENT, config, modules=MODULES, any_code=any_code)
     if found is not None:
         return found / "model"
     model, tokenizer = build_model(preset, seed=warmup.seed), preset_tokenizer(preset)

@@ -15,8 +15,10 @@ from llm_validation.common.failing import fail
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from llm_validation.study.run import How
     from llm_validation.study.settings import Preset, StudyConfig
 
+STAGES = ("train", "follow", "probe")
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
@@ -29,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 def validate(
     quick: Annotated[bool, typer.Option("--quick", help="The small size, of minutes.")] = False,
-    preset: Annotated[str | None, typer.Option("--preset", help="full, quick, or gpu for one GPU.")] = None,
+    preset: Annotated[str | None, typer.Option("--preset", help="full, quick, long, pretrained, gpu.")] = None,
     config_file: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="TOML: tables common, quick, full; or plain keys.")
     ] = None,
@@ -39,6 +41,11 @@ def validate(
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed; the configuration's if not given.")] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Results folder.")] = Path("results"),
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; one a core if not given.")] = None,
+    only: Annotated[str | None, typer.Option("--only", help="Stop after this stage: train, follow or probe.")] = None,
+    any_code: Annotated[
+        bool, typer.Option("--any-code", help="Count finished parts that other code made; the record names it.")
+    ] = False,
+    partial: Annotated[bool, typer.Option("--partial", help="Write the study from what is finished.")] = False,
 ) -> None:
     """Warm up, train with GRPO and QAE, probe along the way, and write the report. Interrupted, it goes on.
 
@@ -47,6 +54,8 @@ def validate(
     size = "quick" if quick and preset is None else preset or "full"
     if quick and size != "quick":
         fail("validate", f"--quick is --preset quick; got --preset {preset}", 2)
+    if only is not None and only not in STAGES:
+        fail("validate", f"--only must be one of {', '.join(STAGES)}; got {only!r}", 2)
     if out.exists() and not out.is_dir():
         fail("validate", f"--out must be a folder; {str(out)!r} is a file", 2)
     try:
@@ -55,8 +64,12 @@ def validate(
         fail("validate", " ".join(str(error).split()), 2)
     if lacking := missing_line():
         fail("validate", lacking, 2)
-    folder = _study(config, size, out, workers)  # type: ignore[arg-type]  # checked by _configured
-    _console().print(f"validate: wrote {folder}", markup=False)
+    from llm_validation.study.run import How
+
+    how = How(only, any_code, partial)  # type: ignore[arg-type]  # checked above
+    folder = _study(config, size, out, workers, how)  # type: ignore[arg-type]  # checked by _configured
+    done = f"stage {only} is done" if folder is None else f"wrote {folder}"
+    _console().print(f"validate: {done}", markup=False)
 
 
 def _configured(preset: str, file: Path | None, settings: Sequence[str], seed: int | None) -> StudyConfig:
@@ -68,18 +81,18 @@ def _configured(preset: str, file: Path | None, settings: Sequence[str], seed: i
     return changed_config(preset, [*changes, *([] if seed is None else [{"seed": seed}])])  # type: ignore[arg-type]
 
 
-def _study(config: StudyConfig, preset: Preset, out: Path, workers: int | None) -> Path:
+def _study(config: StudyConfig, preset: Preset, out: Path, workers: int | None, how: How) -> Path | None:
     from llm_validation.models.warmup import WarmupError
     from llm_validation.study.run import StudyError, finished_study, study
     from qae_theory.runs.provenance import usable_cores
 
-    found = finished_study(config, preset, out=out)
+    found = None if how.partial else finished_study(config, preset, out=out)
     if found is not None:
         return found
     processes = workers or (1 if preset == "gpu" else usable_cores())
     try:
         with _shown(_console()) as told:
-            return study(config, preset, out=out, workers=processes, told=told)
+            return study(config, preset, out=out, workers=processes, told=told, how=how)
     except (StudyError, WarmupError, OSError) as error:
         fail("validate", str(error), 1)
     except KeyboardInterrupt:

@@ -6,22 +6,26 @@ Every part is a run of its own in the results folder, so that a study that was i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from llm_validation.common.tables import PROBES_FILE, RUNS_FILE, Table, from_rows, read_table, write_table
-from llm_validation.models.presets import PRESETS
-from llm_validation.models.warmup import warm_model
+from llm_validation.common.reuse import code_of
+from llm_validation.common.tables import PROBES_FILE, Table, from_rows, read_table, write_table
+from llm_validation.models.start import starting_model
 from llm_validation.probe.run import probe_checkpoint, read_signs
+from llm_validation.study.follow import HELD_OUT, follow, read_follow
 from llm_validation.study.settings import EXPERIMENT, MODULES, Preset, StudyConfig, StudyRun, StudyTask, identity
 from llm_validation.train.checkpoints import sealed, updates_of
+from llm_validation.train.folder import found_run
 from llm_validation.train.run import train
 from qae_theory.runs.files import to_json
 from qae_theory.runs.folders import find_run, write_run
 
+Stage = Literal["train", "follow", "probe"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
 WARM = "warm"
 NAN = float("nan")
 PARTS_FILE = "parts.json"
@@ -37,7 +41,7 @@ class Cell(NamedTuple):
     @property
     def name(self) -> str:
         """As it is shown."""
-        return f"{self.task.task}, {WARM if self.run is None else self.run.name}, seed {self.seed}"
+        return f"{self.task.name}, {WARM if self.run is None else self.run.name}, seed {self.seed}"
 
 
 class Probed(NamedTuple):
@@ -49,11 +53,27 @@ class Probed(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What a cell has left in the results folder."""
+    """What a cell has left in the results folder: its training run, what was followed along it, its probes."""
 
     cell: Cell
     trained: Path | None
     probes: tuple[Probed, ...]
+    followed: Path | None = None
+
+
+class How(NamedTuple):
+    """How a study is worked through, which determines none of its results.
+
+    ``only`` stops after the stage of that name; ``any_code`` counts finished parts that other code made; ``partial``
+    writes the study from the parts that are finished, and does none.
+    """
+
+    only: Stage | None = None
+    any_code: bool = False
+    partial: bool = False
+
+
+ALL = How()
 
 
 class StudyError(RuntimeError):
@@ -61,11 +81,14 @@ class StudyError(RuntimeError):
 
 
 def cells(config: StudyConfig) -> list[Cell]:
-    """All pieces of work, the long ones first."""
-    runs = [Cell(task, run, seed) for seed in range(config.seeds) for run in config.runs for task in config.tasks]
-    whole = [cell for cell in runs if cell.run is not None and cell.run.name in config.probed]
-    warm = [Cell(task, None, number) for number in range(config.warm_probes) for task in config.tasks]
-    return whole + warm + [cell for cell in runs if cell not in whole]
+    """All pieces of work: part by part in the order of the configuration, in a part seed by seed, probes last."""
+    runs = [(task, run) for run in config.all_runs for task in config.tasks if not run.tasks or task.task in run.tasks]
+    found = []
+    for part in dict.fromkeys(run.part for _, run in runs):
+        here = [(task, run) for task, run in runs if run.part == part]
+        for seed in range(max(config.seeds_of(run) for _, run in here)):
+            found += [Cell(task, run, seed) for task, run in here if seed < config.seeds_of(run)]
+    return found + [Cell(task, None, number) for number in range(config.warm_probes) for task in config.tasks]
 
 
 def finished_study(config: StudyConfig, preset: Preset, *, out: Path) -> Path | None:
@@ -80,11 +103,12 @@ def study(
     out: Path,
     workers: int,
     told: Callable[[str, int, int], None] = lambda says, done, total: None,
-) -> Path:
+    how: How = ALL,
+) -> Path | None:
     """Run what is left of the study, write its folder ``out/validate/<run id>`` and return it.
 
-    The folder holds ``probes.parquet``, ``runs.parquet``, ``parts.json`` with the ids of the runs that it is made of,
-    ``ladder.json``, ``ordering.json``, the report and its figures.
+    The folder holds ``probes.parquet``, ``runs.parquet``, ``follow.parquet``, ``parts.json`` with the ids of the runs
+    that it is made of, ``ladder.json``, ``ordering.json``, the report and its figures.
 
     Args:
         config: the study.
@@ -92,48 +116,87 @@ def study(
         out: the results folder.
         workers: processes.
         told: is told of every cell as it ends, how many have ended, and how many there are.
+        how: how it is worked through.
+
+    Returns:
+        The folder; None where a stage was asked for and done, after which there is no study yet.
 
     Raises:
         StudyError: cells failed; the finished ones are kept for the next time.
         WarmupError: a preset did not reach its success.
     """
     for task in config.tasks:  # before the workers, which would each do it
-        start_of(task, out)
-        told(f"{task.task}: {task.model} is warmed up", 0, len(cells(config)))
-    done = list(_work(config, out, workers, told))
+        if not task.own_start:
+            start_of(task, 0, out, any_code=how.any_code)
+            told(f"{task.name}: {task.model} is ready", 0, len(cells(config)))
+    done = list(_work(config, out, workers, told, how))
+    if how.only is not None:
+        return None
     with write_run(out, EXPERIMENT, identity(config, preset), seed=config.seed, modules=MODULES) as run:
-        probes, runs = probes_table(done), runs_table(config, done)
-        write_table(probes, run.partial / PROBES_FILE)
-        write_table(runs, run.partial / RUNS_FILE)
+        tables = {"probes": probes_table(done), "runs": runs_table(config, done), "follow": follow_table(config, done)}
+        for name, table in tables.items():
+            write_table(table, run.partial / f"{name}.parquet")
         parts = parts_of(done)
         run.write(PARTS_FILE, to_json(parts))
         facts = {"run_id": run.id, "parts": parts}
-        _report(run.partial, {"probes": probes, "runs": runs}, identity(config, preset), facts)
+        _report(run.partial, tables, identity(config, preset), facts)
     return run.folder
 
 
-def start_of(task: StudyTask, out: Path) -> str | Path:
-    """The model that training starts from."""
-    if task.model in PRESETS and task.warmup is not None:
-        return warm_model(task.model, task.task, task.warmup, cache=out)
-    return task.model
+def start_of(task: StudyTask, seed: int, out: Path, *, any_code: bool = False) -> str | Path:
+    """The model that a seed's training starts from."""
+    return starting_model(task.model, task.task, task.start(seed), cache=out, any_code=any_code)
 
 
-def work(cell: Cell, config: StudyConfig, out: Path) -> Done:
-    """Do one cell, or find it done."""
+def work(cell: Cell, config: StudyConfig, out: Path, how: How = ALL) -> Done | None:
+    """Do one cell, or find it done; None where only finished parts count and one is missing."""
     if cell.run is None:
-        probe = config.probe_config(cell.task, cell.seed)
-        return Done(cell, None, (Probed(0, probe_checkpoint(start_of(cell.task, out), probe, out=out), True),))
+        return _warm_probe(cell, config, out, how)
     training = config.train_config(cell.task, cell.run, cell.seed)
-    folder = train(training, out=out)
-    probes = []
-    for checkpoint in (kept := sealed(folder / "checkpoints")):
-        whole = cell.run.name in config.probed and checkpoint == kept[-1]
-        step = updates_of(checkpoint) // (training.inner_updates * training.inner_epochs)
+    folder = found_run(training, out=out, any_code=how.any_code)
+    if folder is None:
+        if how.partial:
+            return None
+        folder = train(training, out=out)
+    if how.only == "train":
+        return Done(cell, folder, ())
+    updates = training.inner_updates * training.inner_epochs
+    kept = {updates_of(checkpoint) // updates: checkpoint for checkpoint in sealed(folder / "checkpoints")}
+    listed = [(0, start_of(cell.task, cell.seed, out, any_code=how.any_code)), *kept.items()]
+    followed = follow(listed, config.follow_config(cell.task, cell.seed), out=out, any_code=how.any_code)
+    if how.only == "follow":
+        return Done(cell, folder, (), followed)
+    return Done(cell, folder, tuple(_probes(cell, config, kept, training.steps, out)), followed)
+
+
+def _warm_probe(cell: Cell, config: StudyConfig, out: Path, how: How) -> Done:
+    if how.only in ("train", "follow"):
+        return Done(cell, None, ())
+    probe = config.probe_config(cell.task, cell.seed)
+    start = start_of(cell.task, cell.seed, out, any_code=how.any_code)
+    return Done(cell, None, (Probed(0, probe_checkpoint(start, probe, out=out), True),))
+
+
+def _probes(cell: Cell, config: StudyConfig, kept: Mapping[int, Path], steps: int, out: Path) -> Iterator[Probed]:
+    """Probe a run's checkpoints: whole ones of the runs that the study probes, else entropy by sign only."""
+    if cell.run is None:
+        return
+    whole = {nearest(kept, share * steps) for share in config.probe_at if cell.run.name in config.probed}
+    signs = {nearest(kept, share * steps) for share in config.sign_at if cell.run.part in config.signs}
+    for step in sorted(whole | signs):
         # Another batch at every checkpoint, the same one for every rule.
-        probe = config.probe_config(cell.task, 1000 * (cell.seed + 1) + step, whole=whole)
-        probes.append(Probed(step, probe_checkpoint(checkpoint, probe, out=out, sign_arm=_arm(cell.run)), whole))
-    return Done(cell, folder, tuple(probes))
+        probe = config.probe_config(cell.task, 1000 * (cell.seed + 1) + step, whole=step in whole)
+        folder = probe_checkpoint(kept[step], probe, out=out, sign_arm=_arm(cell.run))
+        yield Probed(step, folder, step in whole)
+
+
+def nearest(steps: Iterable[int], wanted: float) -> int:
+    """Return the step nearest to a wanted one, the later one of two.
+
+    >>> nearest([10, 20, 30], 25.0)
+    30
+    """
+    return min(steps, key=lambda step: (abs(step - wanted), -step))
 
 
 def probes_table(done: Sequence[Done]) -> Table:
@@ -148,6 +211,7 @@ def probes_table(done: Sequence[Done]) -> Table:
             facts = {
                 "probe": f"{one.cell.task.task}/{name}/{one.cell.seed}/{probed.step}",
                 "task": one.cell.task.task,
+                "substrate": one.cell.task.name,
                 "enumerable": bool(np.isfinite(table["success_prob"]).all()),
                 "run": name,
                 "seed": one.cell.seed,
@@ -163,27 +227,67 @@ def runs_table(config: StudyConfig, done: Sequence[Done]) -> Table:
     return from_rows(row for one in done if one.trained is not None for row in _steps(config, one))
 
 
-def _steps(config: StudyConfig, done: Done) -> Iterator[dict[str, Any]]:
+def follow_table(config: StudyConfig, done: Sequence[Done]) -> Table:
+    """All checkpoints of all training runs, one row each: what was measured on questions that stay the same."""
+    rows = []
+    for one in done:
+        if one.followed is None:
+            continue
+        for record in read_follow(one.followed):
+            figures = {f"{prefix}{name}": _number(record[f"{prefix}{name}"]) for prefix in SETS for name in FOLLOWED}
+            rows.append({**_facts(config, one), "step": record["step"], **figures, "exact": record["exact"]})
+    return from_rows(rows)
+
+
+SETS = ("", HELD_OUT)
+FOLLOWED = (
+    *("pass1", "pass16", "sequence_entropy", "entropy_low", "entropy_high"),
+    *("token_entropy", "length", "open_mass"),
+)
+
+
+def _facts(config: StudyConfig, done: Done) -> dict[str, Any]:
+    """What a training run was, as columns."""
     cell = done.cell
-    if cell.run is None or done.trained is None:
-        return
+    assert cell.run is not None
     training = config.train_config(cell.task, cell.run, cell.seed)
+    return {
+        "task": cell.task.task,
+        "substrate": cell.task.name,
+        "part": cell.run.part,
+        "run": cell.run.name,
+        "estimator": cell.run.estimator,
+        "k": float(cell.run.options.get("k", NAN)),
+        "clip_low": training.clip_low,
+        "clip_high": training.clip_high,
+        "optimiser": training.optimiser,
+        "adam_eps": training.adam_eps,
+        "learning_rate": training.learning_rate,
+        "updates": training.inner_updates * training.inner_epochs,
+        "loss": training.loss,
+        "rounding": training.rounding,
+        "seed": cell.seed,
+    }
+
+
+def _steps(config: StudyConfig, done: Done) -> Iterator[dict[str, Any]]:
+    if done.cell.run is None or done.trained is None:
+        return
+    facts = _facts(config, done)
     signs = {probed.step: read_signs(probed.folder) for probed in done.probes}
     for line in (done.trained / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
         metrics = json.loads(line)
         zero, degenerate = metrics["zero_advantage_share"], metrics["degenerate_share"]
         split = signs.get(metrics["step"], {})
         yield {
-            "task": cell.task.task,
-            "run": cell.run.name,
-            "estimator": cell.run.estimator,
-            "k": float(cell.run.options.get("k", NAN)),
-            "clip_high": training.clip_high,
-            "optimiser": training.optimiser,
-            "seed": cell.seed,
+            **facts,
             "step": metrics["step"],
             "entropy": metrics["entropy"],
             "success": metrics["success_rate"],
+            "length": metrics["completions/mean_length"],
+            "gradient_norm": _number(metrics["grad_norm"]),
+            "clipped_low": metrics["clip_ratio/low_mean"],
+            "clipped_high": metrics["clip_ratio/high_mean"],
             "zero_share": zero,
             "mixed_zero_share": (zero - degenerate) / (1 - degenerate) if degenerate < 1 else NAN,
             **{key: _number(split.get(key)) for key in SIGNS},
@@ -202,36 +306,43 @@ def _arm(run: StudyRun) -> str:
     return f"{run.estimator}-{run.options['k']}" if "k" in run.options else run.estimator
 
 
-def _work(config: StudyConfig, out: Path, workers: int, told: Callable[[str, int, int], None]) -> Iterator[Done]:
+def _work(
+    config: StudyConfig, out: Path, workers: int, told: Callable[[str, int, int], None], how: How
+) -> Iterator[Done]:
     from joblib import Parallel, delayed, parallel_config
 
     listed = cells(config)
     with parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
-        outcomes = Parallel(return_as="generator_unordered", batch_size=1)(
-            delayed(_attempt)(cell, config, out) for cell in listed
+        outcomes = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs")(
+            delayed(_attempt)(cell, config, out, how) for cell in listed
         )
     found, failed = {}, []
     for count, (cell, done, error) in enumerate(outcomes, start=1):
         found[cell.name] = done
-        failed += [f"{cell.name}: {error}"] if done is None else []
-        told(cell.name if done is not None else f"{cell.name} FAILED: {error}", count, len(listed))
+        failed += [f"{cell.name}: {error}"] if error else []
+        told(f"{cell.name} FAILED: {error}" if error else cell.name, count, len(listed))
     if failed:
         raise StudyError("; ".join(failed))
-    yield from (found[cell.name] for cell in listed)  # in a fixed order, whoever was first
+    for cell in listed:  # in a fixed order, whoever was first
+        done = found[cell.name]
+        if done is not None:
+            yield done
 
 
-def _attempt(cell: Cell, config: StudyConfig, out: Path) -> tuple[Cell, Done | None, str]:
+def _attempt(cell: Cell, config: StudyConfig, out: Path, how: How) -> tuple[Cell, Done | None, str]:
     try:
-        return cell, work(cell, config, out), ""
+        return cell, work(cell, config, out, how), ""
     except Exception as error:  # one cell's failure must not take the others away
         return cell, None, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def parts_of(done: Sequence[Done]) -> dict[str, Any]:
-    """Return the run ids behind each cell: its training run, if it trained, and its probes."""
+    """Return the run ids behind each cell, and the code that made its training run."""
     return {
         one.cell.name: {
             "train": one.trained.name if one.trained else None,
+            "code": code_of(one.trained) if one.trained else None,
+            "follow": one.followed.name if one.followed else None,
             "probe": [probed.folder.name for probed in one.probes],
         }
         for one in done

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -12,6 +13,7 @@ from pydantic import Field, model_validator
 from llm_validation.models.warmup import Warmup
 from llm_validation.probe.batch import ProbeConfig
 from llm_validation.probe.steps import Setting
+from llm_validation.study.follow import FollowConfig
 from llm_validation.train.settings import TrainConfig
 from qae_theory.checks import refuse
 from qae_theory.runs.settings import Strict, Table, checked, read_table, without_infinity
@@ -19,75 +21,167 @@ from qae_theory.runs.settings import Strict, Table, checked, read_table, without
 MODULES = ("llm_validation.study.run",)  # what a study executes
 EXPERIMENT = "validate"
 
-Preset = Literal["full", "quick", "gpu"]
+Preset = Literal["full", "quick", "long", "pretrained", "gpu"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
+FILES = {"full": "sizes.toml", "quick": "sizes.toml"}  # a size without an entry has a file of its own
 
 
 class StudyTask(Strict):
-    """A task, the model that learns it, and where RL starts from; ``train`` are settings of its own."""
+    """A task, the model that learns it, and where RL starts from.
+
+    ``substrate`` names model and task together in the ids of claims. ``train``, ``probe`` and ``follow`` are settings
+    of its own. With ``own_start`` each seed warms up a model of its own; else all seeds start from one.
+    """
 
     task: str
     model: str
+    substrate: str = ""
     warmup: Warmup | None = None
+    own_start: bool = False
     train: dict[str, Any] = Field(default_factory=dict)
+    probe: dict[str, Any] = Field(default_factory=dict)
+    follow: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The substrate; the task where it has no name."""
+        return self.substrate or self.task
+
+    def start(self, seed: int) -> Warmup | None:
+        """How the model that a seed starts from is warmed up."""
+        if self.warmup is None or not self.own_start:
+            return self.warmup
+        return self.warmup.model_copy(update={"seed": self.warmup.seed + seed})
 
 
 class StudyRun(Strict):
-    """A rule to train with; ``changes`` are further settings of ``TrainConfig``."""
+    """A rule to train with; ``changes`` are further settings of ``TrainConfig``.
+
+    ``tasks`` are the tasks that it is run on, all where it names none; ``seeds`` how many seeds, where that is not the
+    study's number; ``part`` the part of the study that it belongs to.
+    """
 
     name: str
     estimator: str
     options: dict[str, Any] = Field(default_factory=dict)
     changes: dict[str, Any] = Field(default_factory=dict)
+    tasks: tuple[str, ...] = ()
+    seeds: int | None = Field(default=None, ge=1)
+    part: str = "rules"
+
+
+class Grid(Strict):
+    """Rules under every combination of some training settings: a map."""
+
+    part: str
+    rules: tuple[StudyRun, ...] = Field(min_length=1)
+    axes: dict[str, tuple[Any, ...]] = Field(min_length=1)
+    tasks: tuple[str, ...] = ()
+    seeds: int | None = Field(default=None, ge=1)
+
+    def runs(self) -> Iterator[StudyRun]:
+        """Yield one run for each rule and combination; its name says both."""
+        for values in product(*self.axes.values()):
+            place = dict(zip(self.axes, values, strict=True))
+            said = ", ".join(f"{name} {value}" for name, value in place.items())
+            for rule in self.rules:
+                yield StudyRun(
+                    name=f"{self.part}: {rule.name}, {said}",
+                    estimator=rule.estimator,
+                    options=rule.options,
+                    changes={**rule.changes, **place},
+                    tasks=self.tasks,
+                    seeds=self.seeds,
+                    part=self.part,
+                )
 
 
 class StudyConfig(Strict):
     """The whole study.
 
-    Every run is trained from ``seeds`` seeds on every task. The warmed-up model is probed ``warm_probes`` times and the
-    last checkpoint of each of the ``probed`` runs once, in all ``settings`` with all ``arms``; at all other checkpoints
-    only entropy by sign is measured.
+    Every run is trained from its seeds on its tasks, and followed along its checkpoints on questions that stay the
+    same. The warmed-up model is probed ``warm_probes`` times, and the ``probed`` runs after the shares ``probe_at`` of
+    their steps, in all ``settings`` with all ``arms``; after the shares ``sign_at`` only entropy by sign is measured,
+    of the runs in the parts ``signs``. A share of 0 is the start, and the nearest checkpoint is taken.
     """
 
     tasks: tuple[StudyTask, ...] = Field(min_length=1)
     runs: tuple[StudyRun, ...] = Field(min_length=1)
+    grids: tuple[Grid, ...] = ()
     seeds: int = Field(ge=1)
     warm_probes: int = Field(ge=1)
     probed: tuple[str, ...]
+    probe_at: tuple[float, ...] = (1.0,)
+    sign_at: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
+    signs: tuple[str, ...] = ("rules",)
     arms: tuple[str, ...]
     settings: tuple[Setting, ...] = Field(min_length=1)
     train: dict[str, Any] = Field(default_factory=dict)
     probe: dict[str, Any] = Field(default_factory=dict)
+    follow: dict[str, Any] = Field(default_factory=dict)
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _parts_are_good(self) -> StudyConfig:
-        names = [run.name for run in self.runs]
-        if len(set(names)) != len(names):
-            raise ValueError(f"runs must have different names; got {names}")
+        names = [run.name for run in self.all_runs]
+        for task in self.tasks:
+            here = [run.name for run in self.runs_of(task)]
+            if len(set(here)) != len(here):
+                raise ValueError(f"runs must have different names; got {here}")
         for name in self.probed:
             if name not in names:
                 raise ValueError(f"probed must name runs, {', '.join(names)}; got {name!r}")
+        tasks = [task.task for task in self.tasks]
+        if len(set(tasks)) != len(tasks):
+            raise ValueError(f"tasks must be different; got {tasks}")
+        for run in self.all_runs:
+            for name in run.tasks:
+                if name not in tasks:
+                    raise ValueError(f"tasks of run {run.name!r} must be among {', '.join(tasks)}; got {name!r}")
         for task in self.tasks:
             self.probe_config(task, 0)
-            for run in self.runs:
+            self.follow_config(task)
+            for run in self.runs_of(task):
                 self.train_config(task, run, 0)
         return self
+
+    @property
+    def all_runs(self) -> tuple[StudyRun, ...]:
+        """The runs, those of the grids after the others."""
+        return (*self.runs, *(run for grid in self.grids for run in grid.runs()))
+
+    def runs_of(self, task: StudyTask) -> Iterator[StudyRun]:
+        """Yield the runs on a task."""
+        for run in self.all_runs:
+            if not run.tasks or task.task in run.tasks:
+                yield run
+
+    def seeds_of(self, run: StudyRun) -> int:
+        """How many seeds a run has."""
+        return run.seeds or self.seeds
 
     def train_config(self, task: StudyTask, run: StudyRun, seed: int) -> TrainConfig:
         """The settings of one training run."""
         own: dict[str, Any] = {"task": task.task, "model": task.model, "warmup": None}
-        if task.warmup is not None:
-            own["warmup"] = task.warmup.model_dump()
+        warmup = task.start(seed)
+        if warmup is not None:
+            own["warmup"] = warmup.model_dump()
         rule = {"estimator": run.estimator, "options": run.options, "seed": self.seed + seed}
-        # Every checkpoint is probed, so every one is kept.
+        # Every checkpoint is measured, so every one is kept.
         return checked(TrainConfig, [self.train, task.train, own, rule, run.changes, {"keep_checkpoints": None}])
+
+    def follow_config(self, task: StudyTask, seed: int = 0) -> FollowConfig:
+        """What is measured along a seed's runs on this task: the same questions for every rule."""
+        length = {key: task.train[key] for key in ("max_new_tokens",) if key in task.train}
+        return checked(FollowConfig, [self.follow, length, task.follow, {"task": task.task, "seed": self.seed + seed}])
 
     def probe_config(self, task: StudyTask, seed: int, *, whole: bool = True) -> ProbeConfig:
         """The settings of one probe; without ``whole`` no step is taken in it."""
         parts = {"arms": self.arms, "settings": [one.model_dump() for one in self.settings]} if whole else {}
         nothing = {} if whole else {"arms": (), "settings": ()}
-        return checked(ProbeConfig, [self.probe, {"task": task.task, "seed": self.seed + seed}, parts, nothing])
+        length = {key: task.train[key] for key in ("max_new_tokens",) if key in task.train}
+        own = {"task": task.task, "seed": self.seed + seed}
+        return checked(ProbeConfig, [self.probe, length, task.probe, own, parts, nothing])
 
 
 def shipped_config(preset: Preset) -> StudyConfig:
@@ -107,7 +201,7 @@ def changed_config(preset: Preset, changes: Sequence[Table]) -> StudyConfig:
     """
     if preset not in PRESETS:
         refuse("preset", preset, f"one of {', '.join(PRESETS)}")
-    name = "sizes-gpu.toml" if preset == "gpu" else "sizes.toml"
+    name = FILES.get(preset, f"sizes-{preset}.toml")
     return checked(StudyConfig, [read_table(Path(__file__).with_name(name), quick=preset == "quick"), *changes])
 
 

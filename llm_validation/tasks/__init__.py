@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from llm_validation.tasks.arithmetic import ADDITION, DIGITS, PRODUCTS
+from llm_validation.tasks.arithmetic import ADDITION, DIGITS, PRODUCTS, TOTALS
 from llm_validation.tasks.base import Example, Source, Task, draw_examples
 from llm_validation.tasks.files import HUB_NAMES, file_examples, file_source, hub_examples, is_file
 from llm_validation.tasks.gym import PREFIX, gym_examples, gym_source
 from llm_validation.tasks.logic import LOGIC
+from llm_validation.tasks.shots import PREFIX as SHOTS_PREFIX
+from llm_validation.tasks.shots import shots_examples, shots_source
 from qae_theory.checks import refuse
 
 __all__ = ["Example", "Source", "Task", "get_task", "load_examples", "load_task", "register_task", "task_names"]
@@ -56,6 +58,8 @@ def load_task(source: str) -> Source:
         return _TASKS[source]
     if source.startswith(PREFIX):
         return gym_source(source)
+    if source.startswith(SHOTS_PREFIX):
+        return shots_source(source)
     return file_source(_outside(source))
 
 
@@ -63,8 +67,9 @@ def load_examples(source: str, *, split: str = "train", count: int | None = None
     """Questions with their answers.
 
     Args:
-        source: A task's name; ``gym:NAME`` for a family of reasoning-gym; the path of a JSON-lines file; a Hugging
-            Face dataset: ``owner/name``, a folder, or one of DAPO-Math-17k, AIME24, AIME25, AMC23.
+        source: A task's name; ``gym:NAME`` for a family of reasoning-gym; ``shots:NAME`` for questions after worked
+            examples, for a base model; the path of a JSON-lines file; a Hugging Face dataset: ``owner/name``, a folder,
+            or one of DAPO-Math-17k, AIME24, AIME25, AMC23.
         split: ``train`` or ``eval``. Generators never give one prompt to both. A file has no splits: it is the
             same whatever the split, so name another one for evaluation.
         count: How many; for None all of a file or dataset, and 1,024 of a generator.
@@ -80,6 +85,8 @@ def load_examples(source: str, *, split: str = "train", count: int | None = None
         return draw_examples(_TASKS[source], split=split, count=DEFAULT_COUNT if count is None else count, seed=seed)
     if source.startswith(PREFIX):
         return gym_examples(source, split=split, count=DEFAULT_COUNT if count is None else count, seed=seed)
+    if source.startswith(SHOTS_PREFIX):
+        return shots_examples(source, split=split, count=DEFAULT_COUNT if count is None else count, seed=seed)
     if is_file(_outside(source)):
         return file_examples(source, count=count, seed=seed)
     return hub_examples(source, split=split, count=count, seed=seed)
@@ -92,10 +99,10 @@ def _outside(source: str) -> str:
     return refuse(
         "source",
         source,
-        f"a task ({', '.join(task_names())}), {PREFIX}NAME, a .jsonl file, a folder, owner/name of a Hugging Face "
-        f"dataset, or one of {', '.join(HUB_NAMES)}",
+        f"a task ({', '.join(task_names())}), {PREFIX}NAME, {SHOTS_PREFIX}NAME, a .jsonl file, a folder, "
+        f"owner/name of a Hugging Face dataset, or one of {', '.join(HUB_NAMES)}",
     )
 
 
-for _task in (DIGITS, ADDITION, PRODUCTS, LOGIC):
+for _task in (DIGITS, ADDITION, PRODUCTS, TOTALS, LOGIC):
     register_task(_task)

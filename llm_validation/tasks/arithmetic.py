@@ -1,7 +1,7 @@
 """Arithmetic in the decimal system, of widely varied difficulty.
 
 ``digits`` asks for one digit, so that every response of a character model can be enumerated. ``addition`` and
-``products`` ask for whole numbers.
+``products`` ask for whole numbers. ``totals`` asks for several steps, each of which builds on the one before.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from llm_validation.tasks.base import Example, Task
+
+TERMS = 5  # of a question of ``totals``
 
 
 def _number(rng: np.random.Generator, digits: int) -> int:
@@ -39,6 +41,13 @@ def _product(rng: np.random.Generator) -> Example:
     return Example(f"{a}*{b}=", str(a * b))
 
 
+def _running_totals(rng: np.random.Generator) -> Example:
+    """``7+5+3+8+6=`` asks for all running totals, ``12=15=23=29``: one wrong step makes the answer wrong."""
+    terms = [int(term) for term in rng.integers(1, 10, size=TERMS)]
+    totals = np.cumsum(terms)[1:]
+    return Example("+".join(map(str, terms)) + "=", "=".join(map(str, totals)))
+
+
 DIGITS = Task(
     name="digits",
     verifier="integer",
@@ -62,4 +71,12 @@ PRODUCTS = Task(
     enumerable=False,
     summary="products of a number of one or two digits and one of one to three",
     make=_product,
+)
+TOTALS = Task(
+    name="totals",
+    verifier="choice",
+    max_new_tokens=12,  # four totals of two digits, three signs between them and the end of text
+    enumerable=False,
+    summary="all running totals of a sum of five digits",
+    make=_running_totals,
 )

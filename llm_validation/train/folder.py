@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from llm_validation.common.reuse import newest_with
 from llm_validation.train.checkpoints import MANIFEST, fingerprints
 from llm_validation.train.settings import TrainConfig
 from qae_theory.runs.code import code_version
@@ -58,6 +59,34 @@ def run_folder(config: TrainConfig, *, out: Path) -> RunFolder:
     facts = identity(config)
     code = code_version(MODULES)
     return RunFolder(run_id(facts, code), code, facts, out / EXPERIMENT)
+
+
+def found_run(config: TrainConfig, *, out: Path, any_code: bool = False) -> Path | None:
+    """Return the finished run of this configuration, or None.
+
+    Args:
+        config: the run.
+        out: the results folder.
+        any_code: whether a run that other code made counts, where this code made none. Settings that its record lacks
+            count as their defaults.
+    """
+    folder = run_folder(config, out=out)
+    if folder.is_finished():
+        return folder.finished
+    wanted = dict(folder.identity)
+    return newest_with(folder.parent, lambda stored: _filled(stored) == wanted) if any_code else None
+
+
+def _filled(stored: Any) -> Any:
+    """Return a stored identity with the defaults of settings that it does not have; None where it is none."""
+    if not isinstance(stored, Mapping):
+        return None
+    contents = {key: stored[key] for key in ("contents",) if key in stored}
+    try:
+        config = TrainConfig.model_validate({key: value for key, value in stored.items() if key != "contents"})
+    except ValueError:
+        return None
+    return config.model_dump(mode="json", exclude={"report_to"}) | contents
 
 
 def identity(config: TrainConfig) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from llm_validation.models.presets import PRESETS, load_model
-from llm_validation.models.warmup import warm_model
+from llm_validation.models.presets import load_model
+from llm_validation.models.start import starting_model
 from llm_validation.tasks import Example, load_examples, load_task
 from llm_validation.train import checkpoints, processes
 from llm_validation.train.checkpoints import Checkpoint, Resume
@@ -22,6 +22,7 @@ from llm_validation.train.folder import RunFolder, begin, finish, left_by_other_
 from llm_validation.train.guard import Guard, TrainingError, watch
 from llm_validation.train.logs import Logs
 from llm_validation.train.process_state import quiet, random_states_restored, stoppable
+from llm_validation.train.rounding import install
 from llm_validation.train.settings import TrainConfig
 from llm_validation.train.trainer import make_trainer
 from llm_validation.verifiers import Verifier, get_verifier, self_test
@@ -125,7 +126,9 @@ def prepare(config: TrainConfig, *, out: Path) -> Prepared:
         folder = run_folder(config, out=out)
         filled = config.model_copy(update={"max_new_tokens": config.max_new_tokens or source.max_new_tokens})
         with quiet(), processes.main_first():
-            model, tokenizer = load_model(_base_model(config, out), seed=config.seed)
+            model, tokenizer = load_model(
+                starting_model(config.model, config.task, config.warmup, cache=out), seed=config.seed
+            )
     except ValueError as error:
         raise SettingsError(str(error)) from error
     return Prepared(filled, folder, examples, source.verifier, model, tokenizer)
@@ -201,6 +204,7 @@ def _trainer(prepared: Prepared, verifier: Verifier, callbacks: Sequence[Any], g
         )
     except ValueError as error:
         raise SettingsError(" ".join(str(error).split())) from error
+    install(trainer, prepared.config.rounding)
     watch(trainer, guard)
     return trainer
 
@@ -222,12 +226,6 @@ def _start(prepared: Prepared, resume: Resume, told: Told) -> Checkpoint | None:
         step = start.updates // prepared.updates
         told(Progress(step, steps, {}, f"goes on from step {step} of {steps}"))
     return start
-
-
-def _base_model(config: TrainConfig, out: Path) -> str | Path:
-    if config.model in PRESETS and config.warmup is not None:
-        return warm_model(config.model, config.task, config.warmup, cache=out)
-    return config.model
 
 
 def _check_reports(config: TrainConfig) -> None:

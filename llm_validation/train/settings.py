@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from llm_validation.models.warmup import Warmup
+from llm_validation.train.rounding import Rounding
 from qae_theory.advantages import get_estimator, resolve_options
 from qae_theory.paper.overlong import Overlong
 from qae_theory.runs.settings import Positive, Strict
@@ -21,7 +22,8 @@ class TrainConfig(Strict):
     One step is one batch of rollouts: ``prompts_per_step`` groups of ``group_size`` responses. TRL shuffles the
     responses of a batch, cuts them into ``inner_updates`` mini-batches and goes through these ``inner_epochs`` times:
     so many optimiser updates. ``estimator`` and ``options`` name a rule of ``qae_theory.advantages``. ``loss`` is TRL's
-    ``loss_type``. The published DAPO settings are clip 0.2/0.28 and the loss ``dapo`` (arXiv 2503.14476).
+    ``loss_type``. ``rounding`` rounds to bfloat16 in one place (``train.rounding``). The published DAPO settings are
+    clip 0.2/0.28 and the loss ``dapo`` (arXiv 2503.14476).
     """
 
     task: str = "digits"
@@ -48,6 +50,7 @@ class TrainConfig(Strict):
     clip_low: Share = 0.2
     clip_high: NonNegative = 0.28
     loss: Literal["dapo", "grpo", "dr_grpo", "bnpo"] = "dapo"
+    rounding: Rounding = "none"
     kl_beta: NonNegative = 0.0
     dynamic_sampling: bool = False
     max_resamples: int = Field(default=10, ge=1)

@@ -86,14 +86,47 @@ def test_a_bad_setting_is_named_before_anything_runs(change: dict[str, Any], mes
 
 
 def test_a_size_that_there_is_not() -> None:
-    with pytest.raises(ValueError, match="preset must be one of full, quick, gpu; got 'huge'"):
+    with pytest.raises(ValueError, match="preset must be one of full, quick, long, pretrained, gpu; got 'huge'"):
         shipped_config("huge")  # type: ignore[arg-type]
 
 
 def test_cells_are_every_run_on_every_task_and_the_warm_probes() -> None:
     listed = cells(small(seeds=3, warm_probes=2))
     assert len({cell.name for cell in listed}) == len(listed) == 2 * (2 * 3 + 2)
-    assert [cell.run is not None and cell.run.name == "grpo" for cell in listed] == [True] * 6 + [False] * 10
+    assert [cell.run is not None for cell in listed] == [True] * 12 + [False] * 4
+    assert [cell.seed for cell in listed[:12]] == [0] * 4 + [1] * 4 + [2] * 4  # a seed is whole before the next
+
+
+def test_parts_come_one_after_another_with_their_own_tasks_and_seeds() -> None:
+    rules = [{"name": "grpo", "estimator": "grpo"}]
+    grid = {"part": "map", "rules": rules, "axes": {"clip_high": [0.2, 5.0], "inner_updates": [1, 2]}, "seeds": 1}
+    few = {"name": "dr_grpo", "estimator": "dr_grpo", "tasks": ["digits"], "seeds": 3, "part": "more"}
+    config = small(runs=[few, *SMALL["runs"]], grids=[grid | {"tasks": ["addition"]}], seeds=2)
+    listed = [cell for cell in cells(config) if cell.run is not None]
+    parts = [cell.run.part for cell in listed if cell.run]
+    assert parts == ["more"] * 3 + ["rules"] * 8 + ["map"] * 4
+    assert {cell.task.task for cell in listed if cell.run and cell.run.part == "more"} == {"digits"}
+    places = [config.train_config(cell.task, cell.run, 0) for cell in listed[-4:] if cell.run]
+    assert [(one.clip_high, one.inner_updates) for one in places] == [(0.2, 1), (0.2, 2), (5.0, 1), (5.0, 2)]
+    assert {one.task for one in places} == {"addition"}
+
+
+def test_a_seed_has_a_start_of_its_own_where_that_is_asked_for() -> None:
+    task = small().tasks[0].model_copy(update={"own_start": True})
+    starts = [task.start(seed) for seed in range(3)]
+    assert [start.seed for start in starts if start] == [0, 1, 2]
+    assert small().tasks[0].start(2) == small().tasks[0].warmup
+    training = small(tasks=[task.model_dump(), SMALL["tasks"][1]]).train_config(task, small().runs[0], 2)
+    assert training.warmup == starts[2]
+
+
+def test_names_may_come_again_on_other_tasks_only() -> None:
+    one, other = ({"name": "grpo", "estimator": "grpo", "tasks": [task]} for task in ("digits", "addition"))
+    assert len(cells(small(runs=[one, other], warm_probes=1))) == 4
+    with pytest.raises(ValueError, match="runs must have different names"):
+        small(runs=[one, one], probed=[])
+    with pytest.raises(ValueError, match="tasks of run 'grpo' must be among digits, addition; got 'products'"):
+        small(runs=[one | {"tasks": ["products"]}])
 
 
 @pytest.fixture(scope="module")
@@ -257,7 +290,7 @@ def test_wrong_use_of_the_probe_command_is_one_line(arguments: list[str], messag
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--preset", "huge"], "preset must be one of full, quick, gpu; got 'huge'"),
+        (["--preset", "huge"], "preset must be one of full, quick, long, pretrained, gpu; got 'huge'"),
         (["--quick", "--preset", "gpu"], "--quick is --preset quick; got --preset gpu"),
         (["--set", "seeds=0"], "seeds"),
         (["--set", "seeds"], "is not key=value"),

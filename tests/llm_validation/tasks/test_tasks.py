@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from llm_validation import tasks
 from llm_validation.tasks import Example, Task, get_task, load_examples, load_task, register_task, task_names
-from llm_validation.tasks.base import HELD_OUT, draw_examples, held_out
+from llm_validation.tasks.base import HELD_OUT, SPLITS, draw_examples, held_out
+from llm_validation.tasks.shots import NUMBERS
 from llm_validation.verifiers import get_verifier, self_test
 
 EVERY = pytest.mark.parametrize("name", task_names())
@@ -49,6 +50,9 @@ def _comparison(term: str) -> bool:
 def oracle(name: str, prompt: str) -> str:
     if name == "logic":
         return "T" if truth(prompt.removesuffix("?")) else "F"
+    if name == "totals":
+        terms = prompt.removesuffix("=").split("+")
+        return "=".join(oracle("addition", "+".join(terms[:count]) + "=") for count in range(2, len(terms) + 1))
     value = arithmetic(ast.parse(prompt.removesuffix("="), mode="eval"))
     return str(value % 10 if name == "digits" else value)
 
@@ -83,7 +87,8 @@ def test_prompts_and_answers_fit_the_model(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "longest"), [("addition", "999+999="), ("addition", "0-999="), ("products", "99*999=")]
+    ("name", "longest"),
+    [("addition", "999+999="), ("addition", "0-999="), ("products", "99*999="), ("totals", "9+9+9+9+9=")],
 )
 def test_the_longest_answers_fit(name: str, longest: str) -> None:
     assert len(oracle(name, longest)) + 1 <= get_task(name).max_new_tokens
@@ -147,6 +152,50 @@ def test_addition_has_operands_of_every_length() -> None:
     assert lengths == {(a, b) for a in (1, 2, 3) for b in (1, 2, 3)}
 
 
+def test_totals_build_on_one_another() -> None:
+    for example in load_examples("totals", count=200):
+        first, *terms = map(int, example.prompt.removesuffix("=").split("+"))
+        for term, total in zip(terms, example.answer.split("="), strict=True):
+            first += term
+            assert int(total) == first
+
+
+def shot_oracle(name: str, line: str) -> str:
+    if name == "shots:sums":
+        return str(arithmetic(ast.parse(line.removesuffix("="), mode="eval")))
+    one, other = line.removesuffix(":").split(", ")
+    return max(one, other, key=NUMBERS.index)
+
+
+@pytest.mark.parametrize("name", ["shots:sums", "shots:larger"])
+def test_worked_examples_are_right_and_so_is_the_answer(name: str) -> None:
+    source = load_task(name)
+    for split in ("train", "eval"):
+        for example in load_examples(name, split=split, count=200, seed=3):
+            *worked, question = example.prompt.split("\n")
+            for line in worked:
+                asked, mark, answer = line.rpartition("=" if name == "shots:sums" else ": ")
+                assert answer == shot_oracle(name, asked + mark.strip())
+            assert len(worked) == 2
+            assert example.answer == shot_oracle(name, question)
+    with get_verifier(source.verifier) as verifier:
+        # A base model writes a space before a word, and ends with the new line at which its response is cut.
+        assert verifier([f" {example.answer}\n", f"{example.answer}{example.answer}"], [example.answer] * 2) == [1, 0]
+
+
+def test_questions_after_examples_are_split_like_any_others() -> None:
+    train, held = ({e.prompt for e in load_examples("shots:sums", split=split, count=2000)} for split in SPLITS)
+    assert not train & held
+    assert len(train | held) == 100  # all sums of two digits
+    assert len(load_examples("shots:larger")) == tasks.DEFAULT_COUNT
+
+
+def test_an_unknown_family_after_examples_is_told_the_names() -> None:
+    for load in (load_task, load_examples):
+        with pytest.raises(ValueError, match=r"source must be one of shots:larger, shots:sums; got 'shots:poems'"):
+            load("shots:poems")
+
+
 @pytest.mark.parametrize("comparisons", [1, 2, 3, 4])
 def test_logic_is_true_half_the_time_at_every_length(comparisons: int) -> None:
     rng = np.random.default_rng(0)
@@ -173,7 +222,7 @@ def test_a_task_is_registered_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unknown_task_is_told_the_names() -> None:
-    with pytest.raises(ValueError, match=r"one of addition, digits, logic, products; got 'digit'"):
+    with pytest.raises(ValueError, match=r"one of addition, digits, logic, products, totals; got 'digit'"):
         get_task("digit")
     for load in (load_task, load_examples):
         with pytest.raises(ValueError, match=r"source must be a task \(addition, digits.*; got 'digit'"):

@@ -1,0 +1,62 @@
+"""Finished runs found again by their settings: those of this code, or, where that is asked for, of any code.
+
+A study of many hours is made of runs. A change of code makes them other runs; whoever knows that the change does not
+touch what they measure may count them all the same, and the study's record then says which code made each.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from qae_theory.runs.folders import find_run
+
+CONFIG, PROVENANCE = "config.json", "provenance.json"
+
+
+def finished_run(
+    out: Path, experiment: str, config: Mapping[str, Any], *, modules: Sequence[str], any_code: bool
+) -> Path | None:
+    """Return the folder of a finished run with this configuration, or None.
+
+    Args:
+        out: the results folder.
+        experiment: its name.
+        config: as it was given to ``write_run``.
+        modules: what the run executes.
+        any_code: whether a run that other code made counts, where this code made none; the newest of them.
+    """
+    found = find_run(out, experiment, config, modules=modules)
+    if found is not None or not any_code:
+        return found
+    wanted = json.loads(json.dumps(config))
+    return newest_with(out / experiment, lambda stored: bool(stored == wanted))
+
+
+def newest_with(parent: Path, wanted: Callable[[Any], bool]) -> Path | None:
+    """Return the finished run below ``parent``, the one that ended last, whose configuration is wanted; or None."""
+    found = [
+        (finished, folder)
+        for folder in sorted(parent.glob("*"))
+        if not folder.name.startswith(".") and (finished := _finished(folder)) and wanted(_read(folder / CONFIG))
+    ]
+    return max(found)[1] if found else None
+
+
+def code_of(folder: Path) -> str:
+    """Return the version of the code that made a finished run."""
+    return str((_read(folder / PROVENANCE) or {}).get("code_version"))
+
+
+def _finished(folder: Path) -> str:
+    """Return when a run ended; empty for a folder that is not a finished run."""
+    return str((_read(folder / PROVENANCE) or {}).get("finished", ""))
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

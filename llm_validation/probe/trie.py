@@ -1,0 +1,226 @@
+r"""Tries of token prefixes: all the contexts of some prompts down to chosen depths, and the entropy read off them.
+
+A trie splits the responses of a prompt into leaves: a token that ends the response, or one after which the trie does
+not go on. The entropy of that partition is exact whatever the trie is. It is the entropy of whole responses where no
+leaf is ``open``, and lies below it by what open leaves still hold, which :func:`Trie.entropy_bounds` encloses. Index
+arithmetic only, in NumPy; the model is in ``expansion``, and what is listed is chosen in ``growth``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from llm_validation.probe.contexts import Contexts, pad_left
+from qae_theory.arrays import Array
+from qae_theory.checks import refuse
+
+ROOT = -1
+SHARED = 1024  # contexts of one prompt that are run in one row of tokens at most
+
+
+@dataclass(frozen=True)
+class Trie:
+    """Contexts of several prompts, each prompt's root among them; a context comes after the one that it extends.
+
+    Args:
+        query: [C] prompt of each context, 0..Q-1, ascending.
+        parent: [C] context that it extends by one token; ``ROOT`` for the empty response.
+        token: [C] that token; any for a root.
+        length: greatest length of a response in tokens.
+        ends: tokens that end a response.
+        vocabulary: number of tokens, V.
+    """
+
+    query: Array
+    parent: Array
+    token: Array
+    length: int
+    ends: tuple[int, ...]
+    vocabulary: int
+
+    @property
+    def queries(self) -> int:
+        """Q."""
+        return int(self.query[-1]) + 1
+
+    @cached_property
+    def depth(self) -> Array:
+        """[C] tokens of each context's prefix."""
+        depth = np.zeros(len(self.parent), dtype=int)
+        for context in np.flatnonzero(self.parent != ROOT):
+            depth[context] = depth[self.parent[context]] + 1
+        return depth
+
+    @cached_property
+    def leaf(self) -> Array:
+        """[C, V] whether a token leads out of the trie: it ends the response or begins a part that is not listed."""
+        leaf = np.ones((len(self.parent), self.vocabulary), dtype=bool)
+        inner = self.parent != ROOT
+        leaf[self.parent[inner], self.token[inner]] = False
+        return leaf
+
+    @cached_property
+    def closed(self) -> Array:
+        """[C, V] whether a leaf is a whole response."""
+        last = np.zeros((len(self.parent), self.vocabulary), dtype=bool)
+        last[self.depth + 1 == self.length] = True
+        last[:, list(self.ends)] = True
+        return np.asarray(self.leaf & last)
+
+    def prefixes(self) -> list[tuple[int, ...]]:
+        """Return the tokens of each context's prefix, [C]."""
+        found: list[tuple[int, ...]] = []
+        for parent, token in zip(self.parent.tolist(), self.token.tolist(), strict=True):
+            found.append(() if parent == ROOT else (*found[parent], token))
+        return found
+
+    def reach(self, context_log_probs: Array) -> Array:
+        """Return each context's log-probability given its prompt, [C], of next-token log-probabilities [C, V].
+
+        Linear, so that it takes derivatives of log-probabilities to derivatives as well.
+        """
+        reached = np.zeros(len(self.parent))
+        for context in np.flatnonzero(self.parent != ROOT):
+            parent = self.parent[context]
+            reached[context] = reached[parent] + context_log_probs[parent, self.token[context]]
+        return reached
+
+    def log_probs(self, context_log_probs: Array) -> Array:
+        """Return the leaves' log-probabilities, [L], by context and then by token; linear, as :meth:`reach` is."""
+        return np.asarray((self.reach(context_log_probs)[:, None] + context_log_probs)[self.leaf])
+
+    def leaf_query(self) -> Array:
+        """Return the prompt of each leaf, [L]."""
+        return np.repeat(self.query, self.leaf.sum(axis=1))
+
+    def entropy(self, context_log_probs: Array) -> Array:
+        r"""Return :math:`-\sum_y\pi_y\log\pi_y` over each prompt's leaves, [Q], in nats."""
+        listed = self.log_probs(context_log_probs)
+        return np.bincount(self.leaf_query(), weights=-np.exp(listed) * listed, minlength=self.queries)
+
+    def open_mass(self, context_log_probs: Array) -> Array:
+        """Return the probability that a response leaves the trie before it ends, [Q]."""
+        unlisted = self.leaf & ~self.closed
+        probs = np.exp((self.reach(context_log_probs)[:, None] + context_log_probs)[unlisted])
+        return np.bincount(np.repeat(self.query, unlisted.sum(axis=1)), weights=probs, minlength=self.queries)
+
+    def entropy_bounds(self, context_log_probs: Array) -> tuple[Array, Array]:
+        """Return bounds on the entropy of whole responses, [Q] each: an open leaf holds at most log V a token."""
+        low = self.entropy(context_log_probs)
+        unlisted = self.leaf & ~self.closed
+        left = (self.length - self.depth - 1)[:, None] * np.log(self.vocabulary)
+        probs = np.exp(self.reach(context_log_probs)[:, None] + context_log_probs) * unlisted
+        above = np.bincount(self.query, weights=(probs * left).sum(axis=1), minlength=self.queries)
+        return low, low + above
+
+    def paths(self, query: int, response: Sequence[int]) -> tuple[list[int], int]:
+        """Return the contexts that a response to a prompt passes through, and how many of its tokens they cover."""
+        children = self._children()
+        here, found = int(np.searchsorted(self.query, query)), []
+        for number, token in enumerate(response):
+            found.append(here)
+            step = children.get((here, int(token)))
+            if step is None:
+                return found, number + 1
+            here = step
+        return found, len(found)
+
+    def _children(self) -> dict[tuple[int, int], int]:
+        inner = np.flatnonzero(self.parent != ROOT).tolist()
+        return {(int(self.parent[context]), int(self.token[context])): context for context in inner}
+
+
+def trie_of(prefixes: Sequence[Iterable[Sequence[int]]], *, length: int, ends: Sequence[int], vocabulary: int) -> Trie:
+    """Return the trie with these prefixes of each prompt, and with all that they extend.
+
+    Args:
+        prefixes: of each prompt, token sequences after which the trie still lists every token; the root always is one.
+        length: greatest length of a response.
+        ends: tokens that end a response.
+        vocabulary: number of tokens.
+
+    Raises:
+        ValueError: a prefix that is as long as a response, or goes on after its end.
+    """
+    query: list[int] = []
+    parent: list[int] = []
+    token: list[int] = []
+    for number, listed in enumerate(prefixes):
+        places: dict[tuple[int, ...], int] = {(): len(query)}
+        query.append(number)
+        parent.append(ROOT)
+        token.append(0)
+        for prefix in sorted(_closure(listed), key=lambda one: (len(one), one)):
+            if len(prefix) >= length or set(prefix) & set(ends):
+                refuse("prefixes", prefix, f"prefixes shorter than {length} tokens, without an end of text")
+            places[prefix] = len(query)
+            query.append(number)
+            parent.append(places[prefix[:-1]])
+            token.append(prefix[-1])
+    return Trie(np.array(query), np.array(parent), np.array(token), length, tuple(ends), vocabulary)
+
+
+def complete_trie(queries: int, *, length: int, ends: Sequence[int], vocabulary: int) -> Trie:
+    """Return the trie of every response of every prompt."""
+    inner = [token for token in range(vocabulary) if token not in set(ends)]
+    prefixes: list[tuple[int, ...]] = [()]
+    listed: list[tuple[int, ...]] = []
+    for _ in range(length - 1):
+        prefixes = [(*prefix, token) for prefix in prefixes for token in inner]
+        listed += prefixes
+    return trie_of([listed] * queries, length=length, ends=ends, vocabulary=vocabulary)
+
+
+def trie_contexts(prompts: Sequence[Sequence[int]], trie: Trie, *, pad: int) -> Contexts:
+    """Return the contexts of a trie as rows of tokens, in the trie's order.
+
+    Where a prompt has at most ``SHARED`` contexts they share one row: the prompt, then the last token of each prefix,
+    which sees the prompt, its own prefix and itself. Else each context has a row of its own.
+    """
+    counts = np.bincount(trie.query, minlength=len(prompts))
+    return _shared(prompts, trie, counts, pad) if counts.max() <= SHARED else _apart(prompts, trie, pad)
+
+
+def _closure(prefixes: Iterable[Sequence[int]]) -> set[tuple[int, ...]]:
+    """Return the prefixes and all that they extend, without the empty one."""
+    found: set[tuple[int, ...]] = set()
+    for prefix in prefixes:
+        for depth in range(len(prefix), 0, -1):
+            part = tuple(int(token) for token in prefix[:depth])
+            if part in found:
+                break
+            found.add(part)
+    return found
+
+
+def _apart(prompts: Sequence[Sequence[int]], trie: Trie, pad: int) -> Contexts:
+    rows = [[*prompts[query], *prefix] for query, prefix in zip(trie.query.tolist(), trie.prefixes(), strict=True)]
+    ids, mask = pad_left(rows, pad=pad)
+    return Contexts(ids, mask, np.arange(len(rows)), np.full(len(rows), ids.shape[1] - 1))
+
+
+def _shared(prompts: Sequence[Sequence[int]], trie: Trie, counts: Array, pad: int) -> Contexts:
+    starts = np.cumsum(counts) - counts
+    rows = [
+        [*prompt, *trie.token[start + 1 : start + count].tolist()]
+        for prompt, start, count in zip(prompts, starts, counts, strict=True)
+    ]
+    ids, mask = pad_left(rows, pad=pad)
+    width = ids.shape[1]
+    visible = np.tril(np.ones((width, width), dtype=bool)) & (mask[:, None, :] > 0)
+    columns = []
+    for row, (start, count) in enumerate(zip(starts, counts, strict=True)):
+        nodes = width - count + 1  # where the tokens after the prompt begin
+        visible[row, nodes:, nodes:] = False
+        for within in range(1, count):
+            place, parent = nodes + within - 1, trie.parent[start + within] - start
+            visible[row, place, place] = True
+            if parent > 0:
+                visible[row, place, nodes:] |= visible[row, nodes + parent - 1, nodes:]
+        columns.append(nodes - 1 + np.arange(count))
+    visible |= np.eye(width, dtype=bool)  # padding sees itself, so that no place sees nothing
+    return Contexts(ids, mask, trie.query, np.concatenate(columns), visible)

@@ -1,0 +1,233 @@
+"""A training run followed along its checkpoints, on questions that stay the same: success, pass@16, entropy, length.
+
+Where responses are short and the vocabulary is small everything is an expectation under the model, summed over a trie
+of its responses: no sampling noise. Elsewhere responses are sampled; the entropy of whole responses is then the mean
+over responses of their tokens' entropies, which has that expectation.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from llm_validation.common.pass_at_k import mean_pass_at_k
+from llm_validation.common.reuse import finished_run
+from llm_validation.engines.base import stop_tokens
+from llm_validation.engines.with_transformers import TransformersEngine
+from llm_validation.models.presets import load_model
+from llm_validation.probe.contexts import Contexts, rollout_contexts
+from llm_validation.probe.expansion import context_log_probs
+from llm_validation.probe.growth import grown_trie
+from llm_validation.probe.predictions import entropy
+from llm_validation.probe.trie import trie_contexts
+from llm_validation.tasks import Example, load_examples, load_task
+from llm_validation.train.checkpoints import fingerprints
+from llm_validation.train.process_state import quiet
+from llm_validation.verifiers import Verifier, get_verifier
+from qae_theory.arrays import Array
+from qae_theory.runs.folders import write_run
+from qae_theory.runs.settings import Strict
+
+EXPERIMENT = "follow"
+MODULES = ("llm_validation.study.follow",)
+TRIES = 16  # the larger k of pass@k
+AT_ONCE = 256  # responses in one forward pass: a vocabulary may be large
+HELD_OUT = "held_out_"
+Record = dict[str, Any]
+
+
+class FollowConfig(Strict):
+    """What is measured at each checkpoint: ``questions`` of those that the run learns from, and as many held-out ones.
+
+    ``seed`` is the run's, for the first; held-out questions are the same for every run. ``threshold``: contexts that a
+    response reaches with that probability are listed, and all is summed over the trie of them; 0 samples ``samples``
+    responses to each question instead.
+    """
+
+    task: str
+    questions: int = Field(default=32, ge=1)
+    threshold: float = Field(default=0.0, ge=0, le=1)
+    samples: int = Field(default=16, ge=TRIES)
+    max_new_tokens: int | None = Field(default=None, ge=1)
+    seed: int = Field(default=0, ge=0)
+
+
+def follow(
+    checkpoints: Sequence[tuple[int, str | Path]], config: FollowConfig, *, out: Path, any_code: bool = False
+) -> Path:
+    """Measure checkpoints of one training run, and return the run's folder ``out/follow/<run id>``.
+
+    ``metrics.jsonl`` there has a line a checkpoint: what :func:`measured` finds on the run's own questions, and with
+    the prefix ``held_out_`` on the others.
+
+    Args:
+        checkpoints: the step that each was taken after, and its folder.
+        config: what is measured.
+        out: the results folder.
+        any_code: whether a finished one that other code made counts.
+    """
+    identity = {
+        "follow": config.model_dump(mode="json"),
+        "checkpoints": [{"step": step, "weights": _weights(folder)} for step, folder in checkpoints],
+    }
+    finished = finished_run(out, EXPERIMENT, identity, modules=MODULES, any_code=any_code)
+    if finished is not None:
+        return finished
+    source = load_task(config.task)
+    # A run's questions are the first of a longer list from its own seed.
+    sets = {
+        "": load_examples(config.task, split="train", count=config.questions, seed=config.seed),
+        HELD_OUT: load_examples(config.task, split="eval", count=config.questions, seed=0),
+    }
+    with (
+        get_verifier(source.verifier) as verifier,
+        write_run(out, EXPERIMENT, identity, seed=config.seed, modules=MODULES) as run,
+    ):
+        for step, folder in checkpoints:
+            with quiet():
+                model, tokenizer = load_model(folder)
+            record: Record = {"step": step}
+            for prefix, examples in sets.items():
+                found = measured(model, tokenizer, examples, verifier, config, length=source.max_new_tokens)
+                record |= {f"{prefix}{name}": value for name, value in found.items()}
+            run.append_metrics([record])
+    return run.folder
+
+
+def measured(
+    model: Any, tokenizer: Any, examples: Sequence[Example], verifier: Verifier, config: FollowConfig, *, length: int
+) -> Record:
+    """Return the figures of one model on these questions.
+
+    Returns:
+        ``pass1`` and ``pass16``; ``sequence_entropy`` in nats per response, with ``entropy_low`` and ``entropy_high``
+        that enclose it (None where it is sampled); ``length`` in tokens; ``token_entropy``, the sequence entropy over
+        the length; ``open_mass``, the probability outside the trie; ``exact``, whether nothing was sampled; and
+        ``success``, a list with each question's.
+    """
+    longest = config.max_new_tokens or length
+    by = _summed if config.threshold else _sampled
+    return by(model.eval(), tokenizer, examples, verifier, config, longest)
+
+
+def read_follow(folder: Path) -> Iterator[Record]:
+    """Yield the records of a finished run, one a checkpoint."""
+    for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
+        yield json.loads(line)
+
+
+def _summed(
+    model: Any, tokenizer: Any, examples: Sequence[Example], verifier: Verifier, config: FollowConfig, longest: int
+) -> Record:
+    prompts = [tokenizer(one.prompt, add_special_tokens=False).input_ids for one in examples]
+    parameters, pad = dict(model.named_parameters()), tokenizer.pad_token_id
+
+    def log_probs(contexts: Contexts) -> Array:
+        return np.asarray(context_log_probs(model, parameters, contexts), dtype=np.float64)
+
+    trie = grown_trie(
+        log_probs,
+        prompts,
+        length=longest,
+        ends=stop_tokens(model.generation_config, tokenizer),
+        vocabulary=len(tokenizer),
+        threshold=config.threshold,
+        pad=pad,
+    )
+    table = log_probs(trie_contexts(prompts, trie, pad=pad))
+    rights = _right_leaves(trie.prefixes(), trie.closed, trie.query, tokenizer, examples, verifier)
+    reached = np.exp(trie.reach(table))
+    probs = reached[:, None] * np.exp(table)
+    success = np.bincount(trie.query, weights=(probs * rights).sum(axis=1), minlength=trie.queries)
+    low, high = trie.entropy_bounds(table)
+    lengths = np.bincount(trie.query, weights=reached, minlength=trie.queries)
+    return {
+        "pass1": float(success.mean()),
+        f"pass{TRIES}": float((1 - (1 - success.clip(0, 1)) ** TRIES).mean()),
+        "sequence_entropy": float(low.mean()),
+        "entropy_low": float(low.mean()),
+        "entropy_high": float(high.mean()),
+        "length": float(lengths.mean()),
+        "token_entropy": float(low.mean() / lengths.mean()),
+        "open_mass": float(trie.open_mass(table).mean()),
+        "exact": True,
+        "success": [float(one) for one in success],
+    }
+
+
+def _right_leaves(
+    prefixes: Sequence[tuple[int, ...]],
+    closed: Array,
+    query: Array,
+    tokenizer: Any,
+    examples: Sequence[Example],
+    verifier: Verifier,
+) -> Array:
+    """Return which leaves are whole right responses, [C, V] of bool."""
+    context, token = np.nonzero(closed)
+    responses = [(*prefixes[row], number) for row, number in zip(context.tolist(), token.tolist(), strict=True)]
+    texts = tokenizer.batch_decode(responses, skip_special_tokens=True)  # as the trainer has it
+    scores = verifier(texts, [examples[int(number)].answer for number in query[context]])
+    right = np.zeros(closed.shape, dtype=bool)
+    right[context, token] = [score == 1 for score in scores]
+    return right
+
+
+def _sampled(
+    model: Any, tokenizer: Any, examples: Sequence[Example], verifier: Verifier, config: FollowConfig, longest: int
+) -> Record:
+    drawn = TransformersEngine(model, tokenizer).generate(
+        [one.prompt for one in examples],
+        samples=config.samples,
+        temperature=1.0,
+        max_new_tokens=longest,
+        seed=config.seed,
+    )
+    texts = [response.text for group in drawn for response in group]
+    scores = verifier(texts, [one.answer for one in examples for _ in range(config.samples)])
+    right = np.array([score == 1 for score in scores]).reshape(len(examples), config.samples)
+    counts = [(config.samples, int(row.sum())) for row in right]
+    responses = [list(response.token_ids) for group in drawn for response in group]
+    summed = _entropies(model, tokenizer, examples, responses, config.samples)
+    lengths = [len(response) for response in responses]
+    return {
+        "pass1": float(mean_pass_at_k(counts, 1)),
+        f"pass{TRIES}": float(mean_pass_at_k(counts, TRIES)),
+        "sequence_entropy": float(summed.mean()),
+        "entropy_low": None,
+        "entropy_high": None,
+        "length": float(np.mean(lengths)),
+        "token_entropy": float(summed.mean() / np.mean(lengths)),
+        "open_mass": None,
+        "exact": False,
+        "success": [float(row.mean()) for row in right],
+    }
+
+
+def _entropies(
+    model: Any, tokenizer: Any, examples: Sequence[Example], responses: Sequence[list[int]], samples: int
+) -> Array:
+    """Return each response's sum of token entropies, [N], a few rows at a time: a vocabulary may be large."""
+    prompts = [tokenizer(one.prompt, add_special_tokens=False).input_ids for one in examples]
+    parameters, found = dict(model.named_parameters()), []
+    for start in range(0, len(responses), AT_ONCE):
+        some = responses[start : start + AT_ONCE]
+        asked = [prompts[(start + number) // samples] for number in range(len(some))]
+        contexts = rollout_contexts(asked, some, pad=tokenizer.pad_token_id)
+        table = context_log_probs(model, parameters, contexts)
+        found.append(np.bincount(contexts.row, weights=entropy(table), minlength=len(some)))
+    return np.concatenate(found)
+
+
+def _weights(folder: str | Path) -> str:
+    """Return the hash of a checkpoint's weights; a preset's name for random ones."""
+    path = Path(folder)
+    if not path.is_dir():
+        return str(folder)
+    files = fingerprints(path)
+    return ",".join(sorted(one["sha256"] for name, one in files.items() if name.endswith(".safetensors")))

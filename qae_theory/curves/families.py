@@ -1,0 +1,177 @@
+"""Families of claims about training curves: the effect of each, its smallest size of interest, and its unit.
+
+One line of a family is one condition (``outcomes``). Entropies are in shares of the entropy at the start, so that one
+smallest effect serves a bandit, a tiny model and a pretrained one. The reasons for the sizes are in
+``docs/validation/design.md``, which was written before the runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from qae_theory.arrays import Array
+from qae_theory.curves.progress import late_mean, mean_at_success, slope, success_levels
+from qae_theory.curves.trajectories import Trajectory, path_distance
+
+PAPER_RANGE = 0.6  # of K in Fig. 9, .2 to .8
+BAND_CENTRE, BAND = 0.8, 0.05  # "about 80 %"
+ENTROPY, SUCCESS = "sequence_entropy", "success"
+READINGS = ("equal-steps", "equal-success")
+
+
+class Family(NamedTuple):
+    """A family of lines.
+
+    Attributes:
+        claim: its id in the ledger.
+        says: what is found where the effect is beyond the smallest one.
+        unit: of the effect.
+        smallest_effect: s.
+        controlled: whether the line counts only where RL learns in every run compared.
+    """
+
+    claim: str
+    says: str
+    unit: str
+    smallest_effect: float
+    controlled: bool = True
+
+
+RISES = Family(
+    "shape-entropy-rises-with-k",
+    "entropy rises with K, over the paper's range of K, by more than a tenth of the entropy at the start",
+    "share of the entropy at the start, over K from .2 to .8",
+    0.1,
+)
+HOLDS = Family(
+    "shape-qae-holds-entropy",
+    "entropy under QAE at K = .4 stays above that under GRPO by more than a tenth of the entropy at the start",
+    "share of the entropy at the start",
+    0.1,
+)
+COLLAPSES = Family(
+    "shape-entropy-collapses",
+    "training loses more than half of the entropy at the start",
+    "share of the entropy at the start",
+    0.5,
+)
+EXPLODES = Family(
+    "shape-entropy-explodes",
+    "entropy rises at some time to more than one and a half times that at the start",
+    "share of the entropy at the start",
+    0.5,
+    controlled=False,
+)
+LEADS_GROWTH = Family(
+    "shape-negative-samples-lead-growth",
+    "where entropy grows, negative samples carry more of the one-step change than positive ones",
+    "share of both parts' sizes",
+    0.1,
+    controlled=False,
+)
+LEVEL_GAP = Family(
+    "shape-negative-samples-hold-more-entropy",
+    "tokens of negative samples hold more entropy than those of positive ones, by a tenth of the entropy at the start",
+    "share of the entropy per token at the start",
+    0.1,
+    controlled=False,
+)
+GROWTH_GAP = Family(
+    "shape-negative-samples-hold-more-entropy",
+    "the gap between negative and positive samples grows over training, by a tenth of the entropy at the start",
+    "share of the entropy per token at the start",
+    0.1,
+    controlled=False,
+)
+TRACKS = Family(
+    "shape-mask-ordering",
+    "under weak clipping NEG-MASK's success is nearer to QAE's than POS-MASK's",
+    "mean distance of success",
+    0.02,
+)
+TRACKS_ENTROPY = Family(
+    "shape-mask-ordering",
+    "under weak clipping NEG-MASK's entropy is nearer to QAE's than POS-MASK's",
+    "share of the entropy at the start",
+    0.05,
+)
+LEADS = Family(
+    "shape-mask-ordering",
+    "under strong clipping POS-MASK's late success is above NEG-MASK's",
+    "success",
+    0.02,
+)
+SPARSITY = Family(
+    "shape-sparsity-over-training",
+    "the share of zero advantages is between .75 and .85 throughout",
+    "a tenth less the largest distance of the share from .8",
+    BAND,
+    controlled=False,
+)
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {
+        "rises": RISES,
+        "holds": HOLDS,
+        "collapses": COLLAPSES,
+        "explodes": EXPLODES,
+        "leads-growth": LEADS_GROWTH,
+        "level-gap": LEVEL_GAP,
+        "growth-gap": GROWTH_GAP,
+        "tracks": TRACKS,
+        "tracks-entropy": TRACKS_ENTROPY,
+        "leads": LEADS,
+        "sparsity": SPARSITY,
+    }
+)
+
+
+def at_start(runs: Sequence[Trajectory], curve: str = ENTROPY) -> Array:
+    """Return the mean over a seed's runs of a curve's first record, ``[S]``: they start from one model."""
+    return np.asarray(np.mean([run.curves[curve][:, 0] for run in runs], axis=0))
+
+
+def entropies(runs: Sequence[Trajectory], reading: str) -> list[Array]:
+    """Return each run's entropy by seed, ``[S]``, late in training or at equal success."""
+    if reading == READINGS[0]:
+        return [late_mean(run.steps, run.curves[ENTROPY]) for run in runs]
+    levels = success_levels([run.curves[SUCCESS] for run in runs])
+    return [mean_at_success(run.curves[SUCCESS], run.curves[ENTROPY], levels) for run in runs]
+
+
+def rise_with_k(by_k: Mapping[str, Trajectory], reading: str) -> Array:
+    """Return the rise of entropy over the paper's range of K, ``[S]``: slope times range over the start's entropy."""
+    runs = list(by_k.values())
+    return slope(entropies(runs, reading), [float(k) for k in by_k]) * PAPER_RANGE / at_start(runs)
+
+
+def difference(one: Trajectory, other: Trajectory, reading: str) -> Array:
+    """Return how much more entropy the first run has, ``[S]``, in shares of the start's."""
+    first, second = entropies([one, other], reading)
+    return (first - second) / at_start([one, other])
+
+
+def loss_of_entropy(run: Trajectory) -> Array:
+    """Return the share of the start's entropy that is lost late in training, ``[S]``."""
+    start = run.curves[ENTROPY][:, 0]
+    return 1 - late_mean(run.steps, run.curves[ENTROPY]) / start
+
+
+def largest_rise(run: Trajectory) -> Array:
+    """Return the largest rise of entropy over the start's, ``[S]``, in shares of it; never below zero."""
+    curve = run.curves[ENTROPY]
+    return np.asarray(np.nanmax(curve, axis=1) / curve[:, 0] - 1)
+
+
+def nearer(reference: Trajectory, far: Trajectory, near: Trajectory, curve: str) -> Array:
+    """Return how much nearer the second run's curve lies to the reference's than the first one's does, ``[S]``."""
+    away, close = (path_distance(run.steps, reference.curves[curve], run.curves[curve]) for run in (far, near))
+    return (away - close) / (at_start([reference]) if curve == ENTROPY else 1.0)
+
+
+def distance_from_band(run: Trajectory, curve: str) -> Array:
+    """Return a tenth less the largest distance of a share from .8, ``[S]``: beyond .05 where it stays in the band."""
+    return 2 * BAND - np.nanmax(np.abs(run.curves[curve] - BAND_CENTRE), axis=1)

@@ -1,0 +1,215 @@
+r"""Four outcomes of an effect under one condition, and the power to tell them apart.
+
+A line asks whether a mean over seeds is beyond a smallest effect of interest s, fixed before looking. With a
+confidence interval [low, high]:
+
+* **found**: low > s; **opposite**: high < -s;
+* **absent**: -s < low and high < s, evidence of no effect that would matter;
+* **undecided**: any other, with the number of seeds that would decide.
+
+The power is the probability to find an effect of 2 s, which lies as far beyond the margin s as no effect lies within
+it; every line repeats itself on its own residuals with such an effect planted, and with none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from math import inf, isfinite, nan, sqrt
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from qae_theory.arrays import Array
+from qae_theory.checks import refuse
+from qae_theory.curves.statistics import Interval, mean_interval
+
+LEVEL = 0.95
+PLANTED = 2.0  # times the smallest effect of interest
+MOST_SEEDS = 9999  # beyond it a line says that seeds are not what it lacks
+
+
+class Outcome(StrEnum):
+    """What an interval says of an effect and its smallest size of interest."""
+
+    FOUND = "found"
+    ABSENT = "absent"
+    OPPOSITE = "opposite"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One claim under one condition.
+
+    Attributes:
+        claim: id of the family.
+        condition: ``<substrate>/<condition>``.
+        says: what would be found, in a sentence.
+        unit: of the effect.
+        n: seeds, or clusters.
+        effect: the estimate; NaN where there is none.
+        low: lower end of its interval; minus infinity with fewer than two seeds.
+        high: upper end.
+        level: of the interval.
+        smallest_effect: s, in the same unit.
+        power: probability to find an effect of 2 s with so many seeds that spread so much.
+        planted: outcome on the residuals with an effect of 2 s planted.
+        control: outcome on the residuals alone.
+        deciding: seeds that would decide an undecided line, if estimate and spread stay; None where it is decided.
+        outcome: what was found.
+    """
+
+    claim: str
+    condition: str
+    says: str
+    unit: str
+    n: int
+    effect: float
+    low: float
+    high: float
+    level: float
+    smallest_effect: float
+    power: float
+    planted: Outcome
+    control: Outcome
+    deciding: int | None
+    outcome: Outcome
+
+    @property
+    def id(self) -> str:
+        """``<claim>@<substrate>/<condition>``."""
+        return f"{self.claim}@{self.condition}"
+
+    def record(self) -> dict[str, Any]:
+        """In JSON's types; None for what is not finite."""
+        return {key: _plain(value) for key, value in asdict(self).items()}
+
+
+def outcome_of(low: float, high: float, smallest_effect: float) -> Outcome:
+    """Return what an interval says.
+
+    Args:
+        low: lower end; NaN or minus infinity where there is none.
+        high: upper end.
+        smallest_effect: s > 0.
+
+    Raises:
+        ValueError: s is not positive and finite.
+
+    >>> [str(outcome_of(low, high, 0.1)) for low, high in ((0.2, 0.3), (-0.05, 0.05), (-0.3, -0.2), (0.0, 0.2))]
+    ['found', 'absent', 'opposite', 'undecided']
+    """
+    if not 0 < smallest_effect < inf:
+        refuse("smallest_effect", smallest_effect, "positive and finite")
+    if low > smallest_effect:
+        return Outcome.FOUND
+    if high < -smallest_effect:
+        return Outcome.OPPOSITE
+    if -smallest_effect < low and high < smallest_effect:
+        return Outcome.ABSENT
+    return Outcome.UNDECIDED
+
+
+def line(
+    sample: object, smallest_effect: float, *, claim: str, condition: str, says: str, unit: str, level: float = LEVEL
+) -> Line:
+    """Return the line of a mean over seeds, by Student's interval.
+
+    Args:
+        sample: [S] the effect of each seed; those that are not finite have none and are left out.
+        smallest_effect: s, fixed before looking.
+        claim: id of the family.
+        condition: ``<substrate>/<condition>``.
+        says: what would be found, in a sentence.
+        unit: of the effect.
+        level: of the interval.
+
+    Raises:
+        ValueError: s is not positive and finite.
+    """
+    drawn = np.asarray(sample, dtype=np.float64).ravel()
+    drawn = drawn[np.isfinite(drawn)]
+    found = interval_of(drawn, level)
+    spread = float(drawn.std(ddof=1)) if len(drawn) > 1 else nan
+    residuals = drawn - drawn.mean() if len(drawn) else drawn
+    planted, control = (
+        _outcome(interval_of(residuals + shift, level), smallest_effect) for shift in (PLANTED * smallest_effect, 0.0)
+    )
+    outcome = _outcome(found, smallest_effect)
+    undecided = outcome is Outcome.UNDECIDED
+    return Line(
+        claim=claim,
+        condition=condition,
+        says=says,
+        unit=unit,
+        n=len(drawn),
+        effect=found.estimate,
+        low=found.low,
+        high=found.high,
+        level=level,
+        smallest_effect=smallest_effect,
+        power=power(len(drawn), spread, smallest_effect, level),
+        planted=planted,
+        control=control,
+        deciding=seeds_to_decide(found.estimate, spread, smallest_effect, level) if undecided else None,
+        outcome=outcome,
+    )
+
+
+def interval_of(drawn: Array, level: float) -> Interval:
+    """Return Student's interval, [S]; the whole line where there are fewer than two seeds."""
+    if len(drawn) > 1:
+        return mean_interval(drawn, level=level)
+    return Interval(float(drawn[0]) if len(drawn) else nan, -inf, inf, level, len(drawn))
+
+
+def power(seeds: int, spread: float, smallest_effect: float, level: float = LEVEL) -> float:
+    r"""Return the probability that an effect of 2 s is found: that :math:`\bar x - t\,\hat\sigma/\sqrt n > s`.
+
+    The statistic :math:`(\bar x - s)\sqrt n/\hat\sigma` has a non-central t distribution with the non-centrality
+    :math:`s\sqrt n/\sigma`, for normal seeds.
+
+    Args:
+        seeds: n.
+        spread: standard deviation over seeds.
+        smallest_effect: s.
+        level: of the interval.
+
+    >>> round(power(8, 0.05, 0.05), 2), round(power(8, 0.02, 0.05), 2)
+    (0.68, 1.0)
+    """
+    if seeds < 2 or not isfinite(spread):
+        return 0.0
+    if spread == 0:
+        return 1.0
+    critical = stats.t.ppf(0.5 + level / 2, seeds - 1)
+    return float(stats.nct.sf(critical, seeds - 1, smallest_effect * sqrt(seeds) / spread))
+
+
+def seeds_to_decide(estimate: float, spread: float, smallest_effect: float, level: float = LEVEL) -> int:
+    """Return how many seeds would put the interval on one side of each margin, if estimate and spread stay.
+
+    At most ``MOST_SEEDS``: an estimate that lies on a margin is decided by no number of seeds.
+
+    >>> seeds_to_decide(0.3, 0.2, 0.1)
+    7
+    """
+    if not (isfinite(estimate) and isfinite(spread)):
+        return MOST_SEEDS
+    distance = abs(abs(estimate) - smallest_effect)
+    seeds = np.arange(2, MOST_SEEDS + 1)
+    half = stats.t.ppf(0.5 + level / 2, seeds - 1) * spread / np.sqrt(seeds)
+    enough = np.flatnonzero(half < distance)
+    return int(seeds[enough[0]]) if len(enough) else MOST_SEEDS
+
+
+def _outcome(interval: Interval, smallest_effect: float) -> Outcome:
+    return outcome_of(interval.low, interval.high, smallest_effect)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return str(value) if isinstance(value, Outcome) else value
