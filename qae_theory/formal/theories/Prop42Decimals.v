@@ -13,5 +13,5 @@ Theorem prop42_finite_step_decimals : let z := logp (bernoulli (2 / 5)) in
   Rabs (dH 0 - 0.02013) <= 0.000005 /\ Rabs (dH 1 - 0.01543) <= 0.000005.
 Proof.
 move=> z dH; rewrite /dH /z !change_two softmax_bernoulli; last by lra.
-by rewrite /bernoulli /gap_entropy; split; interval.
+by rewrite /bernoulli /gap_entropy; split; interval with (i_prec 40).
 Qed.

@@ -16,7 +16,7 @@ Qed.
 (** From (1/2, 1/2) to (9/10, 1/10) the entropy falls to .469 of what it was. *)
 Theorem ratio_box_clip_decimals :
   Rabs (entropy (bernoulli (9 / 10)) / entropy (bernoulli (1 / 2)) - 0.469) <= 0.0005.
-Proof. by rewrite /entropy /mean !sum_bool /logp /bernoulli; interval. Qed.
+Proof. by rewrite /entropy /mean !sum_bool /logp /bernoulli; interval with (i_prec 40). Qed.
 
 (** Small steps do not help: from (4/5, 1/5), two gradient steps of size 1/4 of the clipped objective on the same group,
     with every ratio inside the range when its gradient is taken, leave a ratio of .68 and an entropy ratio of .794. *)
@@ -37,7 +37,7 @@ have wt : softmax w true = P.
   by rewrite softmax_true; congr (/ (1 + exp (- _))); rewrite -gz /w /step /d; field.
 have wf : softmax w false = 1 - P by rewrite softmax_bool_false wt.
 have range y : 1 - lo < softmax w y / softmax z y < 1 + hi.
-  by rewrite sz /lo /hi /bernoulli; case: y; rewrite ?wt ?wf /P; split; interval.
+  by rewrite sz /lo /hi /bernoulli; case: y; rewrite ?wt ?wf /P; split; interval with (i_prec 40).
 pose d' := fun x => (softmax w true / softmax z true * (bit (true == x) - softmax w x)
                      - softmax w false / softmax z false * (bit (false == x) - softmax w x)) / 2.
 exists d, d'; split.
@@ -51,9 +51,9 @@ have gq : step w d' (1 / 4) true - step w d' (1 / 4) false = Q.
       z true - z false + 1 / 4 * (d true - d false) + 1 / 4 * (d' true - d' false) by rewrite /w /step; ring.
   by rewrite gz /d /d' wt wf sz /bernoulli /bit /= /Q; field.
 rewrite -/w softmax_bool_false !entropy_gap gz softmax_true gq sz /bernoulli /gap_entropy /Q /P.
-by split; interval with (i_prec 60).
+by split; interval with (i_prec 40).
 Qed.
 
 (** For the clip range .2, .28 the spread of the log-ratios is at most .47. *)
 Theorem ratio_box_clip_if_decimals : Rabs (ln ((1 + 0.28) / (1 - 0.2)) - 0.47) <= 0.0005.
-Proof. interval. Qed.
+Proof. interval with (i_prec 40). Qed.

@@ -6,6 +6,9 @@ From Interval Require Import Tactic.
 Set Implicit Arguments.
 Unset Strict Implicit.
 
+Local Ltac enclose := interval with (i_prec 40).
+Local Ltac enclose_on u := interval with (i_prec 40, i_bisect u, i_taylor u).
+
 Lemma joint_max_close a t s c e : 0 <= s <= 1 -> c - e <= (1 - s ^ 2) * (a + t * s) / 4 ->
   (forall u, 0 <= u <= 1 -> (1 - u ^ 2) * (a + t * u) / 4 <= c + e) -> Rabs (joint_max a t - c) <= e.
 Proof.
@@ -26,11 +29,11 @@ have eb : INR (Z.to_nat 151936) = 151936 by rewrite INR_IZR_INZ Z2Nat.id.
 rewrite /lower_bracket /upper_bracket e2 eb.
 have shift v c e : Rabs (v - (c - joint_constant)) <= e -> Rabs (v + joint_constant - c) <= e.
   by rewrite (_ : v - (c - joint_constant) = v + joint_constant - c); last by ring.
-split; last split; last split; last split; last by split; interval.
-- by apply: (@joint_max_close _ _ 0.2174); [lra | interval | move=> u hu; interval with (i_bisect u, i_taylor u)].
+split; last split; last split; last split; last by split; enclose.
+- by apply: (@joint_max_close _ _ 0.2174); [lra | enclose | move=> u hu; enclose_on u].
 - apply: shift; rewrite /joint_constant.
-  by apply: (@joint_max_close _ _ 0.7640); [lra | interval | move=> u hu; interval with (i_bisect u, i_taylor u)].
-- by apply: (@joint_max_close _ _ 0.5404); [lra | interval | move=> u hu; interval with (i_bisect u, i_taylor u)].
+  by apply: (@joint_max_close _ _ 0.7640); [lra | enclose | move=> u hu; enclose_on u].
+- by apply: (@joint_max_close _ _ 0.5404); [lra | enclose | move=> u hu; enclose_on u].
 apply: shift; rewrite /joint_constant.
-by apply: (@joint_max_close _ _ 0.6030); [lra | interval | move=> u hu; interval with (i_bisect u, i_taylor u)].
+by apply: (@joint_max_close _ _ 0.6030); [lra | enclose | move=> u hu; enclose_on u].
 Qed.

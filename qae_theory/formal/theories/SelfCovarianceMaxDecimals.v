@@ -37,22 +37,22 @@ have close lo hi v c : lo <= v <= hi -> lo = c - 0.00005 -> hi = c + 0.00005 -> 
 split; [|split].
 - apply: close (@max_enclosure 2 0.8828 0.996 (0.1599 - 0.00005) (0.1599 + 0.00005) isT _ _ _ _ _) _ _ => //.
   + by rewrite e2; lra.
-  + by rewrite /heavy_value e2; interval.
+  + by rewrite /heavy_value e2; interval with (i_prec 40).
   + lra.
-  + by rewrite e2 /heavy_value e2 => x hx; interval with (i_bisect x, i_taylor x, i_depth 20).
-  + by rewrite e2; interval.
+  + by rewrite e2 /heavy_value e2 => x hx; interval with (i_prec 40, i_bisect x, i_taylor x, i_depth 20).
+  + by rewrite e2; interval with (i_prec 40).
 - apply: close (@max_enclosure 5 0.8064 0.992 (0.3329 - 0.00005) (0.3329 + 0.00005) isT _ _ _ _ _) _ _ => //.
   + by rewrite e5; lra.
-  + by rewrite /heavy_value e5; interval.
+  + by rewrite /heavy_value e5; interval with (i_prec 40).
   + lra.
-  + by rewrite e5 /heavy_value e5 => x hx; interval with (i_bisect x, i_taylor x, i_depth 20).
-  + by rewrite e5; interval.
+  + by rewrite e5 /heavy_value e5 => x hx; interval with (i_prec 40, i_bisect x, i_taylor x, i_depth 20).
+  + by rewrite e5; interval with (i_prec 40).
 apply: close (@max_enclosure _ 0.6928 0.99 (1.8791 - 0.00005) (1.8791 + 0.00005) nb _ _ _ _ _) _ _ => //.
 - by rewrite eb; lra.
-- by rewrite /heavy_value eb; interval.
+- by rewrite /heavy_value eb; interval with (i_prec 40).
 - lra.
-- by rewrite eb /heavy_value eb => x hx; interval with (i_bisect x, i_taylor x, i_depth 20).
-- by rewrite eb; interval.
+- by rewrite eb /heavy_value eb => x hx; interval with (i_prec 40, i_bisect x, i_taylor x, i_depth 20).
+- by rewrite eb; interval with (i_prec 40).
 Qed.
 
 Lemma log_odds_term x : 0 < x < 1 -> x ^ 2 * (1 - x) * ln (x / (1 - x)) <= 0.1881.
@@ -65,7 +65,7 @@ move=> hx; case: (Rle_or_lt x (1 / 2)) => half.
   nra.
 case: (Rle_or_lt x 0.992) => big.
   have h : 1 / 2 <= x <= 0.992 by lra.
-  by interval with (i_bisect x, i_taylor x, i_depth 20).
+  by interval with (i_prec 40, i_bisect x, i_taylor x, i_depth 20).
 set u := 1 - x; have hu : 0 < u < 0.008 by rewrite /u; lra.
 have q0 : 0 < sqrt u by apply: sqrt_lt_R0; lra.
 have qq : sqrt u * sqrt u = u by apply: sqrt_sqrt; lra.
