@@ -1,0 +1,1 @@
+"""From tokens to expressions, by recursive descent. Trees are built directly: nothing is evaluated."""
