@@ -5,13 +5,45 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from llm_validation.audit.checks.advantages import (
+    advantage_equals_reward,
+    estimator_mismatch,
+    phantom_advantage,
+    single_sign_mass,
+    truncation_mass,
+)
 from llm_validation.audit.checks.finding import SEVERITIES, Check, Finding
-from llm_validation.audit.checks.rewards import phantom_gradient, uniform_groups
+from llm_validation.audit.checks.rewards import (
+    difficulty,
+    gate_leak,
+    groups_of_one,
+    phantom_gradient,
+    reward_component_dead,
+    uniform_groups,
+)
+from llm_validation.audit.checks.steps import clip_inert, entropy_bonus_on, onset
+from llm_validation.audit.checks.tokens import entropy_metric, logp_mismatch
 from llm_validation.audit.model.log import Log
 
 CHECKS: Sequence[Check] = (
+    groups_of_one.CHECK,
     uniform_groups.CHECK,
+    difficulty.TOO_HARD,
+    difficulty.TOO_EASY,
     phantom_gradient.CHECK,
+    gate_leak.CHECK,
+    reward_component_dead.CHECK,
+    phantom_advantage.CHECK,
+    advantage_equals_reward.CHECK,
+    estimator_mismatch.CHECK,
+    single_sign_mass.CHECK,
+    truncation_mass.CHECK,
+    logp_mismatch.CHECK,
+    entropy_metric.CHECK,
+    onset.COLLAPSE,
+    onset.EXPLOSION,
+    clip_inert.CHECK,
+    entropy_bonus_on.CHECK,
 )
 
 

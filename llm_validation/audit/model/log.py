@@ -31,7 +31,7 @@ class Source:
         return {"path": str(self.path), "format": self.format, "rows": self.rows, "used": self.used, **noted}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Log:
     """A run as its logs tell it.
 

@@ -12,7 +12,7 @@ from llm_validation.audit.model.chunk import Identity, Role
 from qae_theory.arrays import Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Responses:
     """N responses in M groups; rows of a group stand together, groups in the order of their steps.
 
@@ -61,7 +61,7 @@ class Responses:
         return summarise(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Groups:
     """One row a group, ``[M]`` each."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from llm_validation.audit.checks.finding import Finding
+from llm_validation.audit.estimator.identify import identify
 from llm_validation.audit.report.remedies import remedies, verdicts
 from llm_validation.audit.report.report import Report, group_facts, step_facts, zero_share
 
@@ -26,7 +27,7 @@ def record(report: Report) -> dict[str, Any]:
         "groups": group_facts(log),
         "zero_advantage_share": None if zero is None else zero[0],
         "zero_advantage_basis": None if zero is None else zero[1],
-        "estimator": None,
+        "estimator": _estimator(report),
         "settings": log.settings.known(),
         "series": {name: log.steps.name_of(name) for name in log.steps.recognised},
         "findings": [of_finding(finding) for finding in report.findings],
@@ -36,6 +37,11 @@ def record(report: Report) -> dict[str, Any]:
     }
     plain: dict[str, Any] = in_json_types(content)
     return plain
+
+
+def _estimator(report: Report) -> dict[str, Any] | None:
+    found = identify(report.log)
+    return None if found is None else found.record()
 
 
 def of_finding(finding: Finding) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from llm_validation.audit.checks.advantages.estimator_mismatch import shown
 from llm_validation.audit.checks.finding import percent
+from llm_validation.audit.estimator.identify import identify
 from llm_validation.audit.report.report import Report, group_facts, step_facts, zero_share
 
 MOST_LINES = 40
@@ -39,6 +41,11 @@ def _facts(report: Report) -> Iterator[str]:
     zero = zero_share(log)
     if zero is not None:
         yield f"responses without an advantage: {percent(zero[0])} ({zero[1]})"
+    found = identify(log)
+    if found is not None and found.fits:
+        others = len(found.members) - 1
+        told = f", or {others} others that these numbers cannot tell from it" if others else ""
+        yield f"advantages: {shown(found.members[0])}{told} (largest deviation {found.deviation:.1g})"
     yield from (f"note: {note}" for note in log.notes[:3])
 
 

@@ -21,15 +21,8 @@ from llm_validation.audit.readers.json_lines import Tally, records
 from llm_validation.audit.readers.rows import step_in_name
 from llm_validation.audit.readers.tokens import number_of
 
-_GROUPS = (
-    "group.id",
-    "group_id",
-    "info.prime_rl.group_id",
-    "prime_rl.group_id",
-    "info.group_id",
-    "group",
-    "example_id",
-)
+_NESTED = ("group.id", "info.prime_rl.group_id", "prime_rl.group_id")
+_GROUPS = (*_NESTED, "group_id", "info.group_id", "group", "example_id")
 _STEPS = ("step", "info.step", "info.prime_rl.step", "prime_rl.step", "run.work.step", "work.step")
 _ADVANTAGES = ("info.advantage", "advantage", "info.prime_rl.advantage")
 _CUT = ("is_truncated", "info.is_truncated", "truncated")

@@ -1,0 +1,1 @@
+"""When a run began to go another way: a changepoint of several series at once, with a permutation error rate."""
