@@ -1,14 +1,23 @@
-"""Hypothesis profiles, and the markers of packages that need not be installed. No test is here."""
+"""Hypothesis profiles; one state of signals and environment, however pytest was started; markers. No test is here."""
 
 from __future__ import annotations
 
 import os
+import signal
 from importlib.util import find_spec
 from typing import Any
 
 import numba
 import pytest
 from hypothesis import HealthCheck, settings
+
+# What a shell, a terminal or a CI system may have set, and what would change colours, widths or the results folder.
+for _name in (
+    *("CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "LINES", "NO_COLOR", "PY_COLORS"),
+    *("QAE_RESULTS", "TTY_COMPATIBLE", "TTY_INTERACTIVE"),
+):
+    os.environ.pop(_name, None)
+os.environ.update(TERM="xterm", LC_ALL="C.UTF-8")
 
 # Machines differ in speed: a deadline would fail a slow one. Checks on speed are in the benchmarks.
 settings.register_profile(
@@ -24,7 +33,12 @@ _LEFT_OUT = pytest.StashKey[set[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register what may otherwise be unknown, and start counting."""
+    """Register what may otherwise be unknown, take the signals' defaults back, and start counting."""
+    # A shell that starts pytest in the background ignores interrupts, nohup hang-ups; tests send both to processes.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     config.addinivalue_line("markers", "xdist_group(name): tests that share a worker, and so its caches")
     config.stash[_LEFT_OUT] = set()
     if "PYTEST_XDIST_WORKER" in os.environ:  # the workers share the cores already; more threads only wait for them
