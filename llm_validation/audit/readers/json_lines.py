@@ -25,6 +25,7 @@ from qae_theory.arrays import Array
 
 _BOM = b"\xef\xbb\xbf"
 BLOCK = 2**24  # bytes parsed at once
+_TRUTH = {"true": 1.0, "false": 0.0}
 
 
 @dataclass
@@ -208,6 +209,8 @@ def hashed(value: Any) -> int:
 def _number(value: Any) -> float:
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
+    if isinstance(value, str) and value.strip().lower() in _TRUTH:  # verl's older writer puts unknown types into text
+        return _TRUTH[value.strip().lower()]
     number = as_number(value)
     return np.nan if number is None else number
 

@@ -77,7 +77,9 @@ def trl_run(folder: Path, *, steps_per_generation: int, logging_steps: int, **se
         train_dataset=questions,
     )
     trainer.train()
-    keep = {path for pattern in ("completions/*", "runs/**/*", "**/trainer_state.json") for path in folder.glob(pattern)}
+    keep = {
+        path for pattern in ("completions/*", "runs/**/*", "**/trainer_state.json") for path in folder.glob(pattern)
+    }
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_file() and path not in keep:
             path.unlink()

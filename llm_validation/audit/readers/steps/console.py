@@ -61,7 +61,7 @@ def _read(head: Head, tally: Tally) -> Iterator[Entry]:
             if not line.strip():
                 continue
             last = not ended and number == len(lines) - 1
-            entry = line_entry(line.rstrip("\r"), cut=last or len(line.rstrip("\r")) >= CUT)
+            entry = line_entry(line.rstrip("\r"), cut=last or CUT in (len(line), len(line.encode())))
             if entry is not None:
                 tally.read += 1
                 yield entry
