@@ -9,7 +9,7 @@ from simulators.methods.estimators import estimator_method
 from simulators.methods.registry import Method, register_method
 
 SOURCE = "arXiv 2507.18071"
-# The ratio of a sequence is a geometric mean over its tokens and varies far less than one token's: hence a narrow range.
+# A sequence's ratio is a geometric mean over its tokens and varies far less than one token's: hence the narrow range.
 CLIP_LOW, CLIP_HIGH = 3e-4, 4e-4
 
 

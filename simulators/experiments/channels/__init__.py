@@ -1,1 +1,1 @@
-"""The experiment `channels`: ``cells`` does the work, ``sizes.toml`` says how much of it."""
+"""The experiment `channels`: ``cells`` does the work, ``analysis`` reads it, ``sizes.toml`` gives the sizes."""

@@ -1,4 +1,4 @@
-"""What the lattice of `channels` says: Shapley values with intervals over seeds, interactions, and statements."""
+"""Read the lattice of `channels`: Shapley values with intervals over seeds, interactions, and statements."""
 
 from __future__ import annotations
 
@@ -14,24 +14,27 @@ from qae_theory.claims.statements import Statement
 from qae_theory.curves.statistics import Interval, bonferroni, mean_interval
 from simulators.experiments.base import Config, Record
 from simulators.experiments.channels.shapley import shapley_interactions, shapley_values, subsets
+from simulators.experiments.common.shares import in_records, read_statements
 
 READINGS = {"gap": "at equal steps", "gap_progress": "at equal progress"}
 SEPARATOR = " + "
-# Two updates that are one on paper differ by rounding alone: 1e-16 a step, which Adam can magnify by 1/eps = 1e8.
+# Two updates that are the same on paper differ by rounding alone: 1e-16 a step, which Adam can magnify by 1/eps = 1e8.
 ROUNDING = 1e-6
-# The claim's optimiser is Adam and norm clipping: a part of the gap through either will do.
+# The claim speaks of the optimiser, which is Adam and norm clipping here: a part of the gap through either will do.
 TOGETHER = {"optimiser": ("optimiser", "norm_clip")}
+
+Lattices = Mapping[str, Array]  # by reading, the gap of every subset and seed, [2^m, S]
 
 
 def analyse(config: Config, records: Sequence[Record], names: tuple[str, ...], idle: tuple[str, ...]) -> dict[str, Any]:
-    """Attribution at equal steps and at equal progress.
+    """Return the attribution of the gap to the channels, at equal steps and at equal progress.
 
     Args:
-        config: for the level of the intervals, which hold together over a reading's channels (and apart from these,
-            over its interactions).
+        config: for the level of the intervals, which hold together over a reading's channels and, apart from these,
+            over its interactions.
         records: of all cells.
         names: the channels.
-        idle: those in which the two rules cannot differ.
+        idle: those channels in which the two rules cannot differ.
     """
     lattices = {reading: lattice(records, names, reading) for reading in READINGS}
     readings = {reading: attribution(values, names, config.level) for reading, values in lattices.items()}
@@ -41,73 +44,95 @@ def analyse(config: Config, records: Sequence[Record], names: tuple[str, ...], i
         "idle": list(idle),
         "success_gap": success.record(),
         **readings,
-        "statements": [vars(s) for s in _statements(lattices, names, idle, config.level)],
+        "statements": in_records(_statements(lattices, names, idle, level=config.level)),
     }
 
 
 def lattice(records: Sequence[Record], names: tuple[str, ...], reading: str) -> Array:
-    """The gap of every subset and seed, ``[2^m, S]``.
+    """Return the gap of every subset of the channels and every seed.
+
+    Args:
+        records: one for each subset and seed.
+        names: the channels; bit i of an index says whether ``names[i]`` is on.
+        reading: which gap.
+
+    Returns:
+        ``[2^m, S]`` in nats.
 
     Raises:
-        ValueError: naming ``records`` where a subset or seed is missing or there twice.
+        ValueError: a subset or seed is missing or there twice; the message names ``records``.
     """
-    rows = {SEPARATOR.join(on): i for i, on in enumerate(subsets(names))}
-    count = 1 + max((r["seed"] for r in records), default=-1)
-    found = np.full((len(rows), count), np.nan)
+    index_of = {SEPARATOR.join(on): index for index, on in enumerate(subsets(names))}
+    seeds = 1 + max((record["seed"] for record in records), default=-1)
+    gaps = np.full((len(index_of), seeds), np.nan)
     for record in records:
-        found[rows[record["on"]], record["seed"]] = record[reading]
-    if not records or len(records) != found.size or np.isnan(found).any():
-        checks.refuse("records", len(records), f"one for each of {len(rows)} subsets and {count} seeds")
-    return found
+        gaps[index_of[record["on"]], record["seed"]] = record[reading]
+    if not records or len(records) != gaps.size or np.isnan(gaps).any():
+        checks.refuse("records", len(records), f"one for each of {len(index_of)} subsets and {seeds} seeds")
+    return gaps
 
 
 def attribution(values: Array, names: tuple[str, ...], level: float) -> dict[str, Any]:
-    """Intervals of the whole gap, of each channel's Shapley value, alone and last, and of each pair's interaction."""
-    each = bonferroni(level, len(names))
+    """Return intervals of the whole gap, of each channel's part in it, and of each pair's interaction.
+
+    A channel has its Shapley value, and what it adds when it is switched on alone and when it is switched on last.
+
+    Args:
+        values: of one reading, ``[2^m, S]``.
+        names: the channels.
+        level: of the intervals of all channels together, and of all interactions together.
+    """
     pairs = list(combinations(range(len(names)), 2))
+    of_channels, of_pairs = bonferroni(level, len(names)), bonferroni(level, len(pairs))
     shares, together = shapley_values(values), shapley_interactions(values)
-    full = len(values) - 1
-    channels = {
-        name: {
-            "shapley": _reading(mean_interval(shares[i], level=each)),
-            "alone": _reading(mean_interval(values[1 << i] - values[0], level=each)),
-            "last": _reading(mean_interval(values[full] - values[full ^ 1 << i], level=each)),
+    everything = len(values) - 1
+    channels = {}
+    for i, name in enumerate(names):
+        bit = 1 << i
+        channels[name] = {
+            "shapley": _reading(mean_interval(shares[i], level=of_channels)),
+            "alone": _reading(mean_interval(values[bit] - values[0], level=of_channels)),
+            "last": _reading(mean_interval(values[everything] - values[everything ^ bit], level=of_channels)),
         }
-        for i, name in enumerate(names)
-    }
+    interactions = {}
+    for i, j in pairs:
+        interactions[f"{names[i]} x {names[j]}"] = _reading(mean_interval(together[i, j], level=of_pairs))
     return {
-        "whole": _reading(mean_interval(values[full], level=level)),
+        "whole": _reading(mean_interval(values[everything], level=level)),
         "largest_gap_all_off": float(np.abs(values[0]).max()),
         "by_channel": channels,
-        "interactions": {
-            f"{names[i]} x {names[j]}": _reading(mean_interval(together[i, j], level=bonferroni(level, len(pairs))))
-            for i, j in pairs
-        },
+        "interactions": interactions,
     }
 
 
 def exchanged(values: Array) -> Array:
-    """Rules A and B exchanged in every other seed: on average there is no gap, and no channel has a part in it."""
+    """Return the gaps with rules A and B exchanged in every other seed, ``[2^m, S]``.
+
+    On average there is no gap then, and no channel has a part in it.
+    """
     return values * np.where(np.arange(values.shape[-1]) % 2 == 0, 1.0, -1.0)
 
 
 def statements(analysis: Mapping[str, Any]) -> list[Statement]:
-    """The statements for claim `channels`."""
-    return [Statement(**record) for record in analysis["statements"]]
+    """Return the statements for claim `channels`."""
+    return read_statements(analysis)
 
 
-def _statements(
-    lattices: Mapping[str, Array], names: tuple[str, ...], idle: tuple[str, ...], level: float
-) -> list[Statement]:
+def _statements(lattices: Lattices, names: tuple[str, ...], idle: tuple[str, ...], *, level: float) -> list[Statement]:
+    """Return a statement about all channels off, and one about each channel: idle ones do nothing, others something."""
     alive = [name for name in names if name not in idle]
     covered = {name for group in TOGETHER.values() for name in group[1:]}
     listed = [_nothing_left(lattices)]
-    listed += [_idle(lattices, names, name, alive) for name in idle if alive]
-    return listed + [_has_a_part(lattices, names, name, level) for name in alive if name not in covered]
+    if alive:  # the control of an idle channel is the part of another one
+        listed += [_is_idle(lattices, names, name, alive=alive) for name in idle]
+    listed += [_has_a_part(lattices, names, name, level=level) for name in alive if name not in covered]
+    return listed
 
 
-def _nothing_left(lattices: Mapping[str, Array]) -> Statement:
-    off, on = (max(float(np.abs(v[row]).max()) for v in lattices.values()) for row in (0, -1))
+def _nothing_left(lattices: Lattices) -> Statement:
+    """Return the statement that there is no gap with every channel off; the control has every channel on."""
+    off = max(float(np.abs(values[0]).max()) for values in lattices.values())
+    on = max(float(np.abs(values[-1]).max()) for values in lattices.values())
     return Statement(
         says="with every channel off the two rules train alike",
         found=off <= ROUNDING,
@@ -118,9 +143,10 @@ def _nothing_left(lattices: Mapping[str, Array]) -> Statement:
     )
 
 
-def _idle(lattices: Mapping[str, Array], names: tuple[str, ...], name: str, alive: Sequence[str]) -> Statement:
-    parts = {n: max(float(np.abs(shapley_values(v)[i]).max()) for v in lattices.values()) for i, n in enumerate(names)}
-    largest = max(alive, key=lambda n: parts[n])
+def _is_idle(lattices: Lattices, names: tuple[str, ...], name: str, *, alive: Sequence[str]) -> Statement:
+    """Return the statement that a channel has no part in any seed; the control is the channel with the largest part."""
+    parts = {channel: _largest_part(lattices, i) for i, channel in enumerate(names)}
+    largest = max(alive, key=lambda channel: parts[channel])
     return Statement(
         says=f"{name}: no part of the gap, as the two rules agree in it",
         found=parts[name] <= ROUNDING,
@@ -131,30 +157,44 @@ def _idle(lattices: Mapping[str, Array], names: tuple[str, ...], name: str, aliv
     )
 
 
-def _has_a_part(lattices: Mapping[str, Array], names: tuple[str, ...], name: str, level: float) -> Statement:
+def _largest_part(lattices: Lattices, channel: int) -> float:
+    """Return the largest Shapley value of a channel in any seed and reading, in nats."""
+    return max(float(np.abs(shapley_values(values)[channel]).max()) for values in lattices.values())
+
+
+def _has_a_part(lattices: Lattices, names: tuple[str, ...], name: str, *, level: float) -> Statement:
+    """Return the statement that a channel, or one of its group, has a part in the gap."""
     group = TOGETHER.get(name, (name,))
-    found, detail = part(lattices, names, group, level)
-    control, control_detail = part({k: exchanged(v) for k, v in lattices.items()}, names, group, level)
+    without_gap = {reading: exchanged(values) for reading, values in lattices.items()}
+    found, detail = part(lattices, names, group, level=level)
+    control_found, control_detail = part(without_gap, names, group, level=level)
     return Statement(
         says=f"{' or '.join(group)}: a part of the gap, at equal steps or at equal progress",
         found=found,
         detail=detail,
         planted="the two rules exchanged in every other seed",
-        control_found=control,
+        control_found=control_found,
         control_detail=control_detail,
     )
 
 
-def part(lattices: Mapping[str, Array], names: Sequence[str], group: Sequence[str], level: float) -> tuple[bool, str]:
-    """Whether a Shapley value of the group's is apart from 0 in a reading; corrected for all channels and readings."""
+def part(lattices: Lattices, names: Sequence[str], group: Sequence[str], *, level: float) -> tuple[bool, str]:
+    """Return whether a channel of the group has a Shapley value apart from 0 in a reading, and all these values.
+
+    Args:
+        lattices: by reading, ``[2^m, S]``.
+        names: the channels.
+        group: the channels that are asked about.
+        level: of the intervals, which are corrected for all channels and readings.
+    """
     each = bonferroni(level, len(names) * len(lattices))
-    found = {
-        f"{name} {READINGS[reading]}": mean_interval(shapley_values(values)[names.index(name)], level=each)
-        for name in group
-        for reading, values in lattices.items()
-    }
-    said = "; ".join(f"{where} {interval}" for where, interval in found.items())
-    return any(interval.excludes(0.0) for interval in found.values()), said
+    intervals = {}
+    for name in group:
+        for reading, values in lattices.items():
+            share = shapley_values(values)[names.index(name)]
+            intervals[f"{name} {READINGS[reading]}"] = mean_interval(share, level=each)
+    detail = "; ".join(f"{where} {interval}" for where, interval in intervals.items())
+    return any(interval.excludes(0.0) for interval in intervals.values()), detail
 
 
 def _reading(interval: Interval) -> dict[str, Any]:

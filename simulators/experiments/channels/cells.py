@@ -1,7 +1,7 @@
-"""`channels`: the entropy gap between two rules, attributed to the ways in which their updates differ.
+"""Attribute the entropy gap between two rules to the ways in which their updates differ.
 
-Each channel is a switch of the simulator (``simulators.experiments.channels.switches``); every subset of them is a
-cell, in which both rules train from the same policies on the same random numbers. The gap is rule A's entropy less
+Each channel is a switch of the simulator (``simulators.experiments.channels.switches``). Every subset of the channels
+is a cell, in which both rules train from the same policies on the same random numbers. The gap is rule A's entropy less
 rule B's, after equally many updates and at equal gain of success.
 """
 
@@ -22,23 +22,24 @@ from qae_theory.runs.settings import Positive
 from simulators.engine import initial_state
 from simulators.environments import bandit
 from simulators.experiments.base import Cell, ClaimEvidence, Config, Experiment, Record, RuleName
-from simulators.experiments.channels.analysis import analyse, statements
+from simulators.experiments.channels.analysis import SEPARATOR, analyse, statements
 from simulators.experiments.channels.shapley import subsets
 from simulators.experiments.channels.switches import CHANNELS, Gains, Plan, channel_step, rule_gains
+from simulators.experiments.common.trajectories import stacked
 from simulators.groups import Generators
 from simulators.measures import state_measures
 from simulators.methods import Method, get_method
 from simulators.update import Update
 from simulators.worlds import Start, World, random_bandits
 
-SEPARATOR = " + "
-
 
 class ChannelsConfig(Config):
-    """Sizes. ``lengths``: tokens of the arms, equally often, the right arms being the shorter.
+    """Sizes of the experiment.
 
-    ``options``: of each rule, for instance ``{k = "0.2"}``. ``replicas``: groups averaged where the expected update has
-    no closed form. The clip range is the same for both rules unless ``clip_low`` and ``clip_high`` are null.
+    ``lengths`` are the tokens of the arms, each length for equally many arms, with the correct arms the shorter ones.
+    ``options`` are those of each rule, for instance ``{k = "0.2"}``. ``replicas`` is the number of groups averaged
+    where the expected update has no closed form. The clip range is the same for both rules unless ``clip_low`` and
+    ``clip_high`` are null.
     """
 
     rules: tuple[RuleName, RuleName] = ("qae", "grpo")
@@ -59,26 +60,29 @@ class ChannelsConfig(Config):
 
     @model_validator(mode="after")
     def _rules_can_be_compared(self) -> ChannelsConfig:
+        """Refuse rules without a positive gain, which the channels divide by."""
         gains(self)
         return self
 
 
 def methods(config: ChannelsConfig) -> tuple[Method, Method]:
-    """The two rules, A and B."""
-    one, other = (get_method(name, **options) for name, options in zip(config.rules, config.options, strict=True))
-    return one, other
+    """Return the two rules, A and B."""
+    rule_a, rule_b = (get_method(name, **options) for name, options in zip(config.rules, config.options, strict=True))
+    return rule_a, rule_b
 
 
 def gains(config: ChannelsConfig) -> tuple[Gains, Gains]:
-    """The gains of the two rules at the group size in use."""
-    one, other = (
-        rule_gains(name, options, config.group_size) for name, options in zip(config.rules, config.options, strict=True)
-    )
-    return one, other
+    """Return the gains of the two rules at the group size in use."""
+    (name_a, name_b), (options_a, options_b) = config.rules, config.options
+    size = config.group_size
+    return rule_gains(name_a, options_a, size), rule_gains(name_b, options_b, size)
 
 
 def channels(config: ChannelsConfig) -> tuple[str, ...]:
-    """The pair's channels: ``rewards`` only where both take others than 0/1, ``tokens`` where a rule looks at them."""
+    """Return the channels of this pair of rules.
+
+    ``rewards`` is one only where both rules take rewards other than 0 and 1, and ``tokens`` where a rule looks at them.
+    """
     pair = methods(config)
     left_out = set()
     if any(rule.binary_only for rule in pair):
@@ -89,62 +93,82 @@ def channels(config: ChannelsConfig) -> tuple[str, ...]:
 
 
 def idle_channels(config: ChannelsConfig) -> tuple[str, ...]:
-    """Channels in which this pair cannot differ: equal limit gains, or equal finite-group factors; all for one rule."""
-    one, other = gains(config)
-    p = np.linspace(0.01, 0.99, 99)
+    """Return the channels in which this pair cannot differ: equal limit gains, or equal finite-group factors.
+
+    Where both rules are the same, these are all channels.
+    """
     if config.rules[0] == config.rules[1] and config.options[0] == config.options[1]:
         return channels(config)
-    factor_a, factor_b = (rule.at_group(p) / rule.at_limit(p) for rule in (one, other))
+    gains_a, gains_b = gains(config)
+    p = np.linspace(0.01, 0.99, 99)
+    limit_a, limit_b = gains_a.at_limit(p), gains_b.at_limit(p)
+    factor_a, factor_b = gains_a.at_group(p) / limit_a, gains_b.at_group(p) / limit_b
+    # Gains are sums of some G terms, each accurate to 1e-16; a real difference between two rules is larger by far.
     idle = {
-        "weighting": np.allclose(one.at_limit(p), other.at_limit(p), rtol=1e-9),
+        "weighting": np.allclose(limit_a, limit_b, rtol=1e-9),
         "coupling": np.allclose(factor_a, factor_b, rtol=1e-9),
     }
     return tuple(name for name, same in idle.items() if same)
 
 
 def cells(config: ChannelsConfig) -> list[Cell]:
-    """One cell for each subset of the channels, all on the same random numbers."""
+    """Return a cell for each subset of the channels, all on the same random numbers."""
     sizes = config.model_dump(mode="json")
     return [Cell(SEPARATOR.join(on) or "none", {**sizes, "on": list(on)}) for on in subsets(channels(config))]
 
 
 def run_cell(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> list[Record]:
-    """One record a seed: the gap of entropy at equal steps and at equal progress, and that of success."""
+    """Return a record for each seed: the gap of entropy at equal steps and at equal progress, and that of success."""
     config = ChannelsConfig.model_validate({name: settings[name] for name in ChannelsConfig.model_fields})
     worlds, draws = (sequence.spawn(config.seeds) for sequence in seeds.spawn(2))
     start = bandits_with_lengths(config, [np.random.default_rng(s) for s in worlds])
-    runs = [
-        curves(config, start, plan(config, frozenset(settings["on"]), which), [np.random.default_rng(s) for s in draws])
-        for which in (0, 1)
-    ]
+    runs = []
+    for which in (0, 1):
+        # Generators are made anew, so that both rules draw the same numbers.
+        rngs = [np.random.default_rng(s) for s in draws]
+        runs.append(curves(config, start, plan(config, frozenset(settings["on"]), which), rngs=rngs))
     (entropy_a, success_a), (entropy_b, success_b) = runs
-    progress = entropy_at_common_gain(success_a, entropy_a, success_b, entropy_b)
-    return [
-        {
-            "on": SEPARATOR.join(settings["on"]),
-            "seed": s,
-            "gap": float(entropy_a[s, -1] - entropy_b[s, -1]),
-            "gap_progress": float(progress[s]),
-            "success_gap": float(success_a[s, -1] - success_b[s, -1]),
-        }
-        for s in range(config.seeds)
-    ]
+    progress = entropy_at_common_gain(
+        success_a=success_a, entropy_a=entropy_a, success_b=success_b, entropy_b=entropy_b
+    )
+    records: list[Record] = []
+    for seed in range(config.seeds):
+        records.append(
+            {
+                "on": SEPARATOR.join(settings["on"]),
+                "seed": seed,
+                "gap": float(entropy_a[seed, -1] - entropy_b[seed, -1]),
+                "gap_progress": float(progress[seed]),
+                "success_gap": float(success_a[seed, -1] - success_b[seed, -1]),
+            }
+        )
+    return records
 
 
-def curves(config: ChannelsConfig, start: Start, rule: Plan, rngs: Generators) -> tuple[Array, Array]:
-    """A rule's entropy and success before each update and after the last, ``[S, steps + 1]`` each."""
-    state, found = initial_state(start.logits, start.env), []
-    for _ in range(config.steps + 1):  # what the last one does is not looked at
-        step = channel_step(state, start.env, rule, rngs)
-        found.append(state_measures(step, start.env, ks=()))
+def curves(config: ChannelsConfig, start: Start, rule: Plan, *, rngs: Generators) -> tuple[Array, Array]:
+    """Return a rule's entropy and success before each update and after the last, ``[S, steps + 1]`` each."""
+    state, records = initial_state(start.logits, start.env), []
+    # Measures are those before an update, so that one update more is taken, whose effect nobody looks at.
+    for _ in range(config.steps + 1):
+        step = channel_step(state, start.env, rule, rngs=rngs)
+        records.append(state_measures(step, start.env, ks=()))
         state = step.after
-    entropy, success = (np.stack([row[name] for row in found], axis=1) for name in ("sequence_entropy", "success"))
-    return entropy, success
+    measures = stacked(records)
+    return measures["sequence_entropy"], measures["success"]
 
 
 def plan(config: ChannelsConfig, on: frozenset[str], which: int) -> Plan:
-    """The update of one rule with the channels that are on."""
-    pair, found = methods(config), gains(config)
+    """Return the update of one rule with the channels that are on.
+
+    One on-policy pass takes the step of all passes together, so that switching ``clipping`` off leaves the length of
+    the step as it is.
+
+    Args:
+        config: the sizes.
+        on: the channels that are on.
+        which: 0 for rule A, 1 for rule B.
+    """
+    pair, of_pair = methods(config), gains(config)
     passes = config.epochs if "clipping" in on else 1
     adam = "optimiser" in on
     update = Update(
@@ -161,24 +185,43 @@ def plan(config: ChannelsConfig, on: frozenset[str], which: int) -> Plan:
         optimiser="adam" if adam else "sgd",
         max_grad_norm=config.max_grad_norm if "norm_clip" in on else None,
     )
-    return Plan(pair[which], update, on, found[which], found[1 - which], config.replicas)
+    return Plan(
+        method=pair[which],
+        update=update,
+        on=on,
+        own=of_pair[which],
+        rival=of_pair[1 - which],
+        replicas=config.replicas,
+    )
 
 
 def bandits_with_lengths(config: ChannelsConfig, rngs: Generators) -> Start:
-    """Random bandits whose right arms come first and so are the shorter ones, as in language models."""
+    """Return random bandits whose correct arms come first and so are the shorter ones, as in language models."""
     env, logits = random_bandits(config.world, rngs)
     order = np.argsort(-env.arm_rewards, axis=-1, kind="stable")
-    rewards, sorted_logits = (np.take_along_axis(x, order, axis=-1) for x in (env.arm_rewards, logits))
-    return Start(bandit(rewards, np.sort(np.resize(config.lengths, config.world.arms))), sorted_logits)
+    rewards = np.take_along_axis(env.arm_rewards, order, axis=-1)
+    lengths = np.sort(np.resize(config.lengths, config.world.arms))
+    return Start(bandit(rewards, lengths), np.take_along_axis(logits, order, axis=-1))
 
 
-def entropy_at_common_gain(success_a: Array, entropy_a: Array, success_b: Array, entropy_b: Array) -> Array:
-    """Gap of entropy where both runs of a seed have the gain of success that the slower one reaches, ``[S]``."""
-    common = np.minimum(*((s - s[:, :1]).max(axis=1) for s in (success_a, success_b)))
-    gaps = [
-        at_gain(success_a[[s]], entropy_a[[s]], [gain])[0, 0] - at_gain(success_b[[s]], entropy_b[[s]], [gain])[0, 0]
-        for s, gain in enumerate(common)
-    ]
+def entropy_at_common_gain(*, success_a: Array, entropy_a: Array, success_b: Array, entropy_b: Array) -> Array:
+    """Return the gap of entropy where both runs of a seed have the gain of success that the slower one reaches.
+
+    Args:
+        success_a: success of rule A along training, ``[S, steps + 1]``.
+        entropy_a: entropy of rule A, in nats.
+        success_b: success of rule B.
+        entropy_b: entropy of rule B.
+
+    Returns:
+        ``[S]`` in nats.
+    """
+    largest_a, largest_b = (success_a - success_a[:, :1]).max(axis=1), (success_b - success_b[:, :1]).max(axis=1)
+    gaps = []
+    for seed, gain in enumerate(np.minimum(largest_a, largest_b)):
+        at_gain_a = at_gain(success_a[[seed]], entropy_a[[seed]], [gain])[0, 0]
+        at_gain_b = at_gain(success_b[[seed]], entropy_b[[seed]], [gain])[0, 0]
+        gaps.append(at_gain_a - at_gain_b)
     return np.asarray(gaps)
 
 
@@ -188,7 +231,14 @@ EXPERIMENT = Experiment(
     config=ChannelsConfig,
     cells=cells,
     run_cell=run_cell,
-    analyse=lambda config, records: analyse(config, records, channels(config), idle_channels(config)),
+    analyse=lambda config, records: analyse(config, records, names=channels(config), idle=idle_channels(config)),
     sizes=Path(__file__).with_name("sizes.toml"),
-    claims=(ClaimEvidence("channels", "Shapley values over the lattice of switches", Kind.TRAINING, statements),),
+    claims=(
+        ClaimEvidence(
+            claim="channels",
+            name="Shapley values over the lattice of switches",
+            kind=Kind.TRAINING,
+            statements=statements,
+        ),
+    ),
 )

@@ -1,1 +1,1 @@
-"""The experiment `length`: ``cells`` does the work, ``sizes.toml`` says how much of it."""
+"""The experiment `length`: ``cells`` does the work, ``analysis`` reads it, ``sizes.toml`` gives the sizes."""

@@ -1,9 +1,9 @@
-r"""How a policy update moves the expected response length: the exact first order, in closed form and by enumeration.
+r"""Compute how an update moves the expected response length: the exact first order, in closed form and by enumeration.
 
-On-policy, binary rewards, :math:`E[A_i \mid R_i = r] = w (r - b)`. The expected update is
-:math:`w\sum_y \pi_y (r_y - b)\, c_y \nabla\log\pi(y)` with :math:`c_y = 1` for the token sum, :math:`1/|y|` for the
-sequence mean and :math:`QG\,E[1/(|y| + \text{others' tokens})]` for the token mean of Q queries; b therefore acts
-through :math:`-b\nabla E[1]`, :math:`-b\nabla E[1/|o|]` and :math:`-b\,Q\nabla E[1/\sum L]`.
+On-policy and with binary rewards, :math:`E[A_i \mid R_i = r] = w (r - b)`. The expected update is then
+:math:`w\sum_y \pi_y (r_y - b)\, c_y \nabla\log\pi(y)`, where :math:`c_y = 1` for the token sum, :math:`1/|y|` for the
+sequence mean, and :math:`QG\,E[1/(|y| + \text{others' tokens})]` for the token mean of Q queries. The baseline b
+therefore acts through :math:`-b\nabla E[1]`, :math:`-b\nabla E[1/|o|]` and :math:`-b\,Q\nabla E[1/\sum L]`.
 """
 
 from __future__ import annotations
@@ -30,46 +30,64 @@ AGGREGATIONS: tuple[Aggregation, ...] = ("token_sum", "token_mean", "sequence_me
 
 
 def response_probs(pi: Policy, env: Environment) -> Array:
-    """Probability of every response, ``[..., Q, R]``."""
+    """Return the probability of every response, ``[..., Q, R]``."""
     return np.exp(response_log_probs(pi.log_probs, env.tree))
 
 
 def expected_length(logits: Array, env: Environment) -> Array:
-    """E|o| of every query, ``[..., Q]``, in tokens."""
+    """Return E|o| of every query, ``[..., Q]``, in tokens."""
     return expectation(response_probs(policy(logits), env), env.lengths)
 
 
 def length_slope(direction: Array, pi: Policy, env: Environment) -> Array:
-    """First-order change of E|o| per unit step along a direction on the logits, ``[..., N, A] -> [...]``."""
+    """Return the first-order change of E|o| per unit step along a direction on the logits, ``[..., N, A] -> [...]``."""
     return expectation(response_probs(pi, env), env.lengths * response_direction(direction, pi, env.tree))
 
 
 def mean_gradient(values: Array, pi: Policy, tree: Tree) -> Array:
-    r""":math:`\sum_y \pi_y f_y \nabla\log\pi(y)`, ``[..., Q, R] -> [..., Q, N, A]``: the gradient of E[f]."""
+    r"""Return :math:`\sum_y \pi_y f_y \nabla\log\pi(y)`, which is the gradient of E[f] in the logits.
+
+    Args:
+        values: f, ``[..., Q, R]``.
+        pi: the policy.
+        tree: the responses.
+
+    Returns:
+        ``[..., Q, N, A]``.
+    """
     weighted = np.exp(response_log_probs(pi.log_probs, tree)) * values
     coefficients = np.repeat(weighted[..., None], tree.cells.shape[1], axis=-1)
-    return kernels.push(coefficients, np.broadcast_to(np.arange(tree.responses), weighted.shape), tree.cells, pi.probs)
+    every_response = np.broadcast_to(np.arange(tree.responses), weighted.shape)
+    return kernels.push(coefficients, every_response, cells=tree.cells, probs=pi.probs)
 
 
 def expected_direction(
     pi: Policy,
     env: Environment,
     aggregation: Aggregation,
-    group_size: int,
     *,
+    group_size: int,
     gain: Array | float,
     baseline: Array | float,
 ) -> Array:
-    """Closed form of the expected update, ``[S, Q, N, A]``; gain and baseline ``[S, Q]``, or constants.
+    """Return the closed form of the expected update, ``[S, Q, N, A]``.
 
-    For the token mean the advantage must not depend on the other responses: a constant baseline.
+    For the token mean the advantage must not depend on the other responses, which a constant baseline ensures.
+
+    Args:
+        pi: the policy, ``[S, Q, N, A]``.
+        env: the environment.
+        aggregation: how token losses are aggregated.
+        group_size: G.
+        gain: w, ``[S, Q]`` or one number.
+        baseline: b, ``[S, Q]`` or one number.
     """
     values = np.asarray(gain)[..., None] * (env.arm_rewards - np.asarray(baseline)[..., None])
-    return mean_gradient(values * token_share(pi, env, aggregation, group_size), pi, env.tree)
+    return mean_gradient(values * token_share(pi, env, aggregation, group_size=group_size), pi, env.tree)
 
 
-def token_share(pi: Policy, env: Environment, aggregation: Aggregation, group_size: int) -> Array:
-    """c_y of the module's formula, ``[S, Q, R]``."""
+def token_share(pi: Policy, env: Environment, aggregation: Aggregation, *, group_size: int) -> Array:
+    """Return the factor c_y of the module's formula, ``[S, Q, R]``."""
     probs = response_probs(pi, env)
     if aggregation == "token_sum":
         return np.ones_like(probs)
@@ -80,27 +98,37 @@ def token_share(pi: Policy, env: Environment, aggregation: Aggregation, group_si
 
 
 def _inverse_totals(probs: Array, lengths: Array, group_size: int) -> Array:
-    """E[1/(|y| + tokens of all other responses)] of one mini-batch, ``[Q, R] -> [Q, R]``."""
+    """Return E[1/(|y| + tokens of all other responses)] of one mini-batch, ``[Q, R] -> [Q, R]``.
+
+    The other responses are G - 1 of the same query and G of every other one. Their total length has the convolution of
+    their length distributions as its distribution.
+    """
     by_length = np.stack([np.bincount(lengths, weights=p) for p in probs])
-    result = np.empty_like(probs)
-    for x in range(len(probs)):
-        counts = group_size - (np.arange(len(probs)) == x)
+    means = np.empty_like(probs)
+    for query in range(len(probs)):
+        counts = group_size - (np.arange(len(probs)) == query)
         others = reduce(np.convolve, np.repeat(by_length, counts, axis=0), np.ones(1))
         totals = np.add.outer(lengths, np.arange(len(others)))
-        result[x] = (others / totals).sum(axis=-1)
-    return result
+        means[query] = (others / totals).sum(axis=-1)
+    return means
 
 
 def enumerated_direction(state: State, env: Environment, update: Update) -> Array:
-    """Mean direction over all joint groups of the mini-batch, ``[S, Q, N, A]``, by the engine's own update.
+    """Return the mean direction over all joint groups of the mini-batch, ``[S, Q, N, A]``, by the engine's own update.
 
-    Unlike ``update_on_all_groups`` it is exact where queries share a normaliser: the groups of Q queries are crossed.
+    Unlike ``update_on_all_groups`` it is exact where queries share a normaliser, because the groups of Q queries are
+    crossed.
+
+    Args:
+        state: the policies.
+        env: the environment.
+        update: the switches of the update.
     """
     log_probs = response_log_probs(policy(state.logits).log_probs, env.tree)
     groups, weights = all_groups(log_probs, update.group_size)  # [M, G], [M, S, Q]
     queries = log_probs.shape[-2]
-    picks = np.array(list(product(range(len(groups)), repeat=queries)))  # [M**Q, Q]
-    joint = weights[picks, :, np.arange(queries)].prod(axis=1)  # [M**Q, S]
+    picks = np.array(list(product(range(len(groups)), repeat=queries)))  # [M**Q, Q]: a group for each query
+    joint = weights[picks, :, np.arange(queries)].prod(axis=1)  # [M**Q, S]: queries sample independently
     shape = (len(picks), len(log_probs), queries, update.group_size)
     responses = np.broadcast_to(groups[picks][:, None], shape)
     wide = state._replace(
@@ -108,5 +136,5 @@ def enumerated_direction(state: State, env: Environment, update: Update) -> Arra
         behaviour=np.broadcast_to(state.behaviour, (len(picks), *state.behaviour.shape)),
     )
     method = get_method(update.method, **update.options)
-    step = step_on_groups(wide, env, update, method, responses, ())
+    step = step_on_groups(wide, env, update, method=method, responses=responses, rngs=())
     return np.einsum("ms,ms...->s...", joint, step.direction)

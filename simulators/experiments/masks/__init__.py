@@ -1,1 +1,1 @@
-"""The experiment `masks`: ``cells`` does the work, ``sizes.toml`` says how much of it."""
+"""The experiment `masks`: ``cells`` does the work and reads it, ``sizes.toml`` gives the sizes."""

@@ -1,13 +1,14 @@
-"""POS-MASK and NEG-MASK against QAE under weak and strong clipping (Fig. 6b, c's shape), 16 passes.
+"""Train POS-MASK and NEG-MASK beside QAE under weak and strong clipping, with 16 passes, as in Fig. 6b and 6c.
 
-What "tracks" and "leads" mean is in ``qae_theory.curves.masks``. A mask also changes the size of the step (its
-gain w is larger than QAE's where nothing is masked), so under SGD each is run at QAE's step size and at one that
-matches the mean gain over the initial difficulties; Adam takes the scale out by itself.
+``qae_theory.curves.masks`` defines what "tracks" and "leads" mean. A mask also changes the size of the step, since its
+gain w is larger than QAE's where nothing is masked. Under SGD each mask therefore runs at QAE's step size and at one
+that matches the mean gain over the initial difficulties; Adam takes the scale out by itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,12 @@ from simulators.worlds import success_probs
 RULES = ("qae", "pos_mask", "neg_mask")
 CURVES = ("sequence_entropy", "success")
 SCALES = ("QAE's step size", "matched gain")
-MATCHING_DRAWS = 4096  # success probabilities over which gains are averaged: an error below 1 %
+MATCHING_DRAWS = 4096  # success probabilities over which gains are averaged; their error is below 1 %
+CLIPS = ("weak", "strong")  # the fields that hold the two upper clip bounds
 
 
 class MasksConfig(TrainingConfig):
-    """Conditions, the gate's level and the two upper clip bounds."""
+    """Conditions, the gate's level K, and the two upper clip bounds."""
 
     k: Level
     weak: Positive
@@ -41,68 +43,80 @@ class MasksConfig(TrainingConfig):
 
 
 def cells(config: MasksConfig) -> list[Cell]:
-    """One cell for each condition, clip bound, scale and rule; QAE's own step needs no matching."""
-    return [
-        training_cell(
-            config,
-            condition,
-            {"clip": clip, "scale": scale, "rule": rule},
-            families=("state",),
-            only=CURVES,
-            method=rule,
-            options={"k": config.k},
-            clip_high=getattr(config, clip),
-            step_size=step_size(condition, rule, scale, config.k),
-        )
-        for condition in config.conditions
-        for clip in ("weak", "strong")
-        for scale in scales(condition)
-        for rule in RULES
-    ]
+    """Return a cell for each condition, clip bound, scale and rule; QAE's own step needs no matching."""
+    listed = []
+    for condition in config.conditions:
+        for clip, scale, rule in product(CLIPS, scales(condition), RULES):
+            cell = training_cell(
+                config,
+                condition,
+                {"clip": clip, "scale": scale, "rule": rule},
+                families=("state",),
+                only=CURVES,
+                method=rule,
+                options={"k": config.k},
+                clip_high=getattr(config, clip),
+                step_size=step_size(condition, rule, scale, k=config.k),
+            )
+            listed.append(cell)
+    return listed
 
 
 def scales(condition: Condition) -> tuple[str, ...]:
-    """Step sizes that are compared: under Adam there is one."""
+    """Return the step sizes that are compared; under Adam there is one."""
     return SCALES if Update(**condition.update).optimiser == "sgd" else SCALES[:1]
 
 
-def step_size(condition: Condition, rule: str, scale: str, k: str) -> float:
-    """The condition's step size, or times mean gain of QAE over mean gain of the rule."""
+def step_size(condition: Condition, rule: str, scale: str, *, k: str) -> float:
+    """Return the condition's step size, or that times the mean gain of QAE over the mean gain of the rule.
+
+    Args:
+        condition: has the step size and the initial difficulties.
+        rule: one of ``RULES``.
+        scale: one of ``SCALES``.
+        k: the level K of the gate.
+    """
     update = Update(**condition.update)
     if scale != "matched gain" or rule == "qae":
         return update.step_size
     p = success_probs(condition.world.difficulty, MATCHING_DRAWS, np.random.default_rng(0))
-    qae, own = (float(expected_gain(p, update.group_size, name, k=k).mean()) for name in ("qae", rule))
+    qae = float(expected_gain(p, update.group_size, "qae", k=k).mean())
+    own = float(expected_gain(p, update.group_size, rule, k=k).mean())
     return update.step_size * qae / own
 
 
 def analyse(config: MasksConfig, records: Sequence[Record]) -> dict[str, Any]:
-    """Every reading for each condition and scale, and again with the two masks exchanged in every other seed."""
+    """Return every reading for each condition and scale, and again with the two masks exchanged in every other seed.
+
+    The exchange is the control: on average the masks do not differ then. Intervals hold together with the
+    configuration's level.
+    """
     compared = [(condition.name, scale) for condition in config.conditions for scale in scales(condition)]
     level = bonferroni(config.level, len(READINGS) * len(compared))
 
-    def run(name: str, clip: str, scale: str, rule: str) -> Trajectory:
+    def run(name: str, clip: str, scale: str, *, rule: str) -> Trajectory:
         return from_records(records, CURVES, condition=name, clip=clip, scale=scale, rule=rule)
 
     tables: dict[str, list[dict[str, Any]]] = {"found": [], "control": []}
     for name, scale in compared:
-        weak, strong = ([run(name, clip, scale, rule) for rule in RULES] for clip in ("weak", "strong"))
-        label = {"condition": name, "scale": scale}
-        tables["found"].append(label | mask_readings(weak, strong, level))
-        tables["control"].append(label | mask_readings(exchanged(weak), exchanged(strong), level))
-    each = bonferroni(config.level, len(compared) * 2 * len(RULES) * len(CURVES))
-    finals = [
-        {"condition": name, "clip": clip, "scale": scale, "rule": rule}
-        | {
-            curve: mean_interval(run(name, clip, scale, rule).curves[curve][:, -1], level=each).record()
-            for curve in CURVES
-        }
-        for name, scale in compared
-        for clip in ("weak", "strong")
-        for rule in RULES
-    ]
+        weak = [run(name, "weak", scale, rule=rule) for rule in RULES]
+        strong = [run(name, "strong", scale, rule=rule) for rule in RULES]
+        labels = {"condition": name, "scale": scale}
+        tables["found"].append(labels | mask_readings(weak, strong, level))
+        tables["control"].append(labels | mask_readings(exchanged(weak), exchanged(strong), level))
+    of_finals = bonferroni(config.level, len(compared) * len(CLIPS) * len(RULES) * len(CURVES))
+    finals = []
+    for (name, scale), clip, rule in product(compared, CLIPS, RULES):
+        labels = {"condition": name, "clip": clip, "scale": scale, "rule": rule}
+        figures = _final_figures(run(name, clip, scale, rule=rule), of_finals)
+        finals.append({**labels, **figures})
     analysis = {"level": config.level, "finals": finals, **tables}
     return {**analysis, "statements": in_records(statements(analysis))}
+
+
+def _final_figures(run: Trajectory, level: float) -> dict[str, Any]:
+    """Return the mean over seeds of every curve's last value, with its interval."""
+    return {curve: mean_interval(run.curves[curve][:, -1], level=level).record() for curve in CURVES}
 
 
 EXPERIMENT = Experiment(
@@ -113,5 +127,12 @@ EXPERIMENT = Experiment(
     run_cell=run_training,
     analyse=analyse,
     sizes=Path(__file__).with_name("sizes.toml"),
-    claims=(ClaimEvidence("shape-mask-ordering", "masks", Kind.TRAINING, statements),),
+    claims=(
+        ClaimEvidence(
+            claim="shape-mask-ordering",
+            name="masks",
+            kind=Kind.TRAINING,
+            statements=statements,
+        ),
+    ),
 )

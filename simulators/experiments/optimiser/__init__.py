@@ -1,1 +1,1 @@
-"""The experiment `optimiser`: ``cells`` does the work, ``sizes.toml`` says how much of it."""
+"""The experiment `optimiser`: ``cells`` does the work, ``analysis`` reads it, ``sizes.toml`` gives the sizes."""

@@ -1,13 +1,15 @@
-"""`optimiser`: where K's effect on entropy comes from, under SGD, clipped SGD and Adam with eps from 1e-8 upwards.
+"""Where does K's effect on entropy come from, under SGD, clipped SGD and Adam with eps from 1e-8 upwards?
 
-Many arms, most of them hardly ever sampled. The effect of K is the entropy under the larger K less that under the
-smaller. Each optimiser runs twice: as it is (``full``), and with the direction on logits whose arm is not in the step's
-group set to 0 before the optimiser (``sampled``). What the first has over the second, the unsampled push carries.
+The bandits have many arms, most of them hardly ever sampled. The effect of K is the entropy under the larger K less
+that under the smaller one. Each optimiser runs twice: as it is (``full``), and with the direction on logits whose arm
+is not in the step's group set to 0 before the optimiser (``sampled``). What the first run has over the second is what
+the push on unsampled logits carries.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +24,7 @@ from simulators import optimisers
 from simulators.engine import State, Step, initial_state, update_once
 from simulators.environments import Environment
 from simulators.experiments.base import Cell, ClaimEvidence, Config, Experiment, Record
+from simulators.experiments.common.trajectories import or_none, stacked
 from simulators.experiments.optimiser.analysis import analyse, statements
 from simulators.groups import Generators
 from simulators.measures import per_seed, state_measures, surprise_product
@@ -34,10 +37,11 @@ QUANTILES = (0.5, 0.9, 0.99)
 
 
 class OptimiserConfig(Config):
-    """Sizes. ``levels``: the smaller and the larger K.
+    """Sizes of the experiment. ``levels`` are the smaller and the larger K.
 
-    Adam's step size is ``adam_step_size (1 + eps / sampled_scale)``: logits with gradients of ``sampled_scale``, about
-    those of sampled arms, move equally fast at every eps, so that a large eps slows down the others alone.
+    Adam's step size is ``adam_step_size (1 + eps / sampled_scale)``. Logits with gradients of ``sampled_scale``, about
+    those of sampled arms, then move equally fast at every eps, so that a large eps slows down the others alone.
+    ``decision_gain`` is the gain of success at which the statements compare.
     """
 
     levels: tuple[str, str] = ("0.2", "0.8")
@@ -55,6 +59,7 @@ class OptimiserConfig(Config):
 
     @model_validator(mode="after")
     def _in_order(self) -> OptimiserConfig:
+        """Refuse levels or eps that do not ascend, and a gain for decisions that is not measured."""
         if float(self.levels[0]) >= float(self.levels[1]):
             raise ValueError(f"levels must be a smaller and a larger K; got {self.levels}")
         if list(self.adam_eps) != sorted(set(self.adam_eps)) or len(self.adam_eps) < 2:
@@ -65,32 +70,29 @@ class OptimiserConfig(Config):
 
 
 def variants(config: OptimiserConfig) -> dict[str, dict[str, Any]]:
-    """Name and fields of the update of every optimiser."""
+    """Return the name and the update's fields of every optimiser."""
     sgd = {"optimiser": "sgd", "step_size": config.step_size}
-    adams = {
-        f"adam eps={eps:g}": {
-            "optimiser": "adam",
-            "adam_eps": eps,
-            "step_size": config.adam_step_size * (1 + eps / config.sampled_scale),
-        }
-        for eps in config.adam_eps
+    fields: dict[str, dict[str, Any]] = {
+        "sgd": sgd,
+        "sgd norm_clip": {**sgd, "max_grad_norm": config.max_grad_norm},
     }
-    return {"sgd": sgd, "sgd norm_clip": {**sgd, "max_grad_norm": config.max_grad_norm}, **adams}
+    for eps in config.adam_eps:
+        step_size = config.adam_step_size * (1 + eps / config.sampled_scale)
+        fields[f"adam eps={eps:g}"] = {"optimiser": "adam", "adam_eps": eps, "step_size": step_size}
+    return fields
 
 
 def cells(config: OptimiserConfig) -> list[Cell]:
-    """One cell for each optimiser, K and push, all on the same random numbers."""
+    """Return a cell for each optimiser, K and push, all on the same random numbers."""
     sizes = config.model_dump(mode="json")
-    return [
-        Cell(f"{name} K={k} {push}", {**sizes, "variant": name, "k": k, "push": push})
-        for name in variants(config)
-        for k in config.levels
-        for push in PUSHES
-    ]
+    listed = []
+    for name, k, push in product(variants(config), config.levels, PUSHES):
+        listed.append(Cell(f"{name} K={k} {push}", {**sizes, "variant": name, "k": k, "push": push}))
+    return listed
 
 
 def run_cell(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> list[Record]:
-    """One record a seed: entropy at the end and at equal progress, and what sampled and unsampled logits did."""
+    """Return a record for each seed: entropy at the end and at equal progress, and what each kind of logits did."""
     config = OptimiserConfig.model_validate({name: settings[name] for name in OptimiserConfig.model_fields})
     rngs = [np.random.default_rng(s) for s in seeds.spawn(config.seeds)]
     start = random_bandits(config.world, rngs)
@@ -100,22 +102,24 @@ def run_cell(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> list
         group_size=config.group_size,
         **variants(config)[settings["variant"]],
     )
-    run = observed(
-        steps_of(initial_state(start.logits, start.env), start.env, update, settings["push"], config.steps + 1, rngs),
-        start.env,
-    )
+    state = initial_state(start.logits, start.env)
+    # One update more than is counted: its measures before the update are those after the last.
+    steps = steps_of(state, start.env, update, push=settings["push"], steps=config.steps + 1, rngs=rngs)
+    columns = summary(observed(steps, start.env), config)
     labels = {name: settings[name] for name in ("variant", "k", "push")}
-    columns = summary(run, config)
-    return [
-        {**labels, "seed": s, **{name: _or_none(column[s]) for name, column in columns.items()}}
-        for s in range(config.seeds)
-    ]
+    records = []
+    for seed in range(config.seeds):
+        measures = {name: or_none(column[seed]) for name, column in columns.items()}
+        records.append({**labels, "seed": seed, **measures})
+    return records
 
 
-def steps_of(state: State, env: Environment, update: Update, push: str, steps: int, rngs: Generators) -> Iterator[Step]:
-    """Updates one after the other, the direction on unsampled logits left out where ``push`` is ``sampled``."""
+def steps_of(
+    state: State, env: Environment, update: Update, *, push: str, steps: int, rngs: Generators
+) -> Iterator[Step]:
+    """Yield updates one after the other, without the direction on unsampled logits where ``push`` is ``sampled``."""
     for _ in range(steps):
-        step = update_once(state, env, update, rngs)
+        step = update_once(state, env, update, rngs=rngs)
         if push == "sampled":
             step = without_unsampled_push(step, update)
         yield step
@@ -123,31 +127,37 @@ def steps_of(state: State, env: Environment, update: Update, push: str, steps: i
 
 
 def sampled_arms(step: Step) -> Array:
-    """Which arms are in their query's group, ``[..., Q, 1, A]`` as the logits."""
+    """Return which arms are in their query's group, ``[..., Q, 1, A]`` as the logits."""
     shape = step.before.logits.shape
-    found = np.zeros((*shape[:-2], shape[-1]), dtype=bool)
-    np.put_along_axis(found, step.rollouts.responses, True, axis=-1)
-    return found[..., None, :]
+    is_sampled = np.zeros((*shape[:-2], shape[-1]), dtype=bool)
+    np.put_along_axis(is_sampled, step.rollouts.responses, True, axis=-1)
+    return is_sampled[..., None, :]
 
 
 def without_unsampled_push(step: Step, update: Update) -> Step:
-    """The same one-pass update of a bandit with the direction on unsampled logits 0 before the optimiser."""
+    """Return the same one-pass update of a bandit, with the direction on unsampled logits 0 before the optimiser."""
     direction = np.where(sampled_arms(step), step.direction, 0.0)
-    logits, moments = optimisers.apply(step.before.logits, direction, step.before.moments, update)
+    logits, moments = optimisers.apply(step.before.logits, direction, moments=step.before.moments, update=update)
     after = step.after._replace(logits=logits, behaviour=logits, moments=moments)
     return step._replace(after=after, direction=direction)
 
 
 def observed(steps: Iterator[Step], env: Environment) -> dict[str, Array]:
-    """Per record and seed, ``[S, steps]`` each; what describes an update is that of the update that starts there."""
-    rows, ever = [], None
+    """Return curves ``[S, steps]``; measures of an update are those of the update that starts there.
+
+    ``sampled_part`` and ``unsampled_part`` are the first-order entropy changes from logits whose arm is in the group
+    and from the others. ``never_sampled`` is the share of arms that no group has held so far, and
+    ``never_sampled_mass`` their probability.
+    """
+    records: list[dict[str, Array]] = []
+    ever: Array | None = None
     for step in steps:
         sampled = sampled_arms(step)
         ever = sampled if ever is None else ever | sampled
         pi = policy(step.before.logits)
         moved = step.after.logits - step.before.logits
         parts = -surprise_product(pi.log_probs) * moved
-        rows.append(
+        records.append(
             {
                 **state_measures(step, env, ks=()),
                 "sampled_part": _query_mean(parts * sampled),
@@ -159,31 +169,35 @@ def observed(steps: Iterator[Step], env: Environment) -> dict[str, Array]:
                 "never_sampled_mass": _query_mean(pi.probs * ~ever),
             }
         )
-    return {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]}
+    return stacked(records)
 
 
 def unsampled_scale(direction: Array, unsampled: Array) -> dict[str, Array]:
-    """Quantiles of the size of the non-zero directions on unsampled logits, ``[S]`` each; NaN without any."""
+    """Return quantiles of the size of the non-zero directions on unsampled logits, ``[S]`` each; NaN without any."""
     sizes = np.where(unsampled & (direction != 0), np.abs(direction), np.nan).reshape(len(direction), -1)
-    some = ~np.isnan(sizes).all(axis=1)
-    found = np.full((len(QUANTILES), len(sizes)), np.nan)
-    if some.any():
-        found[:, some] = np.nanquantile(sizes[some], QUANTILES, axis=1)
-    return {f"unsampled_scale_{q:g}": found[i] for i, q in enumerate(QUANTILES)}
+    defined = ~np.isnan(sizes).all(axis=1)
+    quantiles = np.full((len(QUANTILES), len(sizes)), np.nan)
+    if defined.any():  # NumPy warns about the quantiles of nothing
+        quantiles[:, defined] = np.nanquantile(sizes[defined], QUANTILES, axis=1)
+    return {f"unsampled_scale_{q:g}": quantiles[i] for i, q in enumerate(QUANTILES)}
 
 
 def masked_mean(values: Array, mask: Array) -> Array:
-    """Mean over the entries of a seed in ``mask``, ``[S]``; 0 without any."""
-    flat, chosen = (x.reshape(len(values), -1) for x in (values * mask, mask))
+    """Return the mean over the entries of a seed in ``mask``, ``[S]``; 0 without any."""
+    flat, chosen = (values * mask).reshape(len(values), -1), mask.reshape(len(values), -1)
     return np.asarray(flat.sum(axis=1) / np.maximum(chosen.sum(axis=1), 1))
 
 
 def summary(run: Mapping[str, Array], config: OptimiserConfig) -> dict[str, Array]:
-    """``[S]`` each: entropy change at the end and at each gain, sums and means over the run, scales at its start."""
+    """Return what a run did, ``[S]`` each.
+
+    That is the entropy change at the end and at each gain of success, sums and means over the run, and the scales at
+    its start.
+    """
     entropy, success = run["sequence_entropy"], run["success"]
     change = entropy - entropy[:, :1]
     progress = at_gain(success, change, config.gains)
-    before_last = slice(0, config.steps)
+    before_last = slice(0, config.steps)  # the update after the last belongs to no run
     return {
         "entropy_change": change[:, -1],
         "success_gain": success[:, -1] - success[:, 0],
@@ -196,12 +210,8 @@ def summary(run: Mapping[str, Array], config: OptimiserConfig) -> dict[str, Arra
 
 
 def _query_mean(values: Array) -> Array:
-    """Sum over arms, mean over queries: ``[S, ..., Q, N, A] -> [S]``."""
+    """Return the sum over arms, as a mean over queries: ``[S, ..., Q, N, A] -> [S]``."""
     return per_seed(values.sum(axis=(-2, -1)))
-
-
-def _or_none(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
 
 
 EXPERIMENT = Experiment(
@@ -212,5 +222,12 @@ EXPERIMENT = Experiment(
     run_cell=run_cell,
     analyse=analyse,
     sizes=Path(__file__).with_name("sizes.toml"),
-    claims=(ClaimEvidence("adam-unsampled", "K's effect with and without the push", Kind.TRAINING, statements),),
+    claims=(
+        ClaimEvidence(
+            claim="adam-unsampled",
+            name="K's effect with and without the push",
+            kind=Kind.TRAINING,
+            statements=statements,
+        ),
+    ),
 )

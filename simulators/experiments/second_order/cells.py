@@ -1,14 +1,14 @@
-r"""Predicted against actual expected entropy change of a sampled group's step, to second order.
+r"""Hold the predicted expected entropy change of a sampled group's step against the actual one, to second order.
 
-Small bandits: the actual change by enumeration of every group, and the slope of what is left,
-:math:`E[ΔH] - ηh_1 - \tfrac{η^2}{2}h_2`, in the step size: 3 or more if the prediction is right, 2 without its second
-order. Larger ones: sampled groups. What the analysis says of it is in ``second_order_analysis``.
+On small bandits the actual change comes from enumerating every group. What the prediction leaves of it,
+:math:`E[ΔH] - ηh_1 - \tfrac{η^2}{2}h_2`, falls with the step size with slope 3 or more if the prediction is right, and
+with slope 2 without its second order. On larger bandits groups are sampled. ``second_order.analysis`` says what the
+records mean.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,13 @@ from simulators.worlds import Start, World, random_bandits
 
 
 class SecondOrderConfig(Config):
-    """Sizes. ``shapes``: arms and group size of the enumerated bandits; ``sampled_*`` of those that are not.
+    """Sizes of the experiment.
+
+    ``shapes`` are arms and group size of the enumerated bandits, and ``sampled_*`` the sizes of those that are sampled:
+    ``blocks`` independent draws of the same bandits' mean, with ``block_groups`` groups for each query and block.
 
     Slopes are fitted over the step sizes from ``step_low`` to ``step_high``, ``steps_a_decade`` a decade, that pass the
-    rule of ``second_order_analysis.window`` with ``largest_fitted``.
+    rule of ``second_order.analysis.window`` with ``largest_fitted``.
     """
 
     seeds: int = Field(16, ge=2)
@@ -49,122 +52,130 @@ class SecondOrderConfig(Config):
     sampled_group_size: int = Field(16, ge=2)
     sampled_queries: int = Field(16, ge=1)
     sampled_step: Positive = 0.003
-    blocks: int = Field(32, ge=2)  # independent draws of the same bandits' mean
-    block_groups: int = Field(64, ge=1)  # groups a query and block
+    blocks: int = Field(32, ge=2)
+    block_groups: int = Field(64, ge=1)
 
     @model_validator(mode="after")
     def _ascending(self) -> SecondOrderConfig:
+        """Refuse a grid of step sizes that does not ascend."""
         if self.step_high <= self.step_low:
             raise ValueError(f"step_high must be above step_low = {self.step_low}; got {self.step_high}")
         return self
 
 
 def cells(config: SecondOrderConfig) -> list[Cell]:
-    """One for each estimator and size, and one for each estimator's sampled groups."""
+    """Return a cell for each estimator and enumerated size, and one for each estimator's sampled groups."""
     common = config.model_dump(mode="json", exclude={"seed", "level", "shapes", "largest_fitted"})
-    exact = [
-        Cell(
-            f"{name} arms={arms} G={size}",
-            {**common, "estimator": name, "arms": arms, "group_size": size},
-            stream=1 + stream,
-        )
-        for name, (stream, (arms, size)) in product(estimator_names(), enumerate(config.shapes))
-    ]
-    return exact + [Cell(f"{name} sampled", {**common, "estimator": name}, stream=0) for name in estimator_names()]
+    enumerated, sampled = [], []
+    # Stream 0 belongs to the sampled bandits; all estimators see the same bandits of a size.
+    for name in estimator_names():
+        for stream, (arms, size) in enumerate(config.shapes, start=1):
+            settings = {**common, "estimator": name, "arms": arms, "group_size": size}
+            enumerated.append(Cell(f"{name} arms={arms} G={size}", settings, stream=stream))
+        sampled.append(Cell(f"{name} sampled", {**common, "estimator": name}, stream=0))
+    return [*enumerated, *sampled]
 
 
 def run_cell(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> list[Record]:
-    """Remainders by seed and step size, or the sampled curvature by block."""
+    """Return remainders by seed and step size, or the sampled curvature by block."""
     rngs = generators(seeds, settings["seeds"])
     return _enumerated(settings, rngs) if "group_size" in settings else _sampled(settings, rngs)
 
 
 def _enumerated(settings: Mapping[str, Any], rngs: Generators) -> list[Record]:
-    """Root mean squares over a seed's queries: single remainders can pass through zero, and have no slope there."""
+    """Return a seed's remainders as root mean squares over its queries.
+
+    A single query's remainder may pass through zero as the step grows, and has no slope there.
+    """
     arms, size, name = settings["arms"], settings["group_size"], settings["estimator"]
     start = random_bandits(World(queries=settings["queries"], arms=arms, spread=settings["spread"]), rngs)
     first, second = _predictions(start, size, name)
     records = []
     for step in _steps(settings):
-        actual = _each_query(start, size, name, step)
-        line = step * first
-        left = {
+        actual = _each_query(start, size, name, step=step)
+        linear = step * first
+        changes = {
             "actual": actual,
-            "remainder": actual - line - 0.5 * step**2 * second,
-            "remainder_without": actual - line,
+            "remainder": actual - linear - 0.5 * step**2 * second,
+            "remainder_without": actual - linear,
         }
-        sizes = {key: np.sqrt(np.square(value).mean(axis=1)) for key, value in left.items()}
-        records += [
-            {
-                "estimator": name,
-                "arms": arms,
-                "group_size": size,
-                "seed": seed,
-                "step_size": step,
-                **{key: float(value[seed]) for key, value in sizes.items()},
-            }
-            for seed in range(len(actual))
-        ]
+        of_seeds = {key: np.sqrt(np.square(change).mean(axis=1)) for key, change in changes.items()}
+        for seed in range(len(actual)):
+            labels = {"estimator": name, "arms": arms, "group_size": size, "seed": seed, "step_size": step}
+            records.append({**labels, **{key: float(change[seed]) for key, change in of_seeds.items()}})
     return records
 
 
 def _steps(settings: Mapping[str, Any]) -> list[float]:
+    """Return the grid of step sizes, evenly spaced in their logarithm."""
     decades = np.log10(settings["step_high"] / settings["step_low"])
     count = round(decades * settings["steps_a_decade"]) + 1
     return [float(step) for step in np.geomspace(settings["step_low"], settings["step_high"], count)]
 
 
 def _predictions(start: Start, group_size: int, estimator: str) -> tuple[Array, Array]:
-    """Expected first- and second-order change of every query, ``[S, Q]`` each."""
-    of = start.logits, start.env.arm_rewards, group_size, estimator
-    return expected_first_order_change(*of), expected_second_order_change(*of)
+    """Return the expected first- and second-order change of every query, ``[S, Q]`` each."""
+    arguments = start.logits, start.env.arm_rewards, group_size, estimator
+    return expected_first_order_change(*arguments), expected_second_order_change(*arguments)
 
 
-def _each_query(start: Start, group_size: int, estimator: str, step: float) -> Array:
-    """Exact expected change, one query at a time as enumeration wants it, ``[S, Q]``."""
-    shape, arms = start.logits.shape[:-1], start.logits.shape[-1]
-    rows = zip(start.logits.reshape(-1, arms), start.env.arm_rewards.reshape(-1, arms), strict=True)
-    return np.array([expected_entropy_change(z, r, group_size, estimator, step) for z, r in rows]).reshape(shape)
+def _each_query(start: Start, group_size: int, estimator: str, *, step: float) -> Array:
+    """Return the exact expected change, ``[S, Q]``, one query at a time, since enumeration takes one policy."""
+    arms = start.logits.shape[-1]
+    changes = []
+    for logits, rewards in zip(start.logits.reshape(-1, arms), start.env.arm_rewards.reshape(-1, arms), strict=True):
+        changes.append(expected_entropy_change(logits, rewards, group_size, estimator=estimator, step_size=step))
+    return np.array(changes).reshape(start.logits.shape[:-1])
 
 
 def _sampled(settings: Mapping[str, Any], rngs: Generators) -> list[Record]:
-    """Mean curvature of each block of sampled groups, against its prediction for the same bandits."""
+    """Return the mean curvature of each block of sampled groups, beside its prediction for the same bandits."""
     name, size = settings["estimator"], settings["sampled_group_size"]
     world = World(queries=settings["sampled_queries"], arms=settings["sampled_arms"], spread=settings["spread"])
     start = random_bandits(world, rngs)
     update = Update(method=name, group_size=size, step_size=settings["sampled_step"], aggregation="token_sum")
     predicted = float(_predictions(start, size, name)[1].mean())
-    return [
-        {
-            "estimator": name,
-            "block": block,
-            "groups": settings["block_groups"],
-            "predicted": predicted,
-            "measured": sampled_curvature(start, update, settings["block_groups"], rngs),
-        }
-        for block in range(settings["blocks"])
-    ]
+    records = []
+    for block in range(settings["blocks"]):
+        records.append(
+            {
+                "estimator": name,
+                "block": block,
+                "groups": settings["block_groups"],
+                "predicted": predicted,
+                "measured": sampled_curvature(start, update, settings["block_groups"], rngs=rngs),
+            }
+        )
+    return records
 
 
 def sampled_curvature(start: Start, update: Update, groups: int, rngs: Generators) -> float:
-    r"""Mean of :math:`(ΔH - η h_1(d)) / (η^2/2)` over ``groups`` sampled groups of every query of every seed.
+    """Return the mean of :math:`(ΔH - η h_1(d)) / (η^2/2)` over sampled groups of every query of every seed.
 
     Its expectation is the queries' mean expected curvature, up to a term of the order of the step size. The first-order
-    change, whose expectation is known, is taken off each group's own, so that its noise is gone.
+    change, whose expectation is known, is taken off each group's own change, so that its noise is gone.
+
+    Args:
+        start: the bandits.
+        update: the rule and the step size eta.
+        groups: number of groups a query.
+        rngs: S generators.
+
+    Returns:
+        The mean, in nats per unit step squared.
     """
     state, env = _copies(start, groups)
-    step = update_once(state, env, update, rngs)
+    step = update_once(state, env, update, rngs=rngs)
     logits, direction = step.before.logits[..., 0, :], step.direction[..., 0, :]
-    line = update.step_size * first_order_entropy_change(logits, direction)
-    curved = entropy_change(logits, direction, update.step_size) - line
+    linear = update.step_size * first_order_entropy_change(logits, direction)
+    curved = entropy_change(logits, direction, update.step_size) - linear
     return float(curved.mean() / (update.step_size**2 / 2))
 
 
 def _copies(start: Start, count: int) -> tuple[State, Environment]:
-    """State and environment with an axis of copies after the seeds', ``[S, count, Q, ...]``."""
-    logits, rewards = (np.repeat(array[:, None], count, axis=1) for array in (start.logits, start.env.arm_rewards))
-    env = bandit(rewards)
-    return initial_state(logits, env), env
+    """Return state and environment with an axis of copies after the seeds' axis, ``[S, count, Q, ...]``."""
+    env = bandit(np.repeat(start.env.arm_rewards[:, None], count, axis=1))
+    return initial_state(np.repeat(start.logits[:, None], count, axis=1), env), env
 
 
 EXPERIMENT = Experiment(

@@ -1,1 +1,1 @@
-"""The experiment `sparsity`: ``cells`` does the work, ``sizes.toml`` says how much of it."""
+"""The experiment `sparsity`: ``cells`` does the work and reads it, ``sizes.toml`` gives the sizes."""

@@ -1,8 +1,8 @@
-"""Share of zero advantages against K and the distribution of difficulty, over training (Fig. 5c's shape).
+"""Count the share of zero advantages against K and the distribution of difficulty, over training, as in Fig. 5c.
 
-Counted over all groups, and over mixed groups only, which are what dynamic sampling keeps. What "about 80%" and
-"throughout" mean is in ``qae_theory.curves.sparsity``. At the start the share is a binomial sum over the distribution:
-it stands beside the simulated one.
+It is counted over all groups, and over mixed groups only, which are what dynamic sampling keeps.
+``qae_theory.curves.sparsity`` defines what "about 80%" and "throughout" mean. At the start the share is a binomial sum
+over the distribution, which stands beside the simulated share.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from simulators.update import Update
 from simulators.worlds import Difficulty, World, success_probs
 
 CURVES = (*READINGS, "mixed_groups", "success")
-START_DRAWS = 65536  # success probabilities over which the share at the start is averaged: an error below .002
+START_DRAWS = 65536  # success probabilities over which the share at the start is averaged; its error is below .002
 
 
 class NamedDifficulty(Strict):
@@ -40,7 +40,10 @@ class NamedDifficulty(Strict):
 
 
 class SparsityConfig(Config):
-    """Levels ``ks`` of QAE under every distribution; ``k`` is the tuned one that the statement is about."""
+    """Sizes of the experiment: QAE at levels ``ks`` under every distribution.
+
+    ``k`` is the tuned level, which the statement is about.
+    """
 
     ks: tuple[Level, ...] = Field(min_length=1)
     k: Level
@@ -53,64 +56,77 @@ class SparsityConfig(Config):
 
 
 def cells(config: SparsityConfig) -> list[Cell]:
-    """One cell for each distribution and K, and GRPO as the control: it leaves no advantage of a mixed group zero."""
+    """Return a cell for each distribution and K, and one with GRPO as the control.
+
+    GRPO leaves no advantage of a mixed group zero.
+    """
     training = _training(config)
     rules: list[tuple[str, dict[str, Any]]] = [(k, {"method": "qae", "options": {"k": k}}) for k in config.ks]
-    return [
-        training_cell(training, condition, {"k": k}, families=("group", "state"), only=CURVES, **change)
-        for condition in training.conditions
-        for k, change in [*rules, ("grpo", {"method": "grpo"})]
-    ]
+    rules.append(("grpo", {"method": "grpo"}))
+    listed = []
+    for condition in training.conditions:
+        for k, rule in rules:
+            labels = {"k": k}
+            listed.append(training_cell(training, condition, labels, families=("group", "state"), only=CURVES, **rule))
+    return listed
 
 
 def _training(config: SparsityConfig) -> TrainingConfig:
-    conditions = tuple(
-        Condition(
-            name=one.name,
-            update=config.update,
-            world=config.world.model_copy(update={"difficulty": one.difficulty}),
-        )
-        for one in config.difficulties
-    )
-    return TrainingConfig(conditions=conditions, seeds=config.seeds, steps=config.steps, every=config.every)
+    """Return the configuration as training conditions, one for each distribution of difficulty."""
+    conditions = []
+    for named in config.difficulties:
+        world = config.world.model_copy(update={"difficulty": named.difficulty})
+        conditions.append(Condition(name=named.name, update=config.update, world=world))
+    return TrainingConfig(conditions=tuple(conditions), seeds=config.seeds, steps=config.steps, every=config.every)
 
 
 def analyse(config: SparsityConfig, records: Sequence[Record]) -> dict[str, Any]:
-    """Share of zeros at every recorded update, and whether it stays in the band, by distribution, K and reading."""
+    """Return the share of zeros at every recorded update, and whether it stays in the band.
+
+    Both are given by distribution, K and reading. All intervals hold together with the configuration's level.
+    """
     updates = config.steps // config.every + 1
     rules = [*config.ks, "grpo"]
     level = bonferroni(config.level, len(config.difficulties) * len(rules) * len(READINGS) * updates)
-    runs = {
-        (one.name, k): from_records(records, CURVES, condition=one.name, k=k)
-        for one in config.difficulties
-        for k in rules
-    }
-    table = [share_row(name, k, curve, run, level) for (name, k), run in runs.items() for curve in READINGS]
+    table = []
+    for named in config.difficulties:
+        for k in rules:
+            run = from_records(records, CURVES, condition=named.name, k=k)
+            table += [share_row(named.name, k, curve, run=run, level=level) for curve in READINGS]
+    group_size = Update(**config.update).group_size
+    starts = []
+    for named in config.difficulties:
+        for k in config.ks:
+            shares = expected_start(named.difficulty, k, group_size)
+            starts.append({"difficulty": named.name, "k": k, **shares})
     analysis = {
         "level": config.level,
         "band": list(BAND),
         "k": config.k,
-        "expected_start": [
-            {"difficulty": one.name, "k": k} | expected_start(one.difficulty, k, Update(**config.update).group_size)
-            for one in config.difficulties
-            for k in config.ks
-        ],
+        "expected_start": starts,
         "table": table,
     }
     return {**analysis, "statements": in_records(statements(analysis))}
 
 
 def expected_start(difficulty: Difficulty, k: str, group_size: int) -> dict[str, float]:
-    """Expected share of zeros under QAE before any update, of all groups and of mixed ones."""
+    """Return the expected share of zeros under QAE before any update, of all groups and of mixed ones.
+
+    Args:
+        difficulty: the distribution of success probabilities.
+        k: the quantile level K.
+        group_size: G.
+    """
+    # The draws only average over the distribution; the same ones for every K leave the differences between K exact.
     p = success_probs(difficulty, START_DRAWS, np.random.default_rng(0))
     zeros, mixed = zero_share(k, group_size), np.ones(group_size + 1)
-    mixed[[0, -1]] = 0
+    mixed[[0, -1]] = 0  # a group is mixed unless none or all of its responses are correct
     of_mixed = binomial_mean(p, zeros * mixed).mean() / binomial_mean(p, mixed).mean()
     return {"all groups": float(binomial_mean(p, zeros).mean()), "mixed groups": float(of_mixed)}
 
 
 def zero_share(k: str, group_size: int) -> Array:
-    """Share of zero advantages in a group with m = 0..G right responses under QAE, ``[G + 1]``."""
+    """Return the share of zero advantages in a group with m = 0..G correct responses under QAE, ``[G + 1]``."""
     table, m = outcome_advantages(group_size, "qae", k=k), np.arange(group_size + 1)
     return np.asarray((m * (table.correct == 0) + (group_size - m) * (table.wrong == 0)) / group_size)
 
@@ -123,5 +139,12 @@ EXPERIMENT = Experiment(
     run_cell=run_training,
     analyse=analyse,
     sizes=Path(__file__).with_name("sizes.toml"),
-    claims=(ClaimEvidence("shape-sparsity-over-training", "sparsity", Kind.TRAINING, statements),),
+    claims=(
+        ClaimEvidence(
+            claim="shape-sparsity-over-training",
+            name="sparsity",
+            kind=Kind.TRAINING,
+            statements=statements,
+        ),
+    ),
 )

@@ -1,1 +1,1 @@
-"""The experiment `stale`: ``cells`` does the work, ``sizes.toml`` says how much of it."""
+"""The experiment `stale`: ``cells`` does the work, ``analysis`` reads it, ``sizes.toml`` gives the sizes."""

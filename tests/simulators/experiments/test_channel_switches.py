@@ -50,7 +50,7 @@ def test_noise_off_is_the_mean_over_every_group(rule: str, rewards: dict[str, ob
     env = bandit(REWARDS, LENGTHS)
     state = initial_state(logits(), env)
     settings = plan({"weighting", "coupling"}, rule, aggregation="token_sum", **rewards)
-    step = channel_step(state, env, settings, generators())
+    step = channel_step(state, env, settings, rngs=generators())
     every, weights = update_on_all_groups(state, env, settings.update)
     mean = (weights[..., None, None] * every.direction).sum(axis=0)
     assert step.direction == pytest.approx(mean, abs=1e-12)
@@ -60,7 +60,7 @@ def test_noise_off_is_the_mean_over_every_group(rule: str, rewards: dict[str, ob
 def test_clipped_passes_without_noise_cut_by_the_sign_of_the_advantage() -> None:
     env = bandit(REWARDS)
     state = initial_state(logits(), env)
-    step = channel_step(state, env, plan(set(), "grpo", epochs=6, step_size=2.0), generators())
+    step = channel_step(state, env, plan(set(), "grpo", epochs=6, step_size=2.0), rngs=generators())
     low, high = (np.stack([getattr(p, name) for p in step.passes]) for name in ("clipped_low", "clipped_high"))
     arms = REWARDS.shape[-1]
     assert high.any()
@@ -74,7 +74,7 @@ def test_all_off_is_one_step_for_both_rules_and_all_on_is_not() -> None:
     state = initial_state(logits(), env)
 
     def moved(on: set[str], rule: str, rival: str) -> Array:
-        return channel_step(state, env, plan(on, rule, rival), generators()).direction
+        return channel_step(state, env, plan(on, rule, rival), rngs=generators()).direction
 
     for pair in (("qae", "grpo"), ("grpo", "dr_grpo"), ("psr", "nsr")):
         assert moved(set(), *pair) == pytest.approx(moved(set(), *pair[::-1]), abs=1e-12)
@@ -102,7 +102,7 @@ def test_factor_is_one_with_the_gain_s_channels_on() -> None:
 def test_rules_that_look_at_tokens_are_averaged_over_groups() -> None:
     env = bandit(REWARDS)
     state = initial_state(logits(), env)
-    step = channel_step(state, env, plan(set(), "high_entropy"), generators())
+    step = channel_step(state, env, plan(set(), "high_entropy"), rngs=generators())
     assert step.rollouts.responses.shape[-1] == 4 * GROUP
     sums = step.rollouts.advantages.reshape(2, 2, 4, GROUP).sum(axis=-1)
     assert sums == pytest.approx(np.zeros((2, 2, 4)), abs=1e-9)  # GRPO's add up to 0 within each group
@@ -111,8 +111,8 @@ def test_rules_that_look_at_tokens_are_averaged_over_groups() -> None:
 def test_lengths_weigh_a_response_by_the_inverse_of_its_own() -> None:
     env = bandit(REWARDS, LENGTHS)
     state = initial_state(logits(), env)
-    on = channel_step(state, env, plan({"lengths"}, aggregation="sequence_mean"), generators())
-    off = channel_step(state, env, plan(set(), aggregation="token_sum"), generators())
+    on = channel_step(state, env, plan({"lengths"}, aggregation="sequence_mean"), rngs=generators())
+    off = channel_step(state, env, plan(set(), aggregation="token_sum"), rngs=generators())
     relative = (1 / np.array(LENGTHS)) / (1 / np.array(LENGTHS)).mean()
     assert on.passes[0].values[..., 0] == pytest.approx(off.passes[0].values[..., 0] * np.tile(relative, 2))
 

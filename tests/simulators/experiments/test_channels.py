@@ -127,11 +127,16 @@ def test_refuses_a_lattice_with_holes_or_doubles() -> None:
 
 
 def test_progress_is_that_of_the_slower_run() -> None:
-    def one(*values: float) -> Array:
+    def curve(*values: float) -> Array:
         return np.array([values])
 
     # Common gain .1: A has it half way through its first update, at entropy 1.5; B at its end, at 1.8.
-    gap = entropy_at_common_gain(one(0.2, 0.4, 0.5), one(2, 1, 0), one(0.2, 0.25, 0.3), one(2, 1.9, 1.8))
+    gap = entropy_at_common_gain(
+        success_a=curve(0.2, 0.4, 0.5),
+        entropy_a=curve(2, 1, 0),
+        success_b=curve(0.2, 0.25, 0.3),
+        entropy_b=curve(2, 1.9, 1.8),
+    )
     assert gap == pytest.approx([1.5 - 1.8])
 
 

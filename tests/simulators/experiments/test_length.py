@@ -86,9 +86,9 @@ def test_enumeration_agrees_with_the_closed_form_where_queries_share_a_normalise
     logits = rng.standard_normal((2, 3, 1, 3))
     update = Update(method="constant", options={"baseline": 0.3}, group_size=2, aggregation=aggregation)
     exact = enumerated_direction(initial_state(logits, env), env, update)
-    form = expected_direction(policy(logits), env, aggregation, 2, gain=1.0, baseline=0.3)
+    form = expected_direction(policy(logits), env, aggregation, group_size=2, gain=1.0, baseline=0.3)
     np.testing.assert_allclose(exact, form, atol=1e-12)  # a few hundred products of size 1
-    wrong = expected_direction(policy(logits), env, aggregation, 3, gain=1.0, baseline=0.3)
+    wrong = expected_direction(policy(logits), env, aggregation, group_size=3, gain=1.0, baseline=0.3)
     if aggregation == "token_mean":  # one response more in the normaliser
         assert np.abs(exact - wrong).max() > 1e-3
 

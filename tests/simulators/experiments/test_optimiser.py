@@ -115,7 +115,8 @@ def test_grpo_has_no_push_to_take_away() -> None:
 def test_full_runs_are_the_engine_s_own() -> None:
     bandits = start()
     state = initial_state(bandits.logits, bandits.env)
-    full, held = (list(steps_of(state, bandits.env, ADAM, push, 3, generators(1))) for push in ("full", "sampled"))
+    full = list(steps_of(state, bandits.env, ADAM, push="full", steps=3, rngs=generators(1)))
+    held = list(steps_of(state, bandits.env, ADAM, push="sampled", steps=3, rngs=generators(1)))
     again = state
     rngs = generators(1)
     for _ in range(3):

@@ -56,11 +56,11 @@ def test_an_order_that_always_holds_is_not_called_undecided(records: list[dict[s
     assert found(analysis_of("paired", config_of("paired", **TINY), null))[1] is False
 
 
-def pair_under(one: str, other: str) -> Any:
+def pair_under(rule: str, other: str) -> Any:
     rngs = generators(np.random.SeedSequence(5), 1)
     start = random_bandits(World(queries=50, arms=4), rngs)
-    updates = [Update(method=name, group_size=8, aggregation="token_sum") for name in (one, other)]
-    return paired_groups(start, updates[0], updates[1], rngs)
+    updates = [Update(method=name, group_size=8, aggregation="token_sum") for name in (rule, other)]
+    return paired_groups(start, updates[0], updates[1], rngs=rngs)
 
 
 def test_both_rules_see_the_same_group_and_policy() -> None:

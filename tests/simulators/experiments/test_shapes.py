@@ -178,9 +178,11 @@ def test_masks_match_the_mean_gain() -> None:
     _, config = tiny("masks")
     condition = config.conditions[0]  # type: ignore[attr-defined]
     own = condition.update["step_size"]
-    assert step_size(condition, "pos_mask", "QAE's step size", "0.4") == own
-    assert step_size(condition, "qae", "matched gain", "0.4") == own
-    assert 0.5 * own < step_size(condition, "pos_mask", "matched gain", "0.4") < own  # a mask's gain is the larger one
+    assert step_size(condition, "pos_mask", "QAE's step size", k="0.4") == own
+    assert step_size(condition, "qae", "matched gain", k="0.4") == own
+    assert (
+        0.5 * own < step_size(condition, "pos_mask", "matched gain", k="0.4") < own
+    )  # a mask's gain is the larger one
 
 
 def test_a_training_cell_puts_its_change_over_the_conditions_update() -> None:
