@@ -1,0 +1,1 @@
+"""Whether two answers agree, kind by kind; decided exactly, or left undecided."""

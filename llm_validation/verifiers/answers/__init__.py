@@ -1,0 +1,1 @@
+"""What an answer may be, and how one is read from tokens: one module a kind."""
