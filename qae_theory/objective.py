@@ -45,7 +45,12 @@ def clipped_surrogate(ratios: Any, advantages: Any, *, clip_low: Any = 0.2, clip
     x, low, high = _checked_ratios(ratios, clip_low, clip_high)
     a = checks.like(checks.numbers("advantages", advantages), x)
     checks.same_batch("advantages", a, x, "ratios")
-    return np.minimum(x * a, np.minimum(np.maximum(x, 1 - low), 1 + high) * a)
+    return clipped_terms(x, a, low, high)
+
+
+def clipped_terms(ratios: Array, advantages: Array, low: Any, high: Any) -> Array:
+    """Return PPO's clipped term of checked ratios, advantages and clip ranges, ``[...]``; see `clipped_surrogate`."""
+    return np.minimum(ratios * advantages, np.minimum(np.maximum(ratios, 1 - low), 1 + high) * advantages)
 
 
 def group_objective(ratios: Any, advantages: Any, *, clip_low: Any = 0.2, clip_high: Any = 0.28) -> Array:
@@ -146,9 +151,14 @@ def masked_objective(
     positive, negative = query_weights(rewards, rule, k=k)
     values, _ = checks.rewards(rewards)
     checks.same_batch("rewards", values, x, "ratios")
-    return positive * _mean_over(np.minimum(x, 1 + high), values) - negative * _mean_over(
-        np.maximum(x, 1 - low), 1 - values
-    )
+    return masked_mean(x, values, QueryWeights(positive, negative), low, high)
+
+
+def masked_mean(ratios: Array, rewards: Array, weights: QueryWeights, low: Any, high: Any) -> Array:
+    """Return the masked form of checked arguments, ``[..., G] -> [...]``; see `masked_objective`."""
+    right = _mean_over(np.minimum(ratios, 1 + high), rewards)
+    wrong = _mean_over(np.maximum(ratios, 1 - low), 1 - rewards)
+    return weights.positive * right - weights.negative * wrong
 
 
 def _mean_over(terms: Array, members: Array) -> Array:

@@ -12,11 +12,18 @@ from importlib import import_module
 from qae_theory.claims.ledger import Ledger
 
 MODULES = (
-    "gate.gate",
-    "contract.estimators",
     "gate.eq4",
+    "gate.eq4_float",
     "gate.eq4_released_code",
-    "gate.sparsity",
+    "gate.gate",
+    "gate.gate_nonbinary",
+    "gate.gate_query_group",
+    "gate.k_shares",
+    "gate.sparsity_formula",
+    "gate.sparsity_80",
+    "gate.sparsity_monotone",
+    "gate.sparsity_any_reward",
+    "gate.sparsity_some_k",
     "objective.prop41_identity",
     "objective.amplification",
     "entropy_change.identity",

@@ -1,6 +1,6 @@
-"""The released code's quantile, linear interpolation at (G - 1) K: where it is Eq. 3, where it leaks.
+"""Claims `eq4-released-code` and its rescue: where linear interpolation at (G - 1) K is Eq. 3, and where it leaks.
 
-All in exact arithmetic. How `torch.quantile` rounds is not here.
+Everything is in exact arithmetic. How `torch.quantile` rounds is not here.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from qae_theory import advantages, quantile_baseline
 from qae_theory.baselines import _position, quantile_rank
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
+from qae_theory.proofs.carriers.integers import GroupSymbols, SymbolicRatio, group_symbols
+from qae_theory.proofs.carriers.paths import Path, valid_on_every_path
 from qae_theory.proofs.tools import oracle
 from qae_theory.proofs.tools.checking import all_equal, for_all, valid, with_witness
 from qae_theory.proofs.tools.estimator_ties import exact_array, levels, quantiles_match
-from qae_theory.proofs.tools.integers import GroupSymbols, SymbolicInt, group_symbols
 
 
 def register(ledger: Ledger) -> None:
@@ -31,64 +32,55 @@ def register(ledger: Ledger) -> None:
     ledger.add(Evidence(condition, "smallest-leak", Kind.WITNESS, Role.WITHOUT, _witness_steps()[:1]))
 
 
-class _Ratio(NamedTuple):
-    """A rational with symbolic integers, in the place of a Fraction: what ``_position`` computes on."""
-
-    numerator: Any
-    denominator: Any
-
-    def __rmul__(self, factor: Any) -> _Ratio:
-        return _Ratio(factor * self.numerator, self.denominator)
-
-    def __sub__(self, whole: Any) -> _Ratio:
-        return _Ratio(self.numerator - whole * self.denominator, self.denominator)
-
-
-class _Size(SymbolicInt):
-    """A symbolic group size that leaves products with a ratio to the ratio."""
-
-    def __sub__(self, other: object) -> _Size:
-        return _Size(super().__sub__(other).term)
-
-    def __mul__(self, other: object) -> Any:
-        return NotImplemented if isinstance(other, _Ratio) else super().__mul__(other)
-
-
 class _Interpolation(NamedTuple):
-    """The shipped code on all groups at once: ranks below and above, the latter's share times q."""
+    """The shipped code on all groups at once: the ranks below and above, the latter's share, and Eq. 3's rank."""
 
     group: GroupSymbols
     below: Any
     above: Any
-    share: Any
+    share: SymbolicRatio
     rank: Any
 
     @property
-    def zeros(self) -> Any:
-        """Number of wrong responses."""
-        return self.group.group_size - self.group.num_correct
+    def value(self) -> Any:
+        """Return the interpolated quantile of G - m zeros and m ones, times the share's denominator."""
+        low = z3.If(self.below <= self.group.zeros, 0, 1)
+        high = z3.If(self.above <= self.group.zeros, 0, 1)
+        return low * self.share.bottom + self.share.top * (high - low)
 
     @property
-    def scaled_value(self) -> Any:
-        """The interpolated quantile of G - m zeros and m ones, times q."""
-        q = self.group.denominator
-        low, high = (z3.If(rank <= self.zeros, 0, 1) for rank in (self.below, self.above))
-        return low * q + self.share * (high - low)
-
-    @property
-    def scaled_gate(self) -> Any:
-        """Eq. 3, times q."""
-        return z3.If(self.rank <= self.zeros, 0, self.group.denominator)
+    def gate(self) -> Any:
+        """Return Eq. 3, times the share's denominator."""
+        return z3.If(self.rank <= self.group.zeros, 0, self.share.bottom)
 
 
-def _interpolation() -> _Interpolation:
+def _valid(goal: Callable[[_Interpolation], Any], *assumptions: Callable[[_Interpolation], Any]) -> Finding:
+    """Find whether a formula about the shipped interpolation holds for all groups and levels that are assumed."""
     s = group_symbols()
-    level = _Ratio(SymbolicInt(s.numerator), SymbolicInt(s.denominator))
-    below, share = _position(_Size(s.group_size), level)  # type: ignore[arg-type]
-    rank = quantile_rank(SymbolicInt(s.group_size), s.level)  # type: ignore[arg-type]
-    above = z3.If(below.term + 1 <= s.group_size, below.term + 1, s.group_size)  # type: ignore[attr-defined]
-    terms = (below.term, above, share.numerator.term, rank.term)  # type: ignore[attr-defined]
-    return _Interpolation(s, *terms)
+
+    def on_path(path: Path) -> Any:
+        it = _interpolation(s, path)
+        return z3.Implies(z3.And([assumption(it) for assumption in assumptions]), goal(it))
+
+    return valid_on_every_path(on_path, *s.domain)
+
+
+def _interpolation(s: GroupSymbols, path: Path) -> _Interpolation:
+    below: Any
+    share: Any
+    below, share = _position(s.size_on(path), s.level_on(path))
+    rank: Any = quantile_rank(s.size_on(path), s.level_on(path))
+    above = z3.If(below.term + 1 <= s.group_size, below.term + 1, s.group_size)
+    return _Interpolation(s, below.term, above, share, rank.term)
+
+
+def _is_integer(it: _Interpolation) -> Any:
+    """(G - 1) K is an integer: the share is 0."""
+    return it.share.top == 0
+
+
+def _is_fractional(it: _Interpolation) -> Any:
+    return it.share.top != 0
 
 
 def _proof_steps() -> tuple[Step, ...]:
@@ -96,8 +88,7 @@ def _proof_steps() -> tuple[Step, ...]:
         Step(
             says=r"Write $K = p/q$, $j = \lfloor (G-1)K\rfloor$ and $f = (G-1)K - j$. The shipped `_position`, "
             r"run on symbolic integers, interpolates between the order statistics of ranks $j+1$ and "
-            r"$\min(j+2, G)$ with share $f$, $0 \le f < 1$: in integers $(G-1)p = jq + fq$ with $0 \le fq < "
-            r"q$ and $1 \le j+1 \le G$.",
+            r"$\min(j+2, G)$ with share $f$, $0 \le f < 1$, and $1 \le j+1 \le G$.",
             check=partial(_position_is, step=1),
             planted="position G K",
             control=partial(_position_is, step=0),
@@ -177,41 +168,47 @@ def _proof_steps() -> tuple[Step, ...]:
 
 
 def _position_is(*, step: int) -> Finding:
-    it = _interpolation()
-    s = it.group
-    exact = (s.group_size - step) * s.numerator == (it.below - 1) * s.denominator + it.share
-    bounds = z3.And(it.share >= 0, it.share < s.denominator, it.below >= 1, it.below <= s.group_size)
-    return valid(z3.And(exact, bounds), *s.domain)
+    def goal(it: _Interpolation) -> Any:
+        s, share = it.group, it.share
+        position = (s.group_size - step) * s.numerator * share.bottom
+        exact = position == (it.below - 1) * s.denominator * share.bottom + share.top * s.denominator
+        in_unit = z3.And(share.top >= 0, share.top < share.bottom)
+        return z3.And(exact, in_unit, it.below >= 1, it.below <= s.group_size)
+
+    return _valid(goal)
 
 
 def _same_rank(*, above: int) -> Finding:
-    it = _interpolation()
-    same_value = it.scaled_value == it.scaled_gate
-    return valid(z3.And(it.rank == it.below + above, same_value), *it.group.domain, it.share == 0)
+    return _valid(lambda it: z3.And(it.rank == it.below + above, it.value == it.gate), _is_integer)
 
 
 def _rank_when_fractional(*, limit: int) -> Finding:
-    it = _interpolation()
-    low = it.share + it.group.numerator <= limit * it.group.denominator
-    rank = z3.If(low, it.below, it.below + 1)
-    return valid(z3.And(it.below + 1 <= it.group.group_size, it.rank == rank), *it.group.domain, it.share != 0)
+    def goal(it: _Interpolation) -> Any:
+        s, share = it.group, it.share
+        low = share.top * s.denominator + s.numerator * share.bottom <= limit * share.bottom * s.denominator
+        return z3.And(it.below + 1 <= s.group_size, it.rank == z3.If(low, it.below, it.below + 1))
+
+    return _valid(goal, _is_fractional)
 
 
 def _agree_elsewhere(*, exception: int) -> Finding:
-    it = _interpolation()
-    s = it.group
-    elsewhere = s.num_correct != s.group_size - exception - (it.below - 1)
-    return valid(it.scaled_value == it.scaled_gate, *s.domain, it.share != 0, elsewhere)
+    def elsewhere(it: _Interpolation) -> Any:
+        return it.group.num_correct != it.group.group_size - exception - (it.below - 1)
+
+    return _valid(lambda it: it.value == it.gate, _is_fractional, elsewhere)
 
 
 def _fractional_value(*, complement: bool) -> Finding:
-    it = _interpolation()
-    s = it.group
-    value = s.denominator - it.share if complement else it.share
-    mixed = z3.And(s.num_correct >= 1, s.num_correct <= s.group_size - 1)
-    fractional = z3.And(it.scaled_value == value, it.scaled_value > 0, it.scaled_value < s.denominator)
-    there = s.num_correct == s.group_size - 1 - (it.below - 1)
-    return valid(z3.And(mixed, fractional, it.scaled_value != it.scaled_gate), *s.domain, it.share != 0, there)
+    def goal(it: _Interpolation) -> Any:
+        s, share = it.group, it.share
+        value = share.bottom - share.top if complement else share.top
+        mixed = z3.And(s.num_correct >= 1, s.num_correct <= s.group_size - 1)
+        return z3.And(mixed, it.value == value, it.value > 0, it.value < share.bottom, it.value != it.gate)
+
+    def there(it: _Interpolation) -> Any:
+        return it.group.num_correct == it.group.group_size - 1 - (it.below - 1)
+
+    return _valid(goal, _is_fractional, there)
 
 
 def _leak(*, strict: bool) -> Finding:

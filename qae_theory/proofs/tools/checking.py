@@ -1,7 +1,8 @@
 """The trusted kernel of the proofs: a handful of checkers that return a ``Finding`` and never raise to say no.
 
-Each has one criterion. What is trusted: SymPy's arithmetic and ``expand``/``cancel``, z3's ``unsat``, flint's ball
-arithmetic, Python's integers and Fractions, and this file. Mathematics is in the sibling modules.
+Each has one criterion, and a planted falsehood must fail by the criterion of its check. What is trusted: SymPy's
+arithmetic, ``expand`` and ``cancel``, z3's ``unsat``, flint's ball arithmetic, Python's integers and Fractions, the
+carriers (``proofs.carriers``), and this file. Mathematics is in the pages.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 import flint
+import numpy as np
 import sympy
 import z3
 from hypothesis import HealthCheck, Phase, given, settings
@@ -22,7 +24,7 @@ Z3_TIMEOUT_MS = 20_000
 
 
 def valid(goal: Any, *assumptions: Any, timeout_ms: int = Z3_TIMEOUT_MS) -> Finding:
-    """z3: ``goal`` holds whenever the assumptions do. A time-out or ``unknown`` is a failure by another criterion."""
+    """Find whether a goal holds whenever the assumptions do (z3); ``unknown`` and a time-out fail otherwise."""
     solver = z3.Solver()
     solver.set("timeout", timeout_ms)
     solver.add(*assumptions, z3.Not(goal))
@@ -34,25 +36,24 @@ def valid(goal: Any, *assumptions: Any, timeout_ms: int = Z3_TIMEOUT_MS) -> Find
     return Finding(False, "z3 undecided", f"z3: {solver.reason_unknown()}")
 
 
-def satisfiable(*constraints: Any, timeout_ms: int = Z3_TIMEOUT_MS) -> Finding:
-    """z3: the constraints have a model, so that a proof from them is not vacuous."""
-    solver = z3.Solver()
-    solver.set("timeout", timeout_ms)
-    solver.add(*constraints)
-    answer = solver.check()
-    return Finding(answer == z3.sat, "z3 model", f"z3: {answer}")
-
-
 def zero(expression: Any, simplify: Callable[[Any], Any] = sympy.cancel) -> Finding:
-    """SymPy: the expression is identically zero after ``simplify`` (by default the normal form of a rational one)."""
-    residual = simplify(sympy.S(expression))
+    """Find whether an expression is identically zero after ``simplify`` (SymPy).
+
+    Args:
+        expression: exact; one that holds a float is refused, by a criterion of its own.
+        simplify: brings it to a normal form; by default that of a rational function.
+    """
+    exact = sympy.S(expression)
+    if _holds_float(expression) or exact.has(sympy.Float):
+        return Finding(False, "float in a proof", f"{exact} holds a rounded number"[:300])
+    residual = simplify(exact)
     if residual == 0:
         return Finding(True, "SymPy residual", "residual 0")
     return Finding(False, "SymPy residual", f"residual {residual}"[:300])
 
 
 def all_zero(expressions: Iterable[Any], simplify: Callable[[Any], Any] = sympy.cancel) -> Finding:
-    """SymPy: every expression is identically zero."""
+    """Find whether every expression is identically zero (SymPy); none at all is a failure."""
     count = 0
     for expression in expressions:
         finding = zero(expression, simplify)
@@ -63,7 +64,7 @@ def all_zero(expressions: Iterable[Any], simplify: Callable[[Any], Any] = sympy.
 
 
 def for_all(cases: Iterable[tuple[str, bool]], domain: str) -> Finding:
-    """Exhaustion: every labelled case holds. An empty domain is a failure."""
+    """Find whether every labelled case holds; an empty domain is a failure."""
     count = 0
     for label, holds in cases:
         count += 1
@@ -73,12 +74,12 @@ def for_all(cases: Iterable[tuple[str, bool]], domain: str) -> Finding:
 
 
 def all_equal(cases: Iterable[tuple[str, Any, Any]], domain: str) -> Finding:
-    """Exact equality (Fractions, SymPy numbers, integers) in every labelled case."""
+    """Find whether two exact values (Fractions, SymPy numbers, integers) are equal in every labelled case."""
     return for_all(((label, _same(left, right)) for label, left, right in cases), domain)
 
 
 def certainly_positive(value: Any, says: str, *, digits: int = 60) -> Finding:
-    """Ball arithmetic: the number is positive. A ball around zero is no answer and fails by another criterion."""
+    """Find whether a number is positive (ball arithmetic); a ball around zero is no answer and fails otherwise."""
     enclosure = ball(value, digits=digits)
     if enclosure > 0:
         return Finding(True, "ball sign", f"{says}: {enclosure.str(8)}")
@@ -88,14 +89,14 @@ def certainly_positive(value: Any, says: str, *, digits: int = 60) -> Finding:
 
 
 def close_to(value: Any, expected: str, says: str, *, half_width: str) -> Finding:
-    """Ball arithmetic: the number lies within ``half_width`` of a quoted decimal."""
+    """Find whether a number lies within ``half_width`` of a quoted decimal (ball arithmetic)."""
     distance = abs(ball(value) - flint.arb(expected))
     margin = flint.arb(half_width) - distance
     return Finding(bool(margin > 0), "ball distance", f"{says}: {ball(value).str(8)} against {expected}")
 
 
 def survives(strategy: SearchStrategy[Any], holds: Callable[[Any], bool], *, examples: int, says: str) -> Finding:
-    """Hypothesis: no draw falsifies ``holds``. Derandomised: the same draws on every run."""
+    """Find whether no draw falsifies ``holds`` (Hypothesis), with the same draws on every run."""
     falsified: list[Any] = []
 
     @settings(
@@ -123,12 +124,12 @@ def survives(strategy: SearchStrategy[Any], holds: Callable[[Any], bool], *, exa
 
 
 def with_witness(finding: Finding, witness: Mapping[str, str]) -> Finding:
-    """The same finding with a worked example to store beside it."""
+    """Return the same finding with a worked example to store beside it."""
     return Finding(finding.passed, finding.criterion, finding.detail, dict(witness))
 
 
 def both(*findings: Finding) -> Finding:
-    """The first finding that fails, or all of them as one; they must share a criterion."""
+    """Return the first finding that fails, or all as one under the criterion of the first, which the control breaks."""
     for finding in findings:
         if not finding.passed:
             return finding
@@ -136,15 +137,18 @@ def both(*findings: Finding) -> Finding:
 
 
 def rational(value: Fraction | int) -> Any:
-    """A SymPy rational."""
+    """Return a SymPy rational."""
     value = Fraction(value)
     return sympy.Rational(value.numerator, value.denominator)
 
 
 def ball(value: Any, *, digits: int = 60) -> Any:
-    """An enclosing flint ball of a number: exact rational, SymPy expression without free symbols, or ball.
+    """Return a flint ball around a number: an exact rational, a SymPy expression without symbols, or a ball.
 
-    Walks the expression tree, so that every elementary operation is done in ball arithmetic.
+    The expression tree is walked, so that every elementary operation is done in ball arithmetic.
+
+    Raises:
+        TypeError: for anything else, a float above all.
     """
     with flint.ctx.workdps(digits):
         return _ball(value)
@@ -186,6 +190,10 @@ def _ball_power(value: Any, arguments: list[Any]) -> Any:
     if exponent == -sympy.Rational(1, 2):
         return 1 / arguments[0].sqrt()
     return arguments[0] ** arguments[1]
+
+
+def _holds_float(value: Any) -> bool:
+    return isinstance(value, (float, np.floating))
 
 
 def _same(left: Any, right: Any) -> bool:

@@ -1,6 +1,6 @@
-"""The nine estimators against their definitions: options, masks, counts, batches, scales and the registry.
+"""Ties of `gate-hard` and `gate-easy`: all nine estimators against their definitions, in every form of a group.
 
-Evidence for the two gate claims, whose estimators these are. The comparisons shared with other modules are in
+That is options, masks, counts, batches, scales and the registry. The comparisons that other modules share are in
 ``estimator_ties``, the definitions in ``oracle``.
 """
 

@@ -1,0 +1,166 @@
+"""SymPy expressions that the shipped code can run on, and that answer a question only where SymPy is certain.
+
+SymPy's own ``==`` compares how expressions are written, and its symbols are true: code that asks would be told things
+that hold for some numbers only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy
+
+from qae_theory.arrays import Array
+from qae_theory.proofs.carriers.opaque import Opaque
+
+
+class Formula(Opaque):
+    """A real SymPy expression. Comparisons are answered if they hold, or fail, for all its numbers; else they raise."""
+
+    __slots__ = ("expression",)
+
+    def __init__(self, expression: Any) -> None:
+        """Wrap an exact SymPy expression."""
+        self.expression = sympy.sympify(expression)
+
+    def _make(self, other: object, combine: Any) -> Any:
+        if not is_exact_scalar(other):
+            return NotImplemented
+        return Formula(combine(self.expression, expression_of(other)))
+
+    def __add__(self, other: object) -> Any:
+        return self._make(other, lambda a, b: a + b)
+
+    def __radd__(self, other: object) -> Any:
+        return self._make(other, lambda a, b: b + a)
+
+    def __sub__(self, other: object) -> Any:
+        return self._make(other, lambda a, b: a - b)
+
+    def __rsub__(self, other: object) -> Any:
+        return self._make(other, lambda a, b: b - a)
+
+    def __mul__(self, other: object) -> Any:
+        return self._make(other, lambda a, b: a * b)
+
+    def __rmul__(self, other: object) -> Any:
+        return self._make(other, lambda a, b: b * a)
+
+    def __truediv__(self, other: object) -> Any:
+        return self._make(other, _quotient)
+
+    def __rtruediv__(self, other: object) -> Any:
+        return self._make(other, lambda a, b: _quotient(b, a))
+
+    def __neg__(self) -> Formula:
+        return Formula(-self.expression)
+
+    def __pow__(self, exponent: object) -> Formula:
+        if isinstance(exponent, bool) or not isinstance(exponent, (int, np.integer)):
+            self.refuse("** with an exponent that is no integer")
+        return Formula(self.expression ** int(exponent))
+
+    def exp(self) -> Formula:
+        """Return the exponential."""
+        return Formula(sympy.exp(self.expression))
+
+    def log(self) -> Formula:
+        """Return the natural logarithm."""
+        return Formula(sympy.log(self.expression))
+
+    def sqrt(self) -> Formula:
+        """Return the square root."""
+        return Formula(sympy.sqrt(self.expression))
+
+    def __eq__(self, other: object) -> Any:
+        return self._ask(other, "==")
+
+    def __ne__(self, other: object) -> Any:
+        answer = self._ask(other, "==")
+        return answer if answer is NotImplemented else not answer
+
+    def __lt__(self, other: object) -> Any:
+        return self._ask(other, "<")
+
+    def __le__(self, other: object) -> Any:
+        return self._ask(other, "<=")
+
+    def __gt__(self, other: object) -> Any:
+        return self._ask(other, ">")
+
+    def __ge__(self, other: object) -> Any:
+        return self._ask(other, ">=")
+
+    def __bool__(self) -> bool:
+        return not self._ask(0, "==")
+
+    def __hash__(self) -> int:
+        self.refuse("hash")
+
+    def _ask(self, other: object, question: str) -> Any:
+        if not is_exact_scalar(other):
+            if isinstance(other, np.ndarray):
+                return NotImplemented
+            self.refuse(f"{question} {type(other).__name__}")
+        gap = sympy.simplify(self.expression - expression_of(other))
+        signs = {
+            "==": gap.is_zero,
+            "<": gap.is_negative,
+            "<=": gap.is_nonpositive,
+            ">": gap.is_positive,
+            ">=": gap.is_nonnegative,
+        }
+        if signs[question] is None:
+            self.refuse(question)
+        return signs[question]
+
+
+def is_exact_scalar(value: object) -> bool:
+    """Return whether a value is a number or expression that a formula can meet: exact, and no array."""
+    if isinstance(value, sympy.Expr):
+        return not value.has(sympy.Float)
+    return isinstance(value, (Formula, int, np.integer, Fraction)) and not isinstance(value, bool)
+
+
+def expression_of(value: Any) -> Any:
+    """Return the SymPy expression of a formula, or of an exact number."""
+    if isinstance(value, Formula):
+        return value.expression
+    if isinstance(value, Fraction):
+        return sympy.Rational(value.numerator, value.denominator)
+    return sympy.sympify(int(value) if isinstance(value, np.integer) else value)
+
+
+def formulas(expressions: Iterable[Any]) -> Array:
+    """Return an exact array of rank 1 that holds SymPy expressions for the shipped functions."""
+    entries = [Formula(expression) for expression in expressions]
+    array = np.empty(len(entries), dtype=object)
+    array[:] = entries
+    return array
+
+
+def scalar(expression: Any) -> Array:
+    """Return an exact array of rank 0 that holds one SymPy expression."""
+    array = np.empty((), dtype=object)
+    array[()] = Formula(expression)
+    return array
+
+
+def expressions(array: Any) -> list[Any]:
+    """Return the SymPy expressions in a result of the shipped functions, in order."""
+    return [expression_of(entry) for entry in np.asarray(array, dtype=object).flat]
+
+
+def expression(result: Any) -> Any:
+    """Return the one SymPy expression in a result of rank 0."""
+    (only,) = expressions(result)
+    return only
+
+
+def _quotient(top: Any, bottom: Any) -> Any:
+    if bottom.is_zero is not False and not bottom.free_symbols:
+        raise ZeroDivisionError("a formula is divided by what may be 0")
+    return top / bottom

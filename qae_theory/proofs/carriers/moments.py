@@ -1,0 +1,98 @@
+"""Sums over the arms of a policy with any number of arms, as symbols: moments, and how they move under a step.
+
+The quantities of an arm are log pi, a direction d, pi itself, and two free ones, x and y. A sum over arms of a
+polynomial in them is a combination of moments, by linearity. Trusted here: a finite sum is linear and the probabilities
+sum to 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+
+LOG_PROB, DIRECTION, PROB, X, Y = sympy.symbols("L d pi x y", real=True)
+ARM = (LOG_PROB, DIRECTION, PROB, X, Y)
+OTHER_ARM = sympy.symbols("L' d' pi' x' y'", real=True)
+_PLACE_OF_PROB = ARM.index(PROB)
+
+
+def moment(*powers: int) -> Any:
+    """Return the symbol of E of a monomial in the quantities of ``ARM``, that is of the sum of pi times it; E[1] = 1.
+
+    The power of pi may be -1: then it is the plain sum over arms, and all other powers 0 give the number of arms.
+    """
+    return sympy.Symbol("E" + "_".join(map(str, powers)), real=True) if any(powers) else sympy.Integer(1)
+
+
+def number_of_arms() -> Any:
+    """Return the symbol of n, the sum of 1 over the arms."""
+    return moment(*(-1 if place == _PLACE_OF_PROB else 0 for place in range(len(ARM))))
+
+
+def mean(expression: Any) -> Any:
+    """Return E of a polynomial in the arm's quantities; everything else in it is a constant."""
+    return plain_sum(PROB * expression)
+
+
+def plain_sum(expression: Any) -> Any:
+    """Return the sum over all arms of a polynomial in the arm's quantities, not weighted by pi."""
+    total = sympy.Integer(0)
+    for powers, coefficient in sympy.Poly(expression, *ARM).terms():
+        shifted = (power - (place == _PLACE_OF_PROB) for place, power in enumerate(powers))
+        total += coefficient * moment(*shifted)
+    return total
+
+
+def pair_mean(expression: Any) -> Any:
+    """Return E over two independent arms, the second one's quantities being those of ``OTHER_ARM``."""
+    inner = sympy.sympify(mean(expression))
+    return mean(inner.subs(dict(zip(OTHER_ARM, ARM, strict=True)), simultaneous=True))
+
+
+def along_step(expression: Any) -> Any:
+    """Return d/d eta at z + eta d of a function of moments.
+
+    E[f] moves by E[f'] + E[f (d - E d)], where f' is the motion of f itself: log pi moves by d - E d, pi by
+    pi (d - E d), and d, x and y stay.
+    """
+    excess = DIRECTION - mean(DIRECTION)
+    total = sympy.Integer(0)
+    for symbol in sympy.sympify(expression).free_symbols:
+        if is_moment(symbol):
+            f = monomial(symbol)
+            total += expression.diff(symbol) * mean(sympy.expand(moves(f, excess) + f * excess))
+    return sympy.expand(total)
+
+
+def moves(quantity: Any, excess: Any) -> Any:
+    """Return how a quantity of one arm moves where log pi moves by ``excess``."""
+    return (quantity.diff(LOG_PROB) + PROB * quantity.diff(PROB)) * excess
+
+
+def is_moment(symbol: Any) -> bool:
+    """Return whether a symbol is one that :func:`moment` makes."""
+    return bool(symbol.name.startswith("E"))
+
+
+def monomial(symbol: Any) -> Any:
+    """Return the monomial that a moment's symbol is the expectation of."""
+    powers = map(int, symbol.name[1:].split("_"))
+    return sympy.Mul(*(quantity**power for quantity, power in zip(ARM, powers, strict=True)))
+
+
+def on_policy(expression: Any, probs: list[Any], **quantities: list[Any]) -> Any:
+    """Return ``expression`` with its moments replaced by sums over the arms of a concrete policy.
+
+    Args:
+        expression: a function of moments.
+        probs: the probability of each arm.
+        **quantities: by the name of a quantity (``L``, ``d``, ``pi``, ``x``, ``y``) its value at each arm.
+    """
+    names = {"L": LOG_PROB, "d": DIRECTION, "pi": PROB, "x": X, "y": Y}
+    arms = [{names[name]: values[i] for name, values in quantities.items()} for i in range(len(probs))]
+    sums = {}
+    for symbol in sympy.sympify(expression).free_symbols:
+        if is_moment(symbol):
+            sums[symbol] = sum(p * monomial(symbol).subs(arm) for p, arm in zip(probs, arms, strict=True))
+    return sympy.sympify(expression).subs(sums)
