@@ -69,11 +69,11 @@ def _function(named: str, adapter: str | None, options: dict[str, Any]) -> Calla
     except (ImportError, AttributeError) as error:
         raise ValueError(f"MODULE:FUNCTION {named!r} cannot be loaded: {type(error).__name__}: {error}") from None
     if adapter is None:
-        return found  # type: ignore[no-any-return]
+        return found
     known = {point.name: point for point in entry_points(group=ADAPTERS_GROUP)}
     if adapter not in known:
         raise ValueError(f"--adapter must be one of {', '.join(sorted(known)) or 'none'}; got {adapter!r}")
     try:
-        return known[adapter].load()(found, **options)  # type: ignore[no-any-return]
+        return known[adapter].load()(found, **options)
     except ImportError as error:
         raise ValueError(f"--adapter {adapter!r} needs a package that is not installed: {error}") from None
