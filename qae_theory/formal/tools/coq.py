@@ -1,0 +1,73 @@
+"""Find Coq and run its programs: ``coqc`` on one file, ``coqchk`` on compiled modules."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from qae_theory.formal.tools.layout import COMPILED
+
+INSTALL = "apt-get install --no-install-recommends coq libcoq-interval libcoq-mathcomp-fingroup"
+LIBRARIES = ("mathcomp", "Coquelicot", "Flocq", "Interval")
+# The two warnings are about notations that MathComp and the standard library both define.
+FLAGS = ("-q", "-w", "-notation-overridden,-ambiguous-paths", "-R", str(COMPILED), "QAE")
+
+
+class CheckError(Exception):
+    """A check of the proofs found something wrong; the message says what, and what to do."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a program of Coq printed, and whether it succeeded."""
+
+    passed: bool
+    output: str
+    errors: str
+
+
+def missing() -> str | None:
+    """Say what is missing for checking the proofs and how to install it; None if nothing is."""
+    if not (shutil.which("coqc") and shutil.which("coqchk")):
+        return f"Coq is not installed: {INSTALL}"
+    library_folder = Path(_run(["coqc", "-where"]).output.strip()) / "user-contrib"
+    absent = [name for name in LIBRARIES if not (library_folder / name).is_dir()]
+    return f"Coq lacks the libraries {', '.join(absent)}: {INSTALL}" if absent else None
+
+
+def version() -> str:
+    """Coq's version, for example ``8.16.1``."""
+    return _run(["coqc", "--print-version"]).output.split()[0]
+
+
+def coqc(file: Path, *, timeout: float = 600, print_refusals: bool = False) -> Answer:
+    """Compile one file against the compiled theories; ``print_refusals`` prints the message of each ``Fail``."""
+    return _run(["coqc", *(["-test-mode"] if print_refusals else []), *FLAGS, str(file)], timeout=timeout)
+
+
+def coqchk(modules: list[str], *, timeout: float = 600) -> Answer:
+    """Let Coq's independent checker read the compiled modules; the libraries that they require are admitted.
+
+    The virtual machine evaluates what the proofs by interval arithmetic evaluate, as it does in ``coqc``: without it
+    they take minutes.
+    """
+    names = [argument for module in modules for argument in ("-norec", f"QAE.{module}")]
+    return _run(["coqchk", "-silent", "-bytecode-compiler", "yes", "-R", str(COMPILED), "QAE", *names], timeout=timeout)
+
+
+def first_error(answer: Answer) -> str:
+    """The error of a failed run in a few lines."""
+    text = answer.errors.strip() or answer.output.strip()
+    found = re.search(r"^File .*", text, flags=re.MULTILINE | re.DOTALL)
+    return (found.group(0) if found else text)[:1500]
+
+
+def _run(command: list[str], *, timeout: float = 60) -> Answer:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired:
+        return Answer(passed=False, output="", errors=f"no answer within {timeout:g} s: {' '.join(command[:1])}")
+    return Answer(passed=done.returncode == 0, output=done.stdout, errors=done.stderr)

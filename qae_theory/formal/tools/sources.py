@@ -1,0 +1,160 @@
+"""Read the Coq sources: their text without comments, what they require, their theorems, and their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from qae_theory.formal.tools import layout
+
+_REQUIRE = re.compile(r"\bFrom\s+QAE\s+Require\s+(?:Import\s+|Export\s+)?([\w\s]+)\.")
+_THEOREM = re.compile(r"\bTheorem\s+(\w+)\b")
+_TOKEN = re.compile(r'\(\*|\*\)|"')
+
+
+@dataclass(frozen=True)
+class Theorem:
+    """A theorem: its name, the module that proves it, and its statement as the source writes it."""
+
+    name: str
+    module: str
+    statement: str
+
+
+def modules() -> list[str]:
+    """Names of all modules, each after those that it requires."""
+    ordered: list[str] = []
+    pending = {path.stem for path in layout.THEORIES.glob("*.v")}
+    while pending:
+        ready = sorted(name for name in pending if not pending.intersection(requirements(name)))
+        if not ready:
+            raise ValueError(f"these modules require one another: {', '.join(sorted(pending))}")
+        ordered += ready
+        pending.difference_update(ready)
+    return ordered
+
+
+def path(module: str) -> Path:
+    """The source file of a module."""
+    return layout.THEORIES / f"{module}.v"
+
+
+@cache
+def requirements(module: str) -> frozenset[str]:
+    """Modules of this folder that a module requires."""
+    code = without_comments(path(module).read_text(encoding="utf-8"))
+    return frozenset(name for names in _REQUIRE.findall(code) for name in names.split())
+
+
+def without_comments(source: str) -> str:
+    """The source with every comment (they nest) and the inside of every string left out.
+
+    >>> without_comments('a (* b (* c *) d *) "e" f')
+    'a   "" f'
+    """
+    kept: list[str] = []
+    depth = start = 0
+    in_string = False
+    for token in _TOKEN.finditer(source):
+        if token.group() == '"':
+            if depth == 0:
+                kept.append('"' if in_string else source[start : token.end()])
+                in_string = not in_string
+                start = token.end()
+        elif in_string:
+            continue
+        elif token.group() == "(*":
+            if depth == 0:
+                kept.append(source[start : token.start()])
+            depth += 1
+        elif depth:
+            depth -= 1
+            if depth == 0:
+                kept.append(" ")
+                start = token.end()
+    if depth or in_string:
+        raise ValueError("a comment or a string is not closed")
+    return "".join([*kept, source[start:]])
+
+
+def theorems() -> dict[str, Theorem]:
+    """All theorems by name.
+
+    Raises:
+        ValueError: if two modules prove theorems of one name.
+    """
+    found: dict[str, Theorem] = {}
+    for module in modules():
+        for theorem in _theorems_of(module):
+            if theorem.name in found:
+                raise ValueError(f"{theorem.name} is a theorem of {found[theorem.name].module} and of {module}")
+            found[theorem.name] = theorem
+    return found
+
+
+def claims() -> list[str]:
+    """Ids of the claims that have a theorem, in the ledger's order."""
+    return layout.CLAIMS.read_text(encoding="utf-8").split()
+
+
+def theorem_name(claim: str) -> str:
+    """The name of a claim's theorem.
+
+    >>> theorem_name("gate-hard")
+    'gate_hard'
+    """
+    return claim.replace("-", "_")
+
+
+def claim_theorems() -> tuple[dict[str, Theorem], list[str]]:
+    """The theorem of each claim, and the claims that have none."""
+    proved = theorems()
+    found = {claim: proved[theorem_name(claim)] for claim in claims() if theorem_name(claim) in proved}
+    return found, [claim for claim in claims() if claim not in found]
+
+
+def keys() -> dict[str, str]:
+    """A hash of each module: of its source and of the keys of all that it requires."""
+    result: dict[str, str] = {}
+    for module in modules():
+        digest = hashlib.sha256(path(module).read_bytes())
+        for name in sorted(requirements(module)):
+            digest.update(f"{name} {result[name]}\n".encode())
+        result[module] = digest.hexdigest()
+    return result
+
+
+def hashes() -> dict[str, str]:
+    """The SHA-256 of each file that a checking run reads, by its path in the folder of the proofs."""
+    files = [*sorted(layout.THEORIES.glob("*.v")), layout.CLAIMS, layout.PINS, layout.CHANGED_PINS]
+    return {
+        file.relative_to(layout.FORMAL).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in files
+        if file.is_file()
+    }
+
+
+def _theorems_of(module: str) -> list[Theorem]:
+    code = without_comments(path(module).read_text(encoding="utf-8"))
+    result = []
+    for found in _THEOREM.finditer(code):
+        # A statement ends at the first full stop that white space follows.
+        end = re.compile(r"\.(?=\s)").search(code, found.end())
+        if end is None:
+            raise ValueError(f"{module}.{found.group(1)} has no statement")
+        result.append(Theorem(found.group(1), module, _closed(code[found.end() : end.start()])))
+    return result
+
+
+def _closed(declaration: str) -> str:
+    """The statement of ``(x : T) ... : P`` as ``forall (x : T) ..., P``."""
+    depth = 0
+    for index, symbol in enumerate(declaration):
+        depth += {"(": 1, "{": 1, "[": 1, ")": -1, "}": -1, "]": -1}.get(symbol, 0)
+        if symbol == ":" and depth == 0:
+            binders, statement = declaration[:index].strip(), declaration[index + 1 :].strip()
+            return f"forall {binders}, {statement}" if binders else statement
+    raise ValueError(f"not a declaration: {declaration[:60]}")

@@ -1,0 +1,144 @@
+"""Ask Coq what each claim's theorem says (``Check``) and which axioms it uses (``Print Assumptions``).
+
+A statement is printed with only ``Definitions.v`` imported, so that a notion defined elsewhere shows its module's name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from qae_theory.formal.tools import coq, layout, sources
+
+# The axioms of the classical real numbers, which every theorem may use.
+CLASSICAL = frozenset(
+    {
+        "ClassicalDedekindReals.sig_forall_dec",
+        "ClassicalDedekindReals.sig_not_dec",
+        "FunctionalExtensionality.functional_extensionality_dep",
+        "Classical_Prop.classic",
+    }
+)
+# Coq's primitive integers and what they satisfy: interval arithmetic computes with them, in the files of decimals only.
+INTEGERS = ("PrimInt63.", "Uint63.")
+DECIMALS = "Decimals"
+
+_MARK = "theorem of claim"
+_AXIOM = re.compile(r"^([\w.']+)(?=\s*:|\s*$)", flags=re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """What Coq says of a claim's theorem; ``axioms`` gives each axiom's statement by its name."""
+
+    claim: str
+    module: str
+    statement: str
+    axioms: Mapping[str, str]
+
+    @property
+    def forbidden(self) -> list[str]:
+        """The axioms that are not allowed to this theorem."""
+        integers = self.module.endswith(DECIMALS)
+        return [name for name in self.axioms if name not in CLASSICAL and not (integers and name.startswith(INTEGERS))]
+
+    @property
+    def outside_definitions(self) -> list[str]:
+        """Notions in the statement that are defined in a module of this folder other than ``Definitions.v``."""
+        own = "|".join(module for module in sources.modules() if module not in ("Compat", "Definitions"))
+        return sorted(set(re.findall(rf"(?<![\w.])(?:QAE\.)?(?:{own})\.\w+", self.statement)))
+
+
+def survey(theorems: Mapping[str, sources.Theorem], *, jobs: int = 2) -> list[Surveyed]:
+    """Survey the theorem of each claim, in ``jobs`` programs at a time.
+
+    Raises:
+        CheckError: if Coq does not answer.
+    """
+    layout.GENERATED.mkdir(parents=True, exist_ok=True)
+    claims = list(theorems)
+    # Every jobs-th claim, so that the slow files of decimals are shared out.
+    shares = [{claim: theorems[claim] for claim in claims[start::jobs]} for start in range(jobs)]
+    with ThreadPoolExecutor(jobs) as pool:
+        found = {each.claim: each for share in pool.map(_survey_share, range(jobs), shares) for each in share}
+    return [found[claim] for claim in claims]
+
+
+def statements_text(found: list[Surveyed]) -> str:
+    """The text of ``statements.txt``."""
+    return "\n\n".join(f"{each.claim} ({each.module}.v)\n{each.statement}" for each in found) + "\n"
+
+
+def axioms_text(found: list[Surveyed]) -> str:
+    """The text of ``axioms.txt``: per claim the names of its axioms; the classical ones also with what they state."""
+    parts = ["\n".join([each.claim, *(f"  {name}" for name in sorted(each.axioms))]) for each in found]
+    stated: dict[str, str] = {}
+    for each in found:
+        stated.update(each.axioms)
+    parts.append("\n".join(["what the axioms state", *(f"  {name} : {stated[name]}" for name in sorted(stated))]))
+    return "\n\n".join(parts) + "\n"
+
+
+def definitions_used(statement: str) -> list[str]:
+    """Names of ``Definitions.v`` that occur in a statement, in the file's order."""
+    code = sources.without_comments(sources.path("Definitions").read_text(encoding="utf-8"))
+    defined = re.findall(r"\b(?:Definition|Fixpoint|Inductive)\s+(\w+)", code)
+    words = set(re.findall(r"\w+", statement))
+    return [name for name in defined if name in words]
+
+
+def _survey_share(index: int, theorems: Mapping[str, sources.Theorem]) -> list[Surveyed]:
+    file = layout.GENERATED / f"Survey{index}.v"
+    file.write_text("\n".join(_questions(theorems)) + "\n", encoding="utf-8")
+    answer = coq.coqc(file)
+    if not answer.passed:
+        raise coq.CheckError(f"the survey of the theorems failed:\n{coq.first_error(answer)}")
+    return _read(answer.output, theorems)
+
+
+def _questions(theorems: Mapping[str, sources.Theorem]) -> list[str]:
+    used = sorted({theorem.module for theorem in theorems.values()})
+    lines = [
+        "From QAE Require Import Compat Definitions.",
+        f"From QAE Require {' '.join(used)}.",
+        "Set Printing Width 118.",
+        "Set Printing Depth 100000.",
+    ]
+    for claim, theorem in theorems.items():
+        full_name = f"QAE.{theorem.module}.{theorem.name}"
+        lines += [
+            f'Goal True. idtac "{_MARK} {claim}". Abort.',
+            f"Check @{full_name}.",
+            f"Print Assumptions {full_name}.",
+        ]
+    return lines
+
+
+def _read(output: str, theorems: Mapping[str, sources.Theorem]) -> list[Surveyed]:
+    parts = re.split(rf"^{_MARK} (\S+)$", output, flags=re.MULTILINE)[1:]
+    found = []
+    for claim, text in zip(parts[::2], parts[1::2], strict=True):
+        statement, separator, axioms = text.partition("\nAxioms:\n")
+        if not separator and "Closed under the global context" not in statement:
+            raise coq.CheckError(f"Coq said nothing of the axioms of {claim}")
+        statement = statement.replace("Closed under the global context", "").strip()
+        found.append(Surveyed(claim, theorems[claim].module, _tidy(statement), _axioms(axioms)))
+    if [each.claim for each in found] != list(theorems):
+        raise coq.CheckError("Coq did not answer for every theorem")
+    return found
+
+
+def _tidy(statement: str) -> str:
+    """The printed statement without the theorem's name, indented by two."""
+    _, _, text = statement.partition(":")
+    first, *rest = text.strip().split("\n")
+    # Coq indents what follows the first line by the seven columns of "     : ".
+    return "\n".join(f"  {line}" for line in [first, *(line.removeprefix(" " * 7) for line in rest)])
+
+
+def _axioms(text: str) -> dict[str, str]:
+    """Names and statements, white space normalised: where the lines break depends on the context of printing."""
+    parts = _AXIOM.split(text)[1:]
+    return {name: " ".join(said.split()).removeprefix(": ") for name, said in zip(parts[::2], parts[1::2], strict=True)}
