@@ -6,6 +6,7 @@ the value it had and what is allowed. Nothing is clipped.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Integral, Real
@@ -51,6 +52,13 @@ def std_kind(std: str) -> str:
 def batch_std_kind(std: str) -> str:
     """As :func:`std_kind`, or the standard deviation of all rewards of a batch (``batch``)."""
     return std if isinstance(std, str) and std == "batch" else std_kind(std)
+
+
+def choice(name: str, value: Any, allowed: Sequence[str]) -> str:
+    """One of a few names."""
+    if not isinstance(value, str) or value not in allowed:
+        refuse(name, value, f"one of {', '.join(allowed)}")
+    return value
 
 
 def flag(name: str, value: Any) -> bool:
@@ -161,13 +169,18 @@ def logits(value: Any) -> Array:
     return vector("logits", value)
 
 
-def vector(name: str, value: Any, *, arms: int | None = None) -> Array:
-    """A finite array ``[..., n]``, of ``arms`` entries on its last axis where that is given."""
+def vector(name: str, value: Any, *, arms: int | None = None, looked_at: bool = True) -> Array:
+    """A finite array ``[..., n]``, of ``arms`` entries on its last axis where that is given.
+
+    A float array that is not ``looked_at`` may hold NaN and infinities: the caller finds them on the way, and asks
+    again.
+    """
     allowed = f"an array [..., {'n' if arms is None else arms}] of finite numbers"
     array = number_array(name, value, allowed)
     if array.ndim < 1 or array.shape[-1] < 1 or (arms is not None and array.shape[-1] != arms):
         refuse(name, value, allowed)
-    _finite(name, value, array, allowed)
+    if looked_at or is_exact(array):
+        _finite(name, value, array, allowed)
     return array
 
 
@@ -225,19 +238,21 @@ def single_query(logits_value: Any, arm_rewards: Any, step_size: Any) -> tuple[A
     return z, r, eta
 
 
-def step(logits_value: Any, direction: Any, step_size: Any) -> tuple[Array, Array, Array]:
-    """Logits and direction ``[..., n]`` and step size ``[...]``, in one arithmetic."""
-    z = logits(logits_value)
-    d = like(vector("direction", direction, arms=z.shape[-1]), z, name="direction")
+def step(logits_value: Any, direction: Any, step_size: Any, *, looked_at: bool = True) -> tuple[Array, Array, Array]:
+    """Logits and direction ``[..., n]`` and step size ``[...]``, in one arithmetic; ``looked_at`` as in `vector`."""
+    z = vector("logits", logits_value, looked_at=looked_at)
+    d = like(vector("direction", direction, arms=z.shape[-1], looked_at=looked_at), z, name="direction")
     same_batch("direction", d, z, "logits")
     eta = like(numbers("step_size", step_size), z, name="step_size")
     same_batch("step_size", eta[..., None], z, "logits", shown=step_size)
     return z, d, eta
 
 
-def float_step(logits_value: Any, direction: Any, step_size: Any) -> tuple[Array, Array, Array]:
+def float_step(
+    logits_value: Any, direction: Any, step_size: Any, *, looked_at: bool = True
+) -> tuple[Array, Array, Array]:
     """As :func:`step`, for a guarantee about the numbers given: what float64 would round is refused."""
-    z, d, eta = step(logits_value, direction, step_size)
+    z, d, eta = step(logits_value, direction, step_size, looked_at=looked_at)
     floating(logits=z, direction=d, step_size=eta)
     for name, value in (("logits", logits_value), ("direction", direction), ("step_size", step_size)):
         held_exactly(name, value)
@@ -246,6 +261,8 @@ def float_step(logits_value: Any, direction: Any, step_size: Any) -> tuple[Array
 
 def held_exactly(name: str, value: Any) -> None:
     """Refuse rationals that float64 would round, where the result is a guarantee about the numbers given."""
+    if getattr(value, "dtype", None) == np.float64:
+        return
     array = plain_array(name, value, "numbers")
     if is_exact(array) and not all(held_by_float64(x) for x in array.flat):
         refuse(name, value, "held by float64 without rounding, as what is guaranteed is about the numbers given")
@@ -337,9 +354,16 @@ def _finite(name: str, value: Any, array: Array, allowed: str) -> None:
         if any(is_infinite(x) for x in array.flat):
             refuse(name, value, allowed)
         return
-    limit = LARGEST_REWARD if name == "rewards" else np.inf
+    if not array.size:
+        return
+    if name != "rewards":
+        # NaN and infinity survive any sum. A sum that only overflows is looked at again, entry by entry.
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = array.sum()
+        if not np.isfinite(total) and not np.isfinite(array).all():
+            refuse(name, value, allowed)
     # A NaN is the least and the greatest entry of its array, and below no limit: two passes see all that is wrong.
-    if array.size and not (array.min() > -limit and array.max() < limit):
+    elif not (array.min() > -LARGEST_REWARD and array.max() < LARGEST_REWARD):
         refuse(name, value, allowed)
 
 

@@ -47,7 +47,7 @@ KERNELS = {
         "gain", "mixed_probability", "binomial_mean", "moments", "finite_step_mean", "count_vectors",
         "multinomial_weights", "exact_counts",
     },
-    "objective": set(),
+    "objective": {"clipped_terms", "masked_mean"},
 }  # fmt: skip
 
 # Numbers that are none: not finite, or not a number at all.
@@ -140,6 +140,7 @@ KINDS: dict[str, st.SearchStrategy[Any]] = {
     ),
     "level": bad_levels(),
     "method": st.sampled_from(["lower", "LINEAR", "", None, 3, True, ["linear"]]),
+    "bounds method": st.sampled_from(["Best", "exact", "", None, 3, ["best"]]),
     "estimator": st.sampled_from(["ppo", "QAE", "", None, 3, ["qae"]]),
     "std": st.sampled_from(["sample", "Population", "", None, 0, True, ["bessel"]]),
     "eps": st.one_of(negative_or_no_number(), st.sampled_from([INF, Decimal("Infinity"), 10**400])),
@@ -292,8 +293,13 @@ TABLE: dict[str, tuple[dict[str, Any], dict[str, list[str]]]] = {
     ),
     "response_curvatures": ({"logits": Z}, {"logits": ["logits"]}),
     "entropy_change_bounds": (
-        {"logits": [Z] * 4, "direction": [1.0, 0.0, 0.0], "step_size": 0.1},
-        {"logits": ["logits"], "direction": ["vector of 3"], "step_size": ["batch of 4"]},
+        {"logits": [Z] * 4, "direction": [1.0, 0.0, 0.0], "step_size": 0.1, "method": "third-order"},
+        {
+            "logits": ["logits"],
+            "direction": ["vector of 3"],
+            "step_size": ["batch of 4"],
+            "method": ["bounds method"],
+        },
     ),
     "safe_step_size": (
         {"logits": Z, "arm_rewards": [1, 0, 0], "low": 0.25, "high": 0.75},

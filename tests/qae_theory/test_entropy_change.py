@@ -8,7 +8,7 @@ from typing import Any
 import flint
 import numpy as np
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from qae_theory import (
@@ -24,7 +24,7 @@ from qae_theory import (
 from qae_theory.softmax import entropy_gradient
 from tests import oracles
 from tests import strategies as s
-from tests.assertions import as_ball, assert_close, fitted_slope
+from tests.assertions import assert_close, fitted_slope
 from tests.qae_theory import shipped
 
 module = shipped("entropy_change")
@@ -207,240 +207,12 @@ def test_response_curvatures_by_hand_and_in_batches() -> None:
     assert np.isfinite(module.response_curvatures([0.0, 1e308, 700.0])).all()
 
 
-# Guaranteed bounds
-
-
-def exact_entropy_bounds(z: list[float], d: list[float], eta: float) -> tuple[flint.arb, flint.arb]:
-    """The bounds of claim `remainder` without any rounding."""
-    n = len(z)
-    with flint.ctx.workdps(oracles.DIGITS):
-        below, above = oracles.curvature_brackets(n)
-        line = oracles.ball(eta) * oracles.first_order(z, d)
-        spread = oracles.ball(max(d)) - oracles.ball(min(d))
-        square = (oracles.ball(eta) * spread) ** 2 / 2
-        h = oracles.entropy(z)
-        return max(line - square * below, -h, key=float), min(line + square * above, flint.arb(n).log() - h, key=float)
-
-
-@given(steps())
-@example(([0.0, 0.0], [1.0, 0.0], 0.0))
-@example(([0.0], [1.0], 1.0))
-def test_bounds_contain_the_truth(drawn: tuple[list[float], list[float], float]) -> None:
-    z, d, eta = drawn
-    lower, upper = entropy_change_bounds(z, d, eta)
-    truth = oracles.entropy_change(z, d, eta)
-    with flint.ctx.workdps(oracles.DIGITS):
-        assert as_ball(float(lower)) <= truth <= as_ball(float(upper))
-
-
-@given(steps())
-def test_bounds_are_those_of_the_claim_rounded_outward_and_not_by_much(
-    drawn: tuple[list[float], list[float], float],
-) -> None:
-    z, d, eta = drawn
-    lower, upper = (float(x) for x in entropy_change_bounds(z, d, eta))
-    low, high = exact_entropy_bounds(z, d, eta)
-    assert as_ball(lower) <= low
-    assert as_ball(upper) >= high
-    # The slack: about 4 (n + 800) units in the last place of the entropy, the line and the quadratic term.
-    size = (
-        abs(eta) * max(map(abs, d)) * (1 + abs(float(oracles.log_probabilities(z)[0]))) + float(oracles.entropy(z)) + 1
-    )
-    square = (eta * (max(d) - min(d))) ** 2
-    slack = 1e-12 * 40 * (size + min(square, size))
-    assert lower >= float(low) - slack
-    assert upper <= float(high) + slack
-
-
-@given(steps(s.huge_logits()))
-def test_bounds_hold_for_gaps_beyond_float64(drawn: tuple[list[float], list[float], float]) -> None:
-    z, d, eta = drawn
-    with np.errstate(over="ignore", invalid="ignore"):
-        lower, upper = entropy_change_bounds(z, d, eta)
-    truth = oracles.entropy_change(z, d, eta)
-    with flint.ctx.workdps(oracles.DIGITS):
-        assert as_ball(float(lower)) <= truth <= as_ball(float(upper))
-
-
-@pytest.mark.parametrize("eta", [1e200, -1e200, 1e308])
-def test_steps_too_large_for_float64_leave_the_trivial_bounds(eta: float) -> None:
-    z = [0.0, 1.0, 2.0]
-    with np.errstate(over="raise", invalid="raise"):  # nothing to warn of: the trivial bounds are an answer
-        lower, upper = entropy_change_bounds(z, [1e200, 0.0, -1e200], eta)
-    h = oracles.entropy(z)
-    # Rounded outward by 4 (n + 800) u = 4e-13 of numbers up to 3.
-    assert_close(lower, -h, rel=1e-11)
-    assert_close(upper, math.log(3) - float(h), rel=1e-11)
-    assert as_ball(float(lower)) <= -h
-    assert float(upper) >= math.log(3) - float(h)
+# Safe step
 
 
 @pytest.mark.parametrize("reward", [0, 1])
 def test_no_step_breaks_the_order_of_a_single_arm(reward: int) -> None:
     assert safe_step_size([0.0], [reward], 0.0, 1.0) == math.inf
-
-
-def test_hand_worked_bounds() -> None:
-    z, d = [0.0, math.log(2)], [1.0, 0.0]
-    h1, (below, above) = 2 / 9 * math.log(2), map(float, oracles.curvature_brackets(2))
-    for eta in (0.1, -0.1, 0.01):
-        lower, upper = entropy_change_bounds(z, d, eta)
-        # Rounding slack: 4 (n + 800) u = 4e-13, of numbers below 1.
-        assert lower == pytest.approx(eta * h1 - eta**2 / 2 * below, abs=1e-12)
-        assert upper == pytest.approx(eta * h1 + eta**2 / 2 * above, abs=1e-12)
-    lower, upper = entropy_change_bounds(z, [3.0, -2.0], 0.01)  # range 5
-    assert lower == pytest.approx(0.05 * h1 - 0.05**2 / 2 * below, abs=1e-12)
-    assert upper == pytest.approx(0.05 * h1 + 0.05**2 / 2 * above, abs=1e-12)
-    h = math.log(3) - 2 / 3 * math.log(2)
-    lower, upper = entropy_change_bounds(z, d, 100.0)
-    assert lower == pytest.approx(-h, abs=2e-12)
-    assert upper == pytest.approx(math.log(2) - h, abs=2e-12)
-
-
-@pytest.mark.parametrize("n", [1, 2, 5, 151_936])
-def test_curvature_brackets(n: int) -> None:
-    brackets = module.curvature_brackets(n)
-    assert_close(np.array(brackets), list(oracles.curvature_brackets(n)))
-    # No weaker than the separate bounds, -c log n - (1 + 1/e)/4 and c log(6 sqrt(3) n).
-    assert brackets[0] <= C * math.log(n) + (1 + math.exp(-1)) / 4 + 1e-15
-    assert brackets[1] <= C * math.log(6 * math.sqrt(3) * n)
-    assert abs(module.THIRD_MOMENT_CONSTANT - C) < 1e-16  # one rounding
-
-
-def test_curvature_brackets_are_the_maximum_over_s() -> None:
-    s_grid = np.linspace(0, 1, 20_001)
-    for n in (1, 2, 5, 151_936):
-        for bracket, a, t, rest in zip(
-            module.curvature_brackets(n),
-            (1 + math.exp(-1), -1.0),
-            (math.log(n), math.log(n / C) - 1),
-            (0, C),
-            strict=True,
-        ):
-            best = ((1 - s_grid**2) * (a + t * s_grid) / 4).max()
-            assert bracket - rest == pytest.approx(best, abs=1e-7)  # the grid's spacing squared, times t
-            assert bracket - rest >= best - 1e-15
-
-
-@given(s.gentle_logits(min_arms=2), st.data())
-def test_curvature_stays_within_the_brackets(z: list[float], data: st.DataObject) -> None:
-    d = data.draw(s.directions(len(z)))
-    below, above = module.curvature_brackets(len(z))
-    square = (max(d) - min(d)) ** 2
-    slack = 1e-12 * max(map(abs, d)) ** 2  # rounding of the second order itself
-    assert -square * below - slack <= second_order_entropy_change(z, d) <= square * above + slack
-
-
-def test_bounds_of_a_batch_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(20260923)
-    z, d, eta = rng.normal(size=(2, 3, 4)), rng.normal(size=(3, 4)), rng.random((2, 1))
-    lower, upper = entropy_change_bounds(z, d, eta)
-    assert lower.shape == upper.shape == (2, 3)
-    assert lower.dtype == upper.dtype == np.float64
-    for block in (1, 4, 8, 9, 23, 24):
-        monkeypatch.setattr(module, "_CHUNK", block)
-        again = entropy_change_bounds(z, d, eta)
-        assert again[0].tolist() == lower.tolist()
-        assert again[1].tolist() == upper.tolist()
-    monkeypatch.undo()
-    for i, j in np.ndindex(2, 3):
-        one = entropy_change_bounds(z[i, j], d[j], eta[i, 0])
-        assert np.shape(one[0]) == ()
-        assert one[0] == pytest.approx(lower[i, j], abs=1e-14)  # summation order
-        assert one[1] == pytest.approx(upper[i, j], abs=1e-14)
-
-
-def test_bounds_of_an_empty_batch_are_empty() -> None:
-    lower, upper = entropy_change_bounds(np.empty((0, 4)), np.zeros(4), 0.1)
-    assert lower.shape == upper.shape == (0,)
-    lower, upper = entropy_change_bounds(np.zeros(4), np.zeros(4), np.empty((2, 0)))
-    assert lower.shape == upper.shape == (2, 0)
-
-
-def test_bounds_for_a_vocabulary() -> None:
-    n = 151_936
-    z, d = np.zeros(n), np.zeros(n)
-    z[5], d[5], d[6] = 12.0, -1.0, 0.5
-    with flint.ctx.workdps(60):
-        a = flint.arb(12)
-        mass = a.exp() + n - 1
-        moved = (a - flint.arb("0.3")).exp() + flint.arb("0.15").exp() + n - 2
-        before = mass.log() - a * a.exp() / mass
-        after = (
-            moved.log()
-            - ((a - flint.arb("0.3")).exp() * (a - flint.arb("0.3")) + flint.arb("0.15").exp() * flint.arb("0.15"))
-            / moved
-        )
-        truth = after - before
-    lower, upper = entropy_change_bounds(z, d, 0.3)
-    assert as_ball(float(lower)) < truth < as_ball(float(upper))
-    assert_close(entropy_change(z, d, 0.3), truth, rel=1e-10)  # sums of 1.5e5 terms
-    h1 = float(first_order_entropy_change(z, d))
-    assert lower == pytest.approx(0.3 * h1 - 0.45**2 / 2 * module.curvature_brackets(n)[0], abs=1e-9)
-    assert upper == pytest.approx(0.3 * h1 + 0.45**2 / 2 * module.curvature_brackets(n)[1], abs=1e-9)
-
-
-def test_rounding_slack_is_the_one_of_the_analysis() -> None:
-    """4 (n + 800) u of the terms' sizes: a narrower slack guarantees nothing, a wider one bounds less."""
-    relative = 4 * (2 + 800) * 2.0**-53
-    z, mean_gap = [0.0, -math.log(2)], -math.log(2) / 3
-    # A constant direction has no slope and no spread: what is left is its own rounding, squared.
-    d = 2.0**40
-    lower, upper = entropy_change_bounds(z, [d, d], 1.0)
-    assert upper == pytest.approx(relative**2 * (1 - mean_gap) * d, rel=1e-6, abs=0)  # the slope's own last place
-    assert lower == pytest.approx(-upper, rel=1e-6, abs=0)
-    # Uniform logits and a step so short that its square is below the slope's own rounding.
-    lower, upper = entropy_change_bounds([0.0, 0.0], [1.0, 0.0], 1e-26)
-    below, above = map(float, oracles.curvature_brackets(2))
-    assert upper == pytest.approx(1e-26 * relative**2 * 1.5 + 0.5e-52 * above, rel=1e-6, abs=0)
-    assert lower == pytest.approx(-1e-26 * relative**2 * 1.5 - 0.5e-52 * below, rel=1e-6, abs=0)
-    # A step so short that the slope's rounding, relative to E|gap| times the spread, outweighs the square.
-    eta = 1e-14
-    lower, upper = entropy_change_bounds(z, [1.0, 0.0], eta)
-    line = eta * 2 / 9 * math.log(2)
-    slack = eta * relative * (-4 * mean_gap + relative * (1 - mean_gap) * 5 / 3) + 4 * 2.0**-53 * line
-    with flint.ctx.workdps(60):
-        exact = oracles.ball(eta) * oracles.first_order(z, [1.0, 0.0])
-        above_line, below_line = float(as_ball(float(upper)) - exact), float(exact - as_ball(float(lower)))
-    # The line itself is rounded to half a unit in the last place of 1.5e-15, 2e-31, or two.
-    assert above_line == pytest.approx(slack + eta**2 / 2 * above, rel=0, abs=5e-31)
-    assert below_line == pytest.approx(slack + eta**2 / 2 * below, rel=0, abs=5e-31)
-    # Steps too long to say anything leave the entropy itself and its rounding.
-    lower, upper = entropy_change_bounds(z, [1e6, 0.0], 1.0)
-    h = float(oracles.entropy(z))
-    expected = relative * (1 + math.log(2) - mean_gap)
-    assert -lower - h == pytest.approx(expected, rel=1e-2, abs=0)  # H is known to 1e-16, a thousandth of the slack
-    assert upper - (math.log(2) - h) == pytest.approx(expected, rel=1e-2, abs=0)
-
-
-def test_bounds_broadcast_every_argument() -> None:
-    z, d, eta = [0.0, 1.0, 2.0], [1.0, 0.0, -1.0], 0.1
-    expected = entropy_change_bounds(z, d, eta)
-    for many in ((np.array([z] * 5), d, eta), (z, np.array([d] * 5), eta), (z, d, np.full(5, eta))):
-        for side, one in zip(entropy_change_bounds(*many), expected, strict=True):
-            assert side.shape == (5,)
-            np.testing.assert_allclose(side, one, rtol=1e-12)  # summation order
-
-
-def test_bounds_refuse_symbols_wherever_they_stand() -> None:
-    sympy = pytest.importorskip("sympy")
-    symbol = sympy.Symbol("a")
-    for name, arguments in (
-        ("direction", ([0.0, 1.0], [symbol, 0], 0.1)),
-        ("step_size", ([0.0, 1.0], [1.0, 0.0], symbol)),
-    ):
-        with pytest.raises(ValueError, match=f"^{name} must be"):
-            entropy_change_bounds(*arguments)
-
-
-def test_bounds_warn_of_nothing() -> None:
-    with np.errstate(all="raise", under="ignore"):
-        for z, d, eta in (([1e308, -1e308], [1.0, 0.0], 0.1), ([0.0, 1.0], [1e200, -1e200], 1e200)):
-            lower, upper = entropy_change_bounds(z, d, eta)
-            assert np.isfinite([lower, upper]).all()
-
-
-# Safe step
 
 
 def certified_step(z: list[float], r: list[int], b1: float, b2: float) -> float:

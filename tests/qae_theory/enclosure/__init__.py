@@ -1,0 +1,1 @@
+"""Guaranteed bounds held against ball arithmetic; `python -m tests.qae_theory.enclosure` is the long run."""
