@@ -9,7 +9,7 @@ import datetime
 import json
 from dataclasses import asdict, dataclass
 
-from qae_theory.formal.tools import layout, sources
+from qae_theory.formal.tools import build, coq, layout, sources
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,28 @@ def write(coq_version: str) -> Record:
     record = Record(coq_version, today, hashes)
     layout.CHECKED.write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
     return record
+
+
+def unavailable() -> str | None:
+    """Why the compiled proofs cannot be checked now, in one line for the ledger; None if they can."""
+    absent = coq.missing()
+    if absent is not None:
+        return f"{absent}; {without_coq()}"
+    if build.stale():
+        return f"these sources are not compiled: `make formal` compiles them; {without_coq()}"
+    return None
+
+
+def check_compiled() -> str:
+    """Let ``coqchk`` read what is compiled; say how many modules. Compiles nothing and takes some seconds.
+
+    Raises:
+        CheckError: with the message of ``coqchk``.
+    """
+    answer = coq.coqchk(sources.modules())
+    if not answer.passed:
+        raise coq.CheckError(f"coqchk: {coq.first_error(answer)}")
+    return f"{len(sources.modules())} modules"
 
 
 def without_coq() -> str:
