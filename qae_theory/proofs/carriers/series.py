@@ -1,6 +1,6 @@
 """Truncated power series in the step: forward-mode differentiation through the shipped functions, as they are.
 
-A series takes the place of a number in an exact array. Coefficients are floats or flint balls.
+A series takes the place of a number in an exact array. Coefficients are floats or flint balls; no proof rests on them.
 """
 
 from __future__ import annotations
@@ -12,25 +12,34 @@ from typing import Any
 import numpy as np
 
 from qae_theory.arrays import Array
+from qae_theory.proofs.carriers.opaque import Opaque, is_elementwise
 
 
-class Series:
-    """c_0 + c_1 eta + c_2 eta^2 + ..., cut off after as many terms as are given."""
+class Series(Opaque):
+    """c_0 + c_1 eta + c_2 eta^2 + ..., cut off after as many terms as are given; it answers no question."""
+
+    __slots__ = ("coefficients",)
 
     def __init__(self, coefficients: Sequence[Any]) -> None:
         """Start from the coefficients, lowest power first."""
         self.coefficients = tuple(coefficients)
 
-    def __add__(self, other: Any) -> Series:
+    def __add__(self, other: Any) -> Any:
+        if is_elementwise(other):
+            return NotImplemented
         return Series([a + b for a, b in zip(self.coefficients, self._lift(other), strict=True)])
 
     def __neg__(self) -> Series:
         return Series([-a for a in self.coefficients])
 
-    def __sub__(self, other: Any) -> Series:
+    def __sub__(self, other: Any) -> Any:
+        if is_elementwise(other):
+            return NotImplemented
         return Series([a - b for a, b in zip(self.coefficients, self._lift(other), strict=True)])
 
-    def __mul__(self, other: Any) -> Series:
+    def __mul__(self, other: Any) -> Any:
+        if is_elementwise(other):
+            return NotImplemented
         a, b = self.coefficients, self._lift(other)
         return Series([sum(a[i] * b[k - i] for i in range(k + 1)) for k in range(len(a))])
 
@@ -38,7 +47,7 @@ class Series:
     __rmul__ = __mul__
 
     def exp(self) -> Series:
-        """The exponential, from e' = a' e."""
+        """Return the exponential, from e' = a' e."""
         a = self.coefficients
         e = [_apply("exp", a[0])]
         for k in range(1, len(a)):
@@ -46,7 +55,7 @@ class Series:
         return Series(e)
 
     def log(self) -> Series:
-        """The natural logarithm, from a l' = a'."""
+        """Return the natural logarithm, from a l' = a'."""
         a = self.coefficients
         logs = [_apply("log", a[0])]
         for k in range(1, len(a)):
@@ -59,12 +68,19 @@ class Series:
         return (other, *(0 for _ in self.coefficients[1:]))
 
 
+def moving_logits(logits: Sequence[Any], direction: Sequence[Any], terms: int) -> Array:
+    """Return z + eta d as an exact array of series with this many terms."""
+    array = np.empty(len(logits), dtype=object)
+    for place, (z, d) in enumerate(zip(logits, direction, strict=True)):
+        array[place] = Series((z, d, *(0 * d for _ in range(terms - 2))))
+    return array
+
+
+def first_coefficients(result: Any) -> tuple[Any, ...]:
+    """Return the coefficients of a result of rank 0, lowest power first."""
+    series: Series = np.asarray(result, dtype=object).item()
+    return series.coefficients
+
+
 def _apply(name: str, x: Any) -> Any:
     return getattr(x, name)() if hasattr(x, name) else getattr(math, name)(x)
-
-
-def moving_logits(logits: Sequence[Any], direction: Sequence[Any], terms: int) -> Array:
-    """z + eta d as an exact array of series."""
-    array = np.empty(len(logits), dtype=object)
-    array[:] = [Series((z, d, *(0 * d for _ in range(terms - 2)))) for z, d in zip(logits, direction, strict=True)]
-    return array

@@ -1,6 +1,7 @@
 """Claim `remainder`: the second derivative of entropy along a line, its brackets, and bounds on a finite change.
 
-The lemma on variance and third moment is in ``joint_lemma``, the ties of the shipped bounds in ``bounds_ties``.
+The lemma on variance and third moment is in ``remainder_joint_lemma``, the ties of the shipped bounds are in
+``remainder_ties``.
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ from qae_theory.entropy_change import (
     first_order_entropy_change,
     second_order_entropy_change,
 )
+from qae_theory.proofs.carriers import moments
+from qae_theory.proofs.carriers.generic_arm import for_any_policy
+from qae_theory.proofs.carriers.moments import DIRECTION, LOG_PROB, X, Y
+from qae_theory.proofs.carriers.series import first_coefficients, moving_logits
 from qae_theory.proofs.entropy_change import remainder_joint_lemma as joint_lemma
 from qae_theory.proofs.entropy_change import remainder_ties as bounds_ties
 from qae_theory.proofs.tools import ball_entropy as exact
-from qae_theory.proofs.tools import generic_arm as arm
 from qae_theory.proofs.tools.cases import policies
-from qae_theory.proofs.tools.checking import all_zero, ball, both, for_all, valid, zero
-from qae_theory.proofs.tools.series import moving_logits
+from qae_theory.proofs.tools.checking import all_zero, ball, both, certainly_positive, for_all, valid, zero
 from qae_theory.softmax import covariance, entropy
 
 
@@ -51,8 +54,8 @@ def _curvature() -> tuple[Step, ...]:
     return (
         Step(
             says=r"Derivatives of moments as in claim `identity`. Applied twice to the shipped `entropy`, run on "
-            r"one arm of any number, they give $\varphi'' = -\mathrm{Var}(d) - E[(\log\pi - E\log\pi)(d - E "
-            r"d)^2]$, which is what the shipped `second_order_entropy_change` returns on the same arm. With "
+            r"any number of arms, they give $\varphi'' = -\mathrm{Var}(d) - E[(\log\pi - E\log\pi)(d - E "
+            r"d)^2]$, which is what the shipped `second_order_entropy_change` returns on the same arms. With "
             r"$X = -\log\pi$, $D = d - E d$ and $V = E D^2$: $\varphi'' = -V + \mathrm{Cov}(X, D^2)$. It "
             r"holds at every $t$, as $\mathrm{softmax}(z + td)$ is a softmax policy.",
             check=partial(_second_derivative, sign=-1),
@@ -62,7 +65,7 @@ def _curvature() -> tuple[Step, ...]:
         ),
         Step(
             says=r"$\varphi''$ is $\rho^2$ times its value for $(d - \min d)/\rho \in [0,1]$: a shift drops out, "
-            r"a factor comes out squared (shipped function, one arm of any number). If $\rho = 0$, "
+            r"a factor comes out squared (shipped function, any number of arms). If $\rho = 0$, "
             r"$\varphi'' = 0$. So let $d \in [0,1]$.",
             check=partial(_scaling, power=2),
             planted="a factor comes out once",
@@ -91,9 +94,9 @@ def _split() -> tuple[Step, ...]:
             generality=Generality.GENERAL,
         ),
         Step(
-            says=r"An arm adds $p(-\log p - T)$ to $E Z$ if that is positive. With $p = e^{-T-1}q$ it is "
-            r"$e^{-T-1}(q - q\log q)$, at most $e^{-T-1}$ because $\log(1/q) \le 1/q - 1$. So $E Z \le "
-            r"n\,e^{-T-1}$.",
+            says=r"An arm adds $p(-\log p - T)$ to $E Z$ if that is positive. With $p = e^{-T-1}q$ it is $e^{-T-1}(q "
+            r"- q\log q)$, at most $e^{-T-1}$ because $\log(1/q) \le 1/q - 1$ (the named lemma of claim "
+            r"`self-covariance`). So $E Z \le n\,e^{-T-1}$.",
             check=partial(_tail, most=1),
             planted="at most e^(-T-1)/2",
             control=partial(_tail, most=Fraction(1, 2)),
@@ -183,23 +186,22 @@ def _taylor() -> tuple[Step, ...]:
 
 
 def _second_derivative(*, sign: int) -> Finding:
-    logits, direction = arm.logits(), arm.entry(arm.DIRECTION)
-    twice = arm.along_step(arm.along_step(_item(entropy(logits))))
-    shipped = _item(second_order_entropy_change(logits, direction))
-    excess = arm.DIRECTION - arm.mean(arm.DIRECTION)
-    surprise = arm.LOG_PROB - arm.mean(arm.LOG_PROB)
-    formula = sign * arm.mean(excess**2) - arm.mean(surprise * excess**2)
-    weight = arm.entry(arm.WEIGHT)
-    in_x = sign * arm.mean(excess**2) + _item(covariance(weight, arm.entry(-arm.LOG_PROB), arm.entry(excess**2)))
-    return all_zero([twice - shipped, shipped - formula, shipped - in_x], sympy.expand)
+    shipped = for_any_policy(lambda arms: second_order_entropy_change(arms.logits(), arms.entries(DIRECTION)))
+    twice = moments.along_step(moments.along_step(for_any_policy(lambda arms: entropy(arms.logits()))))
+    excess, surprise = DIRECTION - moments.mean(DIRECTION), LOG_PROB - moments.mean(LOG_PROB)
+    formula = sign * moments.mean(excess**2) - moments.mean(surprise * excess**2)
+    covaried = for_any_policy(lambda arms: covariance(arms.probs(), arms.entries(-LOG_PROB), arms.entries(excess**2)))
+    in_x = sign * moments.mean(excess**2) + covaried
+    return all_zero([shipped - formula, shipped - in_x, twice - shipped], sympy.expand)
 
 
 def _scaling(*, power: int) -> Finding:
     rho, least = sympy.symbols("rho m", real=True)
-    logits = arm.logits()
-    wide = _item(second_order_entropy_change(logits, arm.entry(least + rho * arm.DIRECTION)))
-    unit = _item(second_order_entropy_change(logits, arm.entry(arm.DIRECTION)))
-    return zero(wide - rho**power * unit, sympy.expand)
+
+    def curvature(direction: Any) -> Any:
+        return for_any_policy(lambda arms: second_order_entropy_change(arms.logits(), arms.entries(direction)))
+
+    return zero(curvature(least + rho * DIRECTION) - rho**power * curvature(DIRECTION), sympy.expand)
 
 
 def _automatic(effort: Effort, *, factor: int) -> Finding:
@@ -207,7 +209,7 @@ def _automatic(effort: Effort, *, factor: int) -> Finding:
         for case in policies(effort):
             with flint.ctx.workdps(400):  # log sum exp of a gap of 700 needs 300 digits to see the small arm
                 z, d = exact.balls(case.logits), exact.balls(case.direction)
-                second = factor * _item(entropy(moving_logits(z, d, 3))).coefficients[2]
+                second = factor * first_coefficients(entropy(moving_logits(z, d, 3)))[2]
                 shipped = second_order_entropy_change(case.logits, case.direction)
                 # 1e-30: d - E d is off by an ulp, and its square may be all that is left on a peaked policy.
                 scale = flint.arb(1e-13) * abs(second) + flint.arb(1e-30)
@@ -218,11 +220,13 @@ def _automatic(effort: Effort, *, factor: int) -> Finding:
 
 def _linear_split(*, sign: int) -> Finding:
     # X = Y + Z with Y and Z in the place of the generic quantities x and y.
-    square = (arm.DIRECTION - arm.mean(arm.DIRECTION)) ** 2
-    weight, squares = arm.entry(arm.WEIGHT), arm.entry(square)
-    whole = _item(covariance(weight, arm.entry(arm.X + arm.Y), squares))
-    kept = _item(covariance(weight, arm.entry(arm.X), squares))
-    return zero(whole - kept - arm.mean(arm.Y * square) - sign * arm.mean(arm.Y) * arm.mean(square), sympy.expand)
+    square = (DIRECTION - moments.mean(DIRECTION)) ** 2
+
+    def with_square(quantity: Any) -> Any:
+        return for_any_policy(lambda arms: covariance(arms.probs(), arms.entries(quantity), arms.entries(square)))
+
+    rest = moments.mean(Y * square) + sign * moments.mean(Y) * moments.mean(square)
+    return zero(with_square(X + Y) - with_square(X) - rest, sympy.expand)
 
 
 def _tail(*, most: Any) -> Finding:
@@ -234,7 +238,7 @@ def _tail(*, most: Any) -> Finding:
     r, log_inverse = z3.Reals("q ell")
     bound = valid(r + r * log_inverse <= z3.Q(Fraction(most).numerator, Fraction(most).denominator),
                   r > 0, log_inverse * r <= 1 - r)  # fmt: skip
-    return bound if identity.passed else identity
+    return both(bound, identity)
 
 
 def _two_sides(*, top: int) -> Finding:
@@ -255,10 +259,9 @@ def _levels(*, shift: int) -> Finding:
         n * sympy.exp(-sympy.log(n) - 1) - sympy.exp(-1),
         n * sympy.exp(-(sympy.log(n / c) - shift) - 1) - c,
     ]
-    finding = all_zero(residuals, sympy.simplify)
     # T is least at n = 1: log(6 sqrt 3) - 1 > 1, so that a = -1 >= -T in the joint lemma.
-    least = ball(sympy.log(1 / c) - 2)
-    return finding if bool(least > 0) else Finding(False, finding.criterion, f"log(6 sqrt 3) - 2 = {least}")
+    least = certainly_positive(sympy.log(1 / c) - 2, "log(6 sqrt 3) - 2")
+    return both(all_zero(residuals, sympy.simplify), least)
 
 
 def _shipped_brackets(effort: Effort, *, constant: str) -> Finding:
@@ -341,8 +344,3 @@ def _orders(effort: Effort, *, scale: float) -> Finding:
                 yield f"{case.label}, order {order}: slope {slope:.3f}", bool(slope > order - 0.1)
 
     return for_all(cases(), "fitted slopes")
-
-
-def _item(array: Any) -> Any:
-    """The entry of a result of rank 0."""
-    return np.asarray(array, dtype=object)[()]

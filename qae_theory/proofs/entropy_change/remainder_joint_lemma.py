@@ -1,4 +1,4 @@
-r"""The lemma behind the remainder bound: variance and third-moment covariance of a bounded direction, jointly.
+r"""The lemma of claim `remainder`: variance and third-moment covariance of a bounded direction, jointly.
 
 For x and d in [0, 1] on any probability space, real a and T >= 0, with D = d - E d and V = E D^2:
 a V + T |Cov(x, D^2)| <= G(a, T) = max over s in [0, 1] of (1 - s^2)(a + T s)/4. The two-point d attain it.
@@ -15,24 +15,27 @@ import sympy
 import z3
 
 from qae_theory.claims.model import Finding, Generality, Step
-from qae_theory.proofs.tools import generic_arm as arm
+from qae_theory.proofs.carriers import moments
+from qae_theory.proofs.carriers.formulas import expression, formulas
+from qae_theory.proofs.carriers.generic_arm import for_any_policy
+from qae_theory.proofs.carriers.moments import DIRECTION, X
 from qae_theory.proofs.tools.checking import all_zero, both, valid, zero
 from qae_theory.softmax import covariance
 
 
 def steps() -> tuple[Step, ...]:
-    """The proof, from the definition of the covariance to the bound."""
+    """Return the proof, from the definition of the covariance to the bound."""
     return (*_reduction(), *_many_heavy(), *_few_heavy(), *_closed_form())
 
 
 def peak(a: Any, t: Any) -> Any:
-    """s at which (1 - s^2)(a + t s) is largest over s >= 0, for balls and SymPy numbers; needs t > 0 or a > 0."""
+    """Return the s >= 0 at which (1 - s^2)(a + t s) is largest, for balls and SymPy numbers; needs t > 0 or a > 0."""
     root = (a * a + 3 * t * t) ** sympy.Rational(1, 2) if isinstance(t, sympy.Expr) else (a * a + 3 * t * t).sqrt()
     return t / (a + root)
 
 
 def largest(a: Any, t: Any) -> Any:
-    """G(a, t)."""
+    """Return G(a, t), the largest (1 - s^2)(a + t s)/4."""
     s = peak(a, t)
     return (1 - s * s) * (a + t * s) / 4
 
@@ -44,7 +47,7 @@ def _reduction() -> tuple[Step, ...]:
             r"V + T\,|\mathrm{Cov}(x, D^2)| \le G(a,T) = \max_{0 \le s \le 1} (1-s^2)(a+Ts)/4$. If $T = 0$ "
             r"this is $V \le 1/4$ (with $G(a,0) = 0$ for $a < 0$). For $T > 0$ divide by $T$ and write $h = "
             r"a/T$. Replacing $x$ by $1 - x$ flips the sign of the covariance, so take it negative: "
-            r"$-\mathrm{Cov}(x, D^2) = E[x\,(V - D^2)]$ (the shipped `covariance`, run on a generic arm). "
+            r"$-\mathrm{Cov}(x, D^2) = E[x\,(V - D^2)]$ (the shipped `covariance`, on any number of arms). "
             r"Since $0 \le x \le 1$, that is at most $E[1_A (V-D^2)]$ for the event $A = \{D^2 < V\}$.",
             check=partial(_indicator, least=0),
             planted="x >= -1 in place of x >= 0",
@@ -158,13 +161,13 @@ def _closed_form() -> tuple[Step, ...]:
 
 
 def _indicator(*, least: int) -> Finding:
-    spread = (arm.DIRECTION - arm.mean(arm.DIRECTION)) ** 2
-    shipped = covariance(arm.entry(arm.WEIGHT), arm.entry(arm.X), arm.entry(spread))
-    rewritten = zero(shipped + arm.mean(arm.X * (arm.mean(spread) - spread)), sympy.expand)
+    spread = (DIRECTION - moments.mean(DIRECTION)) ** 2
+    shipped = for_any_policy(lambda arms: covariance(arms.probs(), arms.entries(X), arms.entries(spread)))
+    rewritten = zero(shipped + moments.mean(X * (moments.mean(spread) - spread)), sympy.expand)
     x, w, d, square = z3.Reals("x w d square")
     pointwise = valid(x * w <= z3.If(w > 0, w, 0), x >= least, x <= 1)
     variance = valid(square - d * d <= z3.Q(1, 4), square <= d, d >= 0, d <= 1)
-    return pointwise if not pointwise.passed else both(_as(pointwise, rewritten), pointwise, variance)
+    return both(pointwise, rewritten, variance)
 
 
 def _total_expectation(*, sign: int) -> Finding:
@@ -176,14 +179,15 @@ def _total_expectation(*, sign: int) -> Finding:
 
 def _conditional_moments(*, square_at_most_mean: bool) -> Finding:
     m = sympy.Symbol("m")
-    expanded = zero(arm.mean((arm.X - m) ** 2) - (arm.mean(arm.X**2) - 2 * m * arm.mean(arm.X) + m**2), sympy.expand)
+    by_moments = moments.mean(X**2) - 2 * m * moments.mean(X) + m**2
+    expanded = zero(moments.mean((X - m) ** 2) - by_moments, sympy.expand)
     beta, square, centre = z3.Reals("beta square m")
     moment = square - 2 * centre * beta + centre**2
     jensen = square >= beta**2
     cap = square <= beta if square_at_most_mean else square >= beta
     goal = z3.And(moment <= beta * (1 - beta) + (beta - centre) ** 2, moment >= (beta - centre) ** 2)
     bounded = valid(goal, jensen, cap, beta >= 0, beta <= 1)
-    return both(_as(bounded, expanded), bounded)
+    return both(bounded, expanded)
 
 
 def _both_convex(*, factor: Fraction) -> Finding:
@@ -201,7 +205,7 @@ def _both_convex(*, factor: Fraction) -> Finding:
     coupled = valid(z3.And(gap <= margin * centre * (1 - centre), -gap <= margin * centre * (1 - centre)), *unit)
     s = sympy.Symbol("s")
     family = zero(((1 - s) / 2) * ((1 + s) / 2) * (h + s) - (1 - s**2) * (h + s) / 4)
-    return both(_as(coupled, identity), _as(coupled, family), coupled)
+    return both(coupled, identity, family)
 
 
 def _concave_side(*, twice: int) -> Finding:
@@ -214,7 +218,7 @@ def _concave_side(*, twice: int) -> Finding:
     trivial = valid(
         q * (hh + 1 - q) * e - (1 - q) * (q - hh) * f <= 0, e >= 0, f >= 0, q >= 0, q <= 1, q > hh, hh + 1 - q <= 0
     )
-    return both(_as(identity, trivial), identity)
+    return both(identity, trivial)
 
 
 def _large_event(*, denominator: int) -> Finding:
@@ -238,7 +242,7 @@ def _parabola(*, twice: int) -> Finding:
     )  # fmt: skip
     hh = z3.Real("h")
     concave = valid(hh + 2 * v > 1, hh + 1 - 2 * (1 - v) > 0)
-    return both(_as(identity, may_assume), _as(identity, concave), identity)
+    return both(identity, may_assume, concave)
 
 
 def _slope_at_one(h: Any, u: Any) -> Any:
@@ -263,7 +267,7 @@ def _end_of_parabola(*, non_negative: bool) -> Finding:
     folded = valid(
         (1 - s * s) * (h + s) <= (1 - s * s) * (h + size), s >= -1, s <= 1, z3.Or(size == s, size == -s), size >= 0
     )
-    return both(_as(top, derivative), _as(top, value), folded, top)
+    return both(top, derivative, value, folded)
 
 
 def _top_of_parabola(*, below_root: bool) -> Finding:
@@ -284,7 +288,7 @@ def _top_of_parabola(*, below_root: bool) -> Finding:
     rises = valid((h + u) ** 2 * (h + 2 * w) <= (h + w) ** 2 * (h + 2 * u), side, *domain, *on_root)
     s = 2 * w - 1
     meets = valid((h + w) ** 2 == (1 - s * s) * (h + s) * (h + 2 * w), *domain, *on_root)
-    return both(_as(rises, square), _as(rises, is_root), in_range, below, meets, rises)
+    return both(rises, square, is_root, in_range, below, meets)
 
 
 def _critical_point(*, three: int) -> Finding:
@@ -301,7 +305,7 @@ def _critical_point(*, three: int) -> Finding:
     aa, tt, q0, r = z3.Reals("a T q r")
     point = (tt > 0, r >= 0, r * r == aa * aa + 3 * tt * tt, q0 * (aa + r) == tt)
     sign = valid(z3.And(aa + r > 0, q0 > 0, aa + 2 * tt * q0 >= 0, (q0 <= 1) == (aa >= -tt)), *point)
-    return both(critical, difference, _as(critical, sign))
+    return both(critical, difference, sign)
 
 
 def _attained(*, three: int) -> Finding:
@@ -309,12 +313,7 @@ def _attained(*, three: int) -> Finding:
     residuals = [largest(sympy.Integer(0), sympy.Integer(1)) - bound]
     for sign in (1, -1):
         p = (three + sign * sympy.sqrt(3)) / 6
-        probs, heavy = arm.row(p, 1 - p), arm.row(sympy.Integer(1), sympy.Integer(0))
-        spread = (heavy - p) ** 2
-        residuals.append(covariance(probs, heavy, spread)[()] + sign * bound)
+        probs, heavy = formulas([p, 1 - p]), formulas([1, 0])
+        spread = formulas([(1 - p) ** 2, p**2])
+        residuals.append(expression(covariance(probs, heavy, spread)) + sign * bound)
     return all_zero(residuals, sympy.simplify)
-
-
-def _as(like: Finding, finding: Finding) -> Finding:
-    """The same finding under the criterion of another, for steps that two tools check together."""
-    return Finding(finding.passed, like.criterion if finding.passed else finding.criterion, finding.detail)

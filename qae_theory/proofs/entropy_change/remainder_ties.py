@@ -1,4 +1,4 @@
-"""The shipped bounds on an entropy change against ball arithmetic: they contain it, and are as tight as proved."""
+"""Ties of claim `remainder`: the shipped bounds contain the exact change, and they are as tight as was proved."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from qae_theory.proofs.tools.checking import for_all
 
 
 def steps() -> tuple[Step, ...]:
-    """The ties of claim `remainder` to `entropy_change_bounds`."""
+    """Return the ties of claim `remainder` to `entropy_change_bounds`."""
     return (
         Step(
             says=r"The shipped `entropy_change_bounds` contain the exact change, in ball arithmetic: one arm to "
@@ -63,7 +63,7 @@ def steps() -> tuple[Step, ...]:
 
 
 def instances(effort: Effort) -> Iterator[tuple[str, Case, float]]:
-    """Policies with directions of several sizes and offsets, and steps; one policy with many arms."""
+    """Yield policies with directions of several sizes and offsets, and steps; one policy has many arms."""
     sizes = ((1.0, 0.0), (1e-3, 1e3), (50.0, -3.0))
     etas = effort.pick((1e-12, -1e-6, 1e-3, 0.1, -0.3, 1.0, 5.0, 1e3), (1e-12, -1e-3, 0.3, 1e3))
     for case in policies(effort):
@@ -82,7 +82,7 @@ def _contain(effort: Effort, *, factor: int) -> Finding:
             with flint.ctx.workdps(exact.DIGITS):
                 z, d = exact.balls(case.logits), exact.balls(case.direction)
                 change = exact.entropy_change(z, d, factor * flint.arb(eta))
-                lower, upper = entropy_change_bounds(case.logits, case.direction, eta)
+                lower, upper = _brackets(case, eta)
                 yield label, bool(flint.arb(float(lower)) <= change) and bool(change <= flint.arb(float(upper)))
 
     return for_all(cases(), "policies, directions and steps of all sizes")
@@ -91,7 +91,7 @@ def _contain(effort: Effort, *, factor: int) -> Finding:
 def _outward(effort: Effort, *, inward: float) -> Finding:
     def cases() -> Iterator[tuple[str, bool]]:
         for label, case, eta in instances(effort):
-            lower, upper = entropy_change_bounds(case.logits, case.direction, eta)
+            lower, upper = _brackets(case, eta)
             width = inward * (upper - lower)
             with flint.ctx.workdps(exact.DIGITS):
                 low, high = _exact_bounds(case, eta)
@@ -102,15 +102,20 @@ def _outward(effort: Effort, *, inward: float) -> Finding:
     return for_all(cases(), "policies, directions and steps of all sizes")
 
 
+def _brackets(case: Case, eta: float) -> tuple[Any, Any]:
+    """Return the shipped bounds that come from this claim alone."""
+    return entropy_change_bounds(case.logits, case.direction, eta, method="brackets")
+
+
 def _is_end(bound: Any, shipped: Any) -> bool:
-    """Whether both are zero: the exact bound of a policy that cannot move is a ball around 0."""
+    """Return whether both are zero: the exact bound of a policy that cannot move is a ball around 0."""
     return bool(abs(bound) < flint.arb(1e-80)) and abs(float(shipped)) < 1e-280
 
 
 def _tight(effort: Effort, *, factor: float) -> Finding:
     def cases() -> Iterator[tuple[str, bool]]:
         for label, case, eta in instances(effort):
-            lower, upper = entropy_change_bounds(case.logits, case.direction, eta)
+            lower, upper = _brackets(case, eta)
             with flint.ctx.workdps(exact.DIGITS):
                 low, high = _exact_bounds(case, eta, factor=factor)
                 loose_low, loose_high = _exact_bounds(case, eta, factor=factor, ends=2e-11)
@@ -126,7 +131,7 @@ def _tight(effort: Effort, *, factor: float) -> Finding:
 
 
 def _exact_bounds(case: Case, eta: float, *, factor: float = 1.0, ends: float = 0.0) -> tuple[Any, Any]:
-    """The claim's bounds; the quadratic term by a factor and the ends [-H, log n - H] wider where asked."""
+    """Return the claim's bounds, with the quadratic term times a factor and the ends [-H, log n - H] wider."""
     z, d, step = exact.balls(case.logits), exact.balls(case.direction), flint.arb(eta)
     below, above = exact.brackets(len(z))
     line = step * exact.slope(z, d)
@@ -154,7 +159,7 @@ def _limits(*, kept: float) -> Finding:
 
 def _batches(effort: Effort, *, shift: int) -> Finding:
     def cases() -> Iterator[tuple[str, bool]]:
-        yield from row_by_row(effort, "entropy_change_bounds", entropy_change_bounds, 3, shift)
+        yield from row_by_row(effort, entropy_change_bounds, arity=3, shift=shift)
         rng = np.random.default_rng(effort.seed)
         # More rows than a block holds, of more arms than half a block.
         z, d = rng.normal(size=(5, 40_000)), rng.normal(size=(5, 40_000))

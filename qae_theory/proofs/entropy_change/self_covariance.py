@@ -1,10 +1,14 @@
-"""Claims `self-covariance` and `self-covariance-max`: the slope of the paper's entropy change in the baseline."""
+"""Claim `self-covariance`: the slope of the paper's entropy change in the baseline is never negative.
+
+How large it can be is in ``self_covariance_max``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
+from itertools import product
 from typing import Any
 
 import flint
@@ -14,9 +18,10 @@ import z3
 
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
-from qae_theory.proofs.entropy_change import self_covariance_max
+from qae_theory.proofs.carriers import moments
+from qae_theory.proofs.carriers.generic_arm import for_any_policy
+from qae_theory.proofs.carriers.moments import ARM, LOG_PROB, OTHER_ARM, PROB
 from qae_theory.proofs.tools import ball_entropy as exact
-from qae_theory.proofs.tools import generic_arm as arm
 from qae_theory.proofs.tools.cases import policies, row_by_row
 from qae_theory.proofs.tools.checking import all_zero, ball, both, for_all, valid
 from qae_theory.softmax import self_covariance
@@ -25,13 +30,12 @@ from qae_theory.softmax import self_covariance
 def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
     ledger.add(Evidence("self-covariance", "pairwise-form", Kind.PROOF, Role.FOR, (*_proof(), *_ties())))
-    self_covariance_max.register(ledger)
 
 
 def _proof() -> tuple[Step, ...]:
     return (
         Step(
-            says=r"The shipped `self_covariance`, run on one arm of a policy with any number of arms, is the "
+            says=r"The shipped `self_covariance`, run on a policy with any number of arms, is the "
             r"pairwise form $\frac12\sum_{i,j}\pi_i\pi_j(\pi_i-\pi_j)(\log\pi_i-\log\pi_j)$: expand it and "
             r"write each double sum as a product of two moments.",
             check=partial(_pairwise, factor=sympy.Rational(1, 2)),
@@ -49,14 +53,19 @@ def _proof() -> tuple[Step, ...]:
             control=partial(_terms, strict=False),
             generality=Generality.GENERAL,
         ),
-        Step(
-            says=r"Named lemma used above: $\log t \le t - 1$ for $t > 0$, equality iff $t = 1$. (The derivative "
-            r"$1 - 1/t$ of $t - 1 - \log t$ has the sign of $t - 1$.)",
-            check=partial(_log_lemma, side=1),
-            planted="log t >= t - 1",
-            control=partial(_log_lemma, side=-1),
-            citation="Hardy, Littlewood and Polya, Inequalities (1934), chapter IV",
-        ),
+        log_lemma_step(),
+    )
+
+
+def log_lemma_step() -> Step:
+    """Return the inequality on which every bound from above by an entropy rests, for the proofs that use it."""
+    return Step(
+        says=r"Named lemma used here: $\log t \le t - 1$ for $t > 0$, equality iff $t = 1$. (The derivative "
+        r"$1 - 1/t$ of $t - 1 - \log t$ has the sign of $t - 1$.)",
+        check=partial(_log_lemma, side=1),
+        planted="log t >= t - 1",
+        control=partial(_log_lemma, side=-1),
+        citation="Hardy, Littlewood and Polya, Inequalities (1934), chapter IV",
     )
 
 
@@ -89,12 +98,11 @@ def _ties() -> tuple[Step, ...]:
 
 
 def _pairwise(*, factor: Any) -> Finding:
-    log_prob, _, prob, _, _ = arm.ARM
-    other_log, _, other_prob, _, _ = arm.OTHER_ARM
-    pairs = factor * arm.pair_mean((prob - other_prob) * (log_prob - other_log))
-    shipped = np.asarray(self_covariance(arm.logits()), dtype=object)[()]
-    moments = arm.mean(prob * log_prob) - arm.mean(prob) * arm.mean(log_prob)
-    return all_zero([shipped - moments, shipped - pairs], sympy.expand)
+    other_log, other_prob = (OTHER_ARM[ARM.index(symbol)] for symbol in (LOG_PROB, PROB))
+    pairs = factor * moments.pair_mean((PROB - other_prob) * (LOG_PROB - other_log))
+    shipped = for_any_policy(lambda arms: self_covariance(arms.logits()))
+    by_moments = moments.mean(PROB * LOG_PROB) - moments.mean(PROB) * moments.mean(LOG_PROB)
+    return all_zero([shipped - pairs, shipped - by_moments], sympy.expand)
 
 
 def _terms(*, strict: bool) -> Finding:
@@ -107,17 +115,16 @@ def _terms(*, strict: bool) -> Finding:
 
 
 def _log_lemma(effort: Effort, *, side: int) -> Finding:
-    points = [Fraction(k, 8) for k in range(1, effort.pick(80, 24))]
-    return for_all(
-        ((f"t = {t}", bool(side * (ball(t) - 1 - ball(t).log()) > 0)) for t in points if t != 1),
-        "t in multiples of 1/8",
-    )
+    def cases() -> Iterator[tuple[str, bool]]:
+        for t in (Fraction(k, 8) for k in range(1, effort.pick(80, 24)) if k != 8):
+            yield f"t = {t}", bool(side * (ball(t) - 1 - ball(t).log()) > 0)
+
+    return for_all(cases(), "t in multiples of 1/8")
 
 
 def _exact_policies(effort: Effort, *, least: Any) -> Finding:
     def cases() -> Iterator[tuple[str, bool]]:
-        top = effort.pick(5, 3)
-        for weights in ((a, b, c) for a in range(1, top) for b in range(1, top) for c in range(1, top)):
+        for weights in product(range(1, effort.pick(5, 3)), repeat=3):
             logits = np.array([sympy.log(w) for w in weights], dtype=object)
             with flint.ctx.workdps(60):
                 value = sympy.sympify(np.asarray(self_covariance(logits), dtype=object)[()])
@@ -145,4 +152,4 @@ def _floats(effort: Effort, *, off: float) -> Finding:
 
 
 def _batches(effort: Effort, *, shift: int) -> Finding:
-    return for_all(row_by_row(effort, "self_covariance", self_covariance, 1, shift), "a batch of shape [2, 3]")
+    return for_all(row_by_row(effort, self_covariance, arity=1, shift=shift), "a batch of shape [2, 3]")

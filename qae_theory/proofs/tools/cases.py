@@ -24,7 +24,7 @@ class Case:
 
 
 def policies(effort: Effort, *, extreme: bool = False) -> list[Case]:
-    """Policies from uniform to peaked, one arm to many; ``extreme`` adds logits at the ends of float64."""
+    """Return policies from uniform to peaked, one arm to many; ``extreme`` adds logits at the ends of float64."""
     rng = np.random.default_rng(effort.seed)
     flat = {
         "one arm": [3.0],
@@ -41,22 +41,29 @@ def policies(effort: Effort, *, extreme: bool = False) -> list[Case]:
         "drawn": list(rng.normal(scale=2.0, size=effort.pick(200, 20))),
     }
     ends = {"beyond float64": [1e308, -1e308, 1e308], "gap 1e3": [0.0, -1e3, -1.0], "large": [1.7e308, 0.0]}
-    named = [*((k, v, True) for k, v in flat.items()), *((k, v, False) for k, v in plain.items())]
-    named += [(k, v, True) for k, v in ends.items()] if extreme else []
-    return [Case(k, np.array(v), rng.uniform(-1.0, 1.0, len(v)), is_flat) for k, v, is_flat in named]
+    cases = []
+    for shapes, is_flat in ((flat, True), (plain, False), (ends if extreme else {}, True)):
+        for label, logits in shapes.items():
+            cases.append(Case(label, np.array(logits), rng.uniform(-1.0, 1.0, len(logits)), is_flat))
+    return cases
 
 
 def steps_of(effort: Effort) -> tuple[float, ...]:
-    """Step sizes from 1e-12 to 1e3, of either sign; 0 too."""
+    """Return step sizes from 1e-12 to 1e3, of either sign, and 0."""
     return effort.pick(
         (0.0, 1e-12, 1e-6, -1e-3, 0.01, 0.3, -0.3, 1.0, 3.0, -30.0, 1e3), (0.0, 1e-12, -1e-3, 0.3, 3.0, 1e3)
     )
 
 
-def row_by_row(
-    effort: Effort, name: str, function: Callable[..., Any], arity: int, shift: int
-) -> Iterator[tuple[str, bool]]:
-    """Whether a batch of ``function(logits, direction, step)`` is the rows' own results, whatever is batched."""
+def row_by_row(effort: Effort, function: Callable[..., Any], *, arity: int, shift: int) -> Iterator[tuple[str, bool]]:
+    """Yield whether a batch of ``function`` gives each row its own result, whatever is batched.
+
+    Args:
+        effort: brings the seed of the drawn batch.
+        function: takes the first ``arity`` of logits, direction and step size.
+        arity: how many of the three it takes.
+        shift: 0; another number compares each row with a wrong one, for a control.
+    """
     rng = np.random.default_rng(effort.seed)
     steps = np.array([[1e-9, 0.3, 30.0], [-1e-4, 1.0, 1e-6]])  # small ones beside large ones
     full = (rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 3, 4)), steps)[:arity]
@@ -64,15 +71,19 @@ def row_by_row(
         if not any(batched):
             continue
         arguments = [x if keep else x[0, 0] for x, keep in zip(full, batched, strict=True)]
-        whole = function(*arguments)
-        rows = whole if isinstance(whole, tuple) else (whole,)
+        whole = _as_tuple(function(*arguments))
         for i, j in np.ndindex(2, 3):
-            at = (i, (j + shift) % 3)
-            own = function(*(x[at] if keep else x for x, keep in zip(arguments, batched, strict=True)))
-            own = own if isinstance(own, tuple) else (own,)
-            # 1e-11: sums over rows of a batch may round in another order, which cancellation magnifies.
-            same = all(
-                np.shape(a)[:2] == (2, 3) and np.allclose(a[i, j], b, rtol=1e-11, atol=0.0)
-                for a, b in zip(rows, own, strict=True)
-            )
-            yield f"{name}, batched {batched}, row {i, j}", same
+            compared = (i, (j + shift) % 3)
+            own_arguments = [x[compared] if keep else x for x, keep in zip(arguments, batched, strict=True)]
+            own = _as_tuple(function(*own_arguments))
+            same = all(_same_row(a, (i, j), b) for a, b in zip(whole, own, strict=True))
+            yield f"{function.__name__}, batched {batched}, row {i, j}", same
+
+
+def _as_tuple(result: Any) -> tuple[Any, ...]:
+    return result if isinstance(result, tuple) else (result,)
+
+
+def _same_row(batch: Array, at: tuple[int, int], own: Any) -> bool:
+    # 1e-11: sums over rows of a batch may round in another order, which cancellation magnifies.
+    return np.shape(batch)[:2] == (2, 3) and np.allclose(batch[at], own, rtol=1e-11, atol=0.0)
