@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from llm_validation.tasks.base import Example, Source, whole_number
-from llm_validation.verifiers.boxes import last_box
+from llm_validation.verifiers.extraction.boxes import last_box
 from qae_theory.checks import refuse
 
 DEFAULT_MAX_NEW_TOKENS = 1024

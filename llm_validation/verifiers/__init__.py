@@ -2,28 +2,63 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from llm_validation.verifiers.base import Verifier, VerifierError
+from llm_validation.verifiers.extraction import EXTRACTIONS, Extraction
 from llm_validation.verifiers.integers import ChoiceVerifier, IntegerVerifier
 from llm_validation.verifiers.mathematics import MathVerifier
+from llm_validation.verifiers.outcomes import Outcome, counts, score_of
+from llm_validation.verifiers.pooled import PooledVerifier
 from llm_validation.verifiers.self_test import self_test
 from qae_theory.checks import refuse
 
-__all__ = ["Verifier", "VerifierError", "get_verifier", "self_test", "verifier_names"]
+__all__ = [
+    "EXTRACTIONS",
+    "Extraction",
+    "Outcome",
+    "Scoring",
+    "Verifier",
+    "VerifierError",
+    "counts",
+    "get_verifier",
+    "score_of",
+    "self_test",
+    "verifier_names",
+]
 
-_VERIFIERS: dict[str, type[Verifier]] = {kind.name: kind for kind in (ChoiceVerifier, IntegerVerifier, MathVerifier)}
+_VERIFIERS: dict[str, type[PooledVerifier]] = {
+    kind.name: kind for kind in (ChoiceVerifier, IntegerVerifier, MathVerifier)
+}
+
+
+class Scoring(NamedTuple):
+    """How responses are scored, wherever they are.
+
+    Args:
+        verifier: what compares answers, by its name.
+        extraction: where a response says its answer.
+    """
+
+    verifier: str
+    extraction: Extraction = Extraction()
 
 
 def verifier_names() -> tuple[str, ...]:
-    """The verifiers that there are."""
+    """Return the verifiers that there are."""
     return tuple(_VERIFIERS)
 
 
-def get_verifier(name: str) -> Verifier:
-    """A new verifier of that name; close it, or use it in a ``with`` statement.
+def get_verifier(scoring: str | Scoring) -> Verifier:
+    """Return a new verifier; close it, or use it in a ``with`` statement.
+
+    Args:
+        scoring: the name of a verifier, which then looks for answers by ``auto``; or name and extraction.
 
     Raises:
         ValueError: with the names that there are.
     """
+    name, extraction = (scoring, Extraction()) if isinstance(scoring, str) else scoring
     if name not in _VERIFIERS:
         refuse("verifier", name, f"one of {', '.join(verifier_names())}")
-    return _VERIFIERS[name]()
+    return _VERIFIERS[name](extraction=extraction)

@@ -24,7 +24,9 @@ _OF_VERDICT = {
 Rewrite = Callable[[Sequence[Reading]], Sequence[Reading]]
 
 
-def judged(claim: Sequence[str], gold: str, effort: Callable[[], Effort], rewrite: Rewrite = lambda found: found) -> Outcome:
+def judged(
+    claim: Sequence[str], gold: str, effort: Callable[[], Effort], rewrite: Rewrite = lambda found: found
+) -> Outcome:
     """Return the outcome of one response.
 
     Args:

@@ -70,6 +70,8 @@ def same_answer(left: Answer, right: Answer, effort: Effort) -> Verdict:
     """
     if isinstance(left, Quantity) or isinstance(right, Quantity):
         return _quantities(_as_quantity(left), _as_quantity(right), effort)
+    if _is_hedge(left, right) or _is_hedge(right, left):
+        return Verdict.UNEQUAL
     if isinstance(left, Chain) or isinstance(right, Chain):
         return _chains(left, right, effort)
     if isinstance(left, Choice) or isinstance(right, Choice):
@@ -94,6 +96,11 @@ def _guarded(left: Answer, right: Answer, effort: Effort) -> Verdict:
         return Verdict.UNDECIDED
     except UndefinedError:
         return Verdict.UNEQUAL
+
+
+def _is_hedge(answer: Answer, other: Answer) -> bool:
+    """Whether the answer is put together from several boxes and the other one is no list and no set."""
+    return isinstance(answer, Group) and answer.joined and not isinstance(other, (Group, SetOperation))
 
 
 def _verdict(same: bool) -> Verdict:
@@ -161,7 +168,9 @@ def _choices(left: Answer, right: Answer, effort: Effort) -> Verdict:
     if isinstance(left, Choice) and isinstance(right, Choice):
         if left.letter != right.letter:
             return Verdict.UNEQUAL
-        return Verdict.EQUAL if left.value is None or right.value is None else same_answer(left.value, right.value, effort)
+        return (
+            Verdict.EQUAL if left.value is None or right.value is None else same_answer(left.value, right.value, effort)
+        )
     choice, other = (left, right) if isinstance(left, Choice) else (right, left)
     assert isinstance(choice, Choice)
     if other == Scalar(Name(choice.letter)):
@@ -243,13 +252,7 @@ def _as_list(answer: Answer) -> tuple[Answer, ...] | None:
 def _unordered(
     first: Sequence[Answer], second: Sequence[Answer], left: Answer, right: Answer, effort: Effort
 ) -> Verdict:
-    """Compare items in any order; in sets, and where one side is a value, an item counts once.
-
-    Boxes that were joined agree with a list or a set only.
-    """
-    joined = [side for side in (left, right) if isinstance(side, Group) and side.joined]
-    if joined and not (isinstance(left, Group) and isinstance(right, Group)):
-        return Verdict.UNEQUAL
+    """Compare items in any order; in sets, and where one side is a value, an item counts once."""
     if _ELLIPSIS in first or _ELLIPSIS in second:
         return _each(first, second, effort)
     as_sets = not all(isinstance(side, Group) and side.kind == "list" for side in (left, right))
@@ -324,6 +327,8 @@ def _as_sets(left: Answer, right: Answer, effort: Effort) -> Verdict:
 
 def _set_readings(answer: Answer) -> list[Answer]:
     if not isinstance(answer, Group) or answer.kind != "list" or not answer.items:
+        return [answer]
+    if not all(isinstance(item, Inequality) for item in answer.items):
         return [answer]
     found = []
     for operation in ("union", "intersection"):

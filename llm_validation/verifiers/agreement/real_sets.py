@@ -87,7 +87,9 @@ def _interval(answer: Bracketed, effort: Effort) -> RealSet | None:
     if len(ends) != 2 or ends[0] is None or ends[1] is None:
         return None
     closed = answer.opening == "[", answer.closing == "]"
-    order = sign(difference(ends[1], ends[0]), effort) if not any(map(infinite_sign, ends)) else _order(ends[0], ends[1])
+    order = (
+        sign(difference(ends[1], ends[0]), effort) if not any(map(infinite_sign, ends)) else _order(ends[0], ends[1])
+    )
     if order < 0:
         return None
     if order == 0:

@@ -125,7 +125,7 @@ def _digits_in_base(tokens: Sequence[Token]) -> Expression | None:
         return None
     head, subscript = tokens[: places[0]], without_braces(tokens[places[0] + 1 :])
     text = "".join(token.text for token in head)
-    if not text.isalnum() or not text.isascii() or text.isalpha() and len(text) == 1:
+    if not text.isalnum() or not text.isascii() or (text.isalpha() and len(text) == 1):
         return None
     try:
         base = base_of(subscript)

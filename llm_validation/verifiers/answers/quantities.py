@@ -11,7 +11,7 @@ from llm_validation.verifiers.answers.units import ATTACHED, MULTIPLIERS, REMARK
 from llm_validation.verifiers.exact.expressions.tree import Expression, Number, Product
 from llm_validation.verifiers.grammar.cursor import CLOSING, OPENING
 from llm_validation.verifiers.grammar.numerals import BASE_WORDS
-from llm_validation.verifiers.grammar.vocabulary import WORDS
+from llm_validation.verifiers.grammar.vocabulary import FUNCTIONS, WORDS
 from llm_validation.verifiers.reading.tokens import Token, UnreadableError
 
 _CURRENCIES = frozenset((r"\$", "€", "£", "¥", "₹"))
@@ -74,6 +74,8 @@ def _begins_tail(tokens: Sequence[Token], place: int, *, letter_units: bool) -> 
     token, before = tokens[place], tokens[place - 1]
     after = tokens[place + 1] if place + 1 < len(tokens) else None
     if token.text in _SYMBOLS:
+        if any(before.text.removeprefix("\\") in FUNCTIONS for before in tokens[:place]):
+            return False  # an angle is the argument of a function
         return after is None or after.kind == "word" or after.text in ("(", "/")
     if token.text == "(":
         return after is not None and _is_word(after) and not (after.text in WORDS and not after.worded)

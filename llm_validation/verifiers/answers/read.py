@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 
 from llm_validation.verifiers.answers.choices import choice_of
 from llm_validation.verifiers.answers.clocks import clock_of
-from llm_validation.verifiers.answers.kinds import Answer, Choice, Reading
+from llm_validation.verifiers.answers.kinds import Answer, Choice, Quantity, Reading
+from llm_validation.verifiers.answers.remarks import cut_at_condition
 from llm_validation.verifiers.answers.sequences import read_answer
 from llm_validation.verifiers.answers.splitting import without_braces
+from llm_validation.verifiers.answers.transform import mapped, with_logarithms
 from llm_validation.verifiers.answers.words import (
     has_content,
     without_announcement,
@@ -19,6 +22,7 @@ from llm_validation.verifiers.answers.words import (
 from llm_validation.verifiers.reading.tokens import Token, UnreadableError, has_ambiguous_comma, tokens_of
 
 _LIST_COMMA = re.compile(r"[0-9],\s+[0-9]")
+_LOGARITHMS = frozenset((r"\log", "log"))
 _DATE = re.compile(r"\s*[0-9]{4}-[0-9]{2}-[0-9]{2}\s*")
 
 
@@ -47,10 +51,25 @@ def _answers(text: str, *, thousands: bool) -> list[Answer]:
         raise UnreadableError("nothing is said")
     if _DATE.fullmatch(text):
         return [words_of(tokens)]
+    value, remark = cut_at_condition(tokens)
+    found = _of_value(without_closing_marks(value))
+    return [_remarked(answer, remark) for answer in found] if remark else found
+
+
+def _remarked(answer: Answer, remark: tuple[str, ...]) -> Answer:
+    if isinstance(answer, Quantity):
+        return Quantity(answer.value, answer.unit, answer.remark + remark)
+    return Quantity(answer, (), remark)
+
+
+def _of_value(tokens: Sequence[Token]) -> list[Answer]:
+    """Return what the tokens without a remark may be."""
     found: list[Answer] = []
     time = clock_of(tokens)
     if time is not None:
         found.append(time)
+        if time.half is not None:
+            return found
     choice = choice_of(tokens)
     if choice is not None:
         letter, beside = choice
@@ -60,10 +79,14 @@ def _answers(text: str, *, thousands: bool) -> list[Answer]:
 
 
 def _with_units(tokens: Sequence[Token]) -> list[Answer]:
-    """Return the answer, and another one where a letter behind a number may be a unit."""
+    """Return the answer, and others where a letter may be a unit or a logarithm may have either of two bases."""
     plain = _whole(tokens)
     measured = _whole(tokens, letter_units=True)
-    return [plain] if measured == plain else [plain, measured]
+    found = [plain] if measured == plain else [plain, measured]
+    if not any(token.text in _LOGARITHMS for token in tokens):
+        return found
+    both = [partial(with_logarithms, natural=natural) for natural in (True, False)]
+    return [mapped(answer, logarithms) for answer in found for logarithms in both]
 
 
 def _whole(tokens: Sequence[Token], *, letter_units: bool = False) -> Answer:
@@ -72,5 +95,3 @@ def _whole(tokens: Sequence[Token], *, letter_units: bool = False) -> Answer:
         return read_answer(tokens, letter_units=letter_units)
     except UnreadableError:
         return words_of(tokens)
-
-

@@ -9,12 +9,11 @@ from llm_validation.verifiers.answers.kinds import Answer, Group, Inequality, Se
 from llm_validation.verifiers.answers.members import read_member
 from llm_validation.verifiers.answers.relations import SIGNS, read_relation
 from llm_validation.verifiers.answers.splitting import split, without_braces
-from llm_validation.verifiers.answers.units import REMARKS
 from llm_validation.verifiers.answers.words import is_text, without_closing_marks, words_of
 from llm_validation.verifiers.reading.tokens import Token, UnreadableError
 
 ELLIPSIS = r"\ldots"
-_SEPARATORS = frozenset((",", ";", "and", "or", "&"))
+_SEPARATORS = frozenset((",", ";", "and", "or"))
 
 
 def read_answer(tokens: Sequence[Token], *, letter_units: bool = False) -> Answer:
@@ -28,8 +27,7 @@ def read_answer(tokens: Sequence[Token], *, letter_units: bool = False) -> Answe
         UnreadableError: they are no mathematics and no words.
     """
     tokens = _last_implication(without_braces(without_closing_marks(tokens)))
-    parts, signs = split(tokens, _SEPARATORS)
-    parts = _without_remarks(parts)
+    parts, signs = _parts(tokens)
     if len(parts) == 1:
         return _read_part(parts[0], letter_units=letter_units)
     items = [_read_part(part, letter_units=letter_units) for part in parts]
@@ -61,15 +59,16 @@ def _last_implication(tokens: Sequence[Token]) -> list[Token]:
     return parts[-1] or list(tokens)
 
 
-def _without_remarks(parts: list[list[Token]]) -> list[list[Token]]:
-    """Return the parts before the first that begins as a remark does, and without empty ones at the end."""
-    for place, part in enumerate(parts):
-        if place and part and part[0].kind == "word" and part[0].text.lower() in REMARKS and len(part) > 1:
-            parts = parts[:place]
-            break
-    while len(parts) > 1 and not parts[-1]:
-        parts = parts[:-1]
-    return parts
+def _parts(tokens: Sequence[Token]) -> tuple[list[list[Token]], list[str]]:
+    """Return the parts of a list and what separates them; a comma before ``and`` separates nothing of its own."""
+    parts, signs = split(tokens, _SEPARATORS)
+    place = 1
+    while place < len(parts) - 1:
+        if not parts[place] and signs[place - 1] in (",", ";") and signs[place] in ("and", "or"):
+            del parts[place], signs[place - 1]
+        else:
+            place += 1
+    return parts, signs
 
 
 def _combined(items: Sequence[Answer], operation: str) -> Answer:

@@ -15,8 +15,26 @@ _CORE = frozenset(
     ("answer", "answers", "result", "value", "solution", "is", "are", "equals", "so", "thus", "therefore", "hence")
     + ("approximately", "about", "roughly", "exactly", "simply", "just", "namely")
 )
-_AROUND = frozenset(("the", "my", "our", "final", "correct", "exact", "it", "this", "that", "which", "be", "to", "equal", "we", "have", "get"))
-_COMMANDS_WITH_MEANING = frozenset((r"\emptyset", r"\infty", r"\pi"))
+_AROUND = frozenset(
+    (
+        "the",
+        "my",
+        "our",
+        "final",
+        "correct",
+        "exact",
+        "it",
+        "this",
+        "that",
+        "which",
+        "be",
+        "to",
+        "equal",
+        "we",
+        "have",
+        "get",
+    )
+)
 _LEAST_HYPHENATED = 3  # letters of a word that a hyphen joins to another, rather than a difference
 
 
@@ -37,11 +55,11 @@ def words_of(tokens: Sequence[Token]) -> Words:
 
 
 def has_content(tokens: Sequence[Token]) -> bool:
-    """Whether a word, a number or a command with a meaning of its own is among the tokens."""
+    """Whether a word, a number, a command or a set is among the tokens."""
     for token in tokens:
-        if token.kind in ("word", "number") or token.text.startswith(r"\mathbb") or token.text == r"\{":
+        if token.kind in ("word", "number") or token.text == r"\{":
             return True
-        if token.text in _COMMANDS_WITH_MEANING:
+        if token.kind == "command" and token.text != r"\ldots":
             return True
     return False
 
@@ -80,13 +98,11 @@ def without_announcement(tokens: Sequence[Token]) -> list[Token]:
     Nothing is taken away where no word of the core is among them or nothing would be left.
     """
     place, core = 0, False
-    while place < len(tokens) and tokens[place].kind == "word":
+    while place < len(tokens):
         word = tokens[place].text.lower()
-        if word not in _CORE and word not in _AROUND:
+        if not (core and word in (",", ":")) and word not in _CORE and word not in _AROUND:
             break
         core = core or word in _CORE
-        place += 1
-    while core and place < len(tokens) and tokens[place].text in (":", ","):
         place += 1
     return list(tokens[place:]) if core and has_content(tokens[place:]) else list(tokens)
 

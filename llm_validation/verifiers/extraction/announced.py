@@ -22,7 +22,9 @@ _IS_THE_ANSWER = re.compile(
 _HASHES = re.compile(r"^[ \t]*####[ \t]*(?P<answer>[^\n]*)$", re.MULTILINE)
 # The end of a sentence; a point inside a number has no space behind it.
 _SENTENCE_END = re.compile(r"(?<![A-Z])(?<!\bapprox)[.!?。！？](?=\s+[A-Z\\$(]|\s*$)|。")
-_BEGINNING = re.compile(r"^(?:so|thus|therefore|hence|then|and|we conclude that|we see that|i think|i believe)[, ]+", re.I)
+_BEGINNING = re.compile(
+    r"^(?:so|thus|therefore|hence|then|and|we conclude that|we see that|i think|i believe)[, ]+", re.I
+)
 _SAYS = re.compile(r"\b(?:is|are|equals|equal to|be)\b:?\s+(?P<answer>[^\s].*)$", re.IGNORECASE)
 _MATHEMATICS = re.compile(r"\$([^$]+)\$|\\\((.+?)\\\)")
 _HAS_VALUE = re.compile(r"[0-9\\]")

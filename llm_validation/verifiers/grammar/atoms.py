@@ -124,12 +124,7 @@ def _parenthesis(cursor: Cursor) -> Expression:
 
 
 def _braces(cursor: Cursor) -> Expression:
-    inside = cursor.group()
-    for place, token in enumerate(inside):
-        if token.text in (r"\over", r"\choose"):
-            above, below = cursor.whole(inside[:place]), cursor.whole(inside[place + 1 :])
-            return quotient(above, below) if token.text == r"\over" else Apply("binomial", (above, below))
-    return cursor.whole(inside)
+    return cursor.whole(cursor.group())
 
 
 def _bars(cursor: Cursor) -> Expression:

@@ -39,7 +39,11 @@ class ExpressionParser(Cursor):
     """The grammar of expressions."""
 
     def complete(self) -> Expression:
-        """Read all tokens as one expression."""
+        """Read all tokens as one expression, which may be a fraction or a binomial in the old notation."""
+        for place, token in enumerate(self.tokens):
+            if token.text in (r"\over", r"\choose") and self._is_outside(place):
+                above, below = self.whole(self.tokens[:place]), self.whole(self.tokens[place + 1 :])
+                return quotient(above, below) if token.text == r"\over" else Apply("binomial", (above, below))
         found = self.expression()
         if self.peek() is not END:
             raise UnreadableError("something follows the expression")
@@ -92,6 +96,11 @@ class ExpressionParser(Cursor):
         found = atom(self)
         self._deeper(-1)
         return found
+
+    def _is_outside(self, place: int) -> bool:
+        """Whether a token stands outside all brackets."""
+        before = [token.text for token in self.tokens[:place]]
+        return sum(text in OPENING for text in before) == sum(text in CLOSING for text in before)
 
     def _signed_term(self) -> Expression:
         minus = False

@@ -74,7 +74,18 @@ SIGNS = {
 }
 # Their argument is text: words, no products of letters.
 TEXT = frozenset(
-    {r"\text", r"\textbf", r"\textit", r"\textrm", r"\textsf", r"\texttt", r"\textnormal", r"\textsc", r"\mbox", r"\hbox"}
+    {
+        r"\text",
+        r"\textbf",
+        r"\textit",
+        r"\textrm",
+        r"\textsf",
+        r"\texttt",
+        r"\textnormal",
+        r"\textsc",
+        r"\mbox",
+        r"\hbox",
+    }
     | {r"\mathrm", r"\operatorname", r"\operatorname*", r"\textup", r"\emph", r"\unit", r"\textsl"}
 )
 # They change how things look; what they are applied to stays.
@@ -84,12 +95,34 @@ DROPPED = frozenset(
     | {r"\Biggr", r"\bm", r"\boldsymbol", r"\mathbf", r"\mathit", r"\mathsf", r"\mathtt", r"\mathnormal", r"\pmb"}
     | {r"\rm", r"\bf", r"\it", r"\sf", r"\tt", r"\sc", r"\boxed", r"\fbox", r"\framebox", r"\ensuremath", r"\underline"}
     | {r"\mathord", r"\mathop", r"\mathbin", r"\mathrel", r"\mathopen", r"\mathclose", r"\mathpunct", r"\mathinner"}
-    | {r"\nonumber", r"\notag", r"\centering", r"\hfill", r"\large", r"\Large", r"\LARGE", r"\huge", r"\small", r"\bfseries"}
+    | {
+        r"\nonumber",
+        r"\notag",
+        r"\centering",
+        r"\hfill",
+        r"\large",
+        r"\Large",
+        r"\LARGE",
+        r"\huge",
+        r"\small",
+        r"\bfseries",
+    }
     | {r"\strut", r"\par", r"\allowbreak", r"\relax", r"\displaylimits", r"\cancel", r"\mathstrut", r"\noindent"}
 )
 # They are dropped together with their argument.
 DROPPED_WITH_ARGUMENT = frozenset(
-    {r"\color", r"\phantom", r"\hphantom", r"\vphantom", r"\label", r"\tag", r"\hspace", r"\vspace", r"\kern", r"\textcolor"}
+    {
+        r"\color",
+        r"\phantom",
+        r"\hphantom",
+        r"\vphantom",
+        r"\label",
+        r"\tag",
+        r"\hspace",
+        r"\vspace",
+        r"\kern",
+        r"\textcolor",
+    }
     | {r"\colorbox", r"\hspace*", r"\vspace*", r"\tag*"}
 )
 SPACES = frozenset(

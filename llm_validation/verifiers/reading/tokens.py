@@ -53,9 +53,7 @@ _REST = (
     r"|(?P<sign><=|>=|!=|==|:=|=>|->|\*\*|\.\.\.+|\{,\}|\S)"
     r"|(?P<space>\s+)"
 )
-_WITH_LIST_COMMA = re.compile(
-    rf"(?P<number>(?:{_REPEATING})|{_THOUSANDS_THIN}{_TAIL}|{_PLAIN})|{_REST}", re.DOTALL
-)
+_WITH_LIST_COMMA = re.compile(rf"(?P<number>(?:{_REPEATING})|{_THOUSANDS_THIN}{_TAIL}|{_PLAIN})|{_REST}", re.DOTALL)
 _WITH_THOUSANDS_COMMA = re.compile(
     rf"(?P<number>(?:{_REPEATING})|{_THOUSANDS_THIN}{_TAIL}|{_THOUSANDS_COMMA}{_TAIL}|{_PLAIN})|{_REST}", re.DOTALL
 )
@@ -63,6 +61,7 @@ _MARKS = re.compile(rf"{_THIN}|,")
 _IS_DECIMAL_COMMA = re.compile(r"[0-9]+\{,\}(?:[0-9]{1,2}|[0-9]{4,})")
 _DECIMAL_POINT = re.compile(r"(?<=[0-9])\{\.\}(?=[0-9])")
 _AMBIGUOUS = re.compile(r"(?<![0-9.])[1-9][0-9]{0,2}(?:,[0-9]{3})+(?![0-9]|,[0-9])")
+_LONE_SIGN = re.compile(r"\{([:=+<>-])\}")
 _CIRCLE = re.compile(r"\^\s*(?:\\circ(?![A-Za-z])|\{\s*\\circ\s*\})")
 _SAME_SIGN = {"==": "=", ":=": "=", "=>": r"\Rightarrow", "->": r"\to", "**": "^"}
 _OPEN, _CLOSE = "{", "}"
@@ -92,7 +91,7 @@ def tokens_of(text: str, *, thousands: bool) -> list[Token]:
     """
     if len(text) > MOST_CHARACTERS:
         raise UnreadableError("too long")
-    source = _CIRCLE.sub(r"\\degree ", _DECIMAL_POINT.sub(".", as_latex(text)))
+    source = _CIRCLE.sub(r"\\degree ", _LONE_SIGN.sub(r"\1", _DECIMAL_POINT.sub(".", as_latex(text))))
     tokens = list(_lexed(source, thousands=thousands, worded=False))
     _check_braces(tokens)
     return tokens

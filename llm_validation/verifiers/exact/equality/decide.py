@@ -78,7 +78,9 @@ def same_value(left: Expression, right: Expression, effort: Effort) -> Verdict:
     if left == right:  # too large for a normal form, and yet the same
         return Verdict.EQUAL
     free = sorted(names(zero))
-    return _by_values(left, right, free) if free else _constant_is_zero(zero, forms, effort)
+    found = _by_values(left, right, free) if free else _constant_is_zero(zero, forms, effort)
+    proved = found is Verdict.UNDECIDED and effort.prove is not None and effort.prove(left, right)
+    return Verdict.EQUAL if proved else found
 
 
 def sign(value: Expression, effort: Effort) -> int:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from llm_validation.verifiers.exact.expressions.tree import OutOfReach
+from llm_validation.verifiers.exact.expressions.tree import Expression, OutOfReach
+
+Prove = Callable[[Expression, Expression], bool]
 
 
 @dataclass
@@ -14,10 +17,12 @@ class Effort:
     Args:
         steps: products of two terms of polynomials.
         bits: greatest precision, in bits, and an eighth of the greatest size of an exact number.
+        prove: the last means to show that two expressions are identical; None for none.
     """
 
     steps: int
     bits: int
+    prove: Prove | None = None
 
     def spend(self, steps: int) -> None:
         """Count the steps.
@@ -44,6 +49,6 @@ def quick() -> Effort:
     return Effort(steps=2_000, bits=2_048)
 
 
-def thorough() -> Effort:
+def thorough(prove: Prove | None = None) -> Effort:
     """Return what is spent in a worker."""
-    return Effort(steps=200_000, bits=65_536)
+    return Effort(steps=200_000, bits=65_536, prove=prove)

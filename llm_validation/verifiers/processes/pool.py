@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from typing import Any
 
 from llm_validation.verifiers.base import VerifierError
-from llm_validation.verifiers.worker import READY
+from llm_validation.verifiers.processes.worker import READY
 
-Job = tuple[str | None, str]
+Job = Any  # what the worker takes
 
 # Importing SymPy takes a second or two, and many times that on a machine under load.
 START_SECONDS = 120.0
@@ -134,4 +135,4 @@ class WorkerPool:
 
     def _not_started(self, worker: _Worker, why: str) -> VerifierError:
         self._drop(worker)
-        return VerifierError(f"a process of the math verifier did not start ({why}); its own message is above")
+        return VerifierError(f"a process of the verifier did not start ({why}); its own message is above")
