@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -41,6 +41,15 @@ def audit(
     json_file: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="The whole report as JSON; - is standard output.")
     ] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="A page with figures that needs nothing else.")
+    ] = None,
+    md_file: Annotated[Path | None, typer.Option("--md", metavar="FILE", help="Markdown, for a pull request.")] = None,
+    compare: Annotated[
+        list[Path] | None,
+        typer.Option("--compare", metavar="RUN", help="A second run's logs, for a comparison at equal success."),
+    ] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Audit the small run that comes with the package.")] = False,
     fail_on: Annotated[
         str, typer.Option("--fail-on", metavar="SEVERITY", help="Exit 1 from: info, warning, critical.")
     ] = "critical",
@@ -67,8 +76,8 @@ def audit(
     """
     if fail_on not in _SEVERITIES:
         fail("audit", f"--fail-on must be one of {', '.join(_SEVERITIES)}; got {fail_on!r}", USAGE)
-    if not logs:
-        fail("audit", "LOGS must be at least one file or folder", USAGE)
+    if bool(logs) == demo:
+        fail("audit", "LOGS must be at least one file or folder, or --demo instead", USAGE)
     flags = {
         "estimator": estimator,
         "k": k,
@@ -77,14 +86,14 @@ def audit(
         "correct_column": correct_column,
     }
     try:
-        report = _audited(logs, _flags(flags, settings or ()))
-        _write(report, json_file)
+        report, comparison = _audited(logs or _demo(), compare or (), _flags(flags, settings or ()))
+        _write(report, comparison, {"json": json_file, "html": html_file, "md": md_file})
     except (ValueError, OSError) as error:
         fail("audit", " ".join(str(error).split()), USAGE)
     except KeyboardInterrupt:
         fail("audit", "interrupted; nothing was written", INTERRUPTED)
     if json_file != "-":
-        _print(report)
+        _print(report, comparison)
     raise typer.Exit(report.status(fail_on))
 
 
@@ -96,33 +105,53 @@ def _flags(named: dict[str, Any], settings: Sequence[str]) -> AuditSettings:
     return checked(AuditSettings, [*map(read_setting, settings), given])
 
 
-def _audited(logs: Sequence[Path], flags: AuditSettings) -> Report:
+def _demo() -> list[Path]:
+    from llm_validation.audit.demo import folder
+
+    return [folder()]
+
+
+def _audited(
+    logs: Sequence[Path], others: Sequence[Path], flags: AuditSettings
+) -> tuple[Report, dict[str, Any] | None]:
+    """Return the report of the run, and its comparison with another if there is one."""
+    from llm_validation.audit.compare import compared
     from llm_validation.audit.gather import gather
     from llm_validation.audit.report.report import audit_log
 
     with _progress() as told:
-        log = gather(logs, flags, told)
-    return audit_log(log)
+        report = audit_log(gather(logs, flags, told))
+        if not others:
+            return report, None
+        return report, compared(report, audit_log(gather(others, flags, told)))
 
 
-def _write(report: Report, json_file: str | None) -> None:
-    """Write what was asked for, each file whole or not at all."""
+def _write(report: Report, comparison: dict[str, Any] | None, wanted: Mapping[str, Path | str | None]) -> None:
+    """Write what was asked for, each file whole or not at all; nothing is written before all of it is made."""
+    from llm_validation.audit.report import html, markdown
     from llm_validation.audit.report.contract import record
     from qae_theory.runs.files import to_json, write_atomically
 
-    if json_file == "-":
-        sys.stdout.write(to_json(record(report)))
-    elif json_file is not None:
-        write_atomically(Path(json_file), to_json(record(report)))
+    makers: dict[str, Callable[[], str]] = {
+        "json": lambda: to_json(record(report, comparison)),
+        "html": lambda: html.render(report, comparison),
+        "md": lambda: markdown.render(report, comparison),
+    }
+    made = {name: makers[name]() for name, path in wanted.items() if path is not None}
+    for name, text in made.items():
+        if name == "json" and wanted[name] == "-":
+            sys.stdout.write(text)
+        else:
+            write_atomically(Path(str(wanted[name])), text)
 
 
-def _print(report: Report) -> None:
+def _print(report: Report, comparison: dict[str, Any] | None) -> None:
     from rich.console import Console
 
     from llm_validation.audit.report.terminal import lines
 
     console = Console(highlight=False, soft_wrap=True)
-    for line in lines(report, console.width if console.is_terminal else 400):
+    for line in lines(report, comparison, console.width if console.is_terminal else 400):
         console.print(line, markup=False)
 
 

@@ -15,7 +15,7 @@ Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
 # The error rate of all statistical checks of one audit together, fixed beforehand, and their number (Bonferroni).
-FAMILY_ERROR = 0.01
+FAMILY_ERROR = 0.05
 STATISTICAL_CHECKS = 4  # uniform-groups, data-too-hard, data-too-easy, onset
 ERROR_RATE = FAMILY_ERROR / STATISTICAL_CHECKS
 

@@ -10,14 +10,15 @@ import numpy as np
 
 from llm_validation.audit.checks.finding import Finding
 from llm_validation.audit.estimator.identify import identify
+from llm_validation.audit.facts import by_k, entropy, mass
 from llm_validation.audit.report.remedies import remedies, verdicts
 from llm_validation.audit.report.report import Report, group_facts, step_facts, zero_share
 
 SCHEMA = 1
 
 
-def record(report: Report) -> dict[str, Any]:
-    """Return the whole report in JSON's types; NaN and infinities as null."""
+def record(report: Report, comparison: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the whole report in JSON's types; NaN and infinities as null. A comparison is there where one was made."""
     log, zero = report.log, zero_share(report.log)
     content = {
         "schema": SCHEMA,
@@ -30,11 +31,16 @@ def record(report: Report) -> dict[str, Any]:
         "estimator": _estimator(report),
         "settings": log.settings.known(),
         "series": {name: log.steps.name_of(name) for name in log.steps.recognised},
+        "by_k": by_k.table(log),
+        "advantage_mass": mass.table(log),
+        "entropy_change": entropy.table(log),
         "findings": [of_finding(finding) for finding in report.findings],
         "unchecked": [one._asdict() for one in report.unchecked],
         "refused": [refusal.record() for refusal in log.refusals],
         "notes": list(log.notes),
     }
+    if comparison is not None:
+        content["comparison"] = dict(comparison)
     plain: dict[str, Any] = in_json_types(content)
     return plain
 

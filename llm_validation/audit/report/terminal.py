@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from llm_validation.audit.checks.advantages.estimator_mismatch import shown
 from llm_validation.audit.checks.finding import percent
@@ -17,9 +18,9 @@ _MOST_REFUSED = 4
 _MARKS = {"critical": "!!", "warning": " !", "info": "  "}
 
 
-def lines(report: Report, width: int = 100) -> list[str]:
+def lines(report: Report, comparison: Mapping[str, Any] | None = None, width: int = 100) -> list[str]:
     """Return the lines of the report, cut to the width."""
-    whole = [*_facts(report), *_refused(report), *_findings(report), *_unchecked(report)]
+    whole = [*_facts(report), *_refused(report), *_findings(report), *_compared(comparison), *_unchecked(report)]
     shown = whole if len(whole) <= MOST_LINES else [*whole[: MOST_LINES - 1], "... (--json has everything)"]
     return [line if len(line) <= width else f"{line[: width - 3]}..." for line in shown]
 
@@ -77,6 +78,21 @@ def _findings(report: Report) -> Iterator[str]:
         yield f"{_MARKS[finding.severity]} {finding.severity}: {finding.id}: {finding.says}"
     if len(report.findings) > _MOST_FINDINGS:
         yield f"and {len(report.findings) - _MOST_FINDINGS} findings more"
+
+
+def _compared(comparison: Mapping[str, Any] | None) -> Iterator[str]:
+    """Say what entropy the two runs have left at the highest success that both reach."""
+    if comparison is None:
+        return
+    if not comparison["at_success"]:
+        yield "compared: no level of success that both runs reach with entropy logged"
+        return
+    last = comparison["at_success"][-1]
+    one, other = last["entropy"]
+    yield (
+        f"compared at success {last['success']:.3g}: entropy {one:.3g} at step {last['steps'][0]}, in the other run "
+        f"{other:.3g} at step {last['steps'][1]}"
+    )
 
 
 def _unchecked(report: Report) -> Iterator[str]:

@@ -53,7 +53,7 @@ def test_findings_are_1_from_the_severity_asked_for(tmp_path: Path) -> None:
 
 def test_wrong_usage_is_2(tmp_path: Path, healthy: Path) -> None:
     assert "LOGS" in one_sentence(run())
-    assert "not there" in run(tmp_path / "nothing").stderr
+    assert "file or folder that is there" in run(tmp_path / "nothing").stderr
     for words in (
         (healthy, "--fail-on", "grave"),
         (healthy, "--estimator", "ppo"),

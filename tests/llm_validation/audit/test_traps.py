@@ -137,7 +137,8 @@ def test_outputs_of_a_probe_dump_are_added_up(tmp_path: Path) -> None:
     rows = [
         {
             "step": 1, "uid": "g", "key": f"g_{rollout}_{turn}",
-            "reward": float(rollout), "advantage": 2.0 * rollout - 1, "tokens": 10 + turn, "entropy_before": 5.0, "entropy_after": 4.0, "entropy_change_predicted": -1.0,
+            "reward": float(rollout), "advantage": 2.0 * rollout - 1, "tokens": 10 + turn,
+            "entropy_before": 5.0, "entropy_after": 4.0, "entropy_change_predicted": -1.0,
             "clipped_high": 1, "clipped_low": 0,
         }
         for rollout in range(2)

@@ -1,0 +1,58 @@
+"""Where the advantages' mass lies: by sign, by length, on cut-off responses, on each side of the clip."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from llm_validation.audit.checks.advantages.made import advantages_of
+from llm_validation.audit.checks.advantages.truncation_mass import truncated_of
+from llm_validation.audit.checks.finding import share
+from llm_validation.audit.model.log import Log
+from llm_validation.audit.model.responses import Responses
+from qae_theory.arrays import Array
+
+QUARTERS = ("shortest", "shorter", "longer", "longest")
+
+
+def table(log: Log) -> dict[str, Any] | None:
+    """Return shares of the mass, the sum of |A|; None where there are neither advantages nor groups."""
+    main = log.table("advantage", "reward", grouped=True) or log.table("reward", grouped=True) or log.table("advantage")
+    if main is None:
+        return None
+    if main.grouped:
+        made = advantages_of(log, main)
+        values, source = made.values, made.source
+    else:
+        values, source = np.nan_to_num(main.column("advantage")), "as logged"
+    total = float(np.abs(values).sum())
+    found: dict[str, Any] = {
+        "advantages": source,
+        "positive": share(values[values > 0].sum(), total),
+        "negative": share(-values[values < 0].sum(), total),
+        "by_length": _by_length(main, values),
+    }
+    cut = truncated_of(log, main)
+    if cut is not None:
+        found["truncated"] = share(np.abs(values[cut]).sum(), total)
+    return found
+
+
+def _by_length(table: Responses, values: Array) -> list[dict[str, Any]]:
+    """Return for each quarter of the responses by length its share of the mass of either sign."""
+    tokens = table.column("tokens")
+    there = np.isfinite(tokens)
+    if there.sum() < len(QUARTERS):
+        return []
+    edges = np.quantile(tokens[there], (0.25, 0.5, 0.75))
+    quarter = np.searchsorted(edges, tokens, side="left")
+    total = float(np.abs(values[there]).sum())
+    rows = []
+    for number, name in enumerate(QUARTERS):
+        chosen = there & (quarter == number)
+        mean = float(tokens[chosen].mean()) if chosen.any() else None
+        positive = share(values[chosen & (values > 0)].sum(), total)
+        negative = share(-values[chosen & (values < 0)].sum(), total)
+        rows.append({"quarter": name, "mean_tokens": mean, "positive": positive, "negative": negative})
+    return rows

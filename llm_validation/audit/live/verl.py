@@ -1,0 +1,61 @@
+"""The checks in a synchronous V1 trainer of verl: ``watched(PPOTrainerSync)`` in place of the class itself.
+
+A step that is due costs one read of the batch's scores and advantages; the others cost nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from llm_validation.audit.live.window import EVERY, Window
+from llm_validation.audit.model.settings import AuditSettings
+
+_FIELDS = ("uid", "response_mask", "rm_scores", "advantages")
+
+
+def watched(trainer_class: type, every: int = EVERY, settings: AuditSettings | None = None) -> type:
+    """Return a subclass that checks the advantages of every ``every``-th step and logs what it finds.
+
+    Args:
+        trainer_class: one of verl's V1 trainers (0.9.1), with ``_compute_advantage(batch, metrics)``.
+        every: how many steps lie between two checks; each looks at its own step's batch.
+        settings: of the run, as for ``qae audit``.
+
+    Raises:
+        ValueError: ``every`` is not at least 1.
+    """
+    window = Window(1, settings)
+    Window(every)  # refuses a wrong number now, and not in the middle of a run
+
+    class Watched(trainer_class):
+        """The trainer with the checks behind its advantages."""
+
+        def _compute_advantage(self, batch: Any, metrics: dict[str, Any]) -> Any:
+            batch = super()._compute_advantage(batch, metrics)
+            if self.global_steps % every == 0:
+                metrics.update(step_metrics(window, self.global_steps, batch))
+            return batch
+
+    return Watched
+
+
+def step_metrics(window: Window, step: int, batch: Any) -> dict[str, float]:
+    """Return the metrics of one batch of verl's transfer queue; outputs of one rollout have one vote."""
+    queue = import_module("transfer_queue")
+    data = queue.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=list(_FIELDS))
+    scores, advantages, masks = (data[name].unbind() for name in ("rm_scores", "advantages", "response_mask"))
+    rollouts: dict[tuple[str, str], tuple[float, float, float]] = {}
+    for key, uid, score, advantage, mask in zip(
+        batch.keys, data["uid"].tolist(), scores, advantages, masks, strict=True
+    ):
+        counted = mask.bool()
+        value = float(advantage[counted][0]) if bool(counted.any()) else 0.0
+        name = (str(uid), str(key).rsplit("_", 1)[0])
+        tokens = rollouts.get(name, (0.0, 0.0, 0.0))[2] + float(counted.sum())
+        rollouts[name] = (float(score.sum()), value, tokens)
+    groups = [uid for uid, _ in rollouts]
+    columns = np.array(list(rollouts.values()), dtype=np.float64)
+    return window.add(step, groups, columns[:, 0], columns[:, 1], tokens=columns[:, 2])
