@@ -96,3 +96,19 @@ def on_policy(expression: Any, probs: list[Any], **quantities: list[Any]) -> Any
         if is_moment(symbol):
             sums[symbol] = sum(p * monomial(symbol).subs(arm) for p, arm in zip(probs, arms, strict=True))
     return sympy.sympify(expression).subs(sums)
+
+
+def with_indicator(expression: Any) -> Any:
+    """Return ``expression`` where x is the indicator of one arm: E[x^k f] is pi f of that arm for k >= 1.
+
+    The arm's own quantities are those of ``ARM``; moments without x keep their symbols.
+    """
+    place = ARM.index(X)
+    values = {}
+    for symbol in sympy.sympify(expression).free_symbols:
+        if is_moment(symbol):
+            powers = list(map(int, symbol.name[1:].split("_")))
+            if powers[place] > 0:
+                powers[place] = 0
+                values[symbol] = PROB * monomial(moment(*powers)) if any(powers) else PROB
+    return sympy.expand(sympy.sympify(expression).subs(values))

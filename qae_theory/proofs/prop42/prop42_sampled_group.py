@@ -1,7 +1,8 @@
-"""Proposition 4.2 for the step that a trainer takes, in expectation over sampled groups: counterexamples.
+"""Claim `prop42-sampled-group`: counterexamples to Proposition 4.2 for the step that a trainer takes.
 
-Each is replayed through the shipped expectation, which is first held against a sum over all n^G groups. Which
-way the order goes in general is in ``sampled_sign``.
+Each is replayed through the shipped expectation, which is first held against a sum over all n^G groups. The two
+without standardisation are in ``prop42_sampled_group_constant``; which way the order goes in general is in
+``sampled_sign_law``.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from qae_theory.group_expectation import (
     finite_step_mean,
     multinomial_weights,
 )
-from qae_theory.proofs.prop42.sampled_group_constant import constant_steps, regime_steps
-from qae_theory.proofs.prop42.sampled_group_ties import group_step_by_definition, is_sum_over_groups
+from qae_theory.proofs.carriers.formulas import expression, expressions, formulas
+from qae_theory.proofs.prop42.prop42_sampled_group_constant import constant_steps, regime_steps
+from qae_theory.proofs.prop42.prop42_sampled_group_ties import group_step_by_definition, is_sum_over_groups
 from qae_theory.proofs.tools.checking import (
     all_zero,
     both,
@@ -37,16 +39,11 @@ from qae_theory.proofs.tools.checking import (
     valid,
     with_witness,
 )
-from qae_theory.proofs.tools.rational_policies import Probs, logs, number
+from qae_theory.proofs.tools.rational_policies import TENTHS, THIRDS, Probs, logs, number
 from qae_theory.softmax import entropy
 from qae_theory.updates import update_direction
 
 F = Fraction
-TENTHS, THIRDS, SEVENTHS = (F(1, 10), F(9, 10)), (F(1, 3), F(2, 3)), (F(1, 7), F(6, 7))
-# A ball of 60 digits loses a few in some hundred operations on numbers of size one.
-BALL_RADIUS = "1e-45"
-# At most 35 terms, each below 1 and good to some units of 2e-16.
-FLOAT_TOLERANCE = 1e-13
 
 
 def register(ledger: Ledger) -> None:
@@ -200,7 +197,7 @@ def _monotone_step(*, below: bool) -> Step:
 
 def _gap_steps(*, k: str, qae: str) -> Finding:
     p = sympy.Symbol("p", positive=True)
-    z = np.array([sympy.log(p), sympy.log(1 - p)], dtype=object)
+    z = formulas([sympy.log(p), sympy.log(1 - p)])
     r = np.array([F(1), F(0)], dtype=object)
     rules = {
         "qae": (advantages(r, "qae", k=k, eps=0), 2 * {"p": p, "1-p": 1 - p}[qae]),
@@ -213,9 +210,9 @@ def _gap_steps(*, k: str, qae: str) -> Finding:
         advantages([F(0), F(0)], "grpo", eps=0).sum(),
     ]
     for a, gap in rules.values():
-        d = update_direction(z, r, "sampled_group", responses=[0, 1], advantages=a)
-        residuals.append(d[0] - d[1] - gap)
-    weights = multinomial_weights(z, count_vectors(2, 2))
+        first, second = expressions(update_direction(z, r, "sampled_group", responses=[0, 1], advantages=a))
+        residuals.append(first - second - gap)
+    weights = expressions(multinomial_weights(z, count_vectors(2, 2)))
     # Count vectors in the order (0, 2), (1, 1), (2, 0).
     residuals += [weights[0] - (1 - p) ** 2, weights[1] - 2 * p * (1 - p), weights[2] - p**2]
     return all_zero(residuals)
@@ -223,10 +220,10 @@ def _gap_steps(*, k: str, qae: str) -> Finding:
 
 def _entropy_slope(*, sign: int) -> Finding:
     g = sympy.Symbol("g", real=True)
-    z = np.array([g, sympy.Integer(0)], dtype=object)
+    z = formulas([g, 0])
     slope = sign * g * sympy.exp(g) / (1 + sympy.exp(g)) ** 2
-    shipped = number(first_order_entropy_change(z, [1, 0]))
-    return all_zero([sympy.diff(number(entropy(z)), g) - slope, shipped - slope], sympy.simplify)
+    shipped = expression(first_order_entropy_change(z, [1, 0]))
+    return all_zero([sympy.diff(expression(entropy(z)), g) - slope, shipped - slope], sympy.simplify)
 
 
 def _entropy_monotone(effort: Effort, *, side: int, sign: int) -> Finding:
@@ -255,7 +252,7 @@ def _easy_gaps_in_order(*, likelier: bool) -> Finding:
 
 
 def _standardised(probs: Probs, k: str, eta: Any) -> tuple[Any, Any, Any]:
-    """Expected changes of QAE, of GRPO, and of the other end of [0, 1] (b = 1 - b_K), G = 2, standardised."""
+    """Return the expected changes of QAE, of GRPO and of the other baseline, 1 - b_K; G = 2, standardised."""
     z, r = logs(probs), np.array([F(1), F(0)], dtype=object)
     named = (
         expected_entropy_change(z, r, 2, "qae", eta, k=k, eps=0),
@@ -281,9 +278,8 @@ def _standardised_order(*, policies: tuple[Probs, ...], k: str, sign: int) -> Fi
         p, q = sorted(rational(x) for x in probs)
         for eta in (sympy.Rational(1, 10), sympy.Rational(1, 2), sympy.log(q / p) / (2 * q)):
             own, mean, other = _standardised(probs, k, eta)
-            findings += [
-                certainly_positive(sign * gap, f"{probs[0]}, {eta}") for gap in (own - mean, mean - other, other)
-            ]
+            for gap in (own - mean, mean - other, other):
+                findings.append(certainly_positive(sign * gap, f"{probs[0]}, {eta}"))
     own, mean, other = _standardised(policies[0], k, F(1, 2))
     regime = "hard" if is_hard_group(1, 2, F(k)) else "easy"
     witness = {

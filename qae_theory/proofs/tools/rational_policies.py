@@ -1,8 +1,9 @@
-"""Two-line helpers for running the shipped functions on policies with rational probabilities."""
+"""Policies with rational probabilities, for running the shipped functions on exact numbers."""
 
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,39 @@ from qae_theory.proofs.tools.checking import rational
 
 Probs = tuple[Fraction, ...]
 
+# Two responses, the first one right: a rare success, and the smallest probabilities that are not equal.
+TENTHS: Probs = (Fraction(1, 10), Fraction(9, 10))
+THIRDS: Probs = (Fraction(1, 3), Fraction(2, 3))
+SEVENTHS: Probs = (Fraction(1, 7), Fraction(6, 7))
 
-def number(scalar: Any) -> Any:
-    """The exact number in a 0-d result."""
-    return np.asarray(scalar, dtype=object).item()
+
+def number(result: Any) -> Any:
+    """Return the exact number in a result of rank 0."""
+    return np.asarray(result, dtype=object).item()
 
 
 def logs(probs: Probs) -> Any:
-    """Exact logits of a policy: the logarithms of its probabilities."""
+    """Return exact logits of a policy: the logarithms of its probabilities."""
     return np.array([sympy.log(rational(x)) for x in probs], dtype=object)
 
 
 def log_form(value: Any) -> Any:
-    """A combination of logarithms of rationals in its normal form, over the logarithms of primes."""
+    """Return a combination of logarithms of rationals in its normal form, over the logarithms of primes."""
     return sympy.expand(sympy.expand_log(sympy.expand(value), force=True))
+
+
+def population(probs: Probs) -> list[int]:
+    """Return equally likely rewards, a share of them 1 that is the probability of the first response."""
+    size = probs[0].denominator
+    return [1] * probs[0].numerator + [0] * (size - probs[0].numerator)
+
+
+def small_policies(largest: int) -> list[Probs]:
+    """Return every policy on 2 and 3 responses with a common denominator up to ``largest``, each once."""
+    found = set()
+    for size in range(2, largest + 1):
+        for arms in (2, 3):
+            for parts in product(range(1, size), repeat=arms):
+                if sum(parts) == size:
+                    found.add(tuple(Fraction(x, size) for x in parts))
+    return sorted(found, key=str)

@@ -1,6 +1,6 @@
-"""The expectation over sampled groups as a sum over all n^G groups, written from the definitions.
+"""Ties of claim `prop42-sampled-group`: the shipped expectation and step against a sum over all n^G groups.
 
-The shipped expectation and step are held against it; what follows from them is in ``sampled_group``.
+The sum is written from the definitions, in ball arithmetic.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from qae_theory.claims.model import Effort, Finding
 from qae_theory.group_expectation import (
     expected_entropy_change,
 )
+from qae_theory.proofs.carriers.formulas import expressions, formulas
 from qae_theory.proofs.tools.checking import (
     all_zero,
     ball,
     for_all,
     rational,
 )
-from qae_theory.proofs.tools.rational_policies import Probs, logs, number
+from qae_theory.proofs.tools.rational_policies import THIRDS, Probs, logs, number
 from qae_theory.updates import update_direction
 
 F = Fraction
-TENTHS, THIRDS, SEVENTHS = (F(1, 10), F(9, 10)), (F(1, 3), F(2, 3)), (F(1, 7), F(6, 7))
 # A ball of 60 digits loses a few in some hundred operations on numbers of size one.
 BALL_RADIUS = "1e-45"
 # At most 35 terms, each below 1 and good to some units of 2e-16.
@@ -45,7 +45,7 @@ BATCHES: tuple[tuple[Shape, Shape, Shape], ...] = (
 
 
 def is_sum_over_groups(effort: Effort, *, qae_baseline: str) -> Finding:
-    """The shipped expectation is the sum over all groups, exact and in floating point."""
+    """Find whether the shipped expectation is the sum over all groups, exactly and in floating point."""
     policies: tuple[Probs, ...] = (
         (F(1),),
         THIRDS,
@@ -72,7 +72,7 @@ def is_sum_over_groups(effort: Effort, *, qae_baseline: str) -> Finding:
 
 
 def _agrees(probs: Probs, r: Any, size: int, name: str, rule: Any) -> bool:
-    """Shipped expectation, exact and in floats, against the sum over all groups."""
+    """Return whether the shipped expectation, exact and in floats, is the sum over all groups."""
     options = {"eps": 0} if name in ("qae", "grpo") else {}
     step = F(3, 10)
     oracle = _sum_over_groups(probs, r, size, rule, step)
@@ -83,23 +83,19 @@ def _agrees(probs: Probs, r: Any, size: int, name: str, rule: Any) -> bool:
 
 
 def _sum_over_groups(probs: Probs, r: Any, size: int, rule: Any, step: Fraction) -> Any:
-    """E[H(softmax(z + eta d))] - H(pi) over all n^G groups, from the definitions, as a ball."""
+    """Return E[H(softmax(z + eta d))] - H(pi) over all n^G groups, from the definitions, as a ball."""
     with flint.ctx.workdps(60):
         p = [flint.arb(flint.fmpq(x.numerator, x.denominator)) for x in probs]
         start = [x.log() for x in p]
         total = flint.arb(0)
         for group in itertools.product(range(len(p)), repeat=size):
             a = rule([F(r[y]) for y in group])
-            moved = [
-                z
-                + ball(step)
-                * sum((x * (int(y == arm) - p[arm]) for x, y in zip(a, group, strict=True)), flint.arb(0))
-                / size
-                for arm, z in enumerate(start)
-            ]
-            total += math.prod((p[y] for y in group), start=flint.arb(1)) * (
-                _ball_entropy(moved) - _ball_entropy(start)
-            )
+            moved = []
+            for arm, z in enumerate(start):
+                pushes = (x * (int(y == arm) - p[arm]) for x, y in zip(a, group, strict=True))
+                moved.append(z + ball(step) * sum(pushes, flint.arb(0)) / size)
+            probability = math.prod((p[y] for y in group), start=flint.arb(1))
+            total += probability * (_ball_entropy(moved) - _ball_entropy(start))
         return total
 
 
@@ -110,7 +106,7 @@ def _ball_entropy(z: list[Any]) -> Any:
 
 
 def _oracle_rule(name: str, qae_baseline: str) -> Callable[[list[Fraction]], list[Any]]:
-    """Advantages of a list of rewards, written from the definitions; K = 2/5 and no eps."""
+    """Return a rule from rewards to advantages, written from its definition; K = 2/5 and no eps."""
 
     def mean(r: list[Fraction]) -> Fraction:
         return sum(r, F(0)) / len(r)
@@ -140,17 +136,18 @@ def _oracle_rule(name: str, qae_baseline: str) -> Callable[[list[Fraction]], lis
 
 
 def group_step_by_definition(*, centre: int) -> Finding:
-    """The shipped ``sampled_group`` step is (1/G) sum_i A_i (e_y - centre pi), and refuses what it should."""
-    a = np.array(sympy.symbols("a1:4"), dtype=object)
+    """Find whether the shipped step is (1/G) sum_i A_i (e_y - centre pi), broadcasts, and refuses what it should."""
+    a = sympy.symbols("a1:4")
     probs = (F(1, 2), F(1, 3), F(1, 6))
     p = [rational(x) for x in probs]
     residuals = []
     for group in itertools.product(range(3), repeat=3):
-        d = update_direction(logs(probs), [0, 0, 0], "sampled_group", responses=list(group), advantages=a)
-        expected = [
-            sum(x * (int(y == arm) - centre * p[arm]) for x, y in zip(a, group, strict=True)) / 3 for arm in range(3)
-        ]
-        residuals += [x - y for x, y in zip(d, expected, strict=True)]
+        shipped = update_direction(
+            logs(probs), [0, 0, 0], "sampled_group", responses=list(group), advantages=formulas(a)
+        )
+        for arm, entry in enumerate(expressions(shipped)):
+            pushes = sum(x * (int(y == arm) - centre * p[arm]) for x, y in zip(a, group, strict=True))
+            residuals.append(entry - pushes / 3)
     residuals += [0 if _broadcasts(*batches) else 1 for batches in BATCHES]
     z, drawn_pair = np.zeros(2), {"responses": [0, 1], "advantages": [1.0, -1.0]}
     refused = (
@@ -167,7 +164,7 @@ def group_step_by_definition(*, centre: int) -> Finding:
 
 
 def _broadcasts(policies: Shape, groups: Shape, weights: Shape) -> bool:
-    """Whether batches of policies, of groups and of advantages broadcast to the step of each combination."""
+    """Return whether batches of policies, groups and advantages broadcast to the step of each combination."""
     logits = np.arange(math.prod(policies) * 3, dtype=float).reshape(*policies, 3) % 4
     drawn = np.arange(math.prod(groups) * 4).reshape(*groups, 4) % 3
     own = np.arange(math.prod(weights) * 4, dtype=float).reshape(*weights, 4) % 5
@@ -180,7 +177,7 @@ def _broadcasts(policies: Shape, groups: Shape, weights: Shape) -> bool:
 
 
 def _float_step(logits: Any, group: Any, own: Any) -> Any:
-    """(1/G) sum_i A_i (e_y - pi) in floats."""
+    """Return (1/G) sum_i A_i (e_y - pi) in floats."""
     weights = [math.exp(x) for x in logits]
     pushes = [math.fsum(x for x, y in zip(own, group, strict=True) if y == arm) for arm in range(len(logits))]
     total = math.fsum(own)
@@ -188,7 +185,7 @@ def _float_step(logits: Any, group: Any, own: Any) -> Any:
 
 
 def _refuses(name: str, z: Any, options: dict[str, Any]) -> bool:
-    """Whether the shipped step turns the options down by naming the argument."""
+    """Return whether the shipped step refuses the options by naming the argument."""
     try:
         update_direction(z, [1, 0], **options)
     except ValueError as error:

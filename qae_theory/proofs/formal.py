@@ -1,0 +1,192 @@
+"""The formal proofs as evidence: what Coq has checked here, claim by claim. Nothing is compiled.
+
+``make formal`` compiles the theories, pins each statement, refuses a changed one, refutes the planted falsehoods, holds
+the definitions against the shipped Python, and notes all of it for these very sources. Here ``coqchk``, Coq's
+independent checker, reads the compiled theories once, and each claim's theorem is looked up in what was noted. Where
+Coq is missing, or these sources were not checked here, the evidence is skipped and says what a stored record says.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, partial
+
+from qae_theory.claims.ledger import Ledger
+from qae_theory.claims.model import Evidence, Finding, Generality, Kind, Role, Step
+from qae_theory.formal.tools import layout, record, scan, sources, survey
+
+NAME = "Coq"
+
+# Claims whose theorem states that the unqualified statement fails.
+REFUTED = frozenset(
+    {
+        "eq4-released-code",
+        "gate-nonbinary",
+        "gate-query-group",
+        "sparsity-80",
+        "sparsity-monotone",
+        "prop41-constant",
+        "prop41-rarer-is-larger",
+        "prop41-token-normaliser",
+        "masks-special-case",
+        "prop42-policy-gradient-strict",
+        "prop42-natural-gradient-strict",
+        "prop42-sampled-group",
+        "prop42-sign",
+        "prop42-finite-step",
+        "ratio-box-clip",
+        "correlated-verifier",
+        "ebpo",
+    }
+)
+# For a claim with an assumption: the claim whose theorem shows the statement failing without it.
+WITHOUT = {
+    "eq4-released-code-if": "eq4-released-code",
+    "gate-query-group-if": "gate-query-group",
+    "prop41-token-normaliser-if": "prop41-token-normaliser",
+    "prop42-finite-step-if": "prop42-finite-step",
+    "ratio-box-clip-if": "ratio-box-clip",
+    "correlated-verifier-if": "correlated-verifier",
+}
+
+
+def register(ledger: Ledger) -> None:
+    """Add a piece of evidence for each claim that has a theorem, and one for what fails without an assumption."""
+    assuming = {claim.id for claim in ledger.claims if claim.assumption is not None}
+    for claim in sources.claims():
+        role = Role.AGAINST if claim in REFUTED else Role.UNDER if claim in assuming else Role.FOR
+        ledger.add(_evidence(claim, NAME, role, theorem_of=claim))
+    for claim, unqualified in WITHOUT.items():
+        ledger.add(_evidence(claim, f"{NAME}, without the assumption", Role.WITHOUT, theorem_of=unqualified))
+
+
+def _evidence(claim: str, name: str, role: Role, *, theorem_of: str) -> Evidence:
+    return Evidence(
+        claim=claim,
+        name=name,
+        kind=Kind.FORMAL,
+        role=role,
+        steps=_steps(theorem_of),
+        missing=lambda effort: record.unavailable(),
+        prepare=_prepare,
+    )
+
+
+def _prepare() -> None:
+    """Let ``coqchk`` read the compiled theories before the work is shared out, so that it does so once."""
+    if record.unavailable() is None:
+        record.coqchk_says()
+
+
+def _steps(claim: str) -> tuple[Step, ...]:
+    return (
+        Step(
+            says="Coq's independent checker accepts the theorem, and the theorem says what is pinned in Pins.v.",
+            check=partial(_pinned, claim),
+            planted="the pinned statement with one token changed",
+            control=partial(_changed_pin, claim),
+            generality=Generality.GENERAL,
+        ),
+        Step(
+            says="The theorem rests on the axioms of the classical real numbers only, in a file of decimals also on "
+            "Coq's primitive integers.",
+            check=partial(_axioms_allowed, claim),
+            planted="the same theorem resting on an axiom about primitive floats as well",
+            control=partial(_axioms_allowed, claim, further=("FloatAxioms.add_spec",)),
+            generality=Generality.GENERAL,
+        ),
+        Step(
+            says="Nothing is left open in the sources of the theorem and of all that it requires: no admitted goal, "
+            "axiom, open variable or switched-off check.",
+            check=partial(_nothing_open, claim),
+            planted="a proof that ends with Admitted",
+            control=_open_goal,
+            generality=Generality.GENERAL,
+        ),
+        Step(
+            says="The definitions in its statement agree with the shipped functions: on a grid of values, on symbols, "
+            "and on floats by interval arithmetic.",
+            check=partial(_noted, "ties"),
+            planted="a shipped value off by one, a flipped sign, a factor 1 + 1e-9",
+            control=partial(_noted, "planted ties"),
+            generality=Generality.INSTANCES,
+            tie=True,
+        ),
+    )
+
+
+def _pinned(claim: str) -> Finding:
+    theorem = _theorem(claim)
+    accepted, said = record.coqchk_says()
+    pins = layout.PINS.read_text(encoding="utf-8").split()
+    pinned = f"Definition pin_{theorem.name} : {theorem.statement} := @QAE.{theorem.module}.{theorem.name}.".split()
+    holds = accepted and _contains(pins, pinned)
+    return Finding(holds, "type of the theorem", f"theorem {theorem.name} of {theorem.module}.v; coqchk: {said}")
+
+
+def _changed_pin(claim: str) -> Finding:
+    """Return what became of the changed statement; it counts as refused only if it is noted for these sources."""
+    theorem = _theorem(claim)
+    text = layout.CHANGED_PINS.read_text(encoding="utf-8")
+    change = re.search(rf"\(\* (.*?) \*\)\nDefinition changed_{theorem.name} : Prop :=", text)
+    refused = change is not None and record.passed_here()
+    return Finding(
+        not refused, "type of the theorem", f"{change.group(1)}: type mismatch" if change else "no change is recorded"
+    )
+
+
+def _axioms_allowed(claim: str, further: tuple[str, ...] = ()) -> Finding:
+    theorem = _theorem(claim)
+    axioms = dict.fromkeys([*_axioms()[claim], *further], "")
+    found = survey.Surveyed(claim, theorem.module, theorem.statement, axioms)
+    detail = ", ".join(name.rpartition(".")[2] for name in axioms)
+    return Finding(not found.forbidden, "axioms on the whitelist", f"{detail}; forbidden: {found.forbidden or 'none'}")
+
+
+def _nothing_open(claim: str) -> Finding:
+    modules = sorted(_required(_theorem(claim).module))
+    faults = [fault for module in modules for fault in scan.scan_text(module, _source(module))]
+    return Finding(not faults, "nothing left open", f"{len(modules)} files" if not faults else str(faults[0]))
+
+
+def _open_goal() -> Finding:
+    faults = scan.scan_text("planted", "Theorem planted : True.\nAdmitted.\n")
+    return Finding(not faults, "nothing left open", str(faults[0]) if faults else "not found")
+
+
+def _noted(what: str) -> Finding:
+    """Return what ``make formal`` noted of the ties; it writes its note only where the planted changes were refused."""
+    passed = record.passed_here()
+    if what == "ties":
+        return Finding(passed, "comparison inside Coq", "by `make formal`, for these sources and this Coq")
+    return Finding(not passed, "comparison inside Coq", "refused by `make formal`, for these sources and this Coq")
+
+
+@cache
+def _theorem(claim: str) -> sources.Theorem:
+    found, _ = sources.claim_theorems()
+    return found[claim]
+
+
+@cache
+def _axioms() -> dict[str, list[str]]:
+    """Return the axioms of each claim's theorem, as ``axioms.txt`` lists them."""
+    blocks = layout.AXIOMS.read_text(encoding="utf-8").split("\n\n")
+    return {claim: [name.strip() for name in names] for claim, *names in (block.splitlines() for block in blocks)}
+
+
+def _required(module: str) -> set[str]:
+    """Return a module and all that it requires."""
+    found = {module}
+    for name in sources.requirements(module):
+        found |= _required(name)
+    return found
+
+
+@cache
+def _source(module: str) -> str:
+    return sources.path(module).read_text(encoding="utf-8")
+
+
+def _contains(words: list[str], part: list[str]) -> bool:
+    return f" {' '.join(part)} " in f" {' '.join(words)} "
