@@ -29,7 +29,7 @@ VERL_BIN := .venv-verl/bin
 VERL_PIP := $(VERL_BIN)/python -m pip --disable-pip-version-check -q
 VERL := .venv-verl/.installed
 
-.PHONY: help verify simulate validate figures report test test-torch test-train test-vllm test-verl test-ray test-pages site lint bench readme mutation clean
+.PHONY: help verify formal simulate validate figures report test test-torch test-train test-vllm test-verl test-ray test-pages site lint bench readme mutation clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do \
@@ -43,6 +43,10 @@ simulate: $(BASE) ## Run every experiment of the simulators
 
 validate: $(TRAIN) ## Train a small Qwen3 and hold its entropy against the predictions
 	$(BIN)/qae validate $(ARGS)
+
+formal: $(BASE) ## Check the Coq proofs; installs Coq where apt and root are there
+	@sh qae_theory/formal/install.sh
+	$(BIN)/python -m qae_theory.formal.tools.check $(ARGS)
 
 figures: $(BASE) ## Draw the paper's figures and tables, and our own pictures, from ./results
 	$(BIN)/qae figures $(ARGS)

@@ -54,7 +54,7 @@ BENEATH = {
     "paper": {"runs", "paper"},
     "claims": MATHEMATICS | {"claims", "runs"},
     "curves": MATHEMATICS | {"claims", "curves"},
-    "proofs": MATHEMATICS | {"claims", "proofs", *qae_theory.__all__},
+    "proofs": MATHEMATICS | {"claims", "formal", "objective", "proofs", *qae_theory.__all__},
     "commands": MATHEMATICS | {"claims", "runs", "commands", "cli"},
 }
 

@@ -174,7 +174,8 @@ class Evidence:
 
     ``covers_statement``: a certificate whose finite domain is the very domain that the statement names.
     ``requires``: packages without which it is skipped. ``missing``: says what else it lacks, stored results for
-    example, and how to get it; None where it can run.
+    example, and how to get it; None where it can run. ``prepare``: is called once before any evidence runs, and does
+    work whose cached result many pieces of evidence share.
     """
 
     claim: str
@@ -185,6 +186,7 @@ class Evidence:
     covers_statement: bool = False
     requires: tuple[str, ...] = ()
     missing: Callable[[Effort], str | None] | None = None
+    prepare: Callable[[], object] | None = None
 
     @property
     def where(self) -> str:

@@ -46,6 +46,9 @@ def run_all(evidence: Sequence[Evidence], effort: Effort, *, jobs: int = 1) -> G
     Raises:
         BrokenProcessPool: a worker died, for want of memory, say.
     """
+    for prepare in dict.fromkeys(item.prepare for item in evidence):
+        if prepare is not None:
+            prepare()
     if jobs == 1:
         return (run_evidence(item, effort) for item in evidence)
     fork = sys.platform == "linux"

@@ -145,12 +145,12 @@ def _axioms_allowed(claim: str, further: tuple[str, ...] = ()) -> Finding:
 
 def _nothing_open(claim: str) -> Finding:
     modules = sorted(_required(_theorem(claim).module))
-    faults = [fault for module in modules for fault in scan.scan_text(module, _source(module))]
+    faults = [fault for module in modules for fault in scan.scan(module, _source(module))]
     return Finding(not faults, "nothing left open", f"{len(modules)} files" if not faults else str(faults[0]))
 
 
 def _open_goal() -> Finding:
-    faults = scan.scan_text("planted", "Theorem planted : True.\nAdmitted.\n")
+    faults = scan.scan("planted", "Theorem planted : True.\nAdmitted.\n")
     return Finding(not faults, "nothing left open", str(faults[0]) if faults else "not found")
 
 

@@ -33,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (coq.CheckError, ValueError) as failure:
         print(f"FAILED: {failure}", file=sys.stderr)
         return 1
+    record.write_passed()
     written = record.write(coq.version())
     print(f"all passed in {time.monotonic() - start:.0f} s with Coq {written.coq}; {layout.CHECKED.name} is written")
     return 0

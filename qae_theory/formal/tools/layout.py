@@ -19,4 +19,6 @@ CHECKED = FORMAL / "checked.json"
 # Compiled files, never committed.
 BUILD = Path(os.environ.get("QAE_FORMAL_BUILD", FORMAL / "build"))
 COMPILED = BUILD / "theories"
+# What passed here, and of which state of the sources; written last.
+PASSED = BUILD / "passed.json"
 GENERATED = BUILD / "generated"

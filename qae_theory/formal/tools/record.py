@@ -1,6 +1,8 @@
-"""The record of the last checking run, ``checked.json``, and what may be said of the proofs where Coq is missing.
+"""The records of checking runs, and what may be said of the proofs where Coq is missing.
 
-A stored record never counts as a check: it says which sources were checked, with which Coq, and when.
+``checked.json`` is committed: it says which sources were checked, with which Coq, and when; it never counts as a check.
+``build/passed.json`` lies beside the compiled files: it says that pins, controls and ties passed here for these very
+sources, so that a later run need only let ``coqchk`` read what is compiled.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import datetime
 import json
 from dataclasses import asdict, dataclass
+from functools import cache
 
 from qae_theory.formal.tools import build, coq, layout, sources
 
@@ -39,14 +42,38 @@ def write(coq_version: str) -> Record:
     return record
 
 
+def write_passed() -> None:
+    """Note beside the compiled files that everything passed for the sources as they are now."""
+    layout.PASSED.write_text(json.dumps(_state(), indent=1) + "\n", encoding="utf-8")
+
+
+def passed_here() -> bool:
+    """Return whether every check has passed on this machine for the sources as they are now."""
+    return layout.PASSED.is_file() and json.loads(layout.PASSED.read_text(encoding="utf-8")) == _state()
+
+
+def _state() -> dict[str, object]:
+    return {"coq": coq.version(), "sources": sources.hashes()}
+
+
+@cache
 def unavailable() -> str | None:
-    """Why the compiled proofs cannot be checked now, in one line for the ledger; None if they can."""
+    """Return why the compiled proofs cannot be checked now, in one line for the ledger; None if they can."""
     absent = coq.missing()
     if absent is not None:
         return f"{absent}; {without_coq()}"
-    if build.stale():
-        return f"these sources are not compiled: `make formal` compiles them; {without_coq()}"
+    if build.stale() or not passed_here():
+        return f"these sources are not compiled and checked here: `make formal` does it; {without_coq()}"
     return None
+
+
+@cache
+def coqchk_says() -> tuple[bool, str]:
+    """Return whether ``coqchk`` accepts what is compiled, and what it said; asked once in a process."""
+    try:
+        return True, check_compiled()
+    except coq.CheckError as error:
+        return False, str(error)
 
 
 def check_compiled() -> str:

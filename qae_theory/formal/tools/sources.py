@@ -27,7 +27,7 @@ class Theorem:
 def modules() -> list[str]:
     """Names of all modules, each after those that it requires."""
     ordered: list[str] = []
-    pending = {path.stem for path in layout.THEORIES.glob("*.v")}
+    pending = set(_files())
     while pending:
         ready = sorted(name for name in pending if not pending.intersection(requirements(name)))
         if not ready:
@@ -38,8 +38,23 @@ def modules() -> list[str]:
 
 
 def path(module: str) -> Path:
-    """The source file of a module."""
-    return layout.THEORIES / f"{module}.v"
+    """Return the source file of a module, in whichever folder of the theories it lies."""
+    return _files()[module]
+
+
+@cache
+def _files() -> dict[str, Path]:
+    """Return the source files by module; a module is compiled under its own name, without its folder's.
+
+    Raises:
+        ValueError: two folders have a file of one name.
+    """
+    found: dict[str, Path] = {}
+    for file in sorted(layout.THEORIES.rglob("*.v")):
+        if file.stem in found:
+            raise ValueError(f"{file.name} lies in {found[file.stem].parent.name} and in {file.parent.name}")
+        found[file.stem] = file
+    return found
 
 
 @cache
@@ -129,7 +144,8 @@ def keys() -> dict[str, str]:
 
 def hashes() -> dict[str, str]:
     """The SHA-256 of each file that a checking run reads, by its path in the folder of the proofs."""
-    files = [*sorted(layout.THEORIES.glob("*.v")), layout.CLAIMS, layout.PINS, layout.CHANGED_PINS]
+    files = [*sorted(layout.THEORIES.rglob("*.v")), layout.CLAIMS, layout.STATEMENTS, layout.AXIOMS]
+    files += [layout.PINS, layout.CHANGED_PINS]
     return {
         file.relative_to(layout.FORMAL).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in files
