@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from llm_validation.probe.contexts import Contexts
+from llm_validation.train.rounding import Rounding, round_parameters, to_bfloat16
 from qae_theory.arrays import Array
 from qae_theory.runs.settings import Positive, Strict
 
@@ -30,6 +31,11 @@ class Setting(Strict):
 
     ``updates`` mini-batches of the rollouts, one after another, each normalised by its share of all tokens, as TRL has
     it. Without ``clipped`` the ratio is free. Adam goes on from the moments that are given, or from zero.
+
+    With ``size`` the learning rate is found by a rule, of a single update only (see ``sizes``); ``learning_rate`` then
+    counts for nothing. Three switches take a channel out or put it in: ``rounding`` as in training;
+    ``hold_unsampled`` lets no gradient through the logits of tokens that no response of the group took there;
+    ``per_response`` averages over each response first, as TRL's loss ``grpo`` does.
     """
 
     optimiser: Literal["sgd", "adam"] = "sgd"
@@ -40,6 +46,21 @@ class Setting(Strict):
     clipped: bool = True
     clip_low: float = Field(default=0.2, ge=0, le=1)
     clip_high: float = Field(default=0.28, ge=0)
+    size: Positive | None = None
+    rounding: Rounding = "none"
+    hold_unsampled: bool = False
+    per_response: bool = False
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Setting:
+        if self.size is not None and (self.updates > 1 or self.rounding != "none"):
+            raise ValueError(f"size must be of one update without rounding; got {self.updates} and {self.rounding}")
+        return self
+
+    @property
+    def unit(self) -> Setting:
+        """The setting at learning rate 1 and without a size: what all sizes of one kind of step share."""
+        return self.model_copy(update={"learning_rate": 1.0, "size": None})
 
 
 def take_step(
@@ -52,6 +73,8 @@ def take_step(
     order: Array,
     moments: Moments | None = None,
     optimiser: Any = None,
+    sampled: Array | None = None,
+    dtype: str = "float64",
 ) -> dict[str, Any]:
     """The change of every parameter in one step on given rollouts; the model is left as it was, bit for bit.
 
@@ -64,16 +87,23 @@ def take_step(
         order: [N] the order in which the responses are cut into mini-batches.
         moments: Adam's, by parameter name.
         optimiser: the training run's own, watched but not used: it too must be as it was afterwards.
+        sampled: [C, V] of bool, which tokens some response of the group took at each context; only a setting with
+            ``hold_unsampled`` needs it.
+        dtype: of the changes.
 
     Returns:
-        Changes in float64, by parameter name.
+        Changes by parameter name.
 
     Raises:
         RestoreError: something was not put back.
     """
+    import torch
+
+    kind = getattr(torch, dtype)
     with restored(model, optimiser) as before:
-        _updates(model, contexts, tokens, advantages, setting, order, moments)
-        return {name: value.detach().double() - before[name].double() for name, value in model.named_parameters()}
+        rollouts = _Rollouts(contexts, tokens, sampled if setting.hold_unsampled else None)
+        _updates(model, rollouts, advantages, setting, order, moments)
+        return {name: value.detach().to(kind) - before[name].to(kind) for name, value in model.named_parameters()}
 
 
 @contextmanager
@@ -138,10 +168,17 @@ def _put_back(model: Any, kept: Tensors) -> None:
             value.copy_(kept[name])
 
 
+class _Rollouts(NamedTuple):
+    """Contexts, the token taken at each, and which tokens the gradient may go through; None for all."""
+
+    contexts: Contexts
+    tokens: Array
+    sampled: Array | None
+
+
 def _updates(
     model: Any,
-    contexts: Contexts,
-    tokens: Array,
+    rollouts: _Rollouts,
     advantages: Array,
     setting: Setting,
     order: Array,
@@ -151,29 +188,40 @@ def _updates(
 
     model.train()
     optimiser = _optimiser(model, setting, moments)
-    old = None
+    row, old = rollouts.contexts.row, None
     if setting.updates > 1:
         with torch.no_grad():
-            old = _token_log_probs(model, contexts, tokens, np.arange(len(contexts.ids)))
-    normaliser = len(tokens) / setting.updates
+            old = _token_log_probs(model, rollouts, np.arange(len(rollouts.contexts.ids)), setting.rounding)
+    share = _shares(row, setting)
     for rows in np.array_split(np.asarray(order), setting.updates):
-        here = np.isin(contexts.row, rows)
-        log_probs = _token_log_probs(model, contexts, tokens, rows)
+        here = np.isin(row, rows)
+        log_probs = _token_log_probs(model, rollouts, rows, setting.rounding)
         behaviour = log_probs.detach() if old is None else old[torch.as_tensor(here, device=old.device)]
         ratio = (log_probs - behaviour).exp()
-        weight = torch.as_tensor(advantages[contexts.row[here]], dtype=ratio.dtype, device=ratio.device)
+        weight = torch.as_tensor(advantages[row[here]], dtype=ratio.dtype, device=ratio.device)
         gain = ratio * weight
         if setting.clipped:
             gain = torch.minimum(gain, ratio.clamp(1 - setting.clip_low, 1 + setting.clip_high) * weight)
         optimiser.zero_grad()
-        (-gain.sum() / normaliser).backward()
+        (-(gain * torch.as_tensor(share[here], dtype=ratio.dtype, device=ratio.device)).sum()).backward()
         optimiser.step()
+        if setting.rounding == "parameters":
+            round_parameters(model)
 
 
-def _token_log_probs(model: Any, contexts: Contexts, tokens: Array, rows: Sequence[int] | Array) -> Any:
+def _shares(row: Array, setting: Setting) -> Array:
+    """What each token's part of the loss is multiplied with, [C]: 1 / tokens of a mini-batch, or its responses'."""
+    if not setting.per_response:
+        return np.full(len(row), setting.updates / len(row))
+    lengths = np.bincount(row)
+    return np.asarray(setting.updates / (len(lengths) * lengths[row]))
+
+
+def _token_log_probs(model: Any, rollouts: _Rollouts, rows: Sequence[int] | Array, rounding: Rounding) -> Any:
     """log pi of the taken tokens of these rows, in the contexts' order."""
     import torch
 
+    contexts = rollouts.contexts
     device = next(iter(model.parameters())).device
     rows = np.sort(np.asarray(rows))
     here = np.isin(contexts.row, rows)
@@ -181,8 +229,12 @@ def _token_log_probs(model: Any, contexts: Contexts, tokens: Array, rows: Sequen
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     logits = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False).logits
     row = torch.as_tensor(np.searchsorted(rows, contexts.row[here]), device=device)
-    column, token = (torch.as_tensor(x[here], device=device) for x in (contexts.column, tokens))
-    return torch.log_softmax(logits[row, column].float(), -1).gather(-1, token[:, None])[:, 0]
+    column, token = (torch.as_tensor(x[here], device=device) for x in (contexts.column, rollouts.tokens))
+    chosen = logits[row, column].float()
+    if rollouts.sampled is not None:
+        chosen = torch.where(torch.as_tensor(rollouts.sampled[here], device=device), chosen, chosen.detach())
+    found = torch.log_softmax(chosen, -1).gather(-1, token[:, None])[:, 0]
+    return to_bfloat16(found) if rounding == "log_probs" else found
 
 
 def _optimiser(model: Any, setting: Setting, moments: Moments | None) -> Any:

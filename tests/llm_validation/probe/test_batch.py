@@ -15,7 +15,8 @@ from llm_validation.models.float64 import double_copy
 from llm_validation.models.presets import build_model, preset_tokenizer
 from llm_validation.probe import batch as probe_batch
 from llm_validation.probe.batch import ProbeConfig, make_stepper
-from llm_validation.probe.probe import Enumerated, Sampled, Stepper
+from llm_validation.probe.measures import Enumerated, Sampled
+from llm_validation.probe.stepper import Stepper
 from llm_validation.tasks import load_examples
 
 pytestmark = pytest.mark.train

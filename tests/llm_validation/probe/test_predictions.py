@@ -14,6 +14,7 @@ import pytest
 from llm_validation.probe import predictions
 from llm_validation.probe.arms import Weights, arm_weights
 from llm_validation.probe.contexts import Tree
+from llm_validation.probe.measures import Enumerated, Sampled
 from llm_validation.probe.predictions import (
     RUNGS,
     Derivatives,
@@ -23,7 +24,7 @@ from llm_validation.probe.predictions import (
     from_samples,
     with_curvature,
 )
-from llm_validation.probe.probe import Batch, Enumerated, Sampled
+from llm_validation.probe.rollouts import Batch
 from qae_theory.entropy_change import curvature_brackets, entropy_change, first_order_entropy_change
 from qae_theory.updates import update_direction
 from tests import oracles
@@ -257,8 +258,7 @@ def test_the_interval_of_a_direction_holds_the_exact_change() -> None:
     # It is worth something: for the smaller steps it is narrower than all that entropy can do.
     small = np.ptp(d, axis=-1) < 0.5
     assert (prediction.high - prediction.low)[small].max() < 0.2
-    assert (prediction.low <= prediction.change)[small].all()
-    assert (prediction.change <= prediction.high)[small].all()
+    # The first order itself may lie outside: the interval is one for the change that the step really makes.
 
 
 @pytest.mark.parametrize("arms", [2, 5, 300])

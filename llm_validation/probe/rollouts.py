@@ -1,0 +1,83 @@
+"""The rollouts that a probe is taken on, and which tokens were taken where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from llm_validation.probe.contexts import Contexts, rollout_contexts
+from qae_theory.arrays import Array
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rollouts: ``responses[q][i]`` are token ids, the end of text included, and ``rewards`` [Q, G] are 0 or 1."""
+
+    prompts: Sequence[Sequence[int]]
+    responses: Sequence[Sequence[Sequence[int]]]
+    rewards: Array
+
+    @property
+    def group_size(self) -> int:
+        """G."""
+        return self.rewards.shape[1]
+
+    def contexts(self, *, pad: int) -> Contexts:
+        """The contexts of every token; row q G + i is response i of prompt q."""
+        prompts = [prompt for prompt in self.prompts for _ in range(self.group_size)]
+        return rollout_contexts(prompts, [one for group in self.responses for one in group], pad=pad)
+
+    def tokens(self) -> Array:
+        """[C] the token taken at each context."""
+        return np.array([token for group in self.responses for one in group for token in one])
+
+    def prefixes(self) -> Array:
+        """[C] a number for each context's prompt and prefix: responses that share a prefix share its table."""
+        places: dict[tuple[int, ...], int] = {}
+        found = []
+        for query, group in enumerate(self.responses):
+            for response in group:
+                for depth in range(len(response)):
+                    found.append(places.setdefault((query, *response[:depth]), len(places)))
+        return np.array(found)
+
+    def sampled(self, vocabulary: int) -> Array:
+        """[C, V] whether some response of the group took that token at that context."""
+        return taken_at(self.prefixes(), self.tokens(), vocabulary)
+
+
+def taken_at(contexts: Array, tokens: Array, vocabulary: int) -> Array:
+    """Return for each visit which tokens were taken at its context by any visit, [M, V] of bool.
+
+    Args:
+        contexts: [M] a number for the context of each visit.
+        tokens: [M] the token taken.
+        vocabulary: V.
+    """
+    table = np.zeros((int(contexts.max()) + 1, vocabulary), dtype=bool)
+    table[contexts, tokens] = True
+    return table[contexts]
+
+
+def moved_mass(before: Array, after: Array, sampled: Array, owner: Array, queries: int) -> tuple[Array, Array]:
+    """Return how much probability a step moved at visited contexts, and how much of it on tokens never taken there.
+
+    Args:
+        before: [M, V] next-token log-probabilities at each visit.
+        after: [M, V] after the step.
+        sampled: [M, V] as :func:`taken_at` gives it.
+        owner: [M] prompt of each visit.
+        queries: Q.
+
+    Returns:
+        Mean over each prompt's visits, [Q] each, of half the sum of absolute changes: over all tokens, and over those
+        that were never taken.
+    """
+    change = np.abs(np.exp(after) - np.exp(before)) / 2
+    visits = np.bincount(owner, minlength=queries)
+    everywhere, unsampled = change.sum(axis=1), np.where(sampled, 0.0, change).sum(axis=1)
+    means = (np.bincount(owner, weights=one, minlength=queries) / visits for one in (everywhere, unsampled))
+    total, never = means
+    return total, never

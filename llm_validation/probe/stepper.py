@@ -1,0 +1,148 @@
+"""Steps from one checkpoint on one batch of rollouts: the real change of parameters and of log-probabilities.
+
+Each arm starts from the same parameters and the same optimiser state. Steps of several sizes that differ in nothing but
+the learning rate share one gradient: a single update of SGD, or of Adam from given moments, is linear in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from llm_validation.models.float64 import double_copy
+from llm_validation.probe.arms import Weights, arm_weights
+from llm_validation.probe.expansion import Tensors, context_log_probs, expand
+from llm_validation.probe.measures import Measure
+from llm_validation.probe.predictions import Derivatives, entropy
+from llm_validation.probe.rollouts import Batch
+from llm_validation.probe.steps import Moments, Setting, take_step
+from qae_theory.arrays import Array
+
+KEPT = 2**27  # numbers of finished steps that are kept, a GiB
+REFERENCE = "mean"  # the arm whose step of size 1 the learning rates of sized settings are measured by
+
+
+class Taken(NamedTuple):
+    """A step that was taken: its learning rate, the log-probabilities after it, their derivatives along it."""
+
+    learning_rate: float
+    after: Array
+    derivatives: Derivatives
+
+
+class Stepper:
+    """Steps from one checkpoint on one batch; what two arms have in common is computed once.
+
+    Args:
+        model: in the arithmetic that training has; left as it was.
+        batch: the rollouts.
+        measure: of the entropy.
+        pad: token id of padding.
+        order: [Q G] order of the responses for mini-batches.
+        moments: Adam's, by parameter name.
+        optimiser: the training run's own, if there is one: watched.
+        precision: of measurements and derivatives, ``float64`` or, for a large model, ``float32``.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        batch: Batch,
+        measure: Measure,
+        *,
+        pad: int,
+        order: Array,
+        moments: Moments | None = None,
+        optimiser: Any = None,
+        precision: str = "float64",
+    ) -> None:
+        self.batch, self.measure = batch, measure
+        self._model, self._precision = model, precision
+        self._order, self._moments, self._optimiser = order, moments, optimiser
+        self._rollouts, self._tokens = batch.contexts(pad=pad), batch.tokens()
+        self._double = exact_copy(model, precision)
+        self._parameters: Tensors = {name: value.detach() for name, value in self._double.named_parameters()}
+        self.before = self._log_probs(self._parameters)
+        self._steps: dict[tuple[Setting, bytes], Taken] = {}
+        self._rates: dict[Setting, float | None] = {}
+
+    def step(self, setting: Setting, weights: Weights) -> tuple[Array, Derivatives]:
+        """Log-probabilities after the step, and their derivatives along it."""
+        (taken,) = self.steps([setting], weights)
+        return taken.after, taken.derivatives
+
+    def steps(self, settings: Sequence[Setting], weights: Weights) -> Iterator[Taken]:
+        """Yield the step of each setting that has one; all must have one unit, so that they share its gradient."""
+        key = weights.sampled.tobytes()
+        change: dict[str, Any] | None = None
+        unit: Derivatives | None = None
+        for setting in settings:
+            rate = self.rate(setting)
+            if rate is None:
+                continue
+            if (setting, key) not in self._steps:
+                factor = 1.0 if setting.size is None else rate
+                if change is None or unit is None:
+                    change = self.change(setting if setting.size is None else setting.unit, weights.sampled)
+                    unit = Derivatives(*self._expanded(change))
+                moved = {name: value + factor * change[name] for name, value in self._parameters.items()}
+                derivatives = Derivatives(factor * unit.first, factor**2 * unit.second)
+                taken = Taken(rate, self._log_probs(moved), derivatives)
+                if (len(self._steps) + 1) * 3 * self.before.size <= KEPT:
+                    self._steps[setting, key] = taken
+                yield taken
+            else:
+                yield self._steps[setting, key]
+
+    def rate(self, setting: Setting) -> float | None:
+        """The learning rate: the setting's own, or by the rule of ``Setting.size``.
+
+        The size is the root mean square of the predicted change of log pi under the reference arm. None where that arm
+        takes no step: in no group are there two rewards.
+        """
+        if setting.size is None:
+            return setting.learning_rate
+        if setting.unit not in self._rates:
+            weights = arm_weights(REFERENCE, self.batch.rewards)
+            change = self.change(setting.unit, weights.sampled)
+            first, _ = self._expanded(change)
+            spread = self.measure.displacement(self.before, first)
+            self._rates[setting.unit] = spread if spread > 0 else None
+        spread_of_unit = self._rates[setting.unit]
+        return None if spread_of_unit is None else setting.size / spread_of_unit
+
+    def change(self, setting: Setting, advantages: Array) -> dict[str, Any]:
+        """The parameters' change in one step with these advantages, [Q, G]."""
+        sampled = self.batch.sampled(self.before.shape[1]) if setting.hold_unsampled else None
+        return take_step(
+            self._model,
+            self._rollouts,
+            self._tokens,
+            advantages.reshape(-1),
+            setting,
+            order=self._order,
+            moments=self._moments,
+            optimiser=self._optimiser,
+            sampled=sampled,
+            dtype=self._precision,
+        )
+
+    def token_entropy(self) -> tuple[Array, Array]:
+        """Entropy at every token of the rollouts, in nats, and the response that it belongs to, [C] each."""
+        return entropy(context_log_probs(self._double, self._parameters, self._rollouts)), self._rollouts.row
+
+    def _log_probs(self, parameters: Tensors) -> Array:
+        return context_log_probs(self._double, parameters, self.measure.contexts).astype("float64")
+
+    def _expanded(self, change: Tensors) -> tuple[Array, Array]:
+        first, second = expand(self._double, self._parameters, change, self.measure.contexts)
+        return first.astype("float64"), second.astype("float64")
+
+
+def exact_copy(model: Any, precision: str) -> Any:
+    """Return a copy of the model for measurements: in float64 throughout, or as it is, in evaluation mode."""
+    if precision == "float64":
+        return double_copy(model)
+    import copy
+
+    return copy.deepcopy(model).eval().requires_grad_(False)
