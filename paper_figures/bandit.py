@@ -1,11 +1,11 @@
-"""Experiments on softmax bandits that stand in for training runs: which condition is shown, and its curves."""
+"""Curves of experiments on softmax bandits, which stand in for training runs, and the condition that is shown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from paper_figures.curves import Shown, curve, rows_where
+from paper_figures.curves import CurveSet, curve, select
 from paper_figures.runs import Results, Run, columns_of
 from qae_theory.paper import paper_facts
 
@@ -19,38 +19,47 @@ def bandit_curves(
     results: Results,
     experiment: str,
     rules: Mapping[str, Mapping[str, Any]],
+    *,
     columns: str | Mapping[str, str],
     ylabel: str,
-    *,
     condition: str | None = None,
-) -> Shown:
-    """Columns of an experiment under the condition that is nearest to the paper's training.
+) -> CurveSet:
+    """Return columns of an experiment under the condition that is nearest to the paper's training.
 
     Args:
         results: the results folder.
-        experiment: of ``qae simulate``.
-        rules: label and rows of each rule.
+        experiment: an experiment of ``qae simulate``.
+        rules: the label of each rule, and the values by which its records are selected.
         columns: one column, or several by what is added to the rule's label.
         ylabel: of the axis.
-        condition: another one than that.
+        condition: a condition to show in place of the nearest one.
+
+    Raises:
+        MissingError: there is no run, or a curve has fewer than two steps.
     """
     run = results.run(experiment, command=f"qae simulate {experiment}")
-    nearest, said = (condition, condition) if condition is not None else nearest_condition(run)
-    table = rows_where(columns_of(run.records), condition=nearest)
+    shown, description = (condition, condition) if condition is not None else nearest_condition(run)
+    table = select(columns_of(run.records), condition=shown)
     named = {"": columns} if isinstance(columns, str) else columns
-    found = {
-        f"{label}{added}": curve(rows_where(table, **where), column)
-        for label, where in rules.items()
-        for added, column in named.items()
-    }
-    return Shown(found, ylabel, (run,), SUBJECT, f"not a language model: softmax bandit, {said}")
+    curves = {}
+    for label, where in rules.items():
+        for added, column in named.items():
+            curves[f"{label}{added}"] = curve(select(table, **where), column)
+    return CurveSet(
+        curves=curves,
+        ylabel=ylabel,
+        sources=(run,),
+        subject=SUBJECT,
+        stand_in=f"not a language model: softmax bandit, {description}",
+    )
 
 
 def nearest_condition(run: Run) -> tuple[str, str]:
-    """The condition whose update is nearest to the paper's, and words for it.
+    """Return the condition whose update is nearest to the paper's, and a description of it.
 
-    Adam before SGD, a small eps before a large one, many passes before few, clip-higher before other ranges; the first
-    of those that are equally near. An experiment with one update and several distributions of difficulty: the first.
+    Adam comes before SGD, a small eps before a large one, many passes before few, and clip-higher before other ranges.
+    Of conditions that are equally near, the first counts. An experiment with one update and several distributions of
+    difficulty shows the first distribution.
     """
     settings = run.config["settings"]
     if "conditions" not in settings:

@@ -1,6 +1,6 @@
-"""One-step entropy change against the baseline, for the four updates that Prop. 4.2 may be about.
+"""Show the one-step entropy change against the baseline, for the four updates that Prop. 4.2 may be about.
 
-Above, exactly, two queries of the ledger's witnesses; below, how many random policies keep the proposition's order.
+Above are two queries of the ledger's witnesses, exactly; below, how many random policies keep the proposition's order.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ SHAPE = (2, 4)
 SIZE = (3.0, 2.5)
 
 STEP = 0.1
-RIGHT = {"hard": 0.1, "easy": 0.9}  # probability of the right answer of two: witnesses W1 and W2
+CORRECT = {"hard": 0.1, "easy": 0.9}  # probability of the correct answer of two, in the ledger's witnesses
 BEST = {"hard": 0.0, "easy": 1.0}  # b_K, at which Prop. 4.2 has the lowest (hard) or highest (easy) entropy
+COLOURS = {"hard": "#0072B2", "easy": "#D55E00"}
 BASELINES = np.linspace(0, 1, 21)
 GROUPS = (2, 16)
 NAMES = {
@@ -34,52 +35,65 @@ NAMES = {
 }
 AGAINST = {name: "QAE against GRPO" if name == "sampled_group" else "b_K against any b" for name in NAMES}
 MILLI = 1000
-ROUNDING = 1e-12  # nats; the changes are of order 1e-3 and computed to 1e-16
+ROUNDING = 1e-12  # in nats; the changes are of order 1e-3 and computed to 1e-16
 
 
 def changes(update: str, regime: str) -> dict[str, Array]:
-    """Entropy changes at every baseline, ``[B]`` nats; of sampled groups the expectation, for each group size."""
-    probs = np.array([RIGHT[regime], 1 - RIGHT[regime]])
+    """Return entropy changes at every baseline, ``[B]`` in nats, by the name of the curve.
+
+    For sampled groups the change is the expectation, and there is a curve for each group size.
+    """
+    probs = np.array([CORRECT[regime], 1 - CORRECT[regime]])
     logits, rewards = np.log(probs), np.array([1.0, 0.0])
     if update == "sampled_group":
-        return {
-            f"{regime}, G = {size}": np.array([sampled_change(logits, rewards, size, b) for b in BASELINES])
-            for size in GROUPS
-        }
+        curves = {}
+        for size in GROUPS:
+            at_baselines = [sampled_change(logits, rewards, size, baseline=b) for b in BASELINES]
+            curves[f"{regime}, G = {size}"] = np.array(at_baselines)
+        return curves
     direction = update_direction(logits, rewards, update, baseline=BASELINES)
     return {regime: entropy_change(logits, direction, STEP)}
 
 
-def sampled_change(logits: Array, rewards: Array, group_size: int, baseline: float) -> float:
-    """Expected change of a step on a sampled group, A = (R - b)/std with a constant b; 0 in degenerate groups."""
+def sampled_change(logits: Array, rewards: Array, group_size: int, *, baseline: float) -> float:
+    """Return the expected change of a step on a sampled group with A = (R - b)/std and a constant b.
+
+    Degenerate groups have A = 0.
+
+    Args:
+        logits: ``[n]``.
+        rewards: ``[n]``, 0 or 1.
+        group_size: G.
+        baseline: b.
+    """
     counts = count_vectors(len(logits), group_size)
     share = (counts * rewards).sum(axis=-1, keepdims=True) / group_size
     spread = np.sqrt(share * (1 - share))
     table = np.where(spread > 0, (rewards - baseline) / np.where(spread > 0, spread, 1), 0)
-    return float(finite_step_mean(logits, counts, table, STEP))
+    return float(finite_step_mean(logits, counts, table, step_size=STEP))
 
 
 def exact(update: str, results: Results) -> Panel:
-    """A hard and an easy query, at every baseline."""
+    """Return the panel of a hard and an easy query, at every baseline."""
     del results
-    curves = {regime: changes(update, regime) for regime in RIGHT}
-    found = list(dict.fromkeys(_order(curve, regime) for regime, lines in curves.items() for curve in lines.values()))
-    said = "; ".join(
-        f"{name} from {curve[0] * MILLI:.3g} at b = 0 to {curve[-1] * MILLI:.3g} at b = 1"
-        for lines in curves.values()
-        for name, curve in lines.items()
-    )
+    curves = {regime: changes(update, regime) for regime in CORRECT}
+    orders: dict[str, None] = {}  # a set that keeps the order
+    ends = []
+    for regime, of_regime in curves.items():
+        for name, curve in of_regime.items():
+            orders[_order(curve, regime)] = None
+            ends.append(f"{name} from {curve[0] * MILLI:.3g} at b = 0 to {curve[-1] * MILLI:.3g} at b = 1")
     return Panel(
-        f"{NAMES[update]}: {' or '.join(found)}",
-        f"{NAMES[update].capitalize()} update, step {STEP}, two answers of which the right one has probability "
-        f"{RIGHT['hard']} (hard) or {RIGHT['easy']} (easy): entropy change in 1e-3 nats {said}; against "
-        f"Prop. 4.2, {' or '.join(found)}.",
-        partial(_draw_exact, curves=curves),
+        title=f"{NAMES[update]}: {' or '.join(orders)}",
+        caption=f"{NAMES[update].capitalize()} update, step {STEP}, two answers of which the right one has probability "
+        f"{CORRECT['hard']} (hard) or {CORRECT['easy']} (easy): entropy change in 1e-3 nats {'; '.join(ends)}; against "
+        f"Prop. 4.2, {' or '.join(orders)}.",
+        draw=partial(_draw_exact, curves=curves),
     )
 
 
 def _order(curve: Array, regime: str) -> str:
-    """How the change at b_K stands to the others: as Prop. 4.2 has it, the other way round, or without difference."""
+    """Return how the change at b_K stands to the others: as Prop. 4.2 has it, the other way round, or equal to them."""
     rise = (curve - curve[np.argmin(np.abs(BASELINES - BEST[regime]))]) * (1 if regime == "hard" else -1)
     if np.abs(rise).max() < ROUNDING:
         return "b drops out"
@@ -90,58 +104,65 @@ def _draw_exact(axes: Any, *, curves: Mapping[str, Mapping[str, Array]]) -> None
     from matplotlib.ticker import MaxNLocator
 
     axes.axhline(0, color="0.6", linewidth=0.8)
-    for colour, (regime, lines) in zip(("#0072B2", "#D55E00"), curves.items(), strict=True):
-        for style, (name, curve) in zip(("-", "--"), lines.items(), strict=False):
-            axes.plot(BASELINES, curve * MILLI, marker="", color=colour, linestyle=style, label=name)
+    for regime, of_regime in curves.items():
+        for style, (name, curve) in zip(("-", "--"), of_regime.items(), strict=False):
+            axes.plot(BASELINES, curve * MILLI, marker="", color=COLOURS[regime], linestyle=style, label=name)
             at = int(np.argmin(np.abs(BASELINES - BEST[regime])))
-            axes.plot(BASELINES[at], curve[at] * MILLI, "*", color=colour, markersize=9, clip_on=False, zorder=3)
-            if ", " in name:  # more lines than one a query
-                middle, (_, _, size) = len(BASELINES) // 2, name.partition(", ")
-                axes.annotate(
-                    size,
-                    (BASELINES[middle], curve[middle] * MILLI),
-                    xytext=(0, -3 if regime == "hard" else 3),
-                    textcoords="offset points",
-                    fontsize=6.5,
-                    ha="center",
-                    va="top" if regime == "hard" else "bottom",
-                    color=colour,
-                )
-    ends = [curve * MILLI for lines in curves.values() for curve in lines.values()]
-    room = 0.28 * max(float(np.abs(end).max()) for end in ends)
+            axes.plot(
+                BASELINES[at], curve[at] * MILLI, "*", color=COLOURS[regime], markersize=9, clip_on=False, zorder=3
+            )
+            if ", " in name:  # a query with several curves, whose group sizes are written on them
+                _write_size(axes, regime, name, curve)
+    drawn = np.concatenate([curve * MILLI for of_regime in curves.values() for curve in of_regime.values()])
+    room = 0.28 * float(np.abs(drawn).max())  # above and below the curves, for the two texts
     axes.set(xlabel="baseline b", ylabel="entropy change (10$^{-3}$ nats)", xlim=(-0.03, 1.03))
-    axes.set_ylim(min(float(end.min()) for end in ends) - room, max(float(end.max()) for end in ends) + room)
+    axes.set_ylim(float(drawn.min()) - room, float(drawn.max()) + room)
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    for regime, sign, place in (("hard", "lowest", 0.97), ("easy", "highest", 0.03)):
+    for regime, extreme, height in (("hard", "lowest", 0.97), ("easy", "highest", 0.03)):
         axes.text(
             0.5,
-            place,
-            f"{regime}: Prop. 4.2 has ★ {sign}",
+            height,
+            f"{regime}: Prop. 4.2 has ★ {extreme}",
             transform=axes.transAxes,
             fontsize=6.5,
             ha="center",
-            va="top" if place > 0.5 else "bottom",
-            color="#0072B2" if regime == "hard" else "#D55E00",
+            va="top" if height > 0.5 else "bottom",
+            color=COLOURS[regime],
         )
 
 
+def _write_size(axes: Any, regime: str, name: str, curve: Array) -> None:
+    """Write the group size, the last part of the curve's name, at the middle of the curve."""
+    middle, (_, _, size) = len(BASELINES) // 2, name.partition(", ")
+    axes.annotate(
+        size,
+        (BASELINES[middle], curve[middle] * MILLI),
+        xytext=(0, -3 if regime == "hard" else 3),
+        textcoords="offset points",
+        fontsize=6.5,
+        ha="center",
+        va="top" if regime == "hard" else "bottom",
+        color=COLOURS[regime],
+    )
+
+
 def measured(update: str, results: Results) -> Panel:
-    """How many random policies keep the order, at every step size."""
+    """Return the panel with the share of random policies that keep the order, at every step size."""
     run = results.run("ordering", command="qae simulate ordering")
     compared = ("sampled_group qae", "grpo") if update == "sampled_group" else (update, "every baseline")
-    rows = [row for row in run.analysis["shares"] if (row["update"], row["against"]) == compared]
-    curves = {
-        f"{regime}, {word}": [(row["step_size"], row[column]) for row in rows if row["regime"] == regime]
-        for regime in ("hard", "easy")
-        for column, word in (("holds", "not broken"), ("strict", "strict"))
-    }
-    level = rows[0]["holds"]["level"]
-    said = "; ".join(f"{name} {points[0][1]['estimate']:.0%}" for name, points in curves.items())
+    shares = [share for share in run.analysis["shares"] if (share["update"], share["against"]) == compared]
+    curves = {}
+    for regime in ("hard", "easy"):
+        of_regime = [share for share in shares if share["regime"] == regime]
+        curves[f"{regime}, not broken"] = [(share["step_size"], share["holds"]) for share in of_regime]
+        curves[f"{regime}, strict"] = [(share["step_size"], share["strict"]) for share in of_regime]
+    level = shares[0]["holds"]["level"]
+    at_first_order = [f"{name} {points[0][1]['estimate']:.0%}" for name, points in curves.items()]
     return Panel(
-        f"{NAMES[update]}: {AGAINST[update]}",
-        f"{NAMES[update].capitalize()} update, {AGAINST[update]}, random policies: share that keeps the order at "
-        f"first order, {said}, with {100 * level:.6g}% intervals.",
-        partial(_draw_measured, curves=curves, legend=update != "sampled_group"),
+        title=f"{NAMES[update]}: {AGAINST[update]}",
+        caption=f"{NAMES[update].capitalize()} update, {AGAINST[update]}, random policies: share that keeps the order "
+        f"at first order, {'; '.join(at_first_order)}, with {100 * level:.6g}% intervals.",
+        draw=partial(_draw_measured, curves=curves, legend=update != "sampled_group"),
         sources=(run,),
     )
 
@@ -149,11 +170,14 @@ def measured(update: str, results: Results) -> Panel:
 def _draw_measured(
     axes: Any, *, curves: Mapping[str, Sequence[tuple[float, Mapping[str, float]]]], legend: bool
 ) -> None:
-    formats = zip(("#0072B2", "#0072B2", "#D55E00", "#D55E00"), ("-", "--", "-", "--"), "ooss", strict=True)
+    hard, easy = COLOURS["hard"], COLOURS["easy"]
+    formats = zip((hard, hard, easy, easy), ("-", "--", "-", "--"), "ooss", strict=True)
     for (colour, style, marker), (name, points) in zip(formats, curves.items(), strict=True):
         steps = [step for step, _ in points if step > 0]
+        # A logarithmic axis has no 0: the first order stands to the left of the smallest step.
         x = np.array([step if step > 0 else min(steps) / 4 for step, _ in points])
-        middle, low, high = (np.array([one[end] for _, one in points]) for end in ("estimate", "low", "high"))
+        middle = np.array([share["estimate"] for _, share in points])
+        low, high = np.array([share["low"] for _, share in points]), np.array([share["high"] for _, share in points])
         face = "white" if style == "--" else colour
         axes.plot(x, middle, color=colour, linestyle=style, marker=marker, markerfacecolor=face, label=name)
         axes.fill_between(x, low, high, color=colour, alpha=0.1, linewidth=0)
@@ -162,7 +186,7 @@ def _draw_measured(
     axes.set_xticks([x[0], *ticks], ["0", *(f"{tick:g}" for tick in ticks)], minor=False)
     axes.minorticks_off()
     axes.set(xlabel="step size (0: first order)", ylabel="share of policies in order", ylim=(-0.03, 1.03))
-    if legend:  # the lines of the last panel, which leave no room, are those of the others
+    if legend:  # the curves of the last panel leave no room for one, and are named as in the other panels
         axes.legend(fontsize=6, loc="best")
 
 

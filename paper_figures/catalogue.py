@@ -1,4 +1,4 @@
-"""The figures by name: a module of this package each, in the order in which they are shown."""
+"""The figures by name, each a module of this package, in the order in which they are shown."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NAMES: tuple[str, ...] = (
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure's module, title, grid of panels, and size of one panel in inches."""
+    """A figure's module, title, grid of panels (rows and columns), size of one panel in inches, and panels by title."""
 
     name: str
     module: ModuleType
@@ -48,7 +48,7 @@ class Figure:
 
 
 def figure(name: str) -> Figure:
-    """The figure of that name.
+    """Return the figure of that name.
 
     Raises:
         ValueError: there is none; the message lists those that exist.
@@ -57,4 +57,11 @@ def figure(name: str) -> Figure:
         raise ValueError(f"NAME must be one of {', '.join(NAMES)}; got {name!r}")
     module = import_module(f"paper_figures.{name}")
     size = getattr(module, "SIZE", (3.3, 2.7))
-    return Figure(name, module, module.TITLE, module.SHAPE, size, module.PANELS)
+    return Figure(
+        name=name,
+        module=module,
+        title=module.TITLE,
+        shape=module.SHAPE,
+        size=size,
+        panels=module.PANELS,
+    )

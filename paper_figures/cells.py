@@ -1,4 +1,4 @@
-"""A table of numbers drawn as shaded cells, each with its text: read by eye and by number, in colour and in grey."""
+"""Draw a table of numbers as shaded cells, each with its text, to be read by eye and by number, in colour and grey."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from qae_theory.arrays import Array
 
-MAP = "Blues"  # one hue, so that darker means more in grey print too
-DARK = 0.55  # share of the scale beyond which the text is white
+MAP = "Blues"  # a map of one hue, so that darker means more in grey print too
+DARK = 0.55  # share of the scale beyond which black text would be hard to read and is white
 
 
 def draw_cells(
@@ -16,32 +16,32 @@ def draw_cells(
     values: Array,
     texts: Sequence[Sequence[str]],
     *,
-    rows: Sequence[str],
-    columns: Sequence[str],
+    row_labels: Sequence[str],
+    column_labels: Sequence[str],
     limits: tuple[float, float] = (0, 1),
     fontsize: float = 6,
 ) -> None:
-    """Cells with the first row at the bottom.
+    """Draw the cells with the first row at the bottom.
 
     Args:
         axes: Matplotlib's.
         values: ``[rows, columns]``; what is NaN stays white.
-        texts: one a cell, ``[rows][columns]``.
-        rows: their labels.
-        columns: their labels.
+        texts: one for each cell, ``[rows][columns]``.
+        row_labels: at the y axis.
+        column_labels: at the x axis.
         limits: values of the lightest and of the darkest shade.
         fontsize: of the texts, in points.
     """
     low, high = limits
     axes.imshow(values, cmap=MAP, vmin=low, vmax=high, origin="lower", aspect="auto", interpolation="nearest")
-    for row, line in enumerate(texts):
-        for column, text in enumerate(line):
+    for row, texts_of_row in enumerate(texts):
+        for column, text in enumerate(texts_of_row):
             dark = (values[row, column] - low) / (high - low) > DARK
             axes.text(
                 column, row, text, ha="center", va="center", fontsize=fontsize, color="white" if dark else "black"
             )
-    axes.set_xticks(range(len(columns)), columns)
-    axes.set_yticks(range(len(rows)), rows)
+    axes.set_xticks(range(len(column_labels)), column_labels)
+    axes.set_yticks(range(len(row_labels)), row_labels)
     axes.tick_params(length=0)
     axes.grid(visible=False)
     for side in axes.spines.values():

@@ -1,6 +1,7 @@
-"""Where the entropy gap between two rules comes from: Shapley values of the channels as a waterfall, and interactions.
+"""Show where the entropy gap between two rules comes from: Shapley values as a waterfall, and interactions.
 
-That the parts add up to the gap is by construction and no evidence; which are there, and how large, is measured.
+That the parts add up to the gap is so by construction and no evidence. Which parts there are, and how large, is
+measured.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ TITLE = "Where the entropy gap between two rules comes from"
 SHAPE = (1, 3)
 SIZE = (4.1, 3.0)
 MILLI = 1000
-ROUNDING = 1e-9  # nats; the gaps are differences of entropies near 1
+ROUNDING = 1e-9  # in nats; the gaps are differences of entropies near 1
 READINGS = {"gap": "after equally many steps", "gap_progress": "at equal gain of success"}
 LABELS = {
     "weighting": "weighting of queries",
@@ -39,29 +40,29 @@ SHORT = {"weighting": "weigh.", "coupling": "groups", "clipping": "clip", "lengt
 Estimate = Mapping[str, Any]
 
 
-def found(results: Results) -> tuple[Run, str]:
-    """The run, and which gap it is."""
+def read_run(results: Results) -> tuple[Run, str]:
+    """Return the run, and which gap it is about."""
     run = results.run("channels", command="qae simulate channels")
     rules = [rule.replace("_", "-").upper() for rule in run.config["settings"]["rules"]]
     return run, f"entropy of {rules[0]} less that of {rules[1]}"
 
 
 def waterfall(reading: str, results: Results) -> Panel:
-    """The channels from the largest part to the smallest, and the whole gap."""
-    run, gap = found(results)
+    """Return the panel with the channels from the largest part to the smallest, and the whole gap."""
+    run, gap = read_run(results)
     split = run.analysis[reading]
     whole = split["whole"]
-    parts = {name: one["shapley"] for name, one in split["by_channel"].items()}
+    parts = {name: figures["shapley"] for name, figures in split["by_channel"].items()}
     ordered = dict(sorted(parts.items(), key=lambda part: -abs(part[1]["estimate"])))
-    there = [f"{_label(name)} {_said(one)}" for name, one in ordered.items() if one["found"]]
-    rest = [_label(name) for name, one in ordered.items() if not one["found"]]
+    apart = [f"{_label(name)} {_text(part)}" for name, part in ordered.items() if part["found"]]
+    others = [_label(name) for name, part in ordered.items() if not part["found"]]
     level = next(iter(parts.values()))["level"]
     return Panel(
-        READINGS[reading],
-        f"{gap[0].upper()}{gap[1:]} {READINGS[reading]}, {_said(whole)} 1e-3 nats ({whole['level']:.0%} interval over "
-        f"{whole['draws']} seeds), of which ({100 * level:.6g}% intervals) "
-        f"{'; '.join(there) or 'no part is told from 0'}; not told from 0: {', '.join(rest) or 'none'}.",
-        partial(_draw_waterfall, parts=ordered, whole=whole, gap=gap),
+        title=READINGS[reading],
+        caption=f"{gap[0].upper()}{gap[1:]} {READINGS[reading]}, {_text(whole)} 1e-3 nats ({whole['level']:.0%} "
+        f"interval over {whole['draws']} seeds), of which ({100 * level:.6g}% intervals) "
+        f"{'; '.join(apart) or 'no part is told from 0'}; not told from 0: {', '.join(others) or 'none'}.",
+        draw=partial(_draw_waterfall, parts=ordered, whole=whole, gap=gap),
         sources=(run,),
         stand_in="softmax bandits",
     )
@@ -71,13 +72,16 @@ def _label(channel: str) -> str:
     return LABELS.get(channel, channel)
 
 
-def _said(one: Estimate) -> str:
-    middle, low, high = (_number(one[end]) for end in ("estimate", "low", "high"))
+def _text(estimate: Estimate) -> str:
+    middle, low, high = (_number(estimate[end]) for end in ("estimate", "low", "high"))
     return f"{middle} [{low}, {high}]"
 
 
 def _number(value: float) -> str:
-    """Thousandths with a sign, one decimal, or one digit where that would show a zero; no sign of a rounding error."""
+    """Return a number in thousandths with its sign and one decimal.
+
+    Where one decimal would show a zero there is one significant digit, and a rounding error has no sign.
+    """
     text = f"{value * MILLI:+.1f}"
     if float(text) != 0:
         return text
@@ -87,18 +91,18 @@ def _number(value: float) -> str:
 def _draw_waterfall(axes: Any, *, parts: Mapping[str, Estimate], whole: Estimate, gap: str) -> None:
     start = 0.0
     ends: list[float] = [0.0]
-    for row, (name, one) in enumerate(parts.items()):
-        value = one["estimate"] * MILLI
-        _bar(axes, row, start, value, one, label=name, facecolor="#0072B2" if value > 0 else "#F5B041")
+    for row, (name, part) in enumerate(parts.items()):
+        value = part["estimate"] * MILLI
+        _draw_bar(axes, row, part, start=start, label=name, facecolor="#0072B2" if value > 0 else "#F5B041")
         start += value
         axes.plot([start, start], [row - 0.3, row + 1.3], color="0.5", linewidth=0.7, linestyle="-", marker="")
-        ends += [start + (one[end] - one["estimate"]) * MILLI for end in ("low", "high")]
+        ends += [start + (part[end] - part["estimate"]) * MILLI for end in ("low", "high")]
     last = len(parts)
-    _bar(axes, last, 0.0, whole["estimate"] * MILLI, whole, label="whole gap", facecolor="0.35")
+    _draw_bar(axes, last, whole, start=0.0, label="whole gap", facecolor="0.35")
     ends += [whole[end] * MILLI for end in ("low", "high")]
     spread = max(ends) - min(ends)
-    for row, one in enumerate([*parts.values(), whole]):
-        axes.text(max(ends) + 0.04 * spread, row, _said(one), fontsize=6, va="center")
+    for row, estimate in enumerate([*parts.values(), whole]):
+        axes.text(max(ends) + 0.04 * spread, row, _text(estimate), fontsize=6, va="center")
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_yticks(range(last + 1), [*map(_label, parts), "whole gap"])
     axes.set(xlabel=f"{gap} (10$^{{-3}}$ nats)", ylim=(last + 0.6, -0.6))
@@ -106,29 +110,34 @@ def _draw_waterfall(axes: Any, *, parts: Mapping[str, Estimate], whole: Estimate
     axes.grid(visible=False, axis="y")
 
 
-def _bar(axes: Any, row: int, start: float, width: float, one: Estimate, *, label: str, facecolor: str) -> None:
+def _draw_bar(axes: Any, row: int, part: Estimate, *, start: float, label: str, facecolor: str) -> None:
+    """Draw a part from where the bars above it end, with its interval; a negative part is hatched."""
+    width = part["estimate"] * MILLI
     axes.barh(
         row, width, left=start, height=0.6, label=label, facecolor=facecolor, edgecolor="black", linewidth=0.6,
         hatch="" if width > 0 else "////",
     )  # fmt: skip
-    below, above = ((one["estimate"] - one["low"]) * MILLI, (one["high"] - one["estimate"]) * MILLI)
+    below, above = (part["estimate"] - part["low"]) * MILLI, (part["high"] - part["estimate"]) * MILLI
     axes.errorbar(start + width, row, xerr=[[below], [above]], fmt="none", ecolor="black", elinewidth=0.9)
 
 
 def interactions(results: Results) -> Panel:
-    """What two channels do together beyond what each does, in a triangle."""
-    run, gap = found(results)
-    split = run.analysis["gap"]
+    """Return the panel with what two channels do together beyond what each does, in a triangle."""
+    run, gap = read_run(results)
     names = [name for name in run.analysis["channels"] if name not in run.analysis["idle"]]
-    pairs = {pair: one for pair, one in split["interactions"].items() if all(name in names for name in _both(pair))}
-    largest = sorted((pair for pair in pairs if pairs[pair]["found"]), key=lambda pair: -abs(pairs[pair]["estimate"]))
+    pairs = {}
+    for pair, estimate in run.analysis["gap"]["interactions"].items():
+        if set(_both(pair)) <= set(names):
+            pairs[pair] = estimate
+    apart = [pair for pair in pairs if pairs[pair]["found"]]
+    largest = sorted(apart, key=lambda pair: -abs(pairs[pair]["estimate"]))[:3]
+    texts = [f"{' with '.join(map(_label, _both(pair)))} {_text(pairs[pair])}" for pair in largest]
     level = next(iter(pairs.values()))["level"]
-    said = "; ".join(f"{' with '.join(map(_label, _both(pair)))} {_said(pairs[pair])}" for pair in largest[:3])
     return Panel(
-        "interactions of two; *: told from 0",
-        f"Largest interactions after equally many steps, in 1e-3 nats ({100 * level:.6g}% "
-        f"intervals): {said or 'none is told from 0'}.",
-        partial(_draw_interactions, names=names, pairs=pairs),
+        title="interactions of two; *: told from 0",
+        caption=f"Largest interactions after equally many steps, in 1e-3 nats ({100 * level:.6g}% "
+        f"intervals): {'; '.join(texts) or 'none is told from 0'}.",
+        draw=partial(_draw_interactions, names=names, pairs=pairs),
         sources=(run,),
         stand_in=f"softmax bandits, {gap}",
     )
@@ -139,19 +148,20 @@ def _both(pair: str) -> list[str]:
 
 
 def _draw_interactions(axes: Any, *, names: Sequence[str], pairs: Mapping[str, Estimate]) -> None:
-    values = np.full((len(names) - 1, len(names) - 1), np.nan)
-    texts = [["" for _ in names[1:]] for _ in names[1:]]
-    for pair, one in pairs.items():
+    size = len(names) - 1
+    values = np.full((size, size), np.nan)
+    texts = [[""] * size for _ in range(size)]
+    for pair, estimate in pairs.items():
         column, row = sorted(map(names.index, _both(pair)))
-        values[row - 1, column] = abs(one["estimate"]) * MILLI
-        texts[row - 1][column] = _number(one["estimate"]) + ("*" if one["found"] else "")
+        values[row - 1, column] = abs(estimate["estimate"]) * MILLI
+        texts[row - 1][column] = _number(estimate["estimate"]) + ("*" if estimate["found"] else "")
     short = [SHORT.get(name, name) for name in names]
     draw_cells(
         axes,
         values,
         texts,
-        rows=short[1:],
-        columns=short[:-1],
+        row_labels=short[1:],
+        column_labels=short[:-1],
         limits=(0, 1.2 * float(np.nanmax(values))),
         fontsize=6.5,
     )

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from paper_figures.curves import Curve, Shown, curve
-from paper_figures.runs import NOT_RUN, Results, Run
+from paper_figures.curves import Curve, CurveSet, curve
+from paper_figures.runs import NOT_RUN, Results
 from qae_theory.curves.statistics import mean_interval
 from qae_theory.runs.collected import Collected
 from qae_theory.runs.stored import Columns, MissingError
 
-LEVEL = 0.95  # of collect's intervals
+LEVEL = 0.95  # the level of the intervals that ``qae cluster collect`` stores
 LENGTH = ("response_length/mean",)
 WORDS = ("recomputed/rollouts/anthropomorphic_words",)
 
 
 def runs_of_row(results: Results, name: str) -> list[Collected]:
-    """The runs that are this row of the paper.
+    """Return the runs that are this row of the paper.
+
+    Args:
+        results: the results folder.
+        name: of the row, which is that of its experiment too.
 
     Raises:
-        MissingError: there is none.
+        MissingError: there is none; the message names the command that launches one.
     """
-    found = [run for run in results.collected() if run.row == name]
-    if not found:
+    runs = [run for run in results.collected() if run.row == name]
+    if not runs:
         raise MissingError(f"{NOT_RUN}qae cluster launch {name}")
-    return found
+    return runs
 
 
 def estimates(run: Collected, benchmark: str, k: int) -> list[tuple[int, Mapping[str, Any]]]:
@@ -40,90 +45,128 @@ def estimates(run: Collected, benchmark: str, k: int) -> list[tuple[int, Mapping
 
 
 def metric_table(runs: Sequence[Collected], metrics: Sequence[str]) -> Columns:
-    """``seed``, ``step`` and ``value``: of each run the first of these metrics that it has.
+    """Return columns ``seed``, ``step`` and ``value``, where each run gives the first of these metrics that it has.
+
+    Args:
+        runs: one for each seed.
+        metrics: names under which logs may have the metric, the best first.
 
     Raises:
         MissingError: a run has none of them.
     """
-    rows = []
+    logged = []
     for seed, run in enumerate(runs):
-        metric = next((name for name in metrics if any(line.get(name) is not None for line in run.lines)), None)
+        metric = _first_logged(run, metrics)
         if metric is None:
             raise MissingError(f"{run.named} has not logged {' or '.join(metrics)}")
-        rows += [(seed, line["step"], line[metric]) for line in run.lines if line.get(metric) is not None]
-    seeds, steps, values = zip(*rows, strict=True)
+        logged += [(seed, line["step"], line[metric]) for line in run.lines if line.get(metric) is not None]
+    seeds, steps, values = zip(*logged, strict=True)
     return {"seed": np.array(seeds), "step": np.array(steps), "value": np.array(values, dtype=np.float64)}
 
 
-def metric_curves(results: Results, rows: Mapping[str, str], metrics: Sequence[str], ylabel: str) -> Shown:
-    """A logged metric of rows of the paper, by label."""
-    runs = {label: runs_of_row(results, name) for label, name in rows.items()}
-    curves = {label: curve(metric_table(of, metrics), "value") for label, of in runs.items()}
-    return Shown(curves, ylabel, _all(runs.values()), models_of(runs.values()))
+def _first_logged(run: Collected, metrics: Sequence[str]) -> str | None:
+    """Return the first metric that some step of the run has, or None."""
+    for name in metrics:
+        if any(line.get(name) is not None for line in run.lines):
+            return name
+    return None
 
 
-def accuracy_curves(results: Results, rows: Mapping[str, str], benchmark: str, k: int = 1) -> Shown:
-    """pass@k in per cent of rows of the paper, by label."""
-    runs = {label: runs_of_row(results, name) for label, name in rows.items()}
-    curves = {label: accuracy_curve(of, benchmark, k) for label, of in runs.items()}
-    return Shown(curves, accuracy_label(benchmark, k), _all(runs.values()), models_of(runs.values()))
+def metric_curves(results: Results, row_names: Mapping[str, str], metrics: Sequence[str], *, ylabel: str) -> CurveSet:
+    """Return a logged metric of rows of the paper.
+
+    Args:
+        results: the results folder.
+        row_names: names of the rows by label.
+        metrics: names under which logs may have the metric, the best first.
+        ylabel: of the axis.
+
+    Raises:
+        MissingError: a row has no run, or a run has not logged the metric.
+    """
+    runs = {label: runs_of_row(results, name) for label, name in row_names.items()}
+    curves = {label: curve(metric_table(of_row, metrics), "value") for label, of_row in runs.items()}
+    return _curve_set(curves, runs, ylabel)
+
+
+def accuracy_curves(results: Results, row_names: Mapping[str, str], benchmark: str, k: int = 1) -> CurveSet:
+    """Return pass@k in per cent of rows of the paper, whose names are given by label.
+
+    Raises:
+        MissingError: a row has no run, or a run has fewer than two evaluations.
+    """
+    runs = {label: runs_of_row(results, name) for label, name in row_names.items()}
+    curves = {label: accuracy_curve(of_row, benchmark, k) for label, of_row in runs.items()}
+    return _curve_set(curves, runs, accuracy_label(benchmark, k))
+
+
+def _curve_set(curves: Mapping[str, Curve], runs: Mapping[str, Sequence[Collected]], ylabel: str) -> CurveSet:
+    return CurveSet(
+        curves=curves,
+        ylabel=ylabel,
+        sources=tuple(chain.from_iterable(runs.values())),
+        subject=models_of(runs.values()),
+    )
 
 
 def models_of(groups: Iterable[Sequence[Collected]]) -> str:
-    """Which models were trained."""
-    return " and ".join(dict.fromkeys(run.model for group in groups for run in group))
+    """Return the models that were trained, each once."""
+    return " and ".join(dict.fromkeys(run.model for run in chain.from_iterable(groups)))
 
 
 def accuracy_label(benchmark: str, k: int) -> str:
-    """Of the axis."""
+    """Return the label of the axis."""
     return f"{benchmark} pass@{k} (%)"
 
 
 def accuracy_curve(runs: Sequence[Collected], benchmark: str, k: int) -> Curve:
-    """Of one run with its own intervals over questions, of several with Student's over the runs.
+    """Return the curve of one run with its own intervals over questions, or of several with Student's over the runs.
 
     Raises:
-        MissingError: fewer than two evaluations.
+        MissingError: there are fewer than two evaluations.
     """
     if len(runs) > 1:
-        rows = [(seed, *one) for seed, run in enumerate(runs) for one in estimates(run, benchmark, k)]
-        table = {
-            "seed": np.array([row[0] for row in rows]),
-            "step": np.array([row[1] for row in rows]),
-            "value": np.array([100 * row[2]["estimate"] for row in rows]),
-        }
-        return curve(table, "value")
-    found = estimates(runs[0], benchmark, k)
-    if len(found) < 2:
+        evaluations = []
+        for seed, run in enumerate(runs):
+            evaluations += [(seed, step, 100 * passed["estimate"]) for step, passed in estimates(run, benchmark, k)]
+        seeds, steps, values = np.array(evaluations).reshape(-1, 3).T
+        return curve({"seed": seeds, "step": steps, "value": values}, "value")
+    of_run = estimates(runs[0], benchmark, k)
+    if len(of_run) < 2:
         raise MissingError(
-            f"{runs[0].named} has {len(found)} evaluations on {benchmark}, of which a curve has at least 2"
+            f"{runs[0].named} has {len(of_run)} evaluations on {benchmark}, of which a curve has at least 2"
         )
-    mean, low, high = (np.array([_per_cent(one[end]) for _, one in found]) for end in ("estimate", "low", "high"))
-    band = f"one run and its {LEVEL:.0%} interval over questions"
-    return Curve(np.array([step for step, _ in found]), mean, low, high, 1, band)
+    return Curve(
+        steps=np.array([step for step, _ in of_run]),
+        mean=np.array([_per_cent(passed["estimate"]) for _, passed in of_run]),
+        low=np.array([_per_cent(passed["low"]) for _, passed in of_run]),
+        high=np.array([_per_cent(passed["high"]) for _, passed in of_run]),
+        seeds=1,
+        band=f"one run and its {LEVEL:.0%} interval over questions",
+    )
 
 
 def last_accuracy(runs: Sequence[Collected], benchmark: str, k: int) -> tuple[float, float, float]:
-    """The last evaluation in per cent, with its interval: the run's own, or over several runs.
+    """Return the last evaluation in per cent with its interval: estimate, low and high.
+
+    The interval is the run's own over questions, or Student's over several runs.
 
     Raises:
         MissingError: a run has no evaluation.
     """
     last = []
     for run in runs:
-        found = estimates(run, benchmark, k)
-        if not found:
+        of_run = estimates(run, benchmark, k)
+        if not of_run:
             raise MissingError(f"{run.named} has no evaluation on {benchmark}")
-        last.append(found[-1][1])
+        _, passed = of_run[-1]
+        last.append(passed)
     if len(last) > 1:
-        over = mean_interval(np.array([100 * one["estimate"] for one in last]), level=LEVEL)
+        over = mean_interval(np.array([100 * passed["estimate"] for passed in last]), level=LEVEL)
         return over.estimate, over.low, over.high
     return _per_cent(last[0]["estimate"]), _per_cent(last[0]["low"]), _per_cent(last[0]["high"])
 
 
 def _per_cent(share: float | None) -> float:
+    """Return a share in per cent; NaN for an end of an interval that is not known."""
     return float("nan") if share is None else 100 * share
-
-
-def _all(groups: Iterable[Sequence[Collected]]) -> tuple[Run, ...]:
-    return tuple(run for group in groups for run in group)

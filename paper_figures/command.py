@@ -1,4 +1,4 @@
-"""``qae figures``: every figure and table again, from stored results."""
+"""Define ``qae figures``, which makes every figure and table again from stored results."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def figures(
         print(f"qae figures: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
     try:
-        for one, entry, fresh in draw(wanted, with_ledger(root), folder):
+        for drawn, entry, fresh in draw(wanted, with_ledger(root), folder):
             missing = [panel for panel in entry["panels"] if panel["missing"]]
-            typer.echo(f"{one.name}: {'drawn' if fresh else 'unchanged'}, {folder / one.name}.pdf")
+            typer.echo(f"{drawn.name}: {'drawn' if fresh else 'unchanged'}, {folder / drawn.name}.pdf")
             for panel in missing:
                 typer.echo(f"  no data for {panel['title']!r}: {panel['missing']}")
     except (OSError, ValueError) as error:

@@ -1,8 +1,8 @@
 """Draw figures into a folder, each only if something that it depends on has changed.
 
-``figures.json`` in that folder has, for each figure, its caption, its sources, which panels have no data, and the hash
-of all that determines its bytes: the code of its module and of what draws every figure, the library's version, and the
-files that its data come from.
+``figures.json`` in that folder holds, for each figure, its caption, its sources, which panels have no data, and the
+hash of all that determines its bytes. These are the code of its module and of what draws every figure, the library's
+version, and the files that its data come from.
 """
 
 from __future__ import annotations
@@ -23,33 +23,41 @@ from qae_theory.runs.files import file_hashes, write_atomically
 
 INDEX = "figures.json"
 STYLE = Path(__file__).with_name("qae.mplstyle")
-SHARED = ("paper_figures.panels", "paper_figures.render")  # what draws every figure
-SAID = ("title", "says", "source", "stand_in", "missing")  # what the index keeps of a panel
+SHARED = ("paper_figures.panels", "paper_figures.render")  # the modules that draw every figure
+# What the index keeps of a panel: the key in the file, and the panel's attribute.
+KEPT = {"title": "title", "says": "caption", "source": "source", "stand_in": "stand_in", "missing": "missing"}
 
 
 def draw(figures: Sequence[Figure], results: Results, out: Path) -> Iterator[tuple[Figure, dict[str, Any], bool]]:
-    """Draw what changed; yields each figure, its entry in the index, and whether it was drawn anew."""
+    """Draw the figures that have changed, and yield each figure, its entry in the index, and whether it was drawn anew.
+
+    Args:
+        figures: from the catalogue.
+        results: the results folder.
+        out: where the files go.
+    """
     out.mkdir(parents=True, exist_ok=True)
     index = read_index(out)
     for figure in figures:
         panels = all_built(figure.panels, results)
         entry = entry_of(figure, panels)
-        texts = getattr(figure.module, "TEXTS", {})  # of a table: suffix, and a function of the results
+        texts = getattr(figure.module, "TEXTS", {})  # a table's forms as text: by suffix, a function of the results
         there = all((out / f"{figure.name}.{suffix}").is_file() for suffix in (*SUFFIXES, *texts))
         fresh = not there or index.get(figure.name) != entry
         if fresh:
             with style():
-                drawn = figure_of(figure.title, panels, figure.shape, figure.size)
+                drawn = figure_of(figure.title, panels, shape=figure.shape, size=figure.size)
                 save(drawn, out, figure.name, caption=entry["caption"], sources=entry["sources"])
             for suffix, text in texts.items():
                 write_atomically(out / f"{figure.name}.{suffix}", text(results))
+            # The index is written after each figure, so that an interruption loses no more than one.
             index[figure.name] = entry
             write_atomically(out / INDEX, json.dumps(index, indent=1, ensure_ascii=False) + "\n")
         yield figure, entry, fresh
 
 
 def read_index(out: Path) -> dict[str, Any]:
-    """The index of a folder of figures; empty where there is none or it cannot be read."""
+    """Return the index of a folder of figures; empty where there is none or it cannot be read."""
     try:
         return dict(json.loads((out / INDEX).read_text(encoding="utf-8")))
     except (OSError, ValueError):
@@ -57,24 +65,33 @@ def read_index(out: Path) -> dict[str, Any]:
 
 
 def entry_of(figure: Figure, panels: Sequence[Panel]) -> dict[str, Any]:
-    """What the index keeps of a figure."""
-    runs = {run.id: run for panel in panels for run in panel.sources}
-    files = {path.name: path for panel in panels for path in panel.files}
+    """Return what the index keeps of a figure."""
+    runs: dict[str, Run] = {}
+    files: dict[str, Path] = {}
+    for panel in panels:
+        runs |= {run.id: run for run in panel.sources}
+        files |= {path.name: path for path in panel.files}
     return {
         "title": figure.title,
-        "caption": " ".join([f"{figure.title}.", *(panel.says for panel in panels)]),
+        "caption": " ".join([f"{figure.title}.", *(panel.caption for panel in panels)]),
         "sources": sorted([*runs, *files]),
-        "panels": [{name: getattr(panel, name) for name in SAID} for panel in panels],
-        "determined_by": _hash(figure, panels, list(runs.values()), list(files.values())),
+        "panels": [_kept(panel) for panel in panels],
+        "determined_by": _hash(figure, panels, runs=list(runs.values()), files=list(files.values())),
     }
 
 
-def _hash(figure: Figure, panels: Sequence[Panel], runs: Sequence[Run], files: Sequence[Path]) -> str:
+def _kept(panel: Panel) -> dict[str, Any]:
+    return {key: getattr(panel, attribute) for key, attribute in KEPT.items()}
+
+
+def _hash(figure: Figure, panels: Sequence[Panel], *, runs: Sequence[Run], files: Sequence[Path]) -> str:
+    """Return a hash of all that determines the figure's files."""
     digest = hashlib.sha256(version("matplotlib").encode())
     digest.update(code_version((figure.module.__name__, *SHARED)).encode())
     for path in (STYLE, *files):
         digest.update(path.read_bytes())
     for run in runs:
         digest.update(json.dumps(file_hashes(run.folder), sort_keys=True).encode())
-    digest.update("\n".join(f"{panel.says}{panel.source}" for panel in panels).encode())
+    # The texts are hashed too: they hold what is computed from theory, of which there are no files.
+    digest.update("\n".join(f"{panel.caption}{panel.source}" for panel in panels).encode())
     return digest.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Figure 11: as Figure 10, Qwen3-14B-Base."""
+"""Figure 11: entropy, accuracy and response length over steps, DAPO against DAPO + QAE, Qwen3-14B-Base."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paper_figures.anthropomorphic import accuracy_panel, words_panel
+from paper_figures.anthropomorphic import accuracy_panel, word_count_panel
 from paper_figures.paper import table_1
 from qae_theory.paper import paper_facts
 
@@ -11,11 +11,11 @@ SHAPE = (1, 2)
 SIZE = (3.6, 2.7)
 
 
-def rows() -> dict[str, str]:
-    """Without and with clip-higher, by label."""
+def row_names() -> dict[str, str]:
+    """Return the names of the paper's rows without and with clip-higher, by label."""
     strong, weak = min(map(float, table_1())), paper_facts()["training"]["clip_high"]
     return {f"eps_high = {strong:.2f}": "qwen3-8b-eps020", f"eps_high = {weak:.2f}": "qwen3-8b-clip-higher"}
 
 
 WORDS = "anthropomorphic words"
-PANELS = ((WORDS, words_panel(WORDS, rows)), ("pass@1", accuracy_panel("pass@1", rows)))
+PANELS = ((WORDS, word_count_panel(WORDS, row_names)), ("pass@1", accuracy_panel("pass@1", row_names)))

@@ -17,11 +17,11 @@ from qae_theory.objective import query_weights
 
 TITLE = "Figure 4. Which samples move entropy, and how much a query weighs"
 SHAPE = (1, 3)
-GROUP = 100  # success rates p = m/100, of which the weights are functions
+GROUP = 100  # responses of a group, so that the weights are drawn at every success rate p = m/100
 
 
 def weights(sign: str) -> Builder:
-    """The panel of one sign: exact weights of Prop. 4.1 at every success rate m/100."""
+    """Return the panel of one sign: the exact weights of Prop. 4.1 at every success rate m/100."""
 
     def panel(results: Results) -> Panel:
         del results
@@ -29,28 +29,30 @@ def weights(sign: str) -> Builder:
         p = np.arange(GROUP + 1) / GROUP
         groups = (np.arange(GROUP) < np.arange(GROUP + 1)[:, None]).astype(float)
         rules = {"grpo": "GRPO", "qae": f"QAE, K = {k}"}
-        found = {name: query_weights(groups, rule, k=k)[sign == "negative"] for rule, name in rules.items()}
-        most = {name: (float(w.max()), float(p[w.argmax()])) for name, w in found.items()}
-        said = "; ".join(f"{name} at most {w:.3g}, at p = {at:.2g}" for name, (w, at) in most.items())
+        by_rule = {name: query_weights(groups, rule, k=k)[sign == "negative"] for rule, name in rules.items()}
+        largest = [f"{name} at most {w.max():.3g}, at p = {p[w.argmax()]:.2g}" for name, w in by_rule.items()]
 
         def draw(axes: Any) -> None:
-            for name, w in found.items():
-                axes.plot(*_broken(p, w, 1 - Fraction(k)), label=name, marker="")
+            for name, weight in by_rule.items():
+                axes.plot(*_broken(p, weight, 1 - Fraction(k)), label=name, marker="")
             axes.axvline(float(1 - Fraction(k)), color="0.5", linewidth=0.8, linestyle=":", label="p = 1 - K")
             axes.set(xlabel="success rate p of the query", ylabel="weight in the objective", xlim=(0, 1), ylim=(0, 1.4))
             legend_above(axes)
 
         return Panel(
-            f"weight of {sign} samples",
-            f"Weight of {sign} samples at p = m/{GROUP} (Prop. 4.1, eps = 0): {said}.",
-            draw,
+            title=f"weight of {sign} samples",
+            caption=f"Weight of {sign} samples at p = m/{GROUP} (Prop. 4.1, eps = 0): {'; '.join(largest)}.",
+            draw=draw,
         )
 
     return panel
 
 
 def _broken(p: Array, weight: Array, threshold: Fraction) -> tuple[Array, Array]:
-    """The curve with a gap where the gate changes, after the last p of at most 1 - K."""
+    """Return the curve with a gap where the gate changes, after the last p of at most 1 - K.
+
+    Without the gap a line would join the two branches, on which no success rate lies.
+    """
     gap = sum(Fraction(m, GROUP) <= threshold for m in range(GROUP + 1))
     return np.insert(p, gap, np.nan), np.insert(weight, gap, np.nan)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from paper_figures import bandit, cluster, study
-from paper_figures.accuracy_points import Asked, Column, dots_panel
+from paper_figures.accuracy_points import Column, Request, points_panel
 from paper_figures.by_sign import by_sign
-from paper_figures.curves import Shown, curves_panel
+from paper_figures.curves import CurveSet, curves_panel
 from paper_figures.over_steps import BENCHMARK, MIDDLE
 from paper_figures.paper import default_k, level, table_2, zero_share
 from paper_figures.runs import Results
@@ -20,54 +20,50 @@ READINGS = {"all groups": "zero_share", "mixed groups only": "zero_share_mixed"}
 
 
 def _paper() -> dict[str, dict[str, float]]:
+    """Return what Table 2 states for the two rows, by label and column."""
     methods = ("Clip-Higher", "Clip-Higher + QAE")
-    return {
-        label: {
-            f"{benchmark} pass@{k}": table_2()[MIDDLE.model, method][f"{benchmark} pass@{k}"]
-            for benchmark, k in COLUMNS
-        }
-        for label, method in zip(MIDDLE.rows, methods, strict=True)
-    }
+    columns = [f"{benchmark} pass@{k}" for benchmark, k in COLUMNS]
+    stated = {}
+    for label, method in zip(MIDDLE.row_names, methods, strict=True):
+        of_method = table_2()[MIDDLE.model, method]
+        stated[label] = {column: of_method[column] for column in columns}
+    return stated
 
 
-def _cluster(results: Results) -> Shown:
-    parts = {
-        label: cluster.metric_curves(
-            results,
-            {label: ROW},
-            (f"probe/advantage/{name}_share", f"recomputed/rollouts/{name}_share"),
-            "share of responses",
-        )
-        for name, label in SIGNS.items()
-    }
-    merged = {label: part.curves[label] for label, part in parts.items()}
-    return parts[SIGNS["zero"]]._replace(curves=merged)
+def _cluster(results: Results) -> CurveSet:
+    by_label = {}
+    for name, label in SIGNS.items():
+        metrics = (f"probe/advantage/{name}_share", f"recomputed/rollouts/{name}_share")
+        by_label[label] = cluster.metric_curves(results, {label: ROW}, metrics, ylabel="share of responses")
+    merged = {label: shown.curves[label] for label, shown in by_label.items()}
+    return by_label[SIGNS["zero"]]._replace(curves=merged)
 
 
-def _study(results: Results) -> Shown:
+def _study(results: Results) -> CurveSet:
     columns = {"all groups": "zero_share", "mixed groups only": "mixed_zero_share"}
-    found = study.study_curves(results, {"": study.at_k(default_k())}, columns, SHARE)
-    return found._replace(stand_in=f"{found.stand_in}, QAE at K = {default_k()}")
+    shown = study.study_curves(results, {"": study.at_k(default_k())}, columns, ylabel=SHARE)
+    return shown._replace(stand_in=f"{shown.stand_in}, QAE at K = {default_k()}")
 
 
-def _bandit(results: Results) -> Shown:
-    found = bandit.bandit_curves(results, "sparsity", {"": {"k": default_k()}}, READINGS, SHARE)
-    others = [one["name"] for one in found.sources[0].config["settings"]["difficulties"][1:]]
-    ends = {
-        name: bandit.bandit_curves(
-            results, "sparsity", {name: {"k": default_k()}}, READINGS["all groups"], SHARE, condition=name
+def _bandit(results: Results) -> CurveSet:
+    """Return the shares under the first distribution of difficulty, and those under the others in a note."""
+    where = {"k": default_k()}
+    shown = bandit.bandit_curves(results, "sparsity", {"": where}, columns=READINGS, ylabel=SHARE)
+    ends = []
+    for difficulty in shown.sources[0].config["settings"]["difficulties"][1:]:
+        name = difficulty["name"]
+        other = bandit.bandit_curves(
+            results, "sparsity", {name: where}, columns=READINGS["all groups"], ylabel=SHARE, condition=name
         ).curves[name]
-        for name in others
-    }
-    said = "; ".join(f"{name} from {one.mean[0]:.3g} to {one.mean[-1]:.3g}" for name, one in ends.items())
-    note = f"All groups under other difficulties of this experiment: {said}." if said else ""
-    return found._replace(stand_in=f"{found.stand_in}, QAE at K = {default_k()}", note=note)
+        ends.append(f"{name} from {other.mean[0]:.3g} to {other.mean[-1]:.3g}")
+    note = f"All groups under other difficulties of this experiment: {'; '.join(ends)}." if ends else ""
+    return shown._replace(stand_in=f"{shown.stand_in}, QAE at K = {default_k()}", note=note)
 
 
 PANELS = (
     (
         "(a) accuracy",
-        dots_panel("(a) accuracy", Asked(lambda: MIDDLE.rows, COLUMNS, _paper)),
+        points_panel("(a) accuracy", Request(lambda: MIDDLE.row_names, COLUMNS, _paper)),
     ),
     ("(b) entropy by sign of A", by_sign("(b) entropy by sign", ("grpo", "qae"))),
     (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from paper_figures import bandit, cluster, study
-from paper_figures.accuracy_points import Asked, Column, dots_panel
-from paper_figures.curves import Shown, curves_panel
+from paper_figures.accuracy_points import Column, Request, points_panel
+from paper_figures.curves import CurveSet, curves_panel
 from paper_figures.over_steps import BENCHMARK, LARGE
 from paper_figures.panels import Builder
 from paper_figures.paper import Mark, default_k, level, table_1
@@ -19,44 +19,50 @@ STEMS = {"weak": "qwen3-8b-", "strong": "qwen3-8b-eps020-"}
 
 
 def clip_high(clip: str) -> float:
-    """Upper clip range: the paper's own, and the smallest of its Table 1."""
+    """Return the upper clip range: the paper's own if ``weak``, and the smallest of its Table 1 if ``strong``."""
     return float(paper_facts()["training"]["clip_high"]) if clip == "weak" else min(map(float, table_1()))
 
 
 def masks(title: str, clip: str) -> Builder:
-    """Accuracy over steps of QAE and of both masks."""
+    """Return the panel with the accuracy over steps of QAE and of both masks."""
 
-    def on_cluster(results: Results) -> Shown:
-        rows = {label: f"{STEMS[clip]}{rule.replace('_', '-')}" for label, rule in RULES.items()}
+    def on_cluster(results: Results) -> CurveSet:
+        row_names = {label: f"{STEMS[clip]}{rule.replace('_', '-')}" for label, rule in RULES.items()}
         if clip == "weak":
-            rows["QAE"] = "qwen3-8b-clip-higher-qae"
-        return cluster.accuracy_curves(results, rows, BENCHMARK)
+            row_names["QAE"] = "qwen3-8b-clip-higher-qae"  # QAE's main run, which has a name of its own
+        return cluster.accuracy_curves(results, row_names, BENCHMARK)
 
-    def in_study(results: Results) -> Shown:
+    def in_study(results: Results) -> CurveSet:
         rules = {
             label: study.at_k(default_k(), estimator=rule, clip_high=clip_high(clip)) for label, rule in RULES.items()
         }
-        return study.study_curves(results, rules, "success", study.SUCCESS)
+        return study.study_curves(results, rules, "success", ylabel=study.SUCCESS)
 
-    def on_bandit(results: Results) -> Shown:
+    def on_bandit(results: Results) -> CurveSet:
         rules = {label: {"rule": rule, "clip": clip, "scale": "QAE's step size"} for label, rule in RULES.items()}
-        found = bandit.bandit_curves(results, "masks", rules, "success", bandit.SUCCESS)
-        settings = found.sources[0].config["settings"]
-        return found._replace(stand_in=f"{found.stand_in}, K = {settings['k']}, eps_high = {settings[clip]:g}")
+        shown = bandit.bandit_curves(results, "masks", rules, columns="success", ylabel=bandit.SUCCESS)
+        settings = shown.sources[0].config["settings"]
+        return shown._replace(stand_in=f"{shown.stand_in}, K = {settings['k']}, eps_high = {settings[clip]:g}")
 
     return curves_panel(title, on_cluster, in_study, on_bandit)
 
 
 def four_bars() -> list[Mark]:
-    """The values as printed."""
+    """Return the four values of Figure 6a as marks, as printed; which bar is whose is not certain.
+
+    One entry of the legend stands for all four, and neighbouring values are written at different ends of their lines.
+    """
     values = sorted(paper_facts()["figure_6a_qwen3_14b_pass_at_1"]["values"])
-    said = "four bars, whose is not certain"
-    marks = [level(value, said, shown=not n, left=n % 2 == 1)._replace(text="") for n, value in enumerate(values)]
-    return [marks[0]._replace(text=f"paper: {said}: {', '.join(f'{value:g} %' for value in values)}"), *marks[1:]]
+    name = "four bars, whose is not certain"
+    marks = []
+    for number, value in enumerate(values):
+        marks.append(level(value, name, shown=number == 0, left=number % 2 == 1)._replace(text=""))
+    text = f"paper: {name}: {', '.join(f'{value:g} %' for value in values)}"
+    return [marks[0]._replace(text=text), *marks[1:]]
 
 
 PANELS = (
-    ("(a) pass@1", dots_panel("(a) pass@1", Asked(lambda: LARGE.rows, COLUMNS, dict, four_bars))),
+    ("(a) pass@1", points_panel("(a) pass@1", Request(lambda: LARGE.row_names, COLUMNS, dict, marks=four_bars))),
     ("(b) masks, weak clipping", masks("(b) eps_high = 0.28", "weak")),
     ("(c) masks, strong clipping", masks("(c) eps_high = 0.2", "strong")),
 )

@@ -1,4 +1,4 @@
-"""Figure 8: as Figure 3, under QAE."""
+"""Figure 8: which tokens have a high entropy, at three steps under DAPO + QAE."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from paper_figures import bandit, cluster, study
-from paper_figures.curves import Shown, curves_panel
+from paper_figures.curves import CurveSet, curves_panel
 from paper_figures.over_steps import BENCHMARK, all_lengths
 from paper_figures.paper import default_k
 from paper_figures.runs import Results, Run
@@ -17,47 +17,57 @@ SHAPE = (1, 3)
 
 
 def levels() -> dict[str, str]:
-    """The paper's K, by label."""
+    """Return the paper's K, by label."""
     return {f"K = {k:g}": f"{k:g}" for k in paper_facts()["figure_9"]["k_values"]}
 
 
-def _row(k: str) -> str:
-    row = "qwen3-8b-clip-higher-qae"
-    return row if k == default_k() else f"{row}-k{k.replace('.', '')}"
+def _row_names() -> dict[str, str]:
+    """Return the names of the paper's rows, by label; that of the default K does not name its K."""
+    stem = "qwen3-8b-clip-higher-qae"
+    names = {}
+    for label, k in levels().items():
+        names[label] = stem if k == default_k() else f"{stem}-k{k.replace('.', '')}"
+    return names
 
 
-def _cluster(metrics: tuple[str, ...], ylabel: str, results: Results) -> Shown:
-    return cluster.metric_curves(results, {label: _row(k) for label, k in levels().items()}, metrics, ylabel)
+def _in_study() -> dict[str, study.Where]:
+    """Return what selects the runs of each K in the study, by label."""
+    return {label: study.at_k(k) for label, k in levels().items()}
 
 
-def _cluster_accuracy(results: Results) -> Shown:
-    return cluster.accuracy_curves(results, {label: _row(k) for label, k in levels().items()}, BENCHMARK)
+def _cluster(metrics: tuple[str, ...], ylabel: str, results: Results) -> CurveSet:
+    return cluster.metric_curves(results, _row_names(), metrics, ylabel=ylabel)
 
 
-def _study(column: str, ylabel: str, results: Results) -> Shown:
-    return study.study_curves(results, {label: study.at_k(k) for label, k in levels().items()}, column, ylabel)
+def _cluster_accuracy(results: Results) -> CurveSet:
+    return cluster.accuracy_curves(results, _row_names(), BENCHMARK)
 
 
-def _study_length(results: Results) -> Shown:
-    return study.length_curves(results, {label: study.at_k(k) for label, k in levels().items()})
+def _study(column: str, ylabel: str, results: Results) -> CurveSet:
+    return study.study_curves(results, _in_study(), column, ylabel=ylabel)
 
 
-def _bandit(column: str, ylabel: str, results: Results) -> Shown:
+def _study_length(results: Results) -> CurveSet:
+    return study.length_curves(results, _in_study())
+
+
+def _bandit(column: str, ylabel: str, results: Results) -> CurveSet:
     rules = {label: {"k": k} for label, k in levels().items()}
-    found = bandit.bandit_curves(results, "k-sweep", rules, column, ylabel)
-    return found._replace(note=slopes_said(found.sources[0])) if column == "sequence_entropy" else found
+    shown = bandit.bandit_curves(results, "k-sweep", rules, columns=column, ylabel=ylabel)
+    return shown._replace(note=slopes_text(shown.sources[0])) if column == "sequence_entropy" else shown
 
 
-def slopes_said(run: Run) -> str:
-    """The slope of the last entropy in K under every condition, so that the one drawn does not stand for all."""
-    slopes = run.analysis["slopes"]
-    said = "; ".join(
-        f"{condition} {one['estimate']:.3g} [{one['low']:.3g}, {one['high']:.3g}]"
-        for condition, reading in slopes.items()
-        for one in [reading["equal steps"]]
-    )
+def slopes_text(run: Run) -> str:
+    """Return the slope of the last entropy in K under every condition, as a sentence for the caption.
+
+    Only one condition is drawn, and it must not stand for all.
+    """
+    slopes = []
+    for condition, readings in run.analysis["slopes"].items():
+        slope = readings["equal steps"]
+        slopes.append(f"{condition} {slope['estimate']:.3g} [{slope['low']:.3g}, {slope['high']:.3g}]")
     held = f"with intervals that hold together at {run.analysis['level']:.0%}"
-    return f"Slope of the last entropy in K, nats per unit of K at equal steps, {held}: {said}."
+    return f"Slope of the last entropy in K, nats per unit of K at equal steps, {held}: {'; '.join(slopes)}."
 
 
 PANELS = (
@@ -81,6 +91,11 @@ PANELS = (
     ),
     (
         "response length",
-        curves_panel("response length", partial(_cluster, cluster.LENGTH, study.LENGTH), _study_length, all_lengths),
+        curves_panel(
+            "response length",
+            partial(_cluster, cluster.LENGTH, study.LENGTH),
+            _study_length,
+            all_lengths,
+        ),
     ),
 )

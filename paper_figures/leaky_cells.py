@@ -1,13 +1,15 @@
-"""Group sizes and levels at which the released code's quantile is not Eq. 3, found with the shipped baselines.
+"""Show at which group sizes and levels the released code's quantile is not Eq. 3, computed with the shipped baselines.
 
-Linear interpolation, computed exactly (claims `eq4-released-code`); how `torch.quantile` rounds comes on top of that.
-A leaky baseline lies between 0 and 1, and both outcomes of its group get an advantage.
+The released code interpolates linearly, which is computed exactly here (claim `eq4-released-code`); how
+`torch.quantile` rounds comes on top of that. A leaky baseline lies between 0 and 1, so that both outcomes of its group
+get an advantage.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,12 +25,12 @@ from qae_theory.group_expectation import binomial_mean
 TITLE = "Where the released code's gate leaks"
 SHAPE = (1, 3)
 SIZE = (3.7, 3.3)
-COMMON = (4, 5, 6, 8, 10, 11, 12, 16, 21, 32, 64, 128)
+COMMON = (4, 5, 6, 8, 10, 11, 12, 16, 21, 32, 64, 128)  # group sizes in use
 ALL_SIZES = range(2, 65)
-FINE = tuple(f"{step * 5 / 100:.2f}" for step in range(1, 20))
+FINE = tuple(f"{step * 5 / 100:.2f}" for step in range(1, 20))  # levels K
 K = "0.4"
-SHOWN = (8, 16, 32, 64)  # group sizes whose leaky groups are counted
-GRID = np.arange(1, 200) / 200
+SHOWN = (8, 16, 32, 64)  # the group sizes whose leaky groups are counted
+GRID = np.arange(1, 200) / 200  # the success probabilities at which curves are drawn
 
 
 class Leak(NamedTuple):
@@ -40,111 +42,130 @@ class Leak(NamedTuple):
 
     @property
     def size(self) -> float:
-        """How far apart they are."""
+        """The distance of the two baselines."""
         return abs(self.released - self.exact)
 
 
+# By group size and level K: the leak, or None where the released code is exact.
+Leaks = Mapping[tuple[int, str], Leak | None]
+
+
 def leak(group_size: int, k: str) -> Leak | None:
-    """Where linear interpolation differs from Eq. 3 on groups of 0/1 rewards; None where nowhere.
+    """Return where linear interpolation differs from Eq. 3 on groups of 0/1 rewards; None where it does not.
+
+    Args:
+        group_size: G.
+        k: the level K.
 
     Raises:
-        AssertionError: at more than one number of correct responses, which the proof excludes.
+        AssertionError: it differs at more than one number of correct responses, which the proof excludes.
     """
     groups = (np.arange(group_size) < np.arange(group_size + 1)[:, None]).astype(float)
-    released, exact = (quantile_baseline(groups, k, method=method) for method in ("linear", "inverted_cdf"))
-    found = np.flatnonzero(released != exact)
-    if len(found) > 1:
-        raise AssertionError(f"G = {group_size}, K = {k}: {len(found)} leaky groups")
-    return Leak(int(found[0]), float(released[found[0]]), float(exact[found[0]])) if len(found) else None
+    released = quantile_baseline(groups, k, method="linear")
+    exact = quantile_baseline(groups, k, method="inverted_cdf")
+    leaky = np.flatnonzero(released != exact)
+    if len(leaky) > 1:
+        raise AssertionError(f"G = {group_size}, K = {k}: {len(leaky)} leaky groups")
+    if not len(leaky):
+        return None
+    correct = int(leaky[0])
+    return Leak(correct=correct, released=float(released[correct]), exact=float(exact[correct]))
 
 
 def leaks(sizes: Sequence[int], levels: Sequence[str]) -> dict[tuple[int, str], Leak | None]:
-    """By group size and level."""
-    return {(size, k): leak(size, k) for size in sizes for k in levels}
+    """Return the leak of every pair of group size and level."""
+    return {pair: leak(*pair) for pair in product(sizes, levels)}
 
 
 def common(results: Results) -> Panel:
-    """The leaky group and its baseline, at group sizes in use."""
+    """Return the panel with the leaky group and its baseline, at group sizes in use."""
     del results
-    found = leaks(COMMON, LEVELS)
-    exact = [str(size) for (size, k), one in found.items() if one is None and k == K]
-    leaky = sum(one is not None for one in found.values())
+    by_pair = leaks(COMMON, LEVELS)
+    exact = [str(size) for (size, k), of_pair in by_pair.items() if of_pair is None and k == K]
+    leaky = sum(of_pair is not None for of_pair in by_pair.values())
     return Panel(
-        "common G: leaky m, and its baseline",
-        f"Of {len(found)} common pairs {leaky} leak, each at one number m of correct responses, where right and "
-        f"wrong both get an advantage; at K = {K} exact: G = {', '.join(exact) or 'none'}.",
-        partial(_draw_common, found=found),
+        title="common G: leaky m, and its baseline",
+        caption=f"Of {len(by_pair)} common pairs {leaky} leak, each at one number m of correct responses, where right "
+        f"and wrong both get an advantage; at K = {K} exact: G = {', '.join(exact) or 'none'}.",
+        draw=partial(_draw_common, by_pair=by_pair),
     )
 
 
-def _draw_common(axes: Any, *, found: Mapping[tuple[int, str], Leak | None]) -> None:
-    values = _sizes(found, COMMON, LEVELS)
-    texts = [[_text(found[size, k]) for k in LEVELS] for size in COMMON]
-    draw_cells(axes, values, texts, rows=[str(size) for size in COMMON], columns=LEVELS, fontsize=5.5)
+def _draw_common(axes: Any, *, by_pair: Leaks) -> None:
+    values = _sizes_of_leaks(by_pair, COMMON, LEVELS)
+    texts = []
+    for size in COMMON:
+        texts.append([_text(by_pair[size, k]) for k in LEVELS])
+    sizes = [str(size) for size in COMMON]
+    draw_cells(axes, values, texts, row_labels=sizes, column_labels=LEVELS, fontsize=5.5)
     axes.set(xlabel="quantile level K", ylabel="group size G (responses)")
 
 
-def _text(one: Leak | None) -> str:
-    return "exact" if one is None else f"m={one.correct}\n" + f"b={one.released:.2f}".replace("=0.", "=.")
+def _text(of_pair: Leak | None) -> str:
+    return "exact" if of_pair is None else f"m={of_pair.correct}\n" + f"b={of_pair.released:.2f}".replace("=0.", "=.")
 
 
-def _sizes(found: Mapping[tuple[int, str], Leak | None], sizes: Sequence[int], levels: Sequence[str]) -> Array:
-    leaks_at = ((found[size, k] for k in levels) for size in sizes)
-    return np.array([[0.0 if one is None else one.size for one in row] for row in leaks_at])
+def _sizes_of_leaks(by_pair: Leaks, sizes: Sequence[int], levels: Sequence[str]) -> Array:
+    """Return how far the two baselines are apart, ``[sizes, levels]``; 0 for exact pairs."""
+    values = np.zeros((len(sizes), len(levels)))
+    for (row, size), (column, k) in product(enumerate(sizes), enumerate(levels)):
+        of_pair = by_pair[size, k]
+        values[row, column] = 0.0 if of_pair is None else of_pair.size
+    return values
 
 
 def every(results: Results) -> Panel:
-    """All pairs on a finer grid, those without a leak marked."""
+    """Return the panel with all pairs on a finer grid, those without a leak marked."""
     del results
-    found = leaks(ALL_SIZES, FINE)
-    exact = [pair for pair, one in found.items() if one is None]
-    always = sorted({size for size in ALL_SIZES if all((size, k) in exact for k in FINE)})
+    by_pair = leaks(ALL_SIZES, FINE)
+    exact = [pair for pair, of_pair in by_pair.items() if of_pair is None]
+    leaky_sizes = {size for (size, _), of_pair in by_pair.items() if of_pair is not None}
+    always = [str(size) for size in ALL_SIZES if size not in leaky_sizes]
     return Panel(
-        "dots: exact pairs; shade: size of the leak",
-        f"Of {len(found)} pairs with G from {ALL_SIZES[0]} to {ALL_SIZES[-1]} and K in steps of "
+        title="dots: exact pairs; shade: size of the leak",
+        caption=f"Of {len(by_pair)} pairs with G from {ALL_SIZES[0]} to {ALL_SIZES[-1]} and K in steps of "
         f"{float(FINE[1]) - float(FINE[0]):.2g}, {len(exact)} do not leak, those where (G - 1) K is an integer; at G = "
-        f"{' and '.join(map(str, always)) or 'none'} no K of these leaks.",
-        partial(_draw_every, found=found),
+        f"{' and '.join(always) or 'none'} no K of these leaks.",
+        draw=partial(_draw_every, by_pair=by_pair),
     )
 
 
-def _draw_every(axes: Any, *, found: Mapping[tuple[int, str], Leak | None]) -> None:
-    values = _sizes(found, ALL_SIZES, FINE)
+def _draw_every(axes: Any, *, by_pair: Leaks) -> None:
+    values = _sizes_of_leaks(by_pair, ALL_SIZES, FINE)
     image = axes.pcolormesh(
         [float(k) for k in FINE], list(ALL_SIZES), values, cmap="Blues", vmin=0, vmax=1, shading="nearest"
     )
     axes.figure.colorbar(image, ax=axes, label="|released baseline - Eq. 3|", pad=0.02)
-    exact = [(float(k), size) for (size, k), one in found.items() if one is None]
+    exact = [(float(k), size) for (size, k), of_pair in by_pair.items() if of_pair is None]
     axes.plot(*zip(*exact, strict=True), "o", color="black", markersize=2.2, label="exact")
     axes.set(xlabel="quantile level K", ylabel="group size G (responses)", yticks=[2, *range(8, 65, 8)])
     axes.grid(visible=False)
 
 
 def shares(results: Results) -> Panel:
-    """How many of a query's groups leak, by its success probability."""
+    """Return the panel with the share of a query's groups that leak, by its success probability."""
     del results
-    curves, exact = {}, []
+    curves, exact, texts = {}, [], []
     for size in SHOWN:
-        one = leak(size, K)
-        if one is None:
+        of_size = leak(size, K)
+        if of_size is None:
             exact.append(f"G = {size}")
-        else:
-            curves[size, one.correct] = binomial_mean(GRID, (np.arange(size + 1) == one.correct).astype(float))
-    said = "; ".join(
-        f"G = {size} at most {found.max():.0%} (p = {GRID[found.argmax()]:.2f}, m = {m})"
-        for (size, m), found in curves.items()
-    )
+            continue
+        m = of_size.correct
+        # The share of groups with m correct responses is the mean of their indicator.
+        curves[size, m] = share = binomial_mean(GRID, (np.arange(size + 1) == m).astype(float))
+        texts.append(f"G = {size} at most {share.max():.0%} (p = {GRID[share.argmax()]:.2f}, m = {m})")
     none = f"; {' and '.join(exact)} none" if exact else ""
     return Panel(
-        f"K = {K}: share of groups that leak",
-        f"Share of a query's groups that leak at K = {K}: {said}{none}.",
-        partial(_draw_shares, curves=curves, exact=exact),
+        title=f"K = {K}: share of groups that leak",
+        caption=f"Share of a query's groups that leak at K = {K}: {'; '.join(texts)}{none}.",
+        draw=partial(_draw_shares, curves=curves, exact=exact),
     )
 
 
 def _draw_shares(axes: Any, *, curves: Mapping[tuple[int, int], Array], exact: Sequence[str]) -> None:
-    for (size, m), found in curves.items():
-        axes.plot(GRID, found, marker="", label=f"G = {size}, leak at m = {m}")
+    for (size, m), share in curves.items():
+        axes.plot(GRID, share, marker="", label=f"G = {size}, leak at m = {m}")
     for name in exact:
         axes.plot(GRID, np.zeros_like(GRID), marker="", label=f"{name}: exact", color="black", linewidth=1)
     axes.set(xlabel="success probability p of the query", ylabel="share of its groups", xlim=(0, 1))

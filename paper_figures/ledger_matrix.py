@@ -1,7 +1,7 @@
-"""The ledger as a matrix: claim x update x verdict.
+"""Show the ledger as a matrix of claim, update and verdict.
 
-A claim about one update has a cell in that update's column; one that is about no update in particular has a bar across
-all columns. Claims whose ids differ only in the update's name share a row.
+A claim about one update has a cell in that update's column. A claim about no update in particular has a bar across all
+columns. Claims whose ids differ only in the update's name share a row.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COMMAND = "qae verify --json results/ledger.json"
 UPDATES = ("uncentred", "policy_gradient", "natural_gradient", "sampled_group")
 OTHER = "Other"
 
-# Filled in blue what stands, in orange what does not; words and marks say the same without colour.
+# What stands is filled in blue and what does not in orange; texts and marks say the same without colour.
 FACES: Mapping[Verdict, Mapping[str, Any]] = {
     Verdict.PROVED: {"facecolor": "#0072B2", "edgecolor": "#0072B2"},
     Verdict.UNDER_ASSUMPTION: {"facecolor": "#B9DDF3", "edgecolor": "#0072B2"},
@@ -39,7 +39,7 @@ FACES: Mapping[Verdict, Mapping[str, Any]] = {
     Verdict.UNDECIDED: {"facecolor": "white", "edgecolor": "#B26B00"},
     Verdict.NOT_RUN: {"facecolor": "white", "edgecolor": "0.6", "linestyle": ":"},
 }
-WORDS: Mapping[Verdict, str] = {
+TEXTS_OF: Mapping[Verdict, str] = {
     Verdict.PROVED: "✓ proved",
     Verdict.UNDER_ASSUMPTION: "✓ holds if …",
     Verdict.SUPPORTED: "✓ supported",
@@ -52,53 +52,53 @@ WORDS: Mapping[Verdict, str] = {
 
 
 class Row(NamedTuple):
-    """A line of the matrix: its label, and verdicts by column; column None is all of them."""
+    """A row of the matrix: its label, and verdicts by column; the column None stands for all of them."""
 
     label: str
     verdicts: dict[str | None, Verdict]
 
 
 def panel(theory: bool, title: str, results: Results) -> Panel:
-    """The claims of the paper's theory, or all the others."""
+    """Return the panel with the claims of the paper's theory, or with all the others."""
     path = results.file(FILE, command=COMMAND)
-    records = [one for one in read_ledger(path) if _of_theory(one["id"]) == theory]
-    sections = in_sections(records)
-    counts = Counter(Verdict(one["verdict"]) for one in records)
-    said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    records = [record for record in read_ledger(path) if _of_theory(record["id"]) == theory]
     return Panel(
-        f"{title}: {len(records)} claims",
-        f"{title[0].upper()}{title[1:]}, {len(records)} claims: {said}; {_by_update(records)}.",
-        partial(_draw, sections=sections),
+        title=f"{title}: {len(records)} claims",
+        caption=f"{title[0].upper()}{title[1:]}, {len(records)} claims: {_counts(records)}; {_by_update(records)}.",
+        draw=partial(_draw, sections=in_sections(records)),
         files=(path,),
     )
 
 
 def read_ledger(path: Path) -> list[dict[str, Any]]:
-    """The records of a ledger file.
+    """Return the records of a ledger file.
 
     Raises:
-        MissingError: it cannot be read as a ledger.
+        MissingError: it cannot be read as a ledger; the message names the command that makes one.
     """
     try:
         records = json.loads(path.read_text(encoding="utf-8"))
-        return [{**one, "verdict": Verdict(one["verdict"]), "update": str(one["update"])} for one in records]
+        checked = []
+        for record in records:
+            checked.append({**record, "verdict": Verdict(record["verdict"]), "update": str(record["update"])})
+        return checked
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise MissingError(f"{path} is no ledger: {error!r}; make it again: {COMMAND}") from None
 
 
 def in_sections(records: Iterable[Mapping[str, Any]]) -> dict[str, list[Row]]:
-    """Rows by the catalogue's sections, in the order of the records."""
-    found: dict[str, dict[str, Row]] = {}
-    for one in records:
-        column = one["update"] if one["update"] in UPDATES else None
-        label = family(one["id"], column)
-        rows = found.setdefault(_section(one["id"]), {})
-        rows.setdefault(label, Row(label, {})).verdicts[column] = one["verdict"]
-    return {section: list(rows.values()) for section, rows in found.items()}
+    """Return the rows of the matrix by the catalogue's sections, in the order of the records."""
+    sections: dict[str, dict[str, Row]] = {}
+    for record in records:
+        column = record["update"] if record["update"] in UPDATES else None
+        label = family(record["id"], column)
+        by_label = sections.setdefault(_section(record["id"]), {})
+        by_label.setdefault(label, Row(label, {})).verdicts[column] = record["verdict"]
+    return {section: list(by_label.values()) for section, by_label in sections.items()}
 
 
 def family(claim: str, update: str | None) -> str:
-    """The id with a star for the update's name.
+    """Return the claim's id with a star in place of the update's name at its end.
 
     >>> family("prop42-natural-gradient-strict", "natural_gradient"), family("safe-step", "uncentred")
     ('prop42-*-strict', 'safe-step')
@@ -108,35 +108,41 @@ def family(claim: str, update: str | None) -> str:
 
 
 def _section(claim: str) -> str:
-    return {one.id: one.section for one in read_catalogue()}.get(claim, OTHER)
+    """Return the catalogue's section of a claim; a claim that the catalogue lacks is in a section of its own."""
+    return {known.id: known.section for known in read_catalogue()}.get(claim, OTHER)
 
 
 def _of_theory(claim: str) -> bool:
-    """Whether the claim is in one of the sections that the paper's theory has."""
+    """Return whether the claim is in one of the sections that the paper's theory has."""
     return _section(claim) in ("Quantile and gate", "Objective", "One-step entropy change")
 
 
+def _counts(records: Iterable[Mapping[str, Any]]) -> str:
+    """Return how many claims have each verdict, such as ``3 proved, 1 refuted``."""
+    counts = Counter(record["verdict"] for record in records)
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+
+
 def _by_update(records: Sequence[Mapping[str, Any]]) -> str:
-    """Verdicts of the claims about one update, or that there are none."""
+    """Return the verdicts of the claims about one update, or that there are none."""
     parts = []
     for update in UPDATES:
-        counts = Counter(one["verdict"] for one in records if one["update"] == update)
+        counts = _counts(record for record in records if record["update"] == update)
         if counts:
-            listed = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
-            parts.append(f"of {update.replace('_', ' ')} {listed}")
+            parts.append(f"of {update.replace('_', ' ')} {counts}")
     return "; ".join(parts) or "none about one update only"
 
 
 def _draw(axes: Any, *, sections: Mapping[str, Sequence[Row]]) -> None:
     y = 0.0
     labels: dict[float, str] = {}
-    for section, rows in sections.items():
+    for section, of_section in sections.items():
         axes.text(-0.03, y, section, transform=axes.get_yaxis_transform(), fontsize=7, weight="bold", ha="right")
         y += 1
-        for row in rows:
+        for row in of_section:
             labels[y] = row.label
             for column, verdict in row.verdicts.items():
-                _cell(axes, y, row.label, column, verdict)
+                _draw_cell(axes, y, row.label, column=column, verdict=verdict)
             y += 1
         y += 0.4
     axes.set(xlim=(0, len(UPDATES)), ylim=(y - 0.4, -1), yticks=list(labels))
@@ -149,7 +155,8 @@ def _draw(axes: Any, *, sections: Mapping[str, Sequence[Row]]) -> None:
         side.set_visible(False)
 
 
-def _cell(axes: Any, y: float, label: str, column: str | None, verdict: Verdict) -> None:
+def _draw_cell(axes: Any, y: float, label: str, *, column: str | None, verdict: Verdict) -> None:
+    """Draw a verdict in its column, or across all columns."""
     from matplotlib.patches import Rectangle
 
     left, width = (0, len(UPDATES)) if column is None else (UPDATES.index(column), 1)
@@ -161,7 +168,7 @@ def _cell(axes: Any, y: float, label: str, column: str | None, verdict: Verdict)
     axes.text(
         left + width / 2,
         y,
-        WORDS[verdict],
+        TEXTS_OF[verdict],
         fontsize=5.8,
         ha="center",
         va="center_baseline",

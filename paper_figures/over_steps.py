@@ -1,6 +1,6 @@
-"""Entropy, accuracy and response length over steps, of Figures 1, 9, 10 and 11, each from the best source at hand.
+"""Entropy, accuracy and response length over steps, for Figures 1, 9, 10 and 11, each from the best source at hand.
 
-A source must have every curve that the panel shows. Response length, which a bandit has not, may come from a study
+A source must have every curve that the panel shows. A bandit has no response length; the length may come from a study
 that lacks the paper's own K.
 """
 
@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from paper_figures import bandit, cluster, study
-from paper_figures.curves import Shown, Source, curves_panel
+from paper_figures.curves import CurveSet, Source, curves_panel
 from paper_figures.panels import Builder
-from paper_figures.paper import Mark, default_k, level, spike, steps, table_2, words
+from paper_figures.paper import Mark, default_k, level, remark, spike, steps, table_2
 from paper_figures.runs import Results
 from qae_theory.runs import collected
 from qae_theory.runs.stored import MissingError
@@ -22,25 +22,28 @@ BASELINE = "Clip-Higher"
 
 
 class Compared(NamedTuple):
-    """DAPO against DAPO + QAE on a model of the paper's: its name, and that of its rows without the ending."""
+    """DAPO against DAPO + QAE on a model of the paper.
+
+    ``model`` is the model's name, and ``row`` that of its row under DAPO; the row under QAE ends in ``-qae``.
+    """
 
     model: str
     row: str
 
     @property
-    def rows(self) -> dict[str, str]:
-        """Rows of the paper by label."""
+    def row_names(self) -> dict[str, str]:
+        """Names of the two rows of the paper by label."""
         return {"DAPO": self.row, f"DAPO + QAE, K = {default_k()}": f"{self.row}-qae"}
 
     @property
     def accuracy(self) -> dict[str, float]:
-        """What Table 2 has of them, by label."""
-        table = table_2()
-        found = [
-            (label, table.get((self.model, BASELINE + end)))
-            for label, end in zip(self.rows, ("", " + QAE"), strict=True)
-        ]
-        return {label: row[f"{BENCHMARK} pass@1"] for label, row in found if row is not None}
+        """What Table 2 states for them, by label; a row that it lacks is left out."""
+        table, stated = table_2(), {}
+        for label, ending in zip(self.row_names, ("", " + QAE"), strict=True):
+            row = table.get((self.model, BASELINE + ending))
+            if row is not None:
+                stated[label] = row[f"{BENCHMARK} pass@1"]
+        return stated
 
 
 LARGE = Compared("Qwen3-14B-Base", "qwen3-14b-clip-higher")
@@ -48,72 +51,81 @@ MIDDLE = Compared("Qwen3-8B-Base", "qwen3-8b-clip-higher")
 
 
 def entropy(title: str, compared: Compared) -> Builder:
-    """Entropy of both, with the paper's spike marked."""
+    """Return the panel with the entropy of both, and the paper's spike marked."""
 
-    def marks(shown: Shown) -> Sequence[Mark]:
+    def marks(shown: CurveSet) -> Sequence[Mark]:
         if compared is not MIDDLE:
             return ()
         first, last = spike()
         if shown.stand_in is None:
             return (steps(first, last, f"DAPO's entropy spike, steps {first} to {last}"),)
-        return (words(f"DAPO spikes at steps {first}-{last}"),)
+        # The steps of a stand-in are not those of the paper, so that the spike has no place on its axis.
+        return (remark(f"DAPO spikes at steps {first}-{last}"),)
 
-    def on_cluster(results: Results) -> Shown:
-        return cluster.metric_curves(results, compared.rows, collected.ENTROPY, "entropy (nats per token)")
+    def on_cluster(results: Results) -> CurveSet:
+        ylabel = "entropy (nats per token)"
+        return cluster.metric_curves(results, compared.row_names, collected.ENTROPY, ylabel=ylabel)
 
-    return curves_panel(title, on_cluster, _small("entropy", study.ENTROPY), _bandit_entropy, marks=marks)
+    return curves_panel(title, on_cluster, _in_study("entropy", study.ENTROPY), _bandit_entropy, marks=marks)
 
 
 def accuracy(title: str, compared: Compared) -> Builder:
-    """Accuracy of both; Table 2's numbers beside a run of that model."""
+    """Return the panel with the accuracy of both, with Table 2's numbers beside runs of that model."""
 
-    def marks(shown: Shown) -> Sequence[Mark]:
+    def marks(shown: CurveSet) -> Sequence[Mark]:
         if shown.stand_in is not None:
             return ()
         return tuple(level(value, f"{label}, {value:g} %") for label, value in compared.accuracy.items())
 
-    def on_cluster(results: Results) -> Shown:
-        return cluster.accuracy_curves(results, compared.rows, BENCHMARK)
+    def on_cluster(results: Results) -> CurveSet:
+        return cluster.accuracy_curves(results, compared.row_names, BENCHMARK)
 
-    return curves_panel(title, on_cluster, _small("success", study.SUCCESS), _bandit_success, marks=marks)
+    return curves_panel(title, on_cluster, _in_study("success", study.SUCCESS), _bandit_success, marks=marks)
 
 
 def length(title: str, compared: Compared) -> Builder:
-    """Response length of both."""
+    """Return the panel with the response length of both."""
 
-    def on_cluster(results: Results) -> Shown:
-        return cluster.metric_curves(results, compared.rows, cluster.LENGTH, study.LENGTH)
+    def on_cluster(results: Results) -> CurveSet:
+        return cluster.metric_curves(results, compared.row_names, cluster.LENGTH, ylabel=study.LENGTH)
 
     return curves_panel(title, on_cluster, lengths(_rules()), all_lengths)
 
 
 def lengths(rules: Mapping[str, study.Where]) -> Source:
-    """Response lengths of the study's rules."""
+    """Return the source of the response lengths of the study's rules."""
     return lambda results: study.length_curves(results, rules)
 
 
-def all_lengths(results: Results) -> Shown:
-    """Response lengths of GRPO and of QAE at the K that the study has."""
+def all_lengths(results: Results) -> CurveSet:
+    """Return the response lengths of GRPO, and of QAE at the K that the study has.
+
+    Raises:
+        MissingError: the study has no QAE.
+    """
     rules = study.rules_there(results)
     if len(rules) < 2:
         raise MissingError(f"the study has no QAE: {study.COMMAND}")
-    found = study.length_curves(results, rules)
-    return found._replace(stand_in=f"{found.stand_in}, at the K that this study has")
+    shown = study.length_curves(results, rules)
+    return shown._replace(stand_in=f"{shown.stand_in}, at the K that this study has")
 
 
 def _rules() -> dict[str, study.Where]:
+    """Return GRPO and QAE at the paper's K, with what selects their runs in the study."""
     return {"GRPO": study.grpo(), f"QAE, K = {default_k()}": study.at_k(default_k())}
 
 
-def _small(column: str, ylabel: str) -> Source:
-    return lambda results: study.study_curves(results, _rules(), column, ylabel)
+def _in_study(column: str, ylabel: str) -> Source:
+    return lambda results: study.study_curves(results, _rules(), column, ylabel=ylabel)
 
 
-def _bandit_entropy(results: Results) -> Shown:
+def _bandit_entropy(results: Results) -> CurveSet:
+    """Return entropy from `sign-split`, the experiment that trains both rules under the paper's optimiser."""
     rules = {"GRPO": {"rule": "grpo"}, f"QAE, K = {default_k()}": {"rule": "qae"}}
-    return bandit.bandit_curves(results, "sign-split", rules, "sequence_entropy", bandit.ENTROPY)
+    return bandit.bandit_curves(results, "sign-split", rules, columns="sequence_entropy", ylabel=bandit.ENTROPY)
 
 
-def _bandit_success(results: Results) -> Shown:
+def _bandit_success(results: Results) -> CurveSet:
+    """Return success from `sparsity`, which trains both rules on several distributions of difficulty."""
     rules = {"GRPO": {"k": "grpo"}, f"QAE, K = {default_k()}": {"k": default_k()}}
-    return bandit.bandit_curves(results, "sparsity", rules, "success", bandit.SUCCESS)
+    return bandit.bandit_curves(results, "sparsity", rules, columns="success", ylabel=bandit.SUCCESS)

@@ -1,19 +1,20 @@
-"""The prediction ladder on a transformer: five predictions of a step's entropy change against the measured one.
+"""Show the prediction ladder on a transformer: five predictions of a step's entropy change against the measured change.
 
-In the setting that favours the paper's prediction most: one step of SGD, no clipping, advantages r - b. The rows of the
-figure are the study's tasks.
+The setting is the one that favours the paper's prediction most: one step of SGD, no clipping, advantages r - b. The
+rows of the figure are the study's tasks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from paper_figures.curves import rows_where
-from paper_figures.panels import Panel
+from paper_figures.curves import select
+from paper_figures.panels import Builder, Panel
 from paper_figures.runs import Results, Run
 from qae_theory.arrays import Array
 from qae_theory.runs.stored import Columns, MissingError
@@ -34,13 +35,13 @@ RUNGS = {
 COLUMNS = ("task", *IN_TABLE, "change", "guaranteed_low", "guaranteed_high", *RUNGS)
 DRAWN = {"identity": ("^", "#D55E00"), "first_order": ("o", "#0072B2")}
 MARKS = {"r2": ("R²", "o", "#0072B2", -0.14), "sign_agreement": ("signs agree", "s", "#D55E00", 0.14)}
-MOST = 1500  # points of one rung; thinned evenly beyond
-BARS = 60  # rows whose bounds are drawn
+MOST = 1500  # points drawn of one rung; if there are more, they are thinned evenly
+BARS = 60  # measured changes whose bounds are drawn; more would run together
 TASKS = ("first task", "second task")
 
 
 def _task(results: Results, number: int) -> tuple[Run, dict[str, Any], str]:
-    """The study, its ladder, and the task of that number.
+    """Return the study, its ladder, and the name of the task with that number.
 
     Raises:
         MissingError: there is no study, or it has fewer tasks.
@@ -54,69 +55,86 @@ def _task(results: Results, number: int) -> tuple[Run, dict[str, Any], str]:
 
 
 def quality(number: int, results: Results) -> Panel:
-    """R^2 and sign agreement of every rung."""
+    """Return the panel with R^2 and sign agreement of every rung."""
     run, ladder, task = _task(results, number)
-    found = ladder["plain"][task][SETTING]
-    found = {rung: found[rung] for rung in RUNGS}
-    said = "; ".join(f"{RUNGS[rung]} {_said(one['r2'])}, {_said(one['sign_agreement'])}" for rung, one in found.items())
-    one = found["first_order"]
+    in_setting = ladder["plain"][task][SETTING]
+    by_rung = {rung: in_setting[rung] for rung in RUNGS}
+    texts = []
+    for rung, figures in by_rung.items():
+        texts.append(f"{RUNGS[rung]} {_text(figures['r2'])}, {_text(figures['sign_agreement'])}")
+    counts = by_rung["first_order"]
     return Panel(
-        f"{task}: how well each predicts",
-        f"Task {task}, {SETTING}, {one['rows']} rows of {one['probes']} probes: R^2 of measured on predicted change "
-        f"and share of equal signs, with {ladder['level']:.0%} intervals over probes, {said}.",
-        partial(_draw_quality, found=found),
+        title=f"{task}: how well each predicts",
+        caption=f"Task {task}, {SETTING}, {counts['rows']} rows of {counts['probes']} probes: R^2 of measured on "
+        f"predicted change and share of equal signs, with {ladder['level']:.0%} intervals over probes, "
+        f"{'; '.join(texts)}.",
+        draw=partial(_draw_quality, by_rung=by_rung),
         sources=(run,),
     )
 
 
-def _said(one: Mapping[str, float | None]) -> str:
-    if one["estimate"] is None:
+def _text(figure: Mapping[str, float | None]) -> str:
+    """Return an estimate with its interval, as far as both are defined."""
+    if figure["estimate"] is None:
         return "not defined"
-    ends = "" if one["low"] is None else f" [{one['low']:.2f}, {one['high']:.2f}]"
-    return f"{one['estimate']:.2f}{ends}"
+    ends = "" if figure["low"] is None else f" [{figure['low']:.2f}, {figure['high']:.2f}]"
+    return f"{figure['estimate']:.2f}{ends}"
 
 
-def _draw_quality(axes: Any, *, found: Mapping[str, Mapping[str, Any]]) -> None:
+def _draw_quality(axes: Any, *, by_rung: Mapping[str, Mapping[str, Any]]) -> None:
     for column, (label, marker, colour, shift) in MARKS.items():
-        rows = [(row, one[column]) for row, one in enumerate(found.values()) if one[column]["estimate"] is not None]
-        middle = np.array([one["estimate"] for _, one in rows])
-        ends = [[one["estimate" if one[end] is None else end] for _, one in rows] for end in ("low", "high")]
+        heights, figures = [], []
+        for row, of_rung in enumerate(by_rung.values()):
+            if of_rung[column]["estimate"] is not None:
+                heights.append(row + shift)
+                figures.append(of_rung[column])
+        middle = np.array([figure["estimate"] for figure in figures])
+        # An end that is not known is drawn as no end.
+        low = [figure["estimate" if figure["low"] is None else "low"] for figure in figures]
+        high = [figure["estimate" if figure["high"] is None else "high"] for figure in figures]
         axes.errorbar(
             middle,
-            [row + shift for row, _ in rows],
-            xerr=np.abs(np.array(ends) - middle),
+            heights,
+            xerr=np.abs(np.array([low, high]) - middle),
             fmt=marker,
             color=colour,
             markerfacecolor="white" if column == "sign_agreement" else colour,
             label=label,
         )
     axes.axvline(0.5, color="0.4", linewidth=0.8, linestyle=":", label="a coin's signs")
-    axes.set_yticks(range(len(found)), [RUNGS[rung] for rung in found])
-    axes.set(xlabel="R² of measured on predicted; share of signs", xlim=(-0.03, 1.03), ylim=(len(found) - 0.5, -1.5))
+    axes.set_yticks(range(len(by_rung)), [RUNGS[rung] for rung in by_rung])
+    axes.set(xlabel="R² of measured on predicted; share of signs", xlim=(-0.03, 1.03), ylim=(len(by_rung) - 0.5, -1.5))
     axes.legend(loc="upper center", ncols=3, fontsize=6, columnspacing=0.8, handletextpad=0.4)
     axes.grid(visible=False, axis="y")
 
 
-def _rows(run: Run, task: str) -> Columns:
-    table = rows_where(run.parquet("probes.parquet", list(COLUMNS)), task=task, **IN_TABLE)
+def _measured(run: Run, task: str) -> Columns:
+    """Return the measured and predicted changes of a task in the setting, as columns.
+
+    Raises:
+        MissingError: the study has none.
+    """
+    table = select(run.parquet("probes.parquet", list(COLUMNS)), task=task, **IN_TABLE)
     if not len(table["change"]):
         raise MissingError(f"{run.named} has no rows of {task!r} with {SETTING}")
     return table
 
 
 def scatter(number: int, results: Results) -> Panel:
-    """Measured against predicted change: the paper's prediction and the network's own first order."""
+    """Return the panel with measured against predicted change: the paper's prediction and the network's first order."""
     run, ladder, task = _task(results, number)
-    table = _rows(run, task)
+    table = _measured(run, task)
     size = np.abs(table["change"])
-    there = size > ladder["floor"]
-    shares = {rung: float(np.median(np.abs(table[rung])[there] / size[there])) for rung in DRAWN}
-    said = "; ".join(f"{RUNGS[rung]} {share:.2g}" for rung, share in shares.items())
+    above_floor = size > ladder["floor"]  # below it the measurement is rounding
+    texts = []
+    for rung in DRAWN:
+        share = float(np.median(np.abs(table[rung])[above_floor] / size[above_floor]))
+        texts.append(f"{RUNGS[rung]} {share:.2g}")
     return Panel(
-        f"{task}: measured against predicted",
-        f"Task {task}: predicted size over measured size, median of {there.sum()} rows, {said}; the scale is linear "
-        f"within {ladder['floor']:g} nats and logarithmic beyond.",
-        partial(_draw_scatter, table=table, linear=ladder["floor"]),
+        title=f"{task}: measured against predicted",
+        caption=f"Task {task}: predicted size over measured size, median of {above_floor.sum()} rows, "
+        f"{'; '.join(texts)}; the scale is linear within {ladder['floor']:g} nats and logarithmic beyond.",
+        draw=partial(_draw_scatter, table=table, linear=ladder["floor"]),
         sources=(run,),
     )
 
@@ -133,42 +151,53 @@ def _draw_scatter(axes: Any, *, table: Columns, linear: float) -> None:
     largest = 2 * max(float(np.abs(table[name]).max()) for name in ("change", *DRAWN))
     axes.plot([-largest, largest], [-largest, largest], color="black", marker="", linewidth=0.9, label="as predicted")
     for side in ("x", "y"):
-        _symlog(axes, side, linear, largest)
-    _room_above(axes, linear, largest)
+        _set_symlog(axes, side, linear=linear, largest=largest)
+    _legend_in_strip(axes, linear, largest)
     axes.set(xlabel="predicted entropy change (nats)", ylabel="measured change (nats)")
 
 
-def _symlog(axes: Any, side: str, linear: float, largest: float) -> None:
-    """A scale that is logarithmic on both sides of zero, with a few ticks."""
+def _set_symlog(axes: Any, side: str, *, linear: float, largest: float) -> None:
+    """Give an axis a scale that is logarithmic on both sides of zero, with a few ticks.
+
+    Args:
+        axes: Matplotlib's.
+        side: ``x`` or ``y``.
+        linear: the distance from zero within which the scale is linear.
+        largest: the ends of the axis.
+    """
     set_scale: Callable[..., None] = getattr(axes, f"set_{side}scale")
     set_scale("symlog", linthresh=linear, linscale=0.3)
     getattr(axes, f"set_{side}lim")(-largest, largest)
     first, last = int(np.ceil(np.log10(linear))), int(np.floor(np.log10(largest)))
-    powers = range(last, first, -max(2, round((last - first) / 3)))
-    ticks = [sign * 10.0**power for power in powers for sign in (-1, 1)] + [0.0]
-    getattr(axes, f"set_{side}ticks")(ticks, [f"{tick:.0e}".replace("e-0", "e-") if tick else "0" for tick in ticks])
+    ticks: list[float] = []
+    for power in range(last, first, -max(2, round((last - first) / 3))):
+        ticks += [-(10.0**power), 10.0**power]
+    ticks.append(0.0)
+    labels = [f"{tick:.0e}".replace("e-0", "e-") if tick else "0" for tick in ticks]
+    getattr(axes, f"set_{side}ticks")(ticks, labels)
     axes.minorticks_off()
 
 
-def _room_above(axes: Any, linear: float, largest: float) -> None:
-    """A strip for the legend above the data."""
+def _legend_in_strip(axes: Any, linear: float, largest: float) -> None:
+    """Draw the legend in a strip above the data."""
     axes.set_ylim(top=largest * (largest / linear) ** 0.55)
     axes.legend(loc="upper left", fontsize=6, handletextpad=0.3, borderaxespad=0.1)
 
 
 def bounds(number: int, results: Results) -> Panel:
-    """Measured changes between their guaranteed bounds."""
+    """Return the panel with measured changes between their guaranteed bounds."""
     run, ladder, task = _task(results, number)
-    table = _rows(run, task)
+    table = _measured(run, task)
     here = ladder["guaranteed"][task][SETTING]
-    counts = [one for settings in ladder["guaranteed"].values() for one in settings.values()]
-    checked, violated = (sum(one[name] for one in counts) for name in ("checked", "violations"))
+    everywhere = list(chain.from_iterable(settings.values() for settings in ladder["guaranteed"].values()))
+    checked = sum(counts["checked"] for counts in everywhere)
+    violated = sum(counts["violations"] for counts in everywhere)
     return Panel(
-        f"{task}: {here['violations']} of {here['checked']} outside the bounds",
-        f"Task {task}: {here['violations']} of {here['checked']} measured changes lie outside their guaranteed bounds "
-        f"(over all tasks and settings {violated} of {checked}); {min(BARS, len(table['change']))} rows are drawn, "
-        "evenly over the order of the measured change.",
-        partial(_draw_bounds, table=table, linear=ladder["floor"]),
+        title=f"{task}: {here['violations']} of {here['checked']} outside the bounds",
+        caption=f"Task {task}: {here['violations']} of {here['checked']} measured changes lie outside their guaranteed "
+        f"bounds (over all tasks and settings {violated} of {checked}); {min(BARS, len(table['change']))} rows are "
+        "drawn, evenly over the order of the measured change.",
+        draw=partial(_draw_bounds, table=table, linear=ladder["floor"]),
         sources=(run,),
     )
 
@@ -181,18 +210,20 @@ def _draw_bounds(axes: Any, *, table: Columns, linear: float) -> None:
     axes.vlines(x, low, high, color="0.6", linewidth=1.6, label="guaranteed bounds")
     axes.plot(x, y, "o", color="#0072B2", markersize=2.5, linestyle="", label="measured")
     largest = 2 * float(np.nanmax(np.abs([y, low, high])))
+    # Bounds of very small changes would fill the axis with powers of ten in which there is nothing else.
     linear = max(linear, float(np.quantile(np.abs(y), 0.1)))
-    _symlog(axes, "y", linear, largest)
-    _room_above(axes, linear, largest)
+    _set_symlog(axes, "y", linear=linear, largest=largest)
+    _legend_in_strip(axes, linear, largest)
     axes.set(xlabel="rows, by measured change", ylabel="entropy change (nats)", xticks=[])
 
 
-PANELS = tuple(
-    (f"{TASKS[number]}: {title}", partial(builder, number))
-    for number in range(len(TASKS))
-    for title, builder in (
-        ("how well each predicts", quality),
-        ("measured against predicted", scatter),
-        ("guaranteed bounds", bounds),
+def _panels(number: int) -> tuple[tuple[str, Builder], ...]:
+    """Return the three panels of a task, by title."""
+    return (
+        (f"{TASKS[number]}: how well each predicts", partial(quality, number)),
+        (f"{TASKS[number]}: measured against predicted", partial(scatter, number)),
+        (f"{TASKS[number]}: guaranteed bounds", partial(bounds, number)),
     )
-)
+
+
+PANELS = (*_panels(0), *_panels(1))

@@ -11,12 +11,15 @@ from typing import Any
 
 from paper_figures.panels import Panel
 
-WIDTH, HEIGHT = 3.3, 2.7  # of one panel, in inches
 SUFFIXES = ("pdf", "png")
+TITLE_HEIGHT = 0.3  # inches above the panels, for the figure's title
+LETTERS_PER_INCH = 18  # of the small print below a panel
 
 
-def figure_of(title: str, panels: Sequence[Panel], shape: tuple[int, int], size: tuple[float, float]) -> Any:
-    """A figure with a panel in each cell of ``shape``; each panel's source under it, watermarks where data are missing.
+def figure_of(title: str, panels: Sequence[Panel], *, shape: tuple[int, int], size: tuple[float, float]) -> Any:
+    """Return a figure with a panel in each cell of a grid, and each panel's source under it.
+
+    A panel without data gets a watermark.
 
     Args:
         title: above all panels.
@@ -27,27 +30,37 @@ def figure_of(title: str, panels: Sequence[Panel], shape: tuple[int, int], size:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    rows, columns = shape
-    figure = Figure(figsize=(columns * size[0], rows * size[1] + 0.3), layout="constrained")
+    height, width = shape
+    figure = Figure(figsize=(width * size[0], height * size[1] + TITLE_HEIGHT), layout="constrained")
     FigureCanvasAgg(figure)
-    cells = list(figure.subplots(rows, columns, squeeze=False).flat)
+    cells = list(figure.subplots(height, width, squeeze=False).flat)
     for axes, panel in zip(cells, panels, strict=False):
         axes.set_title(panel.title)
         panel.draw(axes)
     for axes in cells[len(panels) :]:
         axes.set_axis_off()
     figure.suptitle(title, fontsize=9.5, x=0.01, ha="left")
-    figure.draw_without_rendering()  # tick labels, and so the room that they take, are settled only now
+    figure.draw_without_rendering()  # settles the tick labels, and so the room that they take above the source
     for axes, panel in zip(cells, panels, strict=False):
         if panel.blank:
             _watermark(axes, panel.source)
         else:
-            _face(axes, panel.source, int(size[0] * 18))
+            _write_source(axes, panel.source, int(size[0] * LETTERS_PER_INCH))
     return figure
 
 
 def save(figure: Any, folder: Path, name: str, *, caption: str, sources: Sequence[str]) -> None:
-    """Write ``<name>.pdf`` and ``<name>.png``, each whole; run ids and caption in the metadata, no date."""
+    """Write ``<name>.pdf`` and ``<name>.png``, each whole, with run ids and caption in the metadata.
+
+    There is no date in them, so that the same results give the same bytes.
+
+    Args:
+        figure: from :func:`figure_of`.
+        folder: where the files go.
+        name: of the files.
+        caption: the figure's caption.
+        sources: ids of the runs behind it.
+    """
     subject = "; ".join(sources) or "theory, exact"
     metadata: dict[str, dict[str, str | None]] = {
         "png": {"Title": name, "Description": caption, "Source": subject, "Software": None},
@@ -61,7 +74,7 @@ def save(figure: Any, folder: Path, name: str, *, caption: str, sources: Sequenc
 
 @contextmanager
 def style() -> Iterator[None]:
-    """The project's one style, whatever the user's own settings are."""
+    """Use the project's one style inside the block, whatever the user's own settings are."""
     import matplotlib
     from matplotlib import style as styles
 
@@ -71,8 +84,8 @@ def style() -> Iterator[None]:
         yield
 
 
-def _face(axes: Any, source: str, width: int) -> None:
-    """The source, below the axis's labels."""
+def _write_source(axes: Any, source: str, width: int) -> None:
+    """Write the source below the labels of the x axis."""
     labels = axes.xaxis.get_tightbbox()
     depth = max(0.0, axes.bbox.y0 - labels.y0) if labels is not None else 0.0
     axes.annotate(
@@ -89,6 +102,7 @@ def _face(axes: Any, source: str, width: int) -> None:
 
 
 def _watermark(axes: Any, message: str) -> None:
+    """Write over an empty panel that there are no data, and which command makes them."""
     axes.text(
         0.5,
         0.62,

@@ -1,7 +1,7 @@
 """The results folder as figures see it: the run of an experiment that counts, or the command that would make one.
 
-Which run counts is the store's choice (``qae_theory.runs.store``). A file that is not there is not an error: its panel
-says so.
+The store (``qae_theory.runs.store``) chooses which run counts. A file that is missing is not an error: its panel says
+so.
 """
 
 from __future__ import annotations
@@ -17,37 +17,48 @@ from qae_theory.runs import store
 from qae_theory.runs.collected import Collected
 from qae_theory.runs.stored import MissingError, StoredRun
 
-NOT_RUN = "not run: "
+NOT_RUN = "not run: "  # begins every message about data that a command would make; the command follows
 
 Run = StoredRun
 
 
 class Results:
-    """The results folder, read once. ``files`` are files that count as lying in it, by name."""
+    """The results folder, read once.
+
+    ``files`` are files that count as lying in it, by name.
+    """
 
     def __init__(self, root: Path, files: Mapping[str, Path] | None = None) -> None:
         self.root = root
         self._files = files or {}
-        self._found: dict[str, Run | None] = {}
+        self._newest: dict[str, Run | None] = {}
 
     def run(self, experiment: str, *, command: str) -> Run:
-        """The run of an experiment that counts.
+        """Return the run of an experiment that counts.
+
+        Args:
+            experiment: name of the experiment.
+            command: the command that makes a run of it.
 
         Raises:
-            MissingError: there is none; with the command that makes one.
+            MissingError: there is none; the message names the command.
         """
-        if experiment not in self._found:
-            self._found[experiment] = store.newest(self.root, experiment)
-        found = self._found[experiment]
-        if found is None:
+        if experiment not in self._newest:
+            self._newest[experiment] = store.newest(self.root, experiment)
+        run = self._newest[experiment]
+        if run is None:
             raise MissingError(f"{NOT_RUN}{command}")
-        return found
+        return run
 
     def file(self, name: str, *, command: str) -> Path:
-        """A file that lies in the results folder itself.
+        """Return the path of a file that lies in the results folder itself.
+
+        Args:
+            name: of the file.
+            command: the command that makes it.
 
         Raises:
-            MissingError: it is not there; with the command that makes it.
+            MissingError: it is not there; the message names the command.
         """
         path = self._files.get(name, self.root / name)
         if not path.is_file():
@@ -59,7 +70,7 @@ class Results:
         return sorted(store.stored(self.root, experiment), key=lambda run: run.folder.name)
 
     def collected(self) -> list[Collected]:
-        """Return the collected runs of a cluster, one for each run.
+        """Return the collected runs of a cluster, one collection for each run.
 
         Raises:
             MissingError: a collection is not as it was written.
@@ -71,14 +82,16 @@ class Results:
 
 
 def columns_of(records: list[dict[str, Any]]) -> dict[str, Array]:
-    """Records as columns; in a column of numbers what is None or not there becomes NaN."""
-    names = dict.fromkeys(name for record in records for name in record)
+    """Return records as columns; in a column of numbers what is None or missing becomes NaN."""
+    names: dict[str, None] = {}  # a set that keeps the order
+    for record in records:
+        names |= dict.fromkeys(record)
     return {name: _column([record.get(name) for record in records]) for name in names}
 
 
 def _column(values: list[Any]) -> Array:
-    if any(value is None for value in values) and all(
-        value is None or isinstance(value, (int, float)) for value in values
-    ):
+    """Return the values as an array, with NaN for None among numbers; a column of texts keeps its None."""
+    defined = [value for value in values if value is not None]
+    if len(defined) < len(values) and all(isinstance(value, (int, float)) for value in defined):
         return np.array([np.nan if value is None else value for value in values])
     return np.array(values)

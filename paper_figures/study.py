@@ -1,4 +1,7 @@
-"""The one-machine study of ``qae validate``, a Qwen3 of under a million parameters that stands in for the paper's."""
+"""The one-machine study of ``qae validate``, whose small Qwen3 stands in for the paper's models.
+
+The model has under a million parameters.
+"""
 
 from __future__ import annotations
 
@@ -7,38 +10,42 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures.curves import Shown, curve, rows_where
+from paper_figures.curves import CurveSet, curve, select
 from paper_figures.runs import Results, Run
 from qae_theory.paper import paper_facts
 from qae_theory.runs.stored import Columns, MissingError
 
-TASK = "addition"  # of the study's tasks the one whose responses differ in length
+TASK = "addition"  # the one of the study's tasks whose responses differ in length
 SUBJECT = "small Qwen3"
 COMMAND = "qae validate"
 ENTROPY = "entropy (nats per token)"
 SUCCESS = "success rate in training"
 LENGTH = "response length (tokens)"
 
-Where = Mapping[str, Any]
+MEAN_LENGTH = "completions/mean_length"  # as TRL logs it
+
+Where = Mapping[str, Any]  # the values by which a rule's runs are selected
 
 
 def grpo() -> Where:
-    """The runs of GRPO under clip-higher."""
+    """Return what selects the runs of GRPO under clip-higher."""
     return {"estimator": "grpo", "clip_high": paper_facts()["training"]["clip_high"]}
 
 
 def at_k(k: str, *, estimator: str = "qae", clip_high: float | None = None) -> Where:
-    """The runs of a rule at a level; under clip-higher if not said otherwise."""
+    """Return what selects the runs of a rule at a level K, under clip-higher if no other range is given."""
     clip = paper_facts()["training"]["clip_high"] if clip_high is None else clip_high
     return {"estimator": estimator, "k": float(k), "clip_high": clip}
 
 
-def study_curves(results: Results, rules: Mapping[str, Where], columns: str | Mapping[str, str], ylabel: str) -> Shown:
-    """Columns of the study's runs.
+def study_curves(
+    results: Results, rules: Mapping[str, Where], columns: str | Mapping[str, str], *, ylabel: str
+) -> CurveSet:
+    """Return columns of the study's runs.
 
     Args:
         results: the results folder.
-        rules: label and rows of each rule.
+        rules: the label of each rule, and what selects its runs.
         columns: one column, or several by what is added to the rule's label.
         ylabel: of the axis.
 
@@ -46,72 +53,78 @@ def study_curves(results: Results, rules: Mapping[str, Where], columns: str | Ma
         MissingError: there is no study, or it has not run one of the rules.
     """
     run = results.run("validate", command=COMMAND)
-    table = rows_where(run.parquet("runs.parquet"), task=TASK)
+    table = select(run.parquet("runs.parquet"), task=TASK)
     named = {"": columns} if isinstance(columns, str) else columns
-    found = {
-        f"{label}{added}": curve(_of_rule(run, table, label, where), column)
-        for label, where in rules.items()
-        for added, column in named.items()
-    }
-    return Shown(found, ylabel, (run,), SUBJECT, stand_in(run))
+    curves = {}
+    for label, where in rules.items():
+        for added, column in named.items():
+            curves[f"{label}{added}"] = curve(_of_rule(run, table, label, where=where), column)
+    return CurveSet(curves=curves, ylabel=ylabel, sources=(run,), subject=SUBJECT, stand_in=stand_in(run))
 
 
-def length_curves(results: Results, rules: Mapping[str, Where]) -> Shown:
-    """Mean response length in the training runs that the study consists of."""
+def length_curves(results: Results, rules: Mapping[str, Where]) -> CurveSet:
+    """Return the mean response length in the training runs that the study consists of.
+
+    Raises:
+        MissingError: there is no study, it has not run one of the rules, or its training runs are gone.
+    """
     run = results.run("validate", command=COMMAND)
     trained = _training_runs(results, run)
-    rows = [
-        (one["clip_high"], one["estimator"], _level(one["options"]), one["seed"], line["step"], line.get(_LENGTH))
-        for one, of in trained
-        for line in of.records
-    ]
-    if not rows:
+    steps = []
+    for config, training in trained:
+        labels = {name: config[name] for name in ("clip_high", "estimator", "seed")} | {"k": _level(config["options"])}
+        steps += [{**labels, "step": line["step"], "length": line.get(MEAN_LENGTH)} for line in training.records]
+    if not steps:
         raise MissingError(f"the training runs of {run.named} are not there: {COMMAND} makes them again")
-    names = ("clip_high", "estimator", "k", "seed", "step", "length")
-    table = {name: np.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
-    found = {label: curve(_of_rule(run, table, label, where), "length") for label, where in rules.items()}
-    wanted = [_matches(config, rules.values()) for config, _ in trained]
-    used = tuple(of for (_, of), is_used in zip(trained, wanted, strict=True) if is_used)
-    return Shown(found, LENGTH, (run, *used), SUBJECT, stand_in(run))
+    table = {name: np.array([step[name] for step in steps]) for name in steps[0]}
+    curves = {label: curve(_of_rule(run, table, label, where=where), "length") for label, where in rules.items()}
+    used = tuple(training for config, training in trained if _matches(config, rules.values()))
+    return CurveSet(curves=curves, ylabel=LENGTH, sources=(run, *used), subject=SUBJECT, stand_in=stand_in(run))
 
 
 def rules_there(results: Results) -> dict[str, Where]:
-    """GRPO and QAE at each K that the study has; for a small study without the paper's own K."""
+    """Return GRPO, and QAE at each K that the study has, with what selects their runs.
+
+    A small study may lack the paper's own K.
+    """
     run = results.run("validate", command=COMMAND)
     return {"GRPO": grpo(), **{f"QAE, K = {k}": at_k(k) for k in levels_there(run)}}
 
 
 def levels_there(run: Run) -> list[str]:
-    """The K of a study's QAE, from the smallest."""
-    return sorted({one["options"]["k"] for one in run.config["settings"]["runs"] if one["estimator"] == "qae"})
+    """Return the K of a study's QAE, ascending."""
+    listed = run.config["settings"]["runs"]
+    return sorted({training["options"]["k"] for training in listed if training["estimator"] == "qae"})
 
 
 def training_runs(results: Results, study: Run, where: Where) -> list[Run]:
-    """The study's training runs under a rule, by seed.
+    """Return the study's training runs under a rule, by seed.
 
     Raises:
         MissingError: there is none.
     """
-    found = [(config["seed"], run) for config, run in _training_runs(results, study) if _matches(config, [where])]
-    if not found:
+    by_seed = [(config["seed"], run) for config, run in _training_runs(results, study) if _matches(config, [where])]
+    if not by_seed:
         raise MissingError(f"the training runs of {study.named} are not there: {COMMAND} makes them again")
-    return [run for _, run in sorted(found, key=lambda pair: pair[0])]
+    return [run for _, run in sorted(by_seed, key=lambda pair: pair[0])]
 
 
 def stand_in(run: Run) -> str:
-    """Which model, on which task."""
+    """Return which model was trained, and on which task."""
     models = [task["model"] for task in run.config["settings"]["tasks"] if task["task"] == TASK]
     return f"not the paper's model: Qwen3 of preset {' or '.join(models)} on {TASK}"
 
 
-_LENGTH = "completions/mean_length"
+def _of_rule(run: Run, table: Columns, label: str, *, where: Where) -> Columns:
+    """Return a rule's part of the table.
 
-
-def _of_rule(run: Run, table: Columns, label: str, where: Where) -> Columns:
-    rows = rows_where(table, **where)
-    if not len(rows["step"]):
+    Raises:
+        MissingError: the study has no run of the rule.
+    """
+    of_rule = select(table, **where)
+    if not len(of_rule["step"]):
         raise MissingError(f"{run.named} has no {label}: {COMMAND}")
-    return rows
+    return of_rule
 
 
 def _training_runs(results: Results, study: Run) -> list[tuple[dict[str, Any], Run]]:
@@ -122,9 +135,11 @@ def _training_runs(results: Results, study: Run) -> list[tuple[dict[str, Any], R
 
 
 def _matches(config: Mapping[str, Any], rules: Iterable[Where]) -> bool:
+    """Return whether a training run's configuration is that of one of the rules."""
     own = {**config, "k": _level(config["options"])}
     return any(all(own[name] == value for name, value in rule.items()) for rule in rules)
 
 
 def _level(options: Mapping[str, Any]) -> float:
+    """Return the K of a rule; NaN, which selects nothing, for a rule without K."""
     return float(options.get("k", "nan"))

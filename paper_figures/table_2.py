@@ -16,26 +16,27 @@ HEADS = ("model", "method")
 MODELS = {"Qwen3-8B-Base": "qwen3-8b", "Qwen3-30B-A3B-Base": "qwen3-30b-a3b"}
 
 
-def rows(results: Results) -> Sequence[Row]:
-    """The paper's rows in its order."""
-    return [
-        row_of(results, (model, method), _experiment(model, method), stated)
-        for (model, method), stated in paper.table_2().items()
-    ]
+def table_rows(results: Results) -> Sequence[Row]:
+    """Return the paper's rows in its order."""
+    listed = []
+    for (model, method), stated in paper.table_2().items():
+        experiment = _experiment(model, method)
+        listed.append(row_of(results, (model, method), experiment=experiment, paper=stated))
+    return listed
 
 
 def _experiment(model: str, method: str) -> str:
-    """``qwen3-8b-clip-higher-qae`` for Qwen3-8B-Base and Clip-Higher + QAE."""
+    """Return the experiment's name: ``qwen3-8b-clip-higher-qae`` for Qwen3-8B-Base and Clip-Higher + QAE."""
     return f"{MODELS[model]}-{method.replace(' + ', '-').lower()}"
 
 
 def table(results: Results) -> Panel:
-    """The panel."""
-    return table_panel("main results", HEADS, rows(results))
+    """Return the panel with the table."""
+    return table_panel("main results", HEADS, table_rows(results))
 
 
 PANELS = (("main results", table),)
 TEXTS = {
-    "md": lambda results: markdown(TITLE, HEADS, rows(results)),
-    "csv": lambda results: comma_separated(HEADS, rows(results)),
+    "md": lambda results: markdown(TITLE, HEADS, table_rows(results)),
+    "csv": lambda results: comma_separated(HEADS, table_rows(results)),
 }

@@ -1,32 +1,42 @@
-"""The paper's tables with our numbers beside: as rows, drawn, as Markdown and as CSV.
+"""The paper's tables with our numbers beside them: as data, drawn, as Markdown and as CSV.
 
-Ours is the last evaluation of a run, which was fixed before any run: the step that the paper reports is open.
+Our number is the last evaluation of a run. That was fixed before any run, since the paper does not say which step it
+reports.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from paper_figures.cluster import LEVEL, last_accuracy, runs_of_row
-from paper_figures.panels import Panel, lacking_said
+from paper_figures.panels import Panel, joined_reasons
 from paper_figures.paper import GREY
 from paper_figures.runs import Results
 from qae_theory.runs.collected import Collected
 from qae_theory.runs.stored import MissingError
 
 NOT_RUN = "not run"
-Interval = tuple[float, float, float]
-Built = Callable[[Results], Sequence["Row"]]
+Interval = tuple[float, float, float]  # estimate, low and high in per cent
+LABEL_WIDTH = 1.2  # the width of a column of labels, in columns of numbers
 REPORTED = (
     f"Ours is the last evaluation of a run, its interval of level {LEVEL:g} over questions, or over runs if several."
 )
 
 
 class Row(NamedTuple):
-    """A row: its labels, the experiment that makes it, the paper's numbers and ours by column, in per cent."""
+    """A row of a table.
+
+    Attributes:
+        labels: one for each column of labels.
+        experiment: the experiment that makes our numbers.
+        paper: the paper's numbers by column, in per cent.
+        ours: our numbers by column, in per cent with their intervals.
+        runs: the runs that our numbers come from.
+    """
 
     labels: tuple[str, ...]
     experiment: str
@@ -36,20 +46,29 @@ class Row(NamedTuple):
 
     @property
     def steps(self) -> str:
-        """The last step of each run."""
+        """The last step of each run, as text."""
         return ", ".join(str(run.last_step) for run in self.runs)
 
 
-def row_of(results: Results, labels: tuple[str, ...], experiment: str, paper: Mapping[str, float]) -> Row:
-    """A row with what runs of the experiment say; a benchmark that was not evaluated has no entry."""
+def row_of(results: Results, labels: tuple[str, ...], *, experiment: str, paper: Mapping[str, float]) -> Row:
+    """Return a row with what the runs of an experiment have; a benchmark that was not evaluated has no entry.
+
+    Args:
+        results: the results folder.
+        labels: of the row.
+        experiment: the experiment that makes our numbers.
+        paper: the paper's numbers by column, in per cent.
+    """
     try:
         runs = runs_of_row(results, experiment)
     except MissingError:
-        return Row(labels, experiment, paper, {}, ())
-    return Row(labels, experiment, paper, dict(_ours(runs, paper)), tuple(runs))
+        return Row(labels=labels, experiment=experiment, paper=paper, ours={}, runs=())
+    ours = dict(_last_accuracies(runs, paper))
+    return Row(labels=labels, experiment=experiment, paper=paper, ours=ours, runs=tuple(runs))
 
 
-def _ours(runs: Sequence[Collected], columns: Mapping[str, float]) -> Iterator[tuple[str, Interval]]:
+def _last_accuracies(runs: Sequence[Collected], columns: Mapping[str, float]) -> Iterator[tuple[str, Interval]]:
+    """Yield the last accuracy of each column, such as ``AIME24 pass@1``, that the runs have evaluated."""
     for column in columns:
         benchmark, metric = column.split()
         try:
@@ -58,38 +77,47 @@ def _ours(runs: Sequence[Collected], columns: Mapping[str, float]) -> Iterator[t
             continue
 
 
-def table_panel(title: str, heads: Sequence[str], rows: Sequence[Row]) -> Panel:
-    """The table drawn: under each number of the paper ours."""
-    lacking = [row.experiment for row in rows if not row.ours]
+def table_panel(title: str, heads: Sequence[str], table_rows: Sequence[Row]) -> Panel:
+    """Return the panel with the table drawn: under each number of the paper stands ours.
+
+    Args:
+        title: of the panel.
+        heads: of the columns of labels.
+        table_rows: the table.
+    """
+    lacking = [row.experiment for row in table_rows if not row.ours]
     missing = f"not run: qae cluster launch ROW, for each of {', '.join(lacking)}"
-    done = [f"{', '.join(row.labels)}, {column}: {_text(ours)}" for row in rows for column, ours in row.ours.items()]
-    said = f"{title}: {len(rows) - len(lacking)} of {len(rows)} rows run. {REPORTED}"
+    texts = []
+    for row in table_rows:
+        texts += [f"{', '.join(row.labels)}, {column}: {_text(ours)}" for column, ours in row.ours.items()]
+    counted = f"{title}: {len(table_rows) - len(lacking)} of {len(table_rows)} rows run. {REPORTED}"
+    stand_in = joined_reasons([f"not run: {name}" for name in lacking], ", ") if texts and lacking else None
     return Panel(
-        title,
-        f"{said} {'; '.join(done)}." if done else said,
-        lambda axes: _draw(axes, heads, rows),
-        sources=tuple(run for row in rows for run in row.runs),
-        stand_in=lacking_said([f"not run: {name}" for name in lacking], ", ") if done and lacking else None,
-        missing=None if done else missing,
+        title=title,
+        caption=f"{counted} {'; '.join(texts)}." if texts else counted,
+        draw=lambda axes: _draw(axes, heads, table_rows),
+        sources=tuple(chain.from_iterable(row.runs for row in table_rows)),
+        stand_in=stand_in,
+        missing=None if texts else missing,
     )
 
 
-def _draw(axes: Any, heads: Sequence[str], rows: Sequence[Row]) -> None:
+def _draw(axes: Any, heads: Sequence[str], table_rows: Sequence[Row]) -> None:
     axes.set_axis_off()
     axes.set(xlim=(0, 1), ylim=(0, 1))
-    columns = list(rows[0].paper)
+    columns = list(table_rows[0].paper)
     labels = len(heads)
     width = 1 / (labels * LABEL_WIDTH + len(columns))
     lefts = [width * LABEL_WIDTH * i for i in range(labels)]
     lefts += [width * (LABEL_WIDTH * labels + i) for i in range(len(columns))]
-    height = 1 / (len(rows) + 1)
+    height = 1 / (len(table_rows) + 1)  # one more for the heads
 
     def write(x: float, y: float, text: str, **look: Any) -> None:
         axes.text(x, y, text, fontsize=7, va="center", **look)
 
     for left, head in zip(lefts, [*heads, *columns], strict=True):
         write(left, 1 - height / 2, head, weight="bold")
-    for number, row in enumerate(rows):
+    for number, row in enumerate(table_rows):
         top = 1 - height * (number + 1)
         axes.axhline(top, color="0.85", linewidth=0.6, marker="")
         for left, label in zip(lefts, row.labels, strict=False):
@@ -101,36 +129,33 @@ def _draw(axes: Any, heads: Sequence[str], rows: Sequence[Row]) -> None:
             write(left, top - 0.7 * height, "ours " + (NOT_RUN if ours is None else _text(ours)), **look)
 
 
-LABEL_WIDTH = 1.2  # of a column of labels, in columns of numbers
-
-
-def markdown(title: str, heads: Sequence[str], rows: Sequence[Row]) -> str:
-    """The table to read."""
-    columns = list(rows[0].paper)
+def markdown(title: str, heads: Sequence[str], table_rows: Sequence[Row]) -> str:
+    """Return the table as Markdown, with the paper's number and ours in each cell."""
+    columns = list(table_rows[0].paper)
     head = [*heads, *columns, "last step", "experiment"]
-    lines = [
+    text = [
         f"# {title}",
         "",
         f"Per cent: the paper's number / ours. {REPORTED}",
         "",
-        _line(head),
-        _line(["---"] * len(head)),
+        _markdown_row(head),
+        _markdown_row(["---"] * len(head)),
     ]
-    for row in rows:
-        cells = [
-            f"{row.paper[column]:.2f} / {_text(row.ours[column]) if column in row.ours else NOT_RUN}"
-            for column in columns
-        ]
-        lines.append(_line([*row.labels, *cells, row.steps or "-", f"`{row.experiment}`"]))
-    return "\n".join(lines) + "\n"
+    for row in table_rows:
+        cells = []
+        for column in columns:
+            ours = _text(row.ours[column]) if column in row.ours else NOT_RUN
+            cells.append(f"{row.paper[column]:.2f} / {ours}")
+        text.append(_markdown_row([*row.labels, *cells, row.steps or "-", f"`{row.experiment}`"]))
+    return "\n".join(text) + "\n"
 
 
-def comma_separated(heads: Sequence[str], rows: Sequence[Row]) -> str:
-    """A line for each number."""
+def comma_separated(heads: Sequence[str], table_rows: Sequence[Row]) -> str:
+    """Return the table as CSV, with a line for each number."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*heads, "column", "paper", "ours", "low", "high", "level", "last step", "experiment"])
-    for row in rows:
+    for row in table_rows:
         for column, value in row.paper.items():
             ours = [*row.ours[column], LEVEL] if column in row.ours else [NOT_RUN, "", "", ""]
             writer.writerow([*row.labels, column, value, *ours, row.steps, row.experiment])
@@ -138,9 +163,10 @@ def comma_separated(heads: Sequence[str], rows: Sequence[Row]) -> str:
 
 
 def _text(ours: Interval) -> str:
+    """Return an estimate with its interval; an interval that is not known is NaN and left out."""
     estimate, low, high = ours
     return f"{estimate:.2f}" + (f" [{low:.1f}, {high:.1f}]" if low <= high else "")
 
 
-def _line(cells: Sequence[str]) -> str:
+def _markdown_row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"

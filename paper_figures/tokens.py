@@ -1,8 +1,8 @@
-"""High-entropy tokens at three steps, of Figures 3 and 8, from the texts that the study's training runs keep.
+"""Show high-entropy tokens at three steps, for Figures 3 and 8, from the texts that the study's training runs keep.
 
 No run keeps the entropy at each token. Where several samples of a group share a context, the tokens that follow it are
-draws from one distribution, and their frequencies give its entropy, too small for so few. Dumps of a cluster run are
-not kept by ``qae cluster collect``, so the paper's own snapshots cannot be drawn.
+draws from one distribution. Their frequencies estimate its entropy, too low because there are so few of them.
+``qae cluster collect`` does not keep the dumps of a cluster run, so that the paper's own snapshots cannot be drawn.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from math import log
 from typing import Any, NamedTuple
 
@@ -26,14 +27,14 @@ from qae_theory.paper import paper_facts
 from qae_theory.runs.stored import AGAIN, MissingError
 
 END = "end"
-HIGH = 0.2  # of the tokens, those with the largest entropies, are called high-entropy tokens here
-PLACES = ("first", "middle", "last")
+HIGH = 0.2  # the share of tokens, those with the largest entropies, that are called high-entropy tokens here
+STEPS = ("first", "middle", "last")
 
-Seen = tuple[str, float]  # a token and the estimated entropy of its context, in nats
+Seen = tuple[str, float]  # a token, and the estimated entropy of its context in nats
 
 
 class Shares(NamedTuple):
-    """Tokens, and for each seed its share among high-entropy tokens and among all, ``[S, tokens]``."""
+    """Tokens, and for each seed their shares among high-entropy tokens and among all tokens, ``[S, tokens]``."""
 
     tokens: Sequence[str]
     high: Array
@@ -41,30 +42,35 @@ class Shares(NamedTuple):
 
 
 def snapshots(figure: str, estimator: str) -> Sequence[tuple[str, Builder]]:
-    """Panels of the first, the middle and the last step, in the place of a figure of the paper.
+    """Return the panels of the first, the middle and the last step, in the place of a figure of the paper.
 
     Args:
-        figure: its number.
+        figure: number of the paper's figure.
         estimator: ``grpo``, or ``qae`` at the K nearest to the paper's.
     """
-    return tuple((f"{place} step", _snapshot(figure, estimator, number)) for number, place in enumerate(PLACES))
+    return tuple((f"{name} step", _snapshot(figure, estimator, number)) for number, name in enumerate(STEPS))
 
 
 def seen_tokens(samples: Iterable[tuple[Any, str]]) -> list[Seen]:
-    """Every token that follows a context which another sample of its group shares.
+    """Return every token that follows a context which another sample of its group shares, with the context's entropy.
 
     Args:
         samples: group and text of each; a token is a character, or the end.
     """
     following: dict[tuple[Any, str], list[str]] = defaultdict(list)
     for group, text in samples:
-        for place, token in enumerate([*text, END]):
-            following[group, text[:place]].append(token)
-    return [(token, plug_in_entropy(tokens)) for tokens in following.values() if len(tokens) > 1 for token in tokens]
+        for position, token in enumerate([*text, END]):
+            following[group, text[:position]].append(token)
+    seen = []
+    for tokens in following.values():
+        if len(tokens) > 1:
+            entropy = plug_in_entropy(tokens)
+            seen += [(token, entropy) for token in tokens]
+    return seen
 
 
 def plug_in_entropy(tokens: Sequence[str]) -> float:
-    """Entropy of the frequencies, in nats; below the true one in expectation.
+    """Return the entropy of the frequencies in nats, which is below the true entropy in expectation.
 
     >>> round(plug_in_entropy("aabb"), 6), plug_in_entropy("aaaa")
     (0.693147, 0.0)
@@ -74,28 +80,40 @@ def plug_in_entropy(tokens: Sequence[str]) -> float:
 
 
 def shares(by_seed: Sequence[Sequence[Seen]]) -> Shares:
-    """Shares of each token, in the order of their codes, the end last; one threshold for all seeds."""
-    threshold = float(np.quantile([entropy for seen in by_seed for _, entropy in seen], 1 - HIGH))
-    tokens = sorted({token for seen in by_seed for token, _ in seen}, key=lambda token: (token == END, token))
-    high = [[token for token, entropy in seen if entropy >= threshold > 0] for seen in by_seed]
-    every = [[token for token, _ in seen] for seen in by_seed]
-    return Shares(tokens, *(np.array([_frequencies(of, tokens) for of in listed]) for listed in (high, every)))
+    """Return the shares of each token, in the order of their codes with the end last; all seeds have one threshold.
+
+    Args:
+        by_seed: the tokens seen at each seed.
+    """
+    every_token = list(chain.from_iterable(by_seed))
+    threshold = float(np.quantile([entropy for _, entropy in every_token], 1 - HIGH))
+    tokens = sorted({token for token, _ in every_token}, key=lambda token: (token == END, token))
+    high, every = [], []
+    for seen in by_seed:
+        # Where most contexts leave no choice the threshold is 0, and then no token is one of high entropy.
+        high.append(_frequencies([token for token, entropy in seen if entropy >= threshold > 0], tokens))
+        every.append(_frequencies([token for token, _ in seen], tokens))
+    return Shares(tokens=tokens, high=np.array(high), every=np.array(every))
 
 
-def _snapshot(figure: str, estimator: str, place: int) -> Builder:
+def _snapshot(figure: str, estimator: str, number: int) -> Builder:
+    """Return the panel of the first, the middle or the last step, as ``number`` says."""
+
     def build(results: Results) -> Panel:
         run, trained, rule = _trained(results, estimator)
-        steps = sorted({line["step"] for line in trained[0].records})
-        step = (steps[0], steps[(len(steps) - 1) // 2], steps[-1])[place]
-        found = shares([seen_tokens(_samples(of, step)) for of in trained])
+        steps = sorted({record["step"] for record in trained[0].records})
+        step = (steps[0], steps[(len(steps) - 1) // 2], steps[-1])[number]
+        of_step = shares([seen_tokens(_samples(training, step)) for training in trained])
         interval = f" with its {LEVEL:.0%} interval over {len(trained)} seeds" if len(trained) > 1 else ""
-        leading = sorted(zip(found.high.mean(axis=0), found.tokens, strict=True), reverse=True)[:3]
-        shown = f" The paper shows: {paper_facts()['figures'][figure]}." if place == len(PLACES) - 1 else ""
+        leading = sorted(zip(of_step.high.mean(axis=0), of_step.tokens, strict=True), reverse=True)[:3]
+        most = ", ".join(f"{token!r} ({share:.2f})" for share, token in leading)
+        is_last = number == len(STEPS) - 1
+        shown = f" The paper shows: {paper_facts()['figures'][figure]}." if is_last else ""
         return Panel(
-            f"step {step}, {study.SUBJECT}",
-            f"Step {step} under {rule}: among the {HIGH:.0%} of tokens with the largest estimated entropy (bars: mean"
-            f"{interval}) most are {', '.join(f'{token!r} ({share:.2f})' for share, token in leading)}.{shown}",
-            lambda axes: _draw(axes, found),
+            title=f"step {step}, {study.SUBJECT}",
+            caption=f"Step {step} under {rule}: among the {HIGH:.0%} of tokens with the largest estimated entropy "
+            f"(bars: mean{interval}) most are {most}.{shown}",
+            draw=lambda axes: _draw(axes, of_step),
             sources=(run, *trained),
             stand_in=f"{study.stand_in(run)}, {rule}; entropy of a context estimated from the samples that share it",
         )
@@ -104,6 +122,11 @@ def _snapshot(figure: str, estimator: str, place: int) -> Builder:
 
 
 def _trained(results: Results, estimator: str) -> tuple[Run, list[Run], str]:
+    """Return the study, its training runs under a rule, and the rule's name.
+
+    Raises:
+        MissingError: there is no study, or it has no run of the rule.
+    """
     run = results.run("validate", command=study.COMMAND)
     if estimator == "grpo":
         rule, where = "GRPO", study.grpo()
@@ -117,6 +140,11 @@ def _trained(results: Results, estimator: str) -> tuple[Run, list[Run], str]:
 
 
 def _rollouts(run: Run) -> list[dict[str, Any]]:
+    """Return the rollouts that a training run has kept.
+
+    Raises:
+        MissingError: they cannot be read.
+    """
     try:
         text = (run.folder / "rollouts.jsonl").read_text(encoding="utf-8")
         return [json.loads(line) for line in text.splitlines()]
@@ -125,27 +153,35 @@ def _rollouts(run: Run) -> list[dict[str, Any]]:
 
 
 def _samples(run: Run, step: int) -> list[tuple[int, str]]:
-    lines = [line for line in _rollouts(run) if line["step"] == step]
-    if any(line["tokens"] < len(line["completion"]) for line in lines):
+    """Return group and text of every rollout at a step.
+
+    Raises:
+        MissingError: the model's tokens are not single characters.
+    """
+    of_step = [rollout for rollout in _rollouts(run) if rollout["step"] == step]
+    if any(rollout["tokens"] < len(rollout["completion"]) for rollout in of_step):
         raise MissingError(f"the tokens of {run.named} are not single characters")
-    return [(line["group"], line["completion"]) for line in lines]
+    return [(rollout["group"], rollout["completion"]) for rollout in of_step]
 
 
-def _frequencies(found: Sequence[str], tokens: Sequence[str]) -> list[float]:
-    counts: Mapping[str, int] = Counter(found)
-    return [counts.get(token, 0) / max(len(found), 1) for token in tokens]
+def _frequencies(listed: Sequence[str], tokens: Sequence[str]) -> list[float]:
+    """Return the share of each token in the list; 0 each where the list is empty."""
+    counts: Mapping[str, int] = Counter(listed)
+    return [counts.get(token, 0) / max(len(listed), 1) for token in tokens]
 
 
-def _draw(axes: Any, found: Shares) -> None:
-    places = np.arange(len(found.tokens))
-    mean = found.high.mean(axis=0)
-    axes.bar(places, mean, width=0.7, color="C0", alpha=0.7, label=f"among the {HIGH:.0%} of highest entropy")
-    if len(found.high) > 1:
-        each = [mean_interval(column, level=LEVEL) for column in found.high.T]
-        low, high = (np.array([getattr(one, end) for one in each]) for end in ("low", "high"))
-        axes.errorbar(places, mean, yerr=np.stack([mean - low, high - mean]), fmt="none", ecolor="0.2", linewidth=0.8)
-    axes.plot(places, found.every.mean(axis=0), color="C1", marker="D", linestyle="", label="among all")
-    axes.set_xticks(places, found.tokens)
+def _draw(axes: Any, of_step: Shares) -> None:
+    positions = np.arange(len(of_step.tokens))
+    mean = of_step.high.mean(axis=0)
+    axes.bar(positions, mean, width=0.7, color="C0", alpha=0.7, label=f"among the {HIGH:.0%} of highest entropy")
+    if len(of_step.high) > 1:
+        intervals = [mean_interval(of_token, level=LEVEL) for of_token in of_step.high.T]
+        low = np.array([interval.low for interval in intervals])
+        high = np.array([interval.high for interval in intervals])
+        ends = np.stack([mean - low, high - mean])
+        axes.errorbar(positions, mean, yerr=ends, fmt="none", ecolor="0.2", linewidth=0.8)
+    axes.plot(positions, of_step.every.mean(axis=0), color="C1", marker="D", linestyle="", label="among all")
+    axes.set_xticks(positions, of_step.tokens)
     axes.set(xlabel="token", ylabel="share of tokens", ylim=(0, None))
     axes.grid(visible=False, axis="x")
     legend_above(axes)

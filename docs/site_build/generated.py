@@ -7,7 +7,7 @@ from pathlib import Path
 
 from docs.site_build import commands, gallery, proofs, readme
 from paper_figures.report.content import registered
-from paper_figures.report.entries import lines_of
+from paper_figures.report.entries import ledger_lines
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -21,7 +21,7 @@ def pages() -> dict[str, str]:
     Raises:
         ValueError: a formula of the ledger has no MathML, or README.md has lost its table.
     """
-    lines = lines_of(json.loads(LEDGER.read_text(encoding="utf-8")), registered())
+    lines = ledger_lines(json.loads(LEDGER.read_text(encoding="utf-8")), registered())
     of_claims, fallbacks = proofs.pages(lines, "[the stored ledger](../ledger.json)")
     if fallbacks:
         raise ValueError(f"no MathML for {', '.join(fallbacks)}")

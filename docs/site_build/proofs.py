@@ -10,7 +10,7 @@ import html
 import re
 from collections.abc import Mapping, Sequence
 
-from paper_figures.report.entries import Line
+from paper_figures.report.entries import LedgerLine
 from paper_figures.report.html import badge, slug
 from paper_figures.report.page_claims import section
 from qae_theory.claims import report
@@ -23,7 +23,7 @@ INDEX = "proofs/index.md"
 _ARTICLE = re.compile(r"<article[^>]*>\s*<h3>.*?</h3>(.*)</article>", re.DOTALL)
 
 
-def pages(lines: Sequence[Line], ledger: str) -> tuple[dict[str, str], list[str]]:
+def pages(lines: Sequence[LedgerLine], ledger: str) -> tuple[dict[str, str], list[str]]:
     """Markdown by the page's name, and the formulas that have no MathML; ``ledger`` names the file for readers."""
     text = HtmlText()
     by_id = {line.entry.claim.id: line for line in lines}
@@ -36,7 +36,7 @@ def pages(lines: Sequence[Line], ledger: str) -> tuple[dict[str, str], list[str]
     return made, text.fallbacks
 
 
-def _index(families: Mapping[str, Sequence[Line]], ledger: str) -> str:
+def _index(families: Mapping[str, Sequence[LedgerLine]], ledger: str) -> str:
     entries = [line.entry for members in families.values() for line in members]
     parts = [
         "# Verdicts and proofs",
@@ -49,7 +49,7 @@ def _index(families: Mapping[str, Sequence[Line]], ledger: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _row(family: str, line: Line) -> list[str]:
+def _row(family: str, line: LedgerLine) -> list[str]:
     claim = line.entry.claim
     assumed = f"<br>if {markdown_cell(claim.assumption)}" if claim.assumption else ""
     update = "" if claim.update == Claim.update else f"<br>update: `{claim.update}`"
@@ -60,7 +60,7 @@ def _row(family: str, line: Line) -> list[str]:
     ]
 
 
-def _family(name: str, lines: Sequence[Line], text: HtmlText) -> str:
+def _family(name: str, lines: Sequence[LedgerLine], text: HtmlText) -> str:
     entries = [line.entry for line in lines]
     intro = f"{_number(entries)}: {report.counts_line(entries)}. [All verdicts](index.md)."
     return "\n\n".join([f"# {name}", intro, *(_claim(line, text) for line in lines)]) + "\n"
@@ -70,9 +70,9 @@ def _number(entries: Sequence[Entry]) -> str:
     return f"{len(entries)} claim{'' if len(entries) == 1 else 's'}"
 
 
-def _claim(line: Line, text: HtmlText) -> str:
+def _claim(line: LedgerLine, text: HtmlText) -> str:
     """A heading that the contents and the search know, and under it the claim as the report shows it."""
-    found = _ARTICLE.search(section("", [line], (), text))
+    found = _ARTICLE.search(section("", [line], (), text=text))
     if found is None:
         raise ValueError(f"the report has no article for {line.entry.claim.id!r}")
     body = found.group(1).replace("<h4", "<h3").replace("</h4>", "</h3>")

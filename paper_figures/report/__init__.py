@@ -1,1 +1,4 @@
-"""The report: ledger, figures, limits and commands on one page. Every verdict and number is read from result files."""
+"""The report: ledger, figures, limits and commands on one page.
+
+Every verdict and number is read from result files.
+"""

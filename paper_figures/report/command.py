@@ -1,4 +1,4 @@
-"""``qae report``: ledger, figures, limits and commands on one page."""
+"""Define ``qae report``, which writes ledger, figures, limits and commands to one page."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def report(
     if folder.exists() and not folder.is_dir():
         _stop(2, f"--out: {str(folder)!r} is a file; a folder is needed")
     try:
-        found = ledger or ledger_file(root)
-        if found is None:
+        ledger_path = ledger or ledger_file(root)
+        if ledger_path is None:
             _stop(2, f"no ledger in {root}; make one: {COMMAND}, or name one: --ledger docs/ledger.json")
-        records = read_ledger(found)
+        records = read_ledger(ledger_path)
     except ValueError as error:
         _stop(2, str(error))
     try:
-        content = gather(root, found, records, folder / markdown.FIGURES, NAMES)
+        content = gather(root, ledger_path, records, out=folder / markdown.FIGURES, names=NAMES)
         text, fallbacks = page.render(content)
         write_atomically(folder / "report.md", markdown.render(content))
         write_atomically(folder / "report.html", text)
@@ -64,5 +64,6 @@ def report(
 
 
 def _stop(status: int, message: str) -> NoReturn:
+    """Print a message on one line and end the command with this status."""
     print(f"qae report: {' '.join(message.split())}", file=sys.stderr)
     raise typer.Exit(status) from None

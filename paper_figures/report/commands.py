@@ -1,4 +1,4 @@
-"""Which command makes a line of the report again, read from the texts of its evidence and from its runs' provenance."""
+"""Find the command that makes a line of the report again, in the texts of its evidence and its runs' provenance."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from qae_theory.runs.stored import AGAIN
 
 _QUOTED = re.compile(r"`(qae [^`]+)`")
 _QUICK = re.compile(r"run [0-9a-f]{12}, quick size")
-_SIZED = ("qae simulate", "qae validate")  # commands that have a small size
+_SIZED = ("qae simulate", "qae validate")  # the commands that have a small size
+# Where a claim's evidence names no command: the first one of the package that brings the evidence.
 FIRST_STEP = {"simulators": "qae simulate --list", "llm_validation": "qae validate", "cluster": "qae cluster plan"}
 
 
@@ -27,56 +28,72 @@ class Made(NamedTuple):
 
 
 def of_claim(entry: Entry) -> list[str]:
-    """The commands that make the claim's data, if it needs any, and the one that judges it.
+    """Return the commands that make the claim's data, if it needs any, and the one that judges it.
 
-    A command that another one of them begins with is left out: it lacks its arguments.
+    A command is left out where another one begins with it: it lacks that one's arguments.
     """
-    found = list(dict.fromkeys(name for outcome in entry.outcomes for name in _of_evidence(outcome)))
-    found = [name for name in found if not any(other.startswith(f"{name} ") for other in found)]
-    if not found and entry.verdict is Verdict.NOT_RUN and entry.claim.needs in FIRST_STEP:
-        found = [FIRST_STEP[entry.claim.needs]]
-    return [*found, f"qae verify {entry.claim.id}"]
+    named: dict[str, None] = {}  # a set that keeps the order
+    for outcome in entry.outcomes:
+        named |= dict.fromkeys(_of_evidence(outcome))
+    commands = [name for name in named if not any(other.startswith(f"{name} ") for other in named)]
+    if not commands and entry.verdict is Verdict.NOT_RUN and entry.claim.needs in FIRST_STEP:
+        commands = [FIRST_STEP[entry.claim.needs]]
+    return [*commands, f"qae verify {entry.claim.id}"]
 
 
 def of_runs(results: Results, sources: Iterable[str]) -> list[Made]:
-    """The runs that figures are drawn from, by the command that made them.
+    """Return the runs that figures are drawn from, by the command that made them.
+
+    Args:
+        results: the results folder.
+        sources: ids of runs, ``<experiment>/<run id>``, and names of files, which are left out.
 
     Raises:
         ValueError: a run's provenance cannot be read.
     """
     wanted = set(sources)
-    found: dict[tuple[str, str], list[Run]] = {}
+    made: dict[tuple[str, str], list[Run]] = {}
     for experiment in sorted({source.partition("/")[0] for source in wanted if "/" in source}):
         for run in results.runs(experiment):
             if run.id in wanted:
-                found.setdefault(_made_by(run), []).append(run)
-    return [Made(command, commit, tuple(runs)) for (command, commit), runs in found.items()]
+                made.setdefault(_made_by(run), []).append(run)
+    return [Made(command, commit, tuple(runs)) for (command, commit), runs in made.items()]
 
 
 def _of_evidence(outcome: Outcome) -> list[str]:
-    """Commands between backticks; of data of the small size, those with which it was made."""
-    texts = [outcome.detail, *(step.says for step in outcome.steps)]
-    named = [command for text in texts for command in _QUOTED.findall(text) if not command.startswith("qae verify")]
+    """Return the commands between backticks in the evidence's texts.
+
+    Where its data have the small size, the commands that have one get ``--quick``.
+    """
+    named = []
+    for text in (outcome.detail, *(step.says for step in outcome.steps)):
+        named += [command for command in _QUOTED.findall(text) if not command.startswith("qae verify")]
     quick = " --quick" if _QUICK.search(outcome.detail) else ""
     return [f"{command}{quick}" if command.startswith(_SIZED) else command for command in named]
 
 
 def _made_by(run: Run) -> tuple[str, str]:
+    """Return the command that made a run, and the commit at which it ran."""
     facts = read_json(run.folder / "provenance.json", again=AGAIN)
-    return _without_place(facts.get("command") or ["not", "recorded"]), _commit(facts.get("git"))
+    return _without_out(facts.get("command") or ["not", "recorded"]), _commit(facts.get("git"))
 
 
-def _without_place(words: Sequence[str]) -> str:
-    """A command line without where its results went.
+def _without_out(arguments: Sequence[str]) -> str:
+    """Return a command line without the folder that its results went to, which others do not have.
 
-    >>> _without_place(["qae", "simulate", "--all", "--out", "/data/results"])
+    >>> _without_out(["qae", "simulate", "--all", "--out", "/data/results"])
     'qae simulate --all'
     """
-    kept = [word for i, word in enumerate(words) if word != "--out" and words[max(i - 1, 0)] != "--out"]
-    return shlex.join(word for word in kept if not word.startswith("--out="))
+    kept = []
+    for i, argument in enumerate(arguments):
+        is_folder = i > 0 and arguments[i - 1] == "--out"
+        if argument != "--out" and not argument.startswith("--out=") and not is_folder:
+            kept.append(argument)
+    return shlex.join(kept)
 
 
 def _commit(git: Mapping[str, object] | None) -> str:
+    """Return the first twelve digits of a commit, and whether there were changes beside it; nothing without git."""
     if not git:
         return ""
     return f"{str(git['commit'])[:12]}{' and changes' if git.get('modified') else ''}"

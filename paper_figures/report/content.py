@@ -1,4 +1,4 @@
-"""What the report says, before it is laid out: gathered from the ledger file, the figures and the runs behind them."""
+"""Gather what the report shows, before it is laid out: from the ledger file, the figures and the runs behind them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import hashlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from paper_figures.ledger_file import with_ledger
 from paper_figures.report.commands import Made, of_runs
-from paper_figures.report.entries import Line, lines_of
+from paper_figures.report.entries import LedgerLine, ledger_lines
 from paper_figures.report.limits import Limit, limits
 from paper_figures.report.pictures import Picture, draw_all
 from qae_theory.claims.ledger import Ledger, load_ledger, read_catalogue
@@ -41,9 +42,13 @@ Records = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Content:
-    """All that the report shows. ``ledger`` is the file's name and the start of its SHA-256."""
+    """All that the report shows.
 
-    lines: Sequence[Line]
+    ``ledger`` is the name of the ledger's file and the start of its SHA-256. ``made`` are the runs behind the figures,
+    by the command that made them.
+    """
+
+    ledger_lines: Sequence[LedgerLine]
     pictures: Sequence[Picture]
     limits: Sequence[Limit]
     made: Sequence[Made]
@@ -52,45 +57,48 @@ class Content:
     @property
     def entries(self) -> list[Entry]:
         """The ledger's entries."""
-        return [line.entry for line in self.lines]
+        return [line.entry for line in self.ledger_lines]
 
     def commands_for(self, picture: Picture) -> list[str]:
-        """The commands that made the runs behind a figure, and the one that draws it."""
-        behind = [one.command for one in self.made if any(run.id in picture.sources for run in one.runs)]
-        return [*dict.fromkeys(behind), f"qae figures {picture.name}"]
+        """Return the commands that made the runs behind a figure, and the one that draws it."""
+        commands: dict[str, None] = {}  # a set that keeps the order
+        for made in self.made:
+            if any(run.id in picture.sources for run in made.runs):
+                commands[made.command] = None
+        return [*commands, f"qae figures {picture.name}"]
 
 
-def gather(root: Path, ledger: Path, records: Records, out: Path, names: Sequence[str]) -> Content:
-    """Draw the figures into ``out`` where something has changed, and collect what is said about them and the claims.
+def gather(root: Path, ledger: Path, records: Records, *, out: Path, names: Sequence[str]) -> Content:
+    """Draw the figures where something has changed, and collect what is said about them and about the claims.
 
     Args:
         root: the results folder.
         ledger: the ledger's file.
-        records: what is in it.
-        out: for the figures.
+        records: the records in that file.
+        out: the folder for the figures.
         names: of the figures.
 
     Raises:
         ValueError: a run's configuration or provenance cannot be read.
         OSError: something cannot be read or written.
     """
-    lines = lines_of(records, registered())
+    lines = ledger_lines(records, registered())
     results = with_ledger(root, ledger)
     pictures = draw_all(results, out, names)
     return Content(
-        lines=lines,
+        ledger_lines=lines,
         pictures=pictures,
         limits=limits(lines, pictures),
-        made=of_runs(results, [source for picture in pictures for source in picture.sources]),
+        made=of_runs(results, chain.from_iterable(picture.sources for picture in pictures)),
         ledger=f"{ledger.name}, SHA-256 {hashlib.sha256(ledger.read_bytes()).hexdigest()[:12]}",
     )
 
 
 def registered() -> Ledger:
-    """The claims with the evidence of every installed package; without it where a package's own code fails."""
+    """Return the claims with the evidence of every installed package, or without any where a package's code fails."""
     try:
         return load_ledger()
-    except Exception as error:  # whatever a provider's import raises: only the texts of steps are lost
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        print(f"qae report: steps are not shown, evidence could not be loaded: {said}", file=sys.stderr)
+    except Exception as error:  # a provider's import may raise anything; only the texts of steps are lost by it
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        print(f"qae report: steps are not shown, evidence could not be loaded: {reason}", file=sys.stderr)
         return Ledger(read_catalogue())

@@ -1,4 +1,4 @@
-"""What a piece of evidence found, taken apart: statements on training runs, each found or not found."""
+"""Take apart what a piece of evidence found: statements on training runs, each found or not found."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from qae_theory.claims.run import NEGATIVE_CRITERION
 _PREFIX = re.compile(rf"^.*?\[{re.escape(NEGATIVE_CRITERION)}\] ", re.DOTALL)
 _NEXT = re.compile(r"; (?=[^;]*? (?:found|NOT FOUND): )")
 _MISSED = " NOT FOUND: "
+# The verdicts of claims whose effect was looked for in runs.
 LOOKED_FOR = (Verdict.ABSENT, Verdict.OPPOSITE, Verdict.UNDECIDED)
 
 
 def statements(detail: str) -> list[str]:
-    """The parts of a detail that say, one by one, what was found and what was not; the whole where there are none.
+    """Return the parts of a detail that say, one by one, what was found and what was not.
+
+    A detail without such parts is returned whole.
 
     >>> statements("What it found. [effect not found] a grows found: 1; by 2; b grows NOT FOUND: 0")
     ['a grows found: 1; by 2', 'b grows NOT FOUND: 0']
@@ -24,13 +27,20 @@ def statements(detail: str) -> list[str]:
 
 
 def reason(entry: Entry) -> str:
-    """How the verdict follows from the evidence; of what was looked for and not found, only what it was."""
-    missed = {
-        outcome.name: [one.partition(_MISSED)[0] for one in statements(outcome.detail) if _MISSED in one]
-        for outcome in entry.outcomes
-        if outcome.status is Status.NEGATIVE
-    }
-    if entry.problems or entry.verdict not in LOOKED_FOR or not any(missed.values()):
+    """Return how the verdict follows from the evidence.
+
+    Where an effect was looked for and not found, this names the effect and leaves the figures out.
+    """
+    reasons = []
+    for outcome in entry.outcomes:
+        missed = _missed(outcome.detail)
+        if outcome.status is Status.NEGATIVE and missed:
+            reasons.append(f"By {outcome.name}: {'; '.join(missed)}")
+    if entry.problems or entry.verdict not in LOOKED_FOR or not reasons:
         return verdict_reason(entry)
-    said = (f"{name}: {'; '.join(parts)}" for name, parts in missed.items() if parts)
-    return f"{entry.verdict.value.capitalize()}: looked for and not found. {'. '.join(f'By {one}' for one in said)}."
+    return f"{entry.verdict.value.capitalize()}: looked for and not found. {'. '.join(reasons)}."
+
+
+def _missed(detail: str) -> list[str]:
+    """Return the effects that a detail says were not found, without their figures."""
+    return [part.partition(_MISSED)[0] for part in statements(detail) if _MISSED in part]

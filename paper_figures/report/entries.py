@@ -1,8 +1,9 @@
-"""The lines of a ledger file as entries of the ledger, with the steps that the installed packages have for them.
+"""Read the lines of a ledger file as entries of the ledger, with the titles and falsehoods that are installed here.
 
-The file keeps each verdict and the outcome of each piece of evidence; what its steps say and which falsehoods are
-planted in them is taken from the evidence as it is registered now. Nothing is run, and no verdict is computed for the
-reader: it is the file's. It is only compared with what the file's own evidence allows.
+The file keeps each verdict, the outcome of each piece of evidence, and how each of its steps went. Titles, notes and
+the falsehoods planted in the steps are taken from the claims and the evidence as they are registered now. Nothing is
+run, and no verdict is computed for the reader: it is the file's. It is only compared with what the file's own evidence
+allows.
 """
 
 from __future__ import annotations
@@ -40,8 +41,11 @@ WITHOUT_STEPS = "some of its evidence is not registered here, so its steps are n
 
 
 @dataclass(frozen=True)
-class Line:
-    """A line of the ledger file: its record, and its entry. ``doubts`` say where file and installed suite differ."""
+class LedgerLine:
+    """A line of the ledger file: its record, and its entry.
+
+    ``doubts`` say where the file and the installed suite differ.
+    """
 
     record: Mapping[str, Any]
     entry: Entry
@@ -56,7 +60,7 @@ class Line:
 
 
 def read_ledger(path: Path) -> list[dict[str, Any]]:
-    """The records of a ledger file.
+    """Return the records of a ledger file.
 
     Raises:
         ValueError: it is not what ``qae verify --json`` writes.
@@ -76,19 +80,26 @@ def read_ledger(path: Path) -> list[dict[str, Any]]:
     return records
 
 
-def lines_of(records: Iterable[Mapping[str, Any]], ledger: Ledger) -> list[Line]:
-    """A line for each record, in their order."""
+def ledger_lines(records: Iterable[Mapping[str, Any]], ledger: Ledger) -> list[LedgerLine]:
+    """Return a line for each record, in their order.
+
+    Args:
+        records: of a ledger file.
+        ledger: the claims and the evidence that are installed.
+    """
     claims = {claim.id: claim for claim in ledger.claims}
     return [_line(record, claims.get(record["id"]), ledger.evidence_for(record["id"])) for record in records]
 
 
 def _checked(record: Mapping[str, Any]) -> str:
-    """The record's id, if all that is read from it has its type."""
+    """Return the record's id, if all that is read from the record has its type."""
     texts = [record["statement"], record["source"], record["update"], record["id"]]
-    texts += [item[key] for item in record["evidence"] for key in ("name", "detail", "where")]
+    for item in record["evidence"]:
+        texts += [item["name"], item["detail"], item["where"]]
     optional = [record["assumption"], *(record["witness"] or {}).values()]
-    if not all(isinstance(text, str) for text in texts) or not all(isinstance(one, str | None) for one in optional):
+    if not all(isinstance(text, str) for text in texts) or not all(isinstance(text, str | None) for text in optional):
         raise TypeError(f"a text of {record['id']!r} is none")
+    # Each of these raises for a value that it does not know.
     Verdict(record["verdict"])
     for item in record["evidence"]:
         Kind(item["kind"]), Role(item["role"]), Status(item["status"]), float(item["seconds"])
@@ -97,7 +108,8 @@ def _checked(record: Mapping[str, Any]) -> str:
     return str(record["id"])
 
 
-def _line(record: Mapping[str, Any], known: Claim | None, evidence: Sequence[Evidence]) -> Line:
+def _line(record: Mapping[str, Any], known: Claim | None, evidence: Sequence[Evidence]) -> LedgerLine:
+    """Return a record's line; the installed claim, if there is one, gives what the file does not keep."""
     same = known is not None and known.statement == record["statement"] and known.assumption == record["assumption"]
     claim = Claim(
         id=record["id"],
@@ -120,8 +132,8 @@ def _line(record: Mapping[str, Any], known: Claim | None, evidence: Sequence[Evi
         "" if all_matched else WITHOUT_STEPS,
         f"{AGAINST} {judged.verdict.value!r}" if judged.verdict != record["verdict"] else "",
     ]
-    entry = Entry(claim, Verdict(record["verdict"]), outcomes, judged.problems)
-    return Line(record, entry, tuple(filter(None, doubts)))
+    entry = Entry(claim=claim, verdict=Verdict(record["verdict"]), outcomes=outcomes, problems=judged.problems)
+    return LedgerLine(record, entry, tuple(filter(None, doubts)))
 
 
 def _outcomes(record: Mapping[str, Any], evidence: Sequence[Evidence]) -> tuple[tuple[Outcome, ...], bool]:
@@ -131,7 +143,8 @@ def _outcomes(record: Mapping[str, Any], evidence: Sequence[Evidence]) -> tuple[
     return outcomes, {outcome.name for outcome in outcomes} == set(known)
 
 
-def _outcome(record: Mapping[str, Any], item: Mapping[str, Any], found: Evidence | None) -> Outcome:
+def _outcome(record: Mapping[str, Any], item: Mapping[str, Any], installed: Evidence | None) -> Outcome:
+    """Return a piece of evidence as it went, with the steps that the file keeps."""
     return Outcome(
         claim=record["id"],
         name=item["name"],
@@ -142,7 +155,7 @@ def _outcome(record: Mapping[str, Any], item: Mapping[str, Any], found: Evidence
         seconds=float(item["seconds"]),
         where=item["where"],
         covers_statement=item["covers_statement"],
-        steps=tuple(_step(step, found) for step in item["steps"]),
+        steps=tuple(_step(step, installed) for step in item["steps"]),
         answer=None if item["answer"] is None else Answer(item["answer"]),
     )
 

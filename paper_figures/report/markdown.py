@@ -1,4 +1,4 @@
-"""The report as Markdown; its pictures lie beside it, in the folder ``figures``."""
+"""Lay the report out as Markdown; its pictures lie beside it, in the folder ``figures``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from paper_figures.report.commands import Made, of_claim
 from paper_figures.report.content import SET_UP, TITLE, WHAT_IT_IS, Content
 from paper_figures.report.details import statements
-from paper_figures.report.entries import Line
+from paper_figures.report.entries import LedgerLine
 from paper_figures.report.limits import Limit
 from paper_figures.report.pictures import Picture
 from qae_theory.claims import report
@@ -20,24 +20,24 @@ FIGURES = "figures"
 
 
 def render(content: Content) -> str:
-    """The whole report."""
+    """Return the whole report."""
     parts = [
         f"# {TITLE}",
         *WHAT_IT_IS,
-        f"{len(content.lines)} claims: {report.counts_line(content.entries)}.",
+        f"{len(content.ledger_lines)} claims: {report.counts_line(content.entries)}.",
         f"Ledger: {markdown_plain(content.ledger)}.",
         "## The ledger",
         report.INTRODUCTION,
-        _ledger(content.lines),
+        _ledger(content.ledger_lines),
         "## Figures and tables",
         *(_picture(picture, content.commands_for(picture)) for picture in content.pictures),
         "## Limits",
         *map(_limit, content.limits),
         "## How to make every line again",
-        table(["Command", "What it makes"], [[_code(command), words] for command, words in SET_UP]),
+        table(["Command", "What it makes"], [[_code(command), purpose] for command, purpose in SET_UP]),
         *([_runs(content.made)] if content.made else []),
     ]
-    by_id = {line.entry.claim.id: line for line in content.lines}
+    by_id = {line.entry.claim.id: line for line in content.ledger_lines}
     for section, entries in report.by_section(content.entries).items():
         parts += [f"## Evidence: {section}", *(_claim(by_id[entry.claim.id]) for entry in entries)]
     return "\n\n".join(parts) + "\n"
@@ -47,8 +47,8 @@ def _code(text: str) -> str:
     return f"`{text}`"
 
 
-def _ledger(lines: Sequence[Line]) -> str:
-    rows = [
+def _ledger(ledger_lines: Sequence[LedgerLine]) -> str:
+    body = [
         [
             f"[`{line.entry.claim.id}`](#claim-{line.entry.claim.id})",
             markdown_cell(_title(line)),
@@ -56,32 +56,38 @@ def _ledger(lines: Sequence[Line]) -> str:
             f"**{line.entry.verdict.value}**",
             strongest_evidence(line.record),
         ]
-        for line in lines
+        for line in ledger_lines
     ]
-    return table(["Claim", "Title", "Update", "Verdict", "Strongest evidence"], rows)
+    return table(["Claim", "Title", "Update", "Verdict", "Strongest evidence"], body)
 
 
-def _title(line: Line) -> str:
+def _title(line: LedgerLine) -> str:
     claim = line.entry.claim
     return f"{claim.title}, if {claim.assumption}" if claim.assumption else claim.title
 
 
 def _picture(picture: Picture, commands: Sequence[str]) -> str:
-    said = [
+    """Return a figure with its caption by panel, its values if it is a table, and the commands that make it again."""
+    captions = [
         f"* **{markdown_plain(panel['title'])}** {markdown_plain(panel['says'])} {_source(panel)}"
         for panel in picture.panels
     ]
-    values = (
-        table(picture.table[0], [list(map(markdown_cell, row)) for row in picture.table[1:]]) if picture.table else ""
-    )
     parts = [
         f"### {markdown_plain(picture.title)}",
         f"![{markdown_plain(picture.alt)}]({FIGURES}/{picture.name}.png)",
-        "\n".join(said),
-        values,
+        "\n".join(captions),
+        _values(picture),
         _again(commands),
     ]
     return "\n\n".join(filter(None, parts))
+
+
+def _values(picture: Picture) -> str:
+    """Return the values of a table; nothing for a figure."""
+    if not picture.table:
+        return ""
+    head, *body = picture.table
+    return table(head, [list(map(markdown_cell, cells)) for cells in body])
 
 
 def _source(panel: Mapping[str, str]) -> str:
@@ -95,23 +101,27 @@ def _again(commands: Sequence[str]) -> str:
 
 def _limit(limit: Limit) -> str:
     items = "\n".join(f"* {markdown_plain(item)}" for item in limit.items)
-    return "\n\n".join(filter(None, [f"### {limit.title}", markdown_plain(limit.says), items]))
+    return "\n\n".join(filter(None, [f"### {limit.title}", markdown_plain(limit.sentence), items]))
 
 
 def _runs(made: Sequence[Made]) -> str:
-    rows = [[_code(one.command), one.commit, ", ".join(_code(run.id) for run in one.runs)] for one in made]
-    return "### The runs behind the figures\n\n" + table(["Command", "Commit", "Runs"], rows)
+    body = []
+    for by_command in made:
+        run_ids = ", ".join(_code(run.id) for run in by_command.runs)
+        body.append([_code(by_command.command), by_command.commit, run_ids])
+    return "### The runs behind the figures\n\n" + table(["Command", "Commit", "Runs"], body)
 
 
-def _claim(line: Line) -> str:
+def _claim(line: LedgerLine) -> str:
+    """Return a claim with its evidence and the commands that judge it again; parts that it lacks are left out."""
     entry, claim = line.entry, line.entry.claim
-    witness = [
-        [markdown_cell(markdown_plain(cell)) for cell in pair] for pair in (line.record["witness"] or {}).items()
-    ]
+    witness = []
+    for pair in (line.record["witness"] or {}).items():
+        witness.append([markdown_cell(markdown_plain(cell)) for cell in pair])
     parts = [
         f'<a id="claim-{claim.id}"></a>\n\n### `{claim.id}`: {" ".join(claim.title.split())}',
         f"**{entry.verdict.value}** · update: {markdown_plain(claim.update)} · source: {markdown_plain(claim.source)}",
-        "\n".join(f"> {row}".rstrip() for row in claim.statement.strip().splitlines()),
+        "\n".join(f"> {line_of_text}".rstrip() for line_of_text in claim.statement.strip().splitlines()),
         f"**Assumption.** {claim.assumption.strip()}" if claim.assumption else "",
         f"**How the verdict was reached.** {markdown_plain(line.reason)}",
         *(f"**Doubt.** {markdown_plain(doubt)}." for doubt in line.doubts),
@@ -124,18 +134,18 @@ def _claim(line: Line) -> str:
 
 
 def _evidence(outcome: Outcome) -> str:
-    found = [markdown_plain(one) for one in statements(outcome.detail)]
-    said = "\n".join(f"* {one}" for one in found) if len(found) > 1 else "".join(found)
-    parts = [f"#### {report.outcome_line(outcome)}", _code(outcome.where), said]
+    sentences = [markdown_plain(statement) for statement in statements(outcome.detail)]
+    detail = "\n".join(f"* {sentence}" for sentence in sentences) if len(sentences) > 1 else "".join(sentences)
+    parts = [f"#### {report.outcome_line(outcome)}", _code(outcome.where), detail]
     return "\n\n".join([*parts, *(_step(number, step) for number, step in enumerate(outcome.steps, 1))])
 
 
 def _step(number: int, step: StepOutcome) -> str:
-    lines = [
+    items = [
         f"{number}. {' '.join(step.says.split())}",
         f"   - {'Held' if step.finding.passed else 'Did not hold'} ({_code(step.where)}).",
         f"   - Planted falsehood, rejected: {markdown_plain(step.planted)}",
     ]
     if step.citation:
-        lines.append(f"   - Cited lemma: {markdown_plain(step.citation)}")
-    return "\n".join(lines)
+        items.append(f"   - Cited lemma: {markdown_plain(step.citation)}")
+    return "\n".join(items)

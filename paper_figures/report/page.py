@@ -1,21 +1,23 @@
-"""The report as one self-contained HTML page: pictures are in it, and it loads nothing from anywhere.
+"""Lay the report out as one self-contained HTML page: pictures are in it, and it loads nothing from anywhere.
 
-Style sheet and layout of claims are the ledger's own.
+The style sheet and the layout of claims are the ledger's own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 
 from paper_figures.report.commands import Made
 from paper_figures.report.content import SET_UP, TITLE, WHAT_IT_IS, Content
+from paper_figures.report.entries import LedgerLine
 from paper_figures.report.html import LEDGERS, OURS, badge, read, slug, table, template
 from paper_figures.report.limits import Limit
 from paper_figures.report.page_claims import section
 from paper_figures.report.page_figures import figures
 from paper_figures.report.page_ledger import filter_rules, filters, row
 from qae_theory.claims import report
+from qae_theory.claims.model import Entry
 from qae_theory.claims.text import HtmlText
 
 PARTS = {
@@ -27,40 +29,53 @@ PARTS = {
 
 
 def render(content: Content) -> tuple[str, list[str]]:
-    """The page, and the formulas that could not be turned into MathML."""
+    """Return the page, and the formulas that could not be turned into MathML."""
     text = HtmlText()
     sections = report.by_section(content.entries)
-    lines = {line.entry.claim.id: line for line in content.lines}
+    by_id = {line.entry.claim.id: line for line in content.ledger_lines}
     pictured = {picture.name for picture in content.pictures}
     page = template(OURS, "page.html").substitute(
         title=escape(TITLE),
-        style=read(LEDGERS, "style.css") + read(OURS, "report.css") + filter_rules(content.lines),
+        style=read(LEDGERS, "style.css") + read(OURS, "report.css") + filter_rules(content.ledger_lines),
         what="".join(f"<p>{escape(sentence)}</p>" for sentence in WHAT_IT_IS),
         tally="".join(f"<li><b>{n}</b> {badge(v)}</li>" for v, n in report.counts(content.entries).items()),
-        run=escape(f"{len(lines)} claims, {len(content.pictures)} figures and tables. Ledger: {content.ledger}."),
+        run=escape(f"{len(by_id)} claims, {len(content.pictures)} figures and tables. Ledger: {content.ledger}."),
         contents=_contents(sections),
         introduction=escape(report.INTRODUCTION),
-        verdicts="".join(_meaning(badge(verdict), words) for verdict, words in report.VERDICT_MEANING.items()),
-        kinds="".join(_meaning(escape(kind.value), words) for kind, words in report.KIND_MEANING.items()),
-        filters=filters(content.lines),
-        summary="".join(row(line, text) for line in content.lines),
+        verdicts="".join(_meaning(badge(verdict), meaning) for verdict, meaning in report.VERDICT_MEANING.items()),
+        kinds="".join(_meaning(escape(kind.value), meaning) for kind, meaning in report.KIND_MEANING.items()),
+        filters=filters(content.ledger_lines),
+        summary="".join(row(line, text) for line in content.ledger_lines),
         figures=figures(content, text),
-        limits="".join(_limit(one, text) for one in content.limits),
+        limits="".join(_limit(limit, text) for limit in content.limits),
         reproduce=_everything(text) + (_runs(content.made) if content.made else ""),
-        sections="".join(
-            section(name, [lines[entry.claim.id] for entry in entries], pictured, text)
-            for name, entries in sections.items()
-        ),
+        sections=_sections(sections, by_id, pictured, text=text),
         **{f"{name}_heading": f'<h2 id="{name}">{escape(heading)}</h2>' for name, heading in PARTS.items()},
     )
     return page, text.fallbacks
 
 
-def _meaning(word: str, words: str) -> str:
-    return f"<dt>{word}</dt><dd>{escape(words)}</dd>"
+def _sections(
+    sections: Mapping[str, Iterable[Entry]],
+    by_id: Mapping[str, LedgerLine],
+    pictured: Collection[str],
+    *,
+    text: HtmlText,
+) -> str:
+    """Return how each verdict was reached, by section of the catalogue."""
+    parts = []
+    for name, entries in sections.items():
+        of_section = [by_id[entry.claim.id] for entry in entries]
+        parts.append(section(name, of_section, pictured, text=text))
+    return "".join(parts)
+
+
+def _meaning(term: str, meaning: str) -> str:
+    return f"<dt>{term}</dt><dd>{escape(meaning)}</dd>"
 
 
 def _contents(sections: Iterable[str]) -> str:
+    """Return the links to the parts of the page and to the sections of the evidence."""
     evidence = {f"section-{slug(name)}": f"Evidence: {name}" for name in sections}
     links = {**PARTS, **evidence}.items()
     return "".join(f'<li><a href="#{anchor}">{escape(name)}</a></li>' for anchor, name in links)
@@ -69,19 +84,21 @@ def _contents(sections: Iterable[str]) -> str:
 def _limit(limit: Limit, text: HtmlText) -> str:
     items = "".join(f"<li>{text.plain(item)}</li>" for item in limit.items)
     listed = f"<ul>{items}</ul>" if items else ""
-    return f'<div class="limit"><h3>{escape(limit.title)}</h3><p>{text.plain(limit.says)}</p>{listed}</div>'
+    return f'<div class="limit"><h3>{escape(limit.title)}</h3><p>{text.plain(limit.sentence)}</p>{listed}</div>'
 
 
 def _everything(text: HtmlText) -> str:
-    rows = [(f"<code>{escape(command)}</code>", text.plain(words)) for command, words in SET_UP]
-    made = table(("Command", "What it makes"), rows, labelled_by="everything", kind="setup")
-    return f'<h3 id="everything">Everything</h3>{made}'
+    """Return the commands that make everything again."""
+    body = [(f"<code>{escape(command)}</code>", text.plain(purpose)) for command, purpose in SET_UP]
+    commands = table(("Command", "What it makes"), body, labelled_by="everything", kind="setup")
+    return f'<h3 id="everything">Everything</h3>{commands}'
 
 
 def _runs(made: Sequence[Made]) -> str:
-    rows = [
-        (f"<code>{escape(one.command)}</code>", escape(one.commit), escape(", ".join(run.id for run in one.runs)))
-        for one in made
-    ]
-    listed = table(("Command", "Commit", "Runs"), rows, labelled_by="runs", kind="runs")
-    return f'<h3 id="runs">The runs behind the figures</h3>{listed}'
+    """Return the runs behind the figures, by the command that made them."""
+    body = []
+    for by_command in made:
+        run_ids = ", ".join(run.id for run in by_command.runs)
+        body.append((f"<code>{escape(by_command.command)}</code>", escape(by_command.commit), escape(run_ids)))
+    runs = table(("Command", "Commit", "Runs"), body, labelled_by="runs", kind="runs")
+    return f'<h3 id="runs">The runs behind the figures</h3>{runs}'

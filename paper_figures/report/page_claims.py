@@ -1,4 +1,4 @@
-"""How each verdict was reached: statement, evidence with its steps and planted falsehoods, worked example, commands."""
+"""Show how each verdict was reached: statement, evidence with its steps, worked example, and commands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from html import escape
 
 from paper_figures.report.commands import of_claim
 from paper_figures.report.details import statements
-from paper_figures.report.entries import Line
+from paper_figures.report.entries import LedgerLine
 from paper_figures.report.html import LEDGERS, badge, block, commands, labelled, slug, table, template
 from qae_theory.claims import report
 from qae_theory.claims.model import Outcome, Status, StepOutcome
@@ -20,14 +20,21 @@ CONTROLS = {
 NO_STEPS = {Status.SKIPPED: "steps not run", Status.BROKEN: "steps not kept"}
 
 
-def section(name: str, lines: Sequence[Line], pictured: Collection[str], text: HtmlText) -> str:
-    """A section of the catalogue; ``pictured`` are the names of the figures on the page."""
+def section(name: str, ledger_lines: Sequence[LedgerLine], pictured: Collection[str], *, text: HtmlText) -> str:
+    """Return a section of the catalogue as HTML.
+
+    Args:
+        name: of the section.
+        ledger_lines: its claims.
+        pictured: names of the figures on the page.
+        text: turns Markdown into HTML.
+    """
     anchor = f"section-{slug(name)}"
-    claims = "".join(_claim(line, pictured, text) for line in lines)
+    claims = "".join(_claim(line, pictured, text) for line in ledger_lines)
     return f'<section aria-labelledby="{anchor}"><h2 id="{anchor}">Evidence: {escape(name)}</h2>{claims}</section>'
 
 
-def _claim(line: Line, pictured: Collection[str], text: HtmlText) -> str:
+def _claim(line: LedgerLine, pictured: Collection[str], text: HtmlText) -> str:
     entry, claim = line.entry, line.entry.claim
     again = f"<h4>Make it again</h4>{commands(of_claim(entry))}"
     doubts = "".join(f'<p class="doubt">{text.plain(doubt)}.</p>' for doubt in line.doubts)
@@ -47,22 +54,24 @@ def _claim(line: Line, pictured: Collection[str], text: HtmlText) -> str:
 
 
 def _seen(claim: str, pictured: Collection[str]) -> str:
-    """A link to the figure or table that the claim is named after."""
+    """Return a link to the figure or table that the claim is named after, if it is on the page."""
     seen = claim.replace("-", "_") in pictured
     return f' (<a href="#picture-{escape(claim)}">drawn above</a>)' if seen else ""
 
 
-def _witness(line: Line, text: HtmlText) -> str:
+def _witness(line: LedgerLine, text: HtmlText) -> str:
+    """Return the claim's worked example as a table; nothing without one."""
     witness: Mapping[str, str] = line.record["witness"] or {}
     if not witness:
         return ""
     anchor = f"witness-{escape(line.entry.claim.id)}"
-    rows = [(text.plain(key), text.plain(value)) for key, value in witness.items()]
-    made = table(("Quantity", "Value"), rows, labelled_by=anchor, kind="witness")
-    return f'<h4 id="{anchor}">Worked example</h4>{made}'
+    body = [(text.plain(quantity), text.plain(value)) for quantity, value in witness.items()]
+    example = table(("Quantity", "Value"), body, labelled_by=anchor, kind="witness")
+    return f'<h4 id="{anchor}">Worked example</h4>{example}'
 
 
 def _evidence(outcome: Outcome, text: HtmlText) -> str:
+    """Return a piece of evidence with its steps; evidence that broke is shown open."""
     number = len(outcome.steps)
     steps = "".join(_step(step, text) for step in outcome.steps)
     controls = f'<p class="note">{CONTROLS[outcome.status]}</p><ol class="steps">{steps}</ol>' if steps else ""
@@ -83,14 +92,18 @@ def _evidence(outcome: Outcome, text: HtmlText) -> str:
 
 
 def _detail(outcome: Outcome, text: HtmlText) -> str:
-    found = [text.plain(one) for one in statements(outcome.detail)]
-    listed = "".join(f"<li>{one}</li>" for one in found)
-    return f'<ul class="found">{listed}</ul>' if len(found) > 1 else f'<p class="text">{"".join(found)}</p>'
+    """Return what the evidence found: one sentence, or a list of statements."""
+    sentences = [text.plain(statement) for statement in statements(outcome.detail)]
+    if len(sentences) <= 1:
+        return f'<p class="text">{"".join(sentences)}</p>'
+    items = "".join(f"<li>{sentence}</li>" for sentence in sentences)
+    return f'<ul class="found">{items}</ul>'
 
 
 def _step(step: StepOutcome, text: HtmlText) -> str:
-    rows = [("Planted falsehood", text.plain(step.planted)), ("Where", f"<code>{escape(step.where)}</code>")]
+    """Return a step with its planted falsehood, where it is in the code, and the lemma that it cites, if any."""
+    listed = [("Planted falsehood", text.plain(step.planted)), ("Where", f"<code>{escape(step.where)}</code>")]
     if step.citation:
-        rows.insert(0, ("Cited lemma", text.inline(step.citation)))
-    facts = "".join(f"<div><dt>{label}</dt><dd>{content}</dd></div>" for label, content in rows)
+        listed.insert(0, ("Cited lemma", text.inline(step.citation)))
+    facts = "".join(f"<div><dt>{label}</dt><dd>{content}</dd></div>" for label, content in listed)
     return f'<li class="held">{block(step.says, text)}<dl class="facts">{facts}</dl></li>'

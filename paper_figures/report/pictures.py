@@ -1,4 +1,4 @@
-"""Drawn figures as the report shows them: picture, table, caption by panel, and which runs are behind them."""
+"""Drawn figures as the report shows them: picture, table, caption by panel, and the runs that are behind them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from paper_figures.catalogue import figure
 from paper_figures.drawing import draw
 from paper_figures.runs import Results
 
-HEADER = 24  # bytes of a PNG up to its width and height
+HEADER = 24  # bytes of a PNG's header up to the end of its width and height
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawn figure. ``panels`` as in the index: title, says, source, stand_in, missing."""
+    """A drawn figure.
+
+    ``panels`` are those of the index, with title, says, source, stand_in and missing. ``sources`` are the ids of the
+    runs behind it, and ``table`` holds the values of a table.
+    """
 
     name: str
     title: str
@@ -36,17 +40,18 @@ class Picture:
     @property
     def alt(self) -> str:
         """What the picture is, for those who do not see it; the caption says what is on it."""
-        return (
-            f"{self.title}. Panels: {'; '.join(panel['title'] for panel in self.panels)}. The caption has the values."
-        )
+        titles = "; ".join(panel["title"] for panel in self.panels)
+        return f"{self.title}. Panels: {titles}. The caption has the values."
 
 
 def draw_all(results: Results, out: Path, names: Sequence[str]) -> list[Picture]:
-    """These figures, drawn into ``out`` if something has changed."""
-    return [_picture(one.name, entry, out) for one, entry, _ in draw([figure(name) for name in names], results, out)]
+    """Return these figures, drawn into ``out`` where something has changed."""
+    drawn = draw([figure(name) for name in names], results, out)
+    return [_picture(of_figure.name, entry, out) for of_figure, entry, _ in drawn]
 
 
 def _picture(name: str, entry: Mapping[str, Any], out: Path) -> Picture:
+    """Return a drawn figure as the report shows it, read from the folder of figures."""
     table = out / f"{name}.csv"
     return Picture(
         name=name,
@@ -54,10 +59,10 @@ def _picture(name: str, entry: Mapping[str, Any], out: Path) -> Picture:
         panels=entry["panels"],
         sources=entry["sources"],
         png=(out / f"{name}.png").read_bytes(),
-        table=_rows(table) if "csv" in getattr(figure(name).module, "TEXTS", {}) else None,
+        table=_read_table(table) if "csv" in getattr(figure(name).module, "TEXTS", {}) else None,
     )
 
 
-def _rows(path: Path) -> list[list[str]]:
+def _read_table(path: Path) -> list[list[str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.reader(file))

@@ -93,7 +93,7 @@ def drawn(name: str, root: Path) -> Drawn:
     one = figure(name)
     panels = all_built(one.panels, Results(root))
     with style():
-        made = figure_of(one.title, panels, one.shape, one.size)
+        made = figure_of(one.title, panels, shape=one.shape, size=one.size)
     return Drawn(made, panels, entry_of(one, panels))
 
 

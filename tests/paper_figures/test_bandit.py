@@ -45,16 +45,17 @@ def test_of_several_difficulties_the_first(tmp_path: Path) -> None:
 def test_curves_are_means_of_the_records_of_that_condition(tmp_path: Path) -> None:
     records = store_bandit(tmp_path, "dance", ["height", "width"], [{"rule": "a"}, {"rule": "b"}])
     rules = {"first": {"rule": "a"}, "second": {"rule": "b"}}
-    found = bandit_curves(Results(tmp_path), "dance", rules, {", high": "height", ", wide": "width"}, "metres")
+    columns = {", high": "height", ", wide": "width"}
+    found = bandit_curves(Results(tmp_path), "dance", rules, columns=columns, ylabel="metres")
     assert list(found.curves) == ["first, high", "first, wide", "second, high", "second, wide"]
     steps, means = mean_by_step(records, "width", condition="Adam 1e-8, 16 passes", rule="b")
     assert found.curves["second, wide"].steps.tolist() == steps
     assert found.curves["second, wide"].mean.tolist() == pytest.approx(means)
     assert found.stand_in == "not a language model: softmax bandit, Adam 1e-8, 16 passes"
-    other = bandit_curves(Results(tmp_path), "dance", rules, "width", "metres", condition="SGD")
+    other = bandit_curves(Results(tmp_path), "dance", rules, columns="width", ylabel="metres", condition="SGD")
     assert other.curves["second"].mean.tolist() == pytest.approx([mean + 5 for mean in means])
 
 
 def test_without_a_run_the_command_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="not run: qae simulate dance"):
-        bandit_curves(Results(tmp_path), "dance", {}, "height", "metres")
+        bandit_curves(Results(tmp_path), "dance", {}, columns="height", ylabel="metres")

@@ -71,7 +71,7 @@ def test_the_first_metric_that_a_run_has(tmp_path: Path) -> None:
 def test_curves_of_several_rows(tmp_path: Path) -> None:
     store_cluster(tmp_path, ROW, run="a" * 12, lines=LINES)
     store_cluster(tmp_path, f"{ROW}-qae", run="b" * 12, lines=LINES[1:])
-    found = metric_curves(Results(tmp_path), {"with": f"{ROW}-qae", "without": ROW}, ["entropy"], "nats")
+    found = metric_curves(Results(tmp_path), {"with": f"{ROW}-qae", "without": ROW}, ["entropy"], ylabel="nats")
     assert found.curves["with"].mean.tolist() == pytest.approx([0.2, 0.3])
     assert (found.subject, found.stand_in) == ("Qwen3-8B-Base", None)
     assert [run.folder.name for run in found.sources] == ["b" * 12, "a" * 12]

@@ -8,14 +8,14 @@ from matplotlib.figure import Figure
 
 from paper_figures.curves import (
     Curve,
-    Shown,
-    bands_said,
+    CurveSet,
+    bands_text,
     curve,
     curves_panel,
     draw_curves,
-    ends_said,
+    ends_text,
     legend_above,
-    rows_where,
+    select,
 )
 from paper_figures.paper import level
 from paper_figures.render import style
@@ -61,31 +61,31 @@ def test_one_run_has_no_interval() -> None:
 
 def test_rows_where() -> None:
     columns = {"a": np.array(["x", "x", "y"]), "b": np.array([1, 2, 2])}
-    assert rows_where(columns, a="x", b=2)["b"].tolist() == [2]
-    assert rows_where(columns, a="z")["b"].tolist() == []
+    assert select(columns, a="x", b=2)["b"].tolist() == [2]
+    assert select(columns, a="z")["b"].tolist() == []
 
 
-def shown(start: float, stand_in: str | None = "a toy") -> Shown:
+def shown(start: float, stand_in: str | None = "a toy") -> CurveSet:
     one = Curve(np.array([1, 9]), np.array([start, 0.5]), np.array([0.1, 0.25]), np.array([0.3, 0.75]), 4, "the band")
-    return Shown({"ours": one}, "height (m)", (), "toys", stand_in)
+    return CurveSet({"ours": one}, "height (m)", (), "toys", stand_in)
 
 
 def test_the_caption_has_the_ends_of_the_curves() -> None:
     curves = shown(0.2).curves
-    assert ends_said(curves) == "ours from 0.2 at step 1 to 0.5 [0.25, 0.75] at step 9"
-    assert bands_said([*curves.values(), *curves.values()]) == "the band"
+    assert ends_text(curves) == "ours from 0.2 at step 1 to 0.5 [0.25, 0.75] at step 9"
+    assert bands_text([*curves.values(), *curves.values()]) == "the band"
     whole = curves["ours"]._replace(low=curves["ours"].mean, high=curves["ours"].mean)
-    assert ends_said({"ours": whole}) == "ours from 0.2 at step 1 to 0.5 at step 9"
+    assert ends_text({"ours": whole}) == "ours from 0.2 at step 1 to 0.5 at step 9"
 
 
 def test_the_panel_takes_the_first_source_and_says_which() -> None:
-    def lacking(results: Results) -> Shown:
+    def lacking(results: Results) -> CurveSet:
         raise MissingError("not run: qae dance")
 
     marks = lambda found: (level(0.4, "two fifths"),)  # noqa: E731
     panel = curves_panel("size", lacking, lambda results: shown(0.2), lambda results: shown(9.0), marks=marks)(None)
     assert (panel.title, panel.source) == ("size, toys", "a toy: theory, exact")
-    assert panel.says == (
+    assert panel.caption == (
         "Size, toys (a toy; the band): ours from 0.2 at step 1 to 0.5 [0.25, 0.75] at step 9; height (m)."
         " Reference marks: paper: two fifths."
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from paper_figures.panels import EXACT, MANY, Panel, all_built, built, first_found
+from paper_figures.panels import EXACT, MANY, Panel, all_built, built, first_with_data
 from paper_figures.runs import Results
 from qae_theory.runs.stored import MissingError
 from tests.paper_figures.stored import store
@@ -45,7 +45,7 @@ def test_many_runs_of_one_experiment_are_counted(tmp_path: Path) -> None:
 def test_a_missing_panel_costs_no_other(tmp_path: Path) -> None:
     builders = [("one", lambda results: missing("not run: qae x")), ("two", lambda results: panel())]
     one, two = all_built(builders, Results(tmp_path))  # type: ignore[arg-type]
-    assert (one.title, one.says, one.missing, one.source) == ("one", "one: not run: qae x.", *["not run: qae x"] * 2)
+    assert (one.title, one.caption, one.missing, one.source) == ("one", "one: not run: qae x.", *["not run: qae x"] * 2)
     assert one.blank
     assert two.missing is None
     assert not two.blank
@@ -72,9 +72,9 @@ def test_the_first_source_with_data_counts() -> None:
     def broken() -> str:
         raise MissingError("x.json of ordering cannot be read")
 
-    assert first_found(none, lambda: "found", lambda: "later") == "found"
+    assert first_with_data(none, lambda: "found", lambda: "later") == "found"
     with pytest.raises(MissingError) as caught:
-        first_found(none, broken, other, none)
+        first_with_data(none, broken, other, none)
     assert str(caught.value) == "not run: qae best, or qae second; x.json of ordering cannot be read"
     with pytest.raises(MissingError, match="no source"):
-        first_found()
+        first_with_data()

@@ -34,7 +34,7 @@ def test_tables_by_name() -> None:
 def test_marks_are_labelled() -> None:
     axes = Figure().subplots()
     axes.plot([0, 1], [2, 3], label="ours")
-    marks = [paper.level(2.5, "two and a half"), paper.steps(0.2, 0.4, "here"), paper.words("elsewhere")]
+    marks = [paper.level(2.5, "two and a half"), paper.steps(0.2, 0.4, "here"), paper.remark("elsewhere")]
     paper.draw_marks(axes, marks)
     assert set(axes.get_legend_handles_labels()[1]) == {"ours", *(mark.text for mark in marks)}
     assert all(mark.text.startswith("paper: ") for mark in marks)
@@ -43,15 +43,15 @@ def test_marks_are_labelled() -> None:
     assert [text.get_text() for text in axes.texts] == ["2.5"]
     (span,) = axes.collections
     assert (span.get_paths()[0].vertices[:, 0].min(), span.get_paths()[0].vertices[:, 0].max()) == (0.2, 0.4)
-    assert paper.marks_said(marks) == (" Reference marks: paper: two and a half; paper: here; paper: elsewhere.")
-    assert paper.marks_said(()) == ""
+    assert paper.marks_text(marks) == (" Reference marks: paper: two and a half; paper: here; paper: elsewhere.")
+    assert paper.marks_text(()) == ""
 
 
 def test_words_take_no_colour_of_the_cycle() -> None:
     with style():
         axes = Figure().subplots()
         axes.plot([0, 1], [0, 1])
-        paper.draw_marks(axes, [paper.words("elsewhere"), paper.level(1, "one")])
+        paper.draw_marks(axes, [paper.remark("elsewhere"), paper.level(1, "one")])
         (second,) = axes.plot([0, 1], [1, 2])
     assert (to_hex(second.get_color()), second.get_marker()) == ("#d55e00", "s")  # the style's second
 

@@ -37,14 +37,14 @@ def panels(tmp_path: Path) -> list[Panel]:
 
 def figure(tmp_path: Path) -> Any:
     with style():
-        return figure_of("Two panels", panels(tmp_path), (1, 3), (3.0, 2.4))
+        return figure_of("Two panels", panels(tmp_path), shape=(1, 3), size=(3.0, 2.4))
 
 
 def saved(tmp_path: Path, folder: str) -> Path:
     out = tmp_path / folder
     out.mkdir()
     with style():
-        made = figure_of("Two panels", panels(tmp_path), (1, 3), (3.0, 2.4))
+        made = figure_of("Two panels", panels(tmp_path), shape=(1, 3), size=(3.0, 2.4))
         save(made, out, "two", caption=CAPTION, sources=SOURCES)
     return out
 

@@ -12,7 +12,7 @@ import pytest
 from paper_figures.ledger_file import ledger_file, with_ledger
 from paper_figures.report.commands import of_claim
 from paper_figures.report.details import reason, statements
-from paper_figures.report.entries import REWORDED, STRANGE, WITHOUT_STEPS, Line, lines_of
+from paper_figures.report.entries import REWORDED, STRANGE, WITHOUT_STEPS, LedgerLine, ledger_lines
 from paper_figures.report.limits import limits
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Evidence, Finding, Kind, Outcome, Status, StepOutcome, Verdict
@@ -22,11 +22,11 @@ from tests.paper_figures.stored import store
 from tests.qae_theory.claims.samples import claim, evidence, ledger, step
 
 
-def line(made: Ledger, *outcomes: Any, **changes: Any) -> Line:
+def line(made: Ledger, *outcomes: Any, **changes: Any) -> LedgerLine:
     """A line from the record of the sample claim with these outcomes."""
     (known,) = [one for one in made.claims if one.id == "sum"]
     (one,) = ledger_records([judge(known, outcomes)])
-    return lines_of([{**one, **changes}], made)[0]
+    return ledger_lines([{**one, **changes}], made)[0]
 
 
 def went(item: Evidence, status: Status, detail: str) -> Outcome:
@@ -178,9 +178,9 @@ def test_small_and_old_runs_are_listed() -> None:
     )
     said = {one.title: one for one in limits([found], [])}
     runs = said["Small and old runs"]
-    assert runs.says == "Runs that are named here: 2; of quick size: 1; made by code that has changed: 1."
+    assert runs.sentence == "Runs that are named here: 2; of quick size: 1; made by code that has changed: 1."
     assert runs.items == ("of quick size: `aaaaaaaaaaaa`", "made by code that has changed since: `bbbbbbbbbbbb`")
-    assert said["Claims that nobody has run here"].says == "0 of 1 claims."
+    assert said["Claims that nobody has run here"].sentence == "0 of 1 claims."
     assert "Ledger file and installed suite differ" not in said
 
 

@@ -65,7 +65,7 @@ def test_columns_of_the_table_by_rule(tmp_path: Path) -> None:
     rows += [{**rows[-1], "task": "digits", "clip_high": 0.28, "entropy": 99.0}]
     store(tmp_path, "validate", config=study_settings(GRPO, QAE, STRONG), tables={"runs.parquet": rows})
     rules = {"GRPO": grpo(), "QAE": at_k("0.4"), "strong": at_k("0.4", clip_high=0.2)}
-    found = study_curves(Results(tmp_path), rules, {"": "entropy", ", success": "success"}, "nats")
+    found = study_curves(Results(tmp_path), rules, {"": "entropy", ", success": "success"}, ylabel="nats")
     assert {label: one.mean.tolist() for label, one in found.curves.items()} == {
         "GRPO": [9.5, 8.5],
         "GRPO, success": [0.5, 0.5],
@@ -75,4 +75,4 @@ def test_columns_of_the_table_by_rule(tmp_path: Path) -> None:
         "strong, success": [0.5, 0.5],
     }
     with pytest.raises(MissingError, match="has no masked: qae validate"):
-        study_curves(Results(tmp_path), {"masked": at_k("0.4", estimator="pos_mask")}, "entropy", "nats")
+        study_curves(Results(tmp_path), {"masked": at_k("0.4", estimator="pos_mask")}, "entropy", ylabel="nats")

@@ -44,8 +44,8 @@ def store_row(root: Path, name: str, run: str, share: float, benchmarks: Sequenc
 
 def test_the_rows_are_those_that_collect_knows(tmp_path: Path) -> None:
     nothing = Results(tmp_path)
-    assert [(row.labels[0], row.experiment) for row in table_1.rows(nothing)] == list(TABLE_1.items())
-    assert [(row.labels, row.experiment) for row in table_2.rows(nothing)] == list(TABLE_2.items())
+    assert [(row.labels[0], row.experiment) for row in table_1.table_rows(nothing)] == list(TABLE_1.items())
+    assert [(row.labels, row.experiment) for row in table_2.table_rows(nothing)] == list(TABLE_2.items())
 
 
 def test_the_paper_s_numbers_beside_not_run(tmp_path: Path) -> None:
