@@ -1,4 +1,4 @@
-"""The decision about one response: from what it claims and the right answer to an outcome. Pure, and free of processes."""
+"""The decision about one response: from what it claims and the right answer to an outcome, without processes."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def gold_answer(gold: str) -> str:
 
 
 def claimed_readings(claim: Sequence[str], effort: Callable[[], Effort]) -> Sequence[Reading]:
-    """Return the readings of what a response claims; answers that are joined are one list, unless they are all the same.
+    """Return the readings of what a response claims; joined answers are one list, unless they are all the same.
 
     Raises:
         UnreadableError: it claims nothing, or a part cannot be read.

@@ -1,8 +1,8 @@
 r"""The verifier of mathematical answers: exact values, told apart by kind.
 
 Plain numbers are compared as fractions. Other answers are read by a grammar of this project and compared exactly: see
-``judge``. What that leaves undecided within some milliseconds, and calculus, goes to a process of its own with a time-out
-that kills the process.
+``judge``. What that leaves undecided within some milliseconds, and calculus, goes to a process of its own with a
+time-out that kills the process.
 """
 
 from __future__ import annotations

@@ -26,9 +26,10 @@ _MATHEMATICS = (
 def self_test(verifier: Verifier, *, answers: Sequence[str]) -> None:
     """Score known right and known wrong responses to these answers, in the form that the extraction looks for.
 
-    Right: the answer, with white space around it and, for ``math``, in a box. Wrong: no text, text that says nothing, of
-    two different numbers at least one, and for exact verifiers the answer with one digit more. ``math`` is also tried on
-    expressions that are no numbers. Of a regular expression no right response is known: only the wrong ones are tried.
+    Right: the answer, with white space around it and, for ``math``, in a box. Wrong: no text, text that says nothing,
+    of two different numbers at least one, and for exact verifiers the answer with one digit more. ``math`` is also
+    tried on expressions that are no numbers. Of a regular expression no right response is known: only the wrong ones
+    are tried.
 
     Args:
         verifier: The verifier to be used.

@@ -168,9 +168,9 @@ def _choices(left: Answer, right: Answer, effort: Effort) -> Verdict:
     if isinstance(left, Choice) and isinstance(right, Choice):
         if left.letter != right.letter:
             return Verdict.UNEQUAL
-        return (
-            Verdict.EQUAL if left.value is None or right.value is None else same_answer(left.value, right.value, effort)
-        )
+        if left.value is None or right.value is None:
+            return Verdict.EQUAL
+        return same_answer(left.value, right.value, effort)
     choice, other = (left, right) if isinstance(left, Choice) else (right, left)
     assert isinstance(choice, Choice)
     if other == Scalar(Name(choice.letter)):

@@ -30,8 +30,8 @@ def truth(chain: Chain, effort: Effort) -> Verdict:
 def stands_for_last(chain: Chain, effort: Effort) -> Verdict:
     """Return EQUAL if the chain counts for its last member: it is true, and its first member can be a name for it.
 
-    A first member with names and numbers in it, as in ``2 x = 10``, is an equation to be solved and no name, unless both
-    sides are identical.
+    A first member with names and numbers in it, as in ``2 x = 10``, is an equation to be solved and no name, unless
+    both sides are identical.
     """
     verdict = truth(chain, effort)
     first = chain.members[0]

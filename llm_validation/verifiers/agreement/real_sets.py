@@ -83,18 +83,18 @@ def _all_reals(name: str | None = None) -> RealSet:
 
 
 def _interval(answer: Bracketed, effort: Effort) -> RealSet | None:
-    ends = [_constant(item) for item in answer.items]
-    if len(ends) != 2 or ends[0] is None or ends[1] is None:
+    if len(answer.items) != 2:
+        return None
+    low, high = _constant(answer.items[0]), _constant(answer.items[1])
+    if low is None or high is None:
         return None
     closed = answer.opening == "[", answer.closing == "]"
-    order = (
-        sign(difference(ends[1], ends[0]), effort) if not any(map(infinite_sign, ends)) else _order(ends[0], ends[1])
-    )
+    order = _compare(high, low, effort)
     if order < 0:
         return None
     if order == 0:
-        return RealSet((Interval(ends[0], True, ends[1], True),) if all(closed) else ())
-    return RealSet((Interval(ends[0], closed[0], ends[1], closed[1]),))
+        return RealSet((Interval(low, True, high, True),) if all(closed) else ())
+    return RealSet((Interval(low, closed[0], high, closed[1]),))
 
 
 def _order(low: Expression, high: Expression) -> int:
@@ -185,10 +185,14 @@ def _ends(intervals: Sequence[Interval], effort: Effort) -> list[Expression]:
     found: list[Expression] = []
     for interval in intervals:
         found += [end for end in (interval.low, interval.high) if not infinite_sign(end)]
-    ordered = sorted(found, key=cmp_to_key(lambda a, b: sign(difference(a, b), effort)))
+
+    def order(left: Expression, right: Expression) -> int:
+        return sign(difference(left, right), effort)
+
+    ordered = sorted(found, key=cmp_to_key(order))
     distinct: list[Expression] = []
     for end in ordered:
-        if not distinct or sign(difference(end, distinct[-1]), effort):
+        if not distinct or order(end, distinct[-1]):
             distinct.append(end)
     return distinct
 

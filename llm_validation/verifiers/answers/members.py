@@ -1,4 +1,4 @@
-"""One member of a list or a relation: a quantity, a set, a point, an interval, a matrix, a ratio, an expression, words."""
+"""One member of a list or a relation: a quantity, a set, a point, an interval, a matrix, a ratio, words."""
 
 from __future__ import annotations
 

@@ -8,7 +8,26 @@ from llm_validation.verifiers.grammar.cursor import CLOSING, OPENING
 from llm_validation.verifiers.reading.tokens import Token
 
 _CONDITIONS = frozenset(
-    ["as", "because", "for", "given", "if", "since", "such", "when", "whenever", "where", "which", "with", "assuming", "provided", "so", "until", "while", "but"]
+    [
+        "as",
+        "because",
+        "for",
+        "given",
+        "if",
+        "since",
+        "such",
+        "when",
+        "whenever",
+        "where",
+        "which",
+        "with",
+        "assuming",
+        "provided",
+        "so",
+        "until",
+        "while",
+        "but",
+    ]
 )
 
 

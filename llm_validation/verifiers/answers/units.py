@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from llm_validation.verifiers.answers.kinds import Unit
 from llm_validation.verifiers.reading.tokens import Token
+from llm_validation.verifiers.reading.word_sets import word_set
 
 # The names of each unit; the first is the one that is compared.
 _NAMES: Sequence[str] = (
@@ -79,74 +80,17 @@ ATTACHED = frozenset(name for name in _SYMBOLS if name.isalpha() and len(name) >
 SINGLE_LETTERS = frozenset(name for name in _SYMBOLS if name.isalpha() and len(name) == 1)
 MULTIPLIERS = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}  # powers of ten
 # A word that begins a remark or a condition, and with it the end of the unit.
-REMARKS = frozenset(
-    [
-        "as",
-        "at",
-        "because",
-        "by",
-        "for",
-        "from",
-        "given",
-        "if",
-        "in",
-        "of",
-        "on",
-        "since",
-        "so",
-        "such",
-        "that",
-        "to",
-        "total",
-        "under",
-        "when",
-        "where",
-        "which",
-        "with",
-        "assuming",
-        "after",
-        "before",
-        "only",
-        "exactly",
-        "approximately",
-        "respectively",
-        "altogether",
-        "each",
-        "left",
-        "remaining",
-        "i.e.",
-        "e.g.",
-        "namely",
-        "until",
-        "during",
-        "modulo",
-        "mod",
-    ]
+REMARKS = word_set(
+    "as at because by for from given if in of on since so such that to total under when where which",
+    "with assuming after before only exactly approximately respectively altogether each left",
+    "remaining namely until during modulo mod",
 )
-# What stands in front of a number without changing it, and may also stand behind it.
+# Words that give the unit before or behind them an exponent.
 _POWERS = {"squared": 2, "cubed": 3}
 _POWERS_BEFORE = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 _ARTICLES = frozenset(("the", "a", "an"))
 # These change what a number says: with them it is no number with a unit.
-_CHANGING = frozenset(
-    [
-        "not",
-        "no",
-        "or",
-        "maybe",
-        "perhaps",
-        "possibly",
-        "plus",
-        "minus",
-        "less",
-        "more",
-        "than",
-        "least",
-        "most",
-        "times",
-        "negative",
-    ]
-)
+_CHANGING = word_set("not no or maybe perhaps possibly plus minus less more than least most times negative")
 
 
 def is_unit(text: str) -> bool:

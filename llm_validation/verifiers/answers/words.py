@@ -7,34 +7,16 @@ from collections.abc import Sequence
 from llm_validation.verifiers.answers.kinds import Words
 from llm_validation.verifiers.grammar.vocabulary import WORDS
 from llm_validation.verifiers.reading.tokens import Token, UnreadableError
+from llm_validation.verifiers.reading.word_sets import word_set
 
 _STYLE = frozenset(("{", "}", '"', "`"))
 _CLOSING_MARKS = frozenset((".", ",", ";", ":", "?", "*", "`"))
 # An announcement is made of these words and has one of the core among them.
-_CORE = frozenset(
-    ("answer", "answers", "result", "value", "solution", "is", "are", "equals", "so", "thus", "therefore", "hence")
-    + ("approximately", "about", "roughly", "exactly", "simply", "just", "namely")
+_CORE = word_set(
+    "answer answers result value solution is are equals so thus therefore hence approximately about",
+    "roughly exactly simply just namely",
 )
-_AROUND = frozenset(
-    (
-        "the",
-        "my",
-        "our",
-        "final",
-        "correct",
-        "exact",
-        "it",
-        "this",
-        "that",
-        "which",
-        "be",
-        "to",
-        "equal",
-        "we",
-        "have",
-        "get",
-    )
-)
+_AROUND = word_set("the my our final correct exact it this that which be to equal we have get")
 _LEAST_HYPHENATED = 3  # letters of a word that a hyphen joins to another, rather than a difference
 
 

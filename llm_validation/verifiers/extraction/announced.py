@@ -1,34 +1,39 @@
-"""Answers that words announce: "the answer is ...", "... is the answer", "#### ...", or a last line that says so."""
+"""Answers that words announce: "the answer is ...", "... is the answer", "#### ...", or a last line that says so.
+
+Every pattern here takes time linear in the text: runs are bounded, and what is looked at around a match is too.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from llm_validation.verifiers.extraction.lines import following, last_block, tidied
 
-_MARK = r"[*_`]*"
+_MARK = r"[*_`]{0,4}"
 _ANNOUNCED = re.compile(
-    rf"(?:\b(?:answers?|option|choice)\b{_MARK}\s*{_MARK}(?:\bis\b|\bare\b|\bequals\b|\bwould be\b|\bmust be\b|[:：=])"
-    rf"|(?:答案|答|答え|解答|정답|답|Ответ|Antwort|Réponse|Respuesta|Risposta|Resposta)(?:是|为|は|은)?\s*{_MARK}\s*[:：=]?)",
+    rf"(?:\b(?:answers?|option|choice)\b{_MARK}\s{{0,4}}{_MARK}"
+    r"(?:\bis\b|\bare\b|\bequals\b|\bwould be\b|\bmust be\b|[:：=])"
+    rf"|(?:答案|答|答え|解答|정답|답|Ответ|Antwort|Réponse|Respuesta|Risposta|Resposta)(?:是|为|は|은)?\s{{0,4}}{_MARK}\s?[:：=]?)",
     re.IGNORECASE,
 )
 _HEADING = re.compile(
-    r"^[ \t]*(?:#{1,6}[ \t]*)?[*_]*(?:the )?(?:final )?answer[*_]*[ \t]*$", re.IGNORECASE | re.MULTILINE
+    r"^[ \t]{0,8}(?:#{1,6}[ \t]*)?[*_]{0,4}(?:the )?(?:final )?answer[*_]{0,4}[ \t]*$", re.IGNORECASE | re.MULTILINE
 )
 _IS_THE_ANSWER = re.compile(
-    r"(?P<answer>[^\n]+?)\s+is\s+(?:the|my|our)\s+(?:final\s+|correct\s+|right\s+)?answer\b", re.IGNORECASE
+    r"\bis\s{1,4}(?:the|my|our)\s{1,4}(?:final\s{1,4}|correct\s{1,4}|right\s{1,4})?answer\b", re.IGNORECASE
 )
-_HASHES = re.compile(r"^[ \t]*####[ \t]*(?P<answer>[^\n]*)$", re.MULTILINE)
+_HASHES = re.compile(r"^[ \t]{0,8}####[ \t]*(?P<answer>[^\n]*)$", re.MULTILINE)
 # The end of a sentence; a point inside a number has no space behind it.
 _SENTENCE_END = re.compile(r"(?<![A-Z])(?<!\bapprox)[.!?。！？](?=\s+[A-Z\\$(]|\s*$)|。")
 _BEGINNING = re.compile(
-    r"^(?:so|thus|therefore|hence|then|and|we conclude that|we see that|i think|i believe)[, ]+", re.I
+    r"^(?:so|thus|therefore|hence|then|and|we conclude that|we see that|i think|i believe)[, ]+", re.IGNORECASE
 )
 _SAYS = re.compile(r"\b(?:is|are|equals|equal to|be)\b:?\s+(?P<answer>[^\s].*)$", re.IGNORECASE)
-_MATHEMATICS = re.compile(r"\$([^$]+)\$|\\\((.+?)\\\)")
+_MATHEMATICS = re.compile(r"\$([^$]{1,500})\$|\\\(((?:[^\\]|\\[^()]){1,500})\\\)")
 _HAS_VALUE = re.compile(r"[0-9\\]")
-_LONGEST_SENTENCE = 1000  # characters that are looked at for "... is the answer"
+_LONGEST = 2000  # characters that are looked at behind or before an announcement
 
 
 class Found(NamedTuple):
@@ -54,21 +59,19 @@ def hashed(text: str, *, any_content: bool = False) -> Found | None:
     """
     if "####" not in text:
         return None
-    found = None
-    for line in _HASHES.finditer(text):
-        content = tidied(line["answer"])
-        at_end = not text[line.end() :].strip()
-        is_heading = _ANNOUNCED.search(content) or content.lower().startswith(("step", "final answer", "answer"))
-        if content and (any_content or at_end or (_HAS_VALUE.search(content) and not is_heading)):
-            found = Found(line.start(), content)
-    return found
+    end = len(text.rstrip())
+    for line in _backwards(_HASHES, text):
+        content = tidied(line["answer"][:_LONGEST])
+        if content and (any_content or line.end() >= end or _is_answer(content)):
+            return Found(line.start(), content)
+    return None
 
 
 def last_said(text: str) -> str | None:
     """Return what the last line of a text says: its only mathematics, what follows "is", or all of it."""
     line = last_block(text)
-    if line is None:
-        return None
+    if line is None or len(line) > _LONGEST:
+        return line
     line = _BEGINNING.sub("", line)
     pieces = [piece[1] or piece[2] for piece in _MATHEMATICS.finditer(line)]
     if len(pieces) == 1 and len(line) > len(pieces[0]) + 6:
@@ -79,26 +82,38 @@ def last_said(text: str) -> str | None:
 
 def _after_words(text: str) -> Found | None:
     """Return what follows the last announcement that has something behind it."""
-    found = None
+    candidates = []
     for pattern in (_ANNOUNCED, _HEADING):
-        for words in pattern.finditer(text):
-            answer = tidied(_sentence(following(text[words.end() : words.end() + 2 * _LONGEST_SENTENCE])))
-            if answer and (found is None or words.start() >= found.place):
-                found = Found(words.start(), answer)
-    return found
+        for words in _backwards(pattern, text):
+            answer = tidied(_sentence(following(text[words.end() : words.end() + _LONGEST])))
+            if answer:
+                candidates.append(Found(words.start(), answer))
+                break
+    return max(candidates, default=None)
 
 
 def _before_words(text: str) -> Found | None:
-    """Return what stands before the last "is the answer"."""
-    found = None
-    for words in _IS_THE_ANSWER.finditer(text):
-        sentence = words["answer"][-_LONGEST_SENTENCE:]
+    """Return what stands before the last "is the answer", in its sentence."""
+    for words in _backwards(_IS_THE_ANSWER, text):
+        start = max(text.rfind("\n", 0, words.start()) + 1, words.start() - _LONGEST)
+        sentence = text[start : words.start()]
         ends = list(_SENTENCE_END.finditer(sentence))
-        sentence = sentence[ends[-1].end() :] if ends else sentence
-        answer = tidied(_BEGINNING.sub("", sentence.strip()))
+        start += ends[-1].end() if ends else 0
+        answer = tidied(_BEGINNING.sub("", text[start : words.start()].strip()))
         if answer:
-            found = Found(words.start("answer"), answer)
-    return found
+            return Found(start, answer)
+    return None
+
+
+def _backwards(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """Yield the matches from the last to the first."""
+    yield from reversed(list(pattern.finditer(text)))
+
+
+def _is_answer(content: str) -> bool:
+    """Whether the text of a line that may be a heading is rather an answer."""
+    is_heading = _ANNOUNCED.search(content) or content.lower().startswith(("step", "final answer", "answer"))
+    return not is_heading and _HAS_VALUE.search(content) is not None
 
 
 def _sentence(text: str) -> str:

@@ -18,21 +18,20 @@ def last_boxes(text: str) -> list[Span]:
     A box that is not closed has no content.
 
     >>> [span.content for span in last_boxes(r"first \boxed{1}, then \boxed{\frac{1}{2}}. \boxed{")]
-    ['1', '\\frac{1}{2}', None]
+    [None]
     """
     found: list[Span] = []
     end = len(text)
-    while len(found) < MOST_JOINED:
-        start = max(text.rfind(word, 0, end) for word in _WORDS)
-        if start < 0:
+    for _ in range(MOST_JOINED):
+        end = max(text.rfind(word, 0, end) for word in _WORDS)
+        if end < 0:
             break
-        end = start
-        span = _box_at(text, start)
-        # A box around the box that was just found ends behind it, and says the same.
-        if span is not None and not (found and (span.end > found[-1].start or span.content is None)):
-            found.append(span)
-        elif found and span is not None:
-            break
+        span = _box_at(text, end)
+        if span is None or (found and found[-1].start < span.end and span.content is not None):
+            continue  # no box, or one around the box that was just found, which says the same
+        found.append(span)
+        if span.content is None:
+            break  # what stands before it does not count
     return found[::-1]
 
 

@@ -63,7 +63,7 @@ def last_block(text: str) -> str | None:
 
 
 def following(text: str) -> str:
-    """Return what stands at the beginning of a text: the rest of the line, or the block of mathematics that opens there.
+    """Return what a text begins with: the rest of the line, or the block of mathematics that opens there.
 
     Empty lines before it do not count.
     """

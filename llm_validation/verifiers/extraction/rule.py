@@ -1,7 +1,7 @@
 r"""The setting ``extraction``: which part of a response is its answer.
 
-``auto`` takes the last box or answer tag, whichever comes last; without either, what is announced last ("the answer is",
-``####``); without that, the last line. The others look for one form only: ``box``, ``tags``, ``hash`` (``####``),
+``auto`` takes the last box or answer tag, whichever comes last; without either, what is announced last ("the answer
+is", ``####``); without that, the last line. The others look for one form only: ``box``, ``tags``, ``hash`` (``####``),
 ``first-line``, ``last-line``, or a regular expression with one group, whose last match counts.
 """
 
@@ -99,7 +99,7 @@ def _last_line(text: str) -> Claim:
 
 
 def _contents(text: str, spans: list[Span]) -> Claim:
-    """Return the contents of the last span and of those that are joined to it; () if the last is not closed or empty."""
+    """Return the contents of the last span and of those joined to it; () if one is not closed or empty."""
     joined = joined_to_last(text, spans)
     contents = [tidied(span.content or "") for span in joined]
     return tuple(contents) if all(contents) else ()

@@ -76,7 +76,7 @@ def _limits(cursor: Cursor) -> tuple[list[Token] | None, list[Token] | None]:
 
 
 def derivative_operator(cursor: Cursor, above: Sequence[Token], below: Sequence[Token]) -> Expression | None:
-    r"""Return a derivative where the fraction is ``\frac{d}{dx}`` or ``\frac{d^2}{dx^2}``; it takes the next product."""
+    r"""Return the derivative of the next product where the fraction is ``\frac{d}{dx}`` or ``\frac{d^2}{dx^2}``."""
     upper, lower = [token.text for token in above], [token.text for token in below]
     if upper[:1] not in (["d"], [r"\partial"]) or lower[:1] != upper[:1] or len(lower) < 2:
         return None

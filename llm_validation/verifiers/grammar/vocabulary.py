@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llm_validation.verifiers.exact.expressions.tree import EULER, INFINITY, PI, UNIT_I, Constant
+from llm_validation.verifiers.reading.word_sets import word_set
 
 # Functions of one argument, by each of their names, and the name that expressions use.
 FUNCTIONS = {
@@ -41,15 +42,14 @@ SEVERAL = {"max": "max", "min": "min", "gcd": "gcd", "lcm": "lcm"}
 ROOTS = {"sqrt": 2, "cbrt": 3}
 CONSTANTS: dict[str, Constant] = {"pi": PI, "infty": INFINITY, "infinity": INFINITY, "inf": INFINITY}
 LETTER_CONSTANTS: dict[str, Constant] = {"e": EULER, "i": UNIT_I}
-GREEK = frozenset(
-    ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi")
-    + ("rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi")
-    + ("Sigma", "Upsilon", "Phi", "Psi", "Omega", "ell", "hbar", "nabla", "partial", "aleph")
+GREEK = word_set(
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon",
+    "phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar nabla",
+    "partial aleph",
 )
 # A letter with an accent is a name of its own.
-ACCENTS = frozenset(
-    ("vec", "hat", "bar", "tilde", "dot", "ddot", "widehat", "widetilde", "overline", "overrightarrow", "mathcal")
-    + ("mathfrak", "mathscr", "overleftarrow")
+ACCENTS = word_set(
+    "vec hat bar tilde dot ddot widehat widetilde overline overrightarrow overleftarrow mathcal mathfrak mathscr",
 )
 # Letters that a parenthesis makes a function rather than a factor.
 FUNCTION_LETTERS = frozenset("fghFGH")

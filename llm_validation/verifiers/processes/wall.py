@@ -1,7 +1,7 @@
 """What a worker may no longer do: the second wall, behind that of parsers which evaluate nothing.
 
-SymPy writes code for some of its work. That of its functions on monomials follows from the number of variables alone and
-is let through. What it would write from the expression itself (to sum a series numerically) is refused.
+SymPy writes code for some of its work. That of its functions on monomials follows from the number of variables alone
+and is let through. What it would write from the expression itself (to sum a series numerically) is refused.
 """
 
 from __future__ import annotations

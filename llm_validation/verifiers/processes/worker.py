@@ -29,7 +29,7 @@ REPLIES = {
 }
 OUTCOMES = {reply: outcome for outcome, reply in REPLIES.items()}
 
-# What SymPy imports late, and its modules compile as they are imported, should be there before the first job's time runs.
+# What SymPy imports late should be there before the time of the first job runs.
 _LATE_MODULES = ("sympy.integrals.manualintegrate", "sympy.physics.units", "sympy.solvers.solveset")
 _WARM_UP = (
     (r"\int_0^1 x dx", r"\frac{1}{2}"),

@@ -1,4 +1,4 @@
-"""Characters of Unicode that stand for mathematics, as LaTeX. Digits of other scripts are left alone: they are no digits."""
+"""Characters of Unicode that stand for mathematics, as LaTeX. Digits of other scripts are no digits and stay."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from llm_validation.verifiers.reading.word_sets import word_set
+
 # Commands that stand for a sign; the sign is the text of the token.
 SIGNS = {
     r"\le": "<=",
@@ -73,57 +75,23 @@ SIGNS = {
     r"\wedge": "and",
 }
 # Their argument is text: words, no products of letters.
-TEXT = frozenset(
-    {
-        r"\text",
-        r"\textbf",
-        r"\textit",
-        r"\textrm",
-        r"\textsf",
-        r"\texttt",
-        r"\textnormal",
-        r"\textsc",
-        r"\mbox",
-        r"\hbox",
-    }
-    | {r"\mathrm", r"\operatorname", r"\operatorname*", r"\textup", r"\emph", r"\unit", r"\textsl"}
+TEXT = word_set(
+    r"\text \textbf \textit \textrm \textsf \texttt \textnormal \textsc \mbox \hbox \mathrm",
+    r"\operatorname \operatorname* \textup \emph \unit \textsl",
 )
 # They change how things look; what they are applied to stays.
-DROPPED = frozenset(
-    {r"\left", r"\right", r"\middle", r"\displaystyle", r"\textstyle", r"\scriptstyle", r"\limits", r"\nolimits"}
-    | {r"\big", r"\Big", r"\bigg", r"\Bigg", r"\bigl", r"\bigr", r"\Bigl", r"\Bigr", r"\biggl", r"\biggr", r"\Biggl"}
-    | {r"\Biggr", r"\bm", r"\boldsymbol", r"\mathbf", r"\mathit", r"\mathsf", r"\mathtt", r"\mathnormal", r"\pmb"}
-    | {r"\rm", r"\bf", r"\it", r"\sf", r"\tt", r"\sc", r"\boxed", r"\fbox", r"\framebox", r"\ensuremath", r"\underline"}
-    | {r"\mathord", r"\mathop", r"\mathbin", r"\mathrel", r"\mathopen", r"\mathclose", r"\mathpunct", r"\mathinner"}
-    | {
-        r"\nonumber",
-        r"\notag",
-        r"\centering",
-        r"\hfill",
-        r"\large",
-        r"\Large",
-        r"\LARGE",
-        r"\huge",
-        r"\small",
-        r"\bfseries",
-    }
-    | {r"\strut", r"\par", r"\allowbreak", r"\relax", r"\displaylimits", r"\cancel", r"\mathstrut", r"\noindent"}
+DROPPED = word_set(
+    r"\left \right \middle \displaystyle \textstyle \scriptstyle \limits \nolimits \big \Big \bigg",
+    r"\Bigg \bigl \bigr \Bigl \Bigr \biggl \biggr \Biggl \Biggr \bm \boldsymbol \mathbf \mathit",
+    r"\mathsf \mathtt \mathnormal \pmb \rm \bf \it \sf \tt \sc \boxed \fbox \framebox \ensuremath",
+    r"\underline \mathord \mathop \mathbin \mathrel \mathopen \mathclose \mathpunct \mathinner",
+    r"\nonumber \notag \centering \hfill \large \Large \LARGE \huge \small \bfseries \strut \par",
+    r"\allowbreak \relax \displaylimits \cancel \mathstrut \noindent",
 )
 # They are dropped together with their argument.
-DROPPED_WITH_ARGUMENT = frozenset(
-    {
-        r"\color",
-        r"\phantom",
-        r"\hphantom",
-        r"\vphantom",
-        r"\label",
-        r"\tag",
-        r"\hspace",
-        r"\vspace",
-        r"\kern",
-        r"\textcolor",
-    }
-    | {r"\colorbox", r"\hspace*", r"\vspace*", r"\tag*"}
+DROPPED_WITH_ARGUMENT = word_set(
+    r"\color \phantom \hphantom \vphantom \label \tag \hspace \vspace \kern \textcolor \colorbox",
+    r"\hspace* \vspace* \tag*",
 )
 SPACES = frozenset(
     {r"\,", r"\:", r"\;", r"\!", r"\>", r"\ ", "\\\n", "\\\t", r"\quad", r"\qquad", r"\enspace", r"\thinspace", "~"}

@@ -1,4 +1,4 @@
-"""What a scalar expression is: a tree of exact numbers, names and functions, built by parsers and never by evaluation."""
+"""What a scalar expression is: a tree of exact numbers, names and functions. Parsers build it; nothing is evaluated."""
 
 from __future__ import annotations
 
