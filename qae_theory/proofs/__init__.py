@@ -12,6 +12,7 @@ from importlib import import_module
 from qae_theory.claims.ledger import Ledger
 
 MODULES = (
+    "formal",
     "gate.eq4",
     "gate.eq4_float",
     "gate.eq4_released_code",
@@ -25,7 +26,13 @@ MODULES = (
     "gate.sparsity_any_reward",
     "gate.sparsity_some_k",
     "objective.prop41_identity",
-    "objective.amplification",
+    "objective.prop41_constant",
+    "objective.prop41_amplification",
+    "objective.prop41_rarer_is_larger",
+    "objective.prop41_token_normaliser",
+    "objective.advantage_second_moment",
+    "objective.masks_special_case",
+    "objective.figure_4",
     "entropy_change.identity",
     "entropy_change.self_covariance",
     "entropy_change.self_covariance_max",
@@ -47,7 +54,8 @@ MODULES = (
     "neutrality.neutrality_dip",
     "neutrality.second_order",
     "pathwise.unsampled_logits",
-    "pathwise.paired_and_sign_share",
+    "pathwise.paired_ordering_law",
+    "pathwise.sign_share_law",
     "pathwise.clip_sides",
     "contract.contract",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from itertools import product
+from typing import Any
 
 import flint
 import numpy as np
@@ -104,7 +105,7 @@ def _bound_follows(*, strict: bool) -> Finding:
     return valid(goal, change == linear - divergence, divergence >= 0)
 
 
-def _linear_part(z: exact.Balls, moved: exact.Balls) -> object:
+def _linear_part(z: exact.Balls, moved: exact.Balls) -> Any:
     """Return -sum (pi' - pi) log pi."""
     old, logs = exact.policy(z)
     new, _ = exact.policy(moved)

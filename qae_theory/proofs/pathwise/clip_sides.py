@@ -1,10 +1,11 @@
-"""Which of PPO's two clip bounds can bind under QAE, and what takes the guarantee away."""
+"""Claim `clip-sides`: which of PPO's two clip bounds can bind under QAE, and what takes the guarantee away."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
+from itertools import product
 from typing import Any
 
 import z3
@@ -14,11 +15,11 @@ from qae_theory.baselines import is_hard_group
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.objective import clipped_surrogate, group_objective
-from qae_theory.proofs.objective.prop41_identity import CLIPS, clip_domain, clip_symbols, clip_term, upper
+from qae_theory.proofs.carriers.integers import group_symbols
+from qae_theory.proofs.carriers.paths import Path, valid_on_every_path
+from qae_theory.proofs.objective.clipping import CLIPS, clip_domain, clip_symbols, clip_term, upper
 from qae_theory.proofs.tools.checking import both, for_all, valid, with_witness
 from qae_theory.proofs.tools.groups import LEVELS, binary_group, exact, mixed_groups, number
-from qae_theory.proofs.tools.integers import SymbolicInt, group_symbols
-from qae_theory.proofs.tools.reals import Path, valid_on_every_path
 
 LOW, HIGH = CLIPS[0]["clip_low"], CLIPS[0]["clip_high"]
 
@@ -115,13 +116,15 @@ def _scope() -> tuple[Step, ...]:
 
 def _signs(*, easy_baseline: Any) -> Finding:
     s = group_symbols()
-    gate = is_hard_group(SymbolicInt(s.num_correct), SymbolicInt(s.group_size), s.level)  # type: ignore[arg-type]
-    threshold = (s.group_size - s.num_correct) * s.denominator >= s.numerator * s.group_size
+
+    def gate(path: Path) -> Any:
+        return s.is_hard == bool(is_hard_group(s.correct_on(path), s.size_on(path), s.level_on(path)))
+
     r, t = z3.Reals("R t")
     known = (z3.Or(r == 0, r == 1), t > 0)
     hard = valid(z3.And((r - 0) / t >= 0, ((r - 0) / t == 0) == (r == 0)), *known)
     easy = valid(z3.And((r - easy_baseline) / t <= 0, ((r - easy_baseline) / t == 0) == (r == 1)), *known)
-    return both(valid(gate == threshold, *s.domain), hard, easy)
+    return both(easy, hard, valid_on_every_path(gate, *s.domain))
 
 
 def _positive_side(*, bound: Callable[[Any, Any], Any]) -> Finding:
@@ -152,23 +155,19 @@ def _negative_side(*, bound: Callable[[Any, Any], Any]) -> Finding:
 
 def _shipped_signs(effort: Effort, *, rule: str) -> Finding:
     largest = effort.pick(14, 7)
-    cases = []
-    for m, size in mixed_groups(largest):
-        for k in LEVELS:
-            for settings in ({"std": "population", "eps": 0}, {"std": "bessel", "eps": 0}):
-                sign = 1 if is_hard_group(m, size, k) else -1
-                signs = [sign * a for a in advantages(binary_group(m, size), rule, k=k, **settings)]
-                holds = all(bool(a >= 0) for a in signs) and any(bool(a > 0) for a in signs)
-                cases.append((f"{rule}, K={k}, m={m}, G={size}, {settings}", holds))
-    return for_all(cases, f"all mixed groups of at most {largest}, four levels")
+
+    def cases() -> Iterator[tuple[str, bool]]:
+        for (m, size), k, std in product(mixed_groups(largest), LEVELS, ("population", "bessel")):
+            sign = 1 if is_hard_group(m, size, k) else -1
+            signed = [sign * a for a in advantages(binary_group(m, size), rule, k=k, std=std, eps=0)]
+            holds = all(bool(a >= 0) for a in signed) and any(bool(a > 0) for a in signed)
+            yield f"{rule}, K={k}, m={m}, G={size}, {std}", holds
+
+    return for_all(cases(), f"all mixed groups of at most {largest}, four levels")
 
 
 def _bounds_bind(*, hard: tuple[int, int], easy: tuple[int, int]) -> Finding:
-    above, inside, below = (
-        (Fraction(2), Fraction(3)),
-        (Fraction(9, 10), 1 + HIGH),
-        (Fraction(1, 100), Fraction(1, 2)),
-    )
+    above, inside, below = (Fraction(2), Fraction(3)), (Fraction(9, 10), 1 + HIGH), (Fraction(1, 100), Fraction(1, 2))
     cases = []
     # Correct ones come last: a hard group's last response and an easy group's first have the advantage.
     for (m, size), place, frozen, free in (

@@ -1,8 +1,8 @@
-"""The step of one sampled group: the gradient it is, and what it does to responses that were not sampled."""
+"""Claim `unsampled-logits`: the step of one sampled group, and what it does to responses that were not sampled."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
 from itertools import product
@@ -17,10 +17,12 @@ from qae_theory.arrays import Array, sqrt
 from qae_theory.baselines import is_hard_group
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
-from qae_theory.proofs.objective.prop41_identity import clip_domain, clip_symbols, clip_term
+from qae_theory.proofs.carriers.formulas import expressions, formulas
+from qae_theory.proofs.carriers.paths import Path, valid_on_every_path
+from qae_theory.proofs.objective.clipping import clip_domain, clip_symbols, clip_term
 from qae_theory.proofs.tools.checking import all_zero, valid
 from qae_theory.proofs.tools.groups import LEVELS, binary_group, close, exact, floats, mixed_groups, same
-from qae_theory.proofs.tools.reals import Path, valid_on_every_path
+from qae_theory.proofs.tools.rational_policies import logs
 from qae_theory.softmax import log_softmax
 from qae_theory.updates import counted_group, update_direction
 
@@ -60,11 +62,21 @@ def _gradient_steps() -> tuple[Step, ...]:
         ),
         Step(
             says=r"So the gradient of $\frac1G\sum_i A_i\,\pi'(y_i)/\pi(y_i)$ at $\pi' = \pi$ is $\frac1G\sum_i "
-            r"A_i(e_{y_i} - \pi)$. Checked by differentiating the shipped `log_softmax` on symbols: the "
-            "shipped direction `sampled_group` is that gradient, for symbolic policies and advantages.",
+            r"A_i(e_{y_i} - \pi)$: a ratio is $e^u$ with $u = \log\pi' - \log\pi$, which is 0 there, so that its "
+            r"derivative is the score's, and derivatives of a sum add up. One response in symbols, any number of "
+            r"them.",
+            check=partial(_ratio_has_score, power=1),
+            planted="the derivative of the squared ratio",
+            control=partial(_ratio_has_score, power=2),
+            generality=Generality.GENERAL,
+        ),
+        Step(
+            says="Tie: the shipped direction `sampled_group` is that gradient, found by differentiating the shipped "
+            "`log_softmax` on symbols, for symbolic policies and advantages of small groups.",
             check=partial(_direction_is_gradient, advantage_power=1),
             planted="squared advantages",
             control=partial(_direction_is_gradient, advantage_power=2),
+            tie=True,
         ),
     )
 
@@ -72,12 +84,21 @@ def _gradient_steps() -> tuple[Step, ...]:
 def _push_steps() -> tuple[Step, ...]:
     return (
         Step(
-            says=r"Coordinate $y$ of the direction is $\frac1G\sum_i A_i(1\{y_i = y\} - \pi_y)$. If no $y_i$ is "
-            r"$y$, every indicator is 0 and $-\frac1G(\sum_i A_i)\pi_y$ is left, for any $n$, $G$, "
-            "advantages. Read off the shipped direction on symbols, for every assignment of responses.",
+            says=r"Coordinate $y$ of the direction, times $G$, is $o - t\pi_y$ with $o$ the sum of the advantages of "
+            r"the responses that are $y$ and $t$ the sum of all: one more response adds $A(1\{y_i = y\} - \pi_y)$ to "
+            r"it, $A$ to $t$ and $A$ or 0 to $o$ (induction, starting from the empty sums). If no response is $y$, "
+            r"then $o = 0$ and $-\frac1G(\sum_i A_i)\pi_y$ is left, for any $n$, $G$ and advantages.",
+            check=partial(_one_more_response, sign=-1),
+            planted="a plus sign",
+            control=partial(_one_more_response, sign=1),
+            generality=Generality.GENERAL,
+        ),
+        Step(
+            says="Tie: the shipped direction on symbols, for every assignment of the responses of small groups.",
             check=partial(_unsampled_push, sign=-1),
             planted="a plus sign",
             control=partial(_unsampled_push, sign=1),
+            tie=True,
         ),
         Step(
             says=r"The sum of advantages, $m$ correct and $n = G - m$ wrong, $t = \sigma + \varepsilon > 0$: QAE "
@@ -141,36 +162,49 @@ def _unclipped_near_one(*, reach: int) -> Finding:
     return valid_on_every_path(goal, *clip_domain(x))
 
 
+def _ratio_has_score(*, power: int) -> Finding:
+    z = sympy.Symbol("z_k", real=True)
+    log_ratio = sympy.Function("u")(z)
+    slope = sympy.Derivative(log_ratio, z)
+    ratio = sympy.exp(log_ratio) ** power
+    return all_zero([(sympy.diff(ratio, z) - slope).subs(slope, sympy.Symbol("score")).subs(log_ratio, 0)])
+
+
 def _direction_is_gradient(effort: Effort, *, advantage_power: int) -> Finding:
     arms, size = effort.pick((4, 3), (3, 2))
-    z, _ = _symbolic_policy(arms)
-    a = _symbols("A", size)
-    variables = _symbols("z", arms)
-    log_probs = log_softmax(variables)
-    at_policy = dict(zip(variables, z, strict=True))
+    weights = _weights(arms)
+    variables, a = sympy.symbols(f"z_0:{arms}", real=True), sympy.symbols(f"A_0:{size}", real=True)
+    log_probs = expressions(log_softmax(formulas(variables)))
+    at_policy = {z: sympy.log(w) for z, w in zip(variables, weights, strict=True)}
     residuals = []
     for responses in _assignments(arms, size):
-        ratios = [sympy.exp(log_probs[y] - log_probs[y].subs(at_policy)) for y in responses]
-        objective = sum(a_i**advantage_power * ratio for a_i, ratio in zip(a, ratios, strict=True)) / size
-        direction = _direction(z, responses, a)
-        residuals += [
-            sympy.diff(objective, variable).subs(at_policy) - d
-            for variable, d in zip(variables, direction, strict=True)
-        ]
+        objective = sympy.Integer(0)
+        for a_i, y in zip(a, responses, strict=True):
+            ratio = sympy.exp(log_probs[y] - log_probs[y].subs(at_policy))
+            objective += a_i**advantage_power * ratio / size
+        for variable, entry in zip(variables, _direction(weights, responses, a), strict=True):
+            residuals.append(sympy.diff(objective, variable).subs(at_policy) - entry)
     return all_zero(residuals, sympy.simplify)
+
+
+def _one_more_response(*, sign: int) -> Finding:
+    own, total, prob, advantage, is_y = z3.Reals("o t pi_y A is_y")
+    before = own - total * prob
+    grown = before + advantage * (is_y - prob)
+    after = (own + advantage * is_y) + sign * (total + advantage) * prob
+    unsampled = z3.Implies(own == 0, before == sign * total * prob)
+    return valid(z3.And(grown == after, unsampled), z3.Or(is_y == 0, is_y == 1))
 
 
 def _unsampled_push(effort: Effort, *, sign: int) -> Finding:
     arms, size = effort.pick((4, 3), (3, 2))
-    z, weights = _symbolic_policy(arms)
-    a = _symbols("A", size)
-    total = sum(weights)
+    weights, a = _weights(arms), sympy.symbols(f"A_0:{size}", real=True)
     residuals = []
     for responses in _assignments(arms, size):
-        direction = _direction(z, responses, a)
+        direction = _direction(weights, responses, a)
         for y in range(arms):
             own = sum(a_i for a_i, y_i in zip(a, responses, strict=True) if y_i == y)
-            residuals.append(direction[y] - (own + sign * sum(a) * weights[y] / total) / size)
+            residuals.append(direction[y] - (own + sign * sum(a) * weights[y] / sum(weights)) / size)
     return all_zero(residuals)
 
 
@@ -185,34 +219,42 @@ def _sum_signs(*, hard_baseline: int) -> Finding:
 
 def _shipped_sums(effort: Effort, *, level_of: Callable[[Fraction], Fraction]) -> Finding:
     largest = effort.pick(16, 8)
-    cases = []
-    for m, size in mixed_groups(largest):
-        rewards = binary_group(m, size)
-        for settings, lost in _SETTINGS:
+
+    def cases() -> Iterator[tuple[str, Any, Any]]:
+        for (m, size), (settings, lost) in product(mixed_groups(largest), _SETTINGS):
+            rewards = binary_group(m, size)
             eps = Fraction(str(settings.get("eps", "1e-6")))
             scale = (sqrt(exact([Fraction(m * (size - m), size * (size - lost))])) + eps).item()
-            cases.append((f"grpo, m={m}, G={size}, {settings}", advantages(rewards, "grpo", **settings).sum(), 0))
+            yield f"grpo, m={m}, G={size}, {settings}", advantages(rewards, "grpo", **settings).sum(), 0
             for k in LEVELS:
                 total = m if is_hard_group(m, size, level_of(k)) else m - size
                 shipped = advantages(rewards, "qae", k=k, **settings).sum()
-                cases.append((f"qae, K={k}, m={m}, G={size}, {settings}", sympy.cancel(shipped * scale), total))
-    return same(cases, f"all mixed groups of at most {largest}, four levels")
+                yield f"qae, K={k}, m={m}, G={size}, {settings}", sympy.cancel(shipped * scale), total
+
+    return same(cases(), f"all mixed groups of at most {largest}, four levels")
 
 
 def _shipped_push(effort: Effort, *, weigh: bool) -> Finding:
     probs, rewards = (Fraction(1, 10), Fraction(3, 10), Fraction(2, 10), Fraction(4, 10)), exact([1, 0, 0, 1])
-    z = exact([sympy.log(sympy.Rational(p.numerator, p.denominator)) for p in probs])
-    size = effort.pick(4, 3)
-    cases = []
-    for responses in product(range(4), repeat=size):
-        for rule, settings in (("qae", {"k": "0.4"}), ("qae", {"k": "0.7"}), ("grpo", {}), ("rloo", {})):
+    rules: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("qae", {"k": "0.4"}),
+        ("qae", {"k": "0.7"}),
+        ("grpo", {}),
+        ("rloo", {}),
+    )
+    z, size = logs(probs), effort.pick(4, 3)
+
+    def cases() -> Iterator[tuple[str, Any, Any]]:
+        for responses, (rule, settings) in product(product(range(4), repeat=size), rules):
             a = advantages(rewards[list(responses)], rule, **settings)
-            total = sum(a)
-            own = [sum((a_i for a_i, y_i in zip(a, responses, strict=True) if y_i == y), Fraction(0)) for y in range(4)]
-            expected = [(o - total * (p if weigh else 1)) / size for o, p in zip(own, probs, strict=True)]
+            expected = []
+            for y, p in enumerate(probs):
+                own = sum((a_i for a_i, y_i in zip(a, responses, strict=True) if y_i == y), Fraction(0))
+                expected.append((own - sum(a) * (p if weigh else 1)) / size)
             direction = update_direction(z, rewards, "sampled_group", responses=list(responses), advantages=a)
-            cases.append((f"{rule} {settings}, responses {responses}", direction, exact(expected)))
-    return same(cases, f"every group of {size} from four responses")
+            yield f"{rule} {settings}, responses {responses}", direction, exact(expected)
+
+    return same(cases(), f"every group of {size} from four responses")
 
 
 # Leading axes of logits, responses and advantages: each may be shared by the others.
@@ -253,7 +295,7 @@ def _shipped_batches(effort: Effort, *, group_size_of: Callable[[int], int]) -> 
 
 
 def _by_hand(z: Any, responses: Any, a: Any, *, group_size_of: Callable[[int], int]) -> Array:
-    """The direction, batch entry by batch entry and response by response."""
+    """Return the direction, batch entry by batch entry and response by response."""
     z, responses, a = np.asarray(z, dtype=float), np.asarray(responses), np.asarray(a)
     batch = np.broadcast_shapes(z.shape[:-1], responses.shape[:-1], a.shape[:-1])
     z, responses, a = (np.broadcast_to(x, (*batch, x.shape[-1])) for x in (z, responses, a))
@@ -265,20 +307,19 @@ def _by_hand(z: Any, responses: Any, a: Any, *, group_size_of: Callable[[int], i
     return total / group_size_of(responses.shape[-1])
 
 
-def _symbolic_policy(arms: int) -> tuple[Array, Array]:
-    """Logits log w with positive symbols w, and w; the policy is w over its sum."""
-    weights = exact(list(sympy.symbols(f"w_0:{arms}", positive=True)))
-    return exact([sympy.log(w) for w in weights]), weights
-
-
-def _symbols(name: str, count: int) -> Array:
-    return exact(list(sympy.symbols(f"{name}_0:{count}", real=True)))
+def _weights(arms: int) -> tuple[Any, ...]:
+    """Return positive symbols w; the policy is w over its sum and the logits are log w."""
+    weights: tuple[Any, ...] = sympy.symbols(f"w_0:{arms}", positive=True)
+    return weights
 
 
 def _assignments(arms: int, size: int) -> list[tuple[int, ...]]:
-    """Responses of a group up to order: other orders only rename the advantages."""
+    """Return the responses of a group up to order: other orders only rename the advantages."""
     return [y for y in product(range(arms), repeat=size) if list(y) == sorted(y)]
 
 
-def _direction(z: Array, responses: tuple[int, ...], a: Array) -> Array:
-    return update_direction(z, [0] * len(z), "sampled_group", responses=list(responses), advantages=a)
+def _direction(weights: tuple[Any, ...], responses: tuple[int, ...], a: tuple[Any, ...]) -> list[Any]:
+    """Return the shipped direction of a group of symbolic advantages."""
+    logits = formulas(sympy.log(w) for w in weights)
+    step = partial(update_direction, logits, [0] * len(weights), "sampled_group")
+    return expressions(step(responses=list(responses), advantages=formulas(a)))
