@@ -15,7 +15,8 @@ from llm_validation.audit.model.settings import AuditSettings, estimator_of
 from llm_validation.audit.readers.base import SettingsReader
 from llm_validation.audit.readers.head import Head
 from llm_validation.audit.readers.opening import pieces
-from llm_validation.cluster.collect.run_settings import flat_scalars, settings_of_own, settings_of_verl
+from llm_validation.cluster.collect.run_settings import settings_of_own, settings_of_verl
+from llm_validation.verl_engine.configuration.flat_yaml import flat_scalars
 
 _ACTOR, _ROLLOUT = "actor_rollout_ref.actor.", "actor_rollout_ref.rollout."
 _VERL = re.compile(rb"^['\"]?actor_rollout_ref['\"]?:", re.MULTILINE)

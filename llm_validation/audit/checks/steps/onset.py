@@ -17,16 +17,23 @@ from qae_theory.arrays import Array
 
 COLLAPSED, EXPLODED = 0.5, 1.5
 HELD = 0.8  # a score that keeps this much of its level has not suffered
-_SERIES = ("entropy", "length", "best_score", "reward")
+_SERIES = ("entropy", "length", "best_score", "success", "reward")
+_SCORES = ("best_score", "success", "reward")
 
 
 def series_of(log: Log) -> tuple[Array, dict[str, Array]]:
-    """Return steps and the series that are there, from the metrics, else from the responses."""
+    """Return steps and the series that are there, from the metrics, else from the responses.
+
+    A success rate stands for the reward where there is one: it does not mix penalties in.
+    """
     found = {name: log.steps.series(name) for name in _SERIES}
     known = {name: values for name, values in found.items() if values is not None}
-    if known.keys() & {"entropy", "length"}:
-        return log.steps.step, known
-    return _of_responses(log)
+    step = log.steps.step
+    if not known.keys() & {"entropy", "length"}:
+        step, known = _of_responses(log)
+    if "success" in known:
+        known.pop("reward", None)
+    return step, known
 
 
 def _of_responses(log: Log) -> tuple[Array, dict[str, Array]]:
@@ -39,7 +46,9 @@ def _of_responses(log: Log) -> tuple[Array, dict[str, Array]]:
     found = {"length": tokens / count}
     if table.has("entropy_before"):
         found["entropy"] = np.bincount(code, np.nan_to_num(table.column("entropy_before"))) / np.maximum(tokens, 1)
-    if table.has("reward"):
+    if table.has("correct"):
+        found["success"] = np.bincount(code, np.nan_to_num(table.column("correct"))) / count
+    elif table.has("reward"):
         found["reward"] = np.bincount(code, np.nan_to_num(table.reward)) / count
     return steps, found
 
@@ -91,11 +100,11 @@ def run_explosion(log: Log) -> list[Finding]:
 def _score_kept(change: Change) -> float:
     """Return what is left of the score; 1 where none is logged or where it grew."""
     kept = 1.0
-    for name in ("best_score", "reward"):
+    for name in _SCORES:
         if name in change.seen:
-            lost = change.before[name] - change.seen[name]
-            scale = max(abs(change.before[name]), abs(change.seen[name]))
-            kept = min(kept, 1 - share(max(lost, 0), scale))
+            before, seen = change.before[name], change.seen[name]
+            floor = 0.0 if min(before, seen) >= 0 else min(-1.0, seen)  # signed rewards begin at -1
+            kept = min(kept, 1 - share(max(before - seen, 0), before - floor))
     return kept
 
 
