@@ -8,6 +8,7 @@ from qae_theory.baselines import quantile_baseline
 from qae_theory.entropy_change import (
     entropy_change,
     entropy_change_bounds,
+    entropy_change_enclosure,
     first_order_entropy_change,
     safe_step_size,
     second_order_entropy_change,
@@ -21,6 +22,7 @@ __all__ = [
     "entropy",
     "entropy_change",
     "entropy_change_bounds",
+    "entropy_change_enclosure",
     "estimator_names",
     "expected_entropy_change",
     "expected_gain",

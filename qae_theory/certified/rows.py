@@ -264,7 +264,7 @@ def moments(z: Array, d: Array, policy: Policy, direction: Direction, room: Room
         np.vecdot(wxx, size_s, out=sizes[3, number])
         size_x *= w
         np.vecdot(size_x, size_s, out=sizes[2, number])
-    return Moments(*(signed.sum(axis=1) / policy.mass), *(sizes.sum(axis=1) / policy.mass))
+    return Moments(*(np.concatenate([signed, sizes]).sum(axis=1) / policy.mass))
 
 
 def all_moments(
@@ -293,7 +293,8 @@ def all_moments(
     mass = policy.mass
     of_step, of_sizes = moved.sum(axis=1) / mass, sized.sum(axis=1) / mass
     a, s = (1 + of_step[0], *of_sizes[1::2]), tuple(of_sizes[::2])  # P <= 1 + e^(tau x)
-    return Moments(*(signed.sum(axis=1) / mass), s[0], a[1], s[1], s[2]), Shifted(*of_step, a, s)
+    plain = Moments._make([*(signed.sum(axis=1) / mass), s[0], a[1], s[1], s[2]])
+    return plain, Shifted(moved=of_step[0], moved_s=of_step[1], moved_x=of_step[2], a=a, s=s)
 
 
 def _signed(pair: Array, w: Array, product: Array, sums: Array) -> None:

@@ -301,6 +301,10 @@ TABLE: dict[str, tuple[dict[str, Any], dict[str, list[str]]]] = {
             "method": ["bounds method"],
         },
     ),
+    "entropy_change_enclosure": (
+        {"logits": [Z] * 4, "direction": [1.0, 0.0, 0.0], "step_size": 0.1},
+        {"logits": ["logits"], "direction": ["vector of 3"], "step_size": ["batch of 4"]},
+    ),
     "safe_step_size": (
         {"logits": Z, "arm_rewards": [1, 0, 0], "low": 0.25, "high": 0.75},
         {"logits": ["logits"], "arm_rewards": ["vector of 3", "query rewards"], "low": ["low"], "high": ["high"]},
@@ -517,7 +521,7 @@ def test_sampled_group_refuses_a_baseline_of_its_own() -> None:
         refuses(lambda name=name: qae_theory.update_direction(**{**good, name: None}), name, None)
 
 
-@pytest.mark.parametrize("case", ["entropy_change_bounds", "safe_step_size"])
+@pytest.mark.parametrize("case", ["entropy_change_bounds", "entropy_change_enclosure", "safe_step_size"])
 def test_guarantees_about_floats_refuse_exact_numbers(case: str) -> None:
     z = np.array([F(0), F(1), F(2)], dtype=object)
     with pytest.raises(ValueError, match=r"^logits must be a float array here, not exact numbers; got "):

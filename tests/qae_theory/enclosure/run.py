@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from qae_theory import entropy_change_bounds
+from qae_theory import entropy_change_bounds, entropy_change_enclosure
 from tests.qae_theory.enclosure import truth
 from tests.qae_theory.enclosure.cases import Array, Batch
 
@@ -35,7 +35,7 @@ def shipped() -> dict[str, Bounds]:
     def of(method: str) -> Bounds:
         return lambda z, d, eta: entropy_change_bounds(z, d, eta, method=method)
 
-    return {method: of(method) for method in METHODS}
+    return {method: of(method) for method in METHODS} | {"enclosure": entropy_change_enclosure}
 
 
 def hold(batches: Iterable[Batch], kinds: Mapping[str, Bounds]) -> Outcome:

@@ -1,0 +1,293 @@
+r"""A narrow enclosure of the exact entropy change: its definition in double-double arithmetic, with an error bound.
+
+Three ways, by the size of the step. A step that moves no log-probability by more than a few hundred nats is taken by
+:math:`\Delta H = -\sum_i\pi_it_iS_i - \sum_i\pi_if(y_i)` with :math:`y = \log(\pi'/\pi)`, :math:`t = e^y - 1`,
+:math:`S = \log\pi + H` and :math:`f(y) = e^y(y - 1) + 1 \ge 0`, in which nothing cancels but what must. A longer one is
+:math:`H' - H`. One below 2^-100 is its Taylor polynomial of second order. Where double-double is not enough the bounds
+of ``bounds`` are left.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from qae_theory.arrays import Array
+from qae_theory.certified import bounds
+from qae_theory.certified import double_double as dd
+from qae_theory.certified.double_double import PRECISION, Pair
+
+Sides = tuple[Array, Array]
+
+# Weights below e^-1000 are taken for 0. They, and what double-double loses below 2^-1022, add less than LOST to a sum,
+# times the largest factor e^y that multiplies a weight.
+DEEPEST_GAP = -1000.0
+LOST = 2.0**-1000
+# Exponents of the long way are right to an absolute 2^-100 of the parts that they are sums of.
+PART_ERROR = 2.0**-100
+LARGEST_PART = 2.0**40
+SHORTEST_STEP = -100
+LARGEST_SHIFT = 300.0
+# Below this, f(y) is summed as a series.
+_SERIES = 2.0**-20
+# Error bounds add up a handful of terms, each of which stands for a few roundings; they are made in float64.
+_HANDFUL = 16.0
+_ELEMENTS = 2**16  # floats of a block of rows, of which a few dozen arrays are in use at a time
+
+
+class Start(NamedTuple):
+    """A policy and a direction in double-double; arrays ``[r, n]``, and ``[r]`` where it says so."""
+
+    weights: Pair
+    others: Pair  # [r], the mass without that of the top arm, which is 1
+    gaps: Pair
+    mean_gap: Pair  # [r]
+    surprise: Pair  # S = gap - mean gap
+    move: Pair  # x, E x = 0 up to rounding; eta d = mantissa 2^exponent x + const
+    offset: Array  # [r], how far E d was from the top arm's, in units of x: x has been rounded at that size
+    mantissa: Array  # [r]
+    exponent: Array  # [r]
+
+    def mean(self, x: Pair) -> Pair:
+        """E x, ``[r, n] -> [r]``."""
+        return dd.over(dd.total(dd.times(self.weights, x)), dd.add_float(self.others, np.ones_like(self.offset)))
+
+    def size(self, x: Array) -> Array:
+        """E x in float64, of a size: for error bounds."""
+        return np.asarray(np.vecdot(self.weights.high, x) / (1 + self.others.high))
+
+
+def enclosure(z: Array, d: Array, eta: Array, *, curvature: tuple[float, float]) -> Sides:
+    """Lower and upper end for rows ``[r, n]`` and finite steps ``[r]``; NaN for a row that is not finite."""
+    lower, upper = bounds.bounds(z, d, eta, method="best", curvature=curvature)
+    height = max(1, _ELEMENTS // z.shape[1])
+    with np.errstate(all="ignore"):  # what over- or underflows is seen in the end, as a NaN or in the error's size
+        for start in range(0, len(z), height):
+            block = slice(start, start + height)
+            low, high = _block(z[block], d[block], eta[block])
+            lower[block], upper[block] = np.fmax(lower[block], low), np.fmin(upper[block], high)
+    return lower, upper
+
+
+def _block(z: Array, d: Array, eta: Array) -> Sides:
+    """The ends by double-double; NaN where nothing moves, or where it is not enough."""
+    low, high = np.full((2, len(z)), np.nan)
+    finite = np.isfinite(z).all(axis=1) & np.isfinite(d).all(axis=1)
+    moving = np.flatnonzero(finite & (d.max(axis=1) > d.min(axis=1)) & (eta != 0))
+    if not len(moving):
+        return low, high
+    z, d, eta = z[moving], d[moving], eta[moving]
+    start = _start(z, d, eta)
+    reach = np.ldexp(start.mantissa, np.minimum(start.exponent, 100)) * np.abs(start.move.high).max(axis=1)
+    short = start.exponent < SHORTEST_STEP
+    moderate = ~short & (reach <= LARGEST_SHIFT) & (start.exponent < 100)
+    long = ~short & ~moderate
+    if short.any():
+        low[moving[short]], high[moving[short]] = _short(_part(start, short))
+    if moderate.any():
+        low[moving[moderate]], high[moving[moderate]] = _moderate(_part(start, moderate))
+    if long.any():
+        low[moving[long]], high[moving[long]] = _long(z[long], d[long], eta[long], _part(start, long))
+    return low, high
+
+
+def _part(start: Start, chosen: Array) -> Start:
+    """The start of some rows."""
+    return Start._make(field.at(chosen) if isinstance(field, Pair) else field[chosen] for field in start)
+
+
+def _start(z: Array, d: Array, eta: Array) -> Start:
+    row = np.arange(len(z))
+    top = z.argmax(axis=1)
+    gaps = _cut(dd.difference(z, z[row, top][:, None]))
+    weights = _weights(gaps)
+    mean_gap = dd.over(dd.total(dd.times(weights, gaps)), dd.total(weights))
+    unit, size = _unit(d)
+    unit *= np.where(eta < 0, -1.0, 1.0)[:, None]
+    move = dd.difference(unit, unit[row, top][:, None])
+    mean_move = dd.over(dd.total(dd.times(weights, move)), dd.total(weights))
+    mantissa, exponent = np.frexp(eta)
+    return Start(
+        weights=weights,
+        others=_without(weights, top),
+        gaps=gaps,
+        mean_gap=mean_gap,
+        surprise=dd.add(gaps, dd.negative(_column(mean_gap))),
+        move=dd.add(move, dd.negative(_column(mean_move))),
+        offset=np.abs(mean_move.high),
+        mantissa=np.abs(mantissa),
+        exponent=exponent.astype(np.int64) + size,
+    )
+
+
+def _short(start: Start) -> Sides:
+    r""":math:`\tau(h_1 + \tau\varphi''(0)/2)`, off by at most a sixth of :math:`\tau^3` times the third derivative.
+
+    Along so short a path expectations of sizes grow by less than 1 %, and |x| < 2. Then the third derivative, as it
+    stands in claim `third-order`, is at most what is added up here.
+    """
+    s, x = start.surprise, start.move
+    squares = dd.times(x, x)
+    tau = np.ldexp(start.mantissa, np.maximum(start.exponent, -1000))
+    first = dd.negative(start.mean(dd.times(s, x)))
+    second = dd.negative(dd.add(start.mean(squares), start.mean(dd.times(s, squares))))
+    size_s, size_x = np.abs(s.high), np.abs(x.high)
+    mean_s, mean_sx = start.size(size_s), start.size(size_s * size_x)
+    mean_xx, mean_sxx = start.size(size_x**2), start.size(size_s * size_x**2)
+    third = mean_xx * (5 + 3 * mean_s + 4 * mean_sx + tau * (1 + mean_s)) + 5 * mean_sxx
+    # S and x have been rounded at the size of the gaps and of the offset.
+    gap, moved = size_s + np.abs(start.mean_gap.high)[:, None], size_x + start.offset[:, None]
+    rounded = start.size(gap * moved) + tau * start.size((1 + gap) * moved**2)
+    value = dd.add(first, dd.times_float(second, 0.5 * tau))
+    error = _HANDFUL * (PRECISION * rounded + LOST) + tau * tau * third
+    low, high = _ends(dd.times_float(value, start.mantissa), start.mantissa * error)
+    # The exponent may lead below 2^-1022, where it rounds once more.
+    return _down(np.ldexp(low, start.exponent)), _up(np.ldexp(high, start.exponent))
+
+
+def _moderate(start: Start) -> Sides:
+    r""":math:`-E[tS] - E[f(y)]` with :math:`y = \tau x - K`, :math:`K = \log E e^{\tau x}`, :math:`t = e^y - 1`."""
+    s = start.surprise
+    shift = _by_power(dd.times_float(start.move, start.mantissa[:, None]), start.exponent)
+    grown = dd.exp_minus_1(shift)
+    excess = start.mean(grown)  # E e^(tau x) - 1 >= 0
+    log_mean = dd.log1p(excess)
+    partition = dd.add_float(excess, np.ones_like(start.offset))
+    y = dd.add(shift, dd.negative(_column(log_mean)))
+    t = dd.over(dd.add(grown, dd.negative(_column(excess))), _column(partition))
+    divergence = start.mean(_divergence_terms(y, t))
+    value = dd.negative(dd.add(start.mean(dd.times(t, s)), divergence))
+
+    # What they are off by, in units of PRECISION. The shift is rounded at its own size and that of the offset, the
+    # exponential by that and relative to itself; E e^(tau x) by the mean of that, which moves all y and t.
+    size_s, size_y, size_t, ratio = np.abs(s.high), np.abs(y.high), np.abs(t.high), 1 + t.high
+    off_shift = np.abs(shift.high) + 2 * np.ldexp(start.offset * start.mantissa, start.exponent)[:, None]
+    off_grown = (np.abs(grown.high) + (1 + grown.high) * off_shift) / partition.high[:, None]
+    off_mean = start.size(off_grown)[:, None]
+    off_t = off_grown + ratio * off_mean + size_t
+    off_y = off_shift + off_mean + np.abs(log_mean.high)[:, None]
+    by_cross = off_t * size_s + size_t * (size_s + 2 * np.abs(start.mean_gap.high)[:, None])
+    by_direct = off_t * (1 + size_y) + ratio * (off_y + size_y)
+    by_series = ratio * size_y * off_y
+    by_divergence = np.where(size_y >= _SERIES, by_direct, by_series)
+    error = PRECISION * (start.size(by_cross + by_divergence) + np.abs(divergence.high))
+    lost = LOST * (1 + np.exp(shift.high.max(axis=1)))
+    return _ends(value, _HANDFUL * (error + lost))
+
+
+def _divergence_terms(y: Pair, t: Pair) -> Pair:
+    """f(y) = e^y (y - 1) + 1 = (1 + t) y - t; where y is small, y^2 (1/2 + y/3 + y^2/8 + y^3/30 + y^4/144)."""
+    direct = dd.add(dd.times(dd.add_float(t, np.ones_like(t.high)), y), dd.negative(t))
+    squares = dd.times(y, y)
+    third = dd.over(y, dd.exactly(np.full_like(y.high, 3.0)))
+    rest = squares.high * y.high * (1 / 30 + y.high / 144)
+    inner = dd.add_float(dd.add_float(dd.add(third, dd.scaled(squares, 0.125)), rest), np.full_like(y.high, 0.5))
+    series = dd.times(squares, inner)
+    small = np.abs(y.high) < _SERIES
+    return Pair(*(np.where(small, a, b) for a, b in zip(series, direct, strict=True)))
+
+
+def _long(z: Array, d: Array, eta: Array, start: Start) -> Sides:
+    """H' - H, where the new gaps are known; NaN where they are not."""
+    before = _entropy(start.others, start.mean_gap)
+    gaps, parts, top = stepped_gaps(z, d, eta)
+    weights = _weights(gaps)
+    others = _without(weights, top)
+    mean_gap = dd.over(dd.total(dd.times(weights, gaps)), dd.add_float(others, np.ones(len(z))))
+    after = _entropy(others, mean_gap)
+    parts = np.where(gaps.high > DEEPEST_GAP, parts, 0.0).max(axis=1)
+    known = (parts <= LARGEST_PART) & (gaps.high.max(axis=1) <= 0)  # no comparison holds for a NaN
+    error = PRECISION * (before.high + after.high) + PART_ERROR * parts * after.high + LOST
+    low, high = _ends(dd.add(after, dd.negative(before)), _HANDFUL * error)
+    return np.where(known, low, np.nan), np.where(known, high, np.nan)
+
+
+def stepped_gaps(z: Array, d: Array, eta: Array) -> tuple[Pair, Array, Array]:
+    r"""Logits after the step less the largest of them, :math:`(z_i - z_j) + \eta(d_i - d_j)`, for finite rows.
+
+    Returns:
+        ``(gaps, parts, top)``: the gaps ``[r, n]``, cut at DEEPEST_GAP; they are right to an absolute PART_ERROR times
+        ``parts``, the sizes of the two summands; the largest arm j, ``[r]``. What is above 0, or NaN, was not found.
+    """
+    row = np.arange(len(z))
+    mantissa, exponent = np.frexp(eta)
+    # A quarter of a direction at the end of float64 has differences inside it.
+    large = np.abs(d).max(axis=1) > 2.0**1021
+    d, exponent = np.where(large[:, None], d / 4, d), np.where(large, exponent + 2, exponent)
+    half = exponent // 2
+    # From the arm that the direction favours most, of equal ones the likeliest, a step leads downward, however long.
+    favoured = d * np.where(eta < 0, -1.0, 1.0)[:, None]
+    favoured = np.where(favoured == favoured.max(axis=1, keepdims=True), z, -np.inf)
+    top = favoured.argmax(axis=1)
+    for _ in range(3):
+        old = dd.difference(z, z[row, top][:, None])
+        way = dd.difference(d, d[row, top][:, None])
+        moved = dd.times_float(_by_power(way, half), mantissa[:, None])
+        # Beyond float64 the exact product is NaN, and the plain one infinite.
+        plain = way.high * np.ldexp(1.0, half)[:, None] * mantissa[:, None]
+        moved = _by_power(
+            Pair(np.where(np.isnan(moved.high + moved.low), plain, moved.high), moved.low), exponent - half
+        )
+        gaps = dd.add(old, moved)
+        high = np.where(np.isnan(gaps.high + gaps.low), old.high + moved.high, gaps.high)
+        highest = high.argmax(axis=1)
+        if np.all(high[row, highest] <= 0):
+            break
+        top = highest
+    gaps = Pair(high, np.where(np.isfinite(gaps.low), gaps.low, 0.0))
+    return _cut(gaps), np.abs(old.high) + np.abs(moved.high), top
+
+
+def _by_power(x: Pair, exponent: Array) -> Pair:
+    factor = np.ldexp(1.0, exponent)[:, None]
+    return Pair(x.high * factor, x.low * factor)
+
+
+def _unit(d: Array) -> tuple[Array, Array]:
+    """Directions by a power of two, of size 1, and its exponent; rounds nothing but what lies 2^1022 below that."""
+    _, size = np.frexp(np.maximum(np.abs(d.max(axis=1)), np.abs(d.min(axis=1))))
+    half = size // 2
+    return d * np.ldexp(1.0, -half)[:, None] * np.ldexp(1.0, half - size)[:, None], size.astype(np.int64)
+
+
+def _entropy(others: Pair, mean_gap: Pair) -> Pair:
+    """log(1 + others) - E[gap]."""
+    return dd.add(dd.log1p(others), dd.negative(mean_gap))
+
+
+def _weights(gaps: Pair) -> Pair:
+    weights = dd.exp(gaps)
+    deep = gaps.high <= DEEPEST_GAP
+    return Pair(np.where(deep, 0.0, weights.high), np.where(deep, 0.0, weights.low))
+
+
+def _without(weights: Pair, top: Array) -> Pair:
+    """Mass of all arms but the top one."""
+    high, low = weights.high.copy(), weights.low.copy()
+    row = np.arange(len(top))
+    high[row, top] = low[row, top] = 0.0
+    return dd.total(Pair(high, low))
+
+
+def _cut(gaps: Pair) -> Pair:
+    deep = gaps.high < DEEPEST_GAP
+    return Pair(np.where(deep, DEEPEST_GAP, gaps.high), np.where(deep, 0.0, gaps.low))
+
+
+def _column(x: Pair) -> Pair:
+    return Pair(x.high[:, None], x.low[:, None])
+
+
+def _ends(value: Pair, error: Array) -> Sides:
+    """The floats below and above value - error and value + error."""
+    error = error * 1.01  # it is a float's sum itself
+    return _down(value.high + _down(value.low - error)), _up(value.high + _up(value.low + error))
+
+
+def _down(x: Array) -> Array:
+    return np.nextafter(x, -np.inf)
+
+
+def _up(x: Array) -> Array:
+    return np.nextafter(x, np.inf)
