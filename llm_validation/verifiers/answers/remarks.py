@@ -6,28 +6,10 @@ from collections.abc import Sequence
 
 from llm_validation.verifiers.grammar.cursor import CLOSING, OPENING
 from llm_validation.verifiers.reading.tokens import Token
+from llm_validation.verifiers.reading.word_sets import word_set
 
-_CONDITIONS = frozenset(
-    [
-        "as",
-        "because",
-        "for",
-        "given",
-        "if",
-        "since",
-        "such",
-        "when",
-        "whenever",
-        "where",
-        "which",
-        "with",
-        "assuming",
-        "provided",
-        "so",
-        "until",
-        "while",
-        "but",
-    ]
+_CONDITIONS = word_set(
+    "as because for given if since such when whenever where which with assuming provided so until while but"
 )
 
 

@@ -11,8 +11,6 @@ import pytest
 from llm_validation.verifiers.mathematics import MathVerifier
 from tests.llm_validation.verifiers.hostile import BOMBS, dressed, programs
 
-pytestmark = pytest.mark.train
-
 SECONDS = 4.0
 
 
@@ -25,7 +23,7 @@ def verifier() -> Iterator[MathVerifier]:
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_bombs_are_wrong_within_the_time_out(bomb: str, verifier: MathVerifier) -> None:
     for answer in ("7", r"\sqrt{2}"):
-        verifier([r"$\frac{x}{2}$"], ["x/2"])  # a process is there
+        verifier([r"\boxed{\int_0^1 x dx}"], ["1/2"])  # a process is there
         start = time.monotonic()
         assert verifier([BOMBS[bomb]], [answer]) == [0.0]
         assert time.monotonic() - start < SECONDS + 1  # killing takes milliseconds

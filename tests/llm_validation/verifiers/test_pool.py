@@ -11,9 +11,9 @@ from multiprocessing.connection import Connection
 import pytest
 
 from llm_validation.verifiers import VerifierError
-from llm_validation.verifiers import pool as pool_module
-from llm_validation.verifiers.pool import WorkerPool
-from llm_validation.verifiers.worker import READY
+from llm_validation.verifiers.processes import pool as pool_module
+from llm_validation.verifiers.processes.pool import WorkerPool
+from llm_validation.verifiers.processes.worker import READY
 
 SECONDS = 1.0
 

@@ -13,18 +13,21 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from llm_validation.verifiers import (
+    Extraction,
+    Outcome,
+    Scoring,
     Verifier,
     VerifierError,
+    counts,
     get_verifier,
-    mathematics,
+    score_of,
     self_test,
     verifier_names,
 )
-from llm_validation.verifiers.boxes import claimed_answer, last_box
 from llm_validation.verifiers.integers import ChoiceVerifier, IntegerVerifier, canonical_integer
 from llm_validation.verifiers.mathematics import MathVerifier
-from llm_validation.verifiers.numbers import plain_number
-from llm_validation.verifiers.worker import RIGHT, UNREADABLE, WRONG
+from llm_validation.verifiers.plain_numbers import plain_number
+from llm_validation.verifiers.processes.worker import REFUSED, REPLIES
 from tests.llm_validation.verifiers.hostile import BOMBS, UnsafeVerifier, dressed, programs
 
 INTEGER, CHOICE = IntegerVerifier(), ChoiceVerifier()
@@ -100,33 +103,7 @@ def test_an_empty_choice_is_unscorable() -> None:
     assert CHOICE(["", " ", "T"], ["", " ", "\n"]) == [None] * 3
 
 
-# What an answer is.
-
-
-@pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        ("7", "7"),
-        (" $7$. ", "7"),
-        ("So the answer is 7.", "7"),
-        ("Answer: **7**\nGoodbye", "7"),
-        ("The answer is 5. No, the final answer is: $7$", "7"),
-        (r"The answer is 5, that is \boxed{7}", "7"),
-        (r"\boxed{5} and \boxed{ 7 }.", "7"),
-        (r"\boxed{\frac{1}{2}}", r"\frac{1}{2}"),
-        (r"\boxed{\{1\}}", r"\{1\}"),
-        (r"7 \boxed{5", r"7 \boxed{5"),
-        ("I think 3 or 7", "I think 3 or 7"),
-        ("", ""),
-    ],
-)
-def test_the_claimed_answer(text: str, answer: str) -> None:
-    assert claimed_answer(text) == answer
-
-
-def test_an_open_box_holds_nothing() -> None:
-    assert last_box(r"\boxed{1} \boxed{2") is None
-    assert last_box("no box") is None
+# Plain numbers.
 
 
 @given(value=st.fractions(max_denominator=10**6))
@@ -136,7 +113,7 @@ def test_plain_numbers_are_read_exactly(value: Fraction) -> None:
         str(value),
         f"{sign}{above}/{below}",
         rf"{sign}\frac{{{above}}}{{{below}}}",
-        f"{sign}{above:,}/{below}",
+        f"{sign}{above:,}/{below}" if above else "0",
     ):
         assert plain_number(text) == value
 
@@ -149,7 +126,24 @@ def test_decimals_are_read_exactly(mantissa: int, places: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "1/0", r"\frac{1}{0}", "1e5", "--1", "1,23", "1,2345", "2+2", "٧", "1.2.3", ".", "7" * 401, "nan"]
+    "text",
+    [
+        "",
+        "x",
+        "1/0",
+        r"\frac{1}{0}",
+        "1e5",
+        "--1",
+        "1,23",
+        "1,2345",
+        "0,123",
+        "2+2",
+        "٧",
+        "1.2.3",
+        ".",
+        "7" * 401,
+        "nan",
+    ],
 )
 def test_what_is_no_plain_number(text: str) -> None:
     assert plain_number(text) is None
@@ -201,7 +195,8 @@ def test_verifiers_by_name() -> None:
     for name in verifier_names():
         with get_verifier(name) as verifier:
             assert verifier.name == name
-            assert verifier([], []) == []
+            assert verifier.extraction == Extraction("auto")
+            assert verifier([], []) == verifier.judge([], []) == []
     with pytest.raises(ValueError, match="verifier must be one of choice, integer, math; got 'maths'"):
         get_verifier("maths")
 
@@ -226,6 +221,69 @@ def test_bad_input_is_named(completions: Sequence[str], answers: Sequence[str], 
 def test_bad_options_are_named(options: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MathVerifier(**options)  # type: ignore[arg-type]
+
+
+# Outcomes, and extraction for the exact verifiers.
+
+
+@pytest.mark.parametrize(
+    ("name", "completions", "answer", "outcomes"),
+    [
+        ("integer", ["7", "8", "seven", ""], "7", ["right", "wrong", "unreadable", "unreadable"]),
+        ("integer", ["7", ""], "seven", ["unscorable", "unscorable"]),
+        ("choice", ["T", "F", " "], "T", ["right", "wrong", "unreadable"]),
+        ("math", [r"\boxed{7}", r"\boxed{8}", r"\boxed{?}", ""], "7", ["right", "wrong", "unreadable", "unreadable"]),
+        ("math", ["f(x)", "f(y)"], "f(y)", ["undecided", "right"]),
+        ("math", ["7"], r"\frac{", ["unscorable"]),
+    ],
+)
+def test_responses_are_told_apart(name: str, completions: list[str], answer: str, outcomes: list[str]) -> None:
+    with get_verifier(name) as verifier:
+        found = verifier.judge(completions, [answer] * len(completions))
+        assert [outcome.value for outcome in found] == outcomes
+        assert verifier(completions, [answer] * len(completions)) == [score_of(outcome) for outcome in found]
+
+
+def test_outcomes_are_counted() -> None:
+    found = counts([Outcome.RIGHT, Outcome.WRONG, Outcome.UNDECIDED, Outcome.UNREADABLE, Outcome.TIMED_OUT])
+    assert found == {
+        "readable": 3,
+        "right": 1,
+        "wrong": 1,
+        "unreadable": 1,
+        "undecided": 1,
+        "timed_out": 1,
+        "unscorable": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("setting", "response"),
+    [
+        ("first-line", "12\n4+4=8\n"),
+        ("last-line", "4+4=8\n12\n"),
+        ("box", r"It is \boxed{12}."),
+        ("tags", "<answer>12</answer>"),
+        ("hash", "4+8\n#### 12"),
+        (r"= ([0-9]+)\.", "4+8 = 12. So"),
+    ],
+)
+@pytest.mark.parametrize("name", ["integer", "choice"])
+def test_the_exact_verifiers_look_where_they_are_told(name: str, setting: str, response: str) -> None:
+    """A pretrained model that continues ``7+5=`` with ``12`` and a new line is right on its first line."""
+    with get_verifier(Scoring(name, Extraction(setting))) as verifier:
+        assert verifier([response, response.replace("12", "13"), "12?!"], ["12"] * 3) == [1.0, 0.0, 0.0]
+    with get_verifier(name) as strict:
+        assert strict([response], ["12"]) == [0.0]
+
+
+def test_a_regular_expression_that_never_ends_is_killed() -> None:
+    with MathVerifier(extraction="((?:a+)+)b", workers=1, seconds=2.0) as verifier:
+        verifier(["ab"], ["a"])  # a process is there
+        start = time.monotonic()
+        assert verifier.judge(["a" * 60, "ab"], ["a", "a"]) == [Outcome.TIMED_OUT, Outcome.RIGHT]
+        assert time.monotonic() - start < 2.0 + 30  # a kill, and the start of another process on a busy machine
+        assert verifier.lost == 1
 
 
 # The test of a verifier.
@@ -274,15 +332,23 @@ def test_the_strangers_may_be_answers(answer: str) -> None:
     self_test(INTEGER, answers=[answer])
 
 
-@pytest.mark.parametrize("reply", [WRONG, RIGHT, UNREADABLE, None])
-def test_a_broken_math_verify_is_caught_where_all_answers_are_numbers(
+@pytest.mark.parametrize(
+    "reply", [*(reply for kind, reply in REPLIES.items() if kind is not Outcome.RIGHT), REFUSED, None]
+)
+def test_a_broken_worker_is_caught_where_all_answers_are_numbers(
     reply: bytes | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mathematics, "find_spec", lambda name: name)
     with MathVerifier() as verifier:
         monkeypatch.setattr(verifier._pool, "run", lambda jobs: [reply] * len(jobs))
         with pytest.raises(VerifierError, match="verifier 'math'"):
             self_test(verifier, answers=["12", "5"])
+
+
+@pytest.mark.parametrize("name", ["integer", "choice", "math"])
+@pytest.mark.parametrize("setting", ["auto", "box", "tags", "hash", "first-line", "last-line", "is (.*?);"])
+def test_every_extraction_passes_the_test_of_verifiers(name: str, setting: str) -> None:
+    with get_verifier(Scoring(name, Extraction(setting))) as verifier:
+        self_test(verifier, answers=["12", "5", "0"])
 
 
 def test_answers_of_the_wrong_kind_are_caught() -> None:
