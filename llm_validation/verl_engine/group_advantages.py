@@ -24,6 +24,8 @@ Tensor = Any  # torch's; torch is imported in functions only
 ESTIMATORS = ("grpo", "qae", "qae_linear", "pos_mask", "neg_mask")
 MASKS = ("pos_mask", "neg_mask")
 STD_KINDS = ("population", "bessel", "none")
+# K where none is stated: that of qae_theory.
+DEFAULT_K: str = get_estimator("qae").defaults["k"]
 GATES = ("reward", "correctness")
 # Lowest and highest score of a scale whose bits need no threshold: 0/1, and DAPO's -1/+1 without an overlong penalty.
 BINARY_SCALES = ((0.0, 1.0), (-1.0, 1.0))
@@ -52,7 +54,7 @@ def group_advantages(
     index: Any,
     *,
     estimator: str,
-    k: Fraction | str | float = "0.4",
+    k: Fraction | str | float = DEFAULT_K,
     std: str | None = None,
     eps: float = 1e-6,
     mask: Any = None,

@@ -1,68 +1,65 @@
-"""What a check says, and how checks read a configuration. The checks themselves are in ``check_*.py``."""
+"""What a check found, and the four ways in which it can end. The checks stand in the modules beside this one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
-
-Config = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Check:
     """One thing that was looked at before a run.
 
-    ``passed`` false ends the run before it begins; ``warning`` marks what a person should read and may want; ``says``
-    is one line.
+    ``passed`` false ends the run before it begins. ``warning`` marks what a person should read and may want all the
+    same. ``sentence`` tells what was found, on one line.
     """
 
     name: str
     passed: bool
     warning: bool
-    says: str
+    sentence: str
 
     @property
     def state(self) -> str:
         """One word for a table."""
-        return "failed" if not self.passed else "warning" if self.warning else "ok"
+        if not self.passed:
+            return "failed"
+        return "warning" if self.warning else "ok"
 
     def to_json(self) -> dict[str, Any]:
-        """As a JSON object."""
-        return {**asdict(self), "state": self.state}
+        """Return the check as a JSON object."""
+        return {
+            "name": self.name,
+            "passed": self.passed,
+            "warning": self.warning,
+            "says": self.sentence,
+            "state": self.state,
+        }
 
 
-def fine(name: str, says: str) -> Check:
-    """A check that is passed."""
-    return Check(name, passed=True, warning=False, says=_line(says))
+def fine(name: str, sentence: str) -> Check:
+    """Return a check that is passed."""
+    return Check(name, passed=True, warning=False, sentence=_one_line(sentence))
 
 
-def warned(name: str, says: str) -> Check:
-    """A check that is passed with a warning."""
-    return Check(name, passed=True, warning=True, says=_line(says))
+def warned(name: str, sentence: str) -> Check:
+    """Return a check that is passed with a warning."""
+    return Check(name, passed=True, warning=True, sentence=_one_line(sentence))
 
 
-def failed(name: str, says: str) -> Check:
-    """A check that is not passed."""
-    return Check(name, passed=False, warning=False, says=_line(says))
+def failed(name: str, sentence: str) -> Check:
+    """Return a check that is not passed."""
+    return Check(name, passed=False, warning=False, sentence=_one_line(sentence))
 
 
-def absent(name: str, says: str, *, strict: bool) -> Check:
-    """Something is not on this machine: a failure where the job runs, a warning where it is only prepared."""
-    return failed(name, says) if strict else warned(name, f"not here: {says}")
+def absent(name: str, sentence: str, *, strict: bool) -> Check:
+    """Return a check of something that is not on this machine.
 
-
-def select(config: Config, path: str, default: Any = None) -> Any:
-    """The value at a dotted path; the default where there is none, or where it is null.
-
-    >>> select({"a": {"b": 1}}, "a.b"), select({"a": None}, "a.b", 2)
-    (1, 2)
+    Where the job runs (``strict``) that is a failure; where it is only prepared, a warning.
     """
-    value: Any = config
-    for key in path.split("."):
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return default if value is None else value
+    return failed(name, sentence) if strict else warned(name, f"not here: {sentence}")
 
 
-def _line(text: str) -> str:
+def _one_line(text: str) -> str:
+    # Messages of other packages can hold line breaks, and a report has one line a check.
     return " ".join(text.split())

@@ -1,7 +1,7 @@
-"""The process in which a score function is tried: it may hang, die or print, and nothing else suffers.
+"""The process in which a score function is tried: it may hang, die or print there, and nothing else suffers.
 
-Loads the function as verl does and calls it in a thread that is not the main one, as verl does: a function that keeps
-its time with ``signal.alarm`` works in the main thread only.
+The function is loaded as verl loads it and called in a thread that is not the main one, as verl calls it: a function
+that keeps its time with ``signal.alarm`` works in the main thread only.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ READY = "ready"
 
 
 class Case(NamedTuple):
-    """A response, with what it is a response to."""
+    """A response, with the data source and the reference answer of what it responds to."""
 
     source: str
     answer: str
     response: str
 
 
-class Answer(NamedTuple):
-    """What the function said: the score, the other keys of its record, or the error."""
+class Scored(NamedTuple):
+    """What the function made of a case: the score and the keys of its record, or the error."""
 
     score: float | None
     keys: tuple[str, ...] = ()
@@ -37,7 +37,15 @@ class Answer(NamedTuple):
 
 
 def serve(channel: Connection, path: str, name: str, options: Mapping[str, Any]) -> None:
-    """Answer cases until the channel ends."""
+    """Score the cases that come over a channel until it ends.
+
+    Args:
+        channel: gives a :class:`Case`, takes a :class:`Scored`; first it takes ``READY``, or why the function does not
+            load.
+        path: of the module, as in :func:`load`.
+        name: of the function.
+        options: keyword arguments for every call.
+    """
     try:
         function = load(path, name)
     except Exception as error:  # the user's code: anything
@@ -54,32 +62,41 @@ def serve(channel: Connection, path: str, name: str, options: Mapping[str, Any])
 
 
 def load(path: str, name: str) -> Callable[..., Any]:
-    """The function ``name`` of a module: ``pkg://package.module``, or the path of a file."""
+    """Return the function ``name`` of a module.
+
+    Args:
+        path: ``pkg://package.module``, or the path of a file.
+        name: of the function.
+
+    Raises:
+        FileNotFoundError: the file is not there. What the module itself raises is passed on.
+    """
     if path.startswith("pkg://"):
         module = importlib.import_module(path.removeprefix("pkg://").replace("/", "."))
     else:
-        place = Path(path.removeprefix("file://"))
-        spec = importlib.util.spec_from_file_location("score_function", place)
-        if spec is None or spec.loader is None or not place.is_file():
-            raise FileNotFoundError(f"no module {place}")
+        file = Path(path.removeprefix("file://"))
+        spec = importlib.util.spec_from_file_location("score_function", file)
+        if spec is None or spec.loader is None or not file.is_file():
+            raise FileNotFoundError(f"no module {file}")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     function: Callable[..., Any] = getattr(module, name)
     return function
 
 
-def score(function: Callable[..., Any], case: Case, options: Mapping[str, Any]) -> Answer:
-    """One call, with the arguments of verl's reward managers."""
+def score(function: Callable[..., Any], case: Case, options: Mapping[str, Any]) -> Scored:
+    """Return what one call gives, made with the arguments of verl's reward managers."""
     try:
-        said = function(
+        returned = function(
             data_source=case.source, solution_str=case.response, ground_truth=case.answer, extra_info={}, **options
         )
-        if inspect.iscoroutine(said):
-            said = asyncio.run(said)
-        record = said if isinstance(said, Mapping) else {"score": said, "acc": said}
+        if inspect.iscoroutine(returned):
+            returned = asyncio.run(returned)
+        # verl's managers make the same record of a function that returns a number alone.
+        record = returned if isinstance(returned, Mapping) else {"score": returned, "acc": returned}
         number = float(record["score"])
         if not isfinite(number):
-            return Answer(None, error=f"the score {number} is not a finite number")
-        return Answer(number, tuple(map(str, record)))
+            return Scored(None, error=f"the score {number} is not a finite number")
+        return Scored(number, tuple(map(str, record)))
     except Exception as error:  # the user's code: anything
-        return Answer(None, error=f"{type(error).__name__}: {' '.join(str(error).split())}")
+        return Scored(None, error=f"{type(error).__name__}: {' '.join(str(error).split())}")

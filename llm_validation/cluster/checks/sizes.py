@@ -1,110 +1,110 @@
-"""Checks of sizes against one another: batches, GPUs, lengths, and what they make of one step."""
+"""Checks of sizes against one another: batches, GPUs and lengths, and what they make of one step."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
 
-from llm_validation.cluster.checks.check import Check, Config, failed, fine, select, warned
-
-_ACTOR, _ROLLOUT = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
-
-
-def gpus(config: Config) -> int:
-    """GPUs of the run."""
-    return int(select(config, "trainer.nnodes", 1)) * int(select(config, "trainer.n_gpus_per_node", 1))
+from llm_validation.cluster.checks.check import Check, failed, fine
+from llm_validation.verl_engine.configuration.actor import Actor
+from llm_validation.verl_engine.configuration.record import Configuration
+from llm_validation.verl_engine.configuration.trainer import Trainer
 
 
-def check_sizes(config: Config) -> Check:
-    """Batches divide into mini-batches and among the GPUs; the GPUs into the groups that share a model."""
+def gpus(trainer: Trainer) -> int:
+    """Return the number of GPUs of the run."""
+    return int(trainer.nodes.or_else(1)) * int(trainer.gpus_per_node.or_else(1))
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Prompts of a batch and of a mini-batch, and responses to each."""
+
+    prompts: int
+    mini: int
+    group: int
+
+    @property
+    def mini_batch_responses(self) -> int:
+        return self.mini * self.group
+
+
+def _batch(run: Configuration) -> _Batch:
+    return _Batch(
+        prompts=int(run.data.prompts.value),
+        mini=int(run.actor.mini_batch_prompts.value),
+        group=int(run.rollout.group_size.value),
+    )
+
+
+def check_sizes(run: Configuration) -> Check:
+    """Look whether batches divide into mini-batches and among the GPUs, and the GPUs into groups that share a model."""
     name = "batch sizes"
-    faults = list(_faults(config))
+    faults = list(_faults(run))
     if faults:
         return failed(name, "; ".join(faults))
-    prompts, mini, group = _sizes(config)
-    updates = prompts // mini * int(select(config, f"{_ACTOR}.ppo_epochs", 1))
-    shown = f"{prompts} prompts x {group} responses, {updates} update{'s' if updates > 1 else ''} a step"
-    if select(config, f"{_ACTOR}.ppo_epochs", 1) == 1 and updates == 1:
-        shown += ", on-policy: the ratio is 1 and nothing is clipped"
-    return fine(name, f"{shown}, on {gpus(config)} GPU{'s' if gpus(config) > 1 else ''}")
+    batch, epochs = _batch(run), run.actor.epochs.or_else(1)
+    updates = batch.prompts // batch.mini * int(epochs)
+    step = f"{batch.prompts} prompts x {batch.group} responses, {updates} update{'s' if updates > 1 else ''} a step"
+    if epochs == 1 and updates == 1:
+        step += ", on-policy: the ratio is 1 and nothing is clipped"
+    count = gpus(run.trainer)
+    return fine(name, f"{step}, on {count} GPU{'s' if count > 1 else ''}")
 
 
-def _sizes(config: Config) -> tuple[int, int, int]:
-    found = (
-        select(config, path) for path in ("data.train_batch_size", f"{_ACTOR}.ppo_mini_batch_size", f"{_ROLLOUT}.n")
-    )
-    prompts, mini, group = (int(value) for value in found)
-    return prompts, mini, group
-
-
-def _faults(config: Config) -> Iterator[str]:
-    prompts, mini, group = _sizes(config)
-    count = gpus(config)
-    sequence = int(select(config, f"{_ACTOR}.ulysses_sequence_parallel_size", 1))
-    tensor = int(select(config, f"{_ROLLOUT}.tensor_model_parallel_size", 1))
-    node = int(select(config, "trainer.n_gpus_per_node", 1))
-    yield from _indivisible("data.train_batch_size", prompts, "the mini-batch", mini)
-    yield from _indivisible("the number of GPUs", count, "ulysses_sequence_parallel_size", sequence)
-    yield from _indivisible("the number of GPUs", count, "tensor_model_parallel_size", tensor)
-    if count % sequence == 0:
-        of = f"{mini} x {group} responses of a mini-batch"
+def _faults(run: Configuration) -> Iterator[str]:
+    """Yield a sentence for each size that is no multiple of what it has to be divided by."""
+    batch, count = _batch(run), gpus(run.trainer)
+    parallel, tensor = run.actor.sequence_parallel, run.rollout.tensor_parallel
+    gpus_a_sequence, gpus_a_replica = int(parallel.or_else(1)), int(tensor.or_else(1))
+    gpus_a_node = int(run.trainer.gpus_per_node.or_else(1))
+    yield from _indivisible(run.data.prompts.key, batch.prompts, by="the mini-batch", divisor=batch.mini)
+    yield from _indivisible("the number of GPUs", count, by=parallel.name, divisor=gpus_a_sequence)
+    yield from _indivisible("the number of GPUs", count, by=tensor.name, divisor=gpus_a_replica)
+    if count % gpus_a_sequence == 0:
         yield from _indivisible(
-            of, mini * group, "the model's copies (GPUs over sequence parallelism)", count // sequence
+            f"{batch.mini} x {batch.group} responses of a mini-batch",
+            batch.mini_batch_responses,
+            by="the model's copies (GPUs over sequence parallelism)",
+            divisor=count // gpus_a_sequence,
         )
-    if tensor > node:
-        yield f"tensor_model_parallel_size = {tensor} is more than a node's {node} GPUs"
-    if not select(config, f"{_ACTOR}.use_dynamic_bsz", False):
-        yield from _micro_faults(config, mini * group)
+    if gpus_a_replica > gpus_a_node:
+        yield f"{tensor.name} = {gpus_a_replica} is more than a node's {gpus_a_node} GPUs"
+    if not run.actor.dynamic_batches.or_else(False):
+        yield from _micro_batch_faults(run.actor, batch.mini_batch_responses)
 
 
-def _micro_faults(config: Config, responses: int) -> Iterator[str]:
-    micro = select(config, f"{_ACTOR}.ppo_micro_batch_size_per_gpu")
-    if micro is None:
-        yield f"{_ACTOR}.ppo_micro_batch_size_per_gpu is needed without use_dynamic_bsz"
+def _micro_batch_faults(actor: Actor, responses: int) -> Iterator[str]:
+    """Yield what is wrong with micro-batches of a fixed number of sequences."""
+    if not actor.micro_batch.stated:
+        yield f"{actor.micro_batch.key} is needed without {actor.dynamic_batches.name}"
     else:
-        yield from _indivisible(f"{responses} responses of a mini-batch", responses, "a micro-batch", int(micro))
+        yield from _indivisible(
+            f"{responses} responses of a mini-batch",
+            responses,
+            by="a micro-batch",
+            divisor=int(actor.micro_batch.value),
+        )
 
 
-def _indivisible(what: str, value: int, by_what: str, divisor: int) -> Iterator[str]:
+def _indivisible(what: str, value: int, *, by: str, divisor: int) -> Iterator[str]:
+    """Yield a sentence where ``value`` is no positive multiple of ``divisor``."""
     if divisor < 1 or value < 1 or value % divisor:
         shown = what if str(value) in what else f"{what} = {value}"
-        yield f"{shown} must be a multiple of {by_what}, {divisor}"
+        yield f"{shown} must be a multiple of {by}, {divisor}"
 
 
-def check_lengths(config: Config) -> Check:
-    """The longest prompt and response fit where they have to."""
-    name = "lengths"
-    prompt, response = (int(select(config, f"data.max_{part}_length", 0)) for part in ("prompt", "response"))
+def check_lengths(run: Configuration) -> Check:
+    """Look whether the longest prompt and response fit where they have to."""
+    name, actor = "lengths", run.actor
+    prompt, response = int(run.data.longest_prompt.or_else(0)), int(run.data.longest_response.or_else(0))
     total = prompt + response
-    says = f"prompts to {prompt} and responses to {response} tokens"
-    limits: dict[str, Any] = {f"{_ROLLOUT}.max_model_len": select(config, f"{_ROLLOUT}.max_model_len", total)}
-    if select(config, f"{_ACTOR}.use_dynamic_bsz", False):
-        sequence = int(select(config, f"{_ACTOR}.ulysses_sequence_parallel_size", 1))
-        limits[f"{_ACTOR}.ppo_max_token_len_per_gpu"] = sequence * int(
-            select(config, f"{_ACTOR}.ppo_max_token_len_per_gpu")
-        )
-    short = [f"{key} holds {limit}" for key, limit in limits.items() if int(limit) < total]
-    return failed(name, f"{says}, {total} together, but {'; '.join(short)}") if short else fine(name, says)
-
-
-def check_logging(config: Config) -> Check:
-    """`qae cluster collect` finds metrics: verl's file logger is on."""
-    name, loggers = "logging", select(config, "trainer.logger", [])
-    loggers = [loggers] if isinstance(loggers, str) else list(loggers)
-    if "file" not in loggers:
-        return failed(name, f"trainer.logger must have 'file', which `qae cluster collect` reads; got {loggers}")
-    return fine(name, ", ".join(loggers))
-
-
-def check_saving(config: Config) -> Check:
-    """A job that dies can go on from somewhere."""
-    name, every = "checkpoints", int(select(config, "trainer.save_freq", -1))
-    if every < 1:
-        return warned(name, f"trainer.save_freq = {every}: none is written, and a job that dies begins again")
-    if select(config, f"{_ACTOR}.checkpoint.async_save", False):
-        return failed(name, "async_save: verl then does not say which checkpoint is finished, and none is gone on from")
-    missing = {"model", "optimizer", "extra"} - set(select(config, f"{_ACTOR}.checkpoint.save_contents", ()))
-    if missing:
-        return warned(name, f"without {', '.join(sorted(missing))}: a job that goes on is not the job that was killed")
-    keep = select(config, "trainer.max_actor_ckpt_to_keep")
-    return fine(name, f"every {every} steps, {'all' if keep is None else f'the newest {keep}'} kept")
+    lengths = f"prompts to {prompt} and responses to {response} tokens"
+    room = {run.rollout.max_model_len.key: run.rollout.max_model_len.or_else(total)}
+    if actor.dynamic_batches.or_else(False):
+        # The GPUs that share a sequence hold it together.
+        room[actor.update_tokens.key] = int(actor.sequence_parallel.or_else(1)) * int(actor.update_tokens.value)
+    short = [f"{key} holds {tokens}" for key, tokens in room.items() if int(tokens) < total]
+    if short:
+        return failed(name, f"{lengths}, {total} together, but {'; '.join(short)}")
+    return fine(name, lengths)

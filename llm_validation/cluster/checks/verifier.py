@@ -1,4 +1,4 @@
-"""Self-test of the score function of a job: known right and wrong responses, in a process of its own.
+"""Self-test of a job's score function: known right and wrong responses, scored in a process of its own.
 
 A verifier that scores everything alike trains without an error and teaches nothing; one that hangs stops the run when
 the first response makes it.
@@ -12,122 +12,174 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from llm_validation.cluster.checks.algorithm import Levels, overlong_penalty
-from llm_validation.cluster.checks.check import Check, Config, failed, fine, select
-from llm_validation.cluster.checks.score_worker import READY, Answer, Case, serve
+from llm_validation.cluster.checks.check import Check, failed, fine
+from llm_validation.cluster.checks.rewards import Levels, overlong_penalty
+from llm_validation.cluster.checks.score_worker import READY, Case, Scored, serve
 from llm_validation.verifiers.base import VerifierError
+from llm_validation.verl_engine.configuration.reward import Reward
 
-DEFAULT = ("pkg://llm_validation.verl_plugin", "compute_score")  # verl's own function
+# Module and name of verl's own scorers, behind our function that names the benchmark.
+DEFAULT = ("pkg://llm_validation.verl_plugin", "compute_score")
 START_SECONDS = 180.0  # importing verl takes ten, and many times that from a cold shared disk
 SECONDS = 10.0  # for one response
 # Where no data file is here: what DAPO-Math-17k and the AIME files hold.
 EXAMPLES: Mapping[str, tuple[str, ...]] = {"math_dapo": ("34", "-7", "113")}
 # Ways to give an answer that the verifiers of verl read. A right answer counts in the best of them.
 FORMS = ("Answer: {}", "So it is \\boxed{{{}}}", "#### {}", "<answer>{}</answer>", "{}")
-STRANGERS = ("7919", "7920")  # no answer equals both
+STRANGERS = ("7919", "7920")  # two, since an answer can equal one of them but not both
 
 
 @dataclass(frozen=True)
-class Tried:
-    """What the self-test found: its check, the levels of the scores, and the keys of a response's record."""
+class SelfTest:
+    """What the self-test showed: its check, the levels of the scores, and the keys of a response's record."""
 
     check: Check
     levels: Levels | None = None
     keys: tuple[str, ...] | None = None
 
 
-def check_verifier(config: Config, answers: Mapping[str, Sequence[str]] | None, *, seconds: float = SECONDS) -> Tried:
+@dataclass(frozen=True)
+class _Function:
+    """A score function: the module or file that it stands in, its name, and its own keyword arguments."""
+
+    path: str
+    name: str
+    options: tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """Different scores of right and of wrong responses in ascending order, and the keys of the records."""
+
+    right: tuple[float, ...]
+    wrong: tuple[float, ...]
+    keys: tuple[str, ...]
+
+
+def check_verifier(
+    reward: Reward, answers: Mapping[str, Sequence[str]] | None, *, seconds: float = SECONDS
+) -> SelfTest:
     """Score right and wrong responses with the job's own function.
 
     Args:
-        config: the configuration.
+        reward: the reward's settings.
         answers: reference answers by data source, of the run's own data; None where they are not here.
         seconds: that one response may take.
     """
     name = "verifier"
-    path, function = (select(config, f"reward.custom_reward_function.{key}") for key in ("path", "name"))
-    options = select(config, "reward.custom_reward_function.reward_kwargs", {})
-    spec = (str(path), str(function)) if path else DEFAULT
-    known = {source: tuple(found) for source, found in (answers or EXAMPLES).items()}
+    function = _function(reward)
+    by_source = {source: tuple(listed) for source, listed in (answers or EXAMPLES).items()}
     try:
-        right, wrong, keys = _tried(spec, tuple(sorted(known.items())), tuple(sorted(options.items())), seconds)
+        scores = _tried(function, tuple(sorted(by_source.items())), seconds)
     except VerifierError as fault:
-        return Tried(failed(name, f"{spec[1]} of {spec[0]}: {fault}"))
-    levels = Levels(wrong, right, overlong_penalty(config))
-    count = sum(map(len, known.values()))
-    of = f"{count} answers of {', '.join(known)}{'' if answers else ' (examples: the data are not here)'}"
-    return Tried(fine(name, f"{of}: right and wrong responses told apart"), levels, keys)
+        return SelfTest(failed(name, f"{function.name} of {function.path}: {fault}"))
+    levels = Levels(scores.wrong, scores.right, overlong_penalty(reward))
+    count = sum(len(listed) for listed in by_source.values())
+    origin = "" if answers else " (examples: the data are not here)"
+    sentence = f"{count} answers of {', '.join(by_source)}{origin}: right and wrong responses told apart"
+    return SelfTest(fine(name, sentence), levels, scores.keys)
 
 
-@cache  # every experiment of a machine has the same function
-def _tried(
-    spec: tuple[str, str],
-    known: tuple[tuple[str, tuple[str, ...]], ...],
-    options: tuple[tuple[str, Any], ...],
-    seconds: float,
-) -> tuple[tuple[float, ...], tuple[float, ...], tuple[str, ...]]:
-    """Scores of right and of wrong responses, and the record's keys."""
-    groups = [(source, answer) for source, answers in known for answer in answers]
-    if not groups:
+def _function(reward: Reward) -> _Function:
+    """Return the score function that the run will use."""
+    path, name = DEFAULT
+    if reward.function_path.or_else(""):
+        path, name = str(reward.function_path.value), str(reward.function_name.value)
+    options = reward.function_options.or_else({})
+    return _Function(path, name, tuple(sorted(options.items())))
+
+
+@cache  # every experiment of a machine has the same function, and starting its process takes seconds
+def _tried(function: _Function, by_source: tuple[tuple[str, tuple[str, ...]], ...], seconds: float) -> _Scores:
+    """Return the scores of right and of wrong responses to each answer.
+
+    Raises:
+        VerifierError: the function fails, hangs, or does not tell a right response from a wrong one.
+    """
+    questions = [(source, answer) for source, listed in by_source for answer in listed]
+    if not questions:
         raise VerifierError("no answers to try it on")
-    cases = [[*_right(source, answer), *_wrong(source, answer)] for source, answer in groups]
-    answers = iter(_scores([case for group in cases for case in group], spec, dict(options), seconds))
-    right, wrong, keys = set(), set(), set()
-    for group, (source, answer) in zip(cases, groups, strict=True):
-        found = [next(answers) for _ in group]
-        best, others = _judged(group, found, source, answer)
+    cases_of = [[*_right(source, answer), *_wrong(source, answer)] for source, answer in questions]
+    every_case = [case for cases in cases_of for case in cases]
+    results = iter(_scored(every_case, function, seconds))
+    right: set[float] = set()
+    wrong: set[float] = set()
+    keys: set[str] = set()
+    for cases in cases_of:
+        scored = [next(results) for _ in cases]
+        best, others = _judged(cases, scored)
         right.add(best)
         wrong |= others
-        keys |= {key for one in found for key in one.keys}
-    return tuple(sorted(right)), tuple(sorted(wrong)), tuple(sorted(keys))
+        for result in scored:
+            keys.update(result.keys)
+    return _Scores(tuple(sorted(right)), tuple(sorted(wrong)), tuple(sorted(keys)))
 
 
 def _right(source: str, answer: str) -> Iterator[Case]:
-    yield from (Case(source, answer, form.format(answer)) for form in FORMS)
+    """Yield responses with the answer, one for each form."""
+    for form in FORMS:
+        yield Case(source, answer, form.format(answer))
 
 
 def _wrong(source: str, answer: str) -> Iterator[Case]:
+    """Yield responses without an answer, with one that begins like the answer, and with a stranger's."""
     for text in ("", "?!", *(form.format(f"{answer}9") for form in FORMS)):
         yield Case(source, answer, text)
     for form in FORMS[:2]:
-        yield from (Case(source, answer, form.format(stranger)) for stranger in STRANGERS if stranger != answer)
+        for stranger in STRANGERS:
+            if stranger != answer:
+                yield Case(source, answer, form.format(stranger))
 
 
-def _judged(cases: Sequence[Case], found: Sequence[Answer], source: str, answer: str) -> tuple[float, set[float]]:
-    """The score of the right answer and those of the wrong ones."""
-    for case, one in zip(cases, found, strict=True):
-        if one.score is None:
-            raise VerifierError(f"{case.response!r} for the answer {answer!r} of {source}: {one.error}")
-    scores = [one.score for one in found if one.score is not None]
+def _judged(cases: Sequence[Case], scored: Sequence[Scored]) -> tuple[float, set[float]]:
+    """Return the score of the right answer in its best form, and those of the wrong ones.
+
+    Args:
+        cases: of one answer, the right ones first, one for each form.
+        scored: what the function made of each.
+
+    Raises:
+        VerifierError: a response has no score, or a wrong one as much as the right answer.
+    """
+    question = f"the answer {cases[0].answer!r} of {cases[0].source}"
+    scores = []
+    for case, result in zip(cases, scored, strict=True):
+        if result.score is None:
+            raise VerifierError(f"{case.response!r} for {question}: {result.error}")
+        scores.append(result.score)
     best = max(scores[: len(FORMS)])
-    wrong = {case.response: score for case, score in zip(cases, scores, strict=True) if case not in cases[: len(FORMS)]}
+    # A wrong response that reads like a right one (the answer 1 and "1" beside it) is no wrong response.
+    wrong = {}
+    for case, score in zip(cases, scores, strict=True):
+        if case not in cases[: len(FORMS)]:
+            wrong[case.response] = score
     worst = max(wrong, key=lambda response: wrong[response])
     if len(set(scores)) == 1:
-        raise VerifierError(f"every response to the answer {answer!r} of {source} scores {best:g}, right or wrong")
+        raise VerifierError(f"every response to {question} scores {best:g}, right or wrong")
     if wrong[worst] >= best:
         raise VerifierError(
-            f"{worst!r} scores {wrong[worst]:g} for the answer {answer!r} of {source}, no less than the right "
-            f"answer's {best:g}"
+            f"{worst!r} scores {wrong[worst]:g} for {question}, no less than the right answer's {best:g}"
         )
     return best, set(wrong.values())
 
 
-def _scores(cases: Sequence[Case], spec: tuple[str, str], options: Mapping[str, Any], seconds: float) -> list[Answer]:
-    """The answer to each case, from one process, which is killed where it takes too long."""
-    context = multiprocessing.get_context("spawn")
+def _scored(cases: Sequence[Case], function: _Function, seconds: float) -> list[Scored]:
+    """Return what the function makes of each case, in one process that is killed where it takes too long."""
+    context = multiprocessing.get_context("spawn")  # a fork would share this process's threads and locks
     here, there = context.Pipe()
-    process = context.Process(target=serve, args=(there, *spec, options), daemon=True)
+    arguments = (there, function.path, function.name, dict(function.options))
+    process = context.Process(target=serve, args=arguments, daemon=True)
     process.start()
-    there.close()
+    there.close()  # so that its end is an end here too
     try:
-        said = _received(here, START_SECONDS, "it does not load")
-        if said != READY:
-            raise VerifierError(f"it does not load: {' '.join(str(said).split())}")
-        found = []
+        greeting = _received(here, START_SECONDS, "it does not load")
+        if greeting != READY:
+            raise VerifierError(f"it does not load: {' '.join(str(greeting).split())}")
+        results = []
         for case in cases:
             here.send(case)
-            found.append(_received(here, seconds, f"no score for {case.response!r} of {case.source}"))
-        return found
+            results.append(_received(here, seconds, f"no score for {case.response!r} of {case.source}"))
+        return results
     finally:
         process.kill()
         process.join()
@@ -135,6 +187,11 @@ def _scores(cases: Sequence[Case], spec: tuple[str, str], options: Mapping[str, 
 
 
 def _received(channel: Any, seconds: float, otherwise: str) -> Any:
+    """Return what comes over the channel.
+
+    Raises:
+        VerifierError: nothing comes within the time, or the process has ended; begins with ``otherwise``.
+    """
     try:
         if not channel.poll(seconds):
             raise VerifierError(f"{otherwise} within {seconds:g} s: it hangs")

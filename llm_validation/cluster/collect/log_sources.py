@@ -11,7 +11,8 @@ from typing import Any
 
 from llm_validation.cluster.collect.dumps import dump_files
 from llm_validation.cluster.collect.logs import EVENTS, Reader, read_own, read_tensorboard, read_verl, reader_of
-from llm_validation.cluster.collect.run_settings import RunSettings, read_flat, settings_of_own, settings_of_verl
+from llm_validation.cluster.collect.run_settings import RunSettings, settings_of_own, settings_of_verl
+from llm_validation.verl_engine.configuration.flat_yaml import read_scalars
 
 JOB, OWN_RUN, OWN_EVALUATION, EVENT_FILES, FILE = "job folder", "qae train", "qae evaluate", "event files", "file"
 _DUMPS = ("rollouts", "validation", "probe")
@@ -83,7 +84,7 @@ def _add_job(places: Places, source: Path) -> None:
         raise ValueError(f"SOURCE must be of one run; {source.name} is a second job folder")
     places.facts = _facts(source / "job.json")
     if (source / "resolved.yaml").is_file():
-        places.settings = settings_of_verl(read_flat(source / "resolved.yaml"))
+        places.settings = settings_of_verl(read_scalars(source / "resolved.yaml"))
     first = places.attempts
     logs = sorted(path for path in (source / "logs").glob("*") if path.name.endswith(_LOG))
     known = _first_steps(places.facts)

@@ -56,18 +56,27 @@ def check(
     from llm_validation.cluster.checks.all import checks
 
     config = composed(experiment, overrides or ())
-    found = checks(experiment, config, job_dir=job_dir, strict=strict, wait=wait)
+    results = checks(experiment, config, job_dir=job_dir, strict=strict, wait=wait)
     if json_file is None or str(json_file) != "-":
-        _show(experiment, found)
+        _show(experiment, results)
     try:
-        _write(experiment, overrides or (), config, found, strict=strict, json_file=json_file, resolved=resolved)
+        if json_file is not None:
+            _write_report(_report(experiment, overrides or (), results, strict=strict), json_file)
+        if resolved is not None:
+            _write_resolved(config, resolved)
     except OSError as error:
         fail("cluster check", f"{error.filename} cannot be written: {error.strerror}", 1)
-    raise typer.Exit(0 if all(one.passed for one in found) else 1)
+    raise typer.Exit(0 if all(check.passed for check in results) else 1)
 
 
 def composed(experiment: str, overrides: Sequence[str], command: str = "check") -> Any:
-    """The configuration; ends the command where there is none."""
+    """Return the composed configuration; end the command with status 2 where there is none.
+
+    Args:
+        experiment: its name.
+        overrides: Hydra overrides, in their order.
+        command: the subcommand's name, for its one line on stderr.
+    """
     from llm_validation.cluster.recipes.compose import MissingVerl, compose
 
     try:
@@ -76,7 +85,8 @@ def composed(experiment: str, overrides: Sequence[str], command: str = "check") 
         fail(f"cluster {command}", " ".join(str(error).split()), 2)
 
 
-def _show(experiment: str, found: Sequence[Check]) -> None:
+def _show(experiment: str, results: Sequence[Check]) -> None:
+    """Print a table on a terminal, and a plain line a check elsewhere."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -84,45 +94,46 @@ def _show(experiment: str, found: Sequence[Check]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     if console.is_terminal:
         table = Table(box=None, show_header=False, pad_edge=False)
-        for one in found:
-            table.add_row(Text(one.state, style=_STYLES[one.state]), Text(one.name), Text(one.says))
+        for check in results:
+            table.add_row(Text(check.state, style=_STYLES[check.state]), Text(check.name), Text(check.sentence))
         console.print(table, soft_wrap=False)
     else:
-        for one in found:
-            console.print(f"{one.state:8}{one.name}: {one.says}", markup=False)
-    counts = {state: sum(one.state == state for one in found) for state in _STYLES}
-    says = f"{counts['ok']} passed, {counts['warning']} with a warning, {counts['failed']} failed"
-    console.print(f"check: {experiment}: {says}", markup=False)
+        for check in results:
+            console.print(f"{check.state:8}{check.name}: {check.sentence}", markup=False)
+    counts = {state: sum(check.state == state for check in results) for state in _STYLES}
+    total = f"{counts['ok']} passed, {counts['warning']} with a warning, {counts['failed']} failed"
+    console.print(f"check: {experiment}: {total}", markup=False)
 
 
-def _write(
-    experiment: str,
-    overrides: Sequence[str],
-    config: Any,
-    found: Sequence[Check],
-    *,
-    strict: bool,
-    json_file: Path | None,
-    resolved: Path | None,
-) -> None:
+def _report(experiment: str, overrides: Sequence[str], results: Sequence[Check], *, strict: bool) -> str:
+    """Return what was found as JSON text."""
     from llm_validation.cluster.checks.machine import versions
-    from qae_theory.runs.files import to_json, write_atomically
+    from qae_theory.runs.files import to_json
 
-    report = to_json(
+    return to_json(
         {
             "experiment": experiment,
             "overrides": list(overrides),
             "strict": strict,
-            "passed": all(one.passed for one in found),
+            "passed": all(check.passed for check in results),
             "versions": versions(),
-            "checks": [one.to_json() for one in found],
+            "checks": [check.to_json() for check in results],
         }
     )
-    if json_file is not None and str(json_file) == "-":
-        print(report, end="")
-    elif json_file is not None:
-        write_atomically(json_file, report)
-    if resolved is not None:
-        from omegaconf import OmegaConf
 
-        write_atomically(resolved, OmegaConf.to_yaml(config, resolve=True))
+
+def _write_report(report: str, file: Path) -> None:
+    from qae_theory.runs.files import write_atomically
+
+    if str(file) == "-":
+        print(report, end="")
+    else:
+        write_atomically(file, report)
+
+
+def _write_resolved(config: Any, file: Path) -> None:
+    from omegaconf import OmegaConf
+
+    from qae_theory.runs.files import write_atomically
+
+    write_atomically(file, OmegaConf.to_yaml(config, resolve=True))

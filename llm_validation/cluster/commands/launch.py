@@ -70,59 +70,77 @@ def launch(
     wanted = [*(overrides or ()), *([] if nodes is None else [f"trainer.nnodes={nodes}"])]
     config = composed(experiment, wanted, "launch")
     try:
-        backend = _backend(config, ray, cpus, sbatch or (), setup or (), shlex.split(container))
+        backend = (
+            _ray(ray)
+            if ray is not None
+            else _slurm(config, cpus=cpus, sbatch=sbatch or (), setup=setup or (), container=shlex.split(container))
+        )
     except ValueError as error:
         fail("cluster launch", str(error), 2)
-    words = {"attempts": attempts, "python": python, "extra": shlex.split(extra)}
+    job = {"attempts": attempts, "python": python, "extra": shlex.split(extra)}
     if dry_run:
-        _show(experiment, wanted, root, backend, words)
+        _show(experiment, wanted, root, backend, job)
         return
     if check:
         _check(experiment, config, wanted, root)
-    _launch(experiment, wanted, config, root, backend, words)
+    _launch(experiment, wanted, config=config, root=root, backend=backend, job=job)
 
 
-def _backend(
-    config: Any,
-    ray: str | None,
-    cpus: int | None,
-    sbatch: Sequence[str],
-    setup: Sequence[str],
-    container: Sequence[str],
-) -> Backend:
+def _ray(address: str) -> Backend:
     from llm_validation.cluster.jobs.on_ray import RayJobs
+
+    return RayJobs(address)
+
+
+def _slurm(
+    config: Any, *, cpus: int | None, sbatch: Sequence[str], setup: Sequence[str], container: Sequence[str]
+) -> Backend:
+    """Return Slurm with the run's own nodes and GPUs.
+
+    Raises:
+        ValueError: an option of ``sbatch`` is none.
+    """
     from llm_validation.cluster.jobs.on_slurm import SlurmJobs
+    from llm_validation.verl_engine.configuration.record import read
 
-    if ray is not None:
-        return RayJobs(ray)
-    gpus = config.trainer.n_gpus_per_node if config.trainer.device == "cuda" else 0
-    return SlurmJobs(config.trainer.nnodes, gpus, cpus, tuple(sbatch), tuple(setup), tuple(container))
+    trainer = read(config).trainer
+    return SlurmJobs(
+        nodes=trainer.nodes.value,
+        gpus_per_node=trainer.gpus_per_node.value if trainer.device.value == "cuda" else 0,
+        cpus_per_node=cpus,
+        options=tuple(sbatch),
+        setup=tuple(setup),
+        container=tuple(container),
+    )
 
 
-def _show(experiment: str, overrides: Sequence[str], root: Path, backend: Backend, words: dict[str, Any]) -> None:
-    from llm_validation.cluster.jobs.backends import job_words
+def _show(experiment: str, overrides: Sequence[str], root: Path, backend: Backend, job: dict[str, Any]) -> None:
+    """Print what would be submitted; the folder goes to stderr, so that the output is the script or command alone."""
+    from llm_validation.cluster.jobs.backends import job_command
     from llm_validation.cluster.jobs.folder import job_folder
 
     folder = job_folder(root.absolute(), experiment, overrides)
     print(f"launch: the job's folder would be {folder.path}", file=sys.stderr)
-    print(backend.shown(folder, job_words(folder, **words)), end="")
+    print(backend.shown(folder, job_command(folder, **job)), end="")
 
 
 def _check(experiment: str, config: Any, overrides: Sequence[str], root: Path) -> None:
+    """Check the run, print what is not in order, and end the command where a check failed."""
     from llm_validation.cluster.checks.all import checks
     from llm_validation.cluster.jobs.folder import job_folder
 
-    found = checks(experiment, config, job_dir=job_folder(root.absolute(), experiment, overrides).path)
-    for one in found:
-        if one.state != "ok":
-            print(f"launch: {one.state}: {one.name}: {one.says}")
-    if not all(one.passed for one in found):
+    results = checks(experiment, config, job_dir=job_folder(root.absolute(), experiment, overrides).path)
+    for check in results:
+        if check.state != "ok":
+            print(f"launch: {check.state}: {check.name}: {check.sentence}")
+    if not all(check.passed for check in results):
         fail("cluster launch", "a check failed: nothing was submitted", 1)
 
 
 def _launch(
-    experiment: str, overrides: Sequence[str], config: Any, root: Path, backend: Backend, words: dict[str, Any]
+    experiment: str, overrides: Sequence[str], *, config: Any, root: Path, backend: Backend, job: dict[str, Any]
 ) -> None:
+    """Submit the job, with the configuration as it is composed here beside it."""
     from omegaconf import OmegaConf
 
     from llm_validation.cluster.jobs.backends import BackendError
@@ -131,7 +149,7 @@ def _launch(
 
     resolved = OmegaConf.to_yaml(config, resolve=True)
     try:
-        launched = submit(experiment, overrides, root=root, backend=backend, resolved=resolved, **words)
+        launched = submit(experiment, overrides, root=root, backend=backend, resolved=resolved, **job)
     except (BackendError, JobFolderError, OSError) as error:
         fail("cluster launch", " ".join(str(error).split()), 1)
-    print(f"launch: {launched.says}")
+    print(f"launch: {launched.sentence}")

@@ -111,7 +111,7 @@ def _planned(
 def _resolved_values(config: Any, keys: Mapping[str, Any]) -> dict[str, Any]:
     """The values that the job gets for these keys, interpolations resolved."""
     from llm_validation.cluster.recipes.sources import leaves
-    from llm_validation.verl_engine.configuration import plain
+    from llm_validation.verl_engine.configuration.record import plain
 
     values = leaves(plain(config))
     return {key: values[key] for key in keys}

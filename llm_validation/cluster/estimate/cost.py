@@ -12,11 +12,13 @@ from typing import Any
 
 from llm_validation.cluster.estimate.assumptions import CASES, Efficiency, efficiency
 from llm_validation.cluster.estimate.decoding import Replica, batch_seconds, prefill_seconds, slots
+from llm_validation.cluster.estimate.from_configuration import planned_run
 from llm_validation.cluster.estimate.hardware import Gpu, gpu_named
 from llm_validation.cluster.estimate.memory import cache, checkpoint_bytes
 from llm_validation.cluster.estimate.model_sizes import ModelShape
+from llm_validation.cluster.estimate.planned_run import PlannedRun
 from llm_validation.cluster.estimate.workload import Lengths, beta_degenerate_share, generation_factor
-from llm_validation.verl_engine.configuration import Settings, read
+from llm_validation.verl_engine.configuration.record import read
 from qae_theory.checks import refuse
 
 PHASES: Mapping[str, str] = {
@@ -84,11 +86,11 @@ def gpu_hours(
     config: Any, shape: ModelShape, *, gpu: Gpu | None = None, response_tokens: float | None = None, **given: float
 ) -> Cost:
     """The cost of a configuration; see :func:`cost_of`."""
-    return cost_of(read(config), shape, gpu=gpu or gpu_named(), response_tokens=response_tokens, **given)
+    return cost_of(planned_run(read(config)), shape, gpu=gpu or gpu_named(), response_tokens=response_tokens, **given)
 
 
 def cost_of(
-    settings: Settings, shape: ModelShape, *, gpu: Gpu, response_tokens: float | None = None, **given: float
+    settings: PlannedRun, shape: ModelShape, *, gpu: Gpu, response_tokens: float | None = None, **given: float
 ) -> Cost:
     """The cost of a run at one mean response length.
 
@@ -109,7 +111,7 @@ def cost_of(
 
 
 def seconds(
-    settings: Settings, shape: ModelShape, gpu: Gpu, case: str, response_tokens: float, **given: float
+    settings: PlannedRun, shape: ModelShape, gpu: Gpu, case: str, response_tokens: float, **given: float
 ) -> Seconds:
     """Seconds of a step in one case."""
     share = efficiency(case, **given)
@@ -132,7 +134,7 @@ def seconds(
 
 @dataclass(frozen=True)
 class _Step:
-    settings: Settings
+    settings: PlannedRun
     shape: ModelShape
     gpu: Gpu
     efficiency: Efficiency
@@ -238,19 +240,19 @@ def _due(steps: int, every: int) -> int:
     return steps // every if every else 0
 
 
-def _probed(settings: Settings) -> int:
+def _probed(settings: PlannedRun) -> int:
     """Steps with a probe: its own, and those with a counterfactual."""
     own, other, steps = settings.probe.every, settings.probe.counterfactual_every, settings.steps
     both = _due(steps, lcm(own, other)) if own and other else 0
     return _due(steps, own) + _due(steps, other) - both
 
 
-def _validations(settings: Settings) -> int:
+def _validations(settings: PlannedRun) -> int:
     """Before the first step, at every so many steps, and after the last."""
     if not settings.validation_every:
         return int(settings.validation_first)
     return int(settings.validation_first) + -(-settings.steps // settings.validation_every)
 
 
-def _checkpoints(settings: Settings) -> int:
+def _checkpoints(settings: PlannedRun) -> int:
     return -(-settings.steps // settings.save_every) if settings.save_every else 0

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from llm_validation.cluster.estimate.from_configuration import planned_run
 from llm_validation.cluster.estimate.hardware import GIB, Gpu, gpu_named
 from llm_validation.cluster.estimate.model_sizes import ModelShape
-from llm_validation.verl_engine.configuration import Settings, Training, read
+from llm_validation.cluster.estimate.planned_run import PlannedRun, PlannedTraining
+from llm_validation.verl_engine.configuration.record import read
 
 # Not from any formula. CUDA contexts of the two processes on a GPU, NCCL's buffers, fragments of the allocator.
 RESERVED = 4.0 * GIB
@@ -114,10 +116,10 @@ class Budget:
 
 def budget(config: Any, shape: ModelShape, *, gpu: Gpu | None = None, response_tokens: float | None = None) -> Budget:
     """The memory of a configuration; see :func:`budget_of`."""
-    return budget_of(read(config), shape, gpu=gpu or gpu_named(), response_tokens=response_tokens)
+    return budget_of(planned_run(read(config)), shape, gpu=gpu or gpu_named(), response_tokens=response_tokens)
 
 
-def budget_of(settings: Settings, shape: ModelShape, *, gpu: Gpu, response_tokens: float | None = None) -> Budget:
+def budget_of(settings: PlannedRun, shape: ModelShape, *, gpu: Gpu, response_tokens: float | None = None) -> Budget:
     """The memory of a run.
 
     Args:
@@ -153,23 +155,23 @@ def _sharded(name: str, count: float, each: int, over: int, what: str) -> Part:
     return Part(name, count * each / over, f"{what} = {billions(count)} x {each} / {over}")
 
 
-def _weights(training: Training, shape: ModelShape) -> Part:
+def _weights(training: PlannedTraining, shape: ModelShape) -> Part:
     return _sharded("weights, sharded", shape.parameters, training.master_bytes, training.fsdp_size, "N b / S")
 
 
-def _gradients(training: Training, shape: ModelShape) -> Part:
+def _gradients(training: PlannedTraining, shape: ModelShape) -> Part:
     if training.unsharded_gradients:
         return _sharded("gradients, whole", shape.parameters, training.master_bytes, 1, "N b")
     return _sharded("gradients, sharded", shape.parameters, training.master_bytes, training.fsdp_size, "N b / S")
 
 
-def _states(training: Training, shape: ModelShape) -> Part:
+def _states(training: PlannedTraining, shape: ModelShape) -> Part:
     states = training.optimiser_states * shape.parameters
     text = f"{training.optimiser_states} N b / S"
     return _sharded("optimiser states, sharded", states, training.master_bytes, training.fsdp_size, text)
 
 
-def _resident(training: Training, shape: ModelShape, *, weights: bool, states: bool) -> list[Part]:
+def _resident(training: PlannedTraining, shape: ModelShape, *, weights: bool, states: bool) -> list[Part]:
     """What stays on the GPU or is loaded for the phase; with FSDP2's offload policy nothing does."""
     if training.offload_policy:
         return []
@@ -177,13 +179,13 @@ def _resident(training: Training, shape: ModelShape, *, weights: bool, states: b
     return parts + ([_states(training, shape)] if states and training.optimiser_states else [])
 
 
-def _head(training: Training, shape: ModelShape) -> int:
+def _head(training: PlannedTraining, shape: ModelShape) -> int:
     """Parameters gathered with the output layer: FSDP1 keeps all outside the layers together, FSDP2 wraps each."""
     both = 1 if shape.tied or training.strategy == "fsdp2" else 2
     return both * shape.embedding
 
 
-def _gathered(training: Training, shape: ModelShape, *, layers: int, head: bool) -> Part:
+def _gathered(training: PlannedTraining, shape: ModelShape, *, layers: int, head: bool) -> Part:
     """Whole weights of the layer at work and the one fetched ahead, and of the output layer where it is there."""
     held = head or training.strategy == "fsdp"
     count = layers * shape.layer_parameters + (_head(training, shape) if held else 0)
@@ -195,7 +197,7 @@ def _gathered(training: Training, shape: ModelShape, *, layers: int, head: bool)
     )
 
 
-def _layer_inputs(training: Training, shape: ModelShape) -> Part:
+def _layer_inputs(training: PlannedTraining, shape: ModelShape) -> Part:
     """What gradient checkpointing keeps of each layer; without it, all that a layer's backward pass needs."""
     tokens, each = training.update_tokens, training.compute_bytes
     if not training.gradient_checkpointing:
@@ -239,7 +241,7 @@ def _mlp_bytes(shape: ModelShape, dense: int) -> int:
     return shape.active_experts * (8 * shape.intermediate + 10 * shape.hidden) + 4 * shape.experts
 
 
-def _working(training: Training, shape: ModelShape) -> Part:
+def _working(training: PlannedTraining, shape: ModelShape) -> Part:
     tokens, width = training.update_tokens, layer_working(shape) * training.compute_bytes // 2
     return Part("one layer at work", tokens * width, f"T w = {tokens} x {width}")
 
@@ -247,7 +249,7 @@ def _working(training: Training, shape: ModelShape) -> Part:
 # Logits
 
 
-def logit_bytes(training: Training, *, update: bool) -> tuple[int, int, int]:
+def logit_bytes(training: PlannedTraining, *, update: bool) -> tuple[int, int, int]:
     """Bytes for each entry of a micro-batch's logits, for each of a chunk's, and tokens of a chunk.
 
     In units of a 16-bit number, for all tokens: the logits, 1; with their entropy, softmax and product beside them, 3;
@@ -270,7 +272,7 @@ def logit_bytes(training: Training, *, update: bool) -> tuple[int, int, int]:
     return (copies + extra) * each + kept, chunk_bytes, chunk
 
 
-def _logits(training: Training, shape: ModelShape, *, update: bool) -> Part:
+def _logits(training: PlannedTraining, shape: ModelShape, *, update: bool) -> Part:
     tokens = training.update_tokens if update else training.log_prob_tokens
     whole, part, chunk = logit_bytes(training, update=update)
     size = shape.vocabulary * (tokens * whole + min(chunk, tokens) * part)
@@ -282,14 +284,14 @@ def _logits(training: Training, shape: ModelShape, *, update: bool) -> Part:
 # Phases
 
 
-def generation(settings: Settings, shape: ModelShape, gpu: Gpu) -> Phase:
+def generation(settings: PlannedRun, shape: ModelShape, gpu: Gpu) -> Phase:
     """vLLM generates; of the actor, what is not moved to the host."""
     training = settings.training
     parts = _resident(training, shape, weights=not training.param_offload, states=not training.optimizer_offload)
     return Phase("generation", (*parts, *_vllm(settings, shape, gpu), *_always()))
 
 
-def vllm_fixed(settings: Settings, shape: ModelShape) -> tuple[Part, ...]:
+def vllm_fixed(settings: PlannedRun, shape: ModelShape) -> tuple[Part, ...]:
     """What vLLM needs on a GPU before its cache: weights, and the largest step that it may be asked for."""
     rollout = settings.rollout
     weights = _sharded("vLLM, weights", shape.parameters, rollout.weight_bytes, rollout.tensor_parallel, "N b / tp")
@@ -299,14 +301,14 @@ def vllm_fixed(settings: Settings, shape: ModelShape) -> tuple[Part, ...]:
     return weights, Part("vLLM, working memory", sampling + step + GRAPHS, text)
 
 
-def cache(settings: Settings, shape: ModelShape, gpu: Gpu) -> Cache:
+def cache(settings: PlannedRun, shape: ModelShape, gpu: Gpu) -> Cache:
     """Tokens in vLLM's cache: what its share of the GPU leaves, over the bytes of a token."""
     each = shape.kv_bytes_per_token(settings.rollout.tensor_parallel, settings.rollout.weight_bytes)
     left = settings.rollout.gpu_memory_utilization * gpu.memory - sum(p.bytes for p in vllm_fixed(settings, shape))
     return Cache(each, left / each, max(0, int(left / each // settings.max_sequence)))
 
 
-def weight_sync(settings: Settings, shape: ModelShape) -> Phase:
+def weight_sync(settings: PlannedRun, shape: ModelShape) -> Phase:
     """The new weights go to vLLM, tensor by tensor, while its cache is not yet there."""
     training, rollout = settings.training, settings.rollout
     # FSDP1 exports from the GPU only; FSDP2 fetches each tensor from where it is.
@@ -327,7 +329,7 @@ def weight_sync(settings: Settings, shape: ModelShape) -> Phase:
     )
 
 
-def log_probabilities(settings: Settings, shape: ModelShape, gpu: Gpu) -> Phase:
+def log_probabilities(settings: PlannedRun, shape: ModelShape, gpu: Gpu) -> Phase:
     """One forward pass without gradients; verl computes the entropy of every token in it."""
     training = settings.training
     width = layer_forward(shape) * training.compute_bytes // 2
@@ -344,7 +346,7 @@ def log_probabilities(settings: Settings, shape: ModelShape, gpu: Gpu) -> Phase:
     )
 
 
-def update_at_logits(settings: Settings, shape: ModelShape, gpu: Gpu) -> Phase:
+def update_at_logits(settings: PlannedRun, shape: ModelShape, gpu: Gpu) -> Phase:
     """The turn from forward to backward: the logits' gradient makes the output layer's."""
     training = settings.training
     return Phase(
@@ -360,7 +362,7 @@ def update_at_logits(settings: Settings, shape: ModelShape, gpu: Gpu) -> Phase:
     )
 
 
-def update_at_head(settings: Settings, shape: ModelShape, gpu: Gpu) -> Phase:
+def update_at_head(settings: PlannedRun, shape: ModelShape, gpu: Gpu) -> Phase:
     """The output layer's gradient is reduced: right after the logits, or with FSDP1 at the very end."""
     training = settings.training
     last = training.strategy == "fsdp"
@@ -376,7 +378,7 @@ def update_at_head(settings: Settings, shape: ModelShape, gpu: Gpu) -> Phase:
     )
 
 
-def update_in_layer(settings: Settings, shape: ModelShape, gpu: Gpu) -> Phase:
+def update_in_layer(settings: PlannedRun, shape: ModelShape, gpu: Gpu) -> Phase:
     """The backward pass through the last layer: recomputed, its gradient reduced."""
     training = settings.training
     each = training.compute_bytes + training.reduce_bytes
@@ -395,7 +397,7 @@ def update_in_layer(settings: Settings, shape: ModelShape, gpu: Gpu) -> Phase:
     )
 
 
-def optimiser_step(settings: Settings, shape: ModelShape, gpu: Gpu) -> Phase:
+def optimiser_step(settings: PlannedRun, shape: ModelShape, gpu: Gpu) -> Phase:
     """All weights of the shard updated at once; Adam's root of the second moment is an array of its own."""
     training = settings.training
     count = shape.parameters if training.optimiser_states and not training.offload_policy else 0
@@ -403,13 +405,13 @@ def optimiser_step(settings: Settings, shape: ModelShape, gpu: Gpu) -> Phase:
     return Phase("optimiser step", (*_training_state(training, shape), spare, *_asleep(settings, shape, gpu)))
 
 
-def _training_state(training: Training, shape: ModelShape) -> list[Part]:
+def _training_state(training: PlannedTraining, shape: ModelShape) -> list[Part]:
     if training.offload_policy:
         return []
     return [*_resident(training, shape, weights=True, states=True), _gradients(training, shape)]
 
 
-def _head_gradient(training: Training, shape: ModelShape, *, reduced: bool) -> Part:
+def _head_gradient(training: PlannedTraining, shape: ModelShape, *, reduced: bool) -> Part:
     """FSDP1 has one gradient for all outside the layers and holds it from the logits to the end."""
     count = _head(training, shape)
     each = training.compute_bytes + (training.reduce_bytes if reduced else 0)
@@ -417,14 +419,14 @@ def _head_gradient(training: Training, shape: ModelShape, *, reduced: bool) -> P
     return Part("the head's gradient, whole", float(count * each), text)
 
 
-def _asleep(settings: Settings, shape: ModelShape, gpu: Gpu) -> tuple[Part, ...]:
+def _asleep(settings: PlannedRun, shape: ModelShape, gpu: Gpu) -> tuple[Part, ...]:
     """What vLLM holds while the actor works."""
     if settings.rollout.frees_cache:
         return (Part("vLLM, asleep", ASLEEP, "assumed"), *_always())
     return (*_vllm(settings, shape, gpu), *_always())
 
 
-def _vllm(settings: Settings, shape: ModelShape, gpu: Gpu) -> tuple[Part, ...]:
+def _vllm(settings: PlannedRun, shape: ModelShape, gpu: Gpu) -> tuple[Part, ...]:
     """vLLM at work takes its share of the GPU, or what it needs at least where that is more."""
     share, fixed = settings.rollout.gpu_memory_utilization * gpu.memory, vllm_fixed(settings, shape)
     text = f"u M - the two above = {settings.rollout.gpu_memory_utilization:g} x {gpu.memory_gib:g} GiB - ..."
@@ -438,7 +440,7 @@ def _always() -> tuple[Part, ...]:
 # Host and disk
 
 
-def host(settings: Settings, shape: ModelShape, response_tokens: float) -> Phase:
+def host(settings: PlannedRun, shape: ModelShape, response_tokens: float) -> Phase:
     """One node's memory: what is moved there, a whole copy while the model loads, and the batch."""
     training, each = settings.training, settings.gpus_per_node
     off = training.offload_policy
@@ -478,7 +480,7 @@ def host(settings: Settings, shape: ModelShape, response_tokens: float) -> Phase
     )
 
 
-def disk(settings: Settings, shape: ModelShape, response_tokens: float) -> Phase:
+def disk(settings: PlannedRun, shape: ModelShape, response_tokens: float) -> Phase:
     """Shared storage that the run fills: checkpoints and dumped text."""
     each = checkpoint_bytes(settings, shape)
     kept = checkpoints_on_disk(settings)
@@ -493,14 +495,14 @@ def disk(settings: Settings, shape: ModelShape, response_tokens: float) -> Phase
     return Phase("shared storage", tuple(parts))
 
 
-def checkpoint_bytes(settings: Settings, shape: ModelShape) -> float:
+def checkpoint_bytes(settings: PlannedRun, shape: ModelShape) -> float:
     """One checkpoint: weights and optimiser states in the training type, and a copy in 16 bits if it is asked for."""
     each, saved = settings.training.master_bytes, settings.saved
     whole = each * (("model" in saved) + settings.training.optimiser_states * ("optimizer" in saved))
     return float(shape.parameters * (whole + (2 if "hf_model" in saved else 0)))
 
 
-def checkpoints_on_disk(settings: Settings) -> int:
+def checkpoints_on_disk(settings: PlannedRun) -> int:
     """Most checkpoints at once. verl removes the oldest before it saves, but never the only one.
 
     A counterfactual puts the state aside as one more.

@@ -8,12 +8,14 @@ from typing import Any
 
 from llm_validation.cluster.estimate.assumptions import CASES, REASONS, Reason
 from llm_validation.cluster.estimate.cost import PHASES, Cost, Seconds, cost_of
+from llm_validation.cluster.estimate.from_configuration import planned_run
 from llm_validation.cluster.estimate.hardware import GIB, Gpu, gpu_named
 from llm_validation.cluster.estimate.memory import Budget, Phase, budget_of
 from llm_validation.cluster.estimate.model_sizes import ModelShape, shape_of
+from llm_validation.cluster.estimate.planned_run import PlannedRun
 from llm_validation.cluster.recipes.compose import describe
 from llm_validation.cluster.recipes.sources import open_choices
-from llm_validation.verl_engine.configuration import Settings, read
+from llm_validation.verl_engine.configuration.record import read
 from qae_theory.runs.files import to_json
 
 
@@ -26,7 +28,7 @@ class Plan:
     differing: Mapping[str, Any]
     """The settings that are not verl's own."""
     open_choices: tuple[str, ...]
-    settings: Settings
+    settings: PlannedRun
     shape: ModelShape
     gpu: Gpu
     budget: Budget
@@ -100,7 +102,7 @@ def plan(
     Raises:
         ValueError: an unknown experiment or model, settings that do not fit together, or an unknown assumption.
     """
-    gpu, given, settings = gpu or gpu_named(), dict(assumed or {}), read(config)
+    gpu, given, settings = gpu or gpu_named(), dict(assumed or {}), planned_run(read(config))
     shape = shape_of(settings.model)
     lengths = _lengths(settings, response_tokens, given)
     memory = budget_of(settings, shape, gpu=gpu, response_tokens=lengths[len(lengths) // 2])
@@ -123,7 +125,7 @@ def plan(
     )
 
 
-def _lengths(settings: Settings, response_tokens: float | None, given: Mapping[str, float]) -> tuple[float, ...]:
+def _lengths(settings: PlannedRun, response_tokens: float | None, given: Mapping[str, float]) -> tuple[float, ...]:
     if response_tokens is not None:
         return (float(response_tokens),)
     if "length_share" in given:

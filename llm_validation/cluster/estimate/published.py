@@ -16,10 +16,12 @@ import numpy as np
 from llm_validation.cluster.estimate.assumptions import CASES, efficiency
 from llm_validation.cluster.estimate.cost import seconds
 from llm_validation.cluster.estimate.decoding import Replica, step_seconds
+from llm_validation.cluster.estimate.from_configuration import planned_run
 from llm_validation.cluster.estimate.hardware import GIB, Gpu, gpu_named
 from llm_validation.cluster.estimate.memory import budget_of
 from llm_validation.cluster.estimate.model_sizes import SHAPES, ModelShape
-from llm_validation.verl_engine.configuration import Settings, read
+from llm_validation.cluster.estimate.planned_run import PlannedRun
+from llm_validation.verl_engine.configuration.record import read
 from qae_theory.checks import refuse
 
 NEMO = "NVIDIA-NeMo/RL docs/about/performance-summary.md, v0.4"
@@ -74,8 +76,8 @@ def run_settings(
     gpus_per_node: int = 8,
     utilization: float = 0.6,
     **changes: Mapping[str, Any],
-) -> Settings:
-    """Settings of a published run: what it states, and verl's defaults with everything moved to the host."""
+) -> PlannedRun:
+    """PlannedRun of a published run: what it states, and verl's defaults with everything moved to the host."""
     actor: dict[str, Any] = {
         "strategy": "fsdp2",
         "use_dynamic_bsz": True,
@@ -84,7 +86,7 @@ def run_settings(
         "fsdp_config": {"param_offload": True, "optimizer_offload": True},
     }
     rollout = {"n": samples, "tensor_model_parallel_size": tensor_parallel, "gpu_memory_utilization": utilization}
-    return read(
+    configuration = read(
         {
             "trainer": {
                 "nnodes": nodes,
@@ -101,6 +103,7 @@ def run_settings(
             },
         }
     )
+    return planned_run(configuration)
 
 
 @cache
@@ -181,7 +184,7 @@ VERL_H20: Mapping[int, Mapping[str, float]] = {
 }
 
 
-def verl_h20(gpus: int) -> Settings:
+def verl_h20(gpus: int) -> PlannedRun:
     """Return the settings of verl's published DAPO runs on H20 nodes of eight GPUs each."""
     return run_settings(
         nodes=gpus // 8, prompts=512, samples=16, mini_batch=32, prompt=2048, response=28672, tensor_parallel=1
@@ -210,7 +213,7 @@ def _dapo_share() -> Iterator[Comparison]:
     yield Comparison(what, f"{VERL_ISSUE}; volcengine/verl docs/advance/one_step_off.md", "", 0.70, *shares)
 
 
-def _dapo_32b() -> Settings:
+def _dapo_32b() -> PlannedRun:
     return run_settings(
         nodes=16,
         prompts=512,
@@ -226,7 +229,7 @@ def _dapo_32b() -> Settings:
 
 
 def length_of(
-    settings: Settings, shape: ModelShape, gpu: Gpu, time: Callable[[Mapping[str, float]], float], wanted: float
+    settings: PlannedRun, shape: ModelShape, gpu: Gpu, time: Callable[[Mapping[str, float]], float], wanted: float
 ) -> float:
     """The mean response length, to a token, at which the central case takes ``wanted`` seconds.
 

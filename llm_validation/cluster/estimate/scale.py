@@ -13,12 +13,14 @@ from pathlib import Path
 
 from llm_validation.cluster.estimate.assumptions import CASES, REASONS
 from llm_validation.cluster.estimate.cost import cost_of
+from llm_validation.cluster.estimate.from_configuration import planned_run
 from llm_validation.cluster.estimate.hardware import Gpu, gpu_named
 from llm_validation.cluster.estimate.memory import Budget, Phase, budget_of
 from llm_validation.cluster.estimate.model_sizes import SHAPES, shape_of
 from llm_validation.cluster.estimate.plan_view import count, gib
+from llm_validation.cluster.estimate.planned_run import PlannedRun
 from llm_validation.cluster.estimate.published import comparisons, fitted
-from llm_validation.verl_engine.configuration import Settings, read
+from llm_validation.verl_engine.configuration.record import read
 from qae_theory.claims.report_markdown import table
 from qae_theory.runs.files import write_atomically
 
@@ -39,7 +41,7 @@ EXPERIMENTS: Mapping[str, str] = {
 }
 
 
-def row_settings(model: str, *, nodes: int | None = None, response: int = 20480, offload: bool = True) -> Settings:
+def row_settings(model: str, *, nodes: int | None = None, response: int = 20480, offload: bool = True) -> PlannedRun:
     """The settings of a row of the paper, with other nodes, another limit or everything kept on the GPUs."""
     own_nodes, tensor_parallel, mini_batch = ROWS[model]
     tokens = 2048 + response
@@ -70,7 +72,7 @@ def row_settings(model: str, *, nodes: int | None = None, response: int = 20480,
         "v1": {"trainer_mode": "qae_probe"},
         "probe": {"every": 5, "counterfactual_every": 0, "counterfactual_arms": []},
     }
-    return read(
+    configuration = read(
         {
             "trainer": trainer,
             "data": {"max_prompt_length": 2048, "max_response_length": response, "train_batch_size": 512},
@@ -78,6 +80,7 @@ def row_settings(model: str, *, nodes: int | None = None, response: int = 20480,
             "actor_rollout_ref": {"model": {"path": f"Qwen/{model}-Base"}, "actor": actor, "rollout": rollout},
         }
     )
+    return planned_run(configuration)
 
 
 def models() -> str:
@@ -128,7 +131,7 @@ def _with_largest(phase: Phase) -> str:
     return f"{gib(phase.bytes)} ({phase.largest.name.removesuffix(', moved there')} {gib(phase.largest.bytes)})"
 
 
-def _budget(settings: Settings, gpu: Gpu) -> Budget:
+def _budget(settings: PlannedRun, gpu: Gpu) -> Budget:
     return budget_of(settings, shape_of(settings.model), gpu=gpu, response_tokens=0.2 * settings.max_response)
 
 

@@ -43,6 +43,6 @@ class Backend(Protocol):
         """What ``submit`` would hand over, for people."""
 
 
-def job_words(folder: JobFolder, *, python: str, attempts: int, extra: Sequence[str] = ()) -> list[str]:
+def job_command(folder: JobFolder, *, python: str, attempts: int, extra: Sequence[str] = ()) -> list[str]:
     """The command that the cluster runs."""
     return [*shlex.split(python), "-m", JOB_MODULE, str(folder.path), "--attempts", str(attempts), *extra]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from llm_validation.cluster.jobs.backends import Backend, BackendError, job_words
+from llm_validation.cluster.jobs.backends import Backend, BackendError, job_command
 from llm_validation.cluster.jobs.folder import JobFolder, JobFolderError, job_folder, now
 from llm_validation.cluster.jobs.lock import running
 from qae_theory.runs.files import write_atomically
@@ -26,7 +26,7 @@ class Launched:
 
     folder: JobFolder
     state: State
-    says: str
+    sentence: str
 
 
 def launch(
@@ -68,7 +68,8 @@ def launch(
         if found:
             return Launched(folder, "running", f"{found}: {folder.path}")
         number = len(facts.get("submissions", [])) + 1
-        submission = _submit(folder, backend, number, job_words(folder, python=python, attempts=attempts, extra=extra))
+        command = job_command(folder, python=python, attempts=attempts, extra=extra)
+        submission = _submit(folder, backend, number, command)
         return _launched(folder, backend, submission, again=number > 1)
 
 

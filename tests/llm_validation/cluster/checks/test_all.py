@@ -16,9 +16,12 @@ from typer.testing import CliRunner
 
 from llm_validation.cluster.checks import all as check
 from llm_validation.cluster.checks import plugin as check_plugin
+from llm_validation.cluster.checks.advantages import check_advantages
 from llm_validation.cluster.checks.check import Check
+from llm_validation.cluster.checks.rewards import Levels
 from llm_validation.cluster.commands import check as cluster_check
 from llm_validation.cluster.recipes.compose import compose, experiments
+from llm_validation.verl_engine.configuration.record import plain, read
 
 pytestmark = pytest.mark.verl
 
@@ -32,7 +35,7 @@ def checked(experiment: str, *overrides: str, **options: Any) -> dict[str, Check
 
 
 def faults(found: dict[str, Check]) -> dict[str, str]:
-    return {name: one.says for name, one in found.items() if not one.passed}
+    return {name: one.sentence for name, one in found.items() if not one.passed}
 
 
 @pytest.mark.parametrize("experiment", experiments())
@@ -119,7 +122,7 @@ def test_an_import_error_that_verl_swallows_is_loud(broken_plug_in: dict[str, st
 def test_a_plug_in_that_is_kept_out_is_loud(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VERL_USE_EXTERNAL_PLUGINS", "none")
     found = check_plugin.check_plugin()
-    assert (found.state, "VERL_USE_EXTERNAL_PLUGINS" in found.says) == ("failed", True)
+    assert (found.state, "VERL_USE_EXTERNAL_PLUGINS" in found.sentence) == ("failed", True)
     monkeypatch.delenv("VERL_USE_EXTERNAL_PLUGINS")
     assert check_plugin.check_plugin().state == "ok"
 
@@ -127,33 +130,32 @@ def test_a_plug_in_that_is_kept_out_is_loud(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_plug_in_that_does_not_import_is_loud(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "llm_validation.verl_engine.plugin", None)
     found = check_plugin.check_plugin()
-    assert (found.state, "ModuleNotFoundError" in found.says or "ImportError" in found.says) == ("failed", True)
+    assert (found.state, "ModuleNotFoundError" in found.sentence or "ImportError" in found.sentence) == ("failed", True)
 
 
 def test_an_estimator_that_workers_lack_is_loud(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is registered here, because this process has imported the plug-in itself; a worker has not."""
     monkeypatch.setattr(check_plugin, "discovered", lambda: ("qae_linear",))
-    found = check_plugin.check_estimator(check.plain(compose("smoke-qae")))
-    assert (found.state, "'qae' is not registered; there are qae_linear" in found.says) == ("failed", True)
+    found = check_plugin.check_estimator(read(compose("smoke-qae")).algorithm)
+    assert (found.state, "'qae' is not registered; there are qae_linear" in found.sentence) == ("failed", True)
 
 
 @pytest.mark.parametrize("estimator", ["qae", "qae_linear", "pos_mask", "neg_mask", "grpo"])
 def test_an_estimator_that_computes_something_else_is_loud(estimator: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from llm_validation.cluster.checks.algorithm import Levels
     from llm_validation.verl_engine import plugin as verl_plugin
 
-    values = check.plain(compose("qwen3-8b-clip-higher-qae", [f"algorithm.adv_estimator={estimator}"]))
+    run = read(compose("qwen3-8b-clip-higher-qae", [f"algorithm.adv_estimator={estimator}"]))
     levels = Levels((-1.0,), (1.0,), 1.0)
-    assert check_plugin.check_advantages(values, levels).state == "ok"
+    assert check_advantages(run, levels).state == "ok"
     right = verl_plugin.advantages_of
     monkeypatch.setattr(verl_plugin, "advantages_of", lambda *arguments: right(*arguments) * 1.0001)
-    found = check_plugin.check_advantages(values, levels)
-    assert (found.state, "differs from qae_theory" in found.says) == ("failed", True)
+    found = check_advantages(run, levels)
+    assert (found.state, "differs from qae_theory" in found.sentence) == ("failed", True)
 
 
 @cache
 def row_of_the_paper() -> str:
-    return json.dumps(check.plain(compose("qwen3-8b-clip-higher-qae")))
+    return json.dumps(plain(compose("qwen3-8b-clip-higher-qae")))
 
 
 @pytest.mark.parametrize(
@@ -170,14 +172,12 @@ def row_of_the_paper() -> str:
 )
 @pytest.mark.parametrize("estimator", ["qae", "qae_linear", "pos_mask", "neg_mask"])
 def test_the_comparison_knows_every_option(estimator: str, options: dict[str, Any]) -> None:
-    from llm_validation.cluster.checks.algorithm import Levels
-
     values = json.loads(row_of_the_paper())
     values["algorithm"] |= {"adv_estimator": estimator, **options}
     for size in (2, 8, 16, 33):
         values["actor_rollout_ref"]["rollout"]["n"] = size
-        found = check_plugin.check_advantages(values, Levels((-1.0,), (1.0,), 1.0))
-        assert found.state == "ok", found.says
+        found = check_advantages(read(values), Levels((-1.0,), (1.0,), 1.0))
+        assert found.state == "ok", found.sentence
 
 
 # The command

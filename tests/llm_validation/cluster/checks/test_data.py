@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from llm_validation.cluster.checks.data import DataError, check_data, summary
+from llm_validation.cluster.checks.data import check_data
+from llm_validation.cluster.checks.data_files import DataError, summary
 from tests.llm_validation.cluster.collect.settings_of_runs import run
 
 
@@ -29,27 +30,27 @@ def looked_at(tmp_path: Path, rows: list[Any], split: str = "train", *, strict: 
 
 def test_a_file_of_verls_format_passes(tmp_path: Path) -> None:
     check, found = looked_at(tmp_path, [row(f"{i}?", str(i % 20)) for i in range(64)])
-    assert (check.state, check.says) == ("ok", "64 rows, 64 questions of math_dapo")
+    assert (check.state, check.sentence) == ("ok", "64 rows, 64 questions of math_dapo")
     assert found.answers == {"math_dapo": tuple(map(str, range(16)))}
 
 
 def test_a_batch_must_be_full(tmp_path: Path) -> None:
     check, _ = looked_at(tmp_path, [row(f"{i}?") for i in range(63)])
-    assert (check.state, "fewer than a batch of 64" in check.says) == ("failed", True)
+    assert (check.state, "fewer than a batch of 64" in check.sentence) == ("failed", True)
     assert looked_at(tmp_path, [row("1?")], "val")[0].state == "ok"
 
 
 def test_repeated_questions_warn(tmp_path: Path) -> None:
     check, _ = looked_at(tmp_path, [row(f"{i % 32}?") for i in range(64)])
-    assert (check.state, "a question is there 2 times;" in check.says) == ("warning", True)
+    assert (check.state, "a question is there 2 times;" in check.sentence) == ("warning", True)
     check, _ = looked_at(tmp_path, [row(f"{i % 2}?") for i in range(64)], "val")
-    assert "a question is there 32 times, each sampled 32 times a row" in check.says
+    assert "a question is there 32 times, each sampled 32 times a row" in check.sentence
 
 
 def test_several_files_are_one_split(tmp_path: Path) -> None:
     files = [write(tmp_path / f"{i}.jsonl", [row(f"{i}?", source=f"source {i}")]) for i in range(3)]
     check, found = check_data(run(data__val_files=[str(file) for file in files]), "val", strict=True)
-    assert check.says == "3 rows, 3 questions of source 0, source 1, source 2"
+    assert check.sentence == "3 rows, 3 questions of source 0, source 1, source 2"
     assert found is not None
     assert set(found.answers) == {"source 0", "source 1", "source 2"}
 
@@ -59,7 +60,7 @@ def test_a_file_that_is_not_here(strict: bool, state: str, tmp_path: Path) -> No
     for name, hint in ((str(tmp_path / "no.parquet"), False), ("data/no.parquet", True)):
         check, found = check_data(run(data__train_files=name), "train", strict=strict)
         assert (check.state, found) == (state, None)
-        assert ("relative" in check.says) is hint
+        assert ("relative" in check.sentence) is hint
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_a_file_that_is_not_here(strict: bool, state: str, tmp_path: Path) -> No
 )
 def test_a_row_that_verl_cannot_use_fails(tmp_path: Path, rows: list[Any], complaint: str) -> None:
     check, _ = looked_at(tmp_path, [row("0?"), *rows], "val")
-    assert (check.state, complaint in check.says) == ("failed", True)
+    assert (check.state, complaint in check.sentence) == ("failed", True)
 
 
 def test_a_file_that_cannot_be_read_fails(tmp_path: Path) -> None:

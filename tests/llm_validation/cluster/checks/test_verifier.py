@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llm_validation.cluster.checks.verifier import check_verifier
+from llm_validation.verl_engine.configuration.record import Configuration
 from tests.llm_validation.cluster.collect.settings_of_runs import overlong, run
 
 RIGHT = """
@@ -18,27 +20,25 @@ def score(data_source, solution_str, ground_truth, extra_info=None, right=1.0):
 ANSWERS = {"sums": ("7", "12", "-3")}
 
 
-def tried(tmp_path: Path, code: str, config: Any = None, *, seconds: float = 10.0, **options: Any) -> Any:
+def tried(
+    tmp_path: Path, code: str, made: Callable[..., Configuration] = run, *, seconds: float = 10.0, **options: Any
+) -> Any:
     path = tmp_path / "rewards.py"
     path.write_text(code)
     function = {"path": str(path), "name": "score", "reward_kwargs": options}
-    return check_verifier(
-        (config or run()) | {"reward": {**(config or run())["reward"], "custom_reward_function": function}},
-        ANSWERS,
-        seconds=seconds,
-    )
+    return check_verifier(made(reward__custom_reward_function=function).reward, ANSWERS, seconds=seconds)
 
 
 def test_a_right_function_passes_and_its_levels_are_known(tmp_path: Path) -> None:
     found = tried(tmp_path, RIGHT)
-    assert found.check.state == "ok", found.check.says
-    assert "3 answers of sums: right and wrong responses told apart" in found.check.says
+    assert found.check.state == "ok", found.check.sentence
+    assert "3 answers of sums: right and wrong responses told apart" in found.check.sentence
     assert (found.levels.wrong, found.levels.right, found.levels.penalty) == ((0.0,), (1.0,), 0.0)
     assert found.keys == ("acc", "score")
 
 
 def test_the_function_gets_its_options_and_the_penalty_is_the_managers(tmp_path: Path) -> None:
-    found = tried(tmp_path, RIGHT, overlong(), right=2.0)
+    found = tried(tmp_path, RIGHT, overlong, right=2.0)
     assert (found.levels.right, found.levels.penalty) == ((2.0,), 1.0)
 
 
@@ -76,7 +76,7 @@ def test_a_function_that_teaches_nothing_fails(tmp_path: Path, body: str, compla
     code = f"def score(data_source, solution_str, ground_truth, extra_info):\n    {body}\n"
     found = tried(tmp_path, code, seconds=1.0)
     assert (found.check.state, found.levels, found.keys) == ("failed", None, None)
-    assert complaint in found.check.says
+    assert complaint in found.check.sentence
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,14 @@ def test_a_function_that_teaches_nothing_fails(tmp_path: Path, body: str, compla
 def test_a_module_that_does_not_load_fails(tmp_path: Path, code: str, complaint: str) -> None:
     check = tried(tmp_path, code).check
     assert check.state == "failed"
-    assert "it does not load" in check.says
-    assert complaint in check.says
+    assert "it does not load" in check.sentence
+    assert complaint in check.sentence
 
 
 def test_a_path_that_is_not_there_fails(tmp_path: Path) -> None:
     for path in (str(tmp_path / "no.py"), "pkg://no_such_package.module"):
         config = run(reward__custom_reward_function={"path": path, "name": "score"})
-        assert "it does not load" in check_verifier(config, ANSWERS).check.says
+        assert "it does not load" in check_verifier(config.reward, ANSWERS).check.sentence
 
 
 def test_what_the_function_prints_harms_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -107,4 +107,4 @@ def test_what_the_function_prints_harms_nothing(tmp_path: Path, capfd: pytest.Ca
 
 def test_no_answers_fail(tmp_path: Path) -> None:
     config = run(reward__custom_reward_function={"path": str(tmp_path), "name": "score"})
-    assert check_verifier(config, {"sums": ()}).check.state == "failed"
+    assert check_verifier(config.reward, {"sums": ()}).check.state == "failed"

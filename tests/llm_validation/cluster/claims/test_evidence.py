@@ -101,7 +101,7 @@ def test_control_where_it_was_not_planted_it_is_not_found_and_nothing_breaks(
     assert "NOT FOUND" in said.detail
     assert verdict(claim) is Verdict.UNDECIDED
     for statement in evidence._statements(claim):
-        assert not statement.found, statement.says
+        assert not statement.found, statement.sentence
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
@@ -111,7 +111,7 @@ def test_every_statements_control_is_rejected_on_either_data(
     for folder in (good, bad):
         monkeypatch.setenv("QAE_RESULTS", str(folder))
         for statement in evidence._statements(claim):
-            assert not statement.control_found, statement.says
+            assert not statement.control_found, statement.sentence
 
 
 def test_one_row_alone_or_a_run_too_short_decides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,18 @@
-"""Configurations as plain dictionaries, as small as checks need them. No tests are here."""
+"""Configurations as small as checks need them: as plain dictionaries, and as the record that checks get."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from llm_validation.verl_engine.configuration.record import Configuration, read
 
-def run(**changes: Any) -> dict[str, Any]:
+
+def run(**changes: Any) -> Configuration:
+    """The record of :func:`tree`."""
+    return read(tree(**changes))
+
+
+def tree(**changes: Any) -> dict[str, Any]:
     """A run that every check passes; ``changes`` are values by dotted path, with ``__`` for a dot."""
     config: dict[str, Any] = {
         "algorithm": {
@@ -55,7 +62,7 @@ def run(**changes: Any) -> dict[str, Any]:
     return config
 
 
-def overlong(**changes: Any) -> dict[str, Any]:
+def overlong(**changes: Any) -> Configuration:
     """DAPO's rewards: +1 and -1, less up to 1 for length."""
     buffer = {"enable": True, "len": 32, "penalty_factor": 1.0}
     rewards = {"max_resp_len": 96, "overlong_buffer_cfg": buffer}

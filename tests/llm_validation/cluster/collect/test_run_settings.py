@@ -9,41 +9,16 @@ import pytest
 
 from llm_validation.cluster.collect.run_settings import (
     RunSettings,
-    flat_scalars,
-    read_flat,
     settings_of_own,
     settings_of_verl,
 )
+from llm_validation.verl_engine.configuration.flat_yaml import read_scalars
 from tests.llm_validation.cluster.jobs import fake_jobs
-
-
-def test_scalars_of_every_kind() -> None:
-    text = (
-        "a:\n  b: 1\n  c: true\n  d: no\n  e: ''\n  f: 'it''s'\n  g: \"0.4\"\n  h:\n  - x: 1\n  - y\n  i: {}\n"
-        "'n': 16\nj: ${a.b}\nk: ${l}\nl: ${k}\nm: -0.5\nq: 1.2.3\no: ~\nnot yaml\n  p: 2\n"
-    )
-    assert flat_scalars(text) == {
-        "a.b": 1,
-        "a.c": True,
-        "a.d": "no",
-        "a.e": "",
-        "a.f": "it's",
-        "a.g": "0.4",
-        "a.h": None,
-        "a.i": "{}",
-        "n": 16,
-        "j": 1,
-        "k": "${l}",
-        "l": "${k}",
-        "m": -0.5,
-        "q": "1.2.3",
-        "o.p": 2,
-    }
 
 
 def test_settings_of_a_job(tmp_path: Path) -> None:
     folder = fake_jobs.describe(tmp_path, "qwen3-8b-clip-higher-qae-k06", steps=300)
-    found = settings_of_verl(read_flat(folder / "resolved.yaml"))
+    found = settings_of_verl(read_scalars(folder / "resolved.yaml"))
     assert found == RunSettings(
         estimator="qae",
         k="0.6",
@@ -94,7 +69,7 @@ def test_what_hydra_writes_is_read_as_hydra_reads_it(tmp_path: Path) -> None:
     for experiment in ("qwen3-8b-clip-higher", "qwen3-30b-a3b-gspo-qae", "smoke-qae"):
         path = tmp_path / "resolved.yaml"
         path.write_text(OmegaConf.to_yaml(composed(experiment), resolve=True), encoding="utf-8")
-        found, truth = read_flat(path), resolved(composed(experiment))
+        found, truth = read_scalars(path), resolved(composed(experiment))
         wanted = {key: value for key, value in truth.items() if isinstance(value, (str, int, float, type(None)))}
         short = {key: value for key, value in wanted.items() if not isinstance(value, str) or len(value) < 60}
         differing = {key for key, value in short.items() if key not in found or found[key] != value}

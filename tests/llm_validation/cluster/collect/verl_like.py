@@ -5,6 +5,10 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from llm_validation.cluster.estimate.from_configuration import planned_run
+from llm_validation.cluster.estimate.planned_run import PlannedRun
+from llm_validation.verl_engine.configuration.record import read
+
 # Two nodes of four GPUs, a model of the family by name, everything else a number easy to compute with.
 SMALL: dict[str, Any] = {
     "trainer": {
@@ -45,6 +49,11 @@ def config(**changes: Any) -> dict[str, Any]:
             node = node.setdefault(part, {})
         node[last] = value
     return tree
+
+
+def planned(**changes: Any) -> PlannedRun:
+    """The numbers of a planned run of :func:`config`."""
+    return planned_run(read(config(**changes)))
 
 
 ACTOR = "actor_rollout_ref__actor__"

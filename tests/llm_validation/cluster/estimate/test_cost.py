@@ -20,11 +20,12 @@ from llm_validation.cluster.estimate.decoding import (
     step_seconds,
     weights_read,
 )
+from llm_validation.cluster.estimate.from_configuration import planned_run
 from llm_validation.cluster.estimate.hardware import Gpu, gpu_named
 from llm_validation.cluster.estimate.model_sizes import SHAPES, ModelShape
 from llm_validation.cluster.estimate.workload import Lengths
-from llm_validation.verl_engine.configuration import read
-from tests.llm_validation.cluster.collect.verl_like import ACTOR, ENGINE, MODEL, ROLLOUT, config
+from llm_validation.verl_engine.configuration.record import read
+from tests.llm_validation.cluster.collect.verl_like import ACTOR, ENGINE, MODEL, ROLLOUT, config, planned
 
 SMALL = ModelShape("small", 2, 64, 4, 2, 16, 96, 128)
 EXPERTS = ModelShape("experts", 2, 64, 4, 2, 16, 48, 128, experts=8, active_experts=2)
@@ -52,7 +53,7 @@ ROOMY = {ACTOR + "ppo_max_token_len_per_gpu": 10**9, "trainer__test_freq": -1, "
 def ideal(
     response_tokens: float = 450.0, shape: ModelShape = SMALL, changes: dict[str, Any] | None = None, **given: float
 ) -> Cost:
-    settings = read(config(**(ROOMY | {"trainer__save_freq": -1} | (changes or {}))))
+    settings = planned(**(ROOMY | {"trainer__save_freq": -1} | (changes or {})))
     return cost_of(settings, shape, gpu=GPU, response_tokens=response_tokens, **(IDEAL | given))
 
 
@@ -317,7 +318,7 @@ def test_the_interval_is_in_order(model: str, share: float) -> None:
 @given(model=models, nodes=st.sampled_from([2, 4, 8]), case=st.sampled_from(CASES))
 def test_more_nodes_save_time_and_cost_gpu_hours(model: str, nodes: int, case: str) -> None:
     few, many = (
-        seconds(read(paper_like(trainer__nnodes=count)), SHAPES[model], big, case, 1000.0)
+        seconds(planned_run(read(paper_like(trainer__nnodes=count))), SHAPES[model], big, case, 1000.0)
         for count in (nodes, 2 * nodes)
     )
     assert many.step <= few.step
@@ -326,7 +327,7 @@ def test_more_nodes_save_time_and_cost_gpu_hours(model: str, nodes: int, case: s
 
 @given(model=models, tokens=st.floats(50, 2000), case=st.sampled_from(CASES))
 def test_longer_responses_cost_more(model: str, tokens: float, case: str) -> None:
-    run = read(paper_like())
+    run = planned_run(read(paper_like()))
     short, long = (seconds(run, SHAPES[model], big, case, length) for length in (tokens, 2 * tokens))
     assert all(long.phases[name] >= short.phases[name] for name in PHASES)
     assert long.gpu_hours > short.gpu_hours
@@ -334,7 +335,7 @@ def test_longer_responses_cost_more(model: str, tokens: float, case: str) -> Non
 
 @given(tokens=st.floats(50, 4000), case=st.sampled_from(CASES))
 def test_larger_models_cost_more(tokens: float, case: str) -> None:
-    run = read(paper_like())
+    run = planned_run(read(paper_like()))
     hours = [
         seconds(run, SHAPES[name], big, case, tokens).gpu_hours for name in ("Qwen3-1.7B", "Qwen3-8B", "Qwen3-14B")
     ]
@@ -357,10 +358,14 @@ def test_each_assumption_is_ordered_by_its_cost() -> None:
     """Moving one assumption alone from its cheap to its dear value makes none of these runs cheaper, and one dearer."""
     parallel = {ROLLOUT + "tensor_model_parallel_size": 2, "trainer__save_freq": 1}
     runs = [
-        read(paper_like(**parallel)),
-        read(paper_like(**parallel, **{ENGINE + "fsdp_size": 4, ACTOR + "ppo_mini_batch_size": 1})),
-        read(
-            paper_like(**parallel, **{ACTOR + "ppo_max_token_len_per_gpu": 10**6, ACTOR + "ppo_mini_batch_size": 128})
+        planned_run(read(paper_like(**parallel))),
+        planned_run(read(paper_like(**parallel, **{ENGINE + "fsdp_size": 4, ACTOR + "ppo_mini_batch_size": 1}))),
+        planned_run(
+            read(
+                paper_like(
+                    **parallel, **{ACTOR + "ppo_max_token_len_per_gpu": 10**6, ACTOR + "ppo_mini_batch_size": 128}
+                )
+            )
         ),
     ]
     for name, reason in REASONS.items():

@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_validation.cluster.estimate import memory
+from llm_validation.cluster.estimate.from_configuration import planned_run
 from llm_validation.cluster.estimate.hardware import GIB, Gpu, gpu_named
 from llm_validation.cluster.estimate.memory import budget, budget_of
 from llm_validation.cluster.estimate.model_sizes import SHAPES, ModelShape, shape_of
-from llm_validation.verl_engine.configuration import Training, read
-from tests.llm_validation.cluster.collect.verl_like import ACTOR, ENGINE, MODEL, ROLLOUT, config
+from llm_validation.cluster.estimate.planned_run import PlannedTraining
+from llm_validation.verl_engine.configuration.record import read
+from tests.llm_validation.cluster.collect.verl_like import ACTOR, ENGINE, MODEL, ROLLOUT, config, planned
 
 # h 64, q 64, k 32, i 96, V 128, two layers.
 SMALL = ModelShape("small", 2, 64, 4, 2, 16, 96, 128)
@@ -144,7 +146,7 @@ def test_checkpoints_on_disk(changes: dict[str, Any], checkpoints: int) -> None:
 
 def test_what_a_checkpoint_holds() -> None:
     only = config(**{ACTOR + "checkpoint": {"save_contents": ["model", "hf_model", "extra"]}})
-    assert memory.checkpoint_bytes(read(only), SMALL) == (4 + 2) * SMALL.parameters
+    assert memory.checkpoint_bytes(planned_run(read(only)), SMALL) == (4 + 2) * SMALL.parameters
 
 
 def test_rollouts_on_disk() -> None:
@@ -175,7 +177,7 @@ def test_fits_and_does_not() -> None:
 
 def test_the_edge() -> None:
     """A GPU with exactly what the tightest phase needs is enough; one byte less is not."""
-    settings = read(config())
+    settings = planned()
     need = max(one.bytes for one in budget_of(settings, SMALL, gpu=GPU).phases[2:])
     for short, fits in ((0.0, True), (1.0, False)):
         gpu = replace(GPU, memory_gib=(need - short) / GIB)
@@ -321,7 +323,7 @@ def test_a_term_left_out_is_found() -> None:
         assert counted > 1.005 * (whole - term)
 
 
-def logits(training: Training, *, update: bool, tokens: int, vocabulary: int) -> float:
+def logits(training: PlannedTraining, *, update: bool, tokens: int, vocabulary: int) -> float:
     whole, each, chunk = memory.logit_bytes(training, update=update)
     return vocabulary * (tokens * whole + min(chunk, tokens) * each)
 
@@ -345,7 +347,7 @@ def test_logits(case: str, update: bool) -> None:
     """Arrays of logits' size that are alive at once, where they are nearly all there is."""
     from tests.llm_validation.verl_engine.live_tensors import entropy_chunked, entropy_eager, head_peak
 
-    training = read(config(**CASES[case])).training
+    training = planned(**CASES[case]).training
     tokens, vocabulary = 8192, 100_000
     entropy = None if update and case == "plain" else entropy_eager
     if training.entropy_chunk:
@@ -375,7 +377,7 @@ def test_verls_fused_head(update: bool) -> None:
             log_probs.sum().backward()
 
     counted = peak(compute, [states, head, ids], gradients=update)
-    training = read(config(**{MODEL + "use_fused_kernels": True})).training
+    training = planned(**{MODEL + "use_fused_kernels": True}).training
     assert counted == pytest.approx(logits(training, update=update, tokens=tokens, vocabulary=vocabulary), rel=0.01)
 
 

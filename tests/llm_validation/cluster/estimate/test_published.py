@@ -12,10 +12,10 @@ from llm_validation.cluster.estimate.published import (
     QWEN25_7B,
     VERL_H20,
     Comparison,
-    verl_h20,
     comparisons,
     fitted,
     length_of,
+    verl_h20,
 )
 
 # Published by the models' makers, in billions (their pages on huggingface.co).

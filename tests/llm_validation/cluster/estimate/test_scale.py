@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from llm_validation.cluster.estimate import scale
+from llm_validation.cluster.estimate.from_configuration import planned_run
 from llm_validation.cluster.estimate.model_sizes import SHAPES
 from llm_validation.cluster.recipes.compose import experiments
-from llm_validation.verl_engine.configuration import read
+from llm_validation.verl_engine.configuration.record import read
 from tests import ROOT
 from tests.llm_validation.cluster.composed import composed
 
@@ -63,6 +64,6 @@ def test_rows_are_experiments_and_models() -> None:
 @pytest.mark.verl
 @pytest.mark.parametrize("model", scale.ROWS)
 def test_the_settings_are_the_experiments(model: str) -> None:
-    theirs = read(composed(scale.EXPERIMENTS[model]))
+    theirs = planned_run(read(composed(scale.EXPERIMENTS[model])))
     assert scale.row_settings(model) == theirs
     assert scale.row_settings(model, nodes=1) != theirs

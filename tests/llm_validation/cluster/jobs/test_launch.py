@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from llm_validation.cluster.checks.check import Check
 from llm_validation.cluster.commands import launch as cluster_launch
-from llm_validation.cluster.jobs.backends import BackendError, job_words
+from llm_validation.cluster.jobs.backends import BackendError, job_command
 from llm_validation.cluster.jobs.folder import JobFolder, JobFolderError, job_folder
 from llm_validation.cluster.jobs.launch import Launched, launch
 from llm_validation.cluster.jobs.lock import alone
@@ -60,9 +60,10 @@ def test_a_job_is_submitted_once(tmp_path: Path) -> None:
     queue = Queue()
     first = go(tmp_path, queue)
     assert (first.state, first.folder) == ("submitted", job_folder(tmp_path, "smoke-qae", ()))
-    assert queue.words == [job_words(first.folder, python="python", attempts=3)]
+    assert queue.words == [job_command(first.folder, python="python", attempts=3)]
     again = go(tmp_path, queue)
-    assert (again.state, again.says) == ("running", f"waiting as queue job {first.folder.name}-1: {first.folder.path}")
+    sentence = f"waiting as queue job {first.folder.name}-1: {first.folder.path}"
+    assert (again.state, again.sentence) == ("running", sentence)
     assert go(tmp_path, queue, "a=1").state == "submitted"  # another job
 
 
@@ -71,10 +72,10 @@ def test_a_job_that_died_is_submitted_again_and_a_finished_one_is_not(tmp_path: 
     folder = go(tmp_path, queue).folder
     queue.jobs.clear()
     again = go(tmp_path, queue)
-    assert (again.state, "from the start" in again.says) == ("resubmitted", True)
+    assert (again.state, "from the start" in again.sentence) == ("resubmitted", True)
     queue.jobs.clear()
     stand_in_trainer.save(folder.checkpoints, 3, "state", 0)
-    assert "submitted again, from step 3, as queue job" in go(tmp_path, queue).says
+    assert "submitted again, from step 3, as queue job" in go(tmp_path, queue).sentence
     queue.jobs.clear()
     folder.change(lambda facts: facts.update(finished="today"))
     assert (go(tmp_path, queue).state, len(queue.words)) == ("finished", 3)
@@ -127,7 +128,7 @@ def test_a_root_that_is_a_file_is_refused(tmp_path: Path) -> None:
 
 def test_the_interpreter_may_be_several_words() -> None:
     folder = JobFolder(Path("/shared/a b"))
-    words = job_words(folder, python="env A='1 2' python", attempts=5, extra=["--pause", "0"])
+    words = job_command(folder, python="env A='1 2' python", attempts=5, extra=["--pause", "0"])
     assert words[:5] == ["env", "A=1 2", "python", "-m", "llm_validation.cluster.jobs.job"]
     assert words[5:] == ["/shared/a b", "--attempts", "5", "--pause", "0"]
 

@@ -124,7 +124,7 @@ def test_an_option_that_is_none_is_refused(option: str) -> None:
 
 def test_a_job_runs_to_its_end(stand_in: Path, tmp_path: Path) -> None:
     launched = go(tmp_path)
-    assert (launched.state, launched.says.split(":")[0]) == ("submitted", "submitted as slurm job 101")
+    assert (launched.state, launched.sentence.split(":")[0]) == ("submitted", "submitted as slurm job 101")
     assert lines(stand_in / "sbatch") == [f"--parsable {launched.folder.path}/job.sbatch"]
     wait_until(lambda: ended(stand_in))
     assert launched.folder.finished()

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from llm_validation.verl_engine.configuration import read
-from tests.llm_validation.cluster.collect.verl_like import ACTOR, ENGINE, MODEL, ROLLOUT, config
+from llm_validation.cluster.estimate.from_configuration import planned_run
+from llm_validation.verl_engine.configuration.record import read
+from tests.llm_validation.cluster.collect.verl_like import ACTOR, ENGINE, MODEL, ROLLOUT, config, planned
 
 
 def test_reads_what_is_there() -> None:
-    run = read(config())
+    run = planned()
     assert (run.gpus, run.replicas, run.max_sequence, run.updates_per_step) == (8, 8, 1000, 4)
     assert run.training.fsdp_size == 8
     assert (run.training.update_tokens, run.training.log_prob_tokens) == (2000, 2000)
@@ -48,12 +49,12 @@ def test_reads_what_is_there() -> None:
     ],
 )
 def test_training(changes: dict[str, Any], of: str, expected: Any) -> None:
-    assert getattr(read(config(**changes)).training, of) == expected
+    assert getattr(planned(**changes).training, of) == expected
 
 
 def test_training_without_changes() -> None:
     """The negative control: nothing of the above holds by itself, but for a group as large as all GPUs."""
-    run = read(config()).training
+    run = planned().training
     assert (run.master_bytes, run.compute_bytes, run.optimiser_states) == (4, 2, 2)
     assert not any((run.entropy_in_update, run.entropy_chunk, run.reference_model, run.offload_policy))
     assert (run.log_prob_tokens, run.update_tokens) == (2000, 2000)
@@ -61,16 +62,16 @@ def test_training_without_changes() -> None:
 
 def test_the_probe_counts_only_with_its_trainer() -> None:
     probe = {"every": 5, "counterfactual_every": 10, "counterfactual_arms": ["grpo", "qae"]}
-    assert read(config(trainer__probe=probe)).probe.every == 0
-    ours = read(config(trainer__probe=probe, trainer__v1__trainer_mode="qae_probe"))
+    assert planned(trainer__probe=probe).probe.every == 0
+    ours = planned(trainer__probe=probe, trainer__v1__trainer_mode="qae_probe")
     assert (ours.probe.every, ours.probe.counterfactual_every, ours.probe.counterfactual_arms) == (5, 10, 2)
-    alone = read(config(trainer__probe={"counterfactual_every": 10}, trainer__v1__trainer_mode="qae_probe"))
+    alone = planned(trainer__probe={"counterfactual_every": 10}, trainer__v1__trainer_mode="qae_probe")
     assert (alone.probe.every, alone.probe.counterfactual_every) == (1, 0)
 
 
 @pytest.mark.parametrize(("mode", "refill"), [("sync", 2), ("qae_probe", 2), ("colocate_async", 1)])
 def test_refill_of_dynamic_sampling(mode: str, refill: int) -> None:
-    assert read(config(trainer__v1__trainer_mode=mode)).refill == refill
+    assert planned(trainer__v1__trainer_mode=mode).refill == refill
 
 
 @pytest.mark.parametrize(
@@ -98,20 +99,20 @@ def test_refill_of_dynamic_sampling(mode: str, refill: int) -> None:
 )
 def test_bad_settings_are_one_line(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match="must be") as caught:
-        read(config(**changes))
+        planned(**changes)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_enough_tokens_with_sequence_parallelism() -> None:
     """The same budget that is too small for one GPU is enough for two that share a sequence."""
-    run = read(config(**{ACTOR + "ppo_max_token_len_per_gpu": 999, ACTOR + "ulysses_sequence_parallel_size": 2}))
+    run = planned(**{ACTOR + "ppo_max_token_len_per_gpu": 999, ACTOR + "ulysses_sequence_parallel_size": 2})
     assert run.training.update_tokens == 999
 
 
 def test_not_a_configuration() -> None:
     with pytest.raises(ValueError, match="config must be a configuration"):
-        read(["trainer.nnodes=1"])
+        planned_run(read(["trainer.nnodes=1"]))
 
 
 @pytest.mark.verl
@@ -120,14 +121,14 @@ def test_a_configuration_that_does_not_resolve() -> None:
 
     broken = OmegaConf.create(config(trainer__nnodes="${nowhere}"))
     with pytest.raises(ValueError, match="does not resolve"):
-        read(broken)
+        planned_run(read(broken))
 
 
 @pytest.mark.verl
 def test_the_same_from_omegaconf() -> None:
     from omegaconf import OmegaConf
 
-    assert read(OmegaConf.create(config())) == read(config())
+    assert planned_run(read(OmegaConf.create(config()))) == planned()
 
 
 @pytest.mark.verl
@@ -143,4 +144,4 @@ def test_defaults_are_verls_own() -> None:
     stock = compose_verl(["actor_rollout_ref.rollout.name=vllm", "trainer.total_training_steps=7", dynamic])
     given["actor_rollout_ref"]["model"] = {"path": stock.actor_rollout_ref.model.path}
     given["actor_rollout_ref"]["actor"] = {"use_dynamic_bsz": True}
-    assert read(given) == read(stock)
+    assert planned_run(read(given)) == planned_run(read(stock))

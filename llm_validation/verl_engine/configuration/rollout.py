@@ -1,0 +1,40 @@
+"""The rollouts: responses to a prompt, vLLM's sizes, and the passes for log-probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llm_validation.verl_engine.configuration.kinds import COUNT, FLAG, NUMBER_TYPE, SHARE, one_of
+from llm_validation.verl_engine.configuration.setting import Setting, setting
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """Settings of the table ``actor_rollout_ref.rollout``."""
+
+    group_size: Setting[int] = setting("actor_rollout_ref.rollout.n", COUNT, default=1)
+    """Responses to a prompt, G."""
+    validation_samples: Setting[int] = setting("actor_rollout_ref.rollout.val_kwargs.n", COUNT, default=1)
+    engine: Setting[str] = setting("actor_rollout_ref.rollout.name", one_of(("vllm",)), default="vllm")
+    tensor_parallel: Setting[int] = setting("actor_rollout_ref.rollout.tensor_model_parallel_size", COUNT, default=2)
+    """GPUs that share one copy of vLLM."""
+    data_parallel: Setting[int] = setting("actor_rollout_ref.rollout.data_parallel_size", COUNT, default=1)
+    gpu_memory_utilization: Setting[float] = setting(
+        "actor_rollout_ref.rollout.gpu_memory_utilization", SHARE, default=0.5
+    )
+    max_num_seqs: Setting[int] = setting("actor_rollout_ref.rollout.max_num_seqs", COUNT, default=256)
+    max_num_batched_tokens: Setting[int] = setting(
+        "actor_rollout_ref.rollout.max_num_batched_tokens", COUNT, default=8192
+    )
+    max_model_len: Setting[int] = setting("actor_rollout_ref.rollout.max_model_len", COUNT)
+    """Most tokens of a sequence; not stated: prompt and response at their longest."""
+    number_type: Setting[str] = setting("actor_rollout_ref.rollout.dtype", NUMBER_TYPE, default="bfloat16")
+    bucket_megabytes: Setting[int] = setting(
+        "actor_rollout_ref.rollout.checkpoint_engine.update_weights_bucket_megabytes", COUNT, default=2048
+    )
+    frees_cache: Setting[bool] = setting("actor_rollout_ref.rollout.free_cache_engine", FLAG, default=True)
+    """Whether vLLM gives its memory back while the actor trains."""
+    prefix_caching: Setting[bool] = setting("actor_rollout_ref.rollout.enable_prefix_caching", FLAG, default=True)
+    log_prob_tokens: Setting[int] = setting("actor_rollout_ref.rollout.log_prob_max_token_len_per_gpu", COUNT)
+    """Most tokens of a micro-batch on one GPU in a pass for log-probabilities; not stated: the update's."""
+    log_prob_micro_batch: Setting[int] = setting("actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu", COUNT)
