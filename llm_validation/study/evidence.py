@@ -78,8 +78,8 @@ def _study() -> StoredRun:
 @cache
 def _statements(folder: Path) -> Mapping[str, Sequence[Statement]]:
     from llm_validation.common.tables import PROBES_FILE, RUNS_FILE, read_table
-    from llm_validation.study.curves import statements
-    from llm_validation.study.verdicts import ladder_statements, ordering_statements
+    from llm_validation.study.analysis.curves import statements
+    from llm_validation.study.analysis.verdicts import ladder_statements, ordering_statements
 
     check_unchanged(folder, again=AGAIN)
     probes, runs = (read_table(folder / name) for name in (PROBES_FILE, RUNS_FILE))

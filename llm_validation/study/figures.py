@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from llm_validation.common.tables import Table, select
-from llm_validation.study.curves import CURVES, WEAK, conditions, trajectory
-from llm_validation.study.ladder import RUNGS
-from llm_validation.study.pairs import FAVOURABLE
-from llm_validation.study.verdicts import favourable
+from llm_validation.study.analysis.curves import CURVES, WEAK, conditions, trajectory
+from llm_validation.study.analysis.ladder import RUNGS
+from llm_validation.study.analysis.pairs import FAVOURABLE
+from llm_validation.study.analysis.verdicts import favourable
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")

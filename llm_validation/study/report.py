@@ -16,13 +16,13 @@ import numpy as np
 
 from llm_validation.common.resampling import shown
 from llm_validation.common.tables import Table
-from llm_validation.study.adam_contrast import MEASURES, k_contrasts
-from llm_validation.study.curves import statements as shape_statements
+from llm_validation.study.analysis.adam_contrast import MEASURES, k_contrasts
+from llm_validation.study.analysis.curves import statements as shape_statements
+from llm_validation.study.analysis.ladder import RUNGS, STATISTICS, ladder
+from llm_validation.study.analysis.ordering import ordering
+from llm_validation.study.analysis.pairs import FAVOURABLE
+from llm_validation.study.analysis.verdicts import ladder_statements, ordering_statements, resampling
 from llm_validation.study.figures import draw_all
-from llm_validation.study.ladder import RUNGS, STATISTICS, ladder
-from llm_validation.study.ordering import ordering
-from llm_validation.study.pairs import FAVOURABLE
-from llm_validation.study.verdicts import ladder_statements, ordering_statements, resampling
 from qae_theory.claims.statements import Statement
 from qae_theory.runs.files import to_json
 

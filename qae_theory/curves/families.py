@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qae_theory.arrays import Array
-from qae_theory.curves.progress import late_mean, mean_at_success, slope, success_levels
+from qae_theory.curves.progress import LATE, LEVELS, late_mean, mean_at_success, slope, success_levels
 from qae_theory.curves.trajectories import Trajectory, path_distance
 
 PAPER_RANGE = 0.6  # of K in Fig. 9, .2 to .8
@@ -134,36 +134,45 @@ def at_start(runs: Sequence[Trajectory], curve: str = ENTROPY) -> Array:
     return np.asarray(np.mean([run.curves[curve][:, 0] for run in runs], axis=0))
 
 
-def entropies(runs: Sequence[Trajectory], reading: str) -> list[Array]:
+class Reading(NamedTuple):
+    """How late figures and figures at equal success are read off; see ``progress``."""
+
+    late: float = LATE
+    levels: int = LEVELS
+
+
+USUAL = Reading()
+
+
+def entropies(runs: Sequence[Trajectory], reading: str, how: Reading = USUAL) -> list[Array]:
     """Return each run's entropy by seed, ``[S]``, late in training or at equal success."""
     if reading == READINGS[0]:
-        return [late_mean(run.steps, run.curves[ENTROPY]) for run in runs]
-    levels = success_levels([run.curves[SUCCESS] for run in runs])
+        return [late_mean(run.steps, run.curves[ENTROPY], how.late) for run in runs]
+    levels = success_levels([run.curves[SUCCESS] for run in runs], how.levels)
     return [mean_at_success(run.curves[SUCCESS], run.curves[ENTROPY], levels) for run in runs]
 
 
-def rise_with_k(by_k: Mapping[str, Trajectory], reading: str) -> Array:
+def rise_with_k(by_k: Mapping[str, Trajectory], reading: str, how: Reading = USUAL) -> Array:
     """Return the rise of entropy over the paper's range of K, ``[S]``: slope times range over the start's entropy."""
     runs = list(by_k.values())
-    return slope(entropies(runs, reading), [float(k) for k in by_k]) * PAPER_RANGE / at_start(runs)
+    return slope(entropies(runs, reading, how), [float(k) for k in by_k]) * PAPER_RANGE / at_start(runs)
 
 
-def difference(one: Trajectory, other: Trajectory, reading: str) -> Array:
+def difference(one: Trajectory, other: Trajectory, reading: str, how: Reading = USUAL) -> Array:
     """Return how much more entropy the first run has, ``[S]``, in shares of the start's."""
-    first, second = entropies([one, other], reading)
+    first, second = entropies([one, other], reading, how)
     return (first - second) / at_start([one, other])
 
 
-def loss_of_entropy(run: Trajectory) -> Array:
+def loss_of_entropy(run: Trajectory, how: Reading = USUAL) -> Array:
     """Return the share of the start's entropy that is lost late in training, ``[S]``."""
     start = run.curves[ENTROPY][:, 0]
-    return 1 - late_mean(run.steps, run.curves[ENTROPY]) / start
+    return 1 - late_mean(run.steps, run.curves[ENTROPY], how.late) / start
 
 
-def largest_rise(run: Trajectory) -> Array:
-    """Return the largest rise of entropy over the start's, ``[S]``, in shares of it; never below zero."""
-    curve = run.curves[ENTROPY]
-    return np.asarray(np.nanmax(curve, axis=1) / curve[:, 0] - 1)
+def largest_rise(curve: Array, start: Array) -> Array:
+    """Return the largest rise of a curve ``[S, records]`` over its start ``[S]``, in shares of it, ``[S]``."""
+    return np.asarray(np.nanmax(curve, axis=1) / start - 1)
 
 
 def nearer(reference: Trajectory, far: Trajectory, near: Trajectory, curve: str) -> Array:
@@ -172,6 +181,32 @@ def nearer(reference: Trajectory, far: Trajectory, near: Trajectory, curve: str)
     return (away - close) / (at_start([reference]) if curve == ENTROPY else 1.0)
 
 
-def distance_from_band(run: Trajectory, curve: str) -> Array:
-    """Return a tenth less the largest distance of a share from .8, ``[S]``: beyond .05 where it stays in the band."""
-    return 2 * BAND - np.nanmax(np.abs(run.curves[curve] - BAND_CENTRE), axis=1)
+def distance_from_band(shares: Array) -> Array:
+    """Return a tenth less the largest distance of a share ``[S, records]`` from .8, ``[S]``.
+
+    It is beyond .05 where the share stays in the band from .75 to .85, and below -.05 where it leaves .65 to .95.
+    """
+    return 2 * BAND - np.nanmax(np.abs(shares - BAND_CENTRE), axis=1)
+
+
+def sign_shares(positive: Array, negative: Array) -> Array:
+    """Return (negative - positive) / (size of both), a mean over a seed's records where the sum grows, ``[S]``.
+
+    Args:
+        positive: ``[S, records]`` first-order change of entropy by positive samples.
+        negative: the same by negative ones. NaN counts as none.
+
+    Returns:
+        NaN for a seed whose entropy grows at no record.
+    """
+    up, down = np.nan_to_num(positive), np.nan_to_num(negative)
+    size = np.abs(up) + np.abs(down)
+    share = np.divide(down - up, size, out=np.zeros_like(size), where=size > 0)
+    return mean_where(share, up + down > 0)
+
+
+def mean_where(values: Array, chosen: Array) -> Array:
+    """Return the mean of a seed's chosen records, ``[S, records] -> [S]``; NaN where there is none."""
+    count = chosen.sum(axis=1)
+    total = np.where(chosen, values, 0.0).sum(axis=1)
+    return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)

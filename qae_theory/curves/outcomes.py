@@ -14,7 +14,6 @@ it; every line repeats itself on its own residuals with such an effect planted, 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from math import inf, isfinite, nan, sqrt
 from typing import Any
 
@@ -23,20 +22,12 @@ from scipy import stats
 
 from qae_theory.arrays import Array
 from qae_theory.checks import refuse
+from qae_theory.claims.model import Answer
 from qae_theory.curves.statistics import Interval, mean_interval
 
 LEVEL = 0.95
 PLANTED = 2.0  # times the smallest effect of interest
 MOST_SEEDS = 9999  # beyond it a line says that seeds are not what it lacks
-
-
-class Outcome(StrEnum):
-    """What an interval says of an effect and its smallest size of interest."""
-
-    FOUND = "found"
-    ABSENT = "absent"
-    OPPOSITE = "opposite"
-    UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +63,10 @@ class Line:
     level: float
     smallest_effect: float
     power: float
-    planted: Outcome
-    control: Outcome
+    planted: Answer
+    control: Answer
     deciding: int | None
-    outcome: Outcome
+    outcome: Answer
 
     @property
     def id(self) -> str:
@@ -87,7 +78,7 @@ class Line:
         return {key: _plain(value) for key, value in asdict(self).items()}
 
 
-def outcome_of(low: float, high: float, smallest_effect: float) -> Outcome:
+def outcome_of(low: float, high: float, smallest_effect: float) -> Answer:
     """Return what an interval says.
 
     Args:
@@ -104,12 +95,12 @@ def outcome_of(low: float, high: float, smallest_effect: float) -> Outcome:
     if not 0 < smallest_effect < inf:
         refuse("smallest_effect", smallest_effect, "positive and finite")
     if low > smallest_effect:
-        return Outcome.FOUND
+        return Answer.FOUND
     if high < -smallest_effect:
-        return Outcome.OPPOSITE
+        return Answer.OPPOSITE
     if -smallest_effect < low and high < smallest_effect:
-        return Outcome.ABSENT
-    return Outcome.UNDECIDED
+        return Answer.ABSENT
+    return Answer.UNDECIDED
 
 
 def line(
@@ -138,7 +129,7 @@ def line(
         _outcome(interval_of(residuals + shift, level), smallest_effect) for shift in (PLANTED * smallest_effect, 0.0)
     )
     outcome = _outcome(found, smallest_effect)
-    undecided = outcome is Outcome.UNDECIDED
+    undecided = outcome is Answer.UNDECIDED
     return Line(
         claim=claim,
         condition=condition,
@@ -205,11 +196,11 @@ def seeds_to_decide(estimate: float, spread: float, smallest_effect: float, leve
     return int(seeds[enough[0]]) if len(enough) else MOST_SEEDS
 
 
-def _outcome(interval: Interval, smallest_effect: float) -> Outcome:
+def _outcome(interval: Interval, smallest_effect: float) -> Answer:
     return outcome_of(interval.low, interval.high, smallest_effect)
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, float) and not isfinite(value):
         return None
-    return str(value) if isinstance(value, Outcome) else value
+    return str(value) if isinstance(value, Answer) else value

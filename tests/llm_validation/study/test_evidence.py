@@ -18,7 +18,7 @@ from qae_theory.claims.run import run_evidence
 from qae_theory.runs import store
 from qae_theory.runs.files import file_hashes
 from qae_theory.runs.stored import StoredRun
-from tests.llm_validation.study.synthetic import probes, runs
+from tests.llm_validation.study.analysis.synthetic import probes, runs
 from tests.llm_validation.study.test_ordering import obedient
 
 EFFECT: dict[str, Any] = {"rises": 1.0, "nearer": 0.2, "leads": 0.2, "negative": 0.5, "zeros": 0.8, "noise": 1e-3}

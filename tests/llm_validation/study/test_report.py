@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from llm_validation.common.resampling import Resampling, shown
-from llm_validation.study.adam_contrast import k_contrasts
-from llm_validation.study.ladder import RUNGS, STATISTICS
-from llm_validation.study.pairs import FAVOURABLE
+from llm_validation.study.analysis.adam_contrast import k_contrasts
+from llm_validation.study.analysis.ladder import RUNGS, STATISTICS
+from llm_validation.study.analysis.pairs import FAVOURABLE
 from llm_validation.study.report import markdown_table, write_report
 from qae_theory.arrays import Array
-from tests.llm_validation.study.synthetic import ADAM, SGD, probes, runs
+from tests.llm_validation.study.analysis.synthetic import ADAM, SGD, probes, runs
 
 CONFIG = {"experiment": "validate", "preset": "quick", "settings": {"seeds": 4}}
 FACTS = {"run_id": "0123456789ab", "parts": {"digits, grpo, seed 0": {"train": "aaaa", "probe": ["bbbb"]}}}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from llm_validation.common.tables import take
-from llm_validation.study.pairs import FAVOURABLE, KEY, Pair, matched, pairs, setting_name, setting_names
-from tests.llm_validation.study.synthetic import ADAM, SGD, probes
+from llm_validation.study.analysis.pairs import FAVOURABLE, KEY, Pair, matched, pairs, setting_name, setting_names
+from tests.llm_validation.study.analysis.synthetic import ADAM, SGD, probes
 
 
 def test_settings_in_words() -> None:

@@ -14,7 +14,7 @@ from llm_validation.study import curves as shapes
 from qae_theory.arrays import Array
 from qae_theory.claims.statements import Statement
 from qae_theory.curves.statistics import bonferroni
-from tests.llm_validation.study.synthetic import runs
+from tests.llm_validation.study.analysis.synthetic import runs
 
 CLAIMS = {
     "shape-entropy-rises-with-k": 2,

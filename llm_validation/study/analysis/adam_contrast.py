@@ -14,8 +14,8 @@ import numpy as np
 
 from llm_validation.common.resampling import Resampling, cluster_sums, codes_of, interval, resampled_totals
 from llm_validation.common.tables import Table, need
-from llm_validation.study.ladder import groups
-from llm_validation.study.pairs import Pair, matched
+from llm_validation.study.analysis.ladder import groups
+from llm_validation.study.analysis.pairs import Pair, matched
 from qae_theory.arrays import Array
 
 MEASURES = ("change", "sampled", "first_order")  # measured, and what two rungs say of it

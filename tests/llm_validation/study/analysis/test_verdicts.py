@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from llm_validation.common.tables import select
-from llm_validation.study.ladder import RUNGS
-from llm_validation.study.pairs import FAVOURABLE
-from llm_validation.study.verdicts import (
+from llm_validation.study.analysis.ladder import RUNGS
+from llm_validation.study.analysis.pairs import FAVOURABLE
+from llm_validation.study.analysis.verdicts import (
     favourable,
     ladder_statements,
     ordering_statements,
@@ -18,7 +18,7 @@ from llm_validation.study.verdicts import (
     permuted,
     rates_hold,
 )
-from tests.llm_validation.study.synthetic import ADAM, SGD, probes
+from tests.llm_validation.study.analysis.synthetic import ADAM, SGD, probes
 from tests.llm_validation.study.test_ordering import obedient
 
 

@@ -20,9 +20,9 @@ import numpy as np
 
 from llm_validation.common.resampling import Resampling, at_least, shown
 from llm_validation.common.tables import Table, select
-from llm_validation.study.ladder import RUNGS, groups, ladder
-from llm_validation.study.ordering import REGIMES, ordering, reversed_order
-from llm_validation.study.pairs import FAVOURABLE
+from llm_validation.study.analysis.ladder import RUNGS, groups, ladder
+from llm_validation.study.analysis.ordering import REGIMES, ordering, reversed_order
+from llm_validation.study.analysis.pairs import FAVOURABLE
 from qae_theory.arrays import Array
 from qae_theory.claims.statements import Statement
 

@@ -6,8 +6,10 @@ the group's standard deviation as well.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from math import isnan
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +19,20 @@ from qae_theory.arrays import Array
 from qae_theory.checks import refuse
 
 OTHERS = ("constant-0", "mean", "constant-1")  # that Prop. 4.2 compares the quantile with
-KEY = ("probe", "task", "optimiser", "adam_eps", "updates", "clipped", "prompt")
+# What makes a setting; a table need not have the columns with a default.
+SETTING: Mapping[str, Any] = MappingProxyType(
+    {
+        "optimiser": None,
+        "adam_eps": None,
+        "updates": None,
+        "clipped": None,
+        "size": float("nan"),
+        "rounding": "none",
+        "hold_unsampled": False,
+        "per_response": False,
+    }
+)
+KEY = ("probe", "task", *SETTING, "prompt")
 
 
 class Match(NamedTuple):
@@ -42,26 +57,48 @@ class Pair(NamedTuple):
 
 
 def setting_names(table: Table) -> Array:
-    """Optimiser, its eps, number of updates and clipping of each row, in words, ``[rows]``."""
-    columns = [table[name] for name in ("optimiser", "adam_eps", "updates", "clipped")]
-    words: dict[tuple[object, ...], str] = {}
+    """The setting of each row in words, ``[rows]``."""
+    rows = len(table["optimiser"])
+    columns = [table[name].tolist() if name in table else [default] * rows for name, default in SETTING.items()]
+    words: dict[tuple[str, ...], str] = {}
     named = []
-    for optimiser, eps, updates, clipped in zip(*(column.tolist() for column in columns), strict=True):
-        key = (optimiser, repr(eps), updates, clipped)
+    for values in zip(*columns, strict=True):
+        key = tuple(map(repr, values))
         if key not in words:
-            words[key] = setting_name(optimiser, eps, updates, clipped=clipped)
+            words[key] = setting_name(**dict(zip(SETTING, values, strict=True)))
         named.append(words[key])
     return np.array(named, dtype=np.str_)
 
 
-def setting_name(optimiser: str, eps: float, updates: int, *, clipped: bool) -> str:
+def setting_name(
+    optimiser: str,
+    adam_eps: float,
+    updates: int,
+    *,
+    clipped: bool,
+    size: float = float("nan"),
+    rounding: str = "none",
+    hold_unsampled: bool = False,
+    per_response: bool = False,
+) -> str:
     """One setting in words.
 
     >>> setting_name("adam", 1e-8, 16, clipped=True)
     'adam eps 1e-08, 16 updates, clipped'
+    >>> setting_name("sgd", float("nan"), 1, clipped=False, size=0.1)
+    'sgd, 1 update, no clipping, size 0.1'
     """
-    rule = optimiser if optimiser == "sgd" else f"{optimiser} eps {eps:g}"
-    return f"{rule}, {updates} update{'s' if updates != 1 else ''}, {'clipped' if clipped else 'no clipping'}"
+    rule = optimiser if optimiser == "sgd" else f"{optimiser} eps {adam_eps:g}"
+    said = [rule, f"{updates} update{'s' if updates != 1 else ''}", "clipped" if clipped else "no clipping"]
+    if not isnan(size):
+        said.append(f"size {size:g}")
+    if rounding != "none":
+        said.append(f"{rounding.replace('_', '-')} rounded")
+    if hold_unsampled:
+        said.append("unsampled logits held")
+    if per_response:
+        said.append("mean per response")
+    return ", ".join(said)
 
 
 # Where the paper's identity has the best chance: the step that it is about, and nothing between it and the parameters.
@@ -82,7 +119,7 @@ def matched(table: Table, compared: Sequence[Pair]) -> dict[Pair, Match]:
     Raises:
         ValueError: an arm has two rows for one prompt of one probe and setting.
     """
-    need(table, (*KEY, "arm"))
+    need(table, (*(name for name in KEY if SETTING.get(name, None) is None), "arm"))
     key = _keys(table)
     rows = {arm: np.flatnonzero(table["arm"] == arm) for pair in compared for arm in (pair.quantile, pair.other)}
     for arm, of_arm in rows.items():
@@ -99,7 +136,7 @@ def _match(key: Array, one: Array, other: Array) -> Match:
 def _keys(table: Table) -> Array:
     """One integer for each distinct combination of the key's columns, ``[rows]``."""
     key = np.zeros(len(table["probe"]), dtype=np.int64)
-    for name in KEY:
+    for name in (one for one in KEY if one in table):
         codes, count = codes_of(table[name])
         key = key * count + codes
         _, key = np.unique(key, return_inverse=True)  # dense again, so that the product does not overflow

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from llm_validation.common.resampling import Resampling
-from llm_validation.study.ladder import FLOOR
-from llm_validation.study.ordering import is_hard, ordering, reversed_order
-from llm_validation.study.pairs import FAVOURABLE
+from llm_validation.study.analysis.ladder import FLOOR
+from llm_validation.study.analysis.ordering import is_hard, ordering, reversed_order
+from llm_validation.study.analysis.pairs import FAVOURABLE
 from qae_theory.arrays import Array
-from tests.llm_validation.study.synthetic import ADAM, ARMS, SGD, probes
+from tests.llm_validation.study.analysis.synthetic import ADAM, ARMS, SGD, probes
 
 PLAIN = ("constant-0", "mean", "constant-1")
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from llm_validation.common.tables import from_rows
-from llm_validation.study.ladder import RUNGS
+from llm_validation.study.analysis.ladder import RUNGS
 from qae_theory.arrays import Array
 
 SGD = {"optimiser": "sgd", "adam_eps": float("nan"), "updates": 1, "clipped": False}

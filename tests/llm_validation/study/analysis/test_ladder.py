@@ -12,7 +12,7 @@ from scipy import stats
 
 from llm_validation.common.resampling import Resampling, cluster_sums, interval, resampled_totals
 from llm_validation.common.tables import select
-from llm_validation.study.ladder import (
+from llm_validation.study.analysis.ladder import (
     FLOOR,
     RUNGS,
     STATISTICS,
@@ -25,9 +25,9 @@ from llm_validation.study.ladder import (
     statistics_of,
     sums_of,
 )
-from llm_validation.study.pairs import FAVOURABLE, matched, pairs, setting_names
+from llm_validation.study.analysis.pairs import FAVOURABLE, matched, pairs, setting_names
 from qae_theory.arrays import Array
-from tests.llm_validation.study.synthetic import ADAM, SGD, probes
+from tests.llm_validation.study.analysis.synthetic import ADAM, SGD, probes
 
 ERROR_RATE = 1e-4  # of each binomial test on a number of covering intervals; fixed before looking
 # Sums of a few thousand products of size one, and a difference of two of them.

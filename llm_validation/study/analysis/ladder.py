@@ -16,7 +16,7 @@ import numpy as np
 
 from llm_validation.common.resampling import Resampling, cluster_sums, codes_of, interval, resampled_totals
 from llm_validation.common.tables import Table, need, take
-from llm_validation.study.pairs import Match, Pair, matched, pairs, setting_names
+from llm_validation.study.analysis.pairs import Match, Pair, matched, pairs, setting_names
 from qae_theory.arrays import Array
 
 RUNGS = ("identity", "centred", "sampled", "first_order", "second_order")
@@ -78,12 +78,12 @@ def ladder(table: Table, how: Resampling, *, floor: float = FLOOR) -> dict[str, 
 
 
 def groups(table: Table) -> Iterator[tuple[str, str, dict[str, Array]]]:
-    """Task, setting and rows of each combination that there is, in the order of their names."""
-    settings = setting_names(table)
-    for task in np.unique(table["task"]):
-        of_task = table["task"] == task
-        for setting in np.unique(settings[of_task]):
-            yield str(task), str(setting), take(table, of_task & (settings == setting))
+    """Substrate (task, where a table has none), setting and rows of each combination, in the order of their names."""
+    settings, places = setting_names(table), table.get("substrate", table["task"])
+    for place in np.unique(places):
+        here = places == place
+        for setting in np.unique(settings[here]):
+            yield str(place), str(setting), take(table, here & (settings == setting))
 
 
 def guaranteed(table: Table) -> dict[str, int]:

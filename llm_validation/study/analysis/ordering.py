@@ -17,8 +17,8 @@ import numpy as np
 
 from llm_validation.common.resampling import Resampling, at_least, cluster_sums, codes_of, interval, resampled_totals
 from llm_validation.common.tables import Table, need, take
-from llm_validation.study.ladder import FLOOR, groups
-from llm_validation.study.pairs import Match, Pair, matched, pairs
+from llm_validation.study.analysis.ladder import FLOOR, groups
+from llm_validation.study.analysis.pairs import Match, Pair, matched, pairs
 from qae_theory.arrays import Array
 from qae_theory.baselines import is_hard_group
 from qae_theory.checks import quantile_level

@@ -1,0 +1,211 @@
+"""Lines about training curves: each family of ``qae_theory.curves.families`` under each condition of the study.
+
+A line has one effect a seed. A family that is controlled counts only where RL learns in every run that it compares; a
+condition where it does not is listed as out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llm_validation.common.tables import Table, take
+from llm_validation.study.analysis.records import FOLLOWED, Condition, aligned, conditions, seeds_of, with_batch_success
+from qae_theory.arrays import Array
+from qae_theory.curves import families
+from qae_theory.curves.families import ENTROPY, READINGS, SUCCESS, Family, Reading
+from qae_theory.curves.outcomes import LEVEL, Line, line
+from qae_theory.curves.progress import LATE, LEVELS, gain, late_mean
+from qae_theory.curves.trajectories import Trajectory
+
+LEARNS = 0.1  # of success, late less at the start, in the mean over seeds
+TENTHS = 10
+TUNED = "qae-0.4"
+COMPARED = ("grpo", TUNED)
+WEAK, STRONG = 0.28, 0.2
+STEPWISE = {"zero_share": "zero_share", "mixed_zero_share": "mixed_zero_share", "step_entropy": "entropy"}
+SIGNS = ("entropy_positive", "entropy_negative", "growth_positive", "growth_negative")
+
+
+class Choices(NamedTuple):
+    """What may be chosen otherwise, all of it stated beforehand; the sensitivity report changes one at a time."""
+
+    late: float = LATE
+    scale: float = 1.0  # of the smallest effects
+    level: float = LEVEL
+    success: str = FOLLOWED[SUCCESS]
+    levels: int = LEVELS  # of success
+    seeds: str = "all"  # or even, odd
+
+    @property
+    def reading(self) -> Reading:
+        """How entropies are read off."""
+        return Reading(self.late, self.levels)
+
+
+USUAL = Choices()
+
+
+@dataclass
+class Lines:
+    """Lines that count, and conditions that are out with what was seen there."""
+
+    lines: list[Line] = field(default_factory=list)
+    out: list[dict[str, Any]] = field(default_factory=list)
+
+
+def shape_lines(tables: Mapping[str, Table], choices: Choices = USUAL) -> Lines:
+    """Return the lines of all families under all conditions.
+
+    Args:
+        tables: ``runs``, a row a step, and ``follow``, a row a checkpoint.
+        choices: how effects are read off.
+    """
+    found = Lines()
+    runs, follow = (_chosen(tables[name], choices.seeds) for name in ("runs", "follow"))
+    stepwise = {(one.substrate, one.name): one for one in conditions(runs)}
+    followed = list(conditions(with_batch_success(follow, runs)))
+    for condition in followed:
+        _of_condition(condition, stepwise[condition.substrate, condition.name], choices, found)
+    for substrate in dict.fromkeys(one.substrate for one in followed):
+        _masks([one for one in followed if one.substrate == substrate], choices, found)
+    return found
+
+
+def learns(run: Trajectory, choices: Choices) -> bool:
+    """Whether RL learns: the positive control of a run."""
+    return bool(gain(run.curves[SUCCESS], choices.late, run.steps).mean() > LEARNS)
+
+
+def _of_condition(condition: Condition, stepwise: Condition, choices: Choices, found: Lines) -> None:
+    name = f"{condition.substrate}/{condition.name}"
+    for label, levels in _level_groups(condition):
+        _rises(f"{name}{label}", condition, levels, choices, found)
+    if all(rule in condition.rules and seeds_of(condition.rules[rule]) > 1 for rule in COMPARED):
+        grpo, qae = _trajectories(condition, COMPARED, choices)
+        for reading in READINGS:
+            effect = families.difference(qae, grpo, reading, choices.reading)
+            _add(found, families.HOLDS, f"{name}-{reading}", effect, choices, {COMPARED[0]: grpo, TUNED: qae})
+    for rule, rows in condition.rules.items():
+        if seeds_of(rows) > 1:
+            _of_rule(f"{name}-{rule}", rule, condition, stepwise, choices, found)
+
+
+def _of_rule(name: str, rule: str, condition: Condition, stepwise: Condition, choices: Choices, found: Lines) -> None:
+    """Lines about one rule by itself."""
+    (run,) = _trajectories(condition, [rule], choices)
+    (steps,) = aligned([stepwise.rules[rule]], STEPWISE)
+    windows = {curve: windows(steps.curves[curve]) for curve in STEPWISE}
+    runs = {rule: run}
+    _add(found, families.COLLAPSES, name, families.loss_of_entropy(run, choices.reading), choices, runs)
+    rise = families.largest_rise(windows["step_entropy"], run.curves["token_entropy"][:, 0])
+    _add(found, families.EXPLODES, name, rise, choices, runs)
+    if rule == TUNED:
+        for curve, reading in (("zero_share", "all-groups"), ("mixed_zero_share", "mixed-groups")):
+            effect = families.distance_from_band(windows[curve])
+            _add(found, families.SPARSITY, f"{name}-{reading}", effect, choices, runs)
+    if rule in COMPARED:
+        for family, suffix, effect in _signs(stepwise.rules[rule], run):
+            _add(found, family, f"{name}{suffix}", effect, choices, runs)
+
+
+def _rises(name: str, condition: Condition, levels: Sequence[str], choices: Choices, found: Lines) -> None:
+    runs = dict(zip(levels, _trajectories(condition, levels, choices), strict=True))
+    by_k = {rule.partition("-")[2]: run for rule, run in runs.items()}
+    for reading in READINGS:
+        effect = families.rise_with_k(by_k, reading, choices.reading)
+        _add(found, families.RISES, f"{name}-{reading}", effect, choices, runs)
+
+
+def _level_groups(condition: Condition) -> Iterator[tuple[str, list[str]]]:
+    """Yield the rules at the levels with the most seeds, and all levels where that is more of them."""
+    levels = sorted((rule for rule in condition.rules if rule.startswith("qae-")), key=lambda rule: float(rule[4:]))
+    seeds = {rule: seeds_of(condition.rules[rule]) for rule in levels}
+    most = [rule for rule in levels if seeds[rule] == max(seeds.values())]
+    if len(most) > 1 and seeds[most[0]] > 1:
+        yield "", most
+    if len(levels) > max(len(most), 2) and min(seeds.values()) > 1:
+        yield f"-{len(levels)}levels", levels
+
+
+def _masks(of_substrate: Sequence[Condition], choices: Choices, found: Lines) -> None:
+    """Lines that need both masks: nearness to QAE under weak clipping, the lead under strong clipping."""
+    rules = (TUNED, "pos_mask-0.4", "neg_mask-0.4")
+    for condition in of_substrate:
+        if not all(rule in condition.rules and seeds_of(condition.rules[rule]) > 1 for rule in rules):
+            continue
+        qae, pos, neg = runs = _trajectories(condition, rules, choices)
+        named = dict(zip(rules, runs, strict=True))
+        name = f"{condition.substrate}/{condition.name}"
+        high = float(condition.rules[TUNED]["clip_high"][0])
+        if high == WEAK:
+            success, entropy = (families.nearer(qae, pos, neg, curve) for curve in (SUCCESS, ENTROPY))
+            _add(found, families.TRACKS, f"{name}-success", success, choices, named)
+            _add(found, families.TRACKS_ENTROPY, f"{name}-entropy", entropy, choices, named)
+        if high == STRONG:
+            late = [late_mean(run.steps, run.curves[SUCCESS], choices.late) for run in (pos, neg)]
+            _add(found, families.LEADS, f"{name}-success", late[0] - late[1], choices, named)
+
+
+def _signs(rows: Table, run: Trajectory) -> Iterator[tuple[Family, str, Array]]:
+    """Yield the effects that are read off checkpoints where entropy was measured by the sign of the advantage."""
+    probed = take(rows, np.isfinite(rows["growth_positive"]))
+    if not len(probed["step"]) or seeds_of(probed) < 2:
+        return
+    (signs,) = aligned([probed], {name: name for name in SIGNS})
+    yield (
+        families.LEADS_GROWTH,
+        "",
+        families.sign_shares(*(signs.curves[f"growth_{s}"] for s in ("positive", "negative"))),
+    )
+    gap = signs.curves["entropy_negative"] - signs.curves["entropy_positive"]
+    gap = gap / run.curves["token_entropy"][: len(gap), :1]  # the seeds that were probed are the first ones
+    yield families.LEVEL_GAP, "-level", families.mean_where(gap, np.isfinite(gap))
+    yield families.GROWTH_GAP, "-growth", gap[:, -1] - gap[:, 0]
+
+
+def windows(curve: Array) -> Array:
+    """A curve over steps as means over tenths of the training, ``[S, tenths]``: a step's figures are one batch's."""
+    parts = np.array_split(np.arange(curve.shape[1]), min(TENTHS, curve.shape[1]))
+    return np.stack([np.nanmean(curve[:, part], axis=1) for part in parts], axis=1)
+
+
+def _trajectories(condition: Condition, rules: Sequence[str], choices: Choices) -> list[Trajectory]:
+    return aligned([condition.rules[rule] for rule in rules], {**FOLLOWED, SUCCESS: choices.success})
+
+
+def _add(
+    found: Lines,
+    family: Family,
+    condition: str,
+    effect: Array,
+    choices: Choices,
+    runs: Mapping[str, Trajectory],
+) -> None:
+    """Add a line, or list the condition as out."""
+    idle = [rule for rule, run in runs.items() if not learns(run, choices)] if family.controlled else []
+    if idle:
+        gains = {rule: float(gain(runs[rule].curves[SUCCESS], choices.late, runs[rule].steps).mean()) for rule in idle}
+        found.out.append({"claim": family.claim, "condition": condition, "does not learn": gains})
+        return
+    found.lines.append(
+        line(
+            effect,
+            family.smallest_effect * choices.scale,
+            claim=family.claim,
+            condition=condition,
+            says=family.says,
+            unit=family.unit,
+            level=choices.level,
+        )
+    )
+
+
+def _chosen(table: Table, seeds: str) -> dict[str, Array]:
+    """The rows of all seeds, or of the even or the odd ones."""
+    if seeds == "all":
+        return dict(table)
+    return take(table, table["seed"] % 2 == ("even", "odd").index(seeds))

@@ -1,0 +1,149 @@
+"""The study in one JSON file: what ran on each substrate, its ladder, and every line with its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from llm_validation.common.tables import Table, select
+from llm_validation.study.analysis.ladder import RUNGS, ladder, rung_rows
+from llm_validation.study.analysis.records import aligned, conditions, seeds_of
+from llm_validation.study.analysis.robust import fresh, how, robust
+from llm_validation.study.analysis.step_lines import plain_sgd
+from qae_theory.arrays import Array
+from qae_theory.curves.outcomes import Line
+
+TENTH = 0.1
+SUMMARY = "summary.json"
+
+
+def summary(
+    tables: Mapping[str, Table], models: Mapping[str, Mapping[str, Any]], lines: Sequence[Line]
+) -> dict[str, Any]:
+    """Return the summary, in JSON's types.
+
+    Args:
+        tables: ``probes`` and ``runs``.
+        models: of each substrate, ``model``, ``parameters``, ``vocabulary`` and ``pretrained``.
+        lines: that count.
+
+    Returns:
+        ``substrates``: of each, its model's facts; ``runs``, one a training run outside of the maps, whose ``first``
+        and ``last`` figures are means over the first and last tenth of its steps; ``ladder``, one a rung, on plain
+        arms at the smallest step of SGD. ``lines``: one a line.
+    """
+    names = dict.fromkeys([*models, *tables["probes"].get("substrate", tables["probes"]["task"]).tolist()])
+    ladders = dict(_ladders(tables["probes"]))
+    runs = run_records(tables["runs"])
+    return {
+        "substrates": {
+            name: {
+                **models.get(name, TABLE_OF_LOGITS),
+                "runs": [
+                    {key: value for key, value in run.items() if key != "substrate"}
+                    for run in runs
+                    if run["substrate"] == name
+                ],
+                "ladder": ladders.get(name, []),
+            }
+            for name in names
+        },
+        "lines": [line_record(line) for line in lines],
+    }
+
+
+TABLE_OF_LOGITS: Mapping[str, Any] = {
+    "model": "table of logits",
+    "parameters": None,
+    "vocabulary": 32,
+    "pretrained": False,
+}
+
+
+def line_record(line: Line) -> dict[str, Any]:
+    """Return one line in the summary's form."""
+    record = line.record()
+    return {
+        "claim": line.claim,
+        "condition": line.condition,
+        "n": line.n,
+        "effect": record["effect"],
+        "interval": [record["low"], record["high"]],
+        "smallest_effect": line.smallest_effect,
+        "power": line.power,
+        "outcome": record["outcome"],
+    }
+
+
+def run_records(runs: Table) -> list[dict[str, Any]]:
+    """Return what each training run began and ended with, the maps' aside."""
+    return [
+        record
+        for condition in conditions(runs)
+        for record in _of_condition(condition.substrate, condition.name, condition.rules)
+    ]
+
+
+def merged(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return several studies' summaries as one; of a substrate in two of them, the first counts."""
+    substrates: dict[str, Any] = {}
+    lines: dict[tuple[str, str], Any] = {}
+    for one in summaries:
+        for name, facts in one["substrates"].items():
+            substrates.setdefault(name, facts)
+        for line in one["lines"]:
+            lines.setdefault((line["claim"], line["condition"]), line)
+    return {"substrates": substrates, "lines": list(lines.values())}
+
+
+def _of_condition(substrate: str, name: str, rules: Mapping[str, Table]) -> Iterator[dict[str, Any]]:
+    for rule, rows in rules.items():
+        seeds = np.unique(rows["seed"]).tolist()
+        assert seeds_of(rows) == len(seeds)
+        (run,) = aligned([rows], {"success": "success", "entropy": "entropy"})
+        ends = {curve: _ends(values) for curve, values in run.curves.items()}
+        for place, seed in enumerate(seeds):
+            yield {
+                "substrate": substrate,
+                "rule": rule,
+                "condition": name,
+                "seed": int(seed),
+                "steps": len(run.steps),
+                **{
+                    f"{curve}_{end}": float(values[place])
+                    for curve, pair in ends.items()
+                    for end, values in pair.items()
+                },
+            }
+
+
+def _ends(values: Array) -> dict[str, Array]:
+    """Means over the first and the last tenth of the steps, [S, steps] -> [S] each; one step at least."""
+    count = max(1, round(TENTH * values.shape[1]))
+    return {"first": values[:, :count].mean(axis=1), "last": values[:, -count:].mean(axis=1)}
+
+
+def _ladders(probes: Table) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield each substrate's ladder at its smallest step of SGD, plain arms."""
+    done = set()
+    for substrate, setting, rows in plain_sgd(probes):
+        if substrate in done:
+            continue
+        done.add(substrate)
+        (found,) = (of_setting[setting] for of_setting in ladder(select(rows, scaled=False), how())["plain"].values())
+        yield substrate, [_rung(rung, rows, found[rung]) for rung in RUNGS]
+
+
+def _rung(rung: str, rows: Table, sums: Mapping[str, Any]) -> dict[str, Any]:
+    steady = robust(rung_rows(rows, rung), fresh())
+    return {
+        "rung": rung,
+        "n": steady["rows"],
+        "rank": steady["rank"]["estimate"],
+        "sign_agreement": sums["sign_agreement"]["estimate"],
+        "r2": sums["r2"]["estimate"],
+        "median_relative_error": steady["median_relative_error"]["estimate"],
+        "coverage": sums["coverage"]["estimate"],
+    }
