@@ -7,8 +7,8 @@ from typing import NamedTuple
 from llm_validation.verifiers.base import Verifier, VerifierError
 from llm_validation.verifiers.extraction import EXTRACTIONS, Extraction
 from llm_validation.verifiers.integers import ChoiceVerifier, IntegerVerifier
+from llm_validation.verifiers.judging.outcomes import Outcome, counts, score_of
 from llm_validation.verifiers.mathematics import MathVerifier
-from llm_validation.verifiers.outcomes import Outcome, counts, score_of
 from llm_validation.verifiers.pooled import PooledVerifier
 from llm_validation.verifiers.self_test import self_test
 from qae_theory.checks import refuse

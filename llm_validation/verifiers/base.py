@@ -8,14 +8,11 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from llm_validation.verifiers.extraction import Extraction
-from llm_validation.verifiers.outcomes import Outcome
+from llm_validation.verifiers.judging.errors import VerifierError as VerifierError
+from llm_validation.verifiers.judging.outcomes import Outcome
 from qae_theory.checks import refuse
 
 _OF_SCORE = {1.0: Outcome.RIGHT, 0.0: Outcome.WRONG, None: Outcome.UNSCORABLE}
-
-
-class VerifierError(RuntimeError):
-    """A verifier that cannot be trusted or cannot run; the message is one line."""
 
 
 class Verifier(ABC):

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from llm_validation.verifiers.exact_answers import ASCII_SPACE, canonical_integer, choice_outcome, integer_outcome
-from llm_validation.verifiers.outcomes import Outcome
+from llm_validation.verifiers.judging.exact_answers import (
+    ASCII_SPACE,
+    canonical_integer,
+    choice_outcome,
+    integer_outcome,
+)
+from llm_validation.verifiers.judging.outcomes import Outcome
 from llm_validation.verifiers.pooled import PooledVerifier
 
 __all__ = ["ASCII_SPACE", "ChoiceVerifier", "IntegerVerifier", "canonical_integer"]

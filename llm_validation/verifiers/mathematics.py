@@ -11,9 +11,9 @@ from fractions import Fraction
 from functools import lru_cache
 
 from llm_validation.verifiers.exact.expressions.effort import quick
-from llm_validation.verifiers.judge import gold_answer, gold_readings, judged
-from llm_validation.verifiers.outcomes import Outcome
-from llm_validation.verifiers.plain_numbers import plain_number
+from llm_validation.verifiers.judging.judge import gold_answer, gold_readings, judged
+from llm_validation.verifiers.judging.outcomes import Outcome
+from llm_validation.verifiers.judging.plain_numbers import plain_number
 from llm_validation.verifiers.pooled import PooledVerifier
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from llm_validation.verifiers.base import Verifier
 from llm_validation.verifiers.extraction import Extraction
-from llm_validation.verifiers.outcomes import Outcome, score_of
+from llm_validation.verifiers.judging.outcomes import Outcome, score_of
 from llm_validation.verifiers.processes.pool import WorkerPool
 from llm_validation.verifiers.processes.worker import OUTCOMES, Job, serve
 from qae_theory.checks import refuse

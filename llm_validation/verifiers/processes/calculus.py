@@ -26,8 +26,8 @@ from llm_validation.verifiers.exact.expressions.tree import (
     names,
     number,
 )
-from llm_validation.verifiers.judge import judged
-from llm_validation.verifiers.outcomes import Outcome
+from llm_validation.verifiers.judging.judge import judged
+from llm_validation.verifiers.judging.outcomes import Outcome
 from llm_validation.verifiers.processes.sympy_trees import SympyTrees, tree_of
 
 _MOST_TERMS = 1000  # of a sum that is written out

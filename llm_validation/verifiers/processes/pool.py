@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from llm_validation.verifiers.base import VerifierError
+from llm_validation.verifiers.judging.errors import VerifierError
 from llm_validation.verifiers.processes.worker import READY
 
 Job = Any  # what the worker takes

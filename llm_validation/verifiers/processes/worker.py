@@ -13,7 +13,7 @@ from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-from llm_validation.verifiers.outcomes import Outcome
+from llm_validation.verifiers.judging.outcomes import Outcome
 from llm_validation.verifiers.processes.wall import Wall
 
 Judge = Callable[[tuple[str, ...], str], Outcome]
@@ -83,8 +83,8 @@ def serve(jobs: Connection) -> None:
 
 
 def _reply(job: Job, thorough_judge: Judge) -> bytes:
-    from llm_validation.verifiers.exact_answers import choice_outcome, integer_outcome
     from llm_validation.verifiers.extraction import Extraction
+    from llm_validation.verifiers.judging.exact_answers import choice_outcome, integer_outcome
 
     judges: dict[str, Judge] = {"math": thorough_judge, "integer": integer_outcome, "choice": choice_outcome}
     try:

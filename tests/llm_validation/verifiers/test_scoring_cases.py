@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from llm_validation.verifiers import Extraction, Outcome, Scoring, Verifier, get_verifier, score_of
-from llm_validation.verifiers.outcomes import counts
+from llm_validation.verifiers.judging.outcomes import counts
 
 DATA = Path(__file__).parent / "data"
 

@@ -25,8 +25,8 @@ from llm_validation.verifiers import (
     verifier_names,
 )
 from llm_validation.verifiers.integers import ChoiceVerifier, IntegerVerifier, canonical_integer
+from llm_validation.verifiers.judging.plain_numbers import plain_number
 from llm_validation.verifiers.mathematics import MathVerifier
-from llm_validation.verifiers.plain_numbers import plain_number
 from llm_validation.verifiers.processes.worker import REFUSED, REPLIES
 from tests.llm_validation.verifiers.hostile import BOMBS, UnsafeVerifier, dressed, programs
 

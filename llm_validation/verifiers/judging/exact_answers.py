@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from llm_validation.verifiers.outcomes import Outcome
+from llm_validation.verifiers.judging.outcomes import Outcome
 
 ASCII_SPACE = " \t\n\r\f\v"
 _INTEGER = re.compile(r"([+-]?)([0-9]+)")

@@ -13,7 +13,7 @@ from llm_validation.verifiers.exact.expressions.effort import Effort
 from llm_validation.verifiers.extraction.boxes import last_box
 from llm_validation.verifiers.extraction.lines import tidied
 from llm_validation.verifiers.extraction.tags import tagged
-from llm_validation.verifiers.outcomes import Outcome
+from llm_validation.verifiers.judging.outcomes import Outcome
 from llm_validation.verifiers.reading.tokens import UnreadableError
 
 _OF_VERDICT = {

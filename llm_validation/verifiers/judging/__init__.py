@@ -1,0 +1,1 @@
+"""The decision about one response, and what may come of it. There are no processes here."""
