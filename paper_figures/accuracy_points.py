@@ -96,6 +96,7 @@ def _draw(
     """Draw our points filled with their intervals, and the paper's hollow beside them."""
     positions = np.arange(len(columns))
     for number, (label, style) in enumerate(zip(labels, STYLES, strict=False)):
+        # The rules of a column stand beside each other, centred on the column.
         x = positions + (number - (len(labels) - 1) / 2) * APART
         if label in ours:
             mean, low, high = np.array([ours[label][column] for column in columns]).T

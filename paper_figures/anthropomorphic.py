@@ -38,6 +38,7 @@ def _of_other_runs(results: Results) -> CurveSet:
     curves: dict[str, Curve] = {}
     runs: list[Collected] = []
     for run in results.collected():
+        # Only verl dumps the rollouts in which such words are counted.
         if run.config["engine"] != "verl" or len(runs) == MOST:
             continue
         try:

@@ -67,6 +67,7 @@ def nearest_condition(run: Run) -> tuple[str, str]:
         return name, f"{OPTIMISERS[settings['update'].get('optimiser', 'sgd')]}, difficulty {name}"
     clip_high = paper_facts()["training"]["clip_high"]
 
+    # A tuple is compared entry by entry, the most important one first.
     def nearness(condition: Mapping[str, Any]) -> tuple[Any, ...]:
         update = condition["update"]
         return (

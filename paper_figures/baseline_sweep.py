@@ -75,6 +75,7 @@ def sampled_change(logits: Array, rewards: Array, group_size: int, *, baseline: 
 
 def exact(update: str, results: Results) -> Panel:
     """Return the panel of a hard and an easy query, at every baseline."""
+    # The panel is computed from theory alone.
     del results
     curves = {regime: changes(update, regime) for regime in CORRECT}
     orders: dict[str, None] = {}  # a set that keeps the order
@@ -94,6 +95,7 @@ def exact(update: str, results: Results) -> Panel:
 
 def _order(curve: Array, regime: str) -> str:
     """Return how the change at b_K stands to the others: as Prop. 4.2 has it, the other way round, or equal to them."""
+    # Measured from b_K, all changes are positive where b_K is the extreme that Prop. 4.2 says it is.
     rise = (curve - curve[np.argmin(np.abs(BASELINES - BEST[regime]))]) * (1 if regime == "hard" else -1)
     if np.abs(rise).max() < ROUNDING:
         return "b drops out"

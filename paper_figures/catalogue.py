@@ -55,6 +55,7 @@ def figure(name: str) -> Figure:
     """
     if name not in NAMES:
         raise ValueError(f"NAME must be one of {', '.join(NAMES)}; got {name!r}")
+    # A module is imported only when its figure is asked for: ``qae figures figure_4`` need not load the others.
     module = import_module(f"paper_figures.{name}")
     size = getattr(module, "SIZE", (3.3, 2.7))
     return Figure(

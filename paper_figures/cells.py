@@ -33,6 +33,7 @@ def draw_cells(
         fontsize: of the texts, in points.
     """
     low, high = limits
+    # Nearest-neighbour drawing keeps the borders of the cells sharp at any size.
     axes.imshow(values, cmap=MAP, vmin=low, vmax=high, origin="lower", aspect="auto", interpolation="nearest")
     for row, texts_of_row in enumerate(texts):
         for column, text in enumerate(texts_of_row):

@@ -124,6 +124,7 @@ def _draw_bar(axes: Any, row: int, part: Estimate, *, start: float, label: str, 
 def interactions(results: Results) -> Panel:
     """Return the panel with what two channels do together beyond what each does, in a triangle."""
     run, gap = read_run(results)
+    # An idle channel has no interactions, and would only make the triangle larger.
     names = [name for name in run.analysis["channels"] if name not in run.analysis["idle"]]
     pairs = {}
     for pair, estimate in run.analysis["gap"]["interactions"].items():
@@ -165,6 +166,7 @@ def _draw_interactions(axes: Any, *, names: Sequence[str], pairs: Mapping[str, E
         limits=(0, 1.2 * float(np.nanmax(values))),
         fontsize=6.5,
     )
+    # The cells are drawn from the bottom; a triangle is read from the top.
     axes.invert_yaxis()
     axes.tick_params(axis="x", labelsize=6.5)
     axes.set(xlabel="beyond the sum of both (10$^{-3}$ nats)")

@@ -142,6 +142,7 @@ def accuracy_curve(runs: Sequence[Collected], benchmark: str, k: int) -> Curve:
         low=np.array([_per_cent(passed["low"]) for _, passed in of_run]),
         high=np.array([_per_cent(passed["high"]) for _, passed in of_run]),
         seeds=1,
+        # With one run there is no spread over seeds, and its own interval over questions says how sure each point is.
         band=f"one run and its {LEVEL:.0%} interval over questions",
     )
 

@@ -39,6 +39,7 @@ def figures(
         raise typer.Exit(2) from None
     try:
         for drawn, entry, fresh in draw(wanted, with_ledger(root), folder):
+            # A figure is drawn even if panels have no data, and the user should know which command would fill them.
             missing = [panel for panel in entry["panels"] if panel["missing"]]
             typer.echo(f"{drawn.name}: {'drawn' if fresh else 'unchanged'}, {folder / drawn.name}.pdf")
             for panel in missing:

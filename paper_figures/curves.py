@@ -152,6 +152,7 @@ def legend_above(axes: Any) -> None:
     labels = axes.get_legend_handles_labels()[1]
     columns = 2 if len(labels) > 3 and max(map(len, labels)) <= LONGEST_OF_TWO else 1
     low, high = axes.get_ylim()
+    # Ticks in the room of the legend would stand for values that nothing is drawn at.
     ticks = [tick for tick in axes.get_yticks() if low <= tick <= high]
     lines_of_legend = -(-len(labels) // columns)  # rounded up
     share = ENTRY_HEIGHT * lines_of_legend + 0.03  # of the whole height, a little room below the legend included

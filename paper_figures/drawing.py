@@ -86,6 +86,7 @@ def _kept(panel: Panel) -> dict[str, Any]:
 
 def _hash(figure: Figure, panels: Sequence[Panel], *, runs: Sequence[Run], files: Sequence[Path]) -> str:
     """Return a hash of all that determines the figure's files."""
+    # Another version of the library may draw the same figure differently.
     digest = hashlib.sha256(version("matplotlib").encode())
     digest.update(code_version((figure.module.__name__, *SHARED)).encode())
     for path in (STYLE, *files):

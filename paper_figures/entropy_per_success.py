@@ -101,6 +101,7 @@ def _text(estimate: Mapping[str, float]) -> str:
 def _draw_effects(axes: Any, *, slopes: Mapping[str, Mapping[str, Any]]) -> None:
     for reading, (marker, colour, shift) in READINGS.items():
         estimates = [by_reading[reading] for by_reading in slopes.values()]
+        # The two readings of a condition stand a little apart, so that neither hides the other.
         heights = np.arange(len(estimates)) + shift
         hollow = reading == "equal steps"
         _draw_points(axes, estimates, heights, marker=marker, colour=colour, label=f"at {reading}", hollow=hollow)

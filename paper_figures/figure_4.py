@@ -27,6 +27,7 @@ def weights(sign: str) -> Builder:
         del results
         k = default_k()
         p = np.arange(GROUP + 1) / GROUP
+        # The group at index m has m correct responses.
         groups = (np.arange(GROUP) < np.arange(GROUP + 1)[:, None]).astype(float)
         rules = {"grpo": "GRPO", "qae": f"QAE, K = {k}"}
         by_rule = {name: query_weights(groups, rule, k=k)[sign == "negative"] for rule, name in rules.items()}

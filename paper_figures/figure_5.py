@@ -47,6 +47,7 @@ def _study(results: Results) -> CurveSet:
 
 def _bandit(results: Results) -> CurveSet:
     """Return the shares under the first distribution of difficulty, and those under the others in a note."""
+    # One distribution of difficulty must not stand for all of them, as the share of zeros depends on it.
     where = {"k": default_k()}
     shown = bandit.bandit_curves(results, "sparsity", {"": where}, columns=READINGS, ylabel=SHARE)
     ends = []

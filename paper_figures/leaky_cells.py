@@ -60,6 +60,7 @@ def leak(group_size: int, k: str) -> Leak | None:
     Raises:
         AssertionError: it differs at more than one number of correct responses, which the proof excludes.
     """
+    # The group at index m has m correct responses.
     groups = (np.arange(group_size) < np.arange(group_size + 1)[:, None]).astype(float)
     released = quantile_baseline(groups, k, method="linear")
     exact = quantile_baseline(groups, k, method="inverted_cdf")
@@ -132,6 +133,7 @@ def every(results: Results) -> Panel:
 
 def _draw_every(axes: Any, *, by_pair: Leaks) -> None:
     values = _sizes_of_leaks(by_pair, ALL_SIZES, FINE)
+    # Too many cells for a text in each: shades tell the size, and dots the exact pairs.
     image = axes.pcolormesh(
         [float(k) for k in FINE], list(ALL_SIZES), values, cmap="Blues", vmin=0, vmax=1, shading="nearest"
     )

@@ -90,6 +90,7 @@ def in_sections(records: Iterable[Mapping[str, Any]]) -> dict[str, list[Row]]:
     """Return the rows of the matrix by the catalogue's sections, in the order of the records."""
     sections: dict[str, dict[str, Row]] = {}
     for record in records:
+        # Claims about all updates, or about none of these, get the bar across all columns.
         column = record["update"] if record["update"] in UPDATES else None
         label = family(record["id"], column)
         by_label = sections.setdefault(_section(record["id"]), {})

@@ -141,6 +141,7 @@ def scatter(number: int, results: Results) -> Panel:
 
 def _draw_scatter(axes: Any, *, table: Columns, linear: float) -> None:
     y = table["change"]
+    # Every n-th point is kept, which needs no random numbers.
     thin = slice(None, None, max(1, -(-len(y) // MOST)))
     for rung, (marker, colour) in DRAWN.items():
         x = table[rung]

@@ -67,6 +67,7 @@ def save(figure: Any, folder: Path, name: str, *, caption: str, sources: Sequenc
         "pdf": {"Title": name, "Subject": caption, "Keywords": subject, "CreationDate": None, "Producer": None},
     }
     for suffix in SUFFIXES:
+        # A reader of the folder never meets half a file.
         partial = folder / f".{name}.{suffix}"
         figure.savefig(partial, format=suffix, metadata=metadata[suffix])
         partial.replace(folder / f"{name}.{suffix}")
@@ -79,6 +80,7 @@ def style() -> Iterator[None]:
     from matplotlib import style as styles
 
     with as_file(files("paper_figures") / "qae.mplstyle") as path, matplotlib.rc_context():
+        # The user's own style must not change a figure's bytes.
         matplotlib.rcdefaults()
         styles.use(path)
         yield
@@ -86,6 +88,7 @@ def style() -> Iterator[None]:
 
 def _write_source(axes: Any, source: str, width: int) -> None:
     """Write the source below the labels of the x axis."""
+    # The depth of the labels differs from panel to panel, and is known only once the figure has been laid out.
     labels = axes.xaxis.get_tightbbox()
     depth = max(0.0, axes.bbox.y0 - labels.y0) if labels is not None else 0.0
     axes.annotate(

@@ -78,6 +78,7 @@ class Results:
         try:
             return store.collected(self.root)
         except ValueError as error:
+            # A damaged collection leaves a panel without data, and costs no other figure.
             raise MissingError(str(error)) from None
 
 

@@ -36,6 +36,7 @@ def example(results: Results) -> Panel:
     """Return the panel with two baselines over the step size, the certified step, and the crossing."""
     del results
     certified = float(safe_step_size(np.log(PROBS), [1, 0], low=0.0, high=1.0))
+    # The order still holds at the certified step and has turned at ten times that step, so that it breaks in between.
     crossing = float(brentq(lambda step: float(change(step, 1.0) - change(step, 0.0)), certified, 10 * certified))
     return Panel(
         title="one policy: where the order breaks",
@@ -139,6 +140,7 @@ def median_interval(ordered: Array, level: float = LEVEL) -> tuple[float, float]
         ordered: the shares, ascending.
         level: of the interval.
     """
+    # Binomially many shares lie below the median.
     rank = int(binom.ppf((1 - level) / 2, len(ordered), 0.5))
     return (float(ordered[rank - 1]), float(ordered[-rank])) if rank else (0.0, 1.0)
 

@@ -129,6 +129,7 @@ def _of_rule(run: Run, table: Columns, label: str, *, where: Where) -> Columns:
 
 def _training_runs(results: Results, study: Run) -> list[tuple[dict[str, Any], Run]]:
     """Return the runs of ``qae train`` on the task that the study was made of, with their configurations."""
+    # The results folder may hold other training runs, which are no part of the study.
     ids = {parts["train"] for parts in study.json("parts.json").values()}
     trained = [run for run in results.runs("train") if run.folder.name in ids]
     return [(run.config, run) for run in trained if run.config["task"] == TASK]
@@ -136,6 +137,7 @@ def _training_runs(results: Results, study: Run) -> list[tuple[dict[str, Any], R
 
 def _matches(config: Mapping[str, Any], rules: Iterable[Where]) -> bool:
     """Return whether a training run's configuration is that of one of the rules."""
+    # The K of a run is among its estimator's options, while a rule is selected by it.
     own = {**config, "k": _level(config["options"])}
     return any(all(own[name] == value for name, value in rule.items()) for rule in rules)
 

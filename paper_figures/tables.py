@@ -125,6 +125,7 @@ def _draw(axes: Any, heads: Sequence[str], table_rows: Sequence[Row]) -> None:
         for left, column in zip(lefts[labels:], columns, strict=True):
             write(left, top - 0.3 * height, f"paper {row.paper[column]:.2f}", color=GREY)
             ours = row.ours.get(column)
+            # What is missing is shown in another style, so that nobody takes the paper's number for ours.
             look = {"color": "0.55", "style": "italic"} if ours is None else {}
             write(left, top - 0.7 * height, "ours " + (NOT_RUN if ours is None else _text(ours)), **look)
 

@@ -63,6 +63,7 @@ def seen_tokens(samples: Iterable[tuple[Any, str]]) -> list[Seen]:
             following[group, text[:position]].append(token)
     seen = []
     for tokens in following.values():
+        # One sample says nothing about how the next ones would have gone on.
         if len(tokens) > 1:
             entropy = plug_in_entropy(tokens)
             seen += [(token, entropy) for token in tokens]

@@ -81,6 +81,7 @@ def draw_map(axes: Any, values: Array, *, limits: tuple[float, float] = (0, 1)) 
 def draw_gate(axes: Any) -> None:
     """Draw the line p = 1 - K on a map with these levels and probabilities."""
     across, up = gate_stairs()
+    # A white border below the black line keeps it visible on dark cells.
     axes.plot(across, up, color="white", linewidth=3.5, linestyle="-", marker="")
     axes.plot(across, up, color="black", linewidth=1.5, linestyle="-", marker="", label="p = 1 - K")
 

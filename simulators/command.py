@@ -142,6 +142,7 @@ def _simulate(
         return []
     try:
         planned = sweep.plan(experiment, config, quick=quick, out=out)
+        # A cluster knows its own size; here a worker a core is what the processes can use.
         default = sweep.ALL_OF_THE_CLUSTER if backend == "ray" else usable_cores()
         folder = _with_progress(console, planned, out=out, workers=workers or default, backend=backend)
     except sweep.CellsFailedError as error:
@@ -172,6 +173,7 @@ def _with_progress(console: Console, planned: Plan, *, out: Path, workers: int, 
     name, total, done = planned.experiment.name, len(planned.cells), len(planned.cells) - len(planned.left)
     if done:
         console.print(f"{name}: {done} of {total} cells were finished already", markup=False)
+    # A bar that redraws itself would fill a log with control characters.
     if not console.is_terminal:
         printer = _TenthsPrinter(console, name, total=total, done=done)
         return sweep.run(planned, out=out, workers=workers, backend=backend, on_outcome=printer)
@@ -194,6 +196,7 @@ class _TenthsPrinter:
 
     def __call__(self, outcome: Any) -> None:
         before, self._done = self._done, self._done + 1
+        # Ten lines at most, however many cells there are.
         if self._done * 10 // self._total > before * 10 // self._total:
             self._console.print(f"{self._name}: {self._done} of {self._total} cells", markup=False)
 

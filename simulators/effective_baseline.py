@@ -41,6 +41,7 @@ def effective_baseline(success: Array, group_size: int, method: str, **options: 
     >>> effective_baseline(np.array([0.25]), 8, "rloo").baseline.round(12).tolist()
     [0.25]
     """
+    # A rule that looks at tokens or at other groups treats two responses of equal reward differently.
     rule = get_method(method, **options)
     if not rule.rewards_alone:
         checks.refuse("method", method, "a rule whose advantages depend on the group's rewards alone")

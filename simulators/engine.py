@@ -81,6 +81,7 @@ def initial_state(logits: object, env: Environment) -> State:
     """
     z = checks.vector("logits", logits, arms=env.tree.actions)
     if env.tree.is_bandit and z.ndim == env.arm_rewards.ndim:
+        # A bandit is a tree with one node, whose axis is added here.
         z = z[..., None, :]
     if z.shape[:-2] != env.arm_rewards.shape[:-1] or z.shape[-2] != env.tree.nodes or z.ndim < 4:
         wanted = (*env.arm_rewards.shape[:-1], env.tree.nodes, env.tree.actions)
@@ -175,7 +176,9 @@ def step_on_groups(
     """
     rollouts = score(responses, env, update, method=method)
     behaviour = policy(state.behaviour)
+    # Importance ratios are taken against the policy that sampled, in every pass.
     old = _sampled_tokens(behaviour.log_probs, env, responses)
+    # Dropped groups keep their places in the arrays and are masked out.
     mask = env.tree.token_mask[responses] & rollouts.kept[..., None, None]
     advantages = np.broadcast_to(rollouts.advantages[..., None], mask.shape)
     logits, moments = state.logits, state.moments
@@ -200,6 +203,7 @@ def step_on_groups(
         logits, moments = optimisers.apply(logits, direction, moments=moments, update=update)
     assert first_direction is not None  # `Update` has epochs >= 1
     done = state.updates + 1
+    # The behaviour policy catches up after every L-th update; at lag 0 it stays as it is for ever.
     renew = update.behaviour_lag > 0 and done % update.behaviour_lag == 0
     after = State(logits, moments, behaviour=logits if renew else state.behaviour, updates=done)
     return Step(before=state, after=after, rollouts=rollouts, passes=tuple(passes), direction=first_direction)

@@ -51,6 +51,7 @@ def environment(tree: Tree, arm_rewards: object, lengths: object = None) -> Envi
         checks.refuse("arm_rewards", arm_rewards, "of rank 2 or more, [..., Q, R]")
     checks.binary("arm_rewards", rewards)
     if lengths is None:
+        # A bandit's own lengths are 1 each, a token tree's are the lengths of its paths.
         return Environment(tree, rewards, tree.lengths)
     if not tree.is_bandit:
         checks.refuse("lengths", lengths, "left out for a token tree, which has its own")

@@ -96,6 +96,7 @@ def _advance_fused(
     source, rewards = (values.reshape(-1, env.tree.actions) for values in (state.logits, env.arm_rewards))
     z = np.empty(source.shape)
     queries_per_seed = len(z) // len(rngs)
+    # Without queries there is nothing to do, but a chunk must have some size to count by.
     size = max(1, min(batch or len(z), len(z)))
     uniforms = np.empty((size, update.group_size))
     for _ in range(steps):

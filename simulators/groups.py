@@ -45,6 +45,7 @@ def all_groups(response_log_probs: Array, group_size: int) -> tuple[Array, Array
     Raises:
         ValueError: there would be over two million groups; the message names ``group_size``.
     """
+    # The order of responses in a group does not matter, so that multisets stand for all orders at once.
     counts = count_vectors(response_log_probs.shape[-1], group_size)
     responses = np.stack([np.repeat(np.arange(counts.shape[1]), count) for count in counts])
     flat = response_log_probs.reshape(-1, counts.shape[1])

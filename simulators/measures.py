@@ -105,6 +105,7 @@ def group_measures(step: Step, *, k: str = DEFAULT_LEVEL) -> dict[str, Array]:
     size = advantages.shape[-1]
     correct = step.rollouts.correct.sum(axis=-1)
     mixed = (correct > 0) & (correct < size)
+    # Hard in the paper's sense: at most (1 - K) G responses are correct, so that QAE's baseline is 0.
     hard = is_hard_group(correct, size, quantile_level(k))
     zero = (advantages == 0) | ~kept[..., None]
     of_mixed = mixed[..., None] * np.ones_like(advantages)
@@ -149,6 +150,8 @@ def change_measures(step: Step, env: Environment, update: Update, *, k: str = DE
     pi = policy(step.before.logits)
     log_probs = response_log_probs(pi.log_probs, env.tree)
     moved = displacement(step, env)
+    # The displacement is itself a direction that is taken with step 1. What holds for a step therefore applies to any
+    # update, Adam's and one of many passes included.
     actual = entropy_change(log_probs, moved, 1.0)
     lower, upper = entropy_change_bounds(log_probs, moved, 1.0)
     direction = response_direction(step.direction, pi, env.tree)
@@ -161,7 +164,9 @@ def change_measures(step: Step, env: Environment, update: Update, *, k: str = DE
     success = expectation(np.exp(log_probs), env.arm_rewards)
     level = quantile_level(k)
     hard = is_hard_group(step.rollouts.correct.sum(axis=-1), update.group_size, level)
+    # The same for a query's own success probability, which its sampled group only estimates.
     hard_query = success <= 1 - float(level)
+    # The paper's identity is about advantages r - b; a rule scales them by its gain, and the interval with them.
     low, high = paper_interval(log_probs, env.arm_rewards, update.step_size)
     scale = rule_gain(success, update)
     return {

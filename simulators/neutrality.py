@@ -94,6 +94,8 @@ def predict(logits: Array, env: Environment, table: OutcomeAdvantages) -> Predic
     success = expectation(probs, env.arm_rewards)
     gradient = _mean_score(probs * env.arm_rewards, pi, env.tree)
     length, along = _unit(gradient)
+    # The second direction could be any that is not along grad p. That of entropy is the one in which an error would
+    # matter here.
     entropy_gradient = _mean_score(-probs * log_probs, pi, env.tree)
     rest, across = _unit(entropy_gradient - _dot(entropy_gradient, along)[..., None, None] * along)
     # Below this a unit vector would be made of rounding errors of the gradient, which are about 1e-16.
@@ -186,6 +188,7 @@ def compare(directions: Array, prediction: Prediction, *, level: float = 0.99) -
     z_along = (_dot(directions, prediction.along).mean(axis=0) - prediction.mean) / std_along * scale
     std_across = np.maximum(prediction.across_std, ROUNDING)
     z_across = _dot(directions, prediction.across).mean(axis=0) / std_across * scale
+    # The z-score that each query's mean is expected to have.
     signal = prediction.mean / std_along * scale
     norm = np.sqrt(np.square(signal).sum())
     # The queries' deviations weighted by their predicted signal: the most powerful test against one common factor on w.

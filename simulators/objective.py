@@ -60,6 +60,8 @@ def coefficients(batch: TokenBatch, method: Method, update: Update, lengths_qg: 
     if method.token_weights is not None:
         weights = method.token_weights(batch)
         values = values * weights
+        # Rules such as 80/20 divide by the tokens that they keep; others, such as Clip-Cov, drop tokens from the sum
+        # alone.
         kept = kept & (weights != 0) if method.normalise_kept else kept
     normaliser = _normaliser(kept, mask=batch.mask, update=update, lengths_qg=lengths_qg)
     return Coefficients(np.where(batch.mask, values, 0.0) * normaliser, clipped_low, clipped_high)

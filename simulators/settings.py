@@ -54,6 +54,7 @@ def identity(experiment: Experiment, config: Config, *, quick: bool) -> dict[str
     This is what ``config.json`` holds and what the run id is made of. Infinite numbers become text, since JSON has
     none.
     """
+    # The file that changed the configuration is not part of it: the same settings are the same run.
     settings = config.model_dump(mode="json")
     return {"experiment": experiment.name, "quick": quick, "settings": without_infinity(settings)}
 

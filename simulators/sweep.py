@@ -93,6 +93,7 @@ def plan(experiment: Experiment, config: Config, *, quick: bool, out: Path) -> P
         raise ValueError(f"experiment {experiment.name!r} has two cells named {repeated!r}")
     facts = identity(experiment, config, quick=quick)
     name = run_id(facts, code_version(modules(experiment.cells.__module__)))
+    # A name with a dot is no run's folder for those who list the results.
     kept = out / experiment.name / f".cells-{name}"
     left = tuple(cell for cell in cells if read_cell(kept, cell) is None)
     return Plan(experiment=experiment, config=config, identity=facts, run_id=name, cells=cells, kept=kept, left=left)
@@ -130,6 +131,7 @@ def run(
         OSError: results could not be written.
     """
     failed = []
+    # Each cell is written as soon as it is done, so that an interruption loses only those under way.
     with _alone(planned), closing(_outcomes(planned, workers, backend)) as outcomes:
         for cell, outcome in outcomes:
             if outcome.records is None:
@@ -182,6 +184,7 @@ def run_one(cell: Cell, run_cell: Callable[..., list[Record]], seed: int) -> Cel
 
 def _outcomes(planned: Plan, workers: int, backend: Backend) -> Generator[tuple[Cell, CellOutcome]]:
     """Yield the cells that are left with their outcomes, as the workers finish them."""
+    # Outcomes come in any order and only name their cell, since settings need not travel back.
     by_name = {cell.name: cell for cell in planned.left}
     jobs = [delayed(run_one)(cell, planned.experiment.run_cell, planned.config.seed) for cell in planned.left]
     with _backend(backend, workers):
@@ -259,11 +262,13 @@ def _write(planned: Plan, out: Path) -> Path:
     with write_run(
         out, name, planned.identity, seed=seed, modules=modules(planned.experiment.cells.__module__)
     ) as written:
+        # The code may have been edited while the cells ran; the records would then come from two versions.
         if written.id != planned.run_id:
             raise SweepError("the code has changed since the run began; start again")
         written.append_metrics(records)
         written.write("analysis.json", analysis)
         written.write("timing.json", to_json(timing(planned)))
+    # Only a run that is written whole replaces the kept cells.
     shutil.rmtree(planned.kept, ignore_errors=True)
     return written.folder
 

@@ -46,6 +46,7 @@ def train_on_torch(logits: object, arm_rewards: object, update: Update, uniforms
     if table is None:
         checks.refuse("update", update, "one SGD pass on-policy, no norm clip, with an estimator's advantages of 0/1")
     draws = _checked_uniforms(uniforms, (*start.shape[:-1], update.group_size))
+    # The step is written out by hand, so that no graph is kept.
     with torch.no_grad():
         z, rewards, correct, wrong = (
             torch.tensor(np.ascontiguousarray(values), device=device) for values in (start, env.arm_rewards, *table)
@@ -63,6 +64,7 @@ def _direction(torch: Any, *, z: Any, rewards: Any, correct: Any, wrong: Any, un
     The module torch is an argument, because it is not imported at the top. Only two terms are built: -pi times the sum
     of the advantages for all arms, and A/G added at the drawn arms.
     """
+    # As in the kernels, the softmax stays undivided and its sum scales the uniform numbers.
     weights = torch.exp(z - z.amax(dim=-1, keepdim=True))
     cumulative = torch.cumsum(weights, dim=-1)
     total = cumulative[..., -1:]

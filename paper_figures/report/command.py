@@ -44,6 +44,7 @@ def report(
     if folder.exists() and not folder.is_dir():
         _stop(2, f"--out: {str(folder)!r} is a file; a folder is needed")
     try:
+        # A report without a ledger would have nothing to say, so that its absence is wrong usage.
         ledger_path = ledger or ledger_file(root)
         if ledger_path is None:
             _stop(2, f"no ledger in {root}; make one: {COMMAND}, or name one: --ledger docs/ledger.json")

@@ -51,6 +51,7 @@ def of_runs(results: Results, sources: Iterable[str]) -> list[Made]:
     Raises:
         ValueError: a run's provenance cannot be read.
     """
+    # Files have no slash in their names, and no provenance to read a command from.
     wanted = set(sources)
     made: dict[tuple[str, str], list[Run]] = {}
     for experiment in sorted({source.partition("/")[0] for source in wanted if "/" in source}):
@@ -74,6 +75,7 @@ def _of_evidence(outcome: Outcome) -> list[str]:
 
 def _made_by(run: Run) -> tuple[str, str]:
     """Return the command that made a run, and the commit at which it ran."""
+    # Runs that were written before commands were recorded have none.
     facts = read_json(run.folder / "provenance.json", again=AGAIN)
     return _without_out(facts.get("command") or ["not", "recorded"]), _commit(facts.get("git"))
 

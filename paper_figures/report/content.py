@@ -90,6 +90,7 @@ def gather(root: Path, ledger: Path, records: Records, *, out: Path, names: Sequ
         pictures=pictures,
         limits=limits(lines, pictures),
         made=of_runs(results, chain.from_iterable(picture.sources for picture in pictures)),
+        # The hash tells two reports apart whose ledgers have the same name.
         ledger=f"{ledger.name}, SHA-256 {hashlib.sha256(ledger.read_bytes()).hexdigest()[:12]}",
     )
 

@@ -110,6 +110,7 @@ def _checked(record: Mapping[str, Any]) -> str:
 
 def _line(record: Mapping[str, Any], known: Claim | None, evidence: Sequence[Evidence]) -> LedgerLine:
     """Return a record's line; the installed claim, if there is one, gives what the file does not keep."""
+    # A note is about a statement; it may not fit one that has been reworded since.
     same = known is not None and known.statement == record["statement"] and known.assumption == record["assumption"]
     claim = Claim(
         id=record["id"],
@@ -125,6 +126,7 @@ def _line(record: Mapping[str, Any], known: Claim | None, evidence: Sequence[Evi
         family=record["family"],
         condition=record["condition"],
     )
+    # The verdict is computed again only to be compared: where it differs, the reader is warned.
     outcomes, all_matched = _outcomes(record, evidence)
     judged = judge(claim, outcomes)
     doubts = [

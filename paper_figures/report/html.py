@@ -44,6 +44,7 @@ def badge(verdict: Verdict) -> str:
 def block(prose: str, text: HtmlText) -> str:
     """Return prose; where a formula in it may be wider than a phone, the keyboard can scroll its box."""
     made = text.block(prose)
+    # Markup takes no room on the page; only the letters of a formula do.
     widest = max((len(_TAG.sub("", formula)) for formula in _MATH.findall(made)), default=0)
     return made.replace('class="text"', 'class="text" tabindex="0"', 1) if widest >= WIDE else made
 

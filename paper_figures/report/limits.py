@@ -80,6 +80,7 @@ def _full_scale(pictures: Sequence[Picture]) -> Limit:
 def _runs(texts: Iterable[str]) -> Limit:
     """Return which of the runs that are named in the texts are small, or older than the code."""
     mentions = list(chain.from_iterable(map(_RUN.finditer, texts)))
+    # A run may be named by several claims and panels; it counts once.
     named = {mention.group(1) for mention in mentions}
     small = sorted({mention.group(1) for mention in mentions if mention.group(2) == "quick"})
     old = sorted({mention.group(1) for mention in mentions if mention.group(3)})

@@ -33,6 +33,7 @@ def render(content: Content) -> tuple[str, list[str]]:
     text = HtmlText()
     sections = report.by_section(content.entries)
     by_id = {line.entry.claim.id: line for line in content.ledger_lines}
+    # A claim may link to a figure that it is named after, if the figure is on the page.
     pictured = {picture.name for picture in content.pictures}
     page = template(OURS, "page.html").substitute(
         title=escape(TITLE),

@@ -29,6 +29,7 @@ def _picture(picture: Picture, command_lines: Sequence[str], text: HtmlText) -> 
     """Return a picture with its sources, its caption, its values if it is a table, and its commands."""
     width, height = picture.size
     name = f"{_id(picture)}-name"
+    # The picture is part of the page, so that the page can be sent as one file.
     image = (
         f'<img src="data:image/png;base64,{b64encode(picture.png).decode()}" width="{width}" height="{height}"'
         f' style="--width: {width}" alt="{escape(picture.alt)}">'

@@ -45,6 +45,7 @@ def filter_rules(ledger_lines: Sequence[LedgerLine]) -> str:
     groups = _groups(ledger_lines)
     values = chain.from_iterable(groups.values())
     hide = [f"body:has(#show-{value}:checked) .summary tbody tr:not(.{value})" for value in values]
+    # A sentence is needed only for pairs of choices that leave no row.
     existing = {(_verdict_class(line.entry.verdict), _update_class(line.entry.claim.update)) for line in ledger_lines}
     nothing = []
     for verdict, update in product(groups["verdict"], groups["update"]):

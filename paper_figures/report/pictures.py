@@ -34,6 +34,7 @@ class Picture:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
+        # Two big-endian numbers of four bytes, which end the header: no image library is needed to read them.
         width, height = struct.unpack(">II", self.png[16:HEADER])
         return width, height
 

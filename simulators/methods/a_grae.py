@@ -41,6 +41,7 @@ def a_grae(alpha: Any = 1.0, std: str = "bessel", eps: float = 1e-6, batch_succe
     >>> a_grae(std="population", eps=0.0).advantages([1, 0, 0, 0]).round(4).tolist()
     [0.433, -0.5774, -0.5774, -0.5774]
     """
+    # Options are checked when the method is made, rewards when it is called.
     full = finite_number("alpha", alpha, least=0.0, strict=True)
     mean = None if batch_success is None else finite_number("batch_success", batch_success, least=0.0, most=1.0)
     std, eps = checks.std_kind(std), checks.regulariser(eps)

@@ -41,6 +41,7 @@ def estimator_method(estimator: str, **options: Any) -> Method:
 def register() -> None:
     """Register all estimators under their own names, and DAPO, which is GRPO's advantage under clip-higher."""
     for name in estimator_names():
+        # The registry of ``qae_theory`` may have estimators of other packages, which become methods too.
         rule = get_estimator(name)
         register_method(name, partial(estimator_method, name), source=rule.source, **rule.defaults)
     register_method("dapo", dapo, source="arXiv 2503.14476", **get_estimator("grpo").defaults)

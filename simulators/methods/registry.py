@@ -121,6 +121,7 @@ def get_method(name: str, **options: Any) -> Method:
     if not isinstance(name, str) or name not in _REGISTRY:
         checks.refuse("method", name, f"one of {', '.join(method_names())}")
     entry = _REGISTRY[name]
+    # The factory would refuse an unknown option too, but not with the list of those that it has.
     for option in options:
         if option not in entry.defaults:
             checks.refuse(option, options[option], f"left out: {name!r} has the options {sorted(entry.defaults)}")

@@ -125,6 +125,7 @@ def _updates(start: Start, settings: Mapping[str, Any], rngs: Generators) -> dic
     """Return every update of the same policies, as a function of the step size."""
     log_probs, rewards = log_softmax(start.logits), start.env.arm_rewards
     success = expectation(np.exp(log_probs), rewards)
+    # The extremes and the mean: the bounds must hold at every baseline.
     baselines = np.stack([np.zeros_like(success), success, np.ones_like(success)])
 
     def population(rule: str) -> OneStep:

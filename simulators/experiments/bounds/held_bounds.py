@@ -73,6 +73,7 @@ def scaled_bounds(log_probs: Array, direction: Array, step_size: float, scale: f
     below, above = curvature_brackets(log_probs.shape[-1])
     linear = step_size * first_order_entropy_change(log_probs, direction)
     quadratic = scale * 0.5 * (step_size * np.ptp(direction, axis=-1)) ** 2
+    # Without it a bound that is met exactly would fail by the last digit.
     slack = rounding(log_probs, direction, step_size)
     return linear - quadratic * below - slack, linear + quadratic * above + slack
 

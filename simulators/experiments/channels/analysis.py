@@ -83,6 +83,7 @@ def attribution(values: Array, names: tuple[str, ...], level: float) -> dict[str
         level: of the intervals of all channels together, and of all interactions together.
     """
     pairs = list(combinations(range(len(names)), 2))
+    # Channels and interactions are two questions, and each has the whole error rate.
     of_channels, of_pairs = bonferroni(level, len(names)), bonferroni(level, len(pairs))
     shares, together = shapley_values(values), shapley_interactions(values)
     everything = len(values) - 1
@@ -121,6 +122,7 @@ def statements(analysis: Mapping[str, Any]) -> list[Statement]:
 def _statements(lattices: Lattices, names: tuple[str, ...], idle: tuple[str, ...], *, level: float) -> list[Statement]:
     """Return a statement about all channels off, and one about each channel: idle ones do nothing, others something."""
     alive = [name for name in names if name not in idle]
+    # A channel that another one's statement speaks for has none of its own.
     covered = {name for group in TOGETHER.values() for name in group[1:]}
     listed = [_nothing_left(lattices)]
     if alive:  # the control of an idle channel is the part of another one

@@ -169,6 +169,7 @@ def plan(config: ChannelsConfig, on: frozenset[str], which: int) -> Plan:
         which: 0 for rule A, 1 for rule B.
     """
     pair, of_pair = methods(config), gains(config)
+    # Clipping acts from the second pass on: without repeated passes there is nothing to clip.
     passes = config.epochs if "clipping" in on else 1
     adam = "optimiser" in on
     update = Update(
@@ -198,6 +199,7 @@ def plan(config: ChannelsConfig, on: frozenset[str], which: int) -> Plan:
 def bandits_with_lengths(config: ChannelsConfig, rngs: Generators) -> Start:
     """Return random bandits whose correct arms come first and so are the shorter ones, as in language models."""
     env, logits = random_bandits(config.world, rngs)
+    # A stable sort keeps the order within each kind, and so the draws.
     order = np.argsort(-env.arm_rewards, axis=-1, kind="stable")
     rewards = np.take_along_axis(env.arm_rewards, order, axis=-1)
     lengths = np.sort(np.resize(config.lengths, config.world.arms))

@@ -161,6 +161,7 @@ def gain_factor(success: Array, plan: Plan) -> Array:
     """
     own, rival = plan.own.at_limit(success), plan.rival.at_limit(success)
     finite = plan.own.at_group(success)
+    # The geometric mean treats both rules alike, and exchanging them changes nothing.
     weight = own if "weighting" in plan.on else np.sqrt(own * rival)
     coupling = finite / own if "coupling" in plan.on else np.ones_like(finite)
     return np.asarray(weight * coupling / finite)
@@ -207,6 +208,7 @@ def level_advantages(method: Method, levels: Array, group_size: int) -> tuple[Ar
         Counts of the others by reward, ``[M, L]``, and advantages ``[L, M]``.
     """
     count = len(levels)
+    # The order of the others does not matter: their counts by reward are enough.
     draws = np.array(list(combinations_with_replacement(range(count), group_size - 1)), dtype=np.int64)
     draws = draws.reshape(-1, group_size - 1)
     others = np.stack([(draws == i).sum(axis=-1) for i in range(count)], axis=-1)

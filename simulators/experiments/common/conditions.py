@@ -26,6 +26,7 @@ class Condition(Strict):
     @classmethod
     def _is_an_update(cls, update: dict[str, Any]) -> dict[str, Any]:
         """Refuse fields or values that no update has, before any cell runs."""
+        # This raises where a field is unknown or its value not allowed.
         Update(**update)
         return update
 

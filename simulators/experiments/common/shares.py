@@ -91,6 +91,8 @@ def quantile_interval(sample: Array, q: float, *, level: float) -> Interval:
     """
     x = np.sort(np.asarray(sample, dtype=np.float64).ravel())
     tail = (1 - level) / 2
+    # With k the binomial quantile, at least k draws lie below the quantile with probability 1 - tail. The k-th smallest
+    # draw, at index k - 1, is therefore a lower end; an upper end follows in the same way.
     below = int(binom.ppf(tail, len(x), q)) - 1
     above = int(binom.ppf(1 - tail, len(x), q))
     low = float(x[below]) if below >= 0 else -np.inf

@@ -76,6 +76,7 @@ def raised(
     runs: Runs, method: str, epochs: int, *, clips: Sequence[float], reading: str, level: float
 ) -> dict[str, Any]:
     """Return, for every larger clip-high, entropy under it less entropy under the smallest one."""
+    # The smallest range is the symmetric one, to which clip-higher is compared.
     smallest = runs[method, epochs, str(clips[0])][reading]
     return {str(clip): _figure(runs[method, epochs, str(clip)][reading] - smallest, level) for clip in clips[1:]}
 

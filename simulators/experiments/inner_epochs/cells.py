@@ -140,6 +140,7 @@ def clips_by_regime(step: Step, update: Update) -> dict[str, Array]:
     options = get_method(update.method, **update.options).options or {}
     level = quantile_level(options.get("k", DEFAULT_LEVEL))
     hard = is_hard_group(step.rollouts.correct.sum(axis=-1), update.group_size, level)[..., None, None]
+    # A mask is summed over passes as a number, since a token may be clipped in several of them.
     low = sum(p.clipped_low.astype(np.int64) for p in step.passes)
     high = sum(p.clipped_high.astype(np.int64) for p in step.passes)
     return {
@@ -154,6 +155,7 @@ def summary(curves: Mapping[str, Array], config: InnerEpochsConfig) -> dict[str,
     """Return what a run did, ``[S]`` each: changes at the end and at gains of success, clip fractions and counts."""
     entropy, success = curves["sequence_entropy"], curves["success"]
     change = entropy - entropy[:, :1]
+    # A rule that gains success faster has had fewer updates to move entropy when it reaches a gain.
     progress = at_gain(success, change, config.gains)
     updates = slice(0, config.steps)  # the update after the last belongs to no run
     totals = (*TOTALS, "bound_violations", "rows")

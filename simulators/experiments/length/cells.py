@@ -102,6 +102,7 @@ def cells(config: LengthConfig) -> list[Cell]:
 def run_cell(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> list[Record]:
     """Return the records of one cell, as ``exact_records``, ``decay_records`` or ``train_records`` describes them."""
     config = LengthConfig.model_validate({k: settings[k] for k in LengthConfig.model_fields})
+    # The exact part is cheap and has a number of seeds of its own.
     count = config.seeds if settings["part"] == "train" else config.exact_seeds
     rngs = [np.random.default_rng(s) for s in seeds.spawn(count)]
     if settings["part"] == "train":
@@ -224,6 +225,8 @@ def _errors(exact: Array, start: Start, update: Update) -> tuple[list[float | No
 
     Both are None for a rule without a closed form.
     """
+    # The token mean couples a response's coefficient to the other responses, on which these rules' advantages depend
+    # too.
     if update.aggregation == "token_mean" and update.method != "constant":
         return [None] * len(exact), [None] * len(exact)
     pi, group = policy(start.logits), update.group_size

@@ -55,6 +55,7 @@ def mean_gradient(values: Array, pi: Policy, tree: Tree) -> Array:
     Returns:
         ``[..., Q, N, A]``.
     """
+    # A response's score is the sum of its tokens' scores, so that each of its tokens carries the whole weight.
     weighted = np.exp(response_log_probs(pi.log_probs, tree)) * values
     coefficients = np.repeat(weighted[..., None], tree.cells.shape[1], axis=-1)
     every_response = np.broadcast_to(np.arange(tree.responses), weighted.shape)

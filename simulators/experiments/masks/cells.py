@@ -79,6 +79,7 @@ def step_size(condition: Condition, rule: str, scale: str, *, k: str) -> float:
     update = Update(**condition.update)
     if scale != "matched gain" or rule == "qae":
         return update.step_size
+    # The same draws for every rule, so that the ratio of the gains has little noise.
     p = success_probs(condition.world.difficulty, MATCHING_DRAWS, np.random.default_rng(0))
     qae = float(expected_gain(p, update.group_size, "qae", k=k).mean())
     own = float(expected_gain(p, update.group_size, rule, k=k).mean())

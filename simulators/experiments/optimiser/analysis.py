@@ -121,6 +121,7 @@ def statements(analysis: Mapping[str, Any]) -> list[Statement]:
 def _statements(runs: Curves, config: Any, past: float | None) -> list[Statement]:
     """Return three statements at equal steps, and the same three at equal gain of success."""
     smallest = f"adam eps={config.adam_eps[0]:g}"
+    # Without an eps past the scale the statement is made about the largest one, and cannot be found.
     beyond = f"adam eps={config.adam_eps[-1] if past is None else past:g}"
     level = bonferroni(config.level, STATEMENT_COUNT)
     gain = f"{config.decision_gain:g}"

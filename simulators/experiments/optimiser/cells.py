@@ -138,6 +138,7 @@ def without_unsampled_push(step: Step, update: Update) -> Step:
     """Return the same one-pass update of a bandit, with the direction on unsampled logits 0 before the optimiser."""
     direction = np.where(sampled_arms(step), step.direction, 0.0)
     logits, moments = optimisers.apply(step.before.logits, direction, moments=step.before.moments, update=update)
+    # An on-policy update samples next from the policy that it leaves behind.
     after = step.after._replace(logits=logits, behaviour=logits, moments=moments)
     return step._replace(after=after, direction=direction)
 
@@ -156,6 +157,8 @@ def observed(steps: Iterator[Step], env: Environment) -> dict[str, Array]:
         ever = sampled if ever is None else ever | sampled
         pi = policy(step.before.logits)
         moved = step.after.logits - step.before.logits
+        # The gradient of entropy in the logits is minus the surprise product, so that these are its first-order
+        # changes.
         parts = -surprise_product(pi.log_probs) * moved
         records.append(
             {
@@ -174,6 +177,7 @@ def observed(steps: Iterator[Step], env: Environment) -> dict[str, Array]:
 
 def unsampled_scale(direction: Array, unsampled: Array) -> dict[str, Array]:
     """Return quantiles of the size of the non-zero directions on unsampled logits, ``[S]`` each; NaN without any."""
+    # Queries with a degenerate group have no direction, and would pull the quantiles to 0.
     sizes = np.where(unsampled & (direction != 0), np.abs(direction), np.nan).reshape(len(direction), -1)
     defined = ~np.isnan(sizes).all(axis=1)
     quantiles = np.full((len(QUANTILES), len(sizes)), np.nan)

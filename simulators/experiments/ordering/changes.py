@@ -102,6 +102,7 @@ def in_order(preferred: Array, other: Array, *, slack: Array, hard: Array) -> Or
     Returns:
         ``[...]`` each.
     """
+    # Prop. 4.2 wants the lowest entropy on hard queries and the highest on easy ones.
     margin = np.where(hard, other - preferred, preferred - other)
     return Order(np.asarray(margin >= -slack), np.asarray(margin > slack))
 
@@ -169,6 +170,7 @@ def largest_step(
     fails = margin(logits, arm_rewards, low=low, high=high, step=scan[:, None]) < 0
     first = fails.argmax(axis=0)
     above = scan[first]
+    # Where already the first step of the scan fails, the failure is sought between 0 and that step.
     below = np.where(first > 0, scan[np.maximum(first - 1, 0)], 0.0)
     for _ in range(halvings):
         middle = (below + above) / 2

@@ -91,6 +91,7 @@ def run_cell(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> list
     size = settings["group_size"]
     hard = is_hard_group(pair.correct, size, quantile_level(settings["k"]))
     checks = checked(pair, hard, settings["step_sizes"])
+    # Both rules leave a degenerate group where it is, so that its order says nothing.
     mixed = (pair.correct > 0) & (pair.correct < size)
     bin_of = np.digitize(pair.success, settings["edges"][1:-1])
     sizes = {name: settings[name] for name in ("arms", "spread", "group_size")}
@@ -165,6 +166,7 @@ def checked(pair: Pair, hard: Array, step_sizes: Sequence[float]) -> dict[str, A
         * ``holds@eta``: the order holds under a step. ``agree@eta``: it is as the law says.
     """
     first, second = pair.directions
+    # The difference of two changes has the rounding of both.
     slack = rounding(pair.log_probs, first, 1.0) + rounding(pair.log_probs, second, 1.0)
     difference = first_order_entropy_change(pair.log_probs, first) - first_order_entropy_change(pair.log_probs, second)
     by_law, lawful = pair.product_sum >= 0, np.isfinite(pair.shift)

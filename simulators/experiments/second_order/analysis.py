@@ -121,6 +121,7 @@ def _curvature(estimator: str, blocks: Sequence[Record], level: float) -> Record
     predicted = np.array([block["predicted"] for block in blocks])
     measured = np.array([block["measured"] for block in blocks])
     error = mean_interval(measured - predicted, level=level)
+    # An interval that also held a prediction with this error would be too wide to say anything.
     planted = mean_interval(measured - (1 + PLANTED_ERROR) * predicted, level=level)
     return {
         "estimator": estimator,

@@ -88,6 +88,7 @@ def _enumerated(settings: Mapping[str, Any], rngs: Generators) -> list[Record]:
     A single query's remainder may pass through zero as the step grows, and has no slope there.
     """
     arms, size, name = settings["arms"], settings["group_size"], settings["estimator"]
+    # All estimators see the same bandits, so that their slopes differ by the rule alone.
     start = random_bandits(World(queries=settings["queries"], arms=arms, spread=settings["spread"]), rngs)
     first, second = _predictions(start, size, name)
     records = []

@@ -121,6 +121,7 @@ def expected_start(difficulty: Difficulty, k: str, group_size: int) -> dict[str,
     p = success_probs(difficulty, START_DRAWS, np.random.default_rng(0))
     zeros, mixed = zero_share(k, group_size), np.ones(group_size + 1)
     mixed[[0, -1]] = 0  # a group is mixed unless none or all of its responses are correct
+    # A ratio of means, as in a batch: queries with more mixed groups count more.
     of_mixed = binomial_mean(p, zeros * mixed).mean() / binomial_mean(p, mixed).mean()
     return {"all groups": float(binomial_mean(p, zeros).mean()), "mixed groups": float(of_mixed)}
 

@@ -182,6 +182,7 @@ def _transition_statement(sampled: Sequence[Record], level: float) -> Statement:
     offsets = sorted({record["offset"] for record in sampled if abs(record["offset"]) >= CLEAR}, key=abs)
     above = next(offset for offset in offsets if offset > 0)
     below = next(offset for offset in offsets if offset < 0)
+    # The two offsets nearest to the transition that are still clear of it make the sharpest comparison.
     right = falls(sampled, below, above, level=level)
     mirrored = falls(sampled, above, below, level=level)
     return Statement(

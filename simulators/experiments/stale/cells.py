@@ -170,6 +170,7 @@ def lag_records(config: StaleConfig, settings: Mapping[str, Any], rngs: Generato
 
 def _start(config: StaleConfig, success: float, *, spread: float, rngs: Generators) -> Start:
     """Return bandits whose queries all have that success probability, to nine digits."""
+    # A uniform distribution needs some width.
     around = Difficulty(low=success - 1e-9, high=success + 1e-9)
     world = World(
         queries=config.queries,
@@ -245,6 +246,7 @@ def _ends(
         rngs: S generators.
     """
     behaviour = initial_state(start.logits, start.env).behaviour
+    # The trained policy starts at ``logits``, while groups keep coming from the start's own policy.
     state = initial_state(logits, start.env)._replace(behaviour=behaviour)
     for step in train(state, start.env, update, steps=steps, rngs=rngs):
         state = step.after
