@@ -47,6 +47,7 @@ def points_panel(title: str, request: Request) -> Builder:
     """Return a panel with a point for each row and column; without any run of the rows, the paper's numbers alone."""
 
     def build(results: Results) -> Panel:
+        """Return the panel from what the results folder has of the rows."""
         row_names, stated, marks = request.row_names(), request.paper(), request.marks()
         runs, lacking = _runs_of(results, row_names)
         ours = {}
@@ -119,6 +120,7 @@ def _draw(
 
 
 def _ours_text(ours: Estimates) -> str:
+    """Return our accuracies with their intervals, for the caption."""
     texts = []
     for label, of_row in ours.items():
         for column, (mean, low, high) in of_row.items():
@@ -128,6 +130,7 @@ def _ours_text(ours: Estimates) -> str:
 
 
 def _paper_text(stated: Stated) -> str:
+    """Return the paper's accuracies, for the caption."""
     texts = []
     for label, of_row in stated.items():
         texts += [f"paper, {label}, {column}: {value:.2f} %" for column, value in of_row.items()]

@@ -13,7 +13,7 @@ from qae_theory.runs.collected import Collected
 from qae_theory.runs.stored import MissingError
 
 YLABEL = "words per response"
-MOST = 4  # runs shown in place of the paper's; more lines could not be told apart
+MOST = 4  # runs shown in place of the paper's; a reader could not distinguish more curves
 
 RowNames = Callable[[], Mapping[str, str]]  # gives the names of rows of the paper by label
 

@@ -69,6 +69,7 @@ def nearest_condition(run: Run) -> tuple[str, str]:
 
     # A tuple is compared entry by entry, the most important one first.
     def nearness(condition: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return what is compared between conditions; the largest is the nearest to the paper's training."""
         update = condition["update"]
         return (
             update.get("optimiser", "sgd") == "adam",

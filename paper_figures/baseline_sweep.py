@@ -103,6 +103,7 @@ def _order(curve: Array, regime: str) -> str:
 
 
 def _draw_exact(axes: Any, *, curves: Mapping[str, Mapping[str, Array]]) -> None:
+    """Draw the change against the baseline for both queries, and mark b_K on each curve with a star."""
     from matplotlib.ticker import MaxNLocator
 
     axes.axhline(0, color="0.6", linewidth=0.8)
@@ -172,6 +173,7 @@ def measured(update: str, results: Results) -> Panel:
 def _draw_measured(
     axes: Any, *, curves: Mapping[str, Sequence[tuple[float, Mapping[str, float]]]], legend: bool
 ) -> None:
+    """Draw the shares against the step size with their intervals; broken lines are for the strict order."""
     hard, easy = COLOURS["hard"], COLOURS["easy"]
     formats = zip((hard, hard, easy, easy), ("-", "--", "-", "--"), "ooss", strict=True)
     for (colour, style, marker), (name, points) in zip(formats, curves.items(), strict=True):

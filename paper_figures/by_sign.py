@@ -42,6 +42,7 @@ def _cluster(rules: Sequence[str], results: Results) -> CurveSet:
 
 
 def _study(rules: Sequence[str], results: Results) -> CurveSet:
+    """Return the curves of the study's runs, under the labels of the figure."""
     where = {"grpo": study.grpo(), "qae": study.at_k(default_k())}
     columns = {sign: f"entropy_{name}" for sign, name in SIGNS.items()}
     chosen = {f"{rule} ": where[rule] for rule in rules}
@@ -49,6 +50,7 @@ def _study(rules: Sequence[str], results: Results) -> CurveSet:
 
 
 def _bandit(rules: Sequence[str], results: Results) -> CurveSet:
+    """Return the curves of softmax bandits, under the labels of the figure."""
     columns = {sign: f"{name}_sample_entropy" for sign, name in SIGNS.items()}
     chosen: dict[str, dict[str, Any]] = {f"{rule} ": {"rule": rule} for rule in rules}
     shown = bandit.bandit_curves(results, "sign-split", chosen, columns=columns, ylabel=bandit.ENTROPY)

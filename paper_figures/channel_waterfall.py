@@ -89,6 +89,7 @@ def _number(value: float) -> str:
 
 
 def _draw_waterfall(axes: Any, *, parts: Mapping[str, Estimate], whole: Estimate, gap: str) -> None:
+    """Draw each part from where the one above it ends, down to the whole gap, with the numbers at the right."""
     start = 0.0
     ends: list[float] = [0.0]
     for row, (name, part) in enumerate(parts.items()):
@@ -149,6 +150,7 @@ def _both(pair: str) -> list[str]:
 
 
 def _draw_interactions(axes: Any, *, names: Sequence[str], pairs: Mapping[str, Estimate]) -> None:
+    """Draw the interactions of pairs as a triangle of cells, shaded by their size."""
     size = len(names) - 1
     values = np.full((size, size), np.nan)
     texts = [[""] * size for _ in range(size)]

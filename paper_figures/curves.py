@@ -115,6 +115,7 @@ def curves_panel(
     """
 
     def build(results: Results) -> Panel:
+        """Return the panel from the first source that has data."""
         shown = first_with_data(*(partial(source, results) for source in sources))
         drawn = marks(shown)
 

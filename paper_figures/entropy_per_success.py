@@ -68,6 +68,7 @@ def _path(table: Mapping[str, Array]) -> Path:
 
 
 def _draw_paths(axes: Any, *, by_level: Mapping[str, Path]) -> None:
+    """Draw the paths of the levels in the plane of success and entropy, with bands for entropy."""
     for k, (success, entropy) in by_level.items():
         every = max(1, len(success.mean) // MOST_MARKERS)
         (line,) = axes.plot(success.mean, entropy.mean, label=f"K = {k}", markevery=every)
@@ -99,6 +100,7 @@ def _text(estimate: Mapping[str, float]) -> str:
 
 
 def _draw_effects(axes: Any, *, slopes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Draw the slopes of all conditions, one below the other, in both readings."""
     for reading, (marker, colour, shift) in READINGS.items():
         estimates = [by_reading[reading] for by_reading in slopes.values()]
         # The two readings of a condition stand a little apart, so that neither hides the other.
@@ -182,6 +184,7 @@ def differences(records: Sequence[Mapping[str, Any]], passes: int, gain: float, 
 
 
 def _draw_rules(axes: Any, *, by_passes: Mapping[int, Mapping[str, Interval]], names: Sequence[str]) -> None:
+    """Draw the differences of all rules, one below the other, for the fewest and the most passes."""
     shown: list[Interval] = []
     for (passes, by_rule), (marker, colour, shift, hollow) in zip(by_passes.items(), PASS_STYLES, strict=False):
         heights = np.array([row for row, name in enumerate(names) if name in by_rule]) + shift

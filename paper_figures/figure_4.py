@@ -24,6 +24,7 @@ def weights(sign: str) -> Builder:
     """Return the panel of one sign: the exact weights of Prop. 4.1 at every success rate m/100."""
 
     def panel(results: Results) -> Panel:
+        """Return the panel, which reads no results."""
         del results
         k = default_k()
         p = np.arange(GROUP + 1) / GROUP

@@ -31,6 +31,7 @@ def _paper() -> dict[str, dict[str, float]]:
 
 
 def _cluster(results: Results) -> CurveSet:
+    """Return the shares of the paper's own run under QAE, by sign of the advantage."""
     by_label = {}
     for name, label in SIGNS.items():
         metrics = (f"probe/advantage/{name}_share", f"recomputed/rollouts/{name}_share")

@@ -105,6 +105,7 @@ def _extremes(k: str) -> Array:
 
 
 def _draw_depth(axes: Any, *, extremes: Mapping[str, Array]) -> None:
+    """Draw the smallest ratio filled and the largest hollow, for each level, against the group size."""
     _draw_same_step(axes)
     for k, of_level in extremes.items():
         (line,) = axes.plot(DEPTH_SIZES, of_level[:, 0], label=f"K = {k}: smallest")

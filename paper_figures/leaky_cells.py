@@ -93,6 +93,7 @@ def common(results: Results) -> Panel:
 
 
 def _draw_common(axes: Any, *, by_pair: Leaks) -> None:
+    """Draw the size of each leak as a shaded cell, with its m and its baseline."""
     values = _sizes_of_leaks(by_pair, COMMON, LEVELS)
     texts = []
     for size in COMMON:
@@ -132,6 +133,7 @@ def every(results: Results) -> Panel:
 
 
 def _draw_every(axes: Any, *, by_pair: Leaks) -> None:
+    """Draw the size of each leak as a shade, and a dot on every exact pair."""
     values = _sizes_of_leaks(by_pair, ALL_SIZES, FINE)
     # Too many cells for a text in each: shades tell the size, and dots the exact pairs.
     image = axes.pcolormesh(
@@ -166,6 +168,7 @@ def shares(results: Results) -> Panel:
 
 
 def _draw_shares(axes: Any, *, curves: Mapping[tuple[int, int], Array], exact: Sequence[str]) -> None:
+    """Draw the share of leaky groups against p; group sizes without a leak lie on zero."""
     for (size, m), share in curves.items():
         axes.plot(GRID, share, marker="", label=f"G = {size}, leak at m = {m}")
     for name in exact:

@@ -135,6 +135,7 @@ def _by_update(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _draw(axes: Any, *, sections: Mapping[str, Sequence[Row]]) -> None:
+    """Draw the sections one below the other, each with its heading and its rows."""
     y = 0.0
     labels: dict[float, str] = {}
     for section, of_section in sections.items():

@@ -54,6 +54,7 @@ def entropy(title: str, compared: Compared) -> Builder:
     """Return the panel with the entropy of both, and the paper's spike marked."""
 
     def marks(shown: CurveSet) -> Sequence[Mark]:
+        """Return the paper's spike, for the model that has it."""
         # The spike is in Figure 1, which shows this model alone.
         if compared is not MIDDLE:
             return ()
@@ -74,6 +75,7 @@ def accuracy(title: str, compared: Compared) -> Builder:
     """Return the panel with the accuracy of both, with Table 2's numbers beside runs of that model."""
 
     def marks(shown: CurveSet) -> Sequence[Mark]:
+        """Return Table 2's accuracies, beside runs of the paper's own models only."""
         # The paper's accuracies mean nothing beside those of another model or task.
         if shown.stand_in is not None:
             return ()

@@ -82,6 +82,7 @@ def _text(figure: Mapping[str, float | None]) -> str:
 
 
 def _draw_quality(axes: Any, *, by_rung: Mapping[str, Mapping[str, Any]]) -> None:
+    """Draw R^2 and sign agreement of every rung with their intervals, one rung below the other."""
     for column, (label, marker, colour, shift) in MARKS.items():
         heights, figures = [], []
         for row, of_rung in enumerate(by_rung.values()):
@@ -140,6 +141,7 @@ def scatter(number: int, results: Results) -> Panel:
 
 
 def _draw_scatter(axes: Any, *, table: Columns, linear: float) -> None:
+    """Draw measured against predicted changes on symmetric logarithmic scales, with the line of a right prediction."""
     y = table["change"]
     # Every n-th point is kept, which needs no random numbers.
     thin = slice(None, None, max(1, -(-len(y) // MOST)))
@@ -204,6 +206,7 @@ def bounds(number: int, results: Results) -> Panel:
 
 
 def _draw_bounds(axes: Any, *, table: Columns, linear: float) -> None:
+    """Draw the bounds as bars and the measured changes as dots, in the order of the changes."""
     order = np.argsort(table["change"], kind="stable")
     shown: Array = order[np.linspace(0, len(order) - 1, min(BARS, len(order))).round().astype(int)]
     y, low, high = (table[name][shown] for name in ("change", "guaranteed_low", "guaranteed_high"))

@@ -47,6 +47,7 @@ def example(results: Results) -> Panel:
 
 
 def _draw_example(axes: Any, *, certified: float, crossing: float) -> None:
+    """Draw the entropy change under both baselines, the certified range, and the step at which they cross."""
     steps = np.linspace(0, 1.9 * crossing, 200)
     for baseline, name in ((0.0, "b = 0 (b_K)"), (1.0, "b = 1")):
         axes.plot(steps, change(steps, baseline), marker="", label=name)
@@ -91,6 +92,7 @@ def _certified(results: Results) -> tuple[Run, list[dict[str, Any]]]:
 
 
 def _draw_scatter(axes: Any, *, policies: Sequence[Mapping[str, Any]], top: float) -> None:
+    """Draw the actual against the certified step of every policy; none may lie below the line of equal steps."""
     arms = sorted({policy["arms"] for policy in policies})
     never = 3 * top  # where policies are drawn whose order fails at no step tried
     for number, n in enumerate(arms):
@@ -146,6 +148,7 @@ def median_interval(ordered: Array, level: float = LEVEL) -> tuple[float, float]
 
 
 def _draw_tightness(axes: Any, *, shares: Mapping[int, Array]) -> None:
+    """Draw the distribution of certified over actual steps for each number of answers, with its median."""
     for number, (n, ordered) in enumerate(shares.items()):
         below = np.arange(1, len(ordered) + 1) / len(ordered)
         (line,) = axes.plot(ordered, below, marker="", label=f"{n} answers")

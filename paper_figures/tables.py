@@ -103,6 +103,7 @@ def table_panel(title: str, heads: Sequence[str], table_rows: Sequence[Row]) -> 
 
 
 def _draw(axes: Any, heads: Sequence[str], table_rows: Sequence[Row]) -> None:
+    """Write the table as text: labels at the left, and in each cell the paper's number above ours."""
     axes.set_axis_off()
     axes.set(xlim=(0, 1), ylim=(0, 1))
     columns = list(table_rows[0].paper)

@@ -101,6 +101,7 @@ def _snapshot(figure: str, estimator: str, number: int) -> Builder:
     """Return the panel of the first, the middle or the last step, as ``number`` says."""
 
     def build(results: Results) -> Panel:
+        """Return the panel from the texts of the study's training runs."""
         run, trained, rule = _trained(results, estimator)
         steps = sorted({record["step"] for record in trained[0].records})
         step = (steps[0], steps[(len(steps) - 1) // 2], steps[-1])[number]
@@ -172,6 +173,7 @@ def _frequencies(listed: Sequence[str], tokens: Sequence[str]) -> list[float]:
 
 
 def _draw(axes: Any, of_step: Shares) -> None:
+    """Draw the shares of tokens among those of high entropy as bars, and among all tokens as points."""
     positions = np.arange(len(of_step.tokens))
     mean = of_step.high.mean(axis=0)
     axes.bar(positions, mean, width=0.7, color="C0", alpha=0.7, label=f"among the {HIGH:.0%} of highest entropy")

@@ -142,6 +142,7 @@ def _draw_measured(
     expected: Mapping[str, Sequence[float]],
     band: tuple[float, ...],
 ) -> None:
+    """Draw measured shares at the start and at the end for each distribution, over the range expected for any K."""
     axes.axvspan(band[0], band[-1], color="0.88", label="the paper")
     axes.text(sum(band) / len(band), -0.8, f"the paper:\n{_about(band)}", fontsize=6.5, ha="center", va="center")
     names = list(in_training)

@@ -238,6 +238,7 @@ def first_order_by_sign(step: Step, env: Environment) -> tuple[Array, Array]:
     sign = np.sign(step.rollouts.advantages)[..., None]
 
     def change_from(wanted: int) -> Array:
+        """Return the first-order change from the samples whose advantage has this sign, ``[..., Q]``."""
         coefficients = np.where(sign == wanted, values, 0.0)
         part = kernels.push(coefficients, step.rollouts.responses, cells=env.tree.cells, probs=pi.probs)
         return first_order_entropy_change(log_probs, response_direction(part, pi, env.tree))

@@ -106,6 +106,10 @@ def predict(logits: Array, env: Environment, table: OutcomeAdvantages) -> Predic
     size = len(table.correct) - 1
 
     def std(direction: Array, component: Array, expected: Array) -> Array:
+        """Return the standard deviation of one group's component along a direction, ``[Q]``.
+
+        ``component`` is that of grad p along the direction, and ``expected`` the mean of the update's component.
+        """
         squares = probs * response_direction(direction, pi, env.tree) ** 2
         from_correct = (squares * env.arm_rewards).sum(axis=-1)
         from_wrong = (squares * (1 - env.arm_rewards)).sum(axis=-1)

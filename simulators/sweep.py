@@ -123,7 +123,7 @@ def run(
         out: the results folder.
         workers: number of processes; ``ALL_OF_THE_CLUSTER`` with Ray.
         backend: ``loky`` on this machine, or ``ray`` for a Ray cluster.
-        on_outcome: called with each cell's outcome as it comes.
+        on_outcome: called with the outcome of each cell when the cell is done.
 
     Raises:
         CellsFailedError: some cells failed; the finished ones are kept for the next run.

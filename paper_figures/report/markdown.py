@@ -48,6 +48,7 @@ def _code(text: str) -> str:
 
 
 def _ledger(ledger_lines: Sequence[LedgerLine]) -> str:
+    """Return the ledger as a table with a row for each claim."""
     body = [
         [
             f"[`{line.entry.claim.id}`](#claim-{line.entry.claim.id})",
@@ -105,6 +106,7 @@ def _limit(limit: Limit) -> str:
 
 
 def _runs(made: Sequence[Made]) -> str:
+    """Return the runs behind the figures as a table, by the command that made them."""
     body = []
     for by_command in made:
         run_ids = ", ".join(_code(run.id) for run in by_command.runs)
@@ -134,6 +136,7 @@ def _claim(line: LedgerLine) -> str:
 
 
 def _evidence(outcome: Outcome) -> str:
+    """Return a piece of evidence: what it found, statement by statement, and its steps."""
     sentences = [markdown_plain(statement) for statement in statements(outcome.detail)]
     detail = "\n".join(f"* {sentence}" for sentence in sentences) if len(sentences) > 1 else "".join(sentences)
     parts = [f"#### {report.outcome_line(outcome)}", _code(outcome.where), detail]
@@ -141,6 +144,7 @@ def _evidence(outcome: Outcome) -> str:
 
 
 def _step(number: int, step: StepOutcome) -> str:
+    """Return a step with how it went and the falsehood that is planted in it."""
     items = [
         f"{number}. {' '.join(step.says.split())}",
         f"   - {'Held' if step.finding.passed else 'Did not hold'} ({_code(step.where)}).",

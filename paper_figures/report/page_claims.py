@@ -35,6 +35,7 @@ def section(name: str, ledger_lines: Sequence[LedgerLine], pictured: Collection[
 
 
 def _claim(line: LedgerLine, pictured: Collection[str], text: HtmlText) -> str:
+    """Return a claim laid out as in the ledger's own page, with doubts and the commands that judge it again."""
     entry, claim = line.entry, line.entry.claim
     again = f"<h4>Make it again</h4>{commands(of_claim(entry))}"
     doubts = "".join(f'<p class="doubt">{text.plain(doubt)}.</p>' for doubt in line.doubts)

@@ -47,6 +47,7 @@ def a_grae(alpha: Any = 1.0, std: str = "bessel", eps: float = 1e-6, batch_succe
     std, eps = checks.std_kind(std), checks.regulariser(eps)
 
     def rule(rewards: Any) -> Array:
+        """Return the advantages of rewards ``[..., Q, G]``, or of a lone group ``[G]``."""
         checked, _ = checks.rewards(rewards)
         checks.binary("rewards", checked)
         grpo = advantages(checked, "grpo", std=std, eps=eps)

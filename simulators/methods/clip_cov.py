@@ -47,6 +47,7 @@ def clip_cov(share: Any = SHARE, low: Any = LOW, high: Any = HIGH, **options: An
         checks.refuse("high", high, f"larger than low = {low}")
 
     def weights(batch: TokenBatch) -> Array:
+        """Return 0 for the tokens that are dropped and 1 for all others, ``[..., Q, G, T]``."""
         covariances = tokens.token_covariances(batch)
         qualifies = (covariances > least) & (covariances < most)
         # The largest of independent uniform numbers belong to a uniformly random subset of the tokens that qualify.

@@ -35,6 +35,7 @@ def high_entropy(share: Any = SHARE, **options: Any) -> Method:
     exact = tokens.checked_share(share)
 
     def weights(batch: TokenBatch) -> Array:
+        """Return 1 for the tokens of largest entropy and 0 for all others, ``[..., Q, G, T]``."""
         entropies = np.where(batch.mask, batch.entropies, -np.inf)
         kept = tokens.at_least_as_large(entropies, tokens.share_counts(batch.mask, exact))
         return kept.astype(np.float64)

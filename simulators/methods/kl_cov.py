@@ -39,6 +39,7 @@ def kl_cov(share: Any = SHARE, beta: Any = BETA, **options: Any) -> Method:
     weight = finite_number("beta", beta, least=0.0)
 
     def penalty(batch: TokenBatch) -> Array:
+        """Return the penalty's gradient in each token's log-probability, ``[..., Q, G, T]``."""
         covariances = tokens.token_covariances(batch)
         chosen = tokens.largest(covariances, tokens.share_counts(batch.mask, exact))
         # This is the derivative of -beta |log pi - log pi_old| in the token's log-probability.

@@ -129,6 +129,7 @@ def _updates(start: Start, settings: Mapping[str, Any], rngs: Generators) -> dic
     baselines = np.stack([np.zeros_like(success), success, np.ones_like(success)])
 
     def population(rule: str) -> OneStep:
+        """Return a population update, at the baselines 0, V and 1 together."""
         direction = update_direction(log_probs, rewards, rule, baseline=baselines)
 
         def take_step(step_size: float) -> tuple[Checked, Covered]:
@@ -141,6 +142,8 @@ def _updates(start: Start, settings: Mapping[str, Any], rngs: Generators) -> dic
         return take_step
 
     def sampled(rule: str) -> OneStep:
+        """Return the update of a rule on one sampled group a query."""
+
         def take_step(step_size: float) -> tuple[Checked, Covered]:
             update = _update(rule, settings, step_size=step_size, aggregation="token_sum")
             step = update_once(initial_state(start.logits, start.env), start.env, update, rngs=rngs)

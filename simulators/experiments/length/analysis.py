@@ -147,6 +147,7 @@ def lengthening(trained: Sequence[Record], low: str, high: str, *, level: float)
 def _statements(
     exact: Sequence[Record], decay: Sequence[Record], trained: Sequence[Record], *, level: float
 ) -> list[Statement]:
+    """Return the statements about the closed form, the token mean's decay, and longer responses."""
     worlds = ("bandit", "tree")
     shared = [decay_slope(decay, world, "token_mean", level=level) for world in worlds]
     unshared = [decay_slope(decay, world, "sequence_mean", level=level) for world in worlds]
@@ -161,6 +162,7 @@ def _statements(
 
 
 def _closed_form_statement(errors: Mapping[str, float | int]) -> Statement:
+    """Return the statement that the closed form of the baseline's term is the enumerated one."""
     return Statement(
         says="the baseline's exact first-order term in the update is -b grad E[1/|o|] under the sequence mean, "
         "-b Q grad E[1/sum L] under the token mean of Q queries, and none under the token sum",
@@ -173,6 +175,7 @@ def _closed_form_statement(errors: Mapping[str, float | int]) -> Statement:
 
 
 def _decay_statement(shared: Sequence[Interval], unshared: Sequence[Interval]) -> Statement:
+    """Return the statement that the token mean's term falls as one over the responses that share the normaliser."""
     return Statement(
         says="the token mean's term falls as 1/(responses sharing the normaliser)",
         found=all(_is_near_minus_one(slope) for slope in shared),
@@ -184,6 +187,7 @@ def _decay_statement(shared: Sequence[Interval], unshared: Sequence[Interval]) -
 
 
 def _lengthening_statement(*, longer: Mapping[str, Interval], mirrored: Mapping[str, Interval]) -> Statement:
+    """Return the statement that a baseline of 1 makes longer responses than a baseline of 0."""
     return Statement(
         says="under the sequence mean a baseline of 1 makes longer responses than a baseline of 0, at the end and "
         "at equal gain of success",

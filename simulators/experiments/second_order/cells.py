@@ -67,7 +67,7 @@ def cells(config: SecondOrderConfig) -> list[Cell]:
     """Return a cell for each estimator and enumerated size, and one for each estimator's sampled groups."""
     common = config.model_dump(mode="json", exclude={"seed", "level", "shapes", "largest_fitted"})
     enumerated, sampled = [], []
-    # Stream 0 belongs to the sampled bandits; all estimators see the same bandits of a size.
+    # Stream 0 belongs to the sampled bandits. Each size has a stream of its own, which all estimators share.
     for name in estimator_names():
         for stream, (arms, size) in enumerate(config.shapes, start=1):
             settings = {**common, "estimator": name, "arms": arms, "group_size": size}

@@ -152,6 +152,7 @@ def falls(sampled: Sequence[Record], below: float, above: float, *, level: float
 
 
 def _statements(parts: Mapping[str, Sequence[Record]], level: float) -> list[Statement]:
+    """Return the statements about the flow, the transition, the limits of sampled runs, and the lag."""
     rule = "a rule, at its effective baseline -E[A|0]/w,"
     return [
         _flow_statement(flow_errors(parts["flow"])),
