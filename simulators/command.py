@@ -142,7 +142,7 @@ def _simulate(
         return []
     try:
         planned = sweep.plan(experiment, config, quick=quick, out=out)
-        # A cluster knows its own size; here a worker a core is what the processes can use.
+        # A cluster knows its own size; here one worker for each core is what the machine can use.
         default = sweep.ALL_OF_THE_CLUSTER if backend == "ray" else usable_cores()
         folder = _with_progress(console, planned, out=out, workers=workers or default, backend=backend)
     except sweep.CellsFailedError as error:

@@ -1,6 +1,6 @@
 """Record an update: entropy and its split, success, advantages, clipping, predictions and guaranteed bounds.
 
-Everything is averaged over a seed's queries to one number a seed, ``[S]``; axes between seed and query are averaged
+Everything is averaged over a seed's queries to one number per seed, ``[S]``; axes between seed and query are averaged
 too. Entropy changes are those of the distribution over responses, in nats. The response log-probabilities serve as its
 logits, so that the functions of ``qae_theory`` apply to bandits and token trees alike.
 """

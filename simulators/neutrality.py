@@ -128,7 +128,7 @@ def predict(logits: Array, env: Environment, table: OutcomeAdvantages) -> Predic
 
 
 def groups_needed(prediction: Prediction, *, error: float, error_rate: float, power: float) -> int:
-    """Return how many groups a query needs for ``size`` alone to reject a relative error in w with the given power.
+    """Return how many groups each query needs for ``size`` alone to reject a relative error in w with the given power.
 
     Args:
         prediction: of the rule.

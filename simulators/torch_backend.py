@@ -19,7 +19,7 @@ from simulators.update import Update
 
 
 def train_on_torch(logits: object, arm_rewards: object, update: Update, uniforms: object, device: str = "cpu") -> Array:
-    r"""Return logits after on-policy SGD from given uniforms, one sampled group a query and step.
+    r"""Return logits after on-policy SGD from given uniforms, one sampled group per query and step.
 
     Each step is :math:`z \leftarrow z + \frac\eta G\sum_i A_i(e_{y_i} - \pi)`.
 

@@ -42,7 +42,7 @@ OPTIMISERS = ("sgd", "adam")
 class BoundsConfig(Config):
     """Sizes of the experiment.
 
-    ``policies`` is the number of random policies a seed. ``methods`` means all that are registered if it is left empty.
+    ``policies`` is the number of random policies per seed. ``methods`` means all that are registered if left empty.
     ``planted_scale`` multiplies the curvature brackets in the control.
     """
 
@@ -142,7 +142,7 @@ def _updates(start: Start, settings: Mapping[str, Any], rngs: Generators) -> dic
         return take_step
 
     def sampled(rule: str) -> OneStep:
-        """Return the update of a rule on one sampled group a query."""
+        """Return the update of a rule on one sampled group per query."""
 
         def take_step(step_size: float) -> tuple[Checked, Covered]:
             update = _update(rule, settings, step_size=step_size, aggregation="token_sum")

@@ -231,7 +231,7 @@ def multinomial(mass: Array, counts: Array) -> Array:
 
 
 def _replicated(plan: Plan, rewards: Array) -> Array:
-    """Return the advantages of ``replicas`` groups a query that lie side by side, ``[..., Q, B G]``."""
+    """Return the advantages of ``replicas`` groups per query that lie side by side, ``[..., Q, B G]``."""
     groups = rewards.reshape(*rewards.shape[:-1], plan.replicas, plan.update.group_size)
     advantages = plan.method.advantages(np.moveaxis(groups, -2, 0))
     return np.asarray(np.moveaxis(advantages, 0, -2).reshape(rewards.shape))

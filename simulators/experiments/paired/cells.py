@@ -106,7 +106,7 @@ def run_cell(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> list
 
 
 def paired_groups(start: Start, update: Update, other: Update, *, rngs: Generators) -> Pair:
-    """Sample one group a query and take it through both updates.
+    """Sample one group per query and take it through both updates.
 
     Args:
         start: the bandits.

@@ -159,7 +159,7 @@ def sampled_curvature(start: Start, update: Update, groups: int, rngs: Generator
     Args:
         start: the bandits.
         update: the rule and the step size eta.
-        groups: number of groups a query.
+        groups: number of groups per query.
         rngs: S generators.
 
     Returns:
