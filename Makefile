@@ -29,7 +29,7 @@ VERL_BIN := .venv-verl/bin
 VERL_PIP := $(VERL_BIN)/python -m pip --disable-pip-version-check -q
 VERL := .venv-verl/.installed
 
-.PHONY: help verify formal simulate validate figures report test test-torch test-train test-vllm test-verl test-ray test-pages site lint bench readme mutation clean
+.PHONY: help verify formal simulate validate figures report test test-torch test-train test-vllm test-verl test-ray test-pages drift site lint bench readme mutation clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do \
@@ -80,6 +80,11 @@ test-pages: $(BASE) $(DOCS) site ## Open report and site in a headless Chromium,
 	$(BIN)/qae report --ledger docs/ledger.json --out build/pages
 	QAE_REPORT=build/pages/report.html node --test tests/browser/*.test.mjs
 	node tests/browser/check_pages.mjs --shots build/screenshots build/pages/report.html site
+
+drift: $(TRAIN) $(VERL) $(VLLM) ## Compare what is overridden or called privately in the engines with what was tested
+	$(BIN)/python -m llm_validation.engines.drift
+	$(VERL_BIN)/python -m llm_validation.engines.drift
+	$(VLLM_BIN)/python -m llm_validation.engines.drift
 
 lint: $(BASE) ## Run ruff and mypy
 	$(BIN)/ruff check .

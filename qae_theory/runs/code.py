@@ -127,7 +127,12 @@ def _read_source(path: Path, modified: int, size: int) -> _Source:
             imports += [(0, alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             imports += [(node.level, node.module or "", alias.name) for alias in node.names]
-    return _Source(hashlib.sha256(repr(_plain_syntax(tree)).encode()).hexdigest(), tuple(imports))
+    return _Source(syntax_hash(tree), tuple(imports))
+
+
+def syntax_hash(syntax: ast.AST | list[ast.AST]) -> str:
+    """Return the SHA-256 of a syntax tree, or of several, that comments, docstrings and layout do not change."""
+    return hashlib.sha256(repr(_plain_syntax(syntax)).encode()).hexdigest()
 
 
 def _plain_syntax(node: Any) -> Any:
