@@ -15,8 +15,9 @@ import numpy as np
 
 from qae_theory import checks
 from qae_theory.arrays import Array, exp, is_exact, log
-from qae_theory.certified import bounds, enclosure
-from qae_theory.softmax import centred, covariance, expectation, log_softmax
+from qae_theory.numerics import bounds, enclosure
+from qae_theory.numerics.change import finite_change, unit_direction
+from qae_theory.softmax import centred, covariance, expectation, gaps_below_top, log_softmax, surprise
 from qae_theory.updates import uncentred
 
 # The largest |Cov(x, (d - E d)^2)| over x, d in [0, 1] (proofs, `remainder`).
@@ -27,8 +28,11 @@ _UNIT_ROUNDOFF = 2.0**-53
 def entropy_change(logits: Any, direction: Any, step_size: Any) -> Array:
     r"""Exact finite-step entropy change :math:`H(\mathrm{softmax}(z + \eta d)) - H(\mathrm{softmax}(z))`, in nats.
 
-    Computed as :math:`-\sum_i(\pi'_i - \pi_i)\log\pi_i - KL(\pi'\|\pi)`, so that a small step keeps its
-    relative accuracy.
+    Computed as :math:`-\sum_i(\pi'_i - \pi_i)\log\pi_i - KL(\pi'\|\pi)`, a sum of terms of two signs and one of terms
+    that are not negative, or as the difference of the entropies where those are smaller. The error is at most 1e-13 of
+    :math:`\sum_i|\pi'_i-\pi_i||\log\pi_i+H| + KL`, at tiny and huge steps, near uniform and near one-hot, for n up to
+    151,936; a change that cancels to less than its terms has no more than that. :func:`entropy_change_enclosure` has
+    the last digits.
 
     Args:
         logits: ``[..., n]``, finite.
@@ -39,28 +43,24 @@ def entropy_change(logits: Any, direction: Any, step_size: Any) -> Array:
         ``[...]``.
 
     Raises:
-        ValueError: naming the argument.
+        ValueError: naming the argument; ``step_size`` if float64 cannot tell the new logits apart.
 
     >>> round(float(entropy_change([0.0, 2.0], [1.0, 0.0], 0.5)), 6)
     0.109718
     """
     z, d, eta = checks.step(logits, direction, step_size)
-    log_probs = log_softmax(z)
-    probs = exp(log_probs)
-    shift = eta[..., None] * centred(probs, d)
-    log_ratio = _log_ratio(log_probs, probs, shift)
-    if is_exact(log_ratio):
-        new = probs * exp(log_ratio)
-        return expectation(probs, log_probs) - expectation(new, log_probs + log_ratio)
-    new = np.exp(log_probs + log_ratio)
-    # pi' - pi by whichever of expm1(x), -expm1(-x) cannot overflow.
-    moved = np.where(log_ratio > 0, -new * np.expm1(-np.abs(log_ratio)), probs * np.expm1(np.minimum(log_ratio, 0)))
-    surprise = centred(probs, log_probs)
-    return -expectation(moved, surprise) - expectation(new, np.where(new > 0, log_ratio, 0))
+    if any(is_exact(x) for x in (z, d, eta)):
+        return _exact_change(z, d, eta)
+    change, known = finite_change(z, d, eta)
+    if not known.all():
+        checks.refuse("step_size", step_size, "so large only as float64 can tell the new logits apart")
+    return change
 
 
 def first_order_entropy_change(logits: Any, direction: Any) -> Array:
     r"""First-order entropy change per unit step, :math:`-\mathrm{Cov}_\pi(\log\pi, d)`.
+
+    In float64 the error is at most 1e-13 of :math:`\sum_i\pi_i|\log\pi_i + H||d_i - E_\pi d|`, for n up to 151,936.
 
     Args:
         logits: ``[..., n]``, finite.
@@ -79,7 +79,11 @@ def first_order_entropy_change(logits: Any, direction: Any) -> Array:
     """
     z, d, _ = checks.step(logits, direction, 1)
     log_probs = log_softmax(z)
-    return -covariance(exp(log_probs), log_probs, d)
+    if is_exact(z) or is_exact(d):
+        return -covariance(exp(log_probs), log_probs, d)
+    unit, exponent = unit_direction(d)
+    slope = -covariance(exp(log_probs), gaps_below_top(z), unit)
+    return _at_scale(slope, exponent, direction)
 
 
 def second_order_entropy_change(logits: Any, direction: Any) -> Array:
@@ -87,7 +91,8 @@ def second_order_entropy_change(logits: Any, direction: Any) -> Array:
 
     :math:`\varphi''(0) = -\mathrm{Var}_\pi(d) - E_\pi[(\log\pi - E\log\pi)(d - E d)^2]` for
     :math:`\varphi(t) = H(\mathrm{softmax}(z + t d))`; the entropy change is
-    :math:`\eta h_1 + \eta^2\varphi''(0)/2 + O(\eta^3)`.
+    :math:`\eta h_1 + \eta^2\varphi''(0)/2 + O(\eta^3)`. In float64 the error is at most 1e-13 of
+    :math:`\sum_i\pi_i(1 + |\log\pi_i + H|)(d_i - E_\pi d)^2`, for n up to 151,936.
 
     Args:
         logits: ``[..., n]``, finite.
@@ -105,7 +110,11 @@ def second_order_entropy_change(logits: Any, direction: Any) -> Array:
     z, d, _ = checks.step(logits, direction, 1)
     log_probs = log_softmax(z)
     probs = exp(log_probs)
-    return -expectation(probs, (1 + centred(probs, log_probs)) * centred(probs, d) ** 2)
+    if is_exact(z) or is_exact(d):
+        return -expectation(probs, (1 + centred(probs, log_probs)) * centred(probs, d) ** 2)
+    unit, exponent = unit_direction(d)
+    curvature = -expectation(probs, (1 + surprise(probs, z)) * centred(probs, unit) ** 2)
+    return _at_scale(curvature, 2 * exponent, direction)
 
 
 def response_curvatures(logits: Any) -> Array:
@@ -180,8 +189,8 @@ def entropy_change_enclosure(logits: Any, direction: Any, step_size: Any) -> tup
 
     :math:`\Delta H = -\sum_i(\pi'_i-\pi_i)\log\pi_i - KL(\pi'\|\pi)` in double-double arithmetic (about 106 bits) with
     a bound on its rounding, intersected with :func:`entropy_change_bounds`. It is a few units in the last place of
-    the change wide, unless the terms cancel to less than 1e-10 of their sizes, the change is below 1e-280, or the step
-    is so long that the new logits are sums of parts above 1e12.
+    the change wide, unless the terms cancel to less than 1e-10 of their sizes, the change is below 1e-280, or a step
+    above 1e12 leaves new logits that double-double cannot tell apart.
 
     Args:
         logits: ``[..., n]``, finite floats, or integers that float64 holds.
@@ -251,15 +260,22 @@ def safe_step_size(logits: Any, arm_rewards: Any, low: Any, high: Any) -> Array:
     return np.array(steps, dtype=np.float64).reshape(batch)
 
 
-def _log_ratio(log_probs: Array, probs: Array, shift: Array) -> Array:
-    """log(pi'/pi) for a centred shift of the logits, without cancellation for a small shift or a huge one."""
-    if is_exact(shift) or is_exact(probs):
-        return shift - log(expectation(probs, exp(shift)))[..., None]
-    small = np.abs(shift).max(axis=-1, keepdims=True) < 1
-    step = np.where(small, shift, 0)
-    near = step - np.log1p(expectation(probs, np.expm1(step)))[..., None]
-    far = log_softmax(log_probs + (shift - shift.max(axis=-1, keepdims=True))) - log_probs
-    return np.where(small, near, far)
+def _exact_change(z: Array, d: Array, eta: Array) -> Array:
+    log_probs = log_softmax(z)
+    probs = exp(log_probs)
+    shift = eta[..., None] * centred(probs, d)
+    log_ratio = shift - log(expectation(probs, exp(shift)))[..., None]
+    new = probs * exp(log_ratio)
+    return expectation(probs, log_probs) - expectation(new, log_probs + log_ratio)
+
+
+def _at_scale(value: Array, exponent: Array, direction: Any) -> Array:
+    """A derivative along a direction that was divided by a power of two."""
+    with np.errstate(over="ignore"):
+        scaled = np.ldexp(value, exponent)
+    if not np.isfinite(scaled).all():
+        checks.refuse("direction", direction, "small enough for the change per unit step to be a float64")
+    return np.asarray(scaled)
 
 
 def _enclosed(kernel: Callable[..., Any], logits: Any, direction: Any, step_size: Any) -> tuple[Array, Array]:

@@ -54,23 +54,35 @@ def entropy(logits: Any) -> Array:
 def self_covariance(logits: Any) -> Array:
     r"""Self-covariance :math:`C(\pi) = \mathrm{Cov}_\pi(\log\pi, \pi) \ge 0`, zero only for the uniform policy.
 
-    It is the slope in the baseline of the paper's first-order entropy change (Sec. 4.3).
+    It is the slope in the baseline of the paper's first-order entropy change (Sec. 4.3). In float64 it is summed as
+    :math:`e^c\pi_{top}\sum_i\pi_i s_i(e^{s_i} - 1)` with :math:`s_i = z_i - z_{top} - c`, c the mean gap: no term is
+    negative, and the relative error is about 1e-13 however close to uniform, and at worst n + 2000 units of 1e-16.
 
     Args:
         logits: ``[..., n]``, finite.
 
     Returns:
-        ``[...]``.
+        ``[...]``, never below 0.
 
     Raises:
         ValueError: naming ``logits``.
 
     >>> round(float(self_covariance([0.0, 1.0])), 6)
     0.090858
+    >>> bool(self_covariance([0.0, 1e-9]) > 0), float(self_covariance([0.1, 0.1, 0.1]))
+    (True, 0.0)
     """
-    log_probs = log_softmax(checks.logits(logits))
+    z = checks.logits(logits)
+    log_probs = log_softmax(z)
     probs = exp(log_probs)
-    return covariance(probs, log_probs, probs)
+    if is_exact(z):
+        return covariance(probs, log_probs, probs)
+    gaps = gaps_below_top(z)
+    mean_gap = expectation(probs, gaps)
+    above = gaps - mean_gap[..., None]
+    # Cov(g, e^g) = E[(g - c)(e^g - e^c)] for the mean c of g: both factors have the same sign.
+    top = np.exp(mean_gap - np.log1p(_others(gaps)))
+    return np.asarray(top * expectation(probs, above * np.expm1(above)))
 
 
 def entropy_gradient(logits: Any) -> Array:
@@ -88,23 +100,42 @@ def entropy_gradient(logits: Any) -> Array:
     >>> entropy_gradient([0.0, 0.0]).tolist()
     [-0.0, -0.0]
     """
-    log_probs = log_softmax(checks.logits(logits))
-    probs = exp(log_probs)
-    return -probs * centred(probs, log_probs)
+    z = checks.logits(logits)
+    probs = exp(log_softmax(z))
+    return -probs * surprise(probs, z)
 
 
 def log_softmax(logits: Array) -> Array:
     """Log-probabilities of checked logits; exact arrays are left in their own arithmetic."""
     if is_exact(logits):
         return logits - log(exp(logits).sum(axis=-1, keepdims=True))
+    gaps = gaps_below_top(logits)
+    # log1p keeps the top arm's own log-probability, -(sum of the others), when that sum is far below 1e-16.
+    result: Array = gaps - np.log1p(_others(gaps))[..., None]
+    return result
+
+
+def gaps_below_top(logits: Array) -> Array:
+    """Float logits less the largest of them: each right to its own last place, and at least -1e308."""
     top = logits.argmax(axis=-1)[..., None]
     # A gap beyond float64 means probability zero; -1e308 is far enough for that and keeps 0 * log 0 at 0.
-    gaps = np.maximum(logits / 2 - np.take_along_axis(logits, top, axis=-1) / 2, -5e307) * 2
-    others = np.exp(gaps)
-    np.put_along_axis(others, top, 0.0, axis=-1)
-    # log1p keeps the top arm's own log-probability, -(sum of the others), when that sum is far below 1e-16.
-    result: Array = gaps - np.log1p(others.sum(axis=-1, keepdims=True))
-    return result
+    with np.errstate(over="ignore"):
+        return np.maximum(logits - np.take_along_axis(logits, top, axis=-1), -1e308)
+
+
+def _others(gaps: Array) -> Array:
+    """Mass of all arms but one that is at the top, in units of that one's."""
+    weights = np.exp(gaps)
+    np.put_along_axis(weights, gaps.argmax(axis=-1)[..., None], 0.0, axis=-1)
+    return np.asarray(weights.sum(axis=-1))
+
+
+def surprise(probs: Array, logits: Array) -> Array:
+    r"""Centred log-probabilities :math:`\log\pi - E_\pi\log\pi`, ``[..., n]``.
+
+    In float64 from the gaps between logits: of nearly equal arms those keep the digits that log-probabilities lose.
+    """
+    return centred(probs, log_softmax(logits) if is_exact(logits) else gaps_below_top(logits))
 
 
 def expectation(probs: Array, x: Array) -> Array:

@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qae_theory import entropy_change_bounds, second_order_entropy_change
-from qae_theory.certified import bounds as kernel
-from qae_theory.certified import rows
+from qae_theory.numerics import bounds as kernel
+from qae_theory.numerics import rows
 from tests import oracles
 from tests import strategies as s
 from tests.assertions import assert_close, refuses

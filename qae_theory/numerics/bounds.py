@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from qae_theory.arrays import Array
-from qae_theory.certified import rows
-from qae_theory.certified.rows import (
+from qae_theory.numerics import rows
+from qae_theory.numerics.rows import (
     FUNCTION_ERROR,
     LARGEST_SHIFT,
     SHIFTED_UNDERFLOW,

@@ -14,19 +14,18 @@ from typing import NamedTuple
 import numpy as np
 
 from qae_theory.arrays import Array
-from qae_theory.certified import bounds
-from qae_theory.certified import double_double as dd
-from qae_theory.certified.double_double import PRECISION, Pair
+from qae_theory.numerics import bounds
+from qae_theory.numerics import double_double as dd
+from qae_theory.numerics.double_double import PRECISION, Pair
+from qae_theory.numerics.stepped import DEEPEST_GAP, cut, stepped_gaps
 
 Sides = tuple[Array, Array]
 
-# Weights below e^-1000 are taken for 0. They, and what double-double loses below 2^-1022, add less than LOST to a sum,
+# Weights below e^-1000, which are taken for 0, and what double-double loses below 2^-1022, add less than this to a sum,
 # times the largest factor e^y that multiplies a weight.
-DEEPEST_GAP = -1000.0
 LOST = 2.0**-1000
-# Exponents of the long way are right to an absolute 2^-100 of the parts that they are sums of.
-PART_ERROR = 2.0**-100
-LARGEST_PART = 2.0**40
+# What a gap of the long way may be off by.
+LARGEST_ERROR = 2.0**-60
 SHORTEST_STEP = -100
 LARGEST_SHIFT = 300.0
 # Below this, f(y) is summed as a series.
@@ -100,7 +99,7 @@ def _part(start: Start, chosen: Array) -> Start:
 def _start(z: Array, d: Array, eta: Array) -> Start:
     row = np.arange(len(z))
     top = z.argmax(axis=1)
-    gaps = _cut(dd.difference(z, z[row, top][:, None]))
+    gaps = cut(dd.difference(z, z[row, top][:, None]))
     weights = _weights(gaps)
     mean_gap = dd.over(dd.total(dd.times(weights, gaps)), dd.total(weights))
     unit, size = _unit(d)
@@ -149,7 +148,7 @@ def _short(start: Start) -> Sides:
 def _moderate(start: Start) -> Sides:
     r""":math:`-E[tS] - E[f(y)]` with :math:`y = \tau x - K`, :math:`K = \log E e^{\tau x}`, :math:`t = e^y - 1`."""
     s = start.surprise
-    shift = _by_power(dd.times_float(start.move, start.mantissa[:, None]), start.exponent)
+    shift = dd.by_power(dd.times_float(start.move, start.mantissa[:, None]), start.exponent)
     grown = dd.exp_minus_1(shift)
     excess = start.mean(grown)  # E e^(tau x) - 1 >= 0
     log_mean = dd.log1p(excess)
@@ -191,57 +190,15 @@ def _divergence_terms(y: Pair, t: Pair) -> Pair:
 def _long(z: Array, d: Array, eta: Array, start: Start) -> Sides:
     """H' - H, where the new gaps are known; NaN where they are not."""
     before = _entropy(start.others, start.mean_gap)
-    gaps, parts, top = stepped_gaps(z, d, eta)
+    gaps, off, top = stepped_gaps(z, d, eta)
     weights = _weights(gaps)
     others = _without(weights, top)
     mean_gap = dd.over(dd.total(dd.times(weights, gaps)), dd.add_float(others, np.ones(len(z))))
     after = _entropy(others, mean_gap)
-    parts = np.where(gaps.high > DEEPEST_GAP, parts, 0.0).max(axis=1)
-    known = (parts <= LARGEST_PART) & (gaps.high.max(axis=1) <= 0)  # no comparison holds for a NaN
-    error = PRECISION * (before.high + after.high) + PART_ERROR * parts * after.high + LOST
+    known = (off <= LARGEST_ERROR) & (gaps.high.max(axis=1) <= 0)  # no comparison holds for a NaN
+    error = PRECISION * (before.high + after.high) + off * after.high + LOST
     low, high = _ends(dd.add(after, dd.negative(before)), _HANDFUL * error)
     return np.where(known, low, np.nan), np.where(known, high, np.nan)
-
-
-def stepped_gaps(z: Array, d: Array, eta: Array) -> tuple[Pair, Array, Array]:
-    r"""Logits after the step less the largest of them, :math:`(z_i - z_j) + \eta(d_i - d_j)`, for finite rows.
-
-    Returns:
-        ``(gaps, parts, top)``: the gaps ``[r, n]``, cut at DEEPEST_GAP; they are right to an absolute PART_ERROR times
-        ``parts``, the sizes of the two summands; the largest arm j, ``[r]``. What is above 0, or NaN, was not found.
-    """
-    row = np.arange(len(z))
-    mantissa, exponent = np.frexp(eta)
-    # A quarter of a direction at the end of float64 has differences inside it.
-    large = np.abs(d).max(axis=1) > 2.0**1021
-    d, exponent = np.where(large[:, None], d / 4, d), np.where(large, exponent + 2, exponent)
-    half = exponent // 2
-    # From the arm that the direction favours most, of equal ones the likeliest, a step leads downward, however long.
-    favoured = d * np.where(eta < 0, -1.0, 1.0)[:, None]
-    favoured = np.where(favoured == favoured.max(axis=1, keepdims=True), z, -np.inf)
-    top = favoured.argmax(axis=1)
-    for _ in range(3):
-        old = dd.difference(z, z[row, top][:, None])
-        way = dd.difference(d, d[row, top][:, None])
-        moved = dd.times_float(_by_power(way, half), mantissa[:, None])
-        # Beyond float64 the exact product is NaN, and the plain one infinite.
-        plain = way.high * np.ldexp(1.0, half)[:, None] * mantissa[:, None]
-        moved = _by_power(
-            Pair(np.where(np.isnan(moved.high + moved.low), plain, moved.high), moved.low), exponent - half
-        )
-        gaps = dd.add(old, moved)
-        high = np.where(np.isnan(gaps.high + gaps.low), old.high + moved.high, gaps.high)
-        highest = high.argmax(axis=1)
-        if np.all(high[row, highest] <= 0):
-            break
-        top = highest
-    gaps = Pair(high, np.where(np.isfinite(gaps.low), gaps.low, 0.0))
-    return _cut(gaps), np.abs(old.high) + np.abs(moved.high), top
-
-
-def _by_power(x: Pair, exponent: Array) -> Pair:
-    factor = np.ldexp(1.0, exponent)[:, None]
-    return Pair(x.high * factor, x.low * factor)
 
 
 def _unit(d: Array) -> tuple[Array, Array]:
@@ -268,11 +225,6 @@ def _without(weights: Pair, top: Array) -> Pair:
     row = np.arange(len(top))
     high[row, top] = low[row, top] = 0.0
     return dd.total(Pair(high, low))
-
-
-def _cut(gaps: Pair) -> Pair:
-    deep = gaps.high < DEEPEST_GAP
-    return Pair(np.where(deep, DEEPEST_GAP, gaps.high), np.where(deep, 0.0, gaps.low))
 
 
 def _column(x: Pair) -> Pair:

@@ -86,6 +86,12 @@ def scaled(x: Pair, factor: float) -> Pair:
     return Pair(x.high * factor, x.low * factor)
 
 
+def by_power(x: Pair, exponent: Array) -> Pair:
+    """Rows ``[r, n]`` times 2**exponent, ``[r]``, exactly unless they leave float64."""
+    factor = np.ldexp(1.0, exponent)[:, None]
+    return Pair(x.high * factor, x.low * factor)
+
+
 def over(x: Pair, y: Pair) -> Pair:
     """The quotient x / y."""
     first = x.high / y.high
