@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
 from llm_validation.engines.base import Engine, Response, check_sampling
+from llm_validation.engines.stops import before_stop, checked_stops, stop_tokens_of, tokens_to_stop
 from llm_validation.engines.with_transformers import TransformersEngine
 from llm_validation.engines.with_vllm import VllmEngine
 from qae_theory.checks import refuse
@@ -24,9 +25,13 @@ __all__ = [
     "Response",
     "TransformersEngine",
     "VllmEngine",
+    "before_stop",
     "check_engine",
     "check_sampling",
+    "checked_stops",
     "open_engine",
+    "stop_tokens_of",
+    "tokens_to_stop",
     "weights_dtype",
 ]
 

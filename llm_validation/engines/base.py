@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from llm_validation.engines.stops import before_stop, checked_stops, tokens_to_stop
 from qae_theory.checks import refuse
 
 Row = tuple[list[int], tuple[int, int]]  # tokens of a prompt; numbers of question and sample
@@ -25,8 +26,8 @@ class Response:
     """One sampled response.
 
     Args:
-        token_ids: its tokens, with the end of text if it came to that.
-        text: the same as text, without special tokens.
+        token_ids: its tokens, with the end of text or the token that completed a stop string if it came to that.
+        text: the same as text, without special tokens and before a stop string.
         log_probs: of each token given those before it, in nats, under the model itself: temperature 1, all tokens.
         finished: whether it ended by itself, not at the greatest length.
     """
@@ -61,6 +62,7 @@ class Engine(ABC):
         max_new_tokens: int,
         seed: int,
         first: int = 0,
+        stop: Sequence[str] = (),
     ) -> list[list[Response]]:
         """Draw ``samples`` responses to each prompt.
 
@@ -72,25 +74,33 @@ class Engine(ABC):
             max_new_tokens: greatest length of a response, its end of text included.
             seed: of all random streams.
             first: number of the first prompt among all questions, where they are divided.
+            stop: texts that end a response; see :mod:`llm_validation.engines.stops`.
 
         Raises:
             ValueError: an argument is out of its range, or a prompt is empty, no Unicode, or too long for the model.
         """
         check_sampling(samples, temperature, top_p, max_new_tokens, seed)
+        stops = checked_stops(stop)
         rows = [
             (tokens, (first + number, sample))
             for number, tokens in enumerate([self._tokens(prompt, max_new_tokens) for prompt in prompts])
             for sample in range(samples)
         ]
-        drawn = self._draw(rows, temperature, top_p, max_new_tokens, seed)
-        responses = [self._response(token_ids, log_probs) for token_ids, log_probs in drawn]
+        drawn = self._draw(rows, temperature, top_p, max_new_tokens, seed, stops)
+        responses = [self._response(token_ids, log_probs, stops) for token_ids, log_probs in drawn]
         return [responses[start : start + samples] for start in range(0, len(responses), samples)]
 
     @abstractmethod
     def _draw(
-        self, rows: Sequence[Row], temperature: float, top_p: float, max_new_tokens: int, seed: int
+        self,
+        rows: Sequence[Row],
+        temperature: float,
+        top_p: float,
+        max_new_tokens: int,
+        seed: int,
+        stops: Sequence[str],
     ) -> list[Drawn]:
-        """Token ids and log-probabilities of one response to each row."""
+        """Return token ids and log-probabilities of one response to each row, up to a stop string or beyond it."""
 
     def close(self) -> None:  # noqa: B027 - most hold nothing
         """Give back what the engine holds."""
@@ -116,9 +126,12 @@ class Engine(ABC):
             )
         return tokens
 
-    def _response(self, token_ids: list[int], log_probs: list[float]) -> Response:
-        text: str = self._tokenizer.decode(token_ids, skip_special_tokens=True)
-        return Response(tuple(token_ids), text, tuple(log_probs), bool(token_ids) and token_ids[-1] in self._stops)
+    def _response(self, token_ids: list[int], log_probs: list[float], stops: Sequence[str]) -> Response:
+        length = tokens_to_stop(self._tokenizer, token_ids, stops)
+        kept, finished = token_ids[:length], length is not None
+        text = before_stop(self._tokenizer.decode(kept, skip_special_tokens=True), stops)
+        finished = finished or (bool(kept) and kept[-1] in self._stops)
+        return Response(tuple(kept), text, tuple(log_probs[:length]), finished)
 
 
 def check_sampling(samples: int, temperature: float, top_p: float, max_new_tokens: int, seed: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from llm_validation.engines.base import Drawn, Engine, Row, stop_tokens, stream
+from llm_validation.engines.stops import ends_with_stop
 from qae_theory.arrays import Array
 
 Tensor = Any
@@ -32,24 +33,36 @@ class TransformersEngine(Engine):
         self._model, self._batch = model, batch
 
     def _draw(
-        self, rows: Sequence[Row], temperature: float, top_p: float, max_new_tokens: int, seed: int
+        self,
+        rows: Sequence[Row],
+        temperature: float,
+        top_p: float,
+        max_new_tokens: int,
+        seed: int,
+        stops: Sequence[str],
     ) -> list[Drawn]:
         was_training, settings = self._model.training, self._model.generation_config
         self._model.eval()
         # generate() fills what is not set from the model's own settings, a penalty on repetition say
         self._model.generation_config = type(settings)()
         try:
-            return [
-                one
-                for start in range(0, len(rows), self._batch)
-                for one in self._one_batch(rows[start : start + self._batch], temperature, top_p, max_new_tokens, seed)
-            ]
+            drawn: list[Drawn] = []
+            for start in range(0, len(rows), self._batch):
+                some = rows[start : start + self._batch]
+                drawn += self._one_batch(some, temperature, top_p, max_new_tokens, seed, stops)
+            return drawn
         finally:
             self._model.generation_config = settings
             self._model.train(was_training)
 
     def _one_batch(
-        self, rows: Sequence[Row], temperature: float, top_p: float, max_new_tokens: int, seed: int
+        self,
+        rows: Sequence[Row],
+        temperature: float,
+        top_p: float,
+        max_new_tokens: int,
+        seed: int,
+        stops: Sequence[str],
     ) -> list[Drawn]:
         import torch
 
@@ -71,6 +84,7 @@ class TransformersEngine(Engine):
                 attention_mask=mask.to(self._model.device),
                 generation_config=settings,
                 logits_processor=[chooser],
+                stopping_criteria=[_stopper_class()(self._tokenizer, stops, longest)] if stops else None,
             )
         log_probs = torch.stack(chooser.log_probs, dim=1).tolist()
         return [
@@ -80,6 +94,27 @@ class TransformersEngine(Engine):
     def _until_stop(self, tokens: list[int], log_probs: list[float]) -> Drawn:
         length = next((n for n, token in enumerate(tokens, start=1) if token in self._stops), len(tokens))
         return tokens[:length], log_probs[:length]
+
+
+@cache
+def _stopper_class() -> Any:
+    """Return the class that ends rows of ``generate`` at stop strings; made on the first call, as torch is not at hand."""
+    import torch
+    from transformers import StoppingCriteria
+
+    class Stopper(StoppingCriteria):
+        """Ends a row as soon as its response has a stop string in it."""
+
+        def __init__(self, tokenizer: Any, stops: Sequence[str], start: int) -> None:
+            self._tokenizer, self._stops, self._start = tokenizer, stops, start
+
+        def __call__(self, input_ids: Tensor, scores: Tensor, **_: Any) -> Tensor:
+            del scores
+            rows = input_ids[:, self._start :].tolist()
+            ended = [ends_with_stop(self._tokenizer, row, self._stops) for row in rows]
+            return torch.tensor(ended, dtype=torch.bool, device=input_ids.device)
+
+    return Stopper
 
 
 @cache

@@ -66,7 +66,13 @@ class VllmEngine(Engine):
         super().__init__(tokenizer, context, stop_tokens(settings, tokenizer))
 
     def _draw(
-        self, rows: Sequence[Row], temperature: float, top_p: float, max_new_tokens: int, seed: int
+        self,
+        rows: Sequence[Row],
+        temperature: float,
+        top_p: float,
+        max_new_tokens: int,
+        seed: int,
+        stops: Sequence[str],
     ) -> list[Drawn]:
         from vllm import SamplingParams
 
@@ -79,8 +85,9 @@ class VllmEngine(Engine):
                 max_tokens=max_new_tokens,
                 seed=int(stream(seed, *numbers).integers(1 << 62)),
                 stop_token_ids=sorted(self._stops),
+                stop=list(stops) or None,
                 logprobs=0,
-                detokenize=False,
+                detokenize=bool(stops),  # it finds stop strings in text only
             )
             for _, numbers in rows
         ]
