@@ -1,18 +1,18 @@
-"""Neutrality: in expectation and to first order every reward-only advantage takes one step, times a number w(p, G).
+"""Claim `neutrality`: in expectation and to first order every reward-only advantage takes one step, times w(p, G).
 
 The proof is for any differentiable policy, any group size and any permutation-equivariant reward-only advantage. The
-ties to the shipped functions are in ``neutrality_ties``, the limit of w in ``neutrality_limit``.
+ties to the shipped functions are in ``neutrality_ties`` and ``neutrality_floats``, the limit of w in
+``neutrality_limit``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
 from itertools import product
 from typing import Any
 
-import numpy as np
 import sympy
 import z3
 
@@ -21,44 +21,41 @@ from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.entropy_change import first_order_entropy_change
 from qae_theory.group_expectation import OutcomeAdvantages, binomial_mean, gain, outcome_advantages
-from qae_theory.proofs.neutrality import neutrality_ties
-from qae_theory.proofs.tools.checking import all_equal, all_zero, both, valid
+from qae_theory.proofs.carriers import moments
+from qae_theory.proofs.carriers.formulas import expression, formulas, scalar
+from qae_theory.proofs.carriers.generic_arm import for_any_policy
+from qae_theory.proofs.carriers.moments import DIRECTION, X, Y
+from qae_theory.proofs.neutrality import neutrality_floats, neutrality_ties
+from qae_theory.proofs.tools.checking import all_equal, all_zero, both, valid, zero
 from qae_theory.proofs.tools.enumeration import exact
 from qae_theory.proofs.tools.rule_formulas import (
     RULES,
     STANDARDISED,
     agrees_with_shipped,
-    number,
     numerators,
     option_sets,
 )
+from qae_theory.softmax import entropy
 from qae_theory.updates import update_direction
 
 LEVELS = (Fraction(1, 5), Fraction(2, 5), Fraction(1, 2), Fraction(3, 4))
+CONSTANT_GAIN = ("rloo", "psr", "nsr", "dr_grpo")
 
 
 def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
-    ledger.add(Evidence("neutrality", "proof", Kind.PROOF, Role.FOR, (*_expectation_steps(), *_sign_steps())))
+    steps = (*expected_update_steps(), *_gain_steps(), *_ties())
+    ledger.add(Evidence("neutrality", "proof", Kind.PROOF, Role.FOR, steps))
     neutrality_ties.register(ledger)
+    neutrality_floats.register(ledger)
 
 
-def _expectation_steps() -> tuple[Step, ...]:
+def expected_update_steps() -> tuple[Step, ...]:
+    """Return the proof that the expected update is w times the gradient of the success probability."""
     return (
         Step(
-            says=r"**Reduction to counts.** A reward-only, permutation-equivariant advantage is $A_i = a(R_i, "
-            r"m)$, $m$ the number of correct responses: a permutation that fixes $i$ can bring the other "
-            r"rewards into any order with the same $m$. Write $c_m = a(1, m)$, $w_m = a(0, m)$. The "
-            r"shipped `advantages` are of this form, with the table `outcome_advantages`, for all nine "
-            r"rules.",
-            check=partial(_reads_the_count, own_share=0),
-            planted="m counts the other responses only",
-            control=partial(_reads_the_count, own_share=1),
-            tie=True,
-        ),
-        Step(
             says=r"**Exchangeability.** The $G$ responses are iid, so swapping $y_1$ and $y_i$ does not change "
-            r"their law, and it turns $A_1 s(y_1)$ into $A_i s(y_i)$. By linearity of expectation "
+            r"their law, and by equivariance it turns $A_1 s(y_1)$ into $A_i s(y_i)$. By linearity of expectation "
             r"$E[\frac1G\sum_i A_i s(y_i)] = E[A_1 s(y_1)]$. Replayed on symbolic policies, scores and "
             r"tables.",
             check=partial(_exchangeable, by_position=0),
@@ -68,62 +65,61 @@ def _expectation_steps() -> tuple[Step, ...]:
             "(R. Durrett, Probability: Theory and Examples)",
         ),
         Step(
-            says=r"**Conditioning.** Given $y_1$, the other rewards are independent of it, and $J$, the "
-            r"correct ones among them, is Bin$(G-1, p)$. So $E[A_1 \mid y_1]$ depends on $y_1$ only "
-            r"through $R_1$: it is $a_1 = E[c_{J+1}]$ or $a_0 = E[w_J]$. The shipped `gain`, run on a "
-            r"symbolic $p$ and a symbolic table, is $w = a_1 - a_0$, summed here over all $2^{G-1}$ "
-            r"reward vectors.",
-            check=partial(_gain_is_contrast, shift=1),
-            planted="E[c_J] for E[c_{J+1}]",
-            control=partial(_gain_is_contrast, shift=0),
+            says=r"**Conditioning.** $A_1$ reads the rewards only, and given $y_1$ the other rewards are independent "
+            r"of it. So $E[A_1 \mid y_1] = a_{R_1}$ with $a_r = E[A_1 \mid R_1 = r]$, and $E[A_1s(y_1)] = "
+            r"a_1E[1\{R=1\}s] + a_0E[1\{R=0\}s]$. Replayed on symbolic policies, scores and tables.",
+            check=partial(_conditioned, own=1),
+            planted="a_0 in both terms",
+            control=partial(_conditioned, own=0),
+            citation="Conditional expectation given an independent variable (R. Durrett, Probability: Theory and "
+            "Examples, 5th ed., Section 4.1)",
         ),
         Step(
-            says=r"**Log-derivative.** On-policy the score is $s(y) = \nabla\log\pi(y)$, for a sequence the "
-            r"sum of its tokens' scores, and $\pi(y)\,s(y) = \nabla\pi(y)$. Over the finitely many "
-            r"responses, $E[1\{R=1\}s(y)] = \nabla p$ and, as the probabilities sum to 1, "
-            r"$E[1\{R=0\}s(y)] = \nabla(1-p) = -\nabla p$.",
+            says=r"**Log-derivative.** On-policy the score is $s(y) = \nabla\log\pi(y)$, and for each response "
+            r"$\pi(y)\,s(y) = \nabla\pi(y)$. For a sequence, whose probability is the product of its tokens', the "
+            r"score is the sum of the tokens' scores (one more token multiplies the one and is added to the other). "
+            r"Summed over the finitely many responses, $E[1\{R=1\}s(y)] = \nabla p$ and, as the probabilities sum to "
+            r"1, $E[1\{R=0\}s(y)] = \nabla(1-p) = -\nabla p$.",
             check=partial(_log_derivative, sign=-1),
             planted="+grad p for the wrong responses",
             control=partial(_log_derivative, sign=1),
+            generality=Generality.GENERAL,
         ),
         Step(
-            says=r"**The expected update.** Together, $E[\frac1G\sum_i A_i s(y_i)] = a_1 E[1\{R=1\}s] + a_0 "
-            r"E[1\{R=0\}s] = (a_1 - a_0)\nabla p = w(p, G)\,\nabla p$, for any $G$. Checked as an "
-            r"identity in $a_1$, $a_0$ and the policy's derivatives.",
+            says=r"**The expected update.** Together, $E[\frac1G\sum_i A_i s(y_i)] = a_1\nabla p - a_0\nabla p = "
+            r"w(p, G)\,\nabla p$ with $w = a_1 - a_0 = E[A_i \mid R_i = 1] - E[A_i \mid R_i = 0]$, for any $G$.",
             check=partial(_expected_update, contrast=lambda right, wrong: right - wrong),
             planted="a_1 + a_0 for a_1 - a_0",
             control=partial(_expected_update, contrast=lambda right, wrong: right + wrong),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"**First order.** A linear optimiser moves the parameters by $\eta P u$, $P$ fixed, so a "
-            r"differentiable functional $F$ moves by $\eta\,\nabla F\cdot P u + o(\eta)$ and in "
-            r"expectation by $\eta\,w\,\nabla F\cdot P\nabla p$ (chain rule; there are finitely many "
-            r"groups). For entropy and the tabular softmax, on symbols: `update_direction` gives $\nabla "
-            r"p = \pi(r-V)$, and `first_order_entropy_change` is $\nabla H\cdot d$, linear in $d$.",
+            r"differentiable functional $F$ moves by $\eta\,\nabla F\cdot P u + o(\eta)$ and in expectation by "
+            r"$\eta\,w\,\nabla F\cdot P\nabla p$ (chain rule; there are finitely many groups). For entropy and the "
+            r"tabular softmax, on any number of arms: $\nabla p\cdot d = \mathrm{Cov}_\pi(r, d)$ is the product of "
+            r"the shipped `policy_gradient` direction $\pi(r-V)$ with $d$, and the shipped "
+            r"`first_order_entropy_change` is the derivative of the shipped `entropy`, linear in $d$.",
             check=partial(_first_order_is_linear, power=1),
             planted="a functional's second-order term",
             control=partial(_first_order_is_linear, power=2),
+            generality=Generality.GENERAL,
         ),
     )
 
 
-def _sign_steps() -> tuple[Step, ...]:
+def _gain_steps() -> tuple[Step, ...]:
     return (
         Step(
-            says=r"**The nine rules as formulas.** $c_m$ and $w_m$ of the shipped `outcome_advantages` are the "
-            r"numerators of `rule_formulas` over the standard deviation, exactly, for every $m$.",
-            check=partial(_formulas_are_shipped, level_of=lambda k: k),
-            planted="1 - K for K",
-            control=partial(_formulas_are_shipped, level_of=lambda k: 1 - k),
-            tie=True,
-        ),
-        Step(
-            says=r"**Closed forms.** $c_{j+1} - w_j$ is 1 for RLOO, PSR and NSR and $(G-1)/G$ for Dr. GRPO, "
-            r"for symbolic $G$ and $j$; binomial weights sum to 1 (the binomial theorem), so that $w$ is "
+            says=r"**Closed forms.** The named rules are $A_i = a(R_i, m)$ with $c_m = a(1, m)$, $w_m = a(0, m)$, "
+            r"$m$ the number of correct responses. Given $R_i$ the other correct ones, $J$, are Bin$(G-1, p)$, so "
+            r"that $w = \sum_jP(J = j)(c_{j+1} - w_j)$. $c_{j+1} - w_j$ is 1 for RLOO, PSR and NSR and $(G-1)/G$ for "
+            r"Dr. GRPO, for symbolic $G$ and $j$, and the binomial weights sum to $(p + (1-p))^{G-1} = 1$: $w$ is "
             r"this number for every $p$.",
             check=partial(_closed_forms, dr_grpo=lambda size: (size - 1) / size),
             planted="1 for Dr. GRPO",
             control=partial(_closed_forms, dr_grpo=lambda size: size / size),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"**$w > 0$.** $w = \sum_j P(J=j)(c_{j+1} - w_j)$ with every $P(J=j) > 0$. Each rule has $c_m "
@@ -140,23 +136,47 @@ def _sign_steps() -> tuple[Step, ...]:
     )
 
 
-def _reads_the_count(effort: Effort, *, own_share: int) -> Finding:
-    largest = effort.pick(6, 4)
-    cases = (
-        (
-            f"{rule}, {options}, group {group}, response {i}",
-            given[i],
-            table[1 - group[i]][sum(group) - own_share * group[i]],
-        )
-        for rule in RULES
-        for options in option_sets(rule, LEVELS[1:3])
-        for size in range(2, largest + 1)
-        for table in [outcome_advantages(size, rule, exact=True, **options)]
-        for group in product((0, 1), repeat=size)
-        for given in [advantages(exact(group), rule, **options)]
-        for i in range(size)
+def _ties() -> tuple[Step, ...]:
+    return (
+        Step(
+            says=r"Tie: the shipped `advantages` of all nine rules are $a(R_i, m)$ with the table "
+            r"`outcome_advantages`, on every binary group up to a size. (Any permutation-equivariant rule is of this "
+            r"form: a permutation that fixes $i$ brings the other rewards into any order with the same $m$.)",
+            check=partial(_reads_the_count, own_share=0),
+            planted="m counts the other responses only",
+            control=partial(_reads_the_count, own_share=1),
+            tie=True,
+        ),
+        Step(
+            says=r"Tie: the shipped `gain`, run on a symbolic $p$ and a symbolic table, is $E[c_{J+1}] - E[w_J]$, "
+            r"summed over all $2^{G-1}$ vectors of the other rewards.",
+            check=partial(_gain_is_contrast, shift=1),
+            planted="E[c_J] for E[c_{J+1}]",
+            control=partial(_gain_is_contrast, shift=0),
+            tie=True,
+        ),
+        Step(
+            says=r"Tie: $c_m$ and $w_m$ of the shipped `outcome_advantages` are the numerators of `rule_formulas` "
+            r"over the standard deviation, exactly, for every $m$.",
+            check=partial(_formulas_are_shipped, level_of=lambda k: k),
+            planted="1 - K for K",
+            control=partial(_formulas_are_shipped, level_of=lambda k: 1 - k),
+            tie=True,
+        ),
+        Step(
+            says="Tie: the shipped `gain` of the shipped tables has the closed forms, and the shipped "
+            "`binomial_mean` of 1 is 1, for symbolic $p$.",
+            check=partial(_shipped_closed_forms, dr_grpo=lambda size: (size - 1) / size),
+            planted="1 for Dr. GRPO",
+            control=partial(_shipped_closed_forms, dr_grpo=lambda size: size / size),
+            tie=True,
+        ),
     )
-    return all_equal(cases, f"nine rules, every group of at most {largest}")
+
+
+def _symbolic_table(size: int) -> dict[tuple[int, int], Any]:
+    """Return symbols a(r, m) for every reward and number of correct responses."""
+    return {(r, m): sympy.Symbol(f"a_{r}_{m}") for r in (0, 1) for m in range(size + 1)}
 
 
 def _exchangeable(effort: Effort, *, by_position: int) -> Finding:
@@ -164,7 +184,7 @@ def _exchangeable(effort: Effort, *, by_position: int) -> Finding:
     policy, scores = sympy.symbols("pi1:4"), sympy.symbols("s1:4")
     residuals = []
     for size in range(2, effort.pick(5, 4)):
-        table = {(r, m): sympy.Symbol(f"a_{r}_{m}") for r in (0, 1) for m in range(size + 1)}
+        table = _symbolic_table(size)
         whole = first = sympy.S(0)
         for group in product(range(3), repeat=size):
             weight = sympy.prod([policy[y] for y in group])
@@ -176,95 +196,81 @@ def _exchangeable(effort: Effort, *, by_position: int) -> Finding:
     return all_zero(residuals, sympy.expand)
 
 
-def _gain_is_contrast(effort: Effort, *, shift: int) -> Finding:
-    p = sympy.Symbol("p")
+def _conditioned(effort: Effort, *, own: int) -> Finding:
+    arm_rewards = (1, 0, 0)
+    first, second = sympy.symbols("pi1:3")
+    policy, scores = (first, second, 1 - first - second), sympy.symbols("s1:4")
     residuals = []
-    for size in range(1, effort.pick(9, 7)):
-        c, w = (np.array(sympy.symbols(f"{side}0:{size + 1}"), dtype=object) for side in "cw")
-        contrast = sum(
-            p ** sum(others) * (1 - p) ** (size - 1 - sum(others)) * (c[sum(others) + shift] - w[sum(others)])
-            for others in product((0, 1), repeat=size - 1)
-        )
-        shipped = number(gain(np.array(p, dtype=object), OutcomeAdvantages(c, w)))
-        residuals.append(shipped - contrast)
+    for size in range(2, effort.pick(4, 3)):
+        table = _symbolic_table(size)
+        whole = sympy.S(0)
+        for group in product(range(3), repeat=size):
+            weight = sympy.prod([policy[y] for y in group])
+            whole += weight * table[arm_rewards[group[0]], sum(arm_rewards[y] for y in group)] * scores[group[0]]
+        given = {}
+        for r in (0, 1):
+            given[r] = sympy.S(0)
+            for others in product((0, 1), repeat=size - 1):
+                weight = sympy.prod([first if other else 1 - first for other in others])
+                given[r] += weight * table[r, r + sum(others)]
+        parts = [policy[y] * given[arm_rewards[y] if own else 0] * scores[y] for y in range(3)]
+        residuals.append(whole - sum(parts))
     return all_zero(residuals, sympy.expand)
 
 
 def _log_derivative(*, sign: int) -> Finding:
     theta = sympy.Symbol("theta")
-    first, second, third = (sympy.Function(name)(theta) for name in ("f", "g", "h"))
-    last = 1 - first - second - third
-    p = first + second  # the first two responses are correct
-    gradient = sympy.diff(p, theta)
-
-    def weighted_scores(*members: Any) -> Any:
-        return sum(pi * sympy.diff(sympy.log(pi), theta) for pi in members)
-
-    token_sum = sympy.diff(sympy.log(first * second), theta) - sum(
-        sympy.diff(sympy.log(q), theta) for q in (first, second)
-    )
-    single = first * sympy.diff(sympy.log(first), theta) - sympy.diff(first, theta)
-    right = weighted_scores(first, second) - gradient
-    wrong = weighted_scores(third, last) - sign * gradient
-    return all_zero([token_sum, single, right, wrong])
+    prob, prefix, token, success = (sympy.Function(name)(theta) for name in ("pi", "prefix", "token", "p"))
+    own = prob * sympy.diff(sympy.log(prob), theta) - sympy.diff(prob, theta)
+    longer = sympy.diff(sympy.log(prefix * token), theta) - sympy.diff(sympy.log(prefix), theta)
+    token_sum = longer - sympy.diff(sympy.log(token), theta)
+    wrong = sympy.diff(1 - success, theta) - sign * sympy.diff(success, theta)
+    return all_zero([wrong, own, token_sum])
 
 
 def _expected_update(*, contrast: Callable[[Any, Any], Any]) -> Finding:
-    theta, right, wrong = sympy.symbols("theta a_1 a_0")
-    pi = [sympy.Function(name)(theta) for name in ("f", "g", "h")]
-    pi.append(1 - sum(pi))
-    mean = sum(
-        advantage * q * sympy.diff(sympy.log(q), theta)
-        for advantage, q in zip((right, right, wrong, wrong), pi, strict=True)
-    )
-    return all_zero([mean - contrast(right, wrong) * sympy.diff(pi[0] + pi[1], theta)])
+    right, wrong, gradient = sympy.symbols("a_1 a_0 grad_p")
+    return zero(right * gradient + wrong * (-gradient) - contrast(right, wrong) * gradient, sympy.expand)
 
 
 def _first_order_is_linear(*, power: int) -> Finding:
-    z = np.array(sympy.symbols("z1:4", real=True), dtype=object)
-    directions = [np.array(sympy.symbols(f"{name}1:4"), dtype=object) for name in "uv"]
-    weight = sympy.Symbol("w")
-    total = sum(sympy.exp(x) for x in z)
-    entropy = -sum(sympy.exp(x) / total * (x - sympy.log(total)) for x in z)
-    success = sympy.exp(z[0]) / total
-    gradient = update_direction(z, [1, 0, 0], "policy_gradient")
-    residuals = [sympy.diff(success, x) - g for x, g in zip(z, gradient, strict=True)]
-    change = [number(first_order_entropy_change(z, d)) for d in directions]
-    combined = number(first_order_entropy_change(z, weight * directions[0] + directions[1]))
-    residuals.append(combined - weight**power * change[0] - change[1])
-    residuals.append(sum(sympy.diff(entropy, x) * d for x, d in zip(z, directions[0], strict=True)) - change[0])
-    return all_zero(residuals, lambda residual: sympy.cancel(sympy.expand_log(residual)))
+    w = sympy.Symbol("w", real=True)
+
+    def change(direction: Any) -> Any:
+        return for_any_policy(lambda arms: first_order_entropy_change(arms.logits(), arms.entries(direction)))
+
+    linear = change(w * DIRECTION + Y) - w**power * change(DIRECTION) - change(Y)
+    derivative = moments.along_step(for_any_policy(lambda arms: entropy(arms.logits()))) - change(DIRECTION)
+    # x stands for the reward: V = E x moves along d by the sum over arms of the shipped direction times d.
+    gradient = for_any_policy(lambda arms: update_direction(arms.logits(), arms.entries(X), "policy_gradient"))
+    success = moments.along_step(moments.mean(X)) - moments.plain_sum(gradient * DIRECTION)
+    return all_zero([linear, derivative, success], sympy.expand)
 
 
-def _formulas_are_shipped(effort: Effort, *, level_of: Callable[[Fraction], Fraction]) -> Finding:
-    return agrees_with_shipped(range(2, effort.pick(17, 9)), LEVELS, level_of)
+def _closed_forms(*, dr_grpo: Callable[[Any], Any]) -> Finding:
+    size, j, p, n = sympy.symbols("G j p n", positive=True)
+    residuals = []
+    for rule in CONSTANT_GAIN:
+        right, _ = numerators(rule, j + 1, size, 0, _never)
+        _, wrong = numerators(rule, j, size, 0, _never)
+        residuals.append(right - wrong - (dr_grpo(size) if rule == "dr_grpo" else 1))
+    total = sympy.powsimp((p + (1 - p)) ** n) - 1
+    return both(all_zero(residuals), zero(total, sympy.simplify))
 
 
-def _closed_forms(effort: Effort, *, dr_grpo: Callable[[Any], Any]) -> Finding:
-    size, j, p = sympy.symbols("G j p")
-    forms: dict[str, Callable[[Any], Any]] = {
-        "rloo": lambda _: 1,
-        "psr": lambda _: 1,
-        "nsr": lambda _: 1,
-        "dr_grpo": dr_grpo,
-    }
-    symbolic = [
-        numerators(rule, j + 1, size, 0, _never)[0] - numerators(rule, j, size, 0, _never)[1] - form(size)
-        for rule, form in forms.items()
-    ]
-    some_p = np.array(p, dtype=object)
-    sizes = range(2, effort.pick(13, 9))
-    weights = [number(binomial_mean(some_p, np.array([sympy.S(1)] * n, dtype=object))) - 1 for n in sizes]
-    gains = [
-        number(gain(some_p, outcome_advantages(n, rule, exact=True))) - form(sympy.Integer(n))
-        for rule, form in forms.items()
-        for n in sizes
-    ]
-    return both(all_zero(symbolic), all_zero(weights, sympy.expand), all_zero(gains, sympy.expand))
+def _shipped_closed_forms(effort: Effort, *, dr_grpo: Callable[[Any], Any]) -> Finding:
+    p = sympy.Symbol("p", positive=True)
+    weights, gains = [], []
+    for n in range(2, effort.pick(13, 8)):
+        weights.append(expression(binomial_mean(scalar(p), formulas([1] * n))) - 1)
+        for rule in CONSTANT_GAIN:
+            form = dr_grpo(sympy.Integer(n)) if rule == "dr_grpo" else 1
+            gains.append(expression(gain(scalar(p), outcome_advantages(n, rule, exact=True))) - form)
+    return both(all_zero(gains, sympy.expand), all_zero(weights, sympy.expand))
 
 
 def _never(condition: Any, then: Any, otherwise: Any) -> Any:
-    """The gate is not read by rules without K; a symbolic comparison must not be decided."""
+    """Stand for the gate, which rules without K do not read: a symbolic comparison must not be decided."""
     del condition, then
     return otherwise
 
@@ -274,15 +280,52 @@ def _gain_is_positive(*, rules: tuple[str, ...]) -> Finding:
     m, size, k, scale = z3.Reals("m G K scale")
     domain = (size >= 2, k > 0, k < 1, scale > 0)
     for rule in rules:
-        correct, wrong = (
-            part / scale if rule in STANDARDISED else part for part in numerators(rule, m, size, k, _select)
-        )
+        correct, wrong = numerators(rule, m, size, k, _select)
+        if rule in STANDARDISED:
+            correct, wrong = correct / scale, wrong / scale
         inside = z3.And(correct >= 0, wrong <= 0, correct - wrong > 0)
         findings.append(valid(inside, *domain, m > 0, m < size))
         if rule not in STANDARDISED:
-            findings.append(valid(z3.And(z3.Implies(m == size, correct >= 0), z3.Implies(m == 0, wrong <= 0)), *domain))
+            ends = z3.And(z3.Implies(m == size, correct >= 0), z3.Implies(m == 0, wrong <= 0))
+            findings.append(valid(ends, *domain))
     return both(*findings)
 
 
 def _select(condition: Any, then: Any, otherwise: Any) -> Any:
-    return z3.If(condition, *(z3.RealVal(x) if isinstance(x, int) else x for x in (then, otherwise)))
+    values = [z3.RealVal(x) if isinstance(x, int) else x for x in (then, otherwise)]
+    return z3.If(condition, *values)
+
+
+def _reads_the_count(effort: Effort, *, own_share: int) -> Finding:
+    largest = effort.pick(6, 4)
+
+    def cases() -> Iterator[tuple[str, Any, Any]]:
+        for rule, size in product(RULES, range(2, largest + 1)):
+            for options in option_sets(rule, LEVELS[1:3]):
+                table = outcome_advantages(size, rule, exact=True, **options)
+                for group in product((0, 1), repeat=size):
+                    given = advantages(exact(group), rule, **options)
+                    for i, r in enumerate(group):
+                        side = table.correct if r else table.wrong
+                        label = f"{rule}, {options}, group {group}, response {i}"
+                        yield label, given[i], side[sum(group) - own_share * r]
+
+    return all_equal(cases(), f"nine rules, every group of at most {largest}")
+
+
+def _gain_is_contrast(effort: Effort, *, shift: int) -> Finding:
+    p = sympy.Symbol("p", positive=True)
+    residuals = []
+    for size in range(1, effort.pick(9, 7)):
+        c, w = (sympy.symbols(f"{side}0:{size + 1}") for side in "cw")
+        contrast = sympy.S(0)
+        for others in product((0, 1), repeat=size - 1):
+            j = sum(others)
+            contrast += p**j * (1 - p) ** (size - 1 - j) * (c[j + shift] - w[j])
+        shipped = expression(gain(scalar(p), OutcomeAdvantages(formulas(c), formulas(w))))
+        residuals.append(shipped - contrast)
+    return all_zero(residuals, sympy.expand)
+
+
+def _formulas_are_shipped(effort: Effort, *, level_of: Callable[[Fraction], Fraction]) -> Finding:
+    return agrees_with_shipped(range(2, effort.pick(17, 7)), LEVELS, level_of)

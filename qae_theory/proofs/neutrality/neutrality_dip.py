@@ -1,38 +1,33 @@
-"""QAE's gain against GRPO's at finite G: above it for rare and for frequent success, below it at p = 1 - K.
+"""Claim `neutrality-dip`: QAE's gain is above GRPO's for rare and frequent success, and below it at p = 1 - K.
 
-At eps = 0, population standard deviation; builds on the group form of ``neutrality_limit``.
+At eps = 0, population standard deviation; builds on the group form of ``neutrality_limit``. The ties to the shipped
+gains are in ``neutrality_dip_ties``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from fractions import Fraction
 from functools import partial
-from math import ceil, sqrt
 from typing import Any
 
-import numpy as np
+import sympy
 import z3
 
+from qae_theory.baselines import is_hard_group
 from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
-from qae_theory.group_expectation import expected_gain, gain, outcome_advantages
-from qae_theory.proofs.neutrality.neutrality_limit import LEVELS, binomial_weights, fourth_moment, group_form_steps
-from qae_theory.proofs.tools.checking import both, close_to, for_all, rational, valid, with_witness
-from qae_theory.proofs.tools.rule_formulas import exactly_equal, number
+from qae_theory.claims.model import Evidence, Finding, Generality, Kind, Role, Step
+from qae_theory.group_expectation import expected_gain
+from qae_theory.proofs.carriers.integers import group_symbols
+from qae_theory.proofs.carriers.paths import Path, valid_on_every_path
+from qae_theory.proofs.neutrality import neutrality_dip_ties as ties
+from qae_theory.proofs.neutrality.neutrality_limit import group_form_steps, moment_steps
+from qae_theory.proofs.tools.checking import all_zero, both, close_to, valid, with_witness
+from qae_theory.proofs.tools.rule_formulas import number
 
 
 def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
-    ledger.add(
-        Evidence(
-            "neutrality-dip",
-            "proof",
-            Kind.PROOF,
-            Role.FOR,
-            (*group_form_steps(), *_dip_steps(), *_end_steps(), *_closing_steps(), _quoted_step()),
-        )
-    )
+    steps = (*group_form_steps(), *_dip_steps(), *_end_steps(), *_closing_steps(), _quoted_step(), *ties.steps())
+    ledger.add(Evidence("neutrality-dip", "proof", Kind.PROOF, Role.FOR, steps))
 
 
 def _dip_steps() -> tuple[Step, ...]:
@@ -47,14 +42,13 @@ def _dip_steps() -> tuple[Step, ...]:
             generality=Generality.GENERAL,
         ),
         Step(
-            says=r"**The dip.** Every $m$ has positive probability, and $G \ge 3$ has two mixed values of $m$, "
-            r"one of which is not $Gp$. So $w_{QAE} < w_{GRPO}$ at $p = 1-K$ for every $K$ and every $G "
-            r"\ge 3$ (at $G = 2$ unless $p = 1/2$). The shipped difference is the positive sum $E[\min(u, "
-            r"v)\,|\hat p - p|]/(p(1-p))$ of the formula, exactly (the minimum taken by the gate: $u$ "
-            r"below $p$, $v$ above).",
-            check=partial(_shipped_dip, at=lambda k: 1 - k),
-            planted="p = K",
-            control=partial(_shipped_dip, at=lambda k: k),
+            says=r"**The dip.** Every $m$ has positive probability, and $G \ge 3$ has a mixed value of $m$, 1 or 2, "
+            r"that is not $Gp$. So $w_{QAE} < w_{GRPO}$ at $p = 1-K$ for every $K$ and every $G \ge 3$; at $G = 2$ "
+            r"too unless $p = 1/2$.",
+            check=partial(_some_count_differs, smallest=3),
+            planted="G >= 2, every p",
+            control=partial(_some_count_differs, smallest=2),
+            generality=Generality.GENERAL,
         ),
     )
 
@@ -62,23 +56,23 @@ def _dip_steps() -> tuple[Step, ...]:
 def _end_steps() -> tuple[Step, ...]:
     return (
         Step(
-            says=r"**The ends.** $w$ is a polynomial in $p$, so it tends to $c_1 - w_0 = c_1$ as $p \to 0$ and "
-            r"to $c_G - w_{G-1} = -w_{G-1}$ as $p \to 1$. For $1/G < K \le 1-1/G$ a group with one "
-            r"success is hard and one with one failure is easy, so both ratios are $\frac1\sigma / "
-            r"\frac{1-1/G}{\sigma} = \frac{G}{G-1} > 1$. The shipped `gain` on the ends $p = 0, 1$, "
-            r"exactly.",
-            check=partial(_ends, inside=lambda k, size: Fraction(1, size) < k <= 1 - Fraction(1, size)),
+            says=r"**The ends.** $w$ is a polynomial in $p$, so it tends to $c_1 - w_0 = c_1$ as $p \to 0$ and to "
+            r"$c_G - w_{G-1} = -w_{G-1}$ as $p \to 1$. For $1/G < K \le 1-1/G$ a group with one success is hard "
+            r"and one with one failure is easy (the shipped gate on symbolic integers), so QAE gives the success "
+            r"$1/\sigma$ and the failure $-1/\sigma$.",
+            check=partial(_regimes_at_ends, closed=False),
             planted="K = 1/G included",
-            control=partial(_ends, inside=lambda k, size: Fraction(1, size) <= k <= 1 - Fraction(1, size)),
+            control=partial(_regimes_at_ends, closed=True),
+            generality=Generality.GENERAL,
         ),
         Step(
-            says=r"Between the ends the ratio is continuous (both gains are polynomials and $w_{GRPO} > 0$), "
-            r"above 1 near 0 and 1 and below 1 at $p = 1-K$: it dips. The shipped ratio in float64, $K$ "
-            r"and $G$ on a grid.",
-            check=partial(_shipped_shape, at=lambda k: 1 - k),
-            planted="the dip at p = K",
-            control=partial(_shipped_shape, at=lambda k: k),
-            tie=True,
+            says=r"GRPO gives them $\pm\frac{1-1/G}{\sigma}$: both ratios are $\frac{G}{G-1} > 1$. Between the "
+            r"ends the ratio is continuous (both gains are polynomials and $w_{GRPO} > 0$), above 1 near 0 and 1 and "
+            r"below 1 at $p = 1-K$: it dips.",
+            check=partial(_ratio_at_ends, lost=1),
+            planted="G/(G - 2)",
+            control=partial(_ratio_at_ends, lost=2),
+            generality=Generality.GENERAL,
         ),
     )
 
@@ -96,22 +90,16 @@ def _closing_steps() -> tuple[Step, ...]:
             control=partial(_curved_below, power=2),
             generality=Generality.GENERAL,
         ),
+        *moment_steps(),
         Step(
-            says=r"$E(\hat p-p) = 0$, $E(\hat p-p)^2 = s^2/G$ and, where $Gs^2 \ge 1$, $E(\hat p-p)^4 \le "
-            r"4s^4/G^2$.",
-            check=partial(fourth_moment, constant=4),
-            planted="3 for 4",
-            control=partial(fourth_moment, constant=3),
-        ),
-        Step(
-            says=r"**The dip closes in on $1-K$.** So $s^2(w_{QAE} - w_{GRPO}) \ge cs^2/G - 4Bs^4/G^2 > 0$ "
-            r"once $G > \max(1/s^2, 4Bs^2/c)$, and for $p > 1-K$ likewise with right and wrong exchanged: "
-            r"at every $p \ne 1-K$ the ratio is above 1 for all large $G$. The shipped ratio from that "
-            r"$G$ on.",
-            check=partial(_shipped_closing, level_of=lambda k: k),
-            planted="1 - K for K",
-            control=partial(_shipped_closing, level_of=lambda k: 1 - k),
-            tie=True,
+            says=r"**The dip closes in on $1-K$.** $E(\hat p-p) = 0$, $E(\hat p-p)^2 = s^2/G$ and, where $Gs^2 \ge "
+            r"1$, $E(\hat p-p)^4 \le 4s^4/G^2$. So $s^2(w_{QAE} - w_{GRPO}) \ge cs^2/G - 4Bs^4/G^2 > 0$ once $G > "
+            r"\max(1/s^2, 4Bs^2/c)$, and for $p > 1-K$ likewise with right and wrong exchanged: at every $p \ne 1-K$ "
+            r"the ratio is above 1 for all large $G$.",
+            check=partial(_positive_in_the_end, four=4),
+            planted="once G > 3 B s^2/c",
+            control=partial(_positive_in_the_end, four=3),
+            generality=Generality.GENERAL,
         ),
     )
 
@@ -138,62 +126,41 @@ def _pointwise_below(*, sign: int) -> Finding:
     )
 
 
-def _shipped_dip(effort: Effort, *, at: Any) -> Finding:
-    positive: list[tuple[str, bool]] = []
-    equal = exactly_equal(_dip_cases(range(2, effort.pick(25, 9)), at, positive), "G >= 2, seven K")
-    return both(equal, for_all(positive, "some term is positive"))
+def _some_count_differs(*, smallest: int) -> Finding:
+    size, p = z3.Int("G"), z3.Real("p")
+    first, second = p * z3.ToReal(size) != 1, z3.And(p * z3.ToReal(size) != 2, size >= 3)
+    two = z3.Implies(size == 2, z3.Implies(p != z3.Q(1, 2), first))
+    return valid(z3.And(z3.Or(first, second), two), size >= smallest, p > 0, p < 1)
 
 
-def _dip_cases(sizes: range, at: Any, positive: list[tuple[str, bool]]) -> Iterator[tuple[str, Any, Any]]:
-    """The shipped difference and its formula; notes on the way whether a term of the formula is positive."""
-    for size in sizes:
-        for k in (*LEVELS, Fraction(1, 100), Fraction(99, 100)):
-            p = at(k)
-            difference = number(expected_gain(p, size, "grpo", eps=0)) - number(
-                expected_gain(p, size, "qae", k=k, eps=0)
-            )
-            terms = [(weight, *_fall(Fraction(m, size), p)) for m, weight in binomial_weights(p, size)]
-            wanted = sum(rational(weight * distance / (p * (1 - p))) * root for weight, distance, root in terms)
-            yield f"K={k}, G={size}", difference, wanted
-            strict = any(distance > 0 and root > 0 for _, distance, root in terms)
-            positive.append((f"K={k}, G={size}", strict == (size > 2 or p != Fraction(1, 2))))
+def _regimes_at_ends(*, closed: bool) -> Finding:
+    s = group_symbols()
+    # 1/G < K <= 1 - 1/G, multiplied out; K = p/q.
+    above = s.numerator * s.group_size >= s.denominator if closed else s.numerator * s.group_size > s.denominator
+    below = s.numerator * s.group_size <= s.denominator * (s.group_size - 1)
+
+    def goal(path: Path) -> Any:
+        size, level = s.size_on(path), s.level_on(path)
+        one_success = bool(is_hard_group(1, size, level))
+        one_failure = bool(is_hard_group(size - 1, size, level))
+        return one_success and not one_failure
+
+    return valid_on_every_path(goal, *s.domain, s.group_size >= 3, above, below)
 
 
-def _fall(x: Fraction, p: Fraction) -> tuple[Fraction, Any]:
-    """|x - p|, and u(x) up to p or v(x) beyond it."""
-    square = x / (1 - x) if x <= p else (1 - x) / x
-    return abs(x - p), rational(square) ** rational(Fraction(1, 2))
+def _ratio_at_ends(*, lost: int) -> Finding:
+    size, sigma = sympy.symbols("G sigma", positive=True)
+    success = (1 / sigma) / ((1 - 1 / size) / sigma)
+    failure = (-1 / sigma) / (-(size - 1) / size / sigma)
+    n = z3.Real("G")
+    above = valid(n / (n - lost) > 1, n > lost)
+    return both(all_zero([ratio - size / (size - lost) for ratio in (success, failure)]), above)
 
 
-def _ends(effort: Effort, *, inside: Any) -> Finding:
-    cases = []
-    for size in range(3, effort.pick(33, 17)):
-        grpo = outcome_advantages(size, "grpo", exact=True, eps=0)
-        for k in (*LEVELS, Fraction(1, size), 1 - Fraction(1, size)):
-            if not inside(k, size):
-                continue
-            qae = outcome_advantages(size, "qae", exact=True, k=k, eps=0)
-            for end in (Fraction(0), Fraction(1)):
-                p = np.array(end, dtype=object)
-                wanted = number(gain(p, grpo)) * rational(Fraction(size, size - 1))
-                cases.append((f"K={k}, G={size}, p={end}", gain(p, qae), wanted))
-    return exactly_equal(cases, "G >= 3, K strictly between 1/G and 1, at most 1 - 1/G")
-
-
-def _shipped_shape(effort: Effort, *, at: Any) -> Finding:
-    sizes = effort.pick((16, 17, 31, 64, 256, 1024), (16, 31, 256))
-    cases = (
-        (f"K={k}, G={size}", bool(ratio[0] > 1 and ratio[1] < 1 and ratio[2] > 1))
-        for size in sizes
-        for k in LEVELS
-        if k != Fraction(1, 2)  # there p = K is p = 1 - K
-        for ratio in [_ratio(np.array([1e-9, float(at(k)), 1 - 1e-9]), size, k)]
-    )
-    return for_all(cases, f"G in {sizes}, four K")
-
-
-def _ratio(p: Any, size: int, k: Fraction) -> Any:
-    return expected_gain(p, size, "qae", k=k, eps=0) / expected_gain(p, size, "grpo", eps=0)
+def _positive_in_the_end(*, four: int) -> Finding:
+    size, square, c, b = z3.Reals("G s2 c B")
+    difference = c * square * size - 4 * b * square * square  # times G^2
+    return valid(difference > 0, c > 0, b > 0, square > 0, size * square > 1, size * c > four * b * square)
 
 
 def _curved_below(*, power: int) -> Finding:
@@ -215,30 +182,6 @@ def _curved_below(*, power: int) -> Finding:
         *(c > 0, p_root > 0, v_gate > 0, over_square >= d**2, over_cube >= d),
     )
     return both(slope, product, far_square, far_line, gate, together)
-
-
-def _shipped_closing(effort: Effort, *, level_of: Any) -> Finding:
-    k = Fraction(2, 5)
-    multiples = effort.pick((1, 2, 5, 20), (1, 4))
-    cases = (
-        (f"p={p}, G={size}", bool(_ratio(p, size, k) > 1))
-        for p in (0.05, 0.2, 0.3, 0.6, 0.9, 0.95)
-        if abs(p - (1 - level_of(k))) > 1e-9
-        for least in [_settled(p, float(level_of(k)))]
-        for size in (least * multiple for multiple in multiples)
-        if size <= 20_000
-    )
-    return for_all(cases, "K = 2/5, six p")
-
-
-def _settled(p: float, k: float) -> int:
-    """The G of the proof, from which on the ratio at p is above 1."""
-    if p > 1 - k:
-        p, k = 1 - p, 1 - k
-    square, root = p * (1 - p), sqrt(p / (1 - p))
-    a, c = 1 - k - p, (1 + p / (1 - p)) / (1 + root)
-    b = c / a**2 + (root + sqrt(k / (1 - k))) / a**3
-    return ceil(max(1 / square, 4 * b * square / c)) + 1
 
 
 def _quoted(*, level: str) -> Finding:

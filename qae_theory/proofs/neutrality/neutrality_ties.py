@@ -1,15 +1,15 @@
-"""Neutrality against brute force: the shipped updates over all n^G groups, other policies, mixed groups, and float64.
+"""Ties of claim `neutrality`: the shipped closed forms against enumerations of all n^G groups, written apart from it.
 
-The proof is in ``neutrality``; here the shipped closed forms meet enumerations that know nothing of it.
+Other policies, mixed groups and the smallest groups are here too; floating point is in ``neutrality_floats``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from functools import cache, partial
+from functools import partial
 from itertools import product
-from math import comb, fsum, sqrt
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,6 @@ from qae_theory.group_expectation import (
     expected_first_order_change,
     expected_gain,
     gain,
-    mixed_probability,
     outcome_advantages,
 )
 from qae_theory.proofs.tools.checking import for_all
@@ -36,29 +35,15 @@ from qae_theory.proofs.tools.enumeration import (
     mean_direction,
     query,
 )
-from qae_theory.proofs.tools.rule_formulas import (
-    GATED,
-    RULES,
-    STANDARDISED,
-    exactly_equal,
-    number,
-    numerators,
-    option_sets,
-    squared_scale,
-)
+from qae_theory.proofs.tools.rule_formulas import RULES, exactly_equal, number, option_sets
 
 LEVELS = (Fraction(2, 5), Fraction(3, 4))
 QUERIES = (query("1/6 1/3 1/2", "1 0 0"), query("1/10 7/10 1/5", "1 1 0"), query("3/4 1/4", "1 0"))
-# Eight decimal places above the rounding of a binomial sum in float64, four below any one-token error.
-RELATIVE = 1e-12
-# Exact binary numbers, so that Fraction(p) is the very p of the float path.
-PROBABILITIES = (1e-12, 0.03125, 0.3, 0.4, 0.6, 0.96875, 1 - 2.0**-40)
 
 
 def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
     ledger.add(Evidence("neutrality", "all-groups", Kind.CERTIFICATE, Role.FOR, (*_group_steps(), *_mixed_steps())))
-    ledger.add(Evidence("neutrality", "floating-point", Kind.CERTIFICATE, Role.FOR, _float_steps()))
 
 
 def _group_steps() -> tuple[Step, ...]:
@@ -127,48 +112,17 @@ def _mixed_steps() -> tuple[Step, ...]:
     )
 
 
-def _float_steps() -> tuple[Step, ...]:
-    return (
-        Step(
-            says=r"`expected_gain` in float64, for a batch of $p$ down to $10^{-12}$ and up to $1 - 2^{-40}$, "
-            r"$G \le 64$, is the binomial sum over `rule_formulas` with exact weights: with and without "
-            r"`mixed_only`, default and given $K$, std and eps.",
-            check=partial(_float_gain, default_k=Fraction(2, 5)),
-            planted="K = .6 by default",
-            control=partial(_float_gain, default_k=Fraction(3, 5)),
-            tie=True,
-        ),
-        Step(
-            says=r"`outcome_advantages` are float64 unless asked otherwise, and those of `rule_formulas`.",
-            check=partial(_float_table, default_k=Fraction(2, 5)),
-            planted="K = .6 by default",
-            control=partial(_float_table, default_k=Fraction(3, 5)),
-            tie=True,
-        ),
-        Step(
-            says=r"`mixed_probability` in float64 keeps its relative accuracy near 0 and 1, and is exact on "
-            r"Fractions.",
-            check=partial(_mixed_probability, wrong_power=0),
-            planted="G - 1 for G in P(all wrong)",
-            control=partial(_mixed_probability, wrong_power=1),
-            tie=True,
-        ),
-    )
-
-
 def _enumerated_update(effort: Effort, *, level_of: Callable[[Fraction], Fraction]) -> Finding:
-    cases = (
-        (f"{rule}, {options}, G={size}, pi={case.probs}, arm {arm}", mean[arm], w * case.success_gradient[arm])
-        for case in effort.pick(QUERIES, QUERIES[1:])
-        for size in range(2, effort.pick(5, 4))
-        for rule in RULES
-        for options in option_sets(rule, LEVELS)
-        for mean in [mean_direction(case, size, rule, **options)]
-        for claimed in [{**options, "k": level_of(options["k"])} if "k" in options else options]
-        for w in [number(expected_gain(case.success_prob, size, rule, **claimed))]
-        for arm in range(len(case.probs))
-    )
-    return exactly_equal(cases, "all n^G groups of three queries")
+    def cases() -> Iterator[tuple[str, Any, Any]]:
+        for case, size, rule in product(effort.pick(QUERIES, QUERIES[1:]), range(2, effort.pick(5, 4)), RULES):
+            for options in option_sets(rule, effort.pick(LEVELS, LEVELS[:1])):
+                claimed = {**options, "k": level_of(options["k"])} if "k" in options else options
+                mean = mean_direction(case, size, rule, **options)
+                w = number(expected_gain(case.success_prob, size, rule, **claimed))
+                for arm, slope in enumerate(case.success_gradient):
+                    yield f"{rule}, {options}, G={size}, pi={case.probs}, arm {arm}", mean[arm], w * slope
+
+    return exactly_equal(cases(), "all n^G groups of three queries")
 
 
 def _other_policies(effort: Effort, *, normalise: bool) -> Finding:
@@ -240,21 +194,21 @@ def _first_order_change(*, centre: bool) -> Finding:
 
 
 def _mixed_update(effort: Effort, *, mixed_gain: Callable[..., Any]) -> Finding:
-    cases = (
-        (f"{rule}, {options}, G={size}, pi={case.probs}, arm {arm}", given_mixed[arm], w * case.success_gradient[arm])
-        for case in effort.pick(QUERIES, QUERIES[1:])
-        for size in range(2, effort.pick(5, 4))
-        for groups in [all_groups(len(case.probs), size)]
-        for mixed in [_is_mixed(case, groups)]
-        for weights in [group_weights(case.exact_probs, groups)[mixed]]
-        for rule in RULES
-        for options in option_sets(rule, LEVELS[:1])
-        for directions in [group_directions(case, groups, rule, **options)[mixed]]
-        for given_mixed in [(weights[:, None] * directions).sum(axis=0) / weights.sum()]
-        for w in [number(mixed_gain(case.success_prob, size, rule, options))]
-        for arm in range(len(case.probs))
-    )
-    return exactly_equal(cases, "the mixed ones of all n^G groups of three queries")
+    def cases() -> Iterator[tuple[str, Any, Any]]:
+        for case, size in product(effort.pick(QUERIES, QUERIES[1:]), range(2, effort.pick(5, 4))):
+            groups = all_groups(len(case.probs), size)
+            mixed = _is_mixed(case, groups)
+            weights = group_weights(case.exact_probs, groups)[mixed]
+            for rule in RULES:
+                for options in option_sets(rule, LEVELS[:1]):
+                    directions = group_directions(case, groups, rule, **options)[mixed]
+                    given_mixed = (weights[:, None] * directions).sum(axis=0) / weights.sum()
+                    w = number(mixed_gain(case.success_prob, size, rule, options))
+                    for arm, slope in enumerate(case.success_gradient):
+                        label = f"{rule}, {options}, G={size}, pi={case.probs}, arm {arm}"
+                        yield label, given_mixed[arm], w * slope
+
+    return exactly_equal(cases(), "the mixed ones of all n^G groups of three queries")
 
 
 def _is_mixed(case: Query, groups: Any) -> Any:
@@ -288,101 +242,3 @@ def _refuses(rule: str, size: int, *, mixed_only: bool) -> bool:
     except ValueError:
         return True
     return False
-
-
-def _float_gain(effort: Effort, *, default_k: Fraction) -> Finding:
-    sizes = effort.pick((1, 2, 3, 5, 8, 16, 33, 64), (1, 2, 3, 64))
-    cases = (
-        (
-            f"{rule}, G={size}, {options}, mixed_only={mixed_only}, p={p!r}",
-            abs(shipped - wanted) <= RELATIVE * abs(wanted),
-        )
-        for rule in RULES
-        for options in float_options(rule)
-        for size in sizes
-        if size > 1 or rule != "rloo"
-        for mixed_only in (False, True)
-        if size > 1 or not mixed_only
-        for batch in [expected_gain(np.array(PROBABILITIES), size, rule, mixed_only=mixed_only, **options)]
-        for p, shipped in zip(PROBABILITIES, batch.tolist(), strict=True)
-        for wanted in [_reference_gain(rule, Fraction(p), size, mixed_only, {"k": default_k, **options})]
-    )
-    return for_all(cases, f"nine rules, G in {sizes}, seven p")
-
-
-def _float_table(effort: Effort, *, default_k: Fraction) -> Finding:
-    cases = (
-        (
-            f"{rule}, G={size}, m={m}, {options}",
-            table.correct.dtype == np.float64 and abs(shipped - wanted) <= RELATIVE * abs(wanted),
-        )
-        for rule in RULES
-        for options in float_options(rule)
-        for size in effort.pick((2, 5, 16, 64), (2, 5))
-        for table in [outcome_advantages(size, rule, **options)]
-        for m in range(size + 1)
-        for pair in [_occurring(rule, m, size, {"k": default_k, **options})]
-        for shipped, wanted in zip((table.correct[m], table.wrong[m]), pair, strict=True)
-    )
-    return for_all(cases, "nine rules, every m")
-
-
-def _occurring(rule: str, m: int, size: int, options: dict[str, Any]) -> tuple[float, float]:
-    """``float_pair``, with 0 for an outcome that does not occur."""
-    correct, wrong = float_pair(rule, m, size, options)
-    return (0.0 if m == 0 else correct), (0.0 if m == size else wrong)
-
-
-def float_options(rule: str) -> list[dict[str, Any]]:
-    """Option sets that exercise every default and every option of a rule."""
-    if rule not in STANDARDISED:
-        return [{}]
-    gate = [{"k": Fraction(3, 4)}] if rule in GATED else []
-    return [{}, {"std": "population", "eps": 0}, {"std": "bessel", "eps": 0.125}, *gate]
-
-
-def _reference_gain(rule: str, p: Fraction, size: int, mixed_only: bool, options: dict[str, Any]) -> float:
-    """The binomial sum with exact weights; its summands have one sign, so rounding stays relative."""
-    if size == 1:
-        return 0.0
-    pairs = [float_pair(rule, m, size, options) for m in range(size + 1)]
-    terms = []
-    for j, weight in enumerate(binomial_law(p, size - 1)):
-        right = 0.0 if mixed_only and j == size - 1 else pairs[j + 1][0]
-        wrong = 0.0 if mixed_only and j == 0 else pairs[j][1]
-        terms.append(weight * (right - wrong))
-    return fsum(terms) / (float(1 - p**size - (1 - p) ** size) if mixed_only else 1.0)
-
-
-def float_pair(rule: str, m: int, size: int, options: dict[str, Any]) -> tuple[float, float]:
-    """A(correct), A(wrong) in float64 by ``rule_formulas``, for the options given or the shipped defaults."""
-    if rule in STANDARDISED and m in (0, size):
-        return 0.0, 0.0
-    correct, wrong = numerators(rule, Fraction(m), Fraction(size), options["k"])
-    std = options.get("std", "bessel" if rule == "qae_linear" else "population")
-    scale = (
-        sqrt(squared_scale(Fraction(m), Fraction(size), std)) + options.get("eps", 1e-6)
-        if rule in STANDARDISED
-        else 1.0
-    )
-    return float(correct) / scale, float(wrong) / scale
-
-
-@cache
-def binomial_law(p: Fraction, trials: int) -> tuple[float, ...]:
-    """Binomial probabilities, exact and then rounded once."""
-    return tuple(float(comb(trials, j) * p**j * (1 - p) ** (trials - j)) for j in range(trials + 1))
-
-
-def _mixed_probability(*, wrong_power: int) -> Finding:
-    p = np.array((*PROBABILITIES, 0.5, 1e-300))
-    cases = []
-    for size in (2, 3, 4, 16, 64):
-        wanted = [1 - Fraction(x) ** size - (1 - Fraction(x)) ** (size - wrong_power) for x in p.tolist()]
-        floats = mixed_probability(p, size).tolist()
-        exactly = mixed_probability(exact(p), size).tolist()
-        cases += [
-            (f"G={size}, p={x!r}", y == z and abs(f - float(z)) <= RELATIVE * float(z))
-            for x, f, y, z in zip(p.tolist(), floats, exactly, wanted, strict=True)
-        ]
-    return for_all(cases, "G in 2, 3, 4, 16, 64, nine p")

@@ -1,56 +1,52 @@
-"""The second order of a sampled group's entropy change: sampling noise times curvature, by three binomial sums.
+"""Claim `second-order`: sampling noise times curvature, by three binomial sums, beyond the first order.
 
-For the tabular softmax with any number of responses and any group size. First order is ``neutrality``.
+For the tabular softmax with any number of responses and any group size. First order is ``neutrality``; the ties to
+brute force are in ``second_order_ties``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
 from typing import Any
 
-import numpy as np
 import sympy
 
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
-from qae_theory.entropy_change import first_order_entropy_change, second_order_entropy_change
-from qae_theory.group_expectation import OutcomeAdvantages, moments
+from qae_theory.entropy_change import first_order_entropy_change, response_curvatures, second_order_entropy_change
+from qae_theory.group_expectation import OutcomeAdvantages
+from qae_theory.group_expectation import moments as shipped_moments
+from qae_theory.proofs.carriers import moments
+from qae_theory.proofs.carriers.formulas import expression, formulas, scalar
+from qae_theory.proofs.carriers.generic_arm import for_any_policy
+from qae_theory.proofs.carriers.moments import DIRECTION, PROB, X
 from qae_theory.proofs.neutrality import second_order_ties
-from qae_theory.proofs.tools.checking import all_zero, both
+from qae_theory.proofs.tools.checking import all_zero, zero
 from qae_theory.proofs.tools.enumeration import query
-from qae_theory.proofs.tools.rule_formulas import exactly_equal, number
+from qae_theory.proofs.tools.rational_policies import log_form
 from qae_theory.softmax import entropy
 
 
 def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
-    ledger.add(Evidence("second-order", "proof", Kind.PROOF, Role.FOR, (*_taylor_steps(), *_moment_steps())))
+    steps = (*_taylor_steps(), *_moment_steps(), *_ties())
+    ledger.add(Evidence("second-order", "proof", Kind.PROOF, Role.FOR, steps))
     second_order_ties.register(ledger)
 
 
 def _taylor_steps() -> tuple[Step, ...]:
     return (
         Step(
-            says=r"**Derivatives along a direction.** Let $\pi_t = softmax(z + td)$ and $\varphi(t) = "
-            r"H(\pi_t)$. For any $f$, $\frac{d}{dt}E_t[f] = E_t[f'] + E_t[fd] - E_t[f]E_t[d]$, and $x = "
-            r"\log\pi_t$ has $x' = d - E_t[d]$. With these two rules alone, on the symbols $E[x], E[d], "
-            r"E[xd], E[d^2], E[xd^2]$, for any number of responses: $\varphi = -E[x]$, $\varphi' = "
-            r"-Cov(x, d)$ and $\varphi'' = -Var(d) - E[(x-Ex)(d-Ed)^2]$.",
-            check=partial(_second_derivative, variance=1),
-            planted="+Var(d) for -Var(d)",
-            control=partial(_second_derivative, variance=-1),
-            generality=Generality.GENERAL,
-        ),
-        Step(
-            says=r"The shipped `first_order_entropy_change` and `second_order_entropy_change` are "
-            r"$\varphi'(0)$ and $\varphi''(0)$: SymPy differentiates the shipped `entropy` of $z + td$ "
-            r"twice, symbolic $d$.",
-            check=partial(_shipped_derivatives, order=2),
+            says=r"**Derivatives along a direction.** Let $\pi_t = softmax(z + td)$ and $\varphi(t) = H(\pi_t)$. The "
+            r"shipped `entropy` on any number of arms, moved once and twice by the rule of claim `identity`, is what "
+            r"the shipped `first_order_entropy_change` and `second_order_entropy_change` return: $\varphi' = "
+            r"-Cov(\log\pi, d)$ and $\varphi'' = -Var(d) - E[(\log\pi-E\log\pi)(d-Ed)^2]$.",
+            check=partial(_derivatives, order=2),
             planted="the first derivative for the second",
-            control=partial(_shipped_derivatives, order=1),
-            tie=True,
+            control=partial(_derivatives, order=1),
+            generality=Generality.GENERAL,
         ),
         Step(
             says=r"**Taylor.** $\varphi$ is infinitely differentiable, so for every group $\varphi(\eta) - "
@@ -80,15 +76,16 @@ def _moment_steps() -> tuple[Step, ...]:
             "(R. Durrett, Probability: Theory and Examples)",
         ),
         Step(
-            says=r"**Conditioning.** Given $y_1$, $A_1 = a(R_1, R_1 + J)$ with $J$ binomial $(G-1, p)$: "
-            r"$E[A_1^2 \mid y_1] = \alpha_{R_1}$. Given $y_1$ and $y_2$, $m = R_1 + R_2 + J'$ with $J'$ "
-            r"binomial $(G-2, p)$: $E[A_1A_2 \mid y_1, y_2] = \beta_{R_1R_2}$. The shipped `moments`, run "
-            r"on symbolic $p$ and tables, are $\alpha_1$, $\alpha_0$ and $\beta = \beta_{11} - "
-            r"2\beta_{10} + \beta_{00}$, summed here over all reward vectors.",
-            check=partial(_shipped_moments, cross=2),
-            planted="beta_11 - beta_10 + beta_00",
-            control=partial(_shipped_moments, cross=1),
-            tie=True,
+            says=r"**Conditioning.** The advantages read the rewards only, and given $y_1$ (and $y_2$) the other "
+            r"rewards are independent of them: $E[A_1^2 \mid y_1] = \alpha_{R_1}$ and $E[A_1A_2 \mid y_1, y_2] = "
+            r"\beta_{R_1R_2}$, the means that define them, with $\beta_{10} = \beta_{01}$ by exchangeability. "
+            r"So $E[A_1A_2B(s_1, s_2)] = \sum_{r,q}\beta_{rq}B(E[1\{R=r\}s], E[1\{R=q\}s])$. Replayed on symbolic "
+            r"policies, tables and forms.",
+            check=partial(_conditioned_pairs, own=1),
+            planted="beta_00 in every term",
+            control=partial(_conditioned_pairs, own=0),
+            citation="Conditional expectation given independent variables (R. Durrett, Probability: Theory and "
+            "Examples, 5th ed., Section 4.1)",
         ),
         Step(
             says=r"**Sums of scores.** $\sum_y\pi_ys_y = 0$ and $\sum_{r_y=1}\pi_ys_y = \pi r - V\pi = "
@@ -111,62 +108,59 @@ def _moment_steps() -> tuple[Step, ...]:
             generality=Generality.GENERAL,
         ),
         Step(
-            says=r"**Curvature of a score.** $Q_y = \varphi''$ along $e_y - \pi$, which is "
-            r"$-E_\pi[\omega_i(F_i - a_i)^2]$, $\omega = 1 + \log\pi - E\log\pi$, $F_i = 1\{i=y\} - "
-            r"\pi_y$, $a = \pi - E\pi$. Splitting off $i = y$ and using $E[\omega] = 1$ gives "
-            r"$-(\pi_y(\omega_y(1-2\pi_y) + \pi_y) - 2\pi_y(\omega_ya_y - E[\omega a]) + E[\omega a^2])$ "
-            r"for any $n$: the form of the shipped `response_curvatures`.",
-            check=partial(_curvature_form, cross=2),
-            planted="the cross term once",
-            control=partial(_curvature_form, cross=1),
+            says=r"**Curvature of a score.** $Q_y = \varphi''$ along $e_y - \pi$: the shipped "
+            r"`second_order_entropy_change` along it, on any number of arms and with an indicator for $e_y$, is what "
+            r"the shipped `response_curvatures` returns.",
+            check=partial(_curvature_of_score, sign=1),
+            planted=r"$e_y + \pi$",
+            control=partial(_curvature_of_score, sign=-1),
+            generality=Generality.GENERAL,
         ),
     )
 
 
-def _second_derivative(*, variance: int) -> Finding:
-    x, d, xd, dd, xdd = sympy.symbols("Ex Ed Exd Edd Exdd")
-    # E[f]' = E[f'] + E[f d] - E[f] E[d], with x' = d - E[d] and d' = 0.
-    slope = {x: (d - d) + xd - x * d, d: dd - d * d, xd: (dd - d * d) + xdd - xd * d}
-
-    def differentiate(expression: Any) -> Any:
-        return sum(sympy.diff(expression, moment) * rate for moment, rate in slope.items())
-
-    first = -(xd - x * d)
-    third = xdd - x * dd - 2 * d * xd + 2 * x * d**2  # E[(x - Ex)(d - Ed)^2]
-    return all_zero([differentiate(-x) - first, differentiate(first) + variance * (dd - d**2) + third], sympy.expand)
-
-
-def _shipped_derivatives(effort: Effort, *, order: int) -> Finding:
-    t = sympy.Symbol("t", real=True)
-    cases = []
-    for probs in effort.pick(("1/4 3/4", "1/6 1/3 1/2", "1/10 1/5 3/10 2/5"), ("1/6 1/3 1/2",)):
-        logits = query(probs, "1" + " 0" * probs.count(" ")).logits
-        d = np.array(sympy.symbols(f"d1:{len(logits) + 1}", real=True), dtype=object)
-        along = number(entropy(logits + t * d))
-        slope, curvature = (sympy.diff(along, t, k).subs(t, 0) for k in (1, order))
-        cases.append((f"slope, pi = {probs}", number(first_order_entropy_change(logits, d)), _logs(slope)))
-        cases.append((f"curvature, pi = {probs}", number(second_order_entropy_change(logits, d)), _logs(curvature)))
-    return exactly_equal(((label, _logs(left), right) for label, left, right in cases), "three policies, symbolic d")
+def _ties() -> tuple[Step, ...]:
+    return (
+        Step(
+            says=r"Tie: with $J$ the correct ones of the others, binomial $(G-1, p)$ or $(G-2, p)$, the shipped "
+            r"`moments`, on symbolic $p$ and tables, are $\alpha_1$, $\alpha_0$ and $\beta = \beta_{11} - "
+            r"2\beta_{10} + \beta_{00}$, summed here over all reward vectors.",
+            check=partial(_shipped_moments, cross=2),
+            planted="beta_11 - beta_10 + beta_00",
+            control=partial(_shipped_moments, cross=1),
+            tie=True,
+        ),
+    )
 
 
-def _logs(expression: Any) -> Any:
-    return sympy.expand(sympy.expand_log(expression, force=True))
+def _derivatives(*, order: int) -> Finding:
+    moved = [for_any_policy(lambda arms: entropy(arms.logits()))]
+    for _ in range(2):
+        moved.append(moments.along_step(moved[-1]))
+    first = for_any_policy(lambda arms: first_order_entropy_change(arms.logits(), arms.entries(DIRECTION)))
+    second = for_any_policy(lambda arms: second_order_entropy_change(arms.logits(), arms.entries(DIRECTION)))
+    return all_zero([second - moved[order], first - moved[1]], sympy.expand)
 
 
 def _taylor(*, half: Any) -> Finding:
     eta = sympy.Symbol("eta", real=True)
-    logits = query("1/4 3/4", "1 0").logits
-    d = np.array([sympy.Integer(1), sympy.Rational(-1, 3)], dtype=object)
-    change = number(entropy(logits + eta * d)) - number(entropy(logits))
-    h1, h2 = number(first_order_entropy_change(logits, d)), number(second_order_entropy_change(logits, d))
+    logits, direction = query("1/4 3/4", "1 0").logits, (sympy.Integer(1), sympy.Rational(-1, 3))
+    moving = formulas(z + eta * d for z, d in zip(logits, direction, strict=True))
+    change = expression(entropy(moving)) - expression(entropy(logits))
+    h1 = expression(first_order_entropy_change(logits, formulas(direction)))
+    h2 = expression(second_order_entropy_change(logits, formulas(direction)))
     remainder = change - eta * h1 - half * eta**2 * h2
-    return all_zero([_logs(sympy.diff(remainder, eta, k).subs(eta, 0)) for k in (0, 1, 2)], sympy.expand)
+    return all_zero([log_form(sympy.diff(remainder, eta, k).subs(eta, 0)) for k in (0, 1, 2)], sympy.expand)
+
+
+def _symbolic_form(arms: int) -> dict[tuple[int, int], Any]:
+    """Return symbols B(i, j) of a symmetric form."""
+    return {(i, j): sympy.Symbol(f"B{min(i, j)}{max(i, j)}") for i in range(arms) for j in range(arms)}
 
 
 def _diagonal_and_pairs(effort: Effort, *, pairs: Callable[[int], int]) -> Finding:
     arm_rewards = (1, 0, 0)
-    policy = sympy.symbols("pi1:4")
-    form = {(i, j): sympy.Symbol(f"B{min(i, j)}{max(i, j)}") for i in range(3) for j in range(3)}
+    policy, form = sympy.symbols("pi1:4"), _symbolic_form(3)
     residuals = []
     for size in range(2, effort.pick(5, 4)):
         table = {(r, m): sympy.Symbol(f"a_{r}_{m}") for r in (0, 1) for m in range(size + 1)}
@@ -182,29 +176,37 @@ def _diagonal_and_pairs(effort: Effort, *, pairs: Callable[[int], int]) -> Findi
     return all_zero(residuals, sympy.expand)
 
 
-def _shipped_moments(effort: Effort, *, cross: int) -> Finding:
-    p = sympy.Symbol("p")
+def _conditioned_pairs(effort: Effort, *, own: int) -> Finding:
+    arm_rewards = (1, 0, 0)
+    first, second = sympy.symbols("pi1:3")
+    policy, form = (first, second, 1 - first - second), _symbolic_form(3)
     residuals = []
-    for size in range(2, effort.pick(9, 7)):
-        c, w = (np.array(sympy.symbols(f"{side}0:{size + 1}"), dtype=object) for side in "cw")
-        table = (w, c)
-        shipped = moments(np.array(p, dtype=object), OutcomeAdvantages(c, w))
-
-        def mean(others: int, value: Callable[[int], Any]) -> Any:
-            return sum(
-                p ** sum(rest) * (1 - p) ** (others - sum(rest)) * value(sum(rest))
-                for rest in product((0, 1), repeat=others)
-            )
-
-        def squared(r: int, table: Any = table, size: int = size) -> Any:
-            return mean(size - 1, lambda j: table[r][r + j] ** 2)
-
-        def paired(r: int, q: int, table: Any = table, size: int = size) -> Any:
-            return mean(size - 2, lambda j: table[r][r + q + j] * table[q][r + q + j])
-
-        residuals += [number(shipped.alpha_1) - squared(1), number(shipped.alpha_0) - squared(0)]
-        residuals.append(number(shipped.beta) - paired(1, 1) + cross * paired(1, 0) - paired(0, 0))
+    for size in range(2, effort.pick(5, 4)):
+        table = {(r, m): sympy.Symbol(f"a_{r}_{m}") for r in (0, 1) for m in range(size + 1)}
+        whole = sympy.S(0)
+        for group in product(range(3), repeat=size):
+            weight = sympy.prod([policy[y] for y in group])
+            m = sum(arm_rewards[y] for y in group)
+            pair = table[arm_rewards[group[0]], m] * table[arm_rewards[group[1]], m]
+            whole += weight * pair * form[group[0], group[1]]
+        parts = sympy.S(0)
+        for y, x in product(range(3), repeat=2):
+            r, q = (arm_rewards[y], arm_rewards[x]) if own else (0, 0)
+            pairs = [table[r, r + q + j] * table[q, r + q + j] for j in range(size - 1)]
+            beta = _mean_over_others(first, pairs)
+            parts += policy[y] * policy[x] * beta * form[y, x]
+        residuals.append(whole - parts)
     return all_zero(residuals, sympy.expand)
+
+
+def _mean_over_others(p: Any, values: Sequence[Any]) -> Any:
+    """Return the mean of ``values[J]`` over all reward vectors of the others, each correct with probability p."""
+    others = len(values) - 1
+    total = sympy.S(0)
+    for rest in product((0, 1), repeat=others):
+        j = sum(rest)
+        total += p**j * (1 - p) ** (others - j) * values[j]
+    return total
 
 
 def _score_sums(*, sign: int) -> Finding:
@@ -223,16 +225,23 @@ def _pair_form(*, cross: int) -> Finding:
     return all_zero([pair - (beta_11 - cross * beta_10 + beta_00) * form], sympy.expand)
 
 
-def _curvature_form(*, cross: int) -> Finding:
-    pi, weight, excess, mean_wa, mean_waa = sympy.symbols("pi_y omega_y a_y E_wa E_waa")
-    # Means over i != y: what E[omega] = 1, E[omega a] and E[omega a^2] leave when i = y is taken out.
-    rest, rest_a, rest_aa = 1 - pi * weight, mean_wa - pi * weight * excess, mean_waa - pi * weight * excess**2
-    direct = -(pi * weight * (1 - pi - excess) ** 2 + pi**2 * rest + 2 * pi * rest_a + rest_aa)
-    closed = -(pi * (weight * (1 - 2 * pi) + pi) - cross * pi * (weight * excess - mean_wa) + mean_waa)
-    probs = sympy.symbols("pi1:4")
-    # e_y - pi less its mean is F - a: components i != y and i = y, three responses.
-    spread = sum(q**2 for q in probs)
-    centring = [
-        (int(i == 0) - q) - (probs[0] - spread) - ((int(i == 0) - probs[0]) - (q - spread)) for i, q in enumerate(probs)
-    ]
-    return both(all_zero([direct - closed], sympy.expand), all_zero(centring, sympy.expand))
+def _curvature_of_score(*, sign: int) -> Finding:
+    along = for_any_policy(lambda arms: second_order_entropy_change(arms.logits(), arms.entries(X - sign * PROB)))
+    shipped = for_any_policy(lambda arms: response_curvatures(arms.logits()))
+    return zero(moments.with_indicator(along) - shipped, sympy.expand)
+
+
+def _shipped_moments(effort: Effort, *, cross: int) -> Finding:
+    p = sympy.Symbol("p", positive=True)
+    residuals = []
+    for size in range(2, effort.pick(9, 7)):
+        c, w = (sympy.symbols(f"{side}0:{size + 1}") for side in "cw")
+        shipped = shipped_moments(scalar(p), OutcomeAdvantages(formulas(c), formulas(w)))
+        right, wrong = [x**2 for x in c[1:]], [x**2 for x in w[:-1]]
+        both_right = _mean_over_others(p, [x**2 for x in c[2:]])
+        differ = _mean_over_others(p, [c[m] * w[m] for m in range(1, size)])
+        both_wrong = _mean_over_others(p, [x**2 for x in w[:-2]])
+        residuals.append(expression(shipped.alpha_1) - _mean_over_others(p, right))
+        residuals.append(expression(shipped.alpha_0) - _mean_over_others(p, wrong))
+        residuals.append(expression(shipped.beta) - both_right + cross * differ - both_wrong)
+    return all_zero(residuals, sympy.expand)

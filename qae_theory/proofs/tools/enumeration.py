@@ -26,54 +26,54 @@ class Query(NamedTuple):
 
     @property
     def logits(self) -> Array:
-        """Logarithms of the probabilities, as SymPy numbers."""
+        """Return the logarithms of the probabilities, as SymPy numbers."""
         return np.array([sympy.log(rational(p)) for p in self.probs], dtype=object)
 
     @property
     def exact_probs(self) -> Array:
-        """The probabilities as an array of Fractions."""
+        """Return the probabilities as an array of Fractions."""
         return np.array(self.probs, dtype=object)
 
     @property
     def success_prob(self) -> Fraction:
-        """V."""
+        """Return the success probability V."""
         return sum((p for p, r in zip(self.probs, self.arm_rewards, strict=True) if r), Fraction(0))
 
     @property
     def success_gradient(self) -> Array:
-        """Gradient of V in the logits of the tabular softmax, pi (r - V)."""
+        """Return the gradient of V in the logits of the tabular softmax, pi (r - V)."""
         return np.asarray(self.exact_probs * (exact(self.arm_rewards) - self.success_prob))
 
 
 def query(probs: str, arm_rewards: str) -> Query:
-    """``query("1/4 3/4", "1 0")``."""
+    """Return the query that two strings spell, as in ``query("1/4 3/4", "1 0")``."""
     return Query(tuple(Fraction(p) for p in probs.split()), tuple(int(r) for r in arm_rewards.split()))
 
 
 def exact(values: Any) -> Array:
-    """An object array of Fractions."""
+    """Return an object array of Fractions."""
     array = np.asarray(values)
     flat = np.array([Fraction(x) for x in array.ravel().tolist()] + [None], dtype=object)[:-1]
     return flat.reshape(array.shape)
 
 
 def all_groups(arms: int, size: int) -> Array:
-    """Every ordered group, ``[n^G, G]`` response indices."""
+    """Return every ordered group, ``[n^G, G]`` response indices."""
     return np.array(list(product(range(arms), repeat=size)))
 
 
 def group_weights(probs: Array, groups: Array) -> Array:
-    """Probability of each ordered group of independent responses."""
+    """Return the probability of each ordered group of independent responses."""
     return np.asarray(np.prod(probs[groups], axis=-1))
 
 
 def group_advantages(case: Query, groups: Array, rule: str, **options: Any) -> Array:
-    """The shipped advantages of every listed group, exactly."""
+    """Return the shipped advantages of every listed group, exactly."""
     return advantages(exact(case.arm_rewards)[groups], rule, **options)
 
 
 def group_directions(case: Query, groups: Array, rule: str, **options: Any) -> Array:
-    """The shipped ``sampled_group`` update of every listed group, ``[n^G, n]``."""
+    """Return the shipped ``sampled_group`` update of every listed group, ``[n^G, n]``."""
     return update_direction(
         case.logits,
         case.arm_rewards,
@@ -84,7 +84,7 @@ def group_directions(case: Query, groups: Array, rule: str, **options: Any) -> A
 
 
 def mean_direction(case: Query, size: int, rule: str, **options: Any) -> Array:
-    """Expected update over all n^G groups."""
+    """Return the expected update over all n^G groups."""
     groups = all_groups(len(case.probs), size)
     weights = group_weights(case.exact_probs, groups)
     return np.asarray((weights[:, None] * group_directions(case, groups, rule, **options)).sum(axis=0))

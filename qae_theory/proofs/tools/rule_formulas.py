@@ -1,13 +1,14 @@
 """The nine rules written down once more, as formulas in m, G and K: what the proofs about expected gains are about.
 
 The shipped estimators are arrays and sorting; these are the closed forms that the proofs put into z3 and SymPy.
-``agrees_with_shipped`` ties the two: exactly, for every m. No proof rests on this page without that tie.
+``agrees_with_shipped`` ties the two, exactly and for every m; no proof rests on these formulas without that tie.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ Select = Callable[[Any, Any, Any], Any]
 
 
 def numerators(rule: str, m: Any, size: Any, k: Any, select: Select | None = None) -> tuple[Any, Any]:
-    """Advantage of a correct and of a wrong response before division by std + eps, for any arithmetic.
+    """Return the advantage of a correct and of a wrong response before division by std + eps, for any arithmetic.
 
     Args:
         rule: a name of ``RULES``, or ``minus_reward`` for the control A = -R.
@@ -54,13 +55,13 @@ def numerators(rule: str, m: Any, size: Any, k: Any, select: Select | None = Non
 
 
 def squared_scale(m: Fraction, size: Fraction, std: str) -> Fraction:
-    """Variance of m ones and G - m zeros."""
+    """Return the variance of m ones and G - m zeros."""
     population = m * (size - m) / size**2
     return population * size / (size - 1) if std == "bessel" else population
 
 
 def advantage_pair(rule: str, m: int, size: int, k: Fraction, std: str) -> tuple[Any, Any]:
-    """A(correct), A(wrong) of a group of m correct ones among G >= 2, at eps = 0, as SymPy numbers.
+    """Return A(correct), A(wrong) of a group of m correct ones among G >= 2, at eps = 0, as SymPy numbers.
 
     An outcome that does not occur has 0, and so have both in a degenerate group of a standardised rule.
     """
@@ -75,7 +76,7 @@ def advantage_pair(rule: str, m: int, size: int, k: Fraction, std: str) -> tuple
 
 
 def option_sets(rule: str, levels: tuple[Fraction, ...]) -> Iterator[dict[str, Any]]:
-    """Every combination of K and std that a rule takes, at eps = 0."""
+    """Yield every combination of K and std that a rule takes, at eps = 0."""
     if rule not in STANDARDISED:
         yield {}
         return
@@ -87,28 +88,28 @@ def option_sets(rule: str, levels: tuple[Fraction, ...]) -> Iterator[dict[str, A
 def agrees_with_shipped(
     sizes: range, levels: tuple[Fraction, ...], level_of: Callable[[Fraction], Fraction] = lambda k: k
 ) -> Finding:
-    """The formulas are the shipped ``outcome_advantages``, exactly: all rules, every m, both stds."""
-    cases = (
-        (f"{rule}, G={size}, m={m}, {options}", shipped, formula)
-        for rule in RULES
-        for size in sizes
-        for options in option_sets(rule, levels)
-        for table in [outcome_advantages(size, rule, exact=True, **options)]
-        for m in range(size + 1)
-        for pair in [
-            advantage_pair(rule, m, size, level_of(options.get("k", Fraction(2, 5))), options.get("std", "population"))
-        ]
-        for shipped, formula in zip((table.correct[m], table.wrong[m]), pair, strict=True)
-    )
-    return exactly_equal(cases, f"nine rules, G in {sizes.start}..{sizes.stop - 1}, every m, both stds")
+    """Find whether the formulas are the shipped ``outcome_advantages``, exactly: all rules, every m, both stds."""
+
+    def cases() -> Iterator[tuple[str, Any, Any]]:
+        for rule, size in product(RULES, sizes):
+            for options in option_sets(rule, levels):
+                level, std = level_of(options.get("k", Fraction(2, 5))), options.get("std", "population")
+                table = outcome_advantages(size, rule, exact=True, **options)
+                for m in range(size + 1):
+                    correct, wrong = advantage_pair(rule, m, size, level, std)
+                    label = f"{rule}, G={size}, m={m}, {options}"
+                    yield f"{label}, correct", table.correct[m], correct
+                    yield f"{label}, wrong", table.wrong[m], wrong
+
+    return exactly_equal(cases(), f"nine rules, G in {sizes.start}..{sizes.stop - 1}, every m, both stds")
 
 
 def exactly_equal(cases: Any, domain: str) -> Finding:
-    """Exact equality of sums of rational multiples of square roots, which SymPy keeps in a normal form."""
+    """Find whether sums of rational multiples of square roots, which SymPy keeps in a normal form, are equal."""
     return all_equal(((label, sympy.expand(number(left) - number(right)), 0) for label, left, right in cases), domain)
 
 
 def number(value: Any) -> Any:
-    """A Fraction, SymPy number or 0-d array of one as a SymPy number."""
+    """Return a Fraction, SymPy number or array of rank 0 of one as a SymPy number."""
     value = np.asarray(value, dtype=object).item()
     return rational(value) if isinstance(value, (int, Fraction)) else sympy.S(value)
