@@ -124,7 +124,7 @@ def compute_score(
 ) -> dict[str, Any]:
     """The score of a response, with the name of its benchmark beside it: verl's own, or ours for tasks of ours.
 
-    For ``reward.custom_reward_function`` with path ``pkg://llm_validation.verl_plugin``: the dumps of verl's validation
+    For ``reward.custom_reward_function`` with path ``pkg://llm_validation.verl_engine.plugin``: the dumps of verl's validation
     then say which benchmark each response belongs to.
 
     Args:

@@ -19,7 +19,7 @@ from llm_validation.verifiers.base import VerifierError
 from llm_validation.verl_engine.configuration.reward import Reward
 
 # Module and name of verl's own scorers, behind our function that names the benchmark.
-DEFAULT = ("pkg://llm_validation.verl_plugin", "compute_score")
+DEFAULT = ("pkg://llm_validation.verl_engine.plugin", "compute_score")
 START_SECONDS = 180.0  # importing verl takes ten, and many times that from a cold shared disk
 SECONDS = 10.0  # for one response
 # Where no data file is here: what DAPO-Math-17k and the AIME files hold.

@@ -86,7 +86,7 @@ def test_it_may_be_run_again_as_a_file(plugin: Any, registry: Any) -> None:
     from verl.utils.import_utils import load_extern_object
 
     before = registry["qae"]
-    for path in (plugin.__file__, "pkg://llm_validation.verl_plugin"):
+    for path in (plugin.__file__, "pkg://llm_validation.verl_engine.plugin"):
         score = load_extern_object(path, "compute_score")
         assert score("math_dapo", "Answer: 7", "7")["score"] == 1.0
         assert plugin.registered() == NAMES
@@ -537,7 +537,7 @@ def test_verl_takes_it_for_its_reward_function(plugin: Any) -> None:
     from omegaconf import OmegaConf
     from verl.trainer.ppo.reward import get_custom_reward_fn
 
-    function = {"path": "pkg://llm_validation.verl_plugin", "name": "compute_score"}
+    function = {"path": "pkg://llm_validation.verl_engine.plugin", "name": "compute_score"}
     score = get_custom_reward_fn(OmegaConf.create({"reward": {"custom_reward_function": function}}))
     assert score is not None
     result = score(data_source="math_dapo", solution_str="Answer: 3", ground_truth="3", extra_info=None)
