@@ -1,90 +1,130 @@
-"""What this package has to show for the ledger's claims: a replay of torch, and the stored study on Qwen3.
+"""What this package has to show for the ledger's claims: a replay of torch, and the stored studies, line by line.
 
-The study with a shipped configuration that counts for ``qae_theory.runs.store`` is read, in the folder that the
-environment variable ``QAE_RESULTS`` names, or ``results``. Its statistics are computed anew from its tables. Where
-there is no study, or none with the runs that a claim is about, the evidence is skipped.
+The studies with a shipped configuration are read in the folder that the environment variable ``QAE_RESULTS`` names, or
+``results``: of each size the one that counts for ``qae_theory.runs.store``. A line is taken from the largest size that
+has it. Its statistics are computed anew from the study's tables. A line that no study has is skipped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 from llm_validation.verl_engine import eq4_torch
-from qae_theory.claims.ledger import Ledger
-from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
-from qae_theory.claims.statements import Statement, all_found, any_found_in_planted
+from qae_theory.claims.ledger import Ledger, read_catalogue
+from qae_theory.claims.model import Claim, Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.curves.findings import PLANTED_SAYS, control_of, finding_of
+from qae_theory.curves.outcomes import Line
 from qae_theory.runs import store
 from qae_theory.runs.files import check_unchanged
 from qae_theory.runs.folders import results_folder
-from qae_theory.runs.stored import StoredRun
 
 AGAIN = "validate again"
-COMMAND = "run `qae validate`"
-NAME = "qwen3"
+NAME = "study"
 STUDY = "validate"
-CLAIMS = (
-    "ladder-qwen3",
-    "ordering-qwen3",
-    "shape-entropy-rises-with-k",
-    "shape-negative-samples-lead-growth",
-    "shape-negative-samples-hold-more-entropy",
-    "shape-mask-ordering",
-    "shape-sparsity-over-training",
-)
+TABLES = ("probes", "runs", "follow")
+NEEDS = "llm_validation"
+# The presets whose substrates are the line's, by how the substrate's name begins.
+PRESETS: Mapping[str, str] = {"pretrained": "pretrained", "": "long"}
+# The line of a family by itself: the paper's own kind of condition.
+HEADLINES: Mapping[str, str] = {
+    "shape-entropy-rises-with-k": "tiny-addition/adam-4updates-equal-steps",
+    "shape-negative-samples-lead-growth": "tiny-addition/adam-4updates-grpo",
+    "shape-negative-samples-hold-more-entropy": "tiny-addition/adam-4updates-grpo-level",
+    "shape-mask-ordering": "tiny-addition/adam-4updates-entropy",
+    "shape-sparsity-over-training": "tiny-addition/adam-4updates-all-groups",
+    "shape-qae-holds-entropy": "tiny-addition/adam-4updates-equal-success",
+    "shape-entropy-collapses": "tiny-addition/adam-4updates-grpo",
+    "shape-entropy-explodes": "tiny-addition/adam-4updates-grpo",
+    "ladder-qwen3": "tiny-addition/sgd-1update-size0.01",
+    "ordering-qwen3": "tiny-addition/sgd-1update-size0.01",
+}
+
+
+class Stored(NamedTuple):
+    """A line with the run that it comes from, as shown."""
+
+    line: Line
+    source: str
 
 
 def register(ledger: Ledger) -> None:
     """Add the evidence of this package."""
     eq4_torch.register(ledger)
-    for claim in CLAIMS:
+    for claim, line_id in line_claims():
         step = Step(
-            says="What `qae validate` found on Qwen3.",
-            check=partial(_found, claim),
-            planted="the same computation on data from which the effect was taken, or in which it was turned round",
-            control=partial(_found_in_planted, claim),
+            says=f"What `qae validate` found: the line `{line_id}`.",
+            check=partial(_found, line_id),
+            planted=PLANTED_SAYS,
+            control=partial(_control, line_id),
         )
-        missing = partial(_missing, claim)
-        ledger.add(Evidence(claim, NAME, Kind.TRAINING, Role.FOR, (step,), requires=("pyarrow",), missing=missing))
+        missing = partial(_missing, line_id)
+        ledger.add(
+            Evidence(
+                claim=claim.id,
+                name=NAME,
+                kind=Kind.TRAINING,
+                role=Role.FOR,
+                steps=(step,),
+                requires=("pyarrow",),
+                missing=missing,
+            )
+        )
 
 
-def _missing(claim: str, effort: Effort) -> str | None:
+def line_claims() -> list[tuple[Claim, str]]:
+    """Return the claims that a study's line speaks for, and that line's id: a line's own, and a family's headline."""
+    claims = [claim for claim in read_catalogue() if claim.family is not None and claim.needs == NEEDS]
+    found = [(claim, claim.id) for claim in claims]
+    known = {claim.id: claim for claim in read_catalogue()}
+    return found + [(known[family], f"{family}@{condition}") for family, condition in HEADLINES.items()]
+
+
+def preset_of(line_id: str) -> str:
+    """Return the preset that makes a line.
+
+    >>> preset_of("ladder-qwen3@pretrained-sums/sgd-1update"), preset_of("ladder-qwen3@tiny-digits/sgd-1update")
+    ('pretrained', 'long')
+    """
+    substrate = line_id.partition("@")[2]
+    return next(preset for start, preset in PRESETS.items() if substrate.startswith(start))
+
+
+def _missing(line_id: str, effort: Effort) -> str | None:
     del effort
-    run = store.shipped(results_folder(), STUDY)
-    if run is None:
-        return f"no results: {COMMAND}"
-    return None if _statements(run.folder)[claim] else f"{run} has no runs for it: {COMMAND}"
+    if line_id in _lines(results_folder()):
+        return None
+    return f"no results: run `qae validate --preset {preset_of(line_id)}`"
 
 
-def _found(claim: str, effort: Effort) -> Finding:
+def _found(line_id: str, effort: Effort) -> Finding:
     del effort
-    run = _study()
-    return all_found(run, _statements(run.folder)[claim])
+    stored = _lines(results_folder())[line_id]
+    return finding_of(stored.line, stored.source)
 
 
-def _found_in_planted(claim: str, effort: Effort) -> Finding:
+def _control(line_id: str, effort: Effort) -> Finding:
     del effort
-    return any_found_in_planted(_statements(_study().folder)[claim])
-
-
-def _study() -> StoredRun:
-    run = store.shipped(results_folder(), STUDY)
-    if run is None:
-        raise ValueError(f"no results: {COMMAND}")
-    return run
+    return control_of(_lines(results_folder())[line_id].line)
 
 
 @cache
-def _statements(folder: Path) -> Mapping[str, Sequence[Statement]]:
-    from llm_validation.common.tables import PROBES_FILE, RUNS_FILE, read_table
-    from llm_validation.study.analysis.curves import statements
-    from llm_validation.study.analysis.verdicts import ladder_statements, ordering_statements
+def _lines(root: Path) -> Mapping[str, Stored]:
+    """Every line of every shipped study, by id; of one that several sizes have, that of the largest size."""
+    found: dict[str, Stored] = {}
+    sizes = [run for run in store.stored(root, STUDY) if run.shipped]
+    newest = {run.size: run for run in sizes}  # the one that counts comes last
+    for run in sorted(newest.values(), key=lambda one: store.SIZES.index(one.size)):
+        for line in _of_folder(run.folder):
+            found.setdefault(line.id, Stored(line, str(run)))
+    return found
+
+
+def _of_folder(folder: Path) -> list[Line]:
+    from llm_validation.common.tables import read_table
+    from llm_validation.study.analysis.lines import study_lines
 
     check_unchanged(folder, again=AGAIN)
-    probes, runs = (read_table(folder / name) for name in (PROBES_FILE, RUNS_FILE))
-    return {
-        "ladder-qwen3": ladder_statements(probes),
-        "ordering-qwen3": ordering_statements(probes),
-        **statements(runs),
-    }
+    return study_lines({name: read_table(folder / f"{name}.parquet") for name in TABLES}).lines

@@ -1,4 +1,4 @@
-"""The study's figures, PNG and PDF: what was predicted against what was measured, rates of the order, entropy by K.
+"""The study's figures, PNG and PDF, one drawing function each.
 
 Colours are Okabe and Ito's, which colour-blind readers tell apart; markers differ too. The run's id is in the metadata.
 """
@@ -6,43 +6,63 @@ Colours are Okabe and Ito's, which colour-blind readers tell apart; markers diff
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from llm_validation.common.tables import Table, select
-from llm_validation.study.analysis.curves import CURVES, WEAK, conditions, trajectory
+from llm_validation.common.tables import Table
 from llm_validation.study.analysis.ladder import RUNGS
-from llm_validation.study.analysis.pairs import FAVOURABLE
-from llm_validation.study.analysis.verdicts import favourable
+from llm_validation.study.analysis.places import COLLAPSED, DESTROYED, EXPLODED, SPLIT, STEADY
+from llm_validation.study.analysis.records import FOLLOWED, Condition, aligned, conditions, seeds_of
+from llm_validation.study.analysis.step_lines import plain_sgd
+from qae_theory.curves.families import ENTROPY, SUCCESS
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 MOST_POINTS = 4000  # of one panel; thinned evenly beyond
 NATS = "nats per response"
+NAMES = (STEADY, COLLAPSED, EXPLODED, DESTROYED, SPLIT)
+PLACE_COLOURS = ("#FFFFFF", "#56B4E9", "#D55E00", "#444444", "#DDDDDD")
+SHOWN_RULES = ("grpo", "dr_grpo", "qae-0.4", "qae-0.8")
+CAPTIONS = {
+    "ladder": "Measured against predicted change of entropy, plain arms, at the smallest step of SGD.",
+    "coverage": "Share of measured changes within each kind of bound, by step size.",
+    "entropy": "Entropy and success along training: the mean over seeds, with the seeds' range.",
+    "paired": "Entropy under each rule less that under GRPO with the same seed: mean and 95 % interval over seeds.",
+    "progress": "Entropy against success, one path a seed.",
+    "map": "What each rule does at each place of the map.",
+}
 
 
 def draw_all(
-    folder: Path, probes: Table, runs: Table, rates: Sequence[Mapping[str, Any]], *, run_id: str, note: str
+    folder: Path, tables: Mapping[str, Table], bounds: Sequence[Any], places: Sequence[Any], *, run_id: str, note: str
 ) -> list[str]:
     """Draw every figure for which there are data, and return their names, without suffix.
 
     Args:
         folder: where the files go.
-        probes: the probes table.
-        runs: the runs table.
-        rates: records of ``ordering``.
+        tables: ``probes``, ``runs`` and ``follow``.
+        bounds: records of ``analysis.bounds``.
+        places: records of ``analysis.places``.
         run_id: for the metadata.
         note: what stands on every figure's face, its size for example.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    usual: dict[str, Condition] = {}
+    for condition in conditions(tables["follow"]):
+        usual.setdefault(condition.substrate, condition)  # the usual condition comes first
+    shown = list(usual.values())
     drawers: dict[str, Callable[[Any], bool]] = {
-        "ladder": lambda figure: _ladder(figure, probes),
-        "ordering": lambda figure: _ordering(figure, rates),
-        "entropy": lambda figure: _entropy(figure, runs),
+        "ladder": partial(_ladder, probes=tables["probes"]),
+        "coverage": partial(_coverage, records=bounds),
+        "entropy": partial(_entropy, shown=shown),
+        "paired": partial(_paired, shown=shown),
+        "progress": partial(_progress, shown=shown),
+        "map": partial(_map, places=places),
     }
     drawn = []
     for name, draw in drawers.items():
@@ -58,20 +78,22 @@ def draw_all(
     return drawn
 
 
-def _ladder(figure: Any, probes: Table) -> bool:
-    """Measured against predicted changes of entropy, a panel a rung, a row a task; plain arms, favourable setting."""
-    tables = favourable(probes)
-    if not tables:
+def _ladder(figure: Any, *, probes: Table) -> bool:
+    """Measured against predicted changes of entropy, a panel a rung, a row a substrate."""
+    first: dict[str, Table] = {}
+    for substrate, _, rows in plain_sgd(probes):
+        first.setdefault(substrate, rows)  # the smallest size comes first
+    if not first:
         return False
-    figure.set_size_inches(3 * len(RUNGS), 3 * len(tables) + 0.3)
-    axes = figure.subplots(len(tables), len(RUNGS), squeeze=False)
-    for row, (task, table) in zip(axes, tables.items(), strict=True):
+    figure.set_size_inches(3 * len(RUNGS), 3 * len(first) + 0.3)
+    axes = figure.subplots(len(first), len(RUNGS), squeeze=False)
+    for row, (substrate, table) in zip(axes, first.items(), strict=True):
         thin = slice(None, None, max(1, -(-len(table["change"]) // MOST_POINTS)))
         for axis, rung in zip(row, RUNGS, strict=True):
             axis.scatter(table[rung][thin], table["change"][thin], s=6, alpha=0.4, color=COLOURS[0], rasterized=True)
             axis.axline((0, 0), slope=1, color=COLOURS[1], linewidth=1)
             axis.axhline(0, color="0.8", linewidth=0.5, zorder=0)
-            axis.set_title(f"{task}: {rung.replace('_', ' ')}", fontsize=9)
+            axis.set_title(f"{substrate}: {rung.replace('_', ' ')}", fontsize=9)
             axis.set_xlabel(f"predicted change ({NATS})", fontsize=7, loc="left")
             axis.set_ylabel(f"measured change ({NATS})", fontsize=7)
             axis.tick_params(labelsize=7)
@@ -82,55 +104,134 @@ def _ladder(figure: Any, probes: Table) -> bool:
     return True
 
 
-def _ordering(figure: Any, rates: Sequence[Mapping[str, Any]]) -> bool:
-    """Rates at which the order holds, by K; hard and easy prompts by their group, favourable setting."""
-    shown = [
-        one
-        for one in rates
-        if one["setting"] == FAVOURABLE and one["by"] == "group" and one["groups"] == "mixed"
-        if one["rate"]["low"] is not None and (one["other"] in ("any", "grpo"))
-    ]
-    tasks = sorted({one["task"] for one in shown})
-    if not tasks:
+def _coverage(figure: Any, *, records: Sequence[Any]) -> bool:
+    """Coverage by step size, a panel a substrate, a line a kind of bound; SGD."""
+    sized = [one for one in records if one["size"] is not None and one["setting"].startswith("sgd")]
+    substrates = list(dict.fromkeys(one["substrate"] for one in sized))
+    if not substrates:
         return False
-    figure.set_size_inches(4.2 * len(tasks), 4)
-    for axis, task in zip(figure.subplots(1, len(tasks), squeeze=False)[0], tasks, strict=True):
-        kinds = [(regime, scaled) for regime in ("hard", "easy") for scaled in (False, True)]
-        for number, (regime, scaled) in enumerate(kinds):
-            here = [one for one in shown if (one["task"], one["regime"], one["scaled"]) == (task, regime, scaled)]
-            if not here:
-                continue
-            k = np.array([float(one["k"]) for one in here]) + 0.015 * (number - 1.5)
-            middle, low, high = (np.array([one["rate"][end] for one in here]) for end in ("estimate", "low", "high"))
-            label = f"{regime}, {'qae against grpo' if scaled else 'r - b'}"
-            bars = np.clip(np.stack([middle - low, high - middle]), 0, None)
-            axis.errorbar(k, middle, bars, fmt=MARKERS[number], color=COLOURS[number], markersize=4, label=label)
-        for level in (0.5, 1.0):
-            axis.axhline(level, color="0.6", linewidth=0.8, linestyle="--", zorder=0)
-        axis.set(
-            xlabel="K (quantile level)", ylabel="share of comparisons\nin which the order holds", ylim=(-0.03, 1.05)
-        )
-        axis.set_title(task, fontsize=9)
-        axis.legend(fontsize=7, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.18))
+    figure.set_size_inches(3.4 * len(substrates), 3.2)
+    for axis, substrate in zip(figure.subplots(1, len(substrates), squeeze=False)[0], substrates, strict=True):
+        here = [one for one in sized if one["substrate"] == substrate and one["coverage"]["estimate"] is not None]
+        for number, kind in enumerate(dict.fromkeys(one["bound"] for one in here)):
+            some = sorted((one for one in here if one["bound"] == kind), key=lambda one: one["size"])
+            sizes = [one["size"] * (1 + 0.03 * number) for one in some]
+            middle = np.array([one["coverage"]["estimate"] for one in some])
+            ends = np.array(
+                [[one["coverage"][end] or one["coverage"]["estimate"] for end in ("low", "high")] for one in some]
+            )
+            bars = np.clip(np.stack([middle - ends[:, 0], ends[:, 1] - middle]), 0, None)
+            axis.errorbar(sizes, middle, bars, marker=MARKERS[number], color=COLOURS[number], markersize=4, label=kind)
+        axis.set(xscale="log", ylim=(-0.03, 1.05), xlabel="step size", ylabel="share within")
+        axis.set_title(substrate, fontsize=9)
+    axis.legend(fontsize=7)
     return True
 
 
-def _entropy(figure: Any, runs: Table) -> bool:
-    """Entropy over training for each K and for GRPO: the mean over seeds, and the seeds' range."""
-    panels = list(conditions(select(runs, estimator=("qae", "grpo"), clip_high=WEAK)))
-    if not panels:
+def _entropy(figure: Any, *, shown: Sequence[Condition]) -> bool:
+    """Entropy above, success below, a column a substrate, under the usual condition."""
+    if not shown:
         return False
-    figure.set_size_inches(4.2 * len(panels), 3.4)
-    for axis, (name, rows) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        for number, run in enumerate(np.unique(rows["run"])):
-            found = trajectory(select(rows, run=str(run)), CURVES)
-            colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-            curves = found.curves["sequence_entropy"]
-            axis.fill_between(
-                found.steps, curves.min(axis=0), curves.max(axis=0), color=colour, alpha=0.15, linewidth=0
-            )
-            axis.plot(found.steps, curves.mean(axis=0), color=colour, marker=marker, markersize=3, label=str(run))
-        axis.set(xlabel="step (batches of rollouts)", ylabel="entropy (nats per token)")
-        axis.set_title(name, fontsize=9)
+    figure.set_size_inches(3.6 * len(shown), 5.4)
+    axes = figure.subplots(2, len(shown), squeeze=False)
+    for column, condition in zip(axes.T, shown, strict=True):
+        for number, rule in enumerate(_rules(condition)):
+            (run,) = aligned([condition.rules[rule]], FOLLOWED)
+            for axis, curve in zip(column, (ENTROPY, SUCCESS), strict=True):
+                _band(axis, run.steps, run.curves[curve], number, rule)
+        column[0].set_title(f"{condition.substrate}\n{condition.name}", fontsize=9)
+        column[0].set_ylabel(f"entropy ({NATS})")
+        column[1].set(xlabel="step (batches of rollouts)", ylabel="success")
+        column[0].legend(fontsize=7)
+    return True
+
+
+def _paired(figure: Any, *, shown: Sequence[Condition]) -> bool:
+    """Differences from GRPO by seed: mean and Student's interval, a column a substrate."""
+    from scipy import stats
+
+    compared = [
+        one for one in shown if "grpo" in one.rules and len(_rules(one)) > 1 and seeds_of(one.rules["grpo"]) > 1
+    ]
+    if not compared:
+        return False
+    figure.set_size_inches(3.6 * len(compared), 5.4)
+    axes = figure.subplots(2, len(compared), squeeze=False)
+    for column, condition in zip(axes.T, compared, strict=True):
+        for number, rule in enumerate(_rules(condition)):
+            if rule == "grpo" or seeds_of(condition.rules[rule]) < 2:
+                continue
+            pair = aligned([condition.rules[rule], condition.rules["grpo"]], FOLLOWED)
+            for axis, curve in zip(column, (ENTROPY, SUCCESS), strict=True):
+                gap = pair[0].curves[curve] - pair[1].curves[curve]
+                half = stats.t.ppf(0.975, len(gap) - 1) * gap.std(axis=0, ddof=1) / np.sqrt(len(gap))
+                middle, steps = gap.mean(axis=0), pair[0].steps
+                axis.fill_between(steps, middle - half, middle + half, color=COLOURS[number], alpha=0.15, linewidth=0)
+                axis.plot(steps, middle, color=COLOURS[number], marker=MARKERS[number], markersize=3, label=rule)
+        for axis in column:
+            axis.axhline(0, color="0.6", linewidth=0.8, linestyle="--", zorder=0)
+        column[0].set_title(f"{condition.substrate}: less GRPO's", fontsize=9)
+        column[0].set_ylabel(f"difference of entropy\n({NATS})")
+        column[1].set(xlabel="step (batches of rollouts)", ylabel="difference of success")
+        column[0].legend(fontsize=7)
+    return True
+
+
+def _progress(figure: Any, *, shown: Sequence[Condition]) -> bool:
+    """Entropy against success, a column a substrate."""
+    if not shown:
+        return False
+    figure.set_size_inches(3.6 * len(shown), 3.4)
+    for axis, condition in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
+        for number, rule in enumerate(_rules(condition)):
+            (run,) = aligned([condition.rules[rule]], FOLLOWED)
+            for seed, (success, entropy) in enumerate(zip(run.curves[SUCCESS], run.curves[ENTROPY], strict=True)):
+                label = rule if seed == 0 else None
+                axis.plot(success, entropy, color=COLOURS[number], linewidth=0.8, alpha=0.6, label=label)
+        axis.set(xlabel="success", ylabel=f"entropy ({NATS})")
+        axis.set_title(condition.substrate, fontsize=9)
         axis.legend(fontsize=7)
     return True
+
+
+def _map(figure: Any, *, places: Sequence[Any]) -> bool:
+    """A panel a rule and clip range: learning rate across, inner updates up, the place's name as its colour."""
+    from matplotlib.colors import ListedColormap
+
+    if not places:
+        return False
+    rules = list(dict.fromkeys(one["rule"] for one in places))
+    clips = sorted({(one["clip_low"], one["clip_high"]) for one in places})
+    rates = sorted({one["learning_rate"] for one in places})
+    updates = sorted({one["updates"] for one in places})
+    figure.set_size_inches(2.4 * len(clips), 2.2 * len(rules) + 0.4)
+    axes = figure.subplots(len(rules), len(clips), squeeze=False)
+    for row, rule in zip(axes, rules, strict=True):
+        for axis, clip in zip(row, clips, strict=True):
+            grid = np.full((len(updates), len(rates)), np.nan)
+            for one in places:
+                if one["rule"] == rule and (one["clip_low"], one["clip_high"]) == clip:
+                    at = updates.index(one["updates"]), rates.index(one["learning_rate"])
+                    grid[at] = NAMES.index(one["name"])
+                    ratio = float(np.mean(one["entropy_ratio"]))
+                    axis.text(at[1], at[0], f"{one['name'][:8]}\n{ratio:.2f}", ha="center", va="center", fontsize=6)
+            axis.imshow(
+                grid, cmap=ListedColormap(PLACE_COLOURS), vmin=-0.5, vmax=len(NAMES) - 0.5, origin="lower", alpha=0.6
+            )
+            axis.set_xticks(range(len(rates)), [f"{rate:g}" for rate in rates], fontsize=7)
+            axis.set_yticks(range(len(updates)), [str(update) for update in updates], fontsize=7)
+            axis.set_title(f"{rule}, clip {clip[0]:g}/{clip[1]:g}", fontsize=8)
+            axis.set_xlabel("learning rate", fontsize=7)
+            axis.set_ylabel("inner updates", fontsize=7)
+    return True
+
+
+def _rules(condition: Condition) -> list[str]:
+    """The rules that are shown, GRPO first."""
+    return [rule for rule in SHOWN_RULES if rule in condition.rules]
+
+
+def _band(axis: Any, steps: Any, curves: Any, number: int, label: str) -> None:
+    colour = COLOURS[number]
+    axis.fill_between(steps, curves.min(axis=0), curves.max(axis=0), color=colour, alpha=0.15, linewidth=0)
+    axis.plot(steps, curves.mean(axis=0), color=colour, marker=MARKERS[number], markersize=3, label=label)

@@ -14,12 +14,16 @@ import numpy as np
 
 from llm_validation.common.reuse import code_of
 from llm_validation.common.tables import PROBES_FILE, Table, from_rows, read_table, write_table
+from llm_validation.models.presets import PRESETS, load_model, parameter_count
 from llm_validation.models.start import starting_model
 from llm_validation.probe.run import probe_checkpoint, read_signs
+from llm_validation.study.bandit import bandit_probes
 from llm_validation.study.follow import HELD_OUT, follow, read_follow
+from llm_validation.study.report import write_report
 from llm_validation.study.settings import EXPERIMENT, MODULES, Preset, StudyConfig, StudyRun, StudyTask, identity
 from llm_validation.train.checkpoints import sealed, updates_of
 from llm_validation.train.folder import found_run
+from llm_validation.train.process_state import quiet
 from llm_validation.train.run import train
 from qae_theory.runs.files import to_json
 from qae_theory.runs.folders import find_run, write_run
@@ -28,7 +32,7 @@ Stage = Literal["train", "follow", "probe"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 WARM = "warm"
 NAN = float("nan")
-PARTS_FILE = "parts.json"
+PARTS_FILE, MISSING_FILE = "parts.json", "missing.json"
 
 
 class Cell(NamedTuple):
@@ -108,7 +112,7 @@ def study(
     """Run what is left of the study, write its folder ``out/validate/<run id>`` and return it.
 
     The folder holds ``probes.parquet``, ``runs.parquet``, ``follow.parquet``, ``parts.json`` with the ids of the runs
-    that it is made of, ``ladder.json``, ``ordering.json``, the report and its figures.
+    that it is made of, ``missing.json`` with the parts that are not finished, and what ``report.write_report`` makes.
 
     Args:
         config: the study.
@@ -133,14 +137,57 @@ def study(
     if how.only is not None:
         return None
     with write_run(out, EXPERIMENT, identity(config, preset), seed=config.seed, modules=MODULES) as run:
-        tables = {"probes": probes_table(done), "runs": runs_table(config, done), "follow": follow_table(config, done)}
+        tables = {
+            "probes": probes_table(config, done),
+            "runs": runs_table(config, done),
+            "follow": follow_table(config, done),
+        }
         for name, table in tables.items():
             write_table(table, run.partial / f"{name}.parquet")
         parts = parts_of(done)
+        missing = [cell.name for cell in cells(config) if cell.name not in parts]
         run.write(PARTS_FILE, to_json(parts))
-        facts = {"run_id": run.id, "parts": parts}
-        _report(run.partial, tables, identity(config, preset), facts)
+        run.write(MISSING_FILE, to_json(missing))
+        facts = {"run_id": run.id, "missing": missing, "models": model_facts(config, out), "speed": speeds(done)}
+        write_report(run.partial, tables, identity(config, preset), facts)
     return run.folder
+
+
+def model_facts(config: StudyConfig, out: Path) -> dict[str, dict[str, Any]]:
+    """Return of each substrate its model, how many parameters it has, its vocabulary, and whether it is pretrained."""
+    found = {}
+    for task in config.tasks:
+        source = task.model if task.model in PRESETS else starting_model(task.model, task.task, None, cache=out)
+        with quiet():
+            model, tokenizer = load_model(source)
+        found[task.name] = {
+            "model": task.model,
+            "parameters": parameter_count(model),
+            "vocabulary": len(tokenizer),
+            "pretrained": task.model not in PRESETS,
+        }
+    return found
+
+
+def speeds(done: Sequence[Done]) -> list[dict[str, Any]]:
+    """Return the seconds of a step of each substrate's first run, and how many of them TRL's training steps took."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in done:
+        if one.trained is None or one.cell.run is None or one.cell.task.name in found:
+            continue
+        lines = [json.loads(line) for line in (one.trained / "timing.jsonl").read_text(encoding="utf-8").splitlines()]
+        seconds = [line["step_time"] for line in lines if "step_time" in line]
+        provenance = json.loads((one.trained / "provenance.json").read_text(encoding="utf-8"))
+        if seconds:
+            found[one.cell.task.name] = {
+                "substrate": one.cell.task.name,
+                "rule": one.cell.run.name,
+                "condition": one.cell.run.part,
+                "seconds": float(provenance["seconds"]) / len(lines),
+                "update_seconds": float(np.median(seconds)),
+                "steps": len(lines),
+            }
+    return list(found.values())
 
 
 def start_of(task: StudyTask, seed: int, out: Path, *, any_code: bool = False) -> str | Path:
@@ -182,7 +229,8 @@ def _probes(cell: Cell, config: StudyConfig, kept: Mapping[int, Path], steps: in
     if cell.run is None:
         return
     whole = {nearest(kept, share * steps) for share in config.probe_at if cell.run.name in config.probed}
-    signs = {nearest(kept, share * steps) for share in config.sign_at if cell.run.part in config.signs}
+    signed = cell.run.part in config.signs and (not config.sign_rules or _arm(cell.run) in config.sign_rules)
+    signs = {nearest(kept, share * steps) for share in config.sign_at if signed}
     for step in sorted(whole | signs):
         # Another batch at every checkpoint, the same one for every rule.
         probe = config.probe_config(cell.task, 1000 * (cell.seed + 1) + step, whole=step in whole)
@@ -199,8 +247,8 @@ def nearest(steps: Iterable[int], wanted: float) -> int:
     return min(steps, key=lambda step: (abs(step - wanted), -step))
 
 
-def probes_table(done: Sequence[Done]) -> Table:
-    """All whole probes, one row a setting, arm and prompt, with what they were taken at."""
+def probes_table(config: StudyConfig, done: Sequence[Done]) -> Table:
+    """All whole probes, one row a setting, arm and prompt, with what they were taken at; and the bandit's."""
     tables = []
     for one in done:
         for probed in one.probes:
@@ -219,6 +267,9 @@ def probes_table(done: Sequence[Done]) -> Table:
             }
             rows = len(table["arm"])
             tables.append({**{key: np.full(rows, value) for key, value in facts.items()}, **table})
+    sizes = sorted({setting.size for setting in config.settings if setting.size is not None})
+    if sizes and config.bandit_probes:
+        tables.append(dict(bandit_probes(config.arms, sizes, probes=config.bandit_probes, seed=config.seed)))
     return {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
 
 
@@ -347,9 +398,3 @@ def parts_of(done: Sequence[Done]) -> dict[str, Any]:
         }
         for one in done
     }
-
-
-def _report(folder: Path, tables: dict[str, Table], identity: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-    from llm_validation.study.report import write_report
-
-    write_report(folder, tables, identity, facts)

@@ -102,7 +102,9 @@ class StudyConfig(Strict):
     Every run is trained from its seeds on its tasks, and followed along its checkpoints on questions that stay the
     same. The warmed-up model is probed ``warm_probes`` times, and the ``probed`` runs after the shares ``probe_at`` of
     their steps, in all ``settings`` with all ``arms``; after the shares ``sign_at`` only entropy by sign is measured,
-    of the runs in the parts ``signs``. A share of 0 is the start, and the nearest checkpoint is taken.
+    of the runs in the parts ``signs``, and of the rules ``sign_rules`` alone where these are named. A share of 0 is the
+    start, and the nearest checkpoint is taken. A table of logits is probed ``bandit_probes`` times beside them, at the
+    sizes of the settings that have one.
     """
 
     tasks: tuple[StudyTask, ...] = Field(min_length=1)
@@ -110,10 +112,12 @@ class StudyConfig(Strict):
     grids: tuple[Grid, ...] = ()
     seeds: int = Field(ge=1)
     warm_probes: int = Field(ge=1)
+    bandit_probes: int = Field(default=24, ge=0)
     probed: tuple[str, ...]
     probe_at: tuple[float, ...] = (1.0,)
     sign_at: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
     signs: tuple[str, ...] = ("rules",)
+    sign_rules: tuple[str, ...] = ()
     arms: tuple[str, ...]
     settings: tuple[Setting, ...] = Field(min_length=1)
     train: dict[str, Any] = Field(default_factory=dict)

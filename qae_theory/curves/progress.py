@@ -43,7 +43,8 @@ def success_levels(successes: Sequence[Array], count: int = LEVELS) -> Array:
     start = np.max([success[:, 0] for success in successes], axis=0)
     reach = np.min([success.max(axis=1) for success in successes], axis=0)
     shares = np.arange(1, count + 1) / count
-    levels = start[:, None] + (reach - start)[:, None] * shares
+    # The last level is the reach itself, which rounding must not put beyond it.
+    levels = np.minimum(start[:, None] + (reach - start)[:, None] * shares, reach[:, None])
     return np.where((reach > start)[:, None], levels, np.nan)
 
 

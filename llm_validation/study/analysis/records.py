@@ -14,6 +14,7 @@ from qae_theory.curves.trajectories import Trajectory
 
 # What a condition is made of, with the values that its name leaves unsaid.
 USUAL: Mapping[str, Any] = {"clip_low": 0.2, "clip_high": 0.28, "adam_eps": 1e-8, "rounding": "none", "loss": "dapo"}
+CHANNELS = ("adam_eps", "rounding", "loss")
 SETTINGS = ("optimiser", "updates", *USUAL)
 RUN = ("substrate", "run", "seed")  # what tells one training run from another
 MAPS = "map"  # how the parts of the study begin that are a map, and no conditions
@@ -47,6 +48,12 @@ def condition_name(settings: Mapping[str, Any]) -> str:
     if settings["loss"] != USUAL["loss"]:
         said.append(f"loss-{settings['loss']}".replace("_", "-"))
     return "-".join(said)
+
+
+def is_channel(condition: Condition) -> bool:
+    """Whether a condition takes one channel out or puts it in: Adam's eps, rounding, or another normaliser."""
+    rows = next(iter(condition.rules.values()))
+    return any(rows[name][0] != USUAL[name] for name in CHANNELS)
 
 
 def conditions(table: Table) -> Iterator[Condition]:

@@ -35,8 +35,8 @@ def sensitivity(tables: Mapping[str, Table], lines: Sequence[Line]) -> list[dict
         lines: as they stand, by the choices made.
 
     Returns:
-        ``alternative``; ``compared``, lines that there are under both; ``same``, how many keep their outcome; ``turned``,
-        those that go from found to opposite or absent, or the other way; ``outcomes``, how many there are of each.
+        ``alternative``; ``compared``, lines that there are under both; ``same``, how many keep their outcome;
+        ``turned``, those that are decided under both, and differently; ``outcomes``, how many there are of each.
     """
     standing = {line.id: line.outcome for line in lines}
     return [{"alternative": name, **_record(standing, tables, choices)} for name, choices in ALTERNATIVES.items()]

@@ -13,7 +13,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from llm_validation.common.tables import Table, take
-from llm_validation.study.analysis.records import FOLLOWED, Condition, aligned, conditions, seeds_of, with_batch_success
+from llm_validation.study.analysis.records import (
+    FOLLOWED,
+    Condition,
+    aligned,
+    conditions,
+    is_channel,
+    seeds_of,
+    with_batch_success,
+)
 from qae_theory.arrays import Array
 from qae_theory.curves import families
 from qae_theory.curves.families import ENTROPY, READINGS, SUCCESS, Family, Reading
@@ -89,8 +97,10 @@ def _of_condition(condition: Condition, stepwise: Condition, choices: Choices, f
         for reading in READINGS:
             effect = families.difference(qae, grpo, reading, choices.reading)
             _add(found, families.HOLDS, f"{name}-{reading}", effect, choices, {COMPARED[0]: grpo, TUNED: qae})
-    for rule, rows in condition.rules.items():
-        if seeds_of(rows) > 1:
+    if is_channel(condition):
+        return
+    for rule in COMPARED:
+        if rule in condition.rules and seeds_of(condition.rules[rule]) > 1:
             _of_rule(f"{name}-{rule}", rule, condition, stepwise, choices, found)
 
 
@@ -98,18 +108,17 @@ def _of_rule(name: str, rule: str, condition: Condition, stepwise: Condition, ch
     """Lines about one rule by itself."""
     (run,) = _trajectories(condition, [rule], choices)
     (steps,) = aligned([stepwise.rules[rule]], STEPWISE)
-    windows = {curve: windows(steps.curves[curve]) for curve in STEPWISE}
+    tenths = {curve: windows(steps.curves[curve]) for curve in STEPWISE}
     runs = {rule: run}
     _add(found, families.COLLAPSES, name, families.loss_of_entropy(run, choices.reading), choices, runs)
-    rise = families.largest_rise(windows["step_entropy"], run.curves["token_entropy"][:, 0])
+    rise = families.largest_rise(tenths["step_entropy"], run.curves["token_entropy"][:, 0])
     _add(found, families.EXPLODES, name, rise, choices, runs)
     if rule == TUNED:
         for curve, reading in (("zero_share", "all-groups"), ("mixed_zero_share", "mixed-groups")):
-            effect = families.distance_from_band(windows[curve])
+            effect = families.distance_from_band(tenths[curve])
             _add(found, families.SPARSITY, f"{name}-{reading}", effect, choices, runs)
-    if rule in COMPARED:
-        for family, suffix, effect in _signs(stepwise.rules[rule], run):
-            _add(found, family, f"{name}{suffix}", effect, choices, runs)
+    for family, suffix, effect in _signs(stepwise.rules[rule], run):
+        _add(found, family, f"{name}{suffix}", effect, choices, runs)
 
 
 def _rises(name: str, condition: Condition, levels: Sequence[str], choices: Choices, found: Lines) -> None:

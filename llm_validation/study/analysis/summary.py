@@ -34,7 +34,8 @@ def summary(
         and ``last`` figures are means over the first and last tenth of its steps; ``ladder``, one a rung, on plain
         arms at the smallest step of SGD. ``lines``: one a line.
     """
-    names = dict.fromkeys([*models, *tables["probes"].get("substrate", tables["probes"]["task"]).tolist()])
+    probed = tables["probes"].get("substrate", tables["probes"]["task"])
+    names = dict.fromkeys([*models, *tables["runs"]["substrate"].tolist(), *probed.tolist()])
     ladders = dict(_ladders(tables["probes"]))
     runs = run_records(tables["runs"])
     return {

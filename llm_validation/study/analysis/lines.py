@@ -1,0 +1,21 @@
+"""All lines of a study: about training curves and about one step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from llm_validation.common.tables import Table
+from llm_validation.study.analysis.shapes import USUAL, Choices, Lines, shape_lines
+from llm_validation.study.analysis.step_lines import step_lines
+
+
+def study_lines(tables: Mapping[str, Table], choices: Choices = USUAL) -> Lines:
+    """Return every line, and every condition that is out.
+
+    Args:
+        tables: ``probes``, ``runs`` and ``follow``.
+        choices: how effects are read off.
+    """
+    found = shape_lines(tables, choices)
+    steps, out = step_lines(tables["probes"], scale=choices.scale, level=choices.level)
+    return Lines([*found.lines, *steps], [*found.out, *out])

@@ -1,0 +1,387 @@
+"""The sections of the study's report, each the lines of a heading, a sentence on how to read it, and a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from llm_validation.common.resampling import shown
+from llm_validation.common.tables import Table
+from llm_validation.study.analysis.adam_contrast import MEASURES
+from llm_validation.study.analysis.ladder import RUNGS
+from llm_validation.study.analysis.shapes import Lines
+from qae_theory.claims.model import Answer
+from qae_theory.curves.outcomes import PLANTED, Line
+
+Records = Sequence[Mapping[str, Any]]
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    """Return the lines of a Markdown table.
+
+    >>> markdown_table(["a"], [[1]])
+    ['| a |', '| --- |', '| 1 |']
+    """
+    cells = [header, ["---"] * len(header), *rows]
+    return [f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in row)} |" for row in cells]
+
+
+def what_was_run(
+    tables: Mapping[str, Table], summary: Mapping[str, Any], config: Mapping[str, Any], facts: Mapping[str, Any]
+) -> Iterator[str]:
+    """Which substrates, with what probes and runs, and what is missing."""
+    yield from ("# Where training moves entropy", "")
+    yield f"`qae validate --preset {config['preset']}`, run `{facts['run_id']}`. What was asked, and why so, is in"
+    yield "[the design](design.md), which is older than the runs."
+    yield ""
+    if facts.get("missing"):
+        yield f"**Not finished**: {len(facts['missing'])} parts are missing; lines have fewer seeds, or are not there."
+        yield ""
+    probes = tables["probes"]
+    rows = []
+    for name, facts_of in summary["substrates"].items():
+        here = probes["substrate"] == name if "substrate" in probes else probes["task"] == name
+        runs = facts_of["runs"]
+        first, last = (_mean([run[f"success_{end}"] for run in runs]) for end in ("first", "last"))
+        entropies = [_mean([run[f"entropy_{end}"] for run in runs]) for end in ("first", "last")]
+        functional = sorted(set(probes["functional"][here].tolist())) if "functional" in probes else []
+        rows.append(
+            [
+                *(name, facts_of["model"], _count(facts_of["parameters"]), facts_of["vocabulary"]),
+                *(", ".join(functional), len(np.unique(probes["probe"][here])), len(runs)),
+                *(f"{first} to {last}", f"{entropies[0]} to {entropies[1]}"),
+            ]
+        )
+    header = ["substrate", "model", "parameters", "tokens", "entropy of", "probes", "runs", "success", "nats per token"]
+    yield from markdown_table(header, rows)
+    yield from (
+        "",
+        "Success and entropy: means over runs of the first and the last tenth of the steps, maps aside.",
+        "",
+    )
+
+
+def outcomes(found: Lines) -> Iterator[str]:
+    """How many lines have which outcome, by substrate."""
+    yield from ("## How many lines are found, absent, opposite, undecided", "")
+    counts: dict[str, Counter[str]] = {}
+    for line in found.lines:
+        counts.setdefault(line.condition.partition("/")[0], Counter())[str(line.outcome)] += 1
+    out = Counter(str(one["condition"]).partition("/")[0] for one in found.out)
+    kinds = [str(answer) for answer in Answer]
+    rows = [
+        [name, *(count[kind] for kind in kinds), sum(count.values()), out[name]]
+        for name, count in sorted(counts.items())
+    ]
+    yield from markdown_table(["substrate", *kinds, "lines", "conditions out"], rows)
+    yield ""
+
+
+def lines(found: Lines) -> Iterator[str]:
+    """Every line with its figures, family by family."""
+    yield from ("## Every line", "")
+    yield (
+        "Effect with its 95 % interval over seeds (over probes for one step); s is the smallest effect of interest,"
+        f" fixed beforehand; the power is that to find {PLANTED:g} s. *found*: the interval lies beyond s; *absent*:"
+        " inside plus or minus s; *opposite*: beyond minus s; *undecided*: too wide, with the seeds that would decide."
+    )
+    yield ""
+    by_claim: dict[str, list[Line]] = {}
+    for line in found.lines:
+        by_claim.setdefault(line.claim, []).append(line)
+    for claim, some in by_claim.items():
+        yield from (
+            f"### `{claim}`",
+            "",
+            *(f"* {said}" for said in dict.fromkeys(f"{one.says}; effect in {one.unit}." for one in some)),
+            "",
+        )
+        rows = [
+            [
+                *(f"`{one.condition}`", one.n, _interval(one), one.smallest_effect, f"{one.power:.2f}"),
+                *(
+                    f"**{one.outcome}**" + (f" ({one.deciding} would decide)" if one.deciding else ""),
+                    one.planted,
+                    one.control,
+                ),
+            ]
+            for one in some
+        ]
+        header = ["condition", "n", "effect", "s", "power", "outcome", f"{PLANTED:g} s planted", "nothing planted"]
+        yield from markdown_table(header, rows)
+        yield ""
+    if found.out:
+        yield from ("### Out: conditions whose positive control does not hold", "")
+        rows = [[f"`{one['claim']}`", f"`{one['condition']}`", _reason(one)] for one in found.out]
+        yield from markdown_table(["claim", "condition", "why"], rows)
+        yield ""
+
+
+def ladder(found: Mapping[str, Any]) -> Iterator[str]:
+    """Every rung in every setting, plain arms first."""
+    yield from ("## The prediction ladder", "")
+    yield (
+        "Measured against predicted change of entropy, in nats per response. Rank: Spearman's correlation. Slope: of"
+        " measured on predicted, a tenth of the rows aside at either end. Error: median of |predicted - measured| over"
+        f" |measured|. Signs: where both exceed {found['floor']:g} nats. Coverage: of the rung's own bounds. Brackets:"
+        f" {100 * found['level']:g} % intervals over probes."
+    )
+    yield ""
+    names = ("rank", "sign_agreement", "r2", "trimmed_slope", "median_relative_error", "coverage")
+    header = ["setting", "rung", "rank", "signs", "R²", "slope", "error", "coverage", "rows", "probes"]
+    for arms, title in (("plain", "r - b"), ("standardised", "GRPO and QAE as trained")):
+        for substrate, settings in found[arms].items():
+            yield from (f"### {substrate}: {title}", "")
+            rows = [
+                [
+                    setting,
+                    rung,
+                    *(shown(rungs[rung][name]) for name in names),
+                    rungs[rung]["rows"],
+                    rungs[rung]["probes"],
+                ]
+                for setting, rungs in settings.items()
+                for rung in RUNGS
+            ]
+            yield from markdown_table(header, rows)
+            yield ""
+
+
+def bounds(records: Records) -> Iterator[str]:
+    """Coverage of each kind of bound, and how far outside changes lie."""
+    yield from ("## Bounds that can fail", "")
+    yield (
+        "`predicted`: the sharpest bounds of `qae_theory` at the displacement of log-probabilities predicted before"
+        " the step. `paper`: between the identity's changes at b = 0 and b = 1. `arms`: between the changes measured at"
+        " b = 0 and b = 1. `box`: what H may change by if clipping keeps every ratio in its range. `measured`: at the"
+        " measured displacement, a consistency check that only rounding can fail. Excess: how far outside, in nats."
+    )
+    yield ""
+    rows = [
+        [
+            *(
+                one["substrate"],
+                one["setting"],
+                one["bound"],
+                one["checked"],
+                one["violations"],
+                shown(one["coverage"]),
+            ),
+            *(_number(one[name]) for name in ("median", "largest", "median_relative")),
+        ]
+        for one in records
+    ]
+    header = ["substrate", "setting", "bound", "checked", "outside", "coverage", "median excess", "largest", "relative"]
+    yield from markdown_table(header, rows)
+    yield ""
+
+
+def terms(records: Records) -> Iterator[str]:
+    """What each term of the chain rule carries, and the mass moved on tokens never sampled."""
+    yield from ("## Both terms of the chain rule", "")
+    yield (
+        "Frozen: the distributions change at contexts that stay as likely. Visiting: the contexts' probabilities"
+        " change. Share: mean size of the frozen term over that of both. Error: largest difference of their sum from"
+        " the measured change, where both are exact. Unsampled: probability moved on tokens that no response of the"
+        " group took there."
+    )
+    yield ""
+    rows = [
+        [
+            *(one["substrate"], one["setting"], one["functional"], shown(one["frozen_share"]), shown(one["same_sign"])),
+            *(_number(one["error"]), _number(one["open_mass"]), shown(one["unsampled_share"]), one["rows"]),
+        ]
+        for one in records
+    ]
+    header = [
+        *("substrate", "setting", "entropy of", "frozen share", "frozen has the sign", "error", "open mass"),
+        *("unsampled share", "rows"),
+    ]
+    yield from markdown_table(header, rows)
+    yield ""
+
+
+def contrasts(records: Records) -> Iterator[str]:
+    """What K does to entropy in one step, by channel."""
+    yield from ("## What K does in one step, by channel", "")
+    yield (
+        "Mean difference of the changes of entropy under QAE at the largest and the smallest K, on the same rollouts:"
+        " measured, and as two rungs predict it; and over the mean size of the two changes."
+    )
+    yield ""
+    rows = [
+        [
+            *(one["task"], one["setting"], one["pair"]),
+            *(shown(one["contrast"][name]) for name in MEASURES),
+            *(shown(one["share"]), one["rows"], one["probes"]),
+        ]
+        for one in records
+    ]
+    header = ["substrate", "setting", "arms", "measured", "sampled", "first order", "share", "rows", "probes"]
+    yield from markdown_table(header, rows)
+    yield ""
+
+
+def ordering(records: Records) -> Iterator[str]:
+    """How often Prop. 4.2's order holds."""
+    yield from ("## How often Prop. 4.2's order holds", "")
+    yield (
+        "Plain arms: the K-quantile against the constants 0 and 1 and the mean; standardised: QAE against GRPO. Groups"
+        " with both rewards. Left out of the rate, and counted: ties, and prompts whose two baselines are one number."
+    )
+    yield ""
+    rows = [
+        [
+            *(
+                one["task"],
+                one["setting"],
+                "qae - grpo" if one["scaled"] else "r - b",
+                one["k"],
+                one["regime"],
+                one["by"],
+            ),
+            *(shown(one["rate"]), one["holds"] + one["fails"], one["ties"], one["same_baseline"], one["probes"]),
+        ]
+        for one in records
+    ]
+    header = ["substrate", "setting", "arms", "K", "prompts", "by", "rate", "of", "ties", "same b", "probes"]
+    yield from markdown_table(header, rows)
+    yield ""
+
+
+def places(found: Mapping[str, Records]) -> Iterator[str]:
+    """The map: what each rule does at each place, where it begins to, and the entropy at equal success."""
+    if not found["places"]:
+        return
+    yield from ("## The map of collapse and explosion", "")
+    rules = list(dict.fromkeys(one["rule"] for one in found["places"]))
+    by_place: dict[tuple[Any, ...], dict[str, Mapping[str, Any]]] = {}
+    for one in found["places"]:
+        by_place.setdefault(tuple(one[axis] for axis in AXES), {})[one["rule"]] = one
+    gaps = {tuple(one[axis] for axis in AXES): one for one in found["contrasts"]}
+    rows = [
+        [*map(_axis, place), *(_said(of.get(rule)) for rule in rules), _gap(gaps.get(place))]
+        for place, of in sorted(by_place.items())
+    ]
+    header = ["clip", "", "updates", "learning rate", *rules, "QAE(.4) - GRPO at equal success"]
+    yield from markdown_table(header, rows)
+    yield from (
+        "",
+        "Entropy late over the start's, its peak over the start's, and late success over the start's, by seed.",
+        "",
+    )
+    exploded = sum(one["name"] == "explodes" for one in found["places"])
+    if not exploded:
+        peak = max(max(one["peak_ratio"]) for one in found["places"])
+        yield f"No place of the mapped region explodes; the largest peak is {peak:.2f} times the entropy at the start."
+        yield ""
+    rows = [
+        [
+            *(_axis(one[axis]) for axis in AXES[:-1]),
+            one["rule"],
+            one["name"],
+            f"{one['reached']} of {one['seeds']}",
+            _range(one),
+        ]
+        for one in found["boundaries"]
+    ]
+    header = ["clip", "", "updates", "rule", "from this learning rate on", "seeds", "learning rate"]
+    yield from markdown_table(header, rows)
+    yield ""
+
+
+AXES = ("clip_low", "clip_high", "updates", "learning_rate")
+
+
+def sensitivity(records: Records) -> Iterator[str]:
+    """What changes under the alternatives that were stated beforehand."""
+    yield from ("## If it had been chosen otherwise", "")
+    kinds = [str(answer) for answer in Answer]
+    rows = [
+        [
+            *(one["alternative"], f"{one['same']} of {one['compared']}", len(one["turned"])),
+            *(one["outcomes"].get(kind, 0) for kind in kinds),
+        ]
+        for one in records
+    ]
+    yield from markdown_table(["alternative", "same outcome", "decided otherwise", *kinds], rows)
+    turned = [(one["alternative"], line) for one in records for line in one["turned"]]
+    yield from (
+        "",
+        *(f"* {name}: `{line['line']}` {line['stands']}, then {line['alternative']}." for name, line in turned),
+        "",
+    )
+
+
+def speed(records: Records) -> Iterator[str]:
+    """How long a training step takes, and what of it."""
+    if not records:
+        return
+    yield from ("## Time of a training step", "")
+    rows = [
+        [
+            one["substrate"],
+            one["rule"],
+            one["condition"],
+            *(f"{one[name]:.3g}" for name in ("seconds", "update_seconds")),
+            one["steps"],
+        ]
+        for one in records
+    ]
+    header = ["substrate", "rule", "condition", "seconds a step", "of them in updates", "steps"]
+    yield from markdown_table(header, rows)
+    yield ""
+
+
+def _interval(line: Line) -> str:
+    ends = ("-" if not np.isfinite(end) else f"{end:.3g}" for end in (line.effect, line.low, line.high))
+    return "{} [{}, {}]".format(*ends)
+
+
+def _reason(one: Mapping[str, Any]) -> str:
+    if "does not learn" in one:
+        return "RL does not learn: " + ", ".join(
+            f"{rule} gains {gain:.2f}" for rule, gain in one["does not learn"].items()
+        )
+    return f"the second order has rank correlation {one['rank']:.3g}, median error {one['median_relative_error']:.3g}"
+
+
+def _said(one: Mapping[str, Any] | None) -> str:
+    if one is None:
+        return "-"
+    ratios = zip(one["entropy_ratio"], one["peak_ratio"], one["success_first"], one["success_last"], strict=True)
+    by_seed = "; ".join(f"{late:.2f}, {peak:.2f}, {last / max(first, 1e-9):.2f}" for late, peak, first, last in ratios)
+    return f"**{one['name']}** ({by_seed})"
+
+
+def _gap(one: Mapping[str, Any] | None) -> str:
+    return "-" if one is None or one["estimate"] is None else shown(one)
+
+
+def _range(one: Mapping[str, Any]) -> str:
+    return (
+        "never"
+        if one["low"] is None
+        else f"{one['low']:g}"
+        if one["low"] == one["high"]
+        else f"{one['low']:g} to {one['high']:g}"
+    )
+
+
+def _axis(value: float) -> str:
+    return f"{value:g}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
+
+
+def _mean(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.2f}" if len(values) else "-"
+
+
+def _count(value: int | None) -> str:
+    return "-" if value is None else f"{value / 1e6:.3g} M"
