@@ -24,6 +24,15 @@ def checked_stops(stop: object) -> tuple[str, ...]:
     return tuple(stop)
 
 
+def unescaped(text: str) -> str:
+    r"""Return a stop string as it was meant on a command line, where ``\n`` is a new line and ``\t`` a tabulator.
+
+    >>> unescaped(r"\n\nQ:") == "\n\nQ:"
+    True
+    """
+    return text.replace("\\n", "\n").replace("\\t", "\t")
+
+
 def before_stop(text: str, stop: Sequence[str]) -> str:
     r"""Return the text up to the first of the stop strings in it.
 

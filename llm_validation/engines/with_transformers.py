@@ -98,7 +98,7 @@ class TransformersEngine(Engine):
 
 @cache
 def _stopper_class() -> Any:
-    """Return the class that ends rows of ``generate`` at stop strings; made on the first call, as torch is not at hand."""
+    """Return the class that ends rows of ``generate`` at stop strings; made on the first call, as the one below."""
     import torch
     from transformers import StoppingCriteria
 

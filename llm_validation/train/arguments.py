@@ -50,6 +50,8 @@ def grpo_arguments(config: TrainConfig, output_dir: Path, *, processes: int = 1)
         temperature=config.temperature,
         use_vllm=config.rollouts == "vllm",
         vllm_mode="colocate",
+        # Of Transformers `stopping` sees to it, which knows the tokenizer
+        generation_kwargs={"stop": list(config.stop)} if config.stop and config.rollouts == "vllm" else None,
         shuffle_dataset=False,  # the data are in order already
         # Loss
         loss_type=config.loss,

@@ -44,6 +44,15 @@ def train(
     model: Annotated[str | None, typer.Option("--model", help="A preset, a checkpoint's folder or a hub name.")] = None,
     estimator: Annotated[str | None, typer.Option("--estimator", help="A rule of qae_theory.advantages.")] = None,
     k: Annotated[str | None, typer.Option("--k", metavar="K", help="The quantile, for qae: 0.4 or 2/5.")] = None,
+    extraction: Annotated[
+        str | None,
+        typer.Option(
+            "--extraction", help="Where answers are: auto, box, tags, hash, first-line, last-line, a pattern."
+        ),
+    ] = None,
+    stop: Annotated[
+        list[str] | None, typer.Option("--stop", help=r"Text that ends a response; \\n is a new line; repeatable.")
+    ] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="Batches of rollouts.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed; the configuration's if not given.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="The small size.")] = False,
@@ -60,6 +69,10 @@ def train(
     given = {key: value for key, value in shortcuts.items() if value is not None}
     if k is not None:
         given["options"] = {"k": k}
+    if extraction is not None:
+        given["extraction"] = extraction
+    if stop:
+        given["stop"] = _unescaped(stop)
     if resume_from not in ("newest", "previous", "start"):
         fail("train", f"--resume-from must be newest, previous or start; got {resume_from!r}", 2)
     if out.exists() and not out.is_dir():
@@ -71,6 +84,12 @@ def train(
     if lacking := missing_line():
         fail("train", lacking, 2)
     _train(config, out, resume_from)  # type: ignore[arg-type]  # one of the three
+
+
+def _unescaped(stop: Sequence[str]) -> list[str]:
+    from llm_validation.engines.stops import unescaped
+
+    return [unescaped(text) for text in stop]
 
 
 def _configured(file: Path | None, settings: Sequence[str], given: dict[str, Any], *, quick: bool) -> TrainConfig:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from llm_validation.engines.stops import before_stop
+from llm_validation.verifiers import Verifier, score_of
 from qae_theory.checks import refuse
 from qae_theory.paper.overlong import Overlong, overlong_penalty
 
@@ -54,16 +56,18 @@ def checked_score(score: float | None) -> float | None:
 
 
 def reward_function(
-    verifier: Score, *, signed: bool = False, overlong: Overlong | None = None
+    verifier: Score, *, signed: bool = False, overlong: Overlong | None = None, stop: Sequence[str] = ()
 ) -> Callable[..., list[float | None]]:
-    """A reward function in the form of TRL, for a dataset with the column ``answer``.
+    """Return a reward function in the form of TRL, for a dataset with the column ``answer``.
 
-    Through TRL's ``log_extra`` it hands on the scores before shaping (``correct``) and the lengths (``tokens``).
+    Through TRL's ``log_extra`` it hands on the scores before shaping (``correct``), the lengths (``tokens``) and, where
+    the verifier is a :class:`~llm_validation.verifiers.Verifier`, what came of each response (``outcome``).
 
     Args:
         verifier: ``(completions, answers) -> scores``.
         signed: as in :func:`shaped_rewards`.
         overlong: as there.
+        stop: stop strings; a response counts up to the first of them.
     """
 
     def reward(
@@ -74,8 +78,14 @@ def reward_function(
         log_extra: Callable[[str, list[Any]], None],
         **_: Any,
     ) -> list[float | None]:
-        scores = [checked_score(score) for score in verifier(completions, answer)]
+        texts = [before_stop(completion, stop) for completion in completions]
         lengths = [len(ids) for ids in completion_ids]
+        if isinstance(verifier, Verifier):
+            outcomes = verifier.judge(texts, answer)
+            scores = [score_of(outcome) for outcome in outcomes]
+            log_extra("outcome", [outcome.value for outcome in outcomes])
+        else:
+            scores = [checked_score(score) for score in verifier(texts, answer)]
         if len(scores) != len(completions):
             refuse("verifier", verifier, f"one that returns {len(completions)} scores; it returned {len(scores)}")
         log_extra("correct", scores)

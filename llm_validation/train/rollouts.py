@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from llm_validation.verifiers import Outcome, counts
 from qae_theory.advantages import advantages, get_estimator, resolve_options
 from qae_theory.arrays import Array
 
@@ -17,7 +18,7 @@ class Rollouts(NamedTuple):
     """The rows of all processes, group by group; N = groups * group_size entries each.
 
     ``correct`` is the verifier's score and ``rewards`` what the advantages were made from: None and NaN where a
-    response could not be scored.
+    response could not be scored. ``outcomes`` are the names of what came of each response, where the verifier says.
     """
 
     prompts: Sequence[str]
@@ -27,6 +28,7 @@ class Rollouts(NamedTuple):
     rewards: Array
     advantages: Array
     group_size: int
+    outcomes: Sequence[str] | None = None
 
 
 def group_advantages(rewards: Array, group_size: int, estimator: str, options: Mapping[str, Any]) -> Array:
@@ -69,7 +71,8 @@ def batch_metrics(batch: Rollouts, estimator: str, options: Mapping[str, Any]) -
     ``success_rate``: of the scorable responses, before shaping; under dynamic sampling of mixed groups, not of the
     model. ``unscorable_share``, ``zero_advantage_share``: of responses. ``degenerate_share``: groups without two
     different rewards. ``hard_group_share``: groups with a success rate of at most 1 - K, compared as rationals, of
-    those with a scorable response; only for an estimator that has K.
+    those with a scorable response; only for an estimator that has K. ``scoring/...``: how many responses were right,
+    wrong, unreadable and so on (:func:`llm_validation.verifiers.counts`), where the verifier says.
     """
     correct = np.array([math.nan if score is None else score for score in batch.correct], dtype=np.float64)
     by_group = correct.reshape(-1, batch.group_size)
@@ -80,6 +83,9 @@ def batch_metrics(batch: Rollouts, estimator: str, options: Mapping[str, Any]) -
         "zero_advantage_share": float((batch.advantages == 0).mean()),
         "degenerate_share": float(1 - is_mixed(batch.rewards.reshape(-1, batch.group_size)).mean()),
     }
+    if batch.outcomes is not None:
+        found = counts(map(Outcome, batch.outcomes))
+        metrics |= {f"scoring/{name}": float(number) for name, number in found.items()}
     level = resolve_options(get_estimator(estimator), options).get("k")
     if level is not None:
         hard = [_is_hard(group, level) for group in by_group if not np.isnan(group).all()]
@@ -98,16 +104,17 @@ def _is_hard(correct: Array, level: Fraction) -> bool:
 
 
 def records(batch: Rollouts) -> list[dict[str, Any]]:
-    """The batch as one JSON-ready record a response, ``group`` counted from 0."""
-    return [
-        {
+    """Return the batch as one JSON-ready record a response, ``group`` counted from 0."""
+    found = []
+    for row, prompt in enumerate(batch.prompts):
+        record = {
             "group": row // batch.group_size,
-            "prompt": batch.prompts[row],
+            "prompt": prompt,
             "completion": batch.completions[row],
             "tokens": batch.tokens[row],
             "correct": batch.correct[row],
             "reward": None if math.isnan(batch.rewards[row]) else float(batch.rewards[row]),
             "advantage": float(batch.advantages[row]),
         }
-        for row in range(len(batch.prompts))
-    ]
+        found.append(record if batch.outcomes is None else record | {"outcome": batch.outcomes[row]})
+    return found

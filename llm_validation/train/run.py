@@ -25,7 +25,7 @@ from llm_validation.train.process_state import quiet, random_states_restored, st
 from llm_validation.train.rounding import install
 from llm_validation.train.settings import TrainConfig
 from llm_validation.train.trainer import make_trainer
-from llm_validation.verifiers import Verifier, get_verifier, self_test
+from llm_validation.verifiers import Extraction, Scoring, Verifier, get_verifier, self_test, unreadable_answers
 from qae_theory.checks import refuse
 from qae_theory.runs.locks import alone
 
@@ -60,7 +60,7 @@ class Prepared(NamedTuple):
     config: TrainConfig
     folder: RunFolder
     examples: list[Example]
-    verifier: str
+    scoring: Scoring
     model: Any
     tokenizer: Any
 
@@ -131,7 +131,8 @@ def prepare(config: TrainConfig, *, out: Path) -> Prepared:
             )
     except ValueError as error:
         raise SettingsError(str(error)) from error
-    return Prepared(filled, folder, examples, source.verifier, model, tokenizer)
+    scoring = Scoring(source.verifier, Extraction(config.extraction))
+    return Prepared(filled, folder, examples, scoring, model, tokenizer)
 
 
 def run(
@@ -144,11 +145,11 @@ def run(
     """As :func:`train`, for a run that is prepared."""
     started = time.perf_counter()
     config, folder = prepared.config, prepared.folder
-    with alone(folder.partial) if processes.is_main() else nullcontext(), get_verifier(prepared.verifier) as verifier:
+    with alone(folder.partial) if processes.is_main() else nullcontext(), get_verifier(prepared.scoring) as verifier:
         if processes.is_main() and folder.is_finished():  # by another process, meanwhile
             shutil.rmtree(folder.partial)
             return folder.finished
-        self_test(verifier, answers=[example.answer for example in prepared.examples])
+        _test(verifier, prepared, told)
         with processes.main_first():
             start = _start(prepared, resume, told)
         if start is None or start.updates < config.steps * prepared.updates:
@@ -158,6 +159,22 @@ def run(
             finish(folder, last, seed=config.seed, seconds=time.perf_counter() - started)
         processes.wait()
         return folder.finished
+
+
+def _test(verifier: Verifier, prepared: Prepared, told: Told) -> None:
+    """Test the verifier on the answers that it can read, and say which it cannot: their questions score nothing.
+
+    Raises:
+        VerifierError: it fails, or can read none of them.
+    """
+    answers = [example.answer for example in prepared.examples]
+    unreadable = set(unreadable_answers(verifier, answers))
+    readable = [answer for answer in answers if answer not in unreadable]
+    self_test(verifier, answers=readable or answers)
+    if unreadable:
+        count = len(answers) - len(readable)
+        text = f"{count} of {len(answers)} questions score nothing: answers such as {min(unreadable)!r} cannot be read"
+        told(Progress(0, prepared.config.steps, {}, text))
 
 
 def _train(

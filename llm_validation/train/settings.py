@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from llm_validation.engines.stops import checked_stops
 from llm_validation.models.warmup import Warmup
 from llm_validation.train.rounding import Rounding
+from llm_validation.verifiers.extraction import Extraction
 from qae_theory.advantages import get_estimator, resolve_options
 from qae_theory.paper.overlong import Overlong
 from qae_theory.runs.settings import Positive, Strict
@@ -23,7 +25,9 @@ class TrainConfig(Strict):
     responses of a batch, cuts them into ``inner_updates`` mini-batches and goes through these ``inner_epochs`` times:
     so many optimiser updates. ``estimator`` and ``options`` name a rule of ``qae_theory.advantages``. ``loss`` is TRL's
     ``loss_type``. ``rounding`` rounds to bfloat16 in one place (``train.rounding``). The published DAPO settings are
-    clip 0.2/0.28 and the loss ``dapo`` (arXiv 2503.14476).
+    clip 0.2/0.28 and the loss ``dapo`` (arXiv 2503.14476). ``extraction`` says where a response has its answer
+    (``verifiers.extraction``), and ``stop`` lists texts that end a response: a new line for few-shot prompts of a base
+    model, whose answer is on its ``first-line``.
     """
 
     task: str = "digits"
@@ -33,6 +37,8 @@ class TrainConfig(Strict):
     options: dict[str, Any] = Field(default_factory=dict)
     group_size: int = Field(default=8, ge=2)
     prompts_per_step: int = Field(default=32, ge=1)
+    extraction: str = "auto"
+    stop: tuple[str, ...] = ()
     train_examples: int | None = Field(default=512, ge=1)
     steps: int = Field(default=100, ge=1)
     inner_updates: int = Field(default=1, ge=1)
@@ -61,6 +67,16 @@ class TrainConfig(Strict):
     keep_checkpoints: int | None = Field(default=None, ge=1)
     report_to: tuple[Literal["tensorboard", "wandb"], ...] = ()
     seed: int = Field(default=0, ge=0)
+
+    @field_validator("extraction")
+    @classmethod
+    def _is_extraction(cls, setting: str) -> str:
+        return Extraction(setting).setting
+
+    @field_validator("stop")
+    @classmethod
+    def _are_stops(cls, stop: tuple[str, ...]) -> tuple[str, ...]:
+        return checked_stops(stop)
 
     @model_validator(mode="after")
     def _fits_together(self) -> TrainConfig:

@@ -20,6 +20,7 @@ from llm_validation.train.dynamic_sampling import Batch, Group, other_questions,
 from llm_validation.train.rewards import Score, reward_function
 from llm_validation.train.rollouts import Rollouts
 from llm_validation.train.settings import TrainConfig
+from llm_validation.train.stopping import end_at, until_stop
 from qae_theory.checks import refuse
 
 OnRollouts = Callable[[int, list[dict[str, Any]]], None]
@@ -68,7 +69,9 @@ def make_trainer(
         on_rollouts=on_rollouts,
         model=model,
         processing_class=tokenizer,
-        reward_funcs=reward_function(verifier, signed=config.signed_rewards, overlong=config.overlong),
+        reward_funcs=reward_function(
+            verifier, signed=config.signed_rewards, overlong=config.overlong, stop=config.stop
+        ),
         args=grpo_arguments(config, output_dir, processes=processes),
         train_dataset=Dataset.from_list(rows).select(order),
         callbacks=list(callbacks),
@@ -99,6 +102,7 @@ def trainer_class() -> Any:
             self, *, config: TrainConfig, examples: list[dict[str, str]], on_rollouts: OnRollouts | None, **kwargs: Any
         ) -> None:
             super().__init__(**kwargs)
+            end_at(self, config.stop)
             self._config = config
             self._examples = examples
             self._on_rollouts = on_rollouts
@@ -118,7 +122,8 @@ def trainer_class() -> Any:
 
         def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
             if self._chosen is None:
-                return super()._generate_single_turn(*args, **kwargs)
+                ids, logprobs = super()._generate_single_turn(*args, **kwargs)
+                return until_stop(self.processing_class, ids, logprobs, self._config.stop)
             ids = [row for group in self._chosen.groups for row in group.completion_ids]
             logprobs = [row for group in self._chosen.groups for row in group.logprobs]
             return ids, None if logprobs[0] is None else logprobs
@@ -164,6 +169,7 @@ def trainer_class() -> Any:
             once, images, fields = self._tokenize_prompts(prompts[:: self.num_generations])
             prompt_ids = [list(tokens) for tokens in once for _ in range(self.num_generations)]
             ids, logprobs = super()._generate_single_turn(prompt_ids, images, fields, self.num_generations)
+            ids, logprobs = until_stop(self.processing_class, ids, logprobs, self._config.stop)
             texts = self.processing_class.batch_decode(ids, skip_special_tokens=True)
             rewards = super()._calculate_rewards(inputs, prompts, texts, ids)
             columns = dict(self._pending_extra_logs)
@@ -192,6 +198,7 @@ def trainer_class() -> Any:
                 rewards,
                 advantages,
                 config.group_size,
+                list(logs["extra"].get("outcome", ())) or None,
             )
             for name, value in rollouts.batch_metrics(batch, config.estimator, config.options).items():
                 self._metrics["train"][name].append(value)

@@ -10,7 +10,7 @@ from llm_validation.verifiers.integers import ChoiceVerifier, IntegerVerifier
 from llm_validation.verifiers.judging.outcomes import Outcome, counts, score_of
 from llm_validation.verifiers.mathematics import MathVerifier
 from llm_validation.verifiers.pooled import PooledVerifier
-from llm_validation.verifiers.self_test import self_test
+from llm_validation.verifiers.self_test import self_test, unreadable_answers
 from qae_theory.checks import refuse
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "get_verifier",
     "score_of",
     "self_test",
+    "unreadable_answers",
     "verifier_names",
 ]
 

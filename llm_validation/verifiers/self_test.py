@@ -23,6 +23,13 @@ _MATHEMATICS = (
 )
 
 
+def unreadable_answers(verifier: Verifier, answers: Sequence[str]) -> list[str]:
+    """Return the answers that the verifier cannot read, each once: their questions are unscorable."""
+    different = list(dict.fromkeys(answers))
+    scores = verifier([""] * len(different), different)
+    return [answer for answer, score in zip(different, scores, strict=True) if score is None]
+
+
 def self_test(verifier: Verifier, *, answers: Sequence[str]) -> None:
     """Score known right and known wrong responses to these answers, in the form that the extraction looks for.
 

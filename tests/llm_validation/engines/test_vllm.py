@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from llm_validation.engines import VllmEngine
+from llm_validation.engines import VllmEngine, before_stop
 from llm_validation.tasks import load_examples
 from qae_theory.curves.statistics import mean_interval
 from tests.llm_validation.engines.test_engines import first_logits, goodness, softmax, teacher_forced
@@ -211,3 +211,18 @@ def test_what_vllm_cannot_load_is_one_line(checkpoint: Path, tmp_path: Path) -> 
         assert says in told[0]
         assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_stop_strings(engine: VllmEngine) -> None:
+    """The same tokens up to the first stop string and not beyond it, with the text before it."""
+    settings: dict[str, Any] = {"samples": 16, "temperature": 1.0, "max_new_tokens": 12, "seed": 3}
+    asked = prompts(4)
+    free = [one for group in engine.generate(asked, **settings) for one in group]
+    stops = ["\n", "7"]
+    stopped = [one for group in engine.generate(asked, stop=stops, **settings) for one in group]
+    ended = [any(stop in one.text for stop in stops) for one in free]
+    assert 0 < sum(ended) < len(free)
+    for whole, cut, has_stop in zip(free, stopped, ended, strict=True):
+        assert whole.token_ids[: len(cut.token_ids)] == cut.token_ids
+        assert cut.text == before_stop(whole.text, stops)
+        assert cut.finished == (has_stop or whole.finished)
