@@ -1,0 +1,204 @@
+"""Identification: the true candidate is in the class, the class is what the data cannot tell apart, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from llm_validation.audit.demo import folder
+from llm_validation.audit.estimator.candidates import Candidate, Rows
+from llm_validation.audit.estimator.identify import Identified, identify_rows
+from llm_validation.audit.model.settings import AuditSettings
+from llm_validation.train.rollouts import group_advantages
+from qae_theory import advantages
+from tests.llm_validation.audit import worlds
+from tests.llm_validation.audit.audited import audited, found
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def rewards(size: int = 8, groups: int = 160, seed: int = 0) -> Array:
+    rng = np.random.default_rng(seed)
+    return (rng.random((groups, size)) < rng.beta(1, 1, (groups, 1))).astype(np.float64)
+
+
+def identified(reward: Array, logged: Array, correct: Array | None = None, **settings: Any) -> Identified:
+    """Identify, the groups standing four to a batch."""
+    batch = reward.reshape(-1, 4 * reward.shape[1])
+    std = np.repeat(batch.std(axis=1, ddof=1), 4)[:, None]
+    known = AuditSettings.model_validate(settings)
+    return identify_rows(Rows(reward, logged, reward if correct is None else correct, std), known)
+
+
+def logged_as(values: Array, precision: str) -> Array:
+    """Numbers as a logger leaves them."""
+    if precision == "bfloat16":
+        bits = np.asarray(values, dtype=np.float32).view(np.uint32)
+        rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
+        return rounded.view(np.float32).astype(np.float64)
+    if precision == "4 decimals":
+        return np.round(values, 4)
+    return np.asarray(values, dtype=precision).astype(np.float64)
+
+
+def rules() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every registered estimator with every standard deviation and eps that it can have."""
+    for name in ("dr_grpo", "rloo", "psr", "nsr"):
+        yield name, {}
+    for name in ("grpo", "qae", "qae_linear", "pos_mask", "neg_mask"):
+        for std in ("population", "bessel"):
+            for eps in (0.0, 1e-8, 1e-6, 1e-4):
+                yield name, {"std": std, "eps": eps} | ({} if name == "grpo" else {"k": "0.6"})
+
+
+def holds(members: tuple[Candidate, ...], name: str, options: dict[str, Any]) -> bool:
+    return any(one.name == name and dict(one.options) == options for one in members)
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32", "4 decimals", "bfloat16"])
+@pytest.mark.parametrize(("name", "options"), list(rules()), ids=str)
+def test_the_true_rule_is_in_the_class(name: str, options: dict[str, Any], precision: str) -> None:
+    reward = rewards()
+    result = identified(reward, logged_as(advantages(reward, name, **options), precision))
+    assert holds(result.members, name, options), result.members
+
+
+@pytest.mark.parametrize(("name", "options"), list(rules()), ids=str)
+def test_every_member_of_the_class_makes_the_logged_numbers(name: str, options: dict[str, Any]) -> None:
+    reward = rewards(groups=60)
+    logged = logged_as(advantages(reward, name, **options), "float32")
+    for member in identified(reward, logged).members:
+        kept = {
+            key: value for key, value in member.options.items() if key != "std" or value in ("population", "bessel")
+        }
+        if member.options.get("std") in ("none", "batch"):
+            continue
+        np.testing.assert_allclose(advantages(reward, member.name, **kept), logged, rtol=2e-6, atol=2e-6)
+
+
+def test_float32_tells_eps_of_a_millionth_from_none_and_a_hundredth_of_it_not() -> None:
+    reward = rewards(size=16)
+    eps = {
+        float(one.options["eps"])
+        for one in identified(reward, logged_as(advantages(reward, "grpo", eps=0), "float32")).members
+    }
+    assert eps == {0.0, 1e-8}
+    only = identified(reward, logged_as(advantages(reward, "grpo", eps=1e-6), "float32")).members
+    assert {float(one.options["eps"]) for one in only} == {1e-6}
+    coarse = identified(reward, logged_as(advantages(reward, "grpo", eps=0), "bfloat16")).members
+    assert {float(one.options["eps"]) for one in coarse} >= {0.0, 1e-8, 1e-6, 1e-5, 1e-4}
+
+
+def test_levels_of_one_rank_cannot_be_told_apart() -> None:
+    """K = .4 and .41 have rank 7 of 16, and .45 has rank 8."""
+    reward = rewards(size=16)
+    levels = {str(one.options.get("k")) for one in identified(reward, advantages(reward, "qae", k="0.4")).members}
+    assert {"0.4", "0.41", "0.43"} <= levels
+    assert not levels & {"0.37", "0.44", "0.45"}
+
+
+def test_the_linear_quantile_is_told_from_the_exact_one_where_it_leaks() -> None:
+    reward = rewards(size=8)
+    result = identified(reward, advantages(reward, "qae_linear", k="0.4", std="population"))
+    assert {one.name for one in result.members} == {"qae_linear"}
+
+
+@pytest.mark.parametrize("std", ["none", "batch"])
+def test_the_divisor_may_be_absent_or_the_batchs(std: str) -> None:
+    reward = rewards(size=8)
+    centred = advantages(reward, "dr_grpo")
+    batch = np.repeat(reward.reshape(-1, 32).std(axis=1, ddof=1), 4)[:, None]
+    logged = centred if std == "none" else centred / (batch + 1e-4)
+    result = identified(reward, logged_as(logged, "float32"))
+    assert holds(result.members, "grpo", {"std": std} if std == "none" else {"std": std, "eps": 1e-4})
+
+
+def test_a_rule_that_is_not_registered_is_none_with_the_nearest() -> None:
+    reward = rewards(size=8)
+    middle = np.median(reward, axis=1, keepdims=True)
+    result = identified(reward, (reward - 0.5 * middle) / (reward.std(axis=1, keepdims=True) + 0.3))
+    assert not result.fits
+    assert result.record()["name"] == "none"
+    assert result.nearest is not None
+    assert result.deviation > 1e-2
+
+
+def test_one_wrong_advantage_in_ten_thousand_is_enough() -> None:
+    reward = rewards(size=8, groups=1200)
+    logged = advantages(reward, "grpo")
+    logged[np.flatnonzero(reward.std(axis=1))[700], 3] += 1e-3
+    result = identified(reward, logged)
+    assert not result.fits
+    assert result.deviation == pytest.approx(1e-3, rel=0.05)
+
+
+def test_a_rule_of_correctness_is_found_beside_shaped_rewards() -> None:
+    correct = rewards(size=8)
+    shaped = correct - np.random.default_rng(1).uniform(0, 0.4, correct.shape)
+    result = identified(shaped, advantages(correct, "pos_mask", k="0.4"), correct)
+    assert result.members[0].name == "pos_mask"
+    assert result.members[0].options["gate"] == "correctness"
+
+
+def test_what_is_configured_comes_first() -> None:
+    reward = rewards(size=16)
+    logged = advantages(reward, "qae", k="0.41")
+    assert identified(reward, logged, estimator="qae", k="0.41").members[0].options["k"] == "0.41"
+    assert identified(reward, logged).members[0].options["k"] == "0.4"
+
+
+def test_the_remainder_of_equal_rewards_does_not_hide_the_rule() -> None:
+    """float32 leaves .05 to .1 where all rewards are .7; that is ``phantom-advantage``, and the rule is GRPO's."""
+    reward = rewards(size=8) + 0.7
+    logged = advantages(reward, "grpo", std="bessel", eps=1e-6)
+    logged[reward.std(axis=1) == 0] = 0.07
+    assert identified(reward, logged, reward - 0.7).members[0].name == "grpo"
+
+
+def test_uniform_groups_alone_say_nothing(tmp_path: Path) -> None:
+    world = worlds.made(0, success=(1e-3, 1.0))
+    worlds.open_instruct(tmp_path, worlds.with_rewards(world, np.zeros(world.reward.shape)))
+    content = audited(tmp_path)
+    assert content["estimator"] is None
+    assert "estimator-mismatch" in {one["check"] for one in content["unchecked"]}
+
+
+def test_groups_that_lost_responses_are_left_out(tmp_path: Path) -> None:
+    worlds.open_instruct(tmp_path, worlds.made(0, groups=20))
+    path = tmp_path / "run_rollouts_000000.jsonl"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(line for number, line in enumerate(lines) if number % 37) + "\n")
+    estimator = audited(tmp_path)["estimator"]
+    assert estimator["name"] == "grpo"
+    assert estimator["left_out"] >= 8
+
+
+@pytest.mark.parametrize("name", ["qae", "grpo", "rloo", "pos_mask"])
+def test_the_trainers_own_advantages_are_found_in_its_log(name: str, tmp_path: Path) -> None:
+    """As ``qae train`` makes and writes them: per group, in float32, as JSON."""
+    world = worlds.made(5, groups=12, size=8)
+    made = group_advantages(world.reward.ravel(), 8, name, {}).astype(np.float32).astype(np.float64)
+    worlds.own(tmp_path, worlds.replace(world, advantage=made.reshape(world.reward.shape)))
+    content = audited(tmp_path, estimator=name)
+    assert content["estimator"]["name"] == name
+    assert "estimator-mismatch" not in found(content)
+    assert "estimator-mismatch" in found(audited(tmp_path, estimator="psr"))
+
+
+def test_the_stored_run_of_qae_train_is_the_released_codes_rule() -> None:
+    estimator = audited(folder())["estimator"]
+    assert (estimator["name"], estimator["options"]["k"], estimator["options"]["std"]) == (
+        "qae_linear",
+        "0.4",
+        "bessel",
+    )
+
+
+def test_trls_own_advantages_are_grpo_with_its_eps() -> None:
+    estimator = audited(Path(__file__).parent / "fixtures" / "trl")["estimator"]
+    assert (estimator["name"], estimator["options"]) == ("grpo", {"std": "bessel", "eps": 1e-4})
+    assert estimator["equivalents"] == []
