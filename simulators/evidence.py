@@ -22,6 +22,7 @@ from qae_theory.runs.folders import results_folder
 from qae_theory.runs.stored import StoredRun
 
 if TYPE_CHECKING:
+    from qae_theory.curves.outcomes import Line
     from simulators.experiments.base import ClaimEvidence, Experiment
 
 AGAIN = "simulate again"
@@ -31,12 +32,20 @@ SOURCES: tuple[tuple[str, str], ...] = (
     ("channels", "channels"),
     ("channels", "length"),
     ("adam-unsampled", "optimiser"),
-    ("shape-entropy-rises-with-k", "k-sweep"),
-    ("shape-negative-samples-lead-growth", "sign-split"),
-    ("shape-negative-samples-hold-more-entropy", "sign-split"),
-    ("shape-mask-ordering", "masks"),
-    ("shape-sparsity-over-training", "sparsity"),
 )
+# Experiment that has the lines of each family, and the line of the family by itself: Adam, several passes, clip-higher.
+FAMILIES: Mapping[str, tuple[str, str]] = {
+    "shape-entropy-rises-with-k": ("k-sweep", "bandit/adam-1e-8-16-passes-uniform-equal-steps"),
+    "shape-negative-samples-lead-growth": ("sign-split", "bandit/16-passes-clip-higher-adam-1e-8-hard-grpo"),
+    "shape-negative-samples-hold-more-entropy": (
+        "sign-split",
+        "bandit/16-passes-clip-higher-adam-1e-8-hard-grpo-level",
+    ),
+    "shape-mask-ordering": ("masks", "bandit/adam-1e-8-hard-qae-s-step-size-entropy"),
+    "shape-sparsity-over-training": ("sparsity", "bandit/uniform-all-groups"),
+}
+NEEDS = "simulators"
+PLANTED_SAYS = "no effect: the line's own residuals, which must not be found"
 
 
 def register(ledger: Ledger) -> None:
@@ -57,6 +66,69 @@ def register(ledger: Ledger) -> None:
             missing=partial(_missing, experiment),
         )
         ledger.add(evidence)
+    for claim, line_id, experiment in _lines_of(ledger):
+        step = Step(
+            says=f"What `qae simulate {experiment}` found: the line `{line_id}`.",
+            check=partial(_check_line, line_id, experiment),
+            planted=PLANTED_SAYS,
+            control=partial(_control_line, line_id, experiment),
+        )
+        ledger.add(
+            Evidence(
+                claim=claim,
+                name=experiment,
+                kind=Kind.TRAINING,
+                role=Role.FOR,
+                steps=(step,),
+                missing=partial(_missing_line, line_id, experiment),
+            )
+        )
+
+
+def _lines_of(ledger: Ledger) -> list[tuple[str, str, str]]:
+    """Return claim, line and experiment of each line by condition, and of each family by itself."""
+    own = []
+    for claim in ledger.claims:
+        if claim.needs == NEEDS and claim.family is not None:
+            own.append((claim.id, claim.id, FAMILIES[claim.family][0]))
+    return own + [(family, f"{family}@{place}", experiment) for family, (experiment, place) in FAMILIES.items()]
+
+
+def _missing_line(line_id: str, name: str, effort: Effort) -> str | None:
+    """Return what a line lacks: the stored run, or the condition in it."""
+    if lacking := _missing(name, effort):
+        return lacking
+    run, lines = _lines(name, results_folder())
+    return None if line_id in lines else f"{run} has no such line: run `qae simulate {name}`"
+
+
+def _check_line(line_id: str, name: str, effort: Effort) -> Finding:
+    """Return what the line says."""
+    from qae_theory.curves.findings import finding_of  # loads scipy.stats, which a ledger by itself does not need
+
+    del effort
+    run, lines = _lines(name, results_folder())
+    return finding_of(lines[line_id], str(run))
+
+
+def _control_line(line_id: str, name: str, effort: Effort) -> Finding:
+    """Return what the line says of its own residuals."""
+    from qae_theory.curves.findings import control_of
+
+    del effort
+    return control_of(_lines(name, results_folder())[1][line_id])
+
+
+@cache
+def _lines(name: str, root: Path) -> tuple[StoredRun, Mapping[str, Line]]:
+    """Return the stored run that counts, and its lines by id, computed anew."""
+    from simulators.experiments import get_experiment
+    from simulators.experiments.common.lines import read_lines
+
+    run = store.shipped(root, name)
+    if run is None:
+        raise ValueError(f"no results: run `qae simulate {name}`")
+    return run, {line.id: line for line in read_lines(_analysis(get_experiment(name), run))}
 
 
 def _missing(name: str, effort: Effort) -> str | None:

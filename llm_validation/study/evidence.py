@@ -10,18 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from llm_validation.verl_engine import eq4_torch
-from qae_theory.claims.ledger import Ledger, read_catalogue
-from qae_theory.claims.model import Claim, Effort, Evidence, Finding, Kind, Role, Step
-from qae_theory.curves.findings import PLANTED_SAYS, control_of, finding_of
-from qae_theory.curves.outcomes import Line
+from qae_theory.claims.ledger import Ledger
+from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
 from qae_theory.runs import store
 from qae_theory.runs.files import check_unchanged
 from qae_theory.runs.folders import results_folder
 
+if TYPE_CHECKING:
+    from qae_theory.curves.outcomes import Line
+
 AGAIN = "validate again"
+PLANTED_SAYS = "no effect: the line's own residuals, which must not be found"
 NAME = "study"
 STUDY = "validate"
 TABLES = ("probes", "runs", "follow")
@@ -53,7 +55,7 @@ class Stored(NamedTuple):
 def register(ledger: Ledger) -> None:
     """Add the evidence of this package."""
     eq4_torch.register(ledger)
-    for claim, line_id in line_claims():
+    for claim, line_id in line_claims(ledger):
         step = Step(
             says=f"What `qae validate` found: the line `{line_id}`.",
             check=partial(_found, line_id),
@@ -63,7 +65,7 @@ def register(ledger: Ledger) -> None:
         missing = partial(_missing, line_id)
         ledger.add(
             Evidence(
-                claim=claim.id,
+                claim=claim,
                 name=NAME,
                 kind=Kind.TRAINING,
                 role=Role.FOR,
@@ -74,12 +76,10 @@ def register(ledger: Ledger) -> None:
         )
 
 
-def line_claims() -> list[tuple[Claim, str]]:
+def line_claims(ledger: Ledger) -> list[tuple[str, str]]:
     """Return the claims that a study's line speaks for, and that line's id: a line's own, and a family's headline."""
-    claims = [claim for claim in read_catalogue() if claim.family is not None and claim.needs == NEEDS]
-    found = [(claim, claim.id) for claim in claims]
-    known = {claim.id: claim for claim in read_catalogue()}
-    return found + [(known[family], f"{family}@{condition}") for family, condition in HEADLINES.items()]
+    own = [(claim.id, claim.id) for claim in ledger.claims if claim.family is not None and claim.needs == NEEDS]
+    return own + [(family, f"{family}@{condition}") for family, condition in HEADLINES.items()]
 
 
 def preset_of(line_id: str) -> str:
@@ -100,12 +100,16 @@ def _missing(line_id: str, effort: Effort) -> str | None:
 
 
 def _found(line_id: str, effort: Effort) -> Finding:
+    from qae_theory.curves.findings import finding_of  # loads scipy.stats, which a ledger by itself does not need
+
     del effort
     stored = _lines(results_folder())[line_id]
     return finding_of(stored.line, stored.source)
 
 
 def _control(line_id: str, effort: Effort) -> Finding:
+    from qae_theory.curves.findings import control_of
+
     del effort
     return control_of(_lines(results_folder())[line_id].line)
 

@@ -9,7 +9,6 @@ from qae_theory.claims.run import NEGATIVE_CRITERION
 from qae_theory.curves.outcomes import PLANTED, Line
 
 POWERFUL = 0.8  # a line with this power or more has to find what is planted
-PLANTED_SAYS = "no effect: the line's own residuals, which must not be found"
 
 
 def finding_of(line: Line, source: str) -> Finding:

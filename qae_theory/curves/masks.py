@@ -6,16 +6,15 @@ final success is higher than NEG-MASK's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from qae_theory.claims.statements import Statement
 from qae_theory.curves.trajectories import Trajectory, alternated, paired_difference, path_distance
 
 READINGS = {
-    "tracks": "under weak clipping NEG-MASK's success is nearer to QAE's than POS-MASK's, in every condition",
-    "tracks_entropy": "under weak clipping NEG-MASK's entropy is nearer to QAE's than POS-MASK's, in every condition",
-    "leads": "under strong clipping POS-MASK's final success is above NEG-MASK's, in every condition",
+    "tracks": "under weak clipping NEG-MASK's success is nearer to QAE's than POS-MASK's",
+    "tracks_entropy": "under weak clipping NEG-MASK's entropy is nearer to QAE's than POS-MASK's",
+    "leads": "under strong clipping POS-MASK's final success is above NEG-MASK's",
 }
 
 
@@ -43,30 +42,3 @@ def tracks(qae: Trajectory, pos: Trajectory, neg: Trajectory, *, curve: str, lev
 def leads(pos: Trajectory, neg: Trajectory, *, level: float) -> dict[str, Any]:
     """POS-MASK's final success less NEG-MASK's."""
     return paired_difference(pos.curves["success"][:, -1], neg.curves["success"][:, -1], level=level).record()
-
-
-def statements(analysis: Mapping[str, Any]) -> list[Statement]:
-    """Each reading in every condition and scale; with labels exchanged in every other seed it is not so."""
-    return [_statement(analysis, reading, text) for reading, text in READINGS.items()]
-
-
-def _statement(analysis: Mapping[str, Any], reading: str, says: str) -> Statement:
-    found, detail = _everywhere(analysis["found"], reading)
-    control, control_detail = _everywhere(analysis["control"], reading)
-    return Statement(
-        says=says,
-        found=found,
-        detail=detail,
-        planted="the labels of the two masks exchanged in every other seed",
-        control_found=control,
-        control_detail=control_detail,
-    )
-
-
-def _everywhere(rows: Sequence[Mapping[str, Any]], reading: str) -> tuple[bool, str]:
-    said = "; ".join(
-        f"{row['condition']}, {row['scale']} {row[reading]['estimate']:.3g}"
-        f" [{row[reading]['low']:.3g}, {row[reading]['high']:.3g}]"
-        for row in rows
-    )
-    return all(row[reading]["low"] > 0 for row in rows), said

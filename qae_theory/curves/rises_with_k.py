@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from qae_theory.arrays import Array
-from qae_theory.claims.statements import Statement
 from qae_theory.curves.statistics import Interval, bonferroni, mean_interval
 from qae_theory.curves.trajectories import Trajectory, alternated, at_gain, common_gains, paired_difference
 
@@ -73,40 +72,3 @@ def _slope(ks: Array, entropies_ks: Array, level: float) -> Interval:
     """Of entropies ``[K, S]``, in nats per unit of K."""
     centred = ks - ks.mean()
     return mean_interval((centred @ entropies_ks) / (centred @ centred), level=level)
-
-
-def statements(analysis: Mapping[str, Any]) -> list[Statement]:
-    """Entropy rises with K in every condition; with K's labels reversed in every other seed it does not."""
-    return [_rises(analysis, reading) for reading in READINGS]
-
-
-def _rises(analysis: Mapping[str, Any], reading: str) -> Statement:
-    found, detail = _in_every_condition(analysis["slopes"], reading, lambda slope: slope["low"] > 0)
-    control, control_detail = _in_every_condition(analysis["control"], reading, lambda slope: slope["low"] > 0)
-    return Statement(
-        says=f"at {reading}, entropy rises with K in every condition",
-        found=found,
-        detail=f"slope in nats per unit of K: {detail}; {falls_between_levels(analysis['neighbours'], reading)}",
-        planted="the labels of K reversed in every other seed",
-        control_found=control,
-        control_detail=control_detail,
-    )
-
-
-def falls_between_levels(neighbours_of: Mapping[str, Any], reading: str) -> str:
-    """Return a phrase that names the neighbouring levels K between which entropy falls, and the conditions."""
-    falls = [
-        f"{row['from']} to {row['to']} ({name})"
-        for name, by_reading in neighbours_of.items()
-        for row in by_reading[reading]
-        if row["high"] < 0
-    ]
-    return f"from one K to the next it falls at: {', '.join(falls) or 'none'}"
-
-
-def _in_every_condition(
-    slopes: Mapping[str, Any], reading: str, holds: Callable[[Mapping[str, float]], bool]
-) -> tuple[bool, str]:
-    shown = {name: slope[reading] for name, slope in slopes.items()}
-    said = "; ".join(f"{name} {s['estimate']:.3g} [{s['low']:.3g}, {s['high']:.3g}]" for name, s in shown.items())
-    return all(holds(slope) for slope in shown.values()), said

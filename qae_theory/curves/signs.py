@@ -6,13 +6,11 @@ over negative samples against that over positive ones, its level and its growth;
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from qae_theory.arrays import Array
-from qae_theory.claims.statements import Statement
 from qae_theory.curves.statistics import mean_interval
 from qae_theory.curves.trajectories import Trajectory, alternated
 
@@ -59,41 +57,3 @@ def _interval(by_seed: Array, level: float) -> dict[str, Any] | None:
     """Over the seeds that have a figure; None with fewer than two."""
     there = by_seed[np.isfinite(by_seed)]
     return mean_interval(there, level=level).record() if len(there) > 1 else None
-
-
-def lead_statements(analysis: Mapping[str, Any]) -> list[Statement]:
-    """First reading, in every condition and for every rule."""
-    return [_statement(analysis, "lead", "where entropy grows, negative samples have the larger part of the change")]
-
-
-def entropy_statements(analysis: Mapping[str, Any]) -> list[Statement]:
-    """Second reading, in every condition and for every rule: level and growth."""
-    return [
-        _statement(analysis, "level_gap", "negative samples hold more entropy than positive ones"),
-        _statement(analysis, "growth_gap", "the entropy of negative samples grows faster than that of positive ones"),
-    ]
-
-
-def _statement(analysis: Mapping[str, Any], reading: str, says: str) -> Statement:
-    found, detail = _everywhere(analysis["found"], reading)
-    control, control_detail = _everywhere(analysis["control"], reading)
-    return Statement(
-        says=f"{says}, in every condition",
-        found=found,
-        detail=detail,
-        planted="the labels of positive and negative samples exchanged in every other seed",
-        control_found=control,
-        control_detail=control_detail,
-    )
-
-
-def _everywhere(rows: Sequence[Mapping[str, Any]], reading: str) -> tuple[bool, str]:
-    """A condition without growth says nothing of the first reading; there must be one that does."""
-    told = [row for row in rows if row[reading] is not None]
-    said = "; ".join(
-        f"{row['rule']}, {row['condition']} {row[reading]['estimate']:.2g}"
-        f" [{row[reading]['low']:.2g}, {row[reading]['high']:.2g}]"
-        for row in told
-    )
-    silent = ", ".join(f"{row['rule']}, {row['condition']}" for row in rows if row[reading] is None)
-    return bool(told) and all(row[reading]["low"] > 0 for row in told), said + (f"; silent: {silent}" if silent else "")

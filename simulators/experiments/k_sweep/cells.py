@@ -6,20 +6,20 @@ stands beside it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
-from qae_theory.claims.model import Kind
-from qae_theory.curves.rises_with_k import slope_readings, statements
+from qae_theory.curves.families import READINGS, RISES, rise_with_k
+from qae_theory.curves.rises_with_k import slope_readings
 from qae_theory.curves.statistics import bonferroni, mean_interval
 from qae_theory.curves.trajectories import Trajectory, from_records
-from simulators.experiments.base import Cell, ClaimEvidence, Experiment, Record
+from simulators.experiments.base import Cell, Experiment, Record
 from simulators.experiments.common.conditions import TrainingConfig, run_training, training_cell
 from simulators.experiments.common.fields import Level
-from simulators.experiments.common.shares import in_records
+from simulators.experiments.common.lines import Lines
 
 CURVES = ("sequence_entropy", "success", "pass@1", "pass@16")
 
@@ -51,8 +51,16 @@ def analyse(config: KSweepConfig, records: Sequence[Record]) -> dict[str, Any]:
     for name, by_k in runs.items():
         for k, run in by_k.items():
             finals.append({"condition": name, "k": k, **_final_figures(run, level)})
-    analysis: dict[str, Any] = {"level": config.level, "finals": finals, **slope_readings(runs, config.level)}
-    return {**analysis, "statements": in_records(statements(analysis))}
+    return {"level": config.level, "finals": finals, **slope_readings(runs, config.level), **_lines(runs)}
+
+
+def _lines(runs: Mapping[str, Mapping[str, Trajectory]]) -> dict[str, list[dict[str, Any]]]:
+    """Return a line for each condition and reading."""
+    found = Lines()
+    for name, by_k in runs.items():
+        for reading in READINGS:
+            found.add(RISES, f"{name} {reading}", rise_with_k(by_k, reading), by_k)
+    return found.records()
 
 
 def _final_figures(run: Trajectory, level: float) -> dict[str, Any]:
@@ -68,12 +76,4 @@ EXPERIMENT = Experiment(
     run_cell=run_training,
     analyse=analyse,
     sizes=Path(__file__).with_name("sizes.toml"),
-    claims=(
-        ClaimEvidence(
-            claim="shape-entropy-rises-with-k",
-            name="k-sweep",
-            kind=Kind.TRAINING,
-            statements=statements,
-        ),
-    ),
 )

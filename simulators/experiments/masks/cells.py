@@ -15,15 +15,16 @@ from typing import Any
 import numpy as np
 
 from qae_theory import expected_gain
-from qae_theory.claims.model import Kind
-from qae_theory.curves.masks import READINGS, exchanged, mask_readings, statements
+from qae_theory.curves import families
+from qae_theory.curves.masks import READINGS, exchanged, mask_readings
+from qae_theory.curves.progress import late_mean
 from qae_theory.curves.statistics import bonferroni, mean_interval
 from qae_theory.curves.trajectories import Trajectory, from_records
 from qae_theory.runs.settings import Positive
-from simulators.experiments.base import Cell, ClaimEvidence, Experiment, Record
+from simulators.experiments.base import Cell, Experiment, Record
 from simulators.experiments.common.conditions import Condition, TrainingConfig, run_training, training_cell
 from simulators.experiments.common.fields import Level
-from simulators.experiments.common.shares import in_records
+from simulators.experiments.common.lines import Lines
 from simulators.update import Update
 from simulators.worlds import success_probs
 
@@ -99,10 +100,12 @@ def analyse(config: MasksConfig, records: Sequence[Record]) -> dict[str, Any]:
         return from_records(records, CURVES, condition=name, clip=clip, scale=scale, rule=rule)
 
     tables: dict[str, list[dict[str, Any]]] = {"found": [], "control": []}
+    lines = Lines()
     for name, scale in compared:
         weak = [run(name, "weak", scale, rule=rule) for rule in RULES]
         strong = [run(name, "strong", scale, rule=rule) for rule in RULES]
         labels = {"condition": name, "scale": scale}
+        _add_lines(lines, f"{name} {scale}", weak, strong)
         tables["found"].append(labels | mask_readings(weak, strong, level))
         tables["control"].append(labels | mask_readings(exchanged(weak), exchanged(strong), level))
     of_finals = bonferroni(config.level, len(compared) * len(CLIPS) * len(RULES) * len(CURVES))
@@ -111,8 +114,19 @@ def analyse(config: MasksConfig, records: Sequence[Record]) -> dict[str, Any]:
         labels = {"condition": name, "clip": clip, "scale": scale, "rule": rule}
         figures = _final_figures(run(name, clip, scale, rule=rule), of_finals)
         finals.append({**labels, **figures})
-    analysis = {"level": config.level, "finals": finals, **tables}
-    return {**analysis, "statements": in_records(statements(analysis))}
+    return {"level": config.level, "finals": finals, **tables, **lines.records()}
+
+
+def _add_lines(lines: Lines, condition: str, weak: Sequence[Trajectory], strong: Sequence[Trajectory]) -> None:
+    """Add the lines of one condition and scale; ``weak`` and ``strong`` are the runs of QAE and of both masks."""
+    named = dict(zip(RULES, weak, strict=True))
+    qae, pos, neg = weak
+    lines.add(families.TRACKS, f"{condition} success", families.nearer(qae, pos, neg, "success"), named)
+    lines.add(
+        families.TRACKS_ENTROPY, f"{condition} entropy", families.nearer(qae, pos, neg, "sequence_entropy"), named
+    )
+    late = [late_mean(run.steps, run.curves["success"]) for run in strong[1:]]
+    lines.add(families.LEADS, f"{condition} lead", late[0] - late[1], dict(zip(RULES, strong, strict=True)))
 
 
 def _final_figures(run: Trajectory, level: float) -> dict[str, Any]:
@@ -128,12 +142,4 @@ EXPERIMENT = Experiment(
     run_cell=run_training,
     analyse=analyse,
     sizes=Path(__file__).with_name("sizes.toml"),
-    claims=(
-        ClaimEvidence(
-            claim="shape-mask-ordering",
-            name="masks",
-            kind=Kind.TRAINING,
-            statements=statements,
-        ),
-    ),
 )

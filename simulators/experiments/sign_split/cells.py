@@ -11,20 +11,21 @@ Negative samples can therefore lead only where entropy grows on queries with V >
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import Field
 
-from qae_theory.claims.model import Kind
-from qae_theory.curves.signs import entropy_statements, exchanged, lead_statements, sign_readings
+from qae_theory.curves.families import GROWTH_GAP, LEADS_GROWTH, LEVEL_GAP, mean_where, sign_shares
+from qae_theory.curves.signs import exchanged, sign_readings
 from qae_theory.curves.statistics import bonferroni, mean_interval
 from qae_theory.curves.trajectories import Trajectory, from_records
-from simulators.experiments.base import Cell, ClaimEvidence, Experiment, Record, RuleName
+from simulators.experiments.base import Cell, Experiment, Record, RuleName
 from simulators.experiments.common.conditions import Condition, TrainingConfig, run_training, training_cell
 from simulators.experiments.common.fields import Level
-from simulators.experiments.common.shares import in_records
+from simulators.experiments.common.lines import Lines
 from simulators.experiments.common.trajectories import Family
 from simulators.worlds import Difficulty, World
 
@@ -86,7 +87,7 @@ def analyse(config: SignSplitConfig, records: Sequence[Record]) -> dict[str, Any
     level = bonferroni(config.level, 3 * len(pairs) + 1)  # three intervals for each pair, and one for the law
     runs = {pair: from_records(records, CURVES, condition=pair[0], rule=pair[1]) for pair in pairs}
     law = from_records(records, LAW_CURVES, condition=LAW, rule="grpo")
-    analysis = {
+    return {
         "level": config.level,
         "found": [sign_readings(pair, run, level) for pair, run in runs.items()],
         "control": [sign_readings(pair, exchanged(run), level) for pair, run in runs.items()],
@@ -95,8 +96,21 @@ def analyse(config: SignSplitConfig, records: Sequence[Record]) -> dict[str, Any
             "negative_minus_V_times_all": law_difference(law, LAW_SUCCESS, level),
             "control_with_1_minus_V": law_difference(law, 1 - LAW_SUCCESS, level),
         },
+        **_lines(runs),
     }
-    return {**analysis, "statements": in_records([*lead_statements(analysis), *entropy_statements(analysis)])}
+
+
+def _lines(runs: Mapping[tuple[str, str], Trajectory]) -> dict[str, list[dict[str, Any]]]:
+    """Return the lines of each condition and rule."""
+    found = Lines()
+    for (condition, rule), run in runs.items():
+        name, curves = f"{condition} {rule}", run.curves
+        found.add(LEADS_GROWTH, name, sign_shares(curves["positive"], curves["negative"]), {rule: run})
+        gap = curves["negative_sample_entropy"] - curves["positive_sample_entropy"]
+        gap = gap / curves["sequence_entropy"][:, :1]
+        found.add(LEVEL_GAP, f"{name} level", mean_where(gap, np.isfinite(gap)), {rule: run})
+        found.add(GROWTH_GAP, f"{name} growth", gap[:, -1] - gap[:, 0], {rule: run})
+    return found.records()
 
 
 def law_difference(law: Trajectory, share: float, level: float) -> dict[str, Any]:
@@ -116,18 +130,4 @@ EXPERIMENT = Experiment(
     run_cell=run_training,
     analyse=analyse,
     sizes=Path(__file__).with_name("sizes.toml"),
-    claims=(
-        ClaimEvidence(
-            claim="shape-negative-samples-lead-growth",
-            name="lead",
-            kind=Kind.TRAINING,
-            statements=lead_statements,
-        ),
-        ClaimEvidence(
-            claim="shape-negative-samples-hold-more-entropy",
-            name="entropy",
-            kind=Kind.TRAINING,
-            statements=entropy_statements,
-        ),
-    ),
 )

@@ -15,16 +15,16 @@ import numpy as np
 from pydantic import Field
 
 from qae_theory.arrays import Array
-from qae_theory.claims.model import Kind
-from qae_theory.curves.sparsity import BAND, READINGS, share_row, statements
+from qae_theory.curves.families import SPARSITY, distance_from_band
+from qae_theory.curves.sparsity import BAND, READINGS, share_row
 from qae_theory.curves.statistics import bonferroni
 from qae_theory.curves.trajectories import from_records
 from qae_theory.group_expectation import binomial_mean, outcome_advantages
 from qae_theory.runs.settings import Strict
-from simulators.experiments.base import Cell, ClaimEvidence, Config, Experiment, Record
+from simulators.experiments.base import Cell, Config, Experiment, Record
 from simulators.experiments.common.conditions import Condition, TrainingConfig, run_training, training_cell
 from simulators.experiments.common.fields import Level
-from simulators.experiments.common.shares import in_records
+from simulators.experiments.common.lines import Lines
 from simulators.update import Update
 from simulators.worlds import Difficulty, World, success_probs
 
@@ -88,10 +88,15 @@ def analyse(config: SparsityConfig, records: Sequence[Record]) -> dict[str, Any]
     updates = config.steps // config.every + 1
     rules = [*config.ks, "grpo"]
     level = bonferroni(config.level, len(config.difficulties) * len(rules) * len(READINGS) * updates)
-    table = []
+    table: list[dict[str, Any]] = []
+    lines = Lines()
     for named in config.difficulties:
         for k in rules:
             run = from_records(records, CURVES, condition=named.name, k=k)
+            if k == config.k:
+                for curve, reading in READINGS.items():
+                    effect = distance_from_band(run.curves[curve])
+                    lines.add(SPARSITY, f"{named.name} {reading}", effect, {k: run})
             table += [share_row(named.name, k, curve, run=run, level=level) for curve in READINGS]
     group_size = Update(**config.update).group_size
     starts = []
@@ -99,14 +104,14 @@ def analyse(config: SparsityConfig, records: Sequence[Record]) -> dict[str, Any]
         for k in config.ks:
             shares = expected_start(named.difficulty, k, group_size)
             starts.append({"difficulty": named.name, "k": k, **shares})
-    analysis = {
+    return {
         "level": config.level,
         "band": list(BAND),
         "k": config.k,
         "expected_start": starts,
         "table": table,
+        **lines.records(),
     }
-    return {**analysis, "statements": in_records(statements(analysis))}
 
 
 def expected_start(difficulty: Difficulty, k: str, group_size: int) -> dict[str, float]:
@@ -140,12 +145,4 @@ EXPERIMENT = Experiment(
     run_cell=run_training,
     analyse=analyse,
     sizes=Path(__file__).with_name("sizes.toml"),
-    claims=(
-        ClaimEvidence(
-            claim="shape-sparsity-over-training",
-            name="sparsity",
-            kind=Kind.TRAINING,
-            statements=statements,
-        ),
-    ),
 )

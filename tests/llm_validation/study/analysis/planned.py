@@ -1,7 +1,8 @@
-"""The lines that the shipped presets make, read off tables of their shape; and the catalogue's entries for them.
+"""The lines that the shipped presets and experiments make, and the catalogue's entries for them.
 
-``python -m tests.llm_validation.study.analysis.planned`` prints the entries for
-``qae_theory/claims/catalogue/7_empirical.toml``. A test holds the catalogue against them.
+Lines are read off tables of a preset's shape, in which RL learns everywhere. ``python -m
+tests.llm_validation.study.analysis.planned`` prints ``qae_theory/claims/catalogue/7_lines.toml``; a test holds the
+catalogue against them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,12 @@ from llm_validation.study.analysis.shapes import shape_lines
 from llm_validation.study.analysis.step_lines import LADDER, ORDERING, SAYS
 from llm_validation.study.bandit import bandit_probes
 from llm_validation.study.settings import Preset, StudyConfig, StudyRun, StudyTask, shipped_config
-from qae_theory.curves.families import FAMILIES
+from qae_theory.curves import families, sparsity
+from qae_theory.curves.families import FAMILIES, Family
+from simulators.experiments import get_experiment
+from simulators.experiments.common.lines import slug
+from simulators.experiments.masks.cells import scales
+from simulators.settings import changed_config
 from tests.llm_validation.study.analysis.synthetic import Truth, _checkpoint, _point, _step
 
 STEPS = 8
@@ -114,6 +120,48 @@ def _step_lines(config: StudyConfig) -> Iterator[tuple[str, str, str]]:
                 yield claim, f"{place}/sgd-1update-size{size:g}", SAYS[claim]
 
 
+def laboratory_lines() -> list[tuple[str, str, str]]:
+    """Return claim, condition and what is said of each line that the laboratory's shipped experiments plan."""
+    return [*_k_sweep(), *_sign_split(), *_masks(), *_sparsity()]
+
+
+def _config(name: str) -> Any:
+    return changed_config(get_experiment(name), [], quick=False)
+
+
+def _laboratory(family: Family, condition: str) -> tuple[str, str, str]:
+    return family.claim, f"bandit/{slug(condition)}", family.says
+
+
+def _k_sweep() -> Iterator[tuple[str, str, str]]:
+    for condition in _config("k-sweep").conditions:
+        for reading in families.READINGS:
+            yield _laboratory(families.RISES, f"{condition.name} {reading}")
+
+
+def _sign_split() -> Iterator[tuple[str, str, str]]:
+    config = _config("sign-split")
+    for condition in config.conditions:
+        for rule in config.rules:
+            yield _laboratory(families.LEADS_GROWTH, f"{condition.name} {rule}")
+            yield _laboratory(families.LEVEL_GAP, f"{condition.name} {rule} level")
+            yield _laboratory(families.GROWTH_GAP, f"{condition.name} {rule} growth")
+
+
+def _masks() -> Iterator[tuple[str, str, str]]:
+    for condition in _config("masks").conditions:
+        for scale in scales(condition):
+            yield _laboratory(families.TRACKS, f"{condition.name} {scale} success")
+            yield _laboratory(families.TRACKS_ENTROPY, f"{condition.name} {scale} entropy")
+            yield _laboratory(families.LEADS, f"{condition.name} {scale} lead")
+
+
+def _sparsity() -> Iterator[tuple[str, str, str]]:
+    for named in _config("sparsity").difficulties:
+        for reading in sparsity.READINGS.values():
+            yield _laboratory(families.SPARSITY, f"{named.name} {reading}")
+
+
 def entries(lines: Sequence[tuple[str, str, str]], needs: str) -> Iterator[str]:
     """Yield the catalogue's entries."""
     for claim, condition, says in dict.fromkeys(lines):
@@ -133,7 +181,9 @@ def main() -> None:
     """Print the entries of all presets; the substrate of a line says which preset makes it."""
     listed = [line for preset in PRESETS for line in planned_lines(preset)]
     assert {line[0] for line in listed} <= {*(family.claim for family in FAMILIES.values()), LADDER, ORDERING}
+    print('section = "Empirical claims by condition"\n')
     print("\n".join(entries(listed, "llm_validation")))
+    print("\n".join(entries(laboratory_lines(), "simulators")).rstrip())
 
 
 if __name__ == "__main__":
