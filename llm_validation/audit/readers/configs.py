@@ -15,7 +15,6 @@ from llm_validation.audit.model.settings import AuditSettings, estimator_of
 from llm_validation.audit.readers.base import SettingsReader
 from llm_validation.audit.readers.head import Head
 from llm_validation.audit.readers.opening import pieces
-from llm_validation.cluster.collect.run_settings import settings_of_own, settings_of_verl
 from llm_validation.verl_engine.configuration.flat_yaml import flat_scalars
 
 _ACTOR, _ROLLOUT = "actor_rollout_ref.actor.", "actor_rollout_ref.rollout."
@@ -31,28 +30,39 @@ def _flat(head: Head) -> dict[str, Any]:
 
 def _verl(head: Head) -> AuditSettings:
     flat = _flat(head)
-    known = settings_of_verl(flat)
-    batch, mini = known.prompts, _whole(flat.get(_ACTOR + "ppo_mini_batch_size"))
+    batch, mini = _whole(flat.get("data.train_batch_size")), _whole(flat.get(_ACTOR + "ppo_mini_batch_size"))
     epochs = _whole(flat.get(_ACTOR + "ppo_epochs")) or 1
     both = _number(flat.get(_ACTOR + "clip_ratio"))
+    low, high = (_number(flat.get(f"{_ACTOR}clip_ratio_{side}")) for side in ("low", "high"))
     return _usable(
         {
-            "estimator": estimator_of(known.estimator),
-            "k": known.k,
-            "std": known.std,
-            "eps": known.eps,
-            "group_size": known.group_size,
-            "clip_low": _number(flat.get(_ACTOR + "clip_ratio_low")) or both,
-            "clip_high": known.clip_high or both,
+            "estimator": estimator_of(flat.get("algorithm.adv_estimator")),
+            "k": flat.get("algorithm.quantile_k"),
+            "std": _std_of_verl(flat),
+            "eps": _number(flat.get("algorithm.advantage_eps")),
+            "group_size": _whole(flat.get(_ROLLOUT + "n")),
+            "clip_low": both if low is None else low,
+            "clip_high": both if high is None else high,
             "updates_per_batch": None if batch is None or mini is None else -(-batch // mini) * epochs,
             "entropy_coefficient": _number(flat.get(_ACTOR + "entropy_coeff")),
             "temperature": _number(flat.get(_ROLLOUT + "temperature")),
             "top_p": _number(flat.get(_ROLLOUT + "top_p")),
             "max_tokens": _whole(flat.get("data.max_response_length")),
-            "aggregation": known.aggregation,
-            "correct_above": known.correct_above,
+            "aggregation": flat.get(_ACTOR + "loss_agg_mode"),
+            "correct_above": _number(flat.get("algorithm.correct_above")),
         }
     )
+
+
+def _std_of_verl(flat: Mapping[str, Any]) -> str | None:
+    """Return what the advantages are divided by: verl's own GRPO by Bessel's, unless it is switched off."""
+    own = flat.get("algorithm.adv_estimator") in ("grpo", "grpo_vectorized")
+    stated = None if own else flat.get("algorithm.advantage_std")
+    if stated:
+        return str(stated)
+    if flat.get("algorithm.norm_adv_by_std_in_grpo") is False:
+        return "none"
+    return "bessel" if own else None
 
 
 def _trl(head: Head) -> AuditSettings:
@@ -83,16 +93,14 @@ def _trl(head: Head) -> AuditSettings:
 
 def _own(head: Head) -> AuditSettings:
     config = json.loads(b"".join(pieces(head.path)))
-    known = settings_of_own(config)
+    options = config.get("options") or {}
     return _usable(
         {
-            "estimator": estimator_of(known.estimator),
-            "k": known.k,
-            "std": known.std,
-            "eps": known.eps,
-            "group_size": known.group_size,
+            "estimator": estimator_of(config.get("estimator")),
+            **{name: options.get(name) for name in ("k", "std", "eps")},
+            "group_size": _whole(config.get("group_size")),
             "clip_low": _number(config.get("clip_low")),
-            "clip_high": known.clip_high,
+            "clip_high": _number(config.get("clip_high")),
             "updates_per_batch": (_whole(config.get("inner_updates")) or 1) * (_whole(config.get("inner_epochs")) or 1),
             "entropy_coefficient": 0.0,
             "temperature": _number(config.get("temperature")),

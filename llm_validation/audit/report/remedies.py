@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
 from typing import NamedTuple
+
+from llm_validation.audit.report.verdicts import verdicts
 
 
 class Remedy(NamedTuple):
@@ -19,14 +18,6 @@ class Remedy(NamedTuple):
     def record(self) -> dict[str, str | None]:
         """Return it in JSON's types, with the claim's verdict."""
         return {**self._asdict(), "ledger": verdicts().get(self.claim) if self.claim else "absent"}
-
-
-@cache
-def verdicts() -> dict[str, str]:
-    """Return the verdict of each claim of the ledger, as it stood when this package was made."""
-    text = (files("llm_validation.audit.report") / "verdicts.json").read_text(encoding="utf-8")
-    found: dict[str, str] = json.loads(text)
-    return found
 
 
 def remedies(finding: str) -> Sequence[Remedy]:

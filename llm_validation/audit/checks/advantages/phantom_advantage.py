@@ -41,7 +41,7 @@ def run(log: Log) -> list[Finding]:
             "a group of equal rewards is found by max == min, not by a small standard deviation; or the baseline is "
             "the group's own",
             {"groups": count, "of": flat, "largest": float(largest[phantom].max()), "mass_share": part},
-            ("neutrality",),
+            ("phantom-advantage",),
         )
     ]
 
