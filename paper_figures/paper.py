@@ -79,7 +79,13 @@ def level(value: float, text: str, *, shown: bool = True, left: bool = False) ->
 
 
 def steps(first: float, last: float, text: str) -> Mark:
-    """Return a grey span of the x axis, as high as what was drawn before it."""
+    """Return a grey span of the x axis, as high as what was drawn before it.
+
+    Args:
+        first: where the span begins.
+        last: where it ends.
+        text: what it is.
+    """
     name = f"paper: {text}"
 
     def draw(axes: Any) -> None:

@@ -33,7 +33,13 @@ def grpo() -> Where:
 
 
 def at_k(k: str, *, estimator: str = "qae", clip_high: float | None = None) -> Where:
-    """Return what selects the runs of a rule at a level K, under clip-higher if no other range is given."""
+    """Return what selects the runs of a rule at a level K.
+
+    Args:
+        k: the level.
+        estimator: the rule.
+        clip_high: upper clip range; clip-higher's if not given.
+    """
     clip = paper_facts()["training"]["clip_high"] if clip_high is None else clip_high
     return {"estimator": estimator, "k": float(k), "clip_high": clip}
 

@@ -132,7 +132,13 @@ def _draw(axes: Any, heads: Sequence[str], table_rows: Sequence[Row]) -> None:
 
 
 def markdown(title: str, heads: Sequence[str], table_rows: Sequence[Row]) -> str:
-    """Return the table as Markdown, with the paper's number and ours in each cell."""
+    """Return the table as Markdown, with the paper's number and ours in each cell.
+
+    Args:
+        title: of the table.
+        heads: of the columns of labels.
+        table_rows: the table.
+    """
     columns = list(table_rows[0].paper)
     head = [*heads, *columns, "last step", "experiment"]
     text = [

@@ -109,7 +109,13 @@ def count_at_most(cumulative: Any, target: float) -> Any:
 
 @numba.njit(parallel=True, cache=True)
 def log_softmax(logits: Any, log_probs: Any, probs: Any) -> None:
-    """Fill log-probabilities and probabilities of each policy ``[batch, n]``."""
+    """Fill log-probabilities and probabilities of each policy.
+
+    Args:
+        logits: ``[batch, n]``.
+        log_probs: filled, ``[batch, n]`` in nats.
+        probs: filled, ``[batch, n]``.
+    """
     batch, n = logits.shape
     for block in numba.prange((batch + BLOCK - 1) // BLOCK):
         for i in range(block * BLOCK, min(batch, (block + 1) * BLOCK)):
@@ -136,7 +142,13 @@ def log_softmax(logits: Any, log_probs: Any, probs: Any) -> None:
 
 @numba.njit(parallel=True, cache=True)
 def sample(probs: Any, draws: Any, out: Any) -> None:
-    """Fill ``out`` ``[batch, G]`` with the indices that the uniform numbers draw from ``probs`` ``[batch, R]``."""
+    """Fill the indices that the uniform numbers draw from each distribution.
+
+    Args:
+        probs: ``[batch, R]``, which need not sum to 1.
+        draws: uniform numbers, ``[batch, G]`` in [0, 1).
+        out: filled with indices, ``[batch, G]``.
+    """
     batch, arms = probs.shape
     for block in numba.prange((batch + BLOCK - 1) // BLOCK):
         cumulative = np.empty(arms)
@@ -149,7 +161,16 @@ def sample(probs: Any, draws: Any, out: Any) -> None:
 
 @numba.njit(parallel=True, cache=True)
 def push(coefficients: Any, responses: Any, cells: Any, probs: Any, actions: int, out: Any) -> None:
-    """Add the direction of ``kernels.push`` to ``out`` ``[batch, N * A]``, which holds zeros."""
+    """Add the direction of ``kernels.push`` to ``out``.
+
+    Args:
+        coefficients: ``[batch, G, T]``.
+        responses: ``[batch, G]``.
+        cells: ``[R, T]``; -1 after the end of a response.
+        probs: ``[batch, N * A]``.
+        actions: A.
+        out: ``[batch, N * A]``, zeros when called.
+    """
     batch, group, tokens = coefficients.shape
     nodes = out.shape[1] // actions
     for i in numba.prange(batch):
@@ -170,7 +191,16 @@ def push(coefficients: Any, responses: Any, cells: Any, probs: Any, actions: int
 
 @numba.njit(parallel=True, cache=True)
 def group_update(logits: Any, arm_rewards: Any, correct_step: Any, wrong_step: Any, uniforms: Any, out: Any) -> None:
-    """Fill ``out`` with the logits of ``kernels.group_update``; the tables hold step size times advantage over G."""
+    """Fill ``out`` with the logits of ``kernels.group_update``.
+
+    Args:
+        logits: ``[batch, n]``.
+        arm_rewards: ``[batch, n]``, 0 or 1.
+        correct_step: ``[G + 1]``, step size times the advantage of a correct response over G.
+        wrong_step: ``[G + 1]``, the same for a wrong response.
+        uniforms: ``[batch, G]`` in [0, 1).
+        out: filled, ``[batch, n]``; it may be ``logits``.
+    """
     batch, arms = logits.shape
     group = uniforms.shape[1]
     for block in numba.prange((batch + BLOCK - 1) // BLOCK):

@@ -50,7 +50,13 @@ def block(prose: str, text: HtmlText) -> str:
 
 
 def labelled(label: str, prose: str | None, text: HtmlText) -> str:
-    """Return a heading and prose under it; nothing without prose."""
+    """Return a heading and prose under it; nothing without prose.
+
+    Args:
+        label: the heading.
+        prose: Markdown with formulas.
+        text: turns Markdown into HTML.
+    """
     return "" if prose is None else f"<h4>{label}</h4>{block(prose, text)}"
 
 

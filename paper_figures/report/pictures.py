@@ -46,7 +46,13 @@ class Picture:
 
 
 def draw_all(results: Results, out: Path, names: Sequence[str]) -> list[Picture]:
-    """Return these figures, drawn into ``out`` where something has changed."""
+    """Return these figures, drawn where something has changed.
+
+    Args:
+        results: the results folder.
+        out: the folder for the files.
+        names: of the figures.
+    """
     drawn = draw([figure(name) for name in names], results, out)
     return [_picture(of_figure.name, entry, out) for of_figure, entry, _ in drawn]
 

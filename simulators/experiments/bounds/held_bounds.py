@@ -105,7 +105,16 @@ def by_seed(checks: Checked, covered: dict[str, tuple[Array, Array]]) -> list[Re
 
 
 def coverage(change: Array, low: Array, high: Array) -> tuple[Array, Array]:
-    """Return whether changes are inside an interval, and whether they are changes at all, ``[...]`` each."""
+    """Return whether changes are inside an interval, and whether they are changes at all.
+
+    Args:
+        change: ``[...]`` in nats.
+        low: lower end of the interval, ``[...]``.
+        high: upper end.
+
+    Returns:
+        Two boolean arrays ``[...]``.
+    """
     return np.asarray((low <= change) & (change <= high)), change != 0
 
 

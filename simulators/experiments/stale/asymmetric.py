@@ -50,9 +50,15 @@ def follow(
 
 
 def limit(behaviour: Array, arm_rewards: Array, baseline: Array) -> Array:
-    """Return the policy at which the flow ends for b < V_mu, ``[..., n]``.
+    r"""Return the policy at which the flow ends for b < V_mu: :math:`(\mu(r - b) - \tau)_+/(V_\mu - b)`.
 
-    For b >= V_mu it is NaN: the flow then ends at one arm, and which one depends on the start.
+    Args:
+        behaviour: mu, ``[..., n]``.
+        arm_rewards: r, ``[..., n]``.
+        baseline: b, ``[...]``.
+
+    Returns:
+        ``[..., n]``; NaN for b >= V_mu, where the flow ends at one arm and the start decides at which.
     """
     b = np.asarray(baseline)[..., None]
     room = expectation(behaviour, arm_rewards)[..., None] - b
@@ -79,14 +85,33 @@ def water_filling(weights: Array, room: Array) -> Array:
 
 
 def limit_entropy(behaviour: Array, arm_rewards: Array, baseline: Array) -> Array:
-    """Return the entropy at the end: that of :func:`limit` below V_mu and 0 from V_mu on, ``[...]`` in nats."""
+    """Return the entropy at the end of the flow: that of :func:`limit` below V_mu, and 0 from V_mu on.
+
+    Args:
+        behaviour: mu, ``[..., n]``.
+        arm_rewards: r, ``[..., n]``.
+        baseline: b, ``[...]``.
+
+    Returns:
+        ``[...]`` in nats.
+    """
     return entropy_of(np.nan_to_num(limit(behaviour, arm_rewards, baseline)))
 
 
 def exchanged_entropy(behaviour: Array, arm_rewards: Array, baseline: Array) -> Array:
-    """Return the entropy of a wrong theory, for controls: :func:`limit_entropy` with b and V_mu exchanged."""
+    """Return the entropy of a wrong theory, for controls: :func:`limit_entropy` with b and V_mu exchanged.
+
+    Args:
+        behaviour: mu, ``[..., n]``.
+        arm_rewards: r, ``[..., n]``.
+        baseline: b, ``[...]``.
+
+    Returns:
+        ``[...]`` in nats.
+    """
     b = np.asarray(baseline)
     value = expectation(behaviour, arm_rewards)
+    # V_mu now stands where b stood, and the room is the distance by which b exceeds it.
     room = (b - value)[..., None]
     filled = water_filling(behaviour * (arm_rewards - value[..., None]), np.abs(room) + (room == 0))
     return entropy_of(np.where(room > 0, filled / np.where(room > 0, room, 1), 0.0))
