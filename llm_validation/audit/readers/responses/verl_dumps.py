@@ -13,16 +13,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from llm_validation.audit.model.chunk import Chunk
+from llm_validation.audit.model.chunk import Chunk, Role
 from llm_validation.audit.model.settings import AuditSettings
 from llm_validation.audit.readers.base import ResponseReader
 from llm_validation.audit.readers.head import Head
 from llm_validation.audit.readers.json_lines import Fields, Tally, Text, fields, hashed
 from llm_validation.audit.readers.rows import reward_and_step
+from qae_theory.arrays import Array
 
 _PADDING = re.compile(r"pad[0-9a-f]{32}")  # rows with which verl fills up a batch
-_NUMBERS = ("step", "score", "acc", "overlong_reward")
-_ABSENT = hashed(None)
+_NUMBERS = ("step", "score", "acc")
 
 
 def _is_dump(head: Head) -> bool:
@@ -46,40 +46,50 @@ def parts(uid: str) -> tuple[str, str, int]:
     return str(uid), "", 0
 
 
-def _read(head: Head, settings: AuditSettings, tally: Tally, role: str) -> Iterator[Chunk]:
+def _read(head: Head, settings: AuditSettings, tally: Tally, role: Role) -> Iterator[Chunk]:
+    del settings
     for found in fields(head, tally, numbers=_NUMBERS, texts=("uid", "input")):
         yield _chunk(head, found, tally, role)
 
 
-def _chunk(head: Head, found: Fields, tally: Tally, role: str) -> Chunk:
+def _chunk(head: Head, found: Fields, tally: Tally, role: Role) -> Chunk:
     uid = found.texts["uid"]
     by_id = bool(uid.present.all()) and found.rows > 0
     step, reward = reward_and_step(found, "score", head, tally)
-    padding = uid.mapped(lambda value: bool(_PADDING.fullmatch(parts(value)[0])), 0).astype(bool)
+    columns = {} if np.isnan(found.numbers["acc"]).all() else {"correct": found.numbers["acc"]}
+    if not by_id:
+        key = found.texts["input"].hashes()
+        return Chunk(head.path, "prompt", step, reward, key=key, columns=columns, role=role)
+    key, member, turn, padding = _names(uid)
     tally.drop("a row that pads the batch", int(padding.sum()))
     rows = np.flatnonzero(~padding)
-    columns = {} if np.isnan(found.numbers["acc"]).all() else {"correct": found.numbers["acc"][rows]}
-    names = _names(uid) if by_id else None
     return Chunk(
         head.path,
-        "id" if by_id else "prompt",
+        "id",
         step[rows],
         reward[rows],
-        key=(names[0] if names else found.texts["input"].hashes())[rows],
-        member=names[1][rows] if names else None,
-        turn=names[2][rows] if names else None,
-        columns=columns,
-        role="evaluation" if role == "evaluation" else "training",
+        key=key[rows],
+        member=member[rows],
+        turn=turn[rows],
+        columns={name: column[rows] for name, column in columns.items()},
+        role=role,
     )
 
 
-def _names(uid: Text) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return hashes of prompt and rollout and the output's number; None where an id names only the prompt."""
-    if any(parts(value)[1] == "" for value in uid.values):
-        return (uid.hashes(), np.arange(len(uid.index), dtype=np.uint64), np.zeros(len(uid.index), dtype=np.int64))
-    key = uid.mapped(lambda value: hashed(parts(value)[0]), _ABSENT)
-    member = uid.mapped(lambda value: hashed(parts(value)[1]), _ABSENT)
-    return key, member, uid.mapped(lambda value: parts(value)[2], 0).astype(np.int64)
+def _names(uid: Text) -> tuple[Array, Array, Array, Array]:
+    """Return hashes of prompt and rollout, the output's number, and whether the row only pads the batch.
+
+    An id without rollout and output names the prompt alone; then every row is a rollout of its own.
+    """
+    split = [parts(value) for value in uid.values]
+    index = uid.index
+    key = np.array([hashed(prompt) for prompt, _, _ in split], dtype=np.uint64)[index]
+    padding = np.array([prompt.startswith("pad") and bool(_PADDING.fullmatch(prompt)) for prompt, _, _ in split])[index]
+    if any(rollout == "" for _, rollout, _ in split):
+        return key, np.arange(len(index), dtype=np.uint64), np.zeros(len(index), dtype=np.int64), padding
+    member = np.array([int(rollout) for _, rollout, _ in split], dtype=np.uint64)[index]
+    turn = np.array([output for _, _, output in split], dtype=np.int64)[index]
+    return key, member, turn, padding
 
 
 READERS = (
