@@ -36,7 +36,7 @@ HEADLINES: Mapping[str, str] = {
     "shape-negative-samples-lead-growth": "tiny-addition/adam-4updates-grpo",
     "shape-negative-samples-hold-more-entropy": "tiny-addition/adam-4updates-grpo-level",
     "shape-mask-ordering": "tiny-addition/adam-4updates-entropy",
-    "shape-sparsity-over-training": "tiny-addition/adam-4updates-all-groups",
+    "shape-sparsity-over-training": "tiny-addition/adam-4updates-qae-0.4-all-groups",
     "shape-qae-holds-entropy": "tiny-addition/adam-4updates-equal-success",
     "shape-entropy-collapses": "tiny-addition/adam-4updates-grpo",
     "shape-entropy-explodes": "tiny-addition/adam-4updates-grpo",
@@ -94,7 +94,10 @@ def preset_of(line_id: str) -> str:
 
 def _missing(line_id: str, effort: Effort) -> str | None:
     del effort
-    if line_id in _lines(results_folder()):
+    try:
+        if line_id in _lines(results_folder()):
+            return None
+    except ValueError:  # a damaged study: the check itself says so, and breaks
         return None
     return f"no results: run `qae validate --preset {preset_of(line_id)}`"
 

@@ -1,4 +1,4 @@
-"""The evidence of this package: which stored study counts, what it says, and when it says nothing."""
+"""The evidence of this package: which stored studies count, what their lines say, and when they say nothing."""
 
 from __future__ import annotations
 
@@ -9,19 +9,28 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llm_validation.common.tables import PROBES_FILE, RUNS_FILE, take, write_table
+from llm_validation.common.tables import PROBES_FILE, RUNS_FILE, write_table
 from llm_validation.study import evidence
+from llm_validation.study.bandit import bandit_probes
 from llm_validation.study.settings import Preset, changed_config, identity, shipped_config
 from qae_theory.claims.ledger import Ledger, load_ledger, read_catalogue
-from qae_theory.claims.model import Effort, Kind, Outcome, Role, Status
+from qae_theory.claims.model import Answer, Effort, Kind, Outcome, Role, Status
 from qae_theory.claims.run import run_evidence
 from qae_theory.runs import store
 from qae_theory.runs.files import file_hashes
-from qae_theory.runs.stored import StoredRun
-from tests.llm_validation.study.analysis.synthetic import probes, runs
-from tests.llm_validation.study.test_ordering import obedient
+from tests.llm_validation.study.analysis.planned import PRESETS, entries, laboratory_lines, planned_lines
+from tests.llm_validation.study.analysis.synthetic import Truth, studied
 
-EFFECT: dict[str, Any] = {"rises": 1.0, "nearer": 0.2, "leads": 0.2, "negative": 0.5, "zeros": 0.8, "noise": 1e-3}
+FOLLOW_FILE = "follow.parquet"
+RISES = "shape-entropy-rises-with-k"
+STEPS = f"{RISES}@tiny-addition/adam-4updates-equal-steps"
+
+
+@pytest.fixture(autouse=True)
+def _no_lines_kept() -> Any:
+    evidence._lines.cache_clear()
+    yield
+    evidence._lines.cache_clear()
 
 
 def ledger() -> Ledger:
@@ -51,105 +60,124 @@ def store_study(
     return folder
 
 
-def good_tables() -> dict[str, Any]:
-    """Every claim holds in them: the order does, and the identity says so."""
-    rng = np.random.default_rng(0)
-    table = obedient(rng, count=8, prompts=10)
-    spread = 0.01 * rng.normal(size=len(table["change"]))
-    table["change"] += spread
-    for rung in ("identity", "identity_low", "identity_high"):
-        table[rung] = table["change"].copy()
-    return {PROBES_FILE: table, RUNS_FILE: runs(rng, **EFFECT)}
+def tables(truth: Truth) -> dict[str, Any]:
+    """A study of one substrate, whose identity predicts every change."""
+    found = studied(np.random.default_rng(0), truth, tasks=("tiny-addition",))
+    probes = bandit_probes(("constant-0", "mean", "constant-1", "quantile-0.4"), (0.01,), probes=4, seed=0)
+    probes = {**probes, "substrate": np.full(len(probes["arm"]), "tiny-addition"), "identity": probes["change"]}
+    return {PROBES_FILE: probes, RUNS_FILE: found["runs"], FOLLOW_FILE: found["follow"]}
 
 
 def outcome(claim: str) -> Outcome:
     return run_evidence(ledger().find(claim, evidence.NAME), Effort(quick=True))
 
 
-def test_registered_beside_the_laboratory_under_a_name_of_its_own() -> None:
-    found = {(one.claim, one.name): one for one in ledger().evidence}
-    assert set(found) == {("eq4-torch", "rounding-leaks"), *((claim, "qwen3") for claim in evidence.CLAIMS)}
-    for claim in evidence.CLAIMS:
-        one = found[claim, "qwen3"]
-        assert (one.kind, one.role, one.requires) == (Kind.TRAINING, Role.FOR, ("pyarrow",))
-    everyone = load_ledger()  # refuses two of one name
-    shapes = [claim for claim in evidence.CLAIMS if claim.startswith("shape-")]
-    assert all(len({one.name for one in everyone.evidence_for(claim)}) == 2 for claim in shapes)
+def test_the_catalogue_has_every_planned_line_and_no_other() -> None:
+    """Those of the shipped presets, where RL learns everywhere, and those of the laboratory."""
+    planned = {"llm_validation": [one for preset in PRESETS for one in planned_lines(preset)]}
+    planned["simulators"] = laboratory_lines()
+    catalogue = [claim for claim in read_catalogue() if claim.family is not None]
+    for needs, lines in planned.items():
+        listed = {claim.id: claim for claim in catalogue if claim.needs == needs}
+        assert set(listed) == {f"{claim}@{condition}" for claim, condition, _ in lines}
+        for claim in listed.values():
+            assert claim.id == f"{claim.family}@{claim.condition}"
+        text = "\n".join(entries(lines, needs))
+        assert all(claim.statement in text for claim in listed.values())
 
 
 def test_every_claim_that_needs_this_package_has_evidence() -> None:
+    made = ledger()
     needing = {claim.id for claim in read_catalogue() if claim.needs == "llm_validation"}
-    assert needing <= {one.claim for one in ledger().evidence}
+    other = {"eq4-torch", "phantom-advantage"}  # of the engines
+    assert needing - other <= {one.claim for one in made.evidence}
+    for claim in (RISES, STEPS, "ladder-qwen3"):
+        one = made.find(claim, evidence.NAME)
+        assert (one.kind, one.role, one.requires) == (Kind.TRAINING, Role.FOR, ("pyarrow",))
 
 
-@pytest.mark.parametrize("claim", evidence.CLAIMS)
-def test_without_a_study_it_is_not_there(claim: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("QAE_RESULTS", str(tmp_path))
-    assert evidence._missing(claim, Effort()) == "no results: run `qae validate`"
+def test_a_family_has_the_laboratory_beside_the_study() -> None:
+    everyone = load_ledger()  # refuses two of one name
+    assert {one.name for one in everyone.evidence_for(RISES)} == {"study", "k-sweep"}
+    assert all(line in {claim.id for claim in everyone.claims} for line in _headlines())
 
 
-def test_the_full_study_counts_before_the_quick_one_and_the_new_before_the_old(tmp_path: Path) -> None:
-    assert store.shipped(tmp_path, "validate") is None
-    store_study(tmp_path, "other", preset="full", finished="2030", change={"seed": 1})
-    assert store.shipped(tmp_path, "validate") is None  # not a shipped one
-    for name, preset, finished in (("q1", "quick", "2026-01"), ("q2", "quick", "2026-09"), ("f1", "full", "2026-02")):
-        folder = store_study(tmp_path, name, preset=preset, finished=finished)  # type: ignore[arg-type]
-        assert store.shipped(tmp_path, "validate") == StoredRun(
-            folder, "validate", preset, shipped=True, changed=True, finished=finished
-        )
-    store_study(tmp_path, "f0", preset="full", finished="2026-01")
-    store_study(tmp_path, "q3", preset="quick", finished="2026-10")
-    (tmp_path / "validate" / ".half-written").mkdir()
-    found = store.shipped(tmp_path, "validate")
-    assert found is not None
-    assert str(found) == "run f1, full size, code changed since"
+def _headlines() -> list[str]:
+    return [f"{family}@{condition}" for family, condition in evidence.HEADLINES.items()]
 
 
-@pytest.mark.train
-def test_every_claim_that_holds_is_found_with_its_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("QAE_RESULTS", str(tmp_path))
-    store_study(tmp_path, "good", tables=good_tables())
-    for claim in evidence.CLAIMS:
-        one = outcome(claim)
-        assert one.status is Status.PASSED, (claim, one.detail)
-        assert one.detail.endswith("(run good, quick size, code changed since)")
-        assert any(character.isdigit() for character in one.detail)
-        assert "NOT FOUND" not in one.detail
-
-
-@pytest.mark.train
-def test_control_what_does_not_hold_is_negative_and_never_broken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("claim", "command"),
+    [(RISES, "long"), (STEPS, "long"), ("ladder-qwen3@pretrained-sums/sgd-1update-size0.01", "pretrained")],
+)
+def test_without_a_study_it_is_not_there(
+    claim: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("QAE_RESULTS", str(tmp_path))
-    rng = np.random.default_rng(1)
-    store_study(tmp_path, "bad", tables={PROBES_FILE: probes(rng, noise=5.0), RUNS_FILE: runs(rng, zeros=0.5)})
-    for claim in evidence.CLAIMS:
-        one = outcome(claim)
-        assert one.status is Status.NEGATIVE, (claim, one.detail)
-        assert "NOT FOUND" in one.detail
+    one = outcome(claim)
+    assert one.status is Status.SKIPPED
+    assert one.detail == f"no results: run `qae validate --preset {command}`"
 
 
 @pytest.mark.train
-def test_a_study_without_the_runs_of_a_claim_skips_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("rises", "status", "answer"),
+    [
+        (0.5, Status.PASSED, None),
+        (0.0, Status.NEGATIVE, Answer.ABSENT),
+        (-0.5, Status.NEGATIVE, Answer.OPPOSITE),
+    ],
+)
+def test_a_line_says_what_its_study_found(
+    rises: float, status: Status, answer: Answer | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("QAE_RESULTS", str(tmp_path))
-    tables = good_tables()
-    tables[RUNS_FILE] = take(tables[RUNS_FILE], tables[RUNS_FILE]["estimator"] != "neg_mask")
-    store_study(tmp_path, "small", tables=tables)
-    one = outcome("shape-mask-ordering")
-    assert one.status is Status.SKIPPED
-    assert one.detail == "run small, quick size, code changed since has no runs for it: run `qae validate`"
-    assert outcome("shape-entropy-rises-with-k").status is Status.PASSED
+    store_study(tmp_path, "one", preset="long", tables=tables(Truth(rises=rises)))
+    for claim in (STEPS, RISES):  # the headline of the family is that line
+        one = outcome(claim)
+        assert (one.status, one.answer) == (status, answer), one.detail
+        assert "(run one, long size, code changed since)" in one.detail
+        assert "smallest effect 0.1, power" in one.detail
+    assert outcome("ladder-qwen3@tiny-addition/sgd-1update-size0.01").status is Status.PASSED
+
+
+@pytest.mark.train
+def test_noise_is_undecided_and_says_what_would_decide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QAE_RESULTS", str(tmp_path))
+    store_study(tmp_path, "one", preset="long", tables=tables(Truth(noise=0.3)))
+    one = outcome(STEPS)
+    assert (one.status, one.answer) == (Status.NEGATIVE, Answer.UNDECIDED)
+    assert "seeds would decide" in one.detail
+
+
+@pytest.mark.train
+def test_a_line_comes_from_the_largest_size_that_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QAE_RESULTS", str(tmp_path))
+    store_study(tmp_path, "small", preset="quick", finished="2027", tables=tables(Truth(rises=-0.5)))
+    assert outcome(STEPS).answer is Answer.OPPOSITE
+    store_study(tmp_path, "large", preset="long", tables=tables(Truth(rises=0.5)))
+    evidence._lines.cache_clear()
+    assert outcome(STEPS).status is Status.PASSED
+    store_study(tmp_path, "changed", preset="long", finished="2030", change={"seeds": 2}, tables=tables(Truth()))
+    evidence._lines.cache_clear()
+    assert outcome(STEPS).status is Status.PASSED  # what is not shipped does not count
+    assert store.shipped(tmp_path, "validate") is not None
+
+
+@pytest.mark.train
+def test_a_study_without_a_line_skips_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QAE_RESULTS", str(tmp_path))
+    store_study(tmp_path, "one", preset="long", tables=tables(Truth()))
+    assert outcome(f"{RISES}@tiny-digits/adam-4updates-equal-steps").status is Status.SKIPPED
 
 
 @pytest.mark.train
 def test_a_damaged_study_breaks_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QAE_RESULTS", str(tmp_path))
-    folder = store_study(tmp_path, "hurt", tables=good_tables())
+    folder = store_study(tmp_path, "hurt", preset="long", tables=tables(Truth()))
     path = folder / PROBES_FILE
     path.write_bytes(path.read_bytes()[:-1])
-    one = outcome("ladder-qwen3")
-    assert one.status is Status.BROKEN
-    assert "not as the run wrote it: probes.parquet; remove the run and validate again" in one.detail
-    (folder / "config.json").write_text("{")
-    assert "config.json cannot be read" in outcome("ladder-qwen3").detail
+    with pytest.raises(
+        ValueError, match=r"not as the run wrote it: probes\.parquet; remove the run and validate again"
+    ):
+        evidence._lines(tmp_path)

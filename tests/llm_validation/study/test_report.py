@@ -10,27 +10,31 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llm_validation.common.resampling import Resampling, shown
-from llm_validation.study.analysis.adam_contrast import k_contrasts
-from llm_validation.study.analysis.ladder import RUNGS, STATISTICS
-from llm_validation.study.analysis.pairs import FAVOURABLE
-from llm_validation.study.report import markdown_table, write_report
+from llm_validation.common.resampling import shown
+from llm_validation.study.analysis.summary import merged
+from llm_validation.study.bandit import bandit_probes
+from llm_validation.study.figures import CAPTIONS
+from llm_validation.study.report import write_report
+from llm_validation.study.sections import markdown_table
 from qae_theory.arrays import Array
-from tests.llm_validation.study.analysis.synthetic import ADAM, SGD, probes, runs
+from tests.llm_validation.study.analysis.synthetic import Truth, studied
 
 CONFIG = {"experiment": "validate", "preset": "quick", "settings": {"seeds": 4}}
-FACTS = {"run_id": "0123456789ab", "parts": {"digits, grpo, seed 0": {"train": "aaaa", "probe": ["bbbb"]}}}
-JSONS = ("ladder", "ordering", "contrasts", "shapes")
-FIGURES = ("ladder", "ordering", "entropy")
+MODELS = {"digits": {"model": "arithmetic", "parameters": 92_000, "vocabulary": 17, "pretrained": False}}
+SPEED = [
+    {"substrate": "digits", "rule": "grpo", "condition": "rules", "seconds": 0.25, "update_seconds": 0.2, "steps": 4}
+]
+FACTS = {"run_id": "0123456789ab", "models": MODELS, "missing": [], "speed": SPEED}
+ARMS = ("constant-0", "mean", "constant-1", "quantile-0.4", "grpo", "qae-0.4", "qae-0.8")
+JSONS = ("lines", "summary", "ladder", "bounds", "terms", "contrasts", "ordering", "places", "sensitivity")
 
 
-def tables(seed: int = 0, **options: Any) -> dict[str, dict[str, Array]]:
+def tables(seed: int = 0, *, truth: Truth = Truth(rises=0.5), probed: int = 4) -> dict[str, dict[str, Array]]:  # noqa: B008
     rng = np.random.default_rng(seed)
-    both = {"tasks": ("digits", "sums")}
-    return {
-        "probes": probes(rng, **{"count": 4, "prompts": 4, "settings": (SGD, ADAM), **both, **options}),
-        "runs": runs(rng, steps=6, **both),  # type: ignore[arg-type]
-    }
+    both = studied(rng, truth, seeds=3, tasks=("digits",))
+    on_map = studied(rng, truth, seeds=3, tasks=("digits",), part="map", learning_rate=1e-3)
+    found = {name: {key: np.concatenate([both[name][key], on_map[name][key]]) for key in both[name]} for name in both}
+    return {**found, "probes": bandit_probes(ARMS, (0.01, 0.1), probes=probed, seed=seed)}
 
 
 @pytest.fixture(scope="module")
@@ -54,77 +58,119 @@ def rows_under(text: str, title: str) -> list[list[str]]:
 
 def test_what_is_written(folder: Path) -> None:
     expected = {f"{name}.json" for name in JSONS} | {"report.md"}
-    expected |= {f"{name}.{kind}" for name in FIGURES for kind in ("png", "pdf")}
+    expected |= {f"{name}.{kind}" for name in CAPTIONS for kind in ("png", "pdf")}
     assert {path.name for path in folder.iterdir()} == expected
     text = (folder / "report.md").read_text()
-    for name in FIGURES:
+    for name in CAPTIONS:
         assert f"({name}.png)" in text
         assert f"({name}.pdf)" in text
 
 
-def test_the_ladder_has_every_statistic_of_every_rung(folder: Path) -> None:
-    found = read(folder, "ladder")
-    for task in ("digits", "sums"):
-        assert set(found["tasks"][task]) == {FAVOURABLE, "adam eps 1e-08, 16 updates, clipped"}
-        for rungs in found["tasks"][task].values():
-            assert set(rungs) == set(RUNGS)
-            for record in rungs.values():
-                for name in STATISTICS:
-                    assert set(record[name]) == {"estimate", "low", "high"}
+def test_the_summary_has_the_form_that_others_read(folder: Path) -> None:
+    found = read(folder, "summary")
+    assert set(found) == {"substrates", "lines"}
+    assert set(found["substrates"]) == {"digits", "bandit"}
+    digits, bandit = (found["substrates"][name] for name in ("digits", "bandit"))
+    assert set(digits) == {"model", "parameters", "vocabulary", "pretrained", "runs", "ladder"}
+    runs = {"rule", "condition", "seed", "steps", "success_first", "success_last", "entropy_first", "entropy_last"}
+    assert all(set(run) == runs for run in digits["runs"])
+    assert {run["rule"] for run in digits["runs"]} >= {"grpo", "qae-0.4", "pos_mask-0.4"}
+    rungs = {"rung", "n", "rank", "sign_agreement", "r2", "median_relative_error", "coverage"}
+    assert [set(one) for one in bandit["ladder"]] == [rungs] * 5
+    columns = {"claim", "condition", "n", "effect", "interval", "smallest_effect", "power", "outcome"}
+    assert all(set(line) == columns for line in found["lines"])
+    for line in found["lines"]:
+        low, high = line["interval"]
+        beyond = low > line["smallest_effect"] if line["outcome"] == "found" else True
+        inside = (
+            -line["smallest_effect"] < low <= high < line["smallest_effect"] if line["outcome"] == "absent" else True
+        )
+        assert beyond
+        assert inside
+
+
+def test_first_and_last_are_means_over_a_tenth_of_the_steps(folder: Path) -> None:
+    runs = tables()["runs"]
+    for run in read(folder, "summary")["substrates"]["digits"]["runs"]:
+        if run["rule"] != "grpo":
+            continue
+        here = (runs["run"] == "grpo") & (runs["seed"] == run["seed"]) & (runs["part"] == "rules")
+        order = np.argsort(runs["step"][here])
+        for name, column in (("success", "success"), ("entropy", "entropy")):
+            values = runs[column][here][order]
+            assert run[f"{name}_first"] == pytest.approx(values[:2].mean(), rel=1e-6)
+            assert run[f"{name}_last"] == pytest.approx(values[-2:].mean(), rel=1e-6)
+        assert run["steps"] == 20
+
+
+def test_of_two_studies_the_first_one_counts(folder: Path) -> None:
+    one = read(folder, "summary")
+    other = json.loads(json.dumps(one))
+    other["substrates"] = {"digits": {"model": "another"}, "more": {"model": "more"}}
+    other["lines"] = [{**other["lines"][0], "effect": 9.0}, {"claim": "new", "condition": "more/x"}]
+    both = merged([one, other])
+    assert both["substrates"]["digits"]["model"] == "arithmetic"
+    assert both["substrates"]["more"] == {"model": "more"}
+    assert both["lines"] == [*one["lines"], {"claim": "new", "condition": "more/x"}]
 
 
 def test_the_tables_are_those_of_the_json(folder: Path) -> None:
-    text, found = (folder / "report.md").read_text(), read(folder, "ladder")
-    rows = rows_under(text, "### sums: all arms")
-    assert len(rows) == 2 * len(RUNGS)
+    text, ladder = (folder / "report.md").read_text(), read(folder, "ladder")
+    rows = rows_under(text, "### bandit: r - b")
+    assert len(rows) == 2 * 5
     for setting, rung, *cells in rows:
-        record = found["tasks"]["sums"][setting][rung]
-        assert cells == [*(shown(record[name]) for name in STATISTICS), str(record["rows"]), str(record["probes"])]
-    for setting, difference, rung, *cells in rows_under(text, "### digits: differences between arms on one prompt"):
-        record = found["contrasts"]["digits"][setting][difference][rung]
-        assert cells[: len(STATISTICS)] == [shown(record[name]) for name in STATISTICS]
-    for task, setting, checked, violated in rows_under(text, "## Guaranteed bounds"):
-        counts = found["guaranteed"][task][setting]
-        assert [checked, violated] == [str(counts["checked"]), str(counts["violations"])]
-    ordered = [one for one in read(folder, "ordering") if one["groups"] == "mixed" and one["other"] in ("any", "grpo")]
-    shown_rates = [cells[6] for cells in rows_under(text, "## How often Prop. 4.2's order holds")]
-    assert shown_rates == [shown(one["rate"]) for one in ordered]
+        record = ladder["plain"]["bandit"][setting][rung]
+        names = ("rank", "sign_agreement", "r2", "trimmed_slope", "median_relative_error", "coverage")
+        assert cells[:6] == [shown(record[name]) for name in names]
+    for one, cells in zip(read(folder, "bounds"), rows_under(text, "## Bounds that can fail"), strict=True):
+        assert cells[2:6] == [one["bound"], str(one["checked"]), str(one["violations"]), shown(one["coverage"])]
+    lines = read(folder, "lines")["lines"]
+    counted = {row[0]: row for row in rows_under(text, "## How many lines are found, absent, opposite, undecided")}
+    for substrate, row in counted.items():
+        here = [line["outcome"] for line in lines if line["condition"].startswith(f"{substrate}/")]
+        kinds = ("found", "absent", "opposite", "undecided")
+        assert row[1:6] == [*(str(here.count(kind)) for kind in kinds), str(len(here))]
 
 
-def test_every_claim_and_its_control_stand_in_it(folder: Path) -> None:
+def test_every_line_stands_in_it(folder: Path) -> None:
     text = (folder / "report.md").read_text()
-    for claim, statements in read(folder, "shapes").items():
-        assert f"`{claim}`" in text
-        for one in statements:
-            assert f"`{claim}`, {one['says']}: {one['detail']}." in text
-            assert f"Control, {one['planted']}: {one['control_detail']}." in text
-            verdicts = ["found" if one[key] else "not found" for key in ("found", "control_found")]
-            assert f"| {one['says']} | **{verdicts[0]}** | {verdicts[1]} |" in text
+    for line in read(folder, "lines")["lines"]:
+        assert f"### `{line['claim']}`" in text
+        assert f"| `{line['condition']}` |" in text
+        assert line["says"] in text
 
 
-def test_run_ids_and_configuration_stand_in_it(folder: Path) -> None:
-    text = (folder / "report.md").read_text()
-    for name in ("0123456789ab", "`aaaa`", "`bbbb`", '"seeds": 4'):
-        assert name in text
+def test_what_is_missing_is_said(tmp_path: Path, folder: Path) -> None:
+    assert "Not finished" not in (folder / "report.md").read_text()
+    write_report(tmp_path, tables(), CONFIG, {**FACTS, "missing": ["digits, grpo, seed 7"]})
+    assert "**Not finished**: 1 parts are missing" in (tmp_path / "report.md").read_text()
+
+
+def test_a_condition_without_learning_is_out(tmp_path: Path) -> None:
+    write_report(tmp_path, tables(truth=Truth(gain=0.02)), CONFIG, FACTS)
+    out = read(tmp_path, "lines")["out"]
+    assert {"shape-qae-holds-entropy", "shape-entropy-collapses"} <= {one["claim"] for one in out}
+    text = (tmp_path / "report.md").read_text()
+    assert re.search(r"RL does not learn: grpo gains 0\.0\d", text)
+    claims = {line["claim"] for line in read(tmp_path, "lines")["lines"]}
+    assert "shape-entropy-rises-with-k" not in claims
+    assert "shape-entropy-explodes" in claims  # whether entropy explodes does not hang on learning
 
 
 def test_figures_carry_the_run_id(folder: Path) -> None:
-    for name in FIGURES:
+    for name in CAPTIONS:
         for kind in ("png", "pdf"):
             assert b"0123456789ab" in (folder / f"{name}.{kind}").read_bytes()
 
 
 def test_no_figure_is_typed(tmp_path: Path, folder: Path) -> None:
-    """Other data, other numbers: what stays in every line are words, the floor, the level and the resamples."""
-    write_report(tmp_path, tables(1, noise=2.0, count=3), CONFIG, FACTS)
+    """Other data, other numbers."""
+    write_report(tmp_path, tables(1, truth=Truth(falls=0.3), probed=5), CONFIG, FACTS)
     one, other = ((path / "report.md").read_text() for path in (folder, tmp_path))
-    for title in ("### sums: all arms", "### digits: differences between arms on one prompt"):
+    for title in ("### bandit: r - b", "### `shape-entropy-collapses`", "## Both terms of the chain rule"):
         for a, b in zip(rows_under(one, title), rows_under(other, title), strict=True):
-            assert a[:2] == b[:2]
+            assert a[0] == b[0]
             assert a != b
-    assert [cells[0] for cells in rows_under(one, "# Qwen3's entropy against the predictions")] == ["digits", "sums"]
-    assert [cells[2] for cells in rows_under(one, "# Qwen3's entropy against the predictions")] == ["4", "4"]
-    assert [cells[2] for cells in rows_under(other, "# Qwen3's entropy against the predictions")] == ["3", "3"]
 
 
 def test_the_same_data_give_the_same_files(tmp_path: Path, folder: Path) -> None:
@@ -135,51 +181,3 @@ def test_the_same_data_give_the_same_files(tmp_path: Path, folder: Path) -> None
 
 def test_cells_do_not_break_the_table() -> None:
     assert markdown_table(["a|b"], [["c"]]) == ["| a\\|b |", "| --- |", "| c |"]
-
-
-def test_without_some_data_the_rest_is_written(tmp_path: Path) -> None:
-    """No favourable setting, no pairs of arms, one probe: no figure of them, dashes for intervals."""
-    data = tables(2, settings=(ADAM,), arms=("mean", "grpo"), count=1)
-    write_report(tmp_path, data, CONFIG, FACTS)
-    text = (tmp_path / "report.md").read_text()
-    assert {path.stem for path in tmp_path.glob("*.png")} == {"entropy"}
-    assert "`ladder-qwen3`: no runs for it" in text
-    assert re.search(r"\[-, -\]", text)
-    assert read(tmp_path, "ordering") == []
-
-
-# The K-contrast
-
-
-def test_the_contrast_by_hand() -> None:
-    table = probes(np.random.default_rng(3), count=5, prompts=3)
-    table["change"] += np.where(table["arm"] == "qae-0.8", 2.0, 0.0)
-    (record,) = k_contrasts(table, Resampling(np.random.default_rng(0), resamples=400))
-    t = {name: table[name].tolist() for name in ("probe", "prompt", "arm", "change", "sampled")}
-    at = {key: i for i, key in enumerate(zip(t["probe"], t["prompt"], t["arm"], strict=True))}
-    couples = [(i, at[probe, prompt, "qae-0.4"]) for (probe, prompt, arm), i in at.items() if arm == "qae-0.8"]
-    differences = [t["change"][i] - t["change"][j] for i, j in couples]
-    sizes = [(abs(t["change"][i]) + abs(t["change"][j])) / 2 for i, j in couples]
-    assert record["pair"] == "qae-0.8 - qae-0.4"
-    assert record["rows"] == len(couples) == 15
-    # Sums of fifteen numbers of size one.
-    assert record["contrast"]["change"]["estimate"] == pytest.approx(sum(differences) / 15, abs=1e-12)
-    assert record["share"]["estimate"] == pytest.approx(sum(differences) / sum(sizes), abs=1e-12)
-    sampled = sum(t["sampled"][i] - t["sampled"][j] for i, j in couples) / 15
-    assert record["contrast"]["sampled"]["estimate"] == pytest.approx(sampled, abs=1e-12)
-
-
-def test_a_contrast_that_is_there_is_seen_and_one_that_is_not_is_not() -> None:
-    for shift in (0.0, 2.0):
-        table = probes(np.random.default_rng(4), count=30, settings=(SGD, ADAM))
-        table["change"] += np.where((table["arm"] == "qae-0.8") & (table["optimiser"] == "adam"), shift, 0.0)
-        records = k_contrasts(table, Resampling(np.random.default_rng(0), resamples=400))
-        by_rule = {one["optimiser"]: one["contrast"]["change"] for one in records}
-        assert by_rule["sgd"]["low"] < 0 < by_rule["sgd"]["high"]
-        assert (by_rule["adam"]["low"] > 0) == (shift > 0)
-        assert {one["adam_eps"] for one in records} == {None, 1e-8}
-
-
-def test_one_k_has_no_contrast() -> None:
-    table = probes(np.random.default_rng(5), count=1, arms=("qae-0.4", "grpo"))
-    assert k_contrasts(table, Resampling(np.random.default_rng(0))) == []
