@@ -23,5 +23,4 @@ def floats(column: Any) -> Array:
         return np.full(len(column), np.nan)
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
-    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column  # else pandas would be loaded
-    return np.asarray(whole.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+    return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)

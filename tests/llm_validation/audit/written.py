@@ -49,7 +49,7 @@ def trl_run(folder: Path, *, steps_per_generation: int, logging_steps: int, **se
     shutil.rmtree(folder, ignore_errors=True)
     rows = PROMPTS * GROUP // steps_per_generation
     arguments = {
-        "output_dir": str(folder),
+        "output_dir": folder.name,  # its arguments, this among them, go into TensorBoard's events
         "max_steps": STEPS,
         "per_device_train_batch_size": rows,
         "gradient_accumulation_steps": 1,
@@ -68,7 +68,8 @@ def trl_run(folder: Path, *, steps_per_generation: int, logging_steps: int, **se
         "seed": 0,
         **settings,
     }
-    os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder / "runs")
+    os.chdir(folder.parent)
+    os.environ["TENSORBOARD_LOGGING_DIR"] = f"{folder.name}/runs"
     trainer = GRPOTrainer(
         model=model,
         processing_class=tokenizer,
