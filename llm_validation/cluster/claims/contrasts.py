@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from llm_validation.cluster.collect.evaluations import QUESTIONS
+from llm_validation.cluster.collect.evaluations.evaluation import QUESTIONS
 from llm_validation.common.pass_at_k import pass_at_k
 from llm_validation.common.resampling import tail
 from qae_theory.arrays import Array

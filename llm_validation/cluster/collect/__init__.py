@@ -1,1 +1,1 @@
-"""``qae cluster collect``: logs and dumps of a run, read, held against themselves and stored as one result folder."""
+"""``qae cluster collect``: logs and dumps of a run, read, compared with one another and stored as one result folder."""

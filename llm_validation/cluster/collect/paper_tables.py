@@ -1,4 +1,4 @@
-"""Tables 1 and 2 of the paper with what collected runs say beside each number; other runs in a table of the same form.
+"""Tables 1 and 2 of the paper with what collected runs give beside each number, and other runs in the same form.
 
 Which step is reported is open in the paper. Fixed here before any run: the last evaluation. The best one stands beside
 it with its step; as it was chosen by looking, it is too high. All figures are per cent.
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_validation.cluster.collect.evaluations import LEVEL
+from llm_validation.cluster.collect.evaluations.evaluation import LEVEL
 from llm_validation.cluster.collect.paper_rows import TABLE_1, TABLE_2
 from qae_theory.curves.statistics import mean_interval
 from qae_theory.paper import paper_facts
@@ -26,19 +26,18 @@ INTERVALS = (
 )
 NOT_RUN = "not run"
 
+Column = tuple[str, int]  # benchmark, and k of pass@k
+
 
 def paper_tables(runs: Sequence[Collected]) -> dict[str, Any]:
-    """Both tables and the other runs, in JSON's types."""
-    columns = [tuple(name.split()) for name in paper_facts()["table_2"]["columns"]]
-    others = [run for run in runs if run.row not in {*TABLE_1.values(), *TABLE_2.values()}]
+    """Return both tables, and the runs that are in neither, in JSON's types."""
+    in_tables = {*TABLE_1.values(), *TABLE_2.values()}
+    others = [run for run in runs if run.row not in in_tables]
     return {
         "reported": REPORTED,
         "intervals": INTERVALS,
         "table_1": _table_1(runs),
-        "table_2": {
-            "title": "Table 2: main results",
-            "rows": [_row(f"{row[0]}, {row[1]}", _named(runs, row), columns, row[2:]) for row in _table_2_rows()],
-        },
+        "table_2": _table_2(runs),
         "other_runs": {
             "title": "Runs that are not rows of the paper's tables",
             "rows": [_other(run) for run in others],
@@ -47,87 +46,102 @@ def paper_tables(runs: Sequence[Collected]) -> dict[str, Any]:
 
 
 def markdown(tables: Mapping[str, Any]) -> str:
-    """The same to read."""
-    parts = [tables["reported"] + " " + tables["intervals"]]
+    """Return the tables of :func:`paper_tables` as Markdown."""
+    sections = [tables["reported"] + " " + tables["intervals"]]
     for name in ("table_1", "table_2", "other_runs"):
         table = tables[name]
-        lines = [f"## {table['title']}", ""]
-        lines += _markdown_rows(table["rows"]) if table["rows"] else ["None."]
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts) + "\n"
+        body = _markdown_rows(table["rows"]) if table["rows"] else ["None."]
+        sections.append("\n".join([f"## {table['title']}", "", *body]))
+    return "\n\n".join(sections) + "\n"
 
 
 def last_evaluation(run: Collected, benchmark: str, k: int = 1) -> Mapping[str, Any] | None:
-    """The one that is reported."""
-    found = [one for one in run.evaluated(benchmark) if str(k) in one["pass_at_k"]]
-    return found[-1] if found else None
+    """Return the evaluation that is reported: the last one with this k; None without one."""
+    with_k = [evaluation for evaluation in run.evaluated(benchmark) if str(k) in evaluation["pass_at_k"]]
+    return with_k[-1] if with_k else None
 
 
 def _table_1(runs: Sequence[Collected]) -> dict[str, Any]:
     paper = paper_facts()["table_1_dapo_epsilon_high"]
-    rows = [
-        _row(
-            f"epsilon_high = {level}", [run for run in runs if run.row == name], [("AIME24", "pass@1")], [paper[level]]
-        )
-        for level, name in TABLE_1.items()
-    ]
+    rows = []
+    for level, name in TABLE_1.items():
+        of_row = [run for run in runs if run.row == name]
+        rows.append(_row(f"epsilon_high = {level}", of_row, [("AIME24", 1)], [paper[level]]))
     return {"title": "Table 1: DAPO's accuracy against epsilon_high, Qwen3-8B-Base", "rows": rows}
 
 
-def _table_2_rows() -> list[list[Any]]:
-    rows: list[list[Any]] = paper_facts()["table_2"]["rows"]
-    return rows
+def _table_2(runs: Sequence[Collected]) -> dict[str, Any]:
+    facts = paper_facts()["table_2"]
+    columns = [_column(name) for name in facts["columns"]]
+    rows = []
+    for model, method, *paper in facts["rows"]:
+        of_row = [run for run in runs if run.row == TABLE_2[model, method]]
+        rows.append(_row(f"{model}, {method}", of_row, columns, paper))
+    return {"title": "Table 2: main results", "rows": rows}
 
 
-def _named(runs: Sequence[Collected], row: Sequence[Any]) -> list[Collected]:
-    return [run for run in runs if run.row == TABLE_2[row[0], row[1]]]
+def _column(name: str) -> Column:
+    """Return benchmark and k of a column's name, such as ``AIME25 pass@16``."""
+    benchmark, metric = name.split()
+    return benchmark, int(metric.removeprefix("pass@"))
 
 
-def _row(
-    label: str, runs: Sequence[Collected], columns: Sequence[Sequence[str]], paper: Sequence[float]
-) -> dict[str, Any]:
-    cells = [
-        _cell(runs, benchmark, int(metric.removeprefix("pass@")), said)
-        for (benchmark, metric), said in zip(columns, paper, strict=True)
-    ]
-    return {"row": label, "runs": [_shown(run) for run in runs], "cells": cells}
+def _row(label: str, runs: Sequence[Collected], columns: Sequence[Column], paper: Sequence[float]) -> dict[str, Any]:
+    """Return a row of a table: its runs, and a cell for each column with the paper's number."""
+    cells = []
+    for (benchmark, k), number in zip(columns, paper, strict=True):
+        cells.append(_cell(runs, benchmark, k, number))
+    return {"row": label, "runs": [_run(run) for run in runs], "cells": cells}
 
 
 def _other(run: Collected) -> dict[str, Any]:
-    pairs = sorted({(one["benchmark"], int(k)) for one in run.evaluations for k in one["pass_at_k"]})
-    cells = [_cell([run], benchmark, k, None) for benchmark, k in pairs]
-    return {"row": run.name, "runs": [_shown(run)], "why": "; ".join(run.config["no_row_because"]), "cells": cells}
+    """Return the row of a run that is in neither table, with a cell for all that it was evaluated on."""
+    columns: set[Column] = set()
+    for evaluation in run.evaluations:
+        columns.update((evaluation["benchmark"], int(k)) for k in evaluation["pass_at_k"])
+    cells = [_cell([run], benchmark, k, None) for benchmark, k in sorted(columns)]
+    return {"row": run.name, "runs": [_run(run)], "why": "; ".join(run.config["no_row_because"]), "cells": cells}
 
 
-def _shown(run: Collected) -> dict[str, Any]:
+def _run(run: Collected) -> dict[str, Any]:
     planned = run.config["settings"]["last_step"]
     return {"id": run.folder.name.lstrip("."), "last_step": run.last_step, "planned": planned}
 
 
 def _cell(runs: Sequence[Collected], benchmark: str, k: int, paper: float | None) -> dict[str, Any]:
+    """Return the paper's number and ours, of the last evaluation of each run and of the best one."""
     cell: dict[str, Any] = {"column": f"{benchmark} pass@{k}", "paper": paper, "ours": None}
-    found = [one for run in runs if (one := last_evaluation(run, benchmark, k)) is not None]
-    if not found:
+    last = [last_evaluation(run, benchmark, k) for run in runs]
+    reported = [evaluation for evaluation in last if evaluation is not None]
+    if not reported:
         return cell
-    ours = _over_runs([one["pass_at_k"][str(k)] for one in found])
-    listed = [one for run in runs for one in run.evaluated(benchmark) if str(k) in one["pass_at_k"]]
-    best = max(listed, key=lambda one: float(one["pass_at_k"][str(k)]["estimate"]))
+    ours = _over_runs([evaluation["pass_at_k"][str(k)] for evaluation in reported])
+    best = _best(runs, benchmark, k)
     cell |= {
         "ours": ours,
         "difference": None if paper is None else ours["estimate"] - paper,
-        "steps": sorted({one["step"] for one in found if one["step"] is not None}),
-        "sources": sorted({one["source"] for one in found}),
+        "steps": sorted({evaluation["step"] for evaluation in reported if evaluation["step"] is not None}),
+        "sources": sorted({evaluation["source"] for evaluation in reported}),
         "best": {"estimate": 100 * best["pass_at_k"][str(k)]["estimate"], "step": best["step"]},
     }
     return cell
 
 
+def _best(runs: Sequence[Collected], benchmark: str, k: int) -> Mapping[str, Any]:
+    """Return the evaluation with the highest pass@k of all runs and steps; the first of equal ones."""
+    with_k: list[Mapping[str, Any]] = []
+    for run in runs:
+        with_k += [evaluation for evaluation in run.evaluated(benchmark) if str(k) in evaluation["pass_at_k"]]
+    return max(with_k, key=lambda evaluation: float(evaluation["pass_at_k"][str(k)]["estimate"]))
+
+
 def _over_runs(estimates: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """In per cent: the one run's own interval over questions, or Student's over the runs."""
+    """Return the mean in per cent: with the one run's own interval over questions, or Student's over the runs."""
     if len(estimates) == 1:
-        one = estimates[0]
-        return {key: None if one[key] is None else 100 * one[key] for key in ("estimate", "low", "high")}
-    over = mean_interval(np.array([100 * one["estimate"] for one in estimates]), level=LEVEL)
+        alone = estimates[0]
+        return {key: None if alone[key] is None else 100 * alone[key] for key in ("estimate", "low", "high")}
+    over = mean_interval(np.array([100 * estimate["estimate"] for estimate in estimates]), level=LEVEL)
+    # Student's interval does not know that an accuracy ends at 0 and 100.
     return {"estimate": over.estimate, "low": max(over.low, 0.0), "high": min(over.high, 100.0)}
 
 
@@ -142,6 +156,7 @@ def _markdown_rows(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _figures(cell: Mapping[str, Any]) -> str:
+    """Return the figures of a cell, between the bars of a Markdown table."""
     paper = "-" if cell["paper"] is None else f"{cell['paper']:.2f}"
     ours = cell["ours"]
     if ours is None:
@@ -153,5 +168,6 @@ def _figures(cell: Mapping[str, Any]) -> str:
     return f"{paper} | {ours['estimate']:.2f}{interval} | {difference} | {steps} | {best}"
 
 
-def _text(words: str) -> str:
-    return words.replace("|", "\\|").replace("\n", " ")
+def _text(text: str) -> str:
+    """Return text that is safe in a cell of a Markdown table."""
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,13 +1,13 @@
-"""``qae cluster collect``: the logs of a run, from wherever they are, as a result folder and the paper's tables."""
+"""``qae cluster collect``: make a result folder and the paper's tables of the logs of a run, wherever they lie."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
-MOST = 10  # findings shown
+MOST = 10  # findings shown; the file has them all
+LONGEST_LIST = 60  # characters of line numbers shown
+# What is told of the steps, by its name in dropped.json.
 SHOWN = {
     "validation_only": "only validated at",
     "missing": "not in the log",
@@ -66,12 +68,12 @@ def collect(
     from rich.console import Console
 
     from llm_validation.cluster.collect.collect import collect as collect_run
-    from llm_validation.cluster.collect.gather import NothingFoundError
+    from llm_validation.cluster.collect.collection import NothingFoundError
 
     console = Console(highlight=False, soft_wrap=True)
     try:
-        with _progress(console) as told:
-            folder = collect_run(sources, out, name=name, steps=span, responses=responses, told=told)
+        with _progress(console) as announce:
+            folder = collect_run(sources, out, name=name, steps=span, responses=responses, announce=announce)
     except ValueError as error:
         fail("cluster collect", " ".join(str(error).split()), 2)
     except (NothingFoundError, OSError) as error:
@@ -86,29 +88,44 @@ def collect(
 
 
 def report(folder: Path) -> Iterator[str]:
-    """What a person wants to know of a collected run, a sentence a line."""
-    config, said, findings = (
-        json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in ("config", "dropped", "findings")
-    )
-    steps = said["steps"]
+    """Yield what a person wants to know of a collected run, a sentence a line."""
+    config, dropped, findings = (_json(folder, name) for name in ("config", "dropped", "findings"))
+    steps = dropped["steps"]
     row = f"row {config['row']}" if config["row"] else f"not a row of the paper: {'; '.join(config['no_row_because'])}"
     yield f"{config['name']} ({row})"
     yield f"steps kept: {steps['kept'] or 'none'}"
-    yield from (f"{shown}: {steps[name]}" for name, shown in SHOWN.items() if steps[name])
-    yield from (f"dropped, not whole: {what}: {why}" for what, why in steps["not_whole"].items())
-    for account in said["files"]:
-        for reason in account["reasons"]:
-            which = reason["which"] if len(reason["which"]) <= 60 else f"{reason['which'][:57]}..."
-            yield f"{account['file']}: dropped {reason['count']} {account['unit']}, {reason['reason']}: {which}"
-        yield from (f"{account['file']}: {note}" for note in account["notes"])
-    yield from said["notes"]
+    for name, words in SHOWN.items():
+        if steps[name]:
+            yield f"{words}: {steps[name]}"
+    for what, why in steps["not_whole"].items():
+        yield f"dropped, not whole: {what}: {why}"
+    for account in dropped["files"]:
+        yield from _of_file(account)
+    yield from dropped["notes"]
     listed = findings["findings"]
-    yield from (f"finding: {one['says']}" for one in listed[:MOST])
+    for finding in listed[:MOST]:
+        yield f"finding: {finding['says']}"
     if len(listed) > MOST:
         yield f"and {len(listed) - MOST} findings more, in findings.json"
 
 
+def _json(folder: Path, name: str) -> Any:
+    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def _of_file(account: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what was dropped of one file and why, and its notes."""
+    for reason in account["reasons"]:
+        which = reason["which"]
+        if len(which) > LONGEST_LIST:
+            which = f"{which[: LONGEST_LIST - 3]}..."
+        yield f"{account['file']}: dropped {reason['count']} {account['unit']}, {reason['reason']}: {which}"
+    for note in account["notes"]:
+        yield f"{account['file']}: {note}"
+
+
 def _span(text: str) -> tuple[int, int]:
+    """Return the first and the last step of ``A-B`` or ``A``; end the command where there is none."""
     match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
     if first > last:
@@ -118,12 +135,12 @@ def _span(text: str) -> tuple[int, int]:
 
 @contextmanager
 def _progress(console: Console) -> Iterator[Callable[[str, int, int], None] | None]:
-    """A bar on a terminal; nothing elsewhere, as reading is short but for large dumps."""
+    """Give what shows progress: a bar on a terminal, and nothing elsewhere, since only large dumps take long."""
     if not console.is_terminal:
         yield None
         return
     from rich.progress import Progress
 
     with Progress(console=console, transient=True) as bar:
-        row = bar.add_task("read", total=None)
-        yield lambda what, done, total: bar.update(row, completed=done, total=total, description=what)
+        task = bar.add_task("read", total=None)
+        yield lambda label, done, total: bar.update(task, completed=done, total=total, description=label)

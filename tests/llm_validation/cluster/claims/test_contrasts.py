@@ -9,7 +9,8 @@ import pytest
 
 from llm_validation.cluster.claims import contrasts
 from llm_validation.cluster.claims.contrasts import Accuracy, accuracy, difference, level_of, log_gap, log_ratio
-from llm_validation.cluster.collect.evaluations import DUMP, by_question, of_log
+from llm_validation.cluster.collect.evaluations.evaluation import DUMP, by_question
+from llm_validation.cluster.collect.evaluations.logged import of_log
 from qae_theory.runs.collected import Collected
 from tests.qae_theory.runs.made_up import collected_run
 

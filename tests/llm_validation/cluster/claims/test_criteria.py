@@ -8,7 +8,7 @@ import pytest
 
 from llm_validation.cluster.claims import criteria as claims
 from llm_validation.cluster.claims.criteria import CLAIMS, LackingError, Rows
-from llm_validation.cluster.collect.evaluations import DUMP, by_question
+from llm_validation.cluster.collect.evaluations.evaluation import DUMP, by_question
 from qae_theory.runs.collected import Collected
 from tests.qae_theory.runs.made_up import collected_run
 

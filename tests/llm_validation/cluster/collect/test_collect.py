@@ -17,13 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_validation.cluster.collect import collect as module
-from llm_validation.cluster.collect import dumps as dump_module
-from llm_validation.cluster.collect import gather as reading
-from llm_validation.cluster.collect import merge
 from llm_validation.cluster.collect.collect import collect
-from llm_validation.cluster.collect.gather import Collection, NothingFoundError, gather
-from llm_validation.cluster.collect.log_lines import ranges
-from llm_validation.cluster.collect.log_sources import find
+from llm_validation.cluster.collect.collection import Collection, NothingFoundError
+from llm_validation.cluster.collect.dumps.batches import NOT_A_RESPONSE
+from llm_validation.cluster.collect.gather import gather
+from llm_validation.cluster.collect.logs.lines import ranges
+from llm_validation.cluster.collect.logs.merge import AGAIN, SUPERSEDED
+from llm_validation.cluster.collect.reasons import NO_LINE, NOT_ASKED_FOR
+from llm_validation.cluster.collect.sources import find
 from qae_theory.runs.files import changed_files
 from tests.llm_validation.cluster.jobs import fake_jobs
 from tests.llm_validation.cluster.jobs.fake_jobs import lines, log_line, write_job
@@ -120,7 +121,7 @@ def test_only_the_steps_asked_for(job: Path, tmp_path: Path) -> None:
     assert [line["step"] for line in read(folder, "metrics.jsonl")] == [2, 3]
     assert read(folder, "evaluations.json") == {"evaluations": []}
     (log, *dumps) = read(folder, "dropped.json")["files"]
-    assert (log["kept"], log["reasons"][0]["reason"]) == (2, reading.NOT_ASKED_FOR)
+    assert (log["kept"], log["reasons"][0]["reason"]) == (2, NOT_ASKED_FOR)
     assert [one["file"].rpartition("/")[2] for one in dumps] == ["2.jsonl", "3.jsonl"] * 2
     assert read(folder, "config.json")["run"] == read(collect(job, tmp_path / "results"), "config.json")["run"]
 
@@ -163,9 +164,9 @@ def test_every_kind_of_damage_at_once_is_dropped_and_said(job: Path, tmp_path: P
     reasons = {one["reason"]: one["which"] for one in dropped["files"][0]["reasons"]}
     assert reasons == {
         "not JSON": "3",
-        merge.AGAIN: "5",
+        AGAIN: "5",
         "blank": "6",
-        merge.SUPERSEDED: "1",
+        SUPERSEDED: "1",
         "cut off at the end of the file": "9",
     }
     metrics = {line["step"]: line for line in read(folder, "metrics.jsonl")}
@@ -210,7 +211,7 @@ def test_a_dump_without_a_line_in_the_log_is_dropped(job: Path) -> None:
     found = gathered(job)
     assert steps_of(found) == [1, 2, 3]
     (account,) = [one for one in found.accounts if one.name.endswith("rollouts/4.jsonl")]
-    assert {one["reason"] for one in account.record()["reasons"]} == {reading.NO_LINE}
+    assert {one["reason"] for one in account.record()["reasons"]} == {NO_LINE}
 
 
 def test_how_many_responses_are_whole_without_a_configuration(job: Path) -> None:
@@ -480,7 +481,7 @@ def test_an_evaluation_of_our_own_is_counted_again(tmp_path: Path) -> None:
     assert {k: figure["estimate"] for k, figure in one.pass_at_k.items()} == {"1": 0.75, "2": 1.0}
     assert found.findings == []
     reasons = {reason["reason"]: reason["which"] for reason in found.accounts[0].record()["reasons"]}
-    assert reasons == {"its question could not be scored": "3", dump_module.NOT_A_RESPONSE: "4"}
+    assert reasons == {"its question could not be scored": "3", NOT_A_RESPONSE: "4"}
     (finding,) = gathered(own_evaluation(tmp_path / "wrong", 0.5, *scores)).findings
     assert finding.record()["says"] == "step 0: pass@1 on digits: logged 0.5, recomputed from the questions 0.75"
     with pytest.raises(NothingFoundError, match=r"none/metrics.jsonl has no question that could be scored"):

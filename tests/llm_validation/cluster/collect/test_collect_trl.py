@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from llm_validation.cluster.claims import evidence
-from llm_validation.cluster.collect import gather as reading
 from llm_validation.cluster.collect.collect import collect
 from llm_validation.cluster.collect.gather import gather
-from llm_validation.cluster.collect.log_sources import find
+from llm_validation.cluster.collect.reasons import HALF_LOGGED
+from llm_validation.cluster.collect.sources import find
 from qae_theory.claims.ledger import Ledger, read_catalogue
 from qae_theory.claims.model import Effort, Status
 from qae_theory.claims.run import run_evidence
-from tests.llm_validation.cluster.collect.test_logs import event_file
+from tests.llm_validation.cluster.collect.logs.test_readers import event_file
 from tests.llm_validation.train.runs import config
 
 pytestmark = pytest.mark.train
@@ -103,4 +103,4 @@ def test_event_files_are_merged_and_a_step_logged_in_part_is_dropped(tmp_path: P
     assert records[3].metrics == dict.fromkeys(names, 0.5)
     assert [one.pass_at_k["1"]["estimate"] for one in found.evaluations] == [0.5]
     reasons = [reason["reason"] for account in found.accounts for reason in account.record()["reasons"]]
-    assert reading.HALF_LOGGED in reasons
+    assert HALF_LOGGED in reasons

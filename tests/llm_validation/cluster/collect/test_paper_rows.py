@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from llm_validation.cluster.claims.criteria import CLAIMS
+from llm_validation.cluster.collect.logs.run_settings import RunSettings
 from llm_validation.cluster.collect.paper_rows import ROWS, TABLE_1, TABLE_2, unlike
-from llm_validation.cluster.collect.paper_tables import paper_facts
-from llm_validation.cluster.collect.run_settings import RunSettings
 from llm_validation.cluster.recipes.compose import experiments
+from qae_theory.paper import paper_facts
 
 NAME = "qwen3-8b-clip-higher-qae-k06"
 RIGHT = RunSettings(model="Qwen/Qwen3-8B-Base", estimator="qae", k="3/5", clip_high=0.28)
@@ -63,7 +63,7 @@ def test_other_names_are_no_rows() -> None:
 @pytest.mark.verl
 @pytest.mark.parametrize("name", ROWS)
 def test_every_row_is_what_its_experiment_composes_to(name: str) -> None:
-    from llm_validation.cluster.collect.run_settings import settings_of_verl
+    from llm_validation.cluster.collect.logs.run_settings import settings_of_verl
     from tests.llm_validation.cluster.composed import composed, resolved
 
     settings = settings_of_verl(resolved(composed(name)))

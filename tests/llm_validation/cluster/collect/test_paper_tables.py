@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from llm_validation.cluster.collect.collect import collect
-from llm_validation.cluster.collect.evaluations import DUMP, by_question
-from llm_validation.cluster.collect.paper_tables import markdown, paper_facts, paper_tables
+from llm_validation.cluster.collect.evaluations.evaluation import DUMP, by_question
+from llm_validation.cluster.collect.paper_tables import markdown, paper_tables
 from qae_theory.curves.statistics import mean_interval
+from qae_theory.paper import paper_facts
 from qae_theory.runs.collected import Collected
 from tests.llm_validation.cluster.claims.fake_rows import World, write_row
 from tests.llm_validation.cluster.jobs.fake_jobs import write_job

@@ -13,7 +13,6 @@ from llm_validation.cluster.recipes.sources import (
     CHOICE,
     Rule,
     Source,
-    toml_file,
     composed_numbers,
     config_faults,
     faults,
@@ -22,6 +21,7 @@ from llm_validation.cluster.recipes.sources import (
     open_choices,
     same,
     sources,
+    toml_file,
     unused,
 )
 from tests.llm_validation.cluster.composed import composed

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_validation.cluster.collect import log_lines as module
-from llm_validation.cluster.collect.log_lines import (
+from llm_validation.cluster.collect.logs import lines as module
+from llm_validation.cluster.collect.logs.lines import (
     BLANK,
     CUT,
     NOT_JSON,

@@ -7,10 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_validation.cluster.collect import merge as module
-from llm_validation.cluster.collect.log_lines import Account
-from llm_validation.cluster.collect.logs import Entry
-from llm_validation.cluster.collect.merge import Merged, merge, summary
+from llm_validation.cluster.collect.logs.entries import Entry
+from llm_validation.cluster.collect.logs.lines import Account
+from llm_validation.cluster.collect.logs.merge import AGAIN, NO_METRICS, REDONE, SUPERSEDED, Merged, merge, summary
 
 VAL = "val-core/AIME24/acc/mean@32"
 
@@ -36,7 +35,7 @@ def test_equal_lines_are_dropped_quietly_and_of_others_the_later_counts() -> Non
     merged = merge(of)
     assert shown(merged) == {1: {"a": 1}, 2: {"a": 3}}
     assert merged.conflicts == [2]
-    assert reasons(of) == [None, module.SUPERSEDED, module.AGAIN, None]
+    assert reasons(of) == [None, SUPERSEDED, AGAIN, None]
 
 
 def test_steps_said_differently_are_in_order() -> None:
@@ -73,7 +72,7 @@ def test_a_later_attempt_wins_and_its_first_validation_takes_no_training_metrics
     assert [record.attempt for record in merged.steps] == [1, 1, 2, 2]
     assert not any(record.abandoned for record in merged.steps)
     assert merged.conflicts == [2, 3]
-    assert reasons(of) == [None, None, module.REDONE, None, None, None]
+    assert reasons(of) == [None, None, REDONE, None, None, None]
 
 
 def test_steps_of_a_branch_that_was_left_are_kept_and_marked() -> None:
@@ -99,13 +98,13 @@ def test_an_event_file_has_an_event_for_each_metric() -> None:
     of = entries([(1, {"a": 1}), (1, {"b": 1}), (1, {"b": 2}), (1, {"a": 1})], unit="events")
     merged = merge(of)
     assert shown(merged) == {1: {"a": 1, "b": 2}}
-    assert reasons(of) == [None, module.SUPERSEDED, None, module.AGAIN]
+    assert reasons(of) == [None, SUPERSEDED, None, AGAIN]
 
 
 def test_a_line_with_nothing_in_it() -> None:
     of = entries([(1, {}), (2, {"a": None})])
     assert shown(merge(of)) == {2: {"a": None}}
-    assert reasons(of) == [module.NO_METRICS, None]
+    assert reasons(of) == [NO_METRICS, None]
 
 
 def test_untraining_a_step_leaves_its_validation() -> None:

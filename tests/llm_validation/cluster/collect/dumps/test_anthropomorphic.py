@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_validation.cluster.collect.anthropomorphic import WORDS, anthropomorphic
+from llm_validation.cluster.collect.dumps.anthropomorphic import WORDS, anthropomorphic
 
 PATTERN = re.compile(rf"\b(?:{'|'.join(WORDS)})\b")
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from llm_validation.cluster.collect import logs
 from llm_validation.cluster.collect.gather import gather
-from llm_validation.cluster.collect.log_sources import find
+from llm_validation.cluster.collect.logs.readers import read_verl
+from llm_validation.cluster.collect.logs.tensorboard import read_tensorboard
+from llm_validation.cluster.collect.sources import find
 from tests.llm_validation.cluster.jobs.fake_jobs import lines, log_line, write_job
 
 
@@ -21,7 +22,7 @@ def listed(*sources: Path) -> list[tuple[str, Any, int]]:
 def test_logs_of_one_run_are_its_attempts_in_the_order_given(tmp_path: Path) -> None:
     first = lines(tmp_path / "b.jsonl", [log_line(1), log_line(2, x=1.0)])
     second = lines(tmp_path / "a.jsonl", [log_line(2, x=2.0)])
-    assert listed(first, second) == [("b.jsonl", logs.read_verl, 1), ("a.jsonl", logs.read_verl, 2)]
+    assert listed(first, second) == [("b.jsonl", read_verl, 1), ("a.jsonl", read_verl, 2)]
     for sources, value in (((first, second), 2.0), ((second, first), 1.0)):
         records = gather(find(sources)).merged.steps
         assert [record.metrics.get("x") for record in records] == [None, value]
@@ -44,7 +45,7 @@ def test_a_job_after_a_log_and_event_files_without_a_log(tmp_path: Path) -> None
         folder.mkdir(parents=True)
         (folder / f"events.out.tfevents.{attempt}").write_bytes(b"")
     assert listed(job) == [
-        (f"job/tensorboard/attempt-{n}/events.out.tfevents.{n}", logs.read_tensorboard, n) for n in (1, 2)
+        (f"job/tensorboard/attempt-{n}/events.out.tfevents.{n}", read_tensorboard, n) for n in (1, 2)
     ]
     assert [attempt for _, _, attempt in listed(job / "tensorboard", log)] == [1, 2, 3]
 

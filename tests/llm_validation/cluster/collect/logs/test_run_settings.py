@@ -7,11 +7,7 @@ from typing import Any
 
 import pytest
 
-from llm_validation.cluster.collect.run_settings import (
-    RunSettings,
-    settings_of_own,
-    settings_of_verl,
-)
+from llm_validation.cluster.collect.logs.run_settings import RunSettings, settings_of_own, settings_of_verl
 from llm_validation.verl_engine.configuration.flat_yaml import read_scalars
 from tests.llm_validation.cluster.jobs import fake_jobs
 

@@ -1,7 +1,7 @@
-"""Dumped responses: rollouts, validations and probes of verl, rollouts of ``qae train``. Texts are let go.
+"""Dumped responses, read line by line into one :class:`Batch` a step. Texts are let go as soon as they are measured.
 
-A dump is read line by line into one :class:`Batch` a step. Whether a batch is whole is for ``collect``, what it says
-for ``recompute`` and ``evaluations``.
+There are rollouts, validations and probes of verl, and rollouts of ``qae train``. Whether a batch is whole is for
+``gather``; what it holds is for ``measures`` and ``evaluations``.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
-from llm_validation.cluster.collect.anthropomorphic import anthropomorphic
-from llm_validation.cluster.collect.log_lines import Account, read_records
-from llm_validation.cluster.collect.logs import step_of
+from llm_validation.cluster.collect.dumps.anthropomorphic import anthropomorphic
+from llm_validation.cluster.collect.logs.entries import step_of
+from llm_validation.cluster.collect.logs.lines import Account, read_records
 from llm_validation.verl_engine.update_probe import REQUIRED
 from qae_theory.checks import LARGEST_REWARD
 
@@ -30,8 +30,8 @@ _PADDING = re.compile(r"pad[0-9a-f]{32}")  # verl's padding_utils
 _NAME = re.compile(r"(\d+)\.jsonl(\.gz)?")
 
 
-class Kept(NamedTuple):
-    """A response and the line that it stands on."""
+class KeptLine(NamedTuple):
+    """What is kept of a response, and the line of which file it stands on."""
 
     record: dict[str, Any]
     account: Account
@@ -43,43 +43,45 @@ class Batch:
     """The responses of one step, by their keys."""
 
     step: int
-    kept: dict[str, Kept] = field(default_factory=dict)
+    kept: dict[str, KeptLine] = field(default_factory=dict)
 
-    def add(self, one: Kept) -> None:
-        """One more; of two with the same key the later counts."""
-        before = self.kept.get(one.record["key"])
-        if before is not None and before.record == one.record:
-            one.account.drop(one.number, AGAIN)
+    def add(self, line: KeptLine) -> None:
+        """Add a response; of two with the same key the later counts."""
+        key = line.record["key"]
+        before = self.kept.get(key)
+        if before is not None and before.record == line.record:
+            line.account.drop(line.number, AGAIN)
             return
         if before is not None:
             before.account.drop(before.number, SUPERSEDED)
-        self.kept[one.record["key"]] = one
+        self.kept[key] = line
 
     def drop(self, reason: str) -> None:
-        """None of its lines is in the result."""
-        for one in self.kept.values():
-            one.account.drop(one.number, reason)
+        """Take all of its lines out of the result."""
+        for line in self.kept.values():
+            line.account.drop(line.number, reason)
 
     def responses(self) -> list[dict[str, Any]]:
-        """One record a response; of one that spoke in several turns, the last."""
+        """Return one record a response; of one that spoke in several turns, the last turn's."""
         last: dict[str, tuple[int, dict[str, Any]]] = {}
-        for key, one in self.kept.items():
+        for key, line in self.kept.items():
             _, session, turn = _parts(key)
             if session not in last or turn >= last[session][0]:
-                last[session] = turn, one.record
+                last[session] = turn, line.record
         return [record for _, record in last.values()]
 
 
+# What is kept of a line, given the line and a name for one that has none; None for a line of another kind.
 Parse = Callable[[Mapping[str, Any], str], dict[str, Any] | None]
 
 
 def dump_files(folder: Path) -> dict[int, list[Path]]:
-    """The files of each step; a compressed one before a plain one of the same step."""
-    found: dict[int, list[Path]] = {}
+    """Return the files of each step in a folder; a compressed one before a plain one of the same step."""
+    by_step: dict[int, list[Path]] = {}
     for path in sorted(folder.iterdir(), reverse=True) if folder.is_dir() else ():
         if match := _NAME.fullmatch(path.name):
-            found.setdefault(int(match[1]), []).append(path)
-    return dict(sorted(found.items()))
+            by_step.setdefault(int(match[1]), []).append(path)
+    return dict(sorted(by_step.items()))
 
 
 def read_dump(path: Path, account: Account, parse: Parse, batches: dict[int, Batch], *, step: int | None) -> None:
@@ -104,53 +106,52 @@ def read_dump(path: Path, account: Account, parse: Parse, batches: dict[int, Bat
         elif _PADDING.fullmatch(record["group"]):
             account.drop(number, PADDING)
         else:
-            batches.setdefault(of_step, Batch(of_step)).add(Kept(record, account, number))
+            batches.setdefault(of_step, Batch(of_step)).add(KeptLine(record, account, number))
 
 
-def rollout(line: Mapping[str, Any], place: str) -> dict[str, Any] | None:
-    """A line of verl's rollout dump: group, summed reward, anthropomorphic words."""
+def rollout(line: Mapping[str, Any], where: str) -> dict[str, Any] | None:
+    """Return group, summed reward and anthropomorphic words of a line of verl's rollout dump."""
     score, text = line.get("score"), line.get("output")
     if not (_is_number(score) and isinstance(text, str)):
         return None
-    key, group = _key(line, place)
+    key, group = _key(line, where)
     return {"key": key, "group": group, "reward": float(score), "words": anthropomorphic(text)}
 
 
-def validation(line: Mapping[str, Any], place: str) -> dict[str, Any] | None:
-    """A line of verl's validation dump: benchmark, question, whether it is correct; None in ``correct`` if not said."""
+def validation(line: Mapping[str, Any], where: str) -> dict[str, Any] | None:
+    """Return benchmark, question and correctness of a line of verl's validation dump; None where it does not tell."""
     score = line.get("score")
     if not (_is_number(score) and isinstance(line.get("input"), str)):
         return None
-    key, group = _key(line, place)
-    asked = json.dumps([line["input"], line.get("gts")])
-    said = line.get("acc")
-    correct = float(said) > 0.5 if isinstance(said, bool) or _is_number(said) else None
+    key, group = _key(line, where)
+    stated = line.get("acc")
+    correct = float(stated) > 0.5 if isinstance(stated, bool) or _is_number(stated) else None
     benchmark = line.get("benchmark", line.get("data_source"))
     return {
         "key": key,
         "group": group,
         "benchmark": benchmark if isinstance(benchmark, str) else None,
-        "question": hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()[:12],
+        "question": digest_of([line["input"], line.get("gts")]),
         "reward": float(score),
         "correct": correct,
     }
 
 
-def probe(line: Mapping[str, Any], place: str) -> dict[str, Any] | None:
-    """A line of the probe's dump, as ``update_probe`` makes it."""
+def probe(line: Mapping[str, Any], where: str) -> dict[str, Any] | None:
+    """Return a line of the probe's dump, as ``update_probe`` makes it."""
     numbers = [name for name in REQUIRED if name != "uid"]
     if not (all(_is_number(line.get(name)) for name in numbers) and isinstance(line.get("uid"), str)):
         return None
-    return {**line, "key": str(line.get("key") or place), "group": line["uid"]}
+    return {**line, "key": str(line.get("key") or where), "group": line["uid"]}
 
 
-def own_rollout(line: Mapping[str, Any], place: str) -> dict[str, Any] | None:
-    """A line of the ``rollouts.jsonl`` of ``qae train``; NaN for a response that could not be scored."""
+def own_rollout(line: Mapping[str, Any], where: str) -> dict[str, Any] | None:
+    """Return a line of the ``rollouts.jsonl`` of ``qae train``; NaN for a response that could not be scored."""
     reward, correct, text = line.get("reward"), line.get("correct"), line.get("completion")
     if not isinstance(text, str) or not all(value is None or _is_number(value) for value in (reward, correct)):
         return None
     return {
-        "key": place,
+        "key": where,
         "group": str(line.get("group")),
         "reward": math.nan if reward is None else float(reward),
         "correct": math.nan if correct is None else float(correct),
@@ -159,16 +160,26 @@ def own_rollout(line: Mapping[str, Any], place: str) -> dict[str, Any] | None:
     }
 
 
-def _key(line: Mapping[str, Any], place: str) -> tuple[str, str]:
-    """Its own name and its group's; without a ``uid`` the prompt is the group, and no two lines are the same."""
+def digest_of(content: Any) -> str:
+    """Return twelve hexadecimal digits that name a question by its content."""
+    return _digest(json.dumps(content))
+
+
+def _digest(text: str) -> str:
+    # Foreign text can hold halves of surrogate pairs, which UTF-8 alone refuses.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def _key(line: Mapping[str, Any], where: str) -> tuple[str, str]:
+    """Return a response's own name and its group's; without a ``uid`` its place and its prompt take their stead."""
     uid = line.get("uid")
     if isinstance(uid, str) and uid:
         return uid, _parts(uid)[0]
-    return place, hashlib.sha256(str(line.get("input")).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return where, _digest(str(line.get("input")))
 
 
 def _parts(key: str) -> tuple[str, str, int]:
-    """Group, response and turn of verl's ``{group}_{session}_{turn}``."""
+    """Return group, response and turn of verl's ``{group}_{session}_{turn}``; another key is a group of its own."""
     parts = key.rsplit("_", 2)
     if len(parts) == 3 and parts[1].isdigit() and parts[2].isdigit():
         return parts[0], f"{parts[0]}_{parts[1]}", int(parts[2])

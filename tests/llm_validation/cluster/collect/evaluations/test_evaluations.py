@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_validation.cluster.collect import evaluations
-from llm_validation.cluster.collect.evaluations import (
-    Expected,
+from llm_validation.cluster.collect.evaluations.dumped import Expected, counts_of, of_dump
+from llm_validation.cluster.collect.evaluations.evaluation import (
+    DUMP,
+    QUESTIONS,
+    UNNAMED,
+    WIDEST,
     benchmark_of,
     by_question,
-    counts_of,
-    of_dump,
-    of_log,
-    widest,
 )
-from llm_validation.cluster.collect.run_settings import RunSettings
+from llm_validation.cluster.collect.evaluations.logged import of_log, widest
+from llm_validation.cluster.collect.logs.run_settings import RunSettings
 from llm_validation.common.pass_at_k import pass_at_k
 
 SETTINGS = RunSettings(samples=4)
@@ -55,21 +55,21 @@ def test_benchmarks_go_by_many_names(source: str, known_as: str) -> None:
 
 def test_both_estimates_are_exact_and_by_question() -> None:
     counts = {"a": (32, 0), "b": (32, 1), "c": (32, 20)}
-    one = by_question(5, "AIME24", counts, evaluations.DUMP)
+    one = by_question(5, "AIME24", counts, DUMP)
     for k in (1, 16):
         truth = sum((pass_at_k(n, c, k) for n, c in counts.values()), Fraction(0)) / 3
         figure = one.pass_at_k[str(k)]
         assert figure["estimate"] == float(truth)
         assert figure["low"] <= figure["estimate"] <= figure["high"]
         assert (figure["draws"], figure["level"]) == (3, 0.95)
-    assert one.pass_at_k == by_question(5, "AIME24", dict(reversed(counts.items())), evaluations.DUMP).pass_at_k
+    assert one.pass_at_k == by_question(5, "AIME24", dict(reversed(counts.items())), DUMP).pass_at_k
 
 
 def test_too_few_samples_or_questions() -> None:
-    few = by_question(5, "AIME24", {"a": (8, 4), "b": (16, 4)}, evaluations.DUMP)
+    few = by_question(5, "AIME24", {"a": (8, 4), "b": (16, 4)}, DUMP)
     assert list(few.pass_at_k) == ["1"]
     assert few.pass_at_k["1"]["low"] < few.pass_at_k["1"]["high"]
-    alone = by_question(5, "AIME24", {"a": (16, 4)}, evaluations.DUMP)
+    alone = by_question(5, "AIME24", {"a": (16, 4)}, DUMP)
     assert alone.pass_at_k["1"] == {"estimate": 0.25, "low": None, "high": None, "level": 0.95, "draws": 1}
 
 
@@ -82,24 +82,24 @@ def test_a_question_that_the_data_repeat_is_one_question() -> None:
 def test_where_the_scorer_does_not_say_what_is_correct_the_reward_does() -> None:
     responses = answers("a", 0, correct=None, reward=-1.0)[:3] + answers("a", 0, correct=None, reward=1.0)[:1]
     assert counts_of(responses, SETTINGS) == {"AIME24": {"a": (4, 1)}}
-    assert counts_of(answers("a", 4, benchmark=None), SETTINGS) == {evaluations.UNNAMED: {"a": (4, 4)}}
+    assert counts_of(answers("a", 4, benchmark=None), SETTINGS) == {UNNAMED: {"a": (4, 4)}}
 
 
 def test_a_whole_validation_and_one_that_was_cut_off() -> None:
     whole = {"AIME24": {"a": (4, 1), "b": (4, 2)}}
     for short in ({"a": (4, 1)}, {"a": (4, 1), "b": (3, 2)}):
         expected = Expected([whole, {"AIME24": short}], SETTINGS)
-        one, findings = of_dump(1, "AIME24", whole["AIME24"], expected, {LOGGED: 3 / 8})
+        one, findings = of_dump(1, "AIME24", whole["AIME24"], expected=expected, logged={LOGGED: 3 / 8})
         assert one is not None
         assert (one.unanswered, findings) == (0, [])
-        assert of_dump(2, "AIME24", short, expected, {}) == (None, [])
-        assert of_dump(2, "AIME24", short, expected, {LOGGED: 0.5}) == (None, [])
+        assert of_dump(2, "AIME24", short, expected=expected, logged={}) == (None, [])
+        assert of_dump(2, "AIME24", short, expected=expected, logged={LOGGED: 0.5}) == (None, [])
 
 
 def test_responses_that_failed_count_as_wrong_if_the_logged_mean_says_so() -> None:
     short = {"a": (4, 1), "b": (3, 2)}
     expected = Expected([{"AIME24": short}], SETTINGS)
-    one, findings = of_dump(2, "AIME24", short, expected, {LOGGED: 3 / 8})
+    one, findings = of_dump(2, "AIME24", short, expected=expected, logged={LOGGED: 3 / 8})
     assert one is not None
     assert (one.unanswered, findings, one.counts["b"]) == (1, [], (4, 2))
     assert one.pass_at_k["1"]["estimate"] == 3 / 8
@@ -107,7 +107,9 @@ def test_responses_that_failed_count_as_wrong_if_the_logged_mean_says_so() -> No
 
 def test_a_logged_accuracy_that_the_dump_does_not_give_is_a_finding() -> None:
     whole = {"a": (4, 1), "b": (4, 2)}
-    one, (finding,) = of_dump(2, "AIME24", whole, Expected([{"AIME24": whole}], SETTINGS), {LOGGED: 0.5})
+    one, (finding,) = of_dump(
+        2, "AIME24", whole, expected=Expected([{"AIME24": whole}], SETTINGS), logged={LOGGED: 0.5}
+    )
     assert one is not None
     assert finding.record()["says"] == (
         "step 2: accuracy on AIME24: logged 0.5, recomputed from the validation dump 0.375"
@@ -125,7 +127,7 @@ def test_logged_means_get_the_widest_interval_and_say_so() -> None:
         "val-core/amc23/acc/mean@32": None,
     }
     first, second = of_log(9, logged)
-    assert (first.benchmark, first.questions, first.samples, first.interval) == ("AIME24", 30, 32, evaluations.WIDEST)
+    assert (first.benchmark, first.questions, first.samples, first.interval) == ("AIME24", 30, 32, WIDEST)
     assert {k: one["estimate"] for k, one in first.pass_at_k.items()} == {"1": 0.4, "16": 0.7}
     assert (second.benchmark, second.questions, second.interval) == ("own", None, None)
     assert second.pass_at_k["1"]["low"] is None
@@ -133,7 +135,7 @@ def test_logged_means_get_the_widest_interval_and_say_so() -> None:
 
 
 def test_how_many_questions_the_public_benchmarks_have() -> None:
-    assert evaluations.QUESTIONS == {"AIME24": 30, "AIME25": 30, "AMC23": 40}
+    assert QUESTIONS == {"AIME24": 30, "AIME25": 30, "AMC23": 40}
 
 
 def test_the_widest_interval_at_its_ends_and_against_scipys_for_whole_numbers() -> None:

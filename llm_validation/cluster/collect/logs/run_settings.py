@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from typing import Any
 
 from llm_validation.verl_engine.configuration.algorithm import Algorithm
 from llm_validation.verl_engine.configuration.record import Configuration, read_flat
+from llm_validation.verl_engine.group_advantages import DEFAULT_K
+from qae_theory.checks import quantile_level
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,15 @@ class RunSettings:
     clip_high: float | None = None
     aggregation: str | None = None
     last_step: int | None = None
+
+    @property
+    def level(self) -> Fraction:
+        """K as a rational, by default that of ``qae_theory``.
+
+        Raises:
+            ValueError: it is not in (0, 1).
+        """
+        return quantile_level(self.k or DEFAULT_K)
 
     def record(self) -> dict[str, Any]:
         """Return the settings in JSON's types."""

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_validation.cluster.collect import recompute
-from llm_validation.cluster.collect.recompute import compared, compared_entropy, correct_above, of_probe, of_rollouts
-from llm_validation.cluster.collect.run_settings import RunSettings
+from llm_validation.cluster.collect.dumps.findings import RELATIVE, compared, compared_entropy, wrong_advantages
+from llm_validation.cluster.collect.dumps.groups import correct_above
+from llm_validation.cluster.collect.dumps.measures import of_probe, of_rollouts
+from llm_validation.cluster.collect.logs.run_settings import RunSettings
 from llm_validation.verl_engine.update_probe import metrics_of
 from tests.llm_validation.cluster.jobs import fake_jobs
 
@@ -135,7 +136,7 @@ def test_a_logged_figure_that_the_dump_does_not_give_is_a_finding() -> None:
         wrong = {**logged, name: value * 1.001 + 1e-3}
         found = compared(7, wrong, measures)
         assert {one.metric for one in found} == {name}
-        near = {**logged, name: value * (1 + 0.5 * recompute.RELATIVE)}
+        near = {**logged, name: value * (1 + 0.5 * RELATIVE)}
         assert compared(7, near, measures) == []
     (one, *_) = compared(7, {"probe/entropy/before/all": 0.31}, {"probe/entropy/before/all": 0.42})
     says = "step 7: probe/entropy/before/all: logged 0.31, recomputed from the probe's dump 0.42"
@@ -154,13 +155,13 @@ def test_verls_own_figures_are_held_against_the_dumps() -> None:
 
 def test_dumped_advantages_of_another_rule_are_a_finding() -> None:
     records = probe_records(1, prompts=60)
-    assert recompute.wrong_advantages(3, records, QAE, "the probe's dump") == []
-    assert recompute.wrong_advantages(3, records, RunSettings(estimator="somebody's"), "the dump") == []
-    (one,) = recompute.wrong_advantages(3, records, RunSettings(estimator="grpo"), "the probe's dump")
+    assert wrong_advantages(3, records, QAE, "the probe's dump") == []
+    assert wrong_advantages(3, records, RunSettings(estimator="somebody's"), "the dump") == []
+    (one,) = wrong_advantages(3, records, RunSettings(estimator="grpo"), "the probe's dump")
     assert one.metric.startswith("advantages of ")
     touched = [{**one, "advantage": one["advantage"] + extra} for one, extra in zip(records, (1, -3, 2), strict=False)]
-    (furthest,) = recompute.wrong_advantages(3, touched + records[3:], QAE, "the dump")
+    (furthest,) = wrong_advantages(3, touched + records[3:], QAE, "the dump")
     assert furthest.metric == f"advantages of 3 of {len(records)} responses"
     assert furthest.said - furthest.recomputed == pytest.approx(-3)
-    (other,) = recompute.wrong_advantages(3, records, RunSettings(estimator="qae", k="0.9", std="bessel"), "the dump")
+    (other,) = wrong_advantages(3, records, RunSettings(estimator="qae", k="0.9", std="bessel"), "the dump")
     assert abs(other.said - other.recomputed) > 0.1

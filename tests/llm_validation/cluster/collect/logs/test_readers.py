@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from llm_validation.cluster.collect import logs
-from llm_validation.cluster.collect.log_lines import CUT, Account
-from llm_validation.cluster.collect.logs import Reader
+from llm_validation.cluster.collect.logs.entries import NO_STEP, NOT_A_LINE, numbers_of, step_of
+from llm_validation.cluster.collect.logs.lines import CUT, Account
+from llm_validation.cluster.collect.logs.readers import Reader, read_own, read_verl, reader_of
+from llm_validation.cluster.collect.logs.tensorboard import read_tensorboard
+from llm_validation.cluster.collect.logs.wandb import OTHER_COLUMNS, read_wandb_csv, read_wandb_json
 
 
 def read(reader: Reader, path: Path) -> tuple[dict[int, Any], Account]:
@@ -32,17 +34,17 @@ def test_verl_lines(tmp_path: Path) -> None:
         '{"step":1,"data":{"a":1,"b":null,"c":NaN,"d":-Infinity,"e":true,"f":"text","g":[1]}}\n',
         '{"step":2.0,"data":{"a":2}}\n{"step":"3","data":{}}\n{"step":-1,"data":{}}\n{"data":{"a":1}}\n[1]\n{"step":4}\n',
     )
-    found, account = read(logs.read_verl, path)
+    found, account = read(read_verl, path)
     assert found == {1: {"a": 1, "b": None, "c": None, "d": None, "e": 1}, 2: {"a": 2}}
     reasons = [account.reason(number) for number in range(7)]
-    assert reasons == [None, None, *[logs.NO_STEP] * 3, *[logs.NOT_A_LINE] * 2]
-    assert logs.reader_of(path) is logs.read_verl
+    assert reasons == [None, None, *[NO_STEP] * 3, *[NOT_A_LINE] * 2]
+    assert reader_of(path) is read_verl
 
 
 def test_own_lines(tmp_path: Path) -> None:
     path = write(tmp_path / "metrics.jsonl", '{"step": 1, "updates": 2, "entropy": 0.5}\n')
-    assert read(logs.read_own, path)[0] == {1: {"updates": 2, "entropy": 0.5}}
-    assert logs.reader_of(path) is logs.read_own
+    assert read(read_own, path)[0] == {1: {"updates": 2, "entropy": 0.5}}
+    assert reader_of(path) is read_own
 
 
 HISTORY: Sequence[dict[str, Any]] = (
@@ -56,8 +58,8 @@ def test_history_of_wandb_as_lines_and_as_a_list(tmp_path: Path) -> None:
     as_lines = write(tmp_path / "lines.jsonl", *(json.dumps(row) + "\n" for row in HISTORY))
     as_list = write(tmp_path / "list.json", json.dumps(list(HISTORY), indent=1))
     for path in (as_lines, as_list):
-        assert logs.reader_of(path) is logs.read_wandb_json
-        found, account = read(logs.read_wandb_json, path)
+        assert reader_of(path) is read_wandb_json
+        found, account = read(read_wandb_json, path)
         assert found == HISTORY_READ
         assert (account.read, account.kept) == (2, 2)
 
@@ -65,7 +67,7 @@ def test_history_of_wandb_as_lines_and_as_a_list(tmp_path: Path) -> None:
 def test_a_list_that_is_cut_off_gives_its_whole_elements(tmp_path: Path) -> None:
     text = json.dumps(list(HISTORY))
     for end in range(1, len(text)):
-        found, account = read(logs.read_wandb_json, write(tmp_path / "list.json", text[:end]))
+        found, account = read(read_wandb_json, write(tmp_path / "list.json", text[:end]))
         whole = sum(end >= text.index(json.dumps(row)) + len(json.dumps(row)) for row in HISTORY)
         assert len(found) == account.kept == whole
         assert account.read - account.kept <= 1
@@ -78,8 +80,8 @@ def test_chart_of_wandb(tmp_path: Path) -> None:
         '\ufeff"Step","my - run - actor/entropy","my - run - actor/entropy__MIN","my - run - actor/entropy__MAX"\r\n',
         '"1","0.5","0.5","0.5"\r\n"2","","",""\r\n"3","NaN","NaN","NaN"\r\n"4","0.25","0.25","0.25"',
     )
-    assert logs.reader_of(path) is logs.read_wandb_csv
-    found, account = read(logs.read_wandb_csv, path)
+    assert reader_of(path) is read_wandb_csv
+    found, account = read(read_wandb_csv, path)
     assert found == {1: {"actor/entropy": 0.5}, 2: {}, 3: {"actor/entropy": None}, 4: {"actor/entropy": 0.25}}
     assert account.read == 5
 
@@ -89,9 +91,9 @@ def test_table_of_wandbs_interface(tmp_path: Path) -> None:
         tmp_path / "history.csv",
         ",_step,actor/entropy,_timestamp\n0,1,0.5,17\n1,2,0.25,17\n2,3,0.1\nx,4,text,17\n\n5,5,0.1,1",
     )
-    found, account = read(logs.read_wandb_csv, path)
+    found, account = read(read_wandb_csv, path)
     assert found == {1: {"actor/entropy": 0.5}, 2: {"actor/entropy": 0.25}, 4: {}}
-    assert [account.reason(number) for number in (3, 5, 6)] == [logs.OTHER_COLUMNS, "blank", CUT]
+    assert [account.reason(number) for number in (3, 5, 6)] == [OTHER_COLUMNS, "blank", CUT]
 
 
 @pytest.mark.parametrize(
@@ -103,22 +105,22 @@ def test_table_of_wandbs_interface(tmp_path: Path) -> None:
 )
 def test_tables_that_cannot_be_read(header: str, says: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^x\.csv ") as raised:
-        read(logs.read_wandb_csv, write(tmp_path / "x.csv", header, "\n1,2,3\n"))
+        read(read_wandb_csv, write(tmp_path / "x.csv", header, "\n1,2,3\n"))
     assert says in str(raised.value)
 
 
 def test_steps_and_numbers_at_the_edges() -> None:
-    assert [logs.step_of(value) for value in (0, True, math.inf, 2**60, None)] == [0, None, None, None, None]
-    assert logs.numbers_of({"a": 10**400}) == {"a": None}
+    assert [step_of(value) for value in (0, True, math.inf, 2**60, None)] == [0, None, None, None, None]
+    assert numbers_of({"a": 10**400}) == {"a": None}
 
 
 def test_without_tensorboard_one_line_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     monkeypatch.setitem(sys.modules, "tensorboard.backend.event_processing", None)
     path = write(tmp_path / "events.out.tfevents.1")
-    assert logs.reader_of(path) is logs.read_tensorboard
+    assert reader_of(path) is read_tensorboard
     with pytest.raises(ValueError, match="needs tensorboard, which is not installed; pip install"):
-        read(logs.read_tensorboard, path)
+        read(read_tensorboard, path)
 
 
 def event_file(folder: Path, scalars: dict[int, dict[str, float]]) -> Path:
@@ -146,17 +148,17 @@ def test_event_files_cut_off_anywhere(tmp_path: Path) -> None:
         cut = tmp_path / path.name
         cut.write_bytes(content[:end])
         account = Account(cut.name)
-        entries = list(logs.read_tensorboard(cut, account, 1))
+        entries = list(read_tensorboard(cut, account, 1))
         assert [(e.step, e.metrics) for e in entries] == [
             (step, {tag: value}) for step, values in truth.items() for tag, value in values.items()
         ][: len(entries)]
         assert account.kept == len(entries) >= last
         last = len(entries)
-    assert read(logs.read_tensorboard, path)[1].notes == []
+    assert read(read_tensorboard, path)[1].notes == []
     damaged = bytearray(content)
     damaged[len(content) // 2] ^= 1
     cut.write_bytes(damaged)
-    found, account = read(logs.read_tensorboard, cut)
+    found, account = read(read_tensorboard, cut)
     assert 0 < len(found) < 5
     assert "damaged or cut off" in account.notes[0]
 
@@ -174,6 +176,6 @@ def test_scalars_in_tensorboards_newer_form_count_and_texts_do_not(tmp_path: Pat
         writer.add_event(Event(step=3, summary=Summary(value=[Summary.Value(tag=tag, tensor=tensor)])))
     writer.close()
     (path,) = tmp_path.iterdir()
-    found, account = read(logs.read_tensorboard, path)
+    found, account = read(read_tensorboard, path)
     assert found == {3: {"a": 0.5}}
     assert (account.read, account.kept) == (4, 1)

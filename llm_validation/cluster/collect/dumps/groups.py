@@ -1,0 +1,127 @@
+"""Responses in their groups: which are right, which groups are mixed, hard or leak, and the advantages they give.
+
+The trainer's formulas are not used here: everything is counted from the rewards, by ``qae_theory``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from llm_validation.cluster.collect.logs.run_settings import RunSettings
+from llm_validation.verl_engine.group_advantages import MASKS
+from qae_theory.advantages import advantages, get_estimator
+from qae_theory.arrays import Array
+from qae_theory.baselines import quantile_baseline
+
+GATED = ("qae", "qae_linear", *MASKS)  # estimators with a K
+KNOWN = ("grpo", "dr_grpo", "rloo", *GATED)
+_NAMES_IN_VERL = {"grpo_vectorized": "grpo"}
+
+Response = Mapping[str, Any]
+
+
+def grouped(responses: Sequence[Response]) -> list[list[Response]]:
+    """Return the responses to each prompt."""
+    groups: dict[str, list[Response]] = {}
+    for response in responses:
+        groups.setdefault(response["group"], []).append(response)
+    return list(groups.values())
+
+
+def by_size(responses: Sequence[Response]) -> list[list[list[Response]]]:
+    """Return the groups, those of one size together, so that each size is one rectangular array."""
+    sizes: dict[int, list[list[Response]]] = {}
+    for group in grouped(responses):
+        sizes.setdefault(len(group), []).append(group)
+    return list(sizes.values())
+
+
+def correct_above(responses: Sequence[Response], settings: RunSettings) -> float:
+    """Return the reward above which a response is correct: as configured; otherwise by the rewards that there are.
+
+    Rewards of 0 and 1 give 1/2. With negative ones it is 0 for +1 and -1, and -1/2 for DAPO's, whose right responses
+    lose up to 1 for their length and whose wrong ones have -1 at most.
+    """
+    if settings.correct_above is not None:
+        return settings.correct_above
+    levels = {response["reward"] for response in responses if not math.isnan(response["reward"])}
+    if levels <= {-1.0, 1.0}:
+        return 0.0
+    return -0.5 if min(levels, default=0.0) < 0 else 0.5
+
+
+class Block:
+    """Groups of one size: rewards, and which are right, ``[groups, G]`` each; NaN for one that could not be scored."""
+
+    def __init__(self, groups: Sequence[Sequence[Response]], threshold: float) -> None:
+        self.rewards = _table(groups, "reward")
+        if any("correct" not in response or response["correct"] is None for group in groups for response in group):
+            right = (self.rewards > threshold).astype(np.float64)
+            self.right = np.where(np.isnan(self.rewards), np.nan, right)
+        else:
+            self.right = _table(groups, "correct")
+        scorable = ~np.isnan(self.right)
+        self._sizes = scorable.sum(axis=1)
+        self._successes = np.where(scorable, self.right, 0).sum(axis=1).astype(np.int64)
+
+    def mixed(self) -> Array:
+        """Return whether there is a success and a failure, of the groups with a scorable response."""
+        mixed: Array = (self._successes > 0) & (self._successes < self._sizes)
+        return mixed[self._sizes > 0]
+
+    def hard(self, level: Fraction) -> Array:
+        """Return whether the success rate is at most 1 - K, of the groups with a scorable response.
+
+        s / g <= 1 - a / b is compared as s b <= (b - a) g, in whole numbers.
+        """
+        most = (level.denominator - level.numerator) * self._sizes
+        hard: Array = self._successes * level.denominator <= most
+        return hard[self._sizes > 0]
+
+    def leaks(self, level: Fraction) -> Array:
+        """Return whether the interpolated quantile's advantages have other zeros than the exact one's."""
+        exact = self._advantages("qae", self.rewards, k=level)
+        linear = self._advantages("qae_linear", self.rewards, k=level)
+        leaks: Array = ((exact == 0) != (linear == 0)).any(axis=1)
+        return leaks
+
+    def advantages(self, settings: RunSettings, level: Fraction) -> Array | None:
+        """Return the advantages ``[groups, G]`` of the run's estimator; None for one that is not known here."""
+        name = _NAMES_IN_VERL.get(settings.estimator or "", settings.estimator)
+        if name not in KNOWN:
+            return None
+        on_bits = name in MASKS or settings.gate == "correctness"
+        values = self.right if on_bits else self.rewards
+        if values.shape[1] < get_estimator(name).least_group:
+            return np.zeros(values.shape)
+        if name in ("dr_grpo", "rloo"):
+            return self._advantages(name, values)
+        if settings.std == "none":
+            return self._numerators(name, values, level)
+        options: dict[str, Any] = {"k": level} if name in GATED else {}
+        options |= {} if settings.std is None else {"std": settings.std}
+        options |= {} if settings.eps is None else {"eps": settings.eps}
+        return self._advantages(name, values, **options)
+
+    def _numerators(self, name: str, values: Array, level: Fraction) -> Array | None:
+        """Return what the estimator divides by the standard deviation; None where ``qae_theory`` has no such rule."""
+        if name == "grpo":
+            return self._advantages("dr_grpo", values)
+        if name in MASKS or np.isnan(values).any():
+            return None
+        method = "linear" if name == "qae_linear" else "inverted_cdf"
+        return values - quantile_baseline(values, level, method=method)[:, None]
+
+    def _advantages(self, name: str, values: Array, **options: Any) -> Array:
+        return advantages(values, name, mask=~np.isnan(values), **options)
+
+
+def _table(groups: Sequence[Sequence[Response]], name: str) -> Array:
+    """Return a field of every response, ``[groups, G]``."""
+    rows = [[response[name] for response in group] for group in groups]
+    return np.array(rows, dtype=np.float64)

@@ -1,0 +1,118 @@
+"""A step's measures from its dumped responses, by sums of our own.
+
+What the trainer logs of the advantages and of the entropy is counted again here, from the rewards and from the sums a
+response. How far the logged figures are from these is for ``findings``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from llm_validation.cluster.collect.dumps.groups import Block, Response, by_size, correct_above, grouped
+from llm_validation.cluster.collect.logs.run_settings import RunSettings
+from qae_theory.arrays import Array
+
+PREFIX = "recomputed/"  # before the measures' names in a collected run
+SIGNS: Mapping[str, int] = {"positive": 1, "negative": -1, "zero": 0}
+_COLUMNS = ("advantage", "tokens", "entropy_before", "entropy_after", "clipped_high", "clipped_low")
+
+
+def of_rollouts(responses: Sequence[Response], settings: RunSettings) -> dict[str, float]:
+    """Return shares of a training batch, from its rewards.
+
+    ``success_rate`` and ``mean_reward`` are of responses; ``mixed_share`` (a success and a failure), ``hard_share``
+    (success rate at most 1 - K) and ``leak_share_linear`` (the interpolated quantile's advantages have other zeros than
+    the exact one's) of groups; ``zero_share``, ``positive_share`` and ``negative_share`` are of responses, by the
+    advantage of the run's estimator, and left out where that is not known here.
+
+    Args:
+        responses: of one step.
+        settings: of the run.
+    """
+    level, threshold = settings.level, correct_above(responses, settings)
+    blocks = [Block(groups, threshold) for groups in by_size(responses)]
+    rewards = np.concatenate([block.rewards.ravel() for block in blocks])
+    right = np.concatenate([block.right.ravel() for block in blocks])
+    scorable = ~np.isnan(rewards)
+    measures = {
+        "responses": float(len(rewards)),
+        "groups": float(sum(len(block.rewards) for block in blocks)),
+        "mean_reward": _mean(rewards[scorable]),
+        "success_rate": _mean(right[scorable]),
+        "mixed_share": _mean(np.concatenate([block.mixed() for block in blocks])),
+        "hard_share": _mean(np.concatenate([block.hard(level) for block in blocks])),
+        "leak_share_linear": _mean(np.concatenate([block.leaks(level) for block in blocks])),
+    }
+    measures |= _sign_shares([block.advantages(settings, level) for block in blocks])
+    if all("words" in response for response in responses):
+        measures["anthropomorphic_words"] = _mean(np.array([response["words"] for response in responses]))
+    return {f"rollouts/{name}": value for name, value in measures.items() if math.isfinite(value)}
+
+
+def _sign_shares(of_blocks: Sequence[Array | None]) -> dict[str, float]:
+    """Return the shares of responses by the sign of their advantage; none where the estimator is not known."""
+    known = [advantages.ravel() for advantages in of_blocks if advantages is not None]
+    if len(known) < len(of_blocks):
+        return {}
+    signs = np.sign(np.concatenate(known))
+    return {f"{name}_share": float((signs == sign).mean()) for name, sign in SIGNS.items()}
+
+
+def of_probe(records: Sequence[Response], settings: RunSettings) -> dict[str, float]:
+    """Return the probe's measures from its dumped sums; entropies in nats a token, shares as their names tell.
+
+    Args:
+        records: of one step, a response each.
+        settings: of the run.
+    """
+    level, threshold = settings.level, correct_above(records, settings)
+    columns = {name: np.array([float(record[name]) for record in records]) for name in _COLUMNS}
+    signs, tokens = np.sign(columns["advantage"]), columns["tokens"]
+    measures = _entropies_by_sign(columns, signs)
+    hard = _in_hard_groups(records, level, threshold)
+    for name, chosen in (("hard", hard), ("easy", ~hard)):
+        if total := tokens[chosen].sum():
+            change = (columns["entropy_after"] - columns["entropy_before"])[chosen].sum()
+            measures[f"entropy/change/{name}"] = change / total
+    for name, sign in SIGNS.items():
+        measures[f"advantage/{name}_share"] = float((signs == sign).mean())
+    if total := tokens.sum():
+        for side in ("high", "low"):
+            measures[f"clip/{side}_share"] = columns[f"clipped_{side}"].sum() / total
+        predicted = sum(float(record["entropy_change_predicted"]) for record in records)
+        measures["predicted/change"] = predicted / total
+    return {f"probe/{name}": float(value) for name, value in measures.items()}
+
+
+def _entropies_by_sign(columns: Mapping[str, Array], signs: Array) -> dict[str, float]:
+    """Return entropy before, after and its change, in nats a token, over responses by the sign of their advantage."""
+    chosen_by = {"all": np.ones(len(signs), bool)}
+    for name, sign in SIGNS.items():
+        chosen_by[name] = signs == sign
+    measures: dict[str, float] = {}
+    for name, chosen in chosen_by.items():
+        if total := columns["tokens"][chosen].sum():
+            before = columns["entropy_before"][chosen].sum() / total
+            after = columns["entropy_after"][chosen].sum() / total
+            measures[f"entropy/before/{name}"] = before
+            measures[f"entropy/after/{name}"] = after
+            measures[f"entropy/change/{name}"] = after - before
+    return measures
+
+
+def _in_hard_groups(records: Sequence[Response], level: Fraction, threshold: float) -> Array:
+    """Return, for each record, whether its group's success rate is at most 1 - K, compared as rationals."""
+    rates = {}
+    for group in grouped(records):
+        right = sum(record["reward"] > threshold for record in group)
+        rates[group[0]["group"]] = Fraction(right, len(group))
+    return np.array([rates[record["group"]] <= 1 - level for record in records])
+
+
+def _mean(values: Array) -> float:
+    array = np.asarray(values, dtype=np.float64)
+    return float(array.mean()) if array.size else math.nan
