@@ -177,7 +177,8 @@ def test_a_damaged_study_breaks_in_one_line(tmp_path: Path, monkeypatch: pytest.
     folder = store_study(tmp_path, "hurt", preset="long", tables=tables(Truth()))
     path = folder / PROBES_FILE
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(
-        ValueError, match=r"not as the run wrote it: probes\.parquet; remove the run and validate again"
-    ):
-        evidence._lines(tmp_path)
+    one = outcome(STEPS)
+    assert one.status is Status.BROKEN
+    assert "not as the run wrote it: probes.parquet; remove the run and validate again" in one.detail
+    (folder / "config.json").write_text("{")
+    assert "config.json cannot be read" in outcome(STEPS).detail
