@@ -97,24 +97,40 @@ def identify(log: Log) -> Identified | None:
 
 def identify_rows(rows: Rows, settings: AuditSettings, left_out: int = 0) -> Identified:
     """Return which estimator made the advantages of groups of one size, of which one has unequal rewards."""
-    screened = rows.take(_informative(rows))
+    screened = _Groups(rows.take(_informative(rows)))
     known = [settings.k] if settings.k is not None else []
-    tried = [(family, numerator(family, screened)) for family in families(screened, known)]
+    tried = [(family, numerator(family, screened.rows)) for family in families(screened.rows, known)]
     levels = precisions(rows.logged)
     for level in levels:
         fits = [fit for family, top in tried for fit in _fits(family, top, screened, level) if fit.excess <= 1]
         fits = [whole for fit in fits if (whole := _on_all(fit, rows, level)).excess <= 1]
         if fits:
-            fits.sort(key=lambda fit: _preference(fit, settings))
             members = [member for fit in fits for member in fit.members]
             members.sort(key=lambda member: _distance(member, settings))
             first = next(fit for fit in fits if members[0] in fit.members)
             return Identified(tuple(members), first.deviation, level.name, len(rows.rewards), left_out)
-    nearest = min(
-        (fit for family, top in tried for fit in _fits(family, top, screened, levels[1])), key=lambda fit: fit.deviation
-    )
+    every = (fit for family, top in tried for fit in _fits(family, top, screened, levels[1]))
+    nearest = min(every, key=lambda fit: fit.deviation)
     whole = _on_all(nearest, rows, levels[1])
     return Identified((), whole.deviation, levels[-1].name, len(rows.rewards), left_out, nearest.members[0])
+
+
+class _Groups:
+    """Groups with what every candidate needs of them, computed once."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        scored = np.isfinite(rows.rewards)
+        self.told = _told(rows, scored)
+        self.largest = np.where(scored, np.abs(rows.rewards), 0).max(axis=1, keepdims=True)
+        self._divisors: dict[tuple[str, float, bool], Array] = {}
+
+    def divisor(self, std: str, eps: float, family: Family) -> Array:
+        """Return what the numerators of a family are divided by, ``[M, 1]``."""
+        key = (std, eps, family.on_correctness)
+        if key not in self._divisors:
+            self._divisors[key] = divisor(std, eps, family, self.rows)
+        return self._divisors[key]
 
 
 def _rows(table: Responses) -> tuple[Rows | None, int]:
@@ -155,23 +171,20 @@ def _informative(rows: Rows) -> Array:
     return np.unique(np.r_[np.sort(first)[thin], spread])
 
 
-def _fits(family: Family, top: Array, rows: Rows, level: Precision) -> list[_Fit]:
-    return [_fit(family, top, rows, level, std, eps, members) for std, eps, members in candidates_of(family)]
+def _fits(family: Family, top: Array, groups: _Groups, level: Precision) -> list[_Fit]:
+    return [_fit(family, top, groups, level, std, eps, members) for std, eps, members in candidates_of(family)]
 
 
 def _fit(
-    family: Family, top: Array, rows: Rows, level: Precision, std: str, eps: float, members: list[Candidate]
+    family: Family, top: Array, groups: _Groups, level: Precision, std: str, eps: float, members: list[Candidate]
 ) -> _Fit:
     """Return how far a candidate's advantages are from the logged ones."""
-    below = divisor(std, eps, family, rows)
-    made = np.divide(top, below, out=np.zeros_like(top), where=below > 0)
-    scored = np.isfinite(rows.rewards)
-    largest = np.where(scored, np.abs(rows.rewards), 0).max(axis=1, keepdims=True)
-    condition = np.divide(largest, below, out=np.zeros_like(below), where=below > 0)
-    off = np.abs(made - rows.logged)
+    below = groups.divisor(std, eps, family)
+    safe = np.where(below > 0, below, np.inf)  # 0/0 in a degenerate group is no advantage
+    made, condition = top / safe, groups.largest / safe
+    told = groups.told | (top != 0).any(axis=1, keepdims=True)
+    off = np.where(told, np.abs(made - groups.rows.logged), 0)
     excess = off / (level.tolerance(made, condition) + np.finfo(float).tiny)
-    told = _told(rows, scored) | (top != 0).any(axis=1, keepdims=True)
-    excess, off = np.where(told, excess, 0), np.where(told, off, 0)
     return _Fit(family, std, eps, members, float(excess.max()), float(off.max()))
 
 
@@ -191,16 +204,11 @@ def _on_all(fit: _Fit, rows: Rows, level: Precision) -> _Fit:
     """Return the fit over all groups, a block at a time."""
     excess, deviation = 0.0, 0.0
     for start in range(0, len(rows.rewards), BLOCK):
-        part = rows.take(np.arange(start, min(start + BLOCK, len(rows.rewards))))
-        now = _fit(fit.family, numerator(fit.family, part), part, level, fit.std, fit.eps, fit.members)
+        part = _Groups(rows.take(np.arange(start, min(start + BLOCK, len(rows.rewards)))))
+        top = numerator(fit.family, part.rows)
+        now = _fit(fit.family, top, part, level, fit.std, fit.eps, fit.members)
         excess, deviation = max(excess, now.excess), max(deviation, now.deviation)
-        if excess > 1 and level.name != "float32":
-            break
     return fit._replace(excess=excess, deviation=deviation)
-
-
-def _preference(fit: _Fit, settings: AuditSettings) -> tuple[Any, ...]:
-    return min(_distance(member, settings) for member in fit.members)
 
 
 def _distance(member: Candidate, settings: AuditSettings) -> tuple[Any, ...]:
