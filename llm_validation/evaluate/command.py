@@ -44,6 +44,15 @@ def evaluate(
     max_new_tokens: Annotated[
         int | None, typer.Option("--max-new-tokens", help="Longest response; the task's if not given.")
     ] = None,
+    extraction: Annotated[
+        str,
+        typer.Option(
+            "--extraction", help="Where answers are: auto, box, tags, hash, first-line, last-line, a pattern."
+        ),
+    ] = "auto",
+    stop: Annotated[
+        list[str] | None, typer.Option("--stop", help=r"Text that ends a response; \\n is a new line; repeatable.")
+    ] = None,
     dtype: Annotated[
         str, typer.Option("--dtype", help="float32, bfloat16; auto: float32 on a CPU, bfloat16 on a GPU.")
     ] = "auto",
@@ -59,7 +68,7 @@ def evaluate(
     """
     if out.exists() and not out.is_dir():
         fail("evaluate", f"--out must be a folder; {str(out)!r} is a file", 2)
-    settings = {
+    settings: dict[str, Any] = {
         "model": model,
         "task": task,
         "engine": engine,
@@ -70,15 +79,18 @@ def evaluate(
         "temperature": temperature,
         "top_p": top_p,
         "max_new_tokens": max_new_tokens,
+        "extraction": extraction,
         "dtype": dtype,
         "seed": seed,
     }
     from rich.console import Console
 
+    from llm_validation.engines.stops import unescaped
     from llm_validation.evaluate import evaluation
     from qae_theory.runs.settings import checked
 
     console = Console(highlight=False, soft_wrap=True)
+    settings["stop"] = [unescaped(text) for text in stop or ()]
     try:
         config = checked(evaluation.EvaluationConfig, [settings])
         with _progress(console) as told:
@@ -103,11 +115,18 @@ def report(summary: Mapping[str, Any]) -> list[str]:
     scored = summary["questions"] - summary["unscorable"]
     lines.append(
         f"{scored} questions, {summary['samples']} samples each at temperature {summary['temperature']:g}; "
-        f"{summary['mean_tokens']:.1f} tokens on average, {100 * summary['finished']:.1f} % ended by themselves"
+        f"{summary['mean_tokens']:.1f} tokens on average, {100 * summary['finished']:.1f} % ended by themselves; "
+        f"{_outcomes(summary['scoring'])}"
     )
     if summary["unscorable"]:
         lines.append(f"{summary['unscorable']} questions left out: their answers cannot be read")
     return lines
+
+
+def _outcomes(found: Mapping[str, int]) -> str:
+    """Return how many responses came to what, without the kinds that no response came to."""
+    kinds = ("right", "wrong", "unreadable", "undecided", "timed_out")
+    return ", ".join(f"{found[kind]} {kind.replace('_', ' ')}" for kind in kinds if found[kind])
 
 
 def _numbers(text: str) -> list[int]:

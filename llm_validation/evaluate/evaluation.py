@@ -10,12 +10,23 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from llm_validation.common.pass_at_k import bootstrap_interval, mean_pass_at_k, pass_at_k
 from llm_validation.engines import Engine, Response, check_engine, check_sampling, open_engine, weights_dtype
+from llm_validation.engines.stops import checked_stops
 from llm_validation.tasks import Example, load_examples, load_task
-from llm_validation.verifiers import Verifier, get_verifier, self_test
+from llm_validation.verifiers import (
+    Extraction,
+    Outcome,
+    Scoring,
+    Verifier,
+    counts,
+    get_verifier,
+    score_of,
+    self_test,
+    unreadable_answers,
+)
 from qae_theory.runs.files import to_json
 from qae_theory.runs.folders import find_run, write_run
 from qae_theory.runs.settings import Strict
@@ -31,7 +42,9 @@ class EvaluationConfig(Strict):
     """What is sampled and how it is counted.
 
     ``model`` and ``task`` are what ``models.load_model`` and ``tasks.load_examples`` take. ``questions`` and
-    ``max_new_tokens`` are the task's own where None. ``level`` and ``resamples`` are of the bootstrap over questions.
+    ``max_new_tokens`` are the task's own where None. ``extraction`` says where a response has its answer
+    (``verifiers.extraction``), ``stop`` lists texts that end a response. ``level`` and ``resamples`` are of the
+    bootstrap over questions.
     """
 
     model: str
@@ -45,9 +58,21 @@ class EvaluationConfig(Strict):
     temperature: float = Field(default=0.7, ge=0, allow_inf_nan=False)
     top_p: float = Field(default=1.0, gt=0, le=1)
     max_new_tokens: int | None = Field(default=None, ge=1)
+    extraction: str = "auto"
+    stop: tuple[str, ...] = ()
     level: float = Field(default=0.95, gt=0, lt=1)
     resamples: int = Field(default=9999, ge=100)
     seed: int = Field(default=0, ge=0)
+
+    @field_validator("extraction")
+    @classmethod
+    def _is_extraction(cls, setting: str) -> str:
+        return Extraction(setting).setting
+
+    @field_validator("stop")
+    @classmethod
+    def _are_stops(cls, stop: tuple[str, ...]) -> tuple[str, ...]:
+        return checked_stops(stop)
 
     @model_validator(mode="after")
     def _fits_together(self) -> EvaluationConfig:
@@ -64,9 +89,10 @@ def evaluate(
 ) -> Path:
     """Sample every question, score the samples, estimate pass@k.
 
-    The folder ``out/evaluate/<run id>`` has ``metrics.jsonl`` (one line a question: its samples' scores and lengths),
-    ``responses.jsonl`` (their texts) and ``summary.json``; it is there whole or not at all. A question whose answer
-    cannot be read is unscorable and stays out of pass@k; how many those are is in the summary.
+    The folder ``out/evaluate/<run id>`` has ``metrics.jsonl`` (one line a question: its samples' scores, what came of
+    each and their lengths), ``responses.jsonl`` (their texts) and ``summary.json``; it is there whole or not at all. A
+    question whose answer cannot be read is unscorable and stays out of pass@k; how many those are is in the summary,
+    as is how many responses were readable, right, wrong, unreadable, undecided and timed out.
 
     Args:
         config: what is sampled.
@@ -100,7 +126,7 @@ def evaluate(
     found = find_run(out, EXPERIMENT, identity, modules=MODULES)
     if found is not None:
         return found
-    with get_verifier(source.verifier) as verifier:
+    with get_verifier(Scoring(source.verifier, Extraction(config.extraction))) as verifier:
         _test(verifier, examples)
         ready = _opened(config, batch) if engine is None else nullcontext(engine)
         with ready as sampler, write_run(out, EXPERIMENT, identity, seed=config.seed, modules=MODULES) as run:
@@ -142,7 +168,13 @@ def summarise(config: EvaluationConfig, questions: Sequence[dict[str, Any]]) -> 
         "pass_at_k": {str(k): _estimate(config, counts, k) for k in config.k},
         "mean_tokens": float(np.mean(lengths)),
         "finished": float(np.mean(finished)),
+        "scoring": _total(questions),
     }
+
+
+def _total(questions: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Return how many responses of all questions came to each outcome."""
+    return counts(Outcome(outcome) for one in questions for outcome in one.get("outcomes", ()))
 
 
 def weights_digest(model: str) -> str | None:
@@ -175,12 +207,13 @@ def _sampled(
             max_new_tokens=longest,
             seed=config.seed,
             first=start,
+            stop=config.stop,
         )
-        scores = verifier(
+        outcomes = verifier.judge(
             [response.text for group in responses for response in group],
             [example.answer for example in some for _ in range(config.samples)],
         )
-        groups = [scores[at : at + config.samples] for at in range(0, len(scores), config.samples)]
+        groups = [outcomes[at : at + config.samples] for at in range(0, len(outcomes), config.samples)]
         numbered = list(enumerate(zip(some, responses, groups, strict=True), start=start))
         yield (
             [_line(number, config, *one) for number, one in numbered],
@@ -189,15 +222,17 @@ def _sampled(
 
 
 def _line(
-    number: int, config: EvaluationConfig, example: Example, group: Sequence[Response], scores: Sequence[float | None]
+    number: int, config: EvaluationConfig, example: Example, group: Sequence[Response], outcomes: Sequence[Outcome]
 ) -> dict[str, Any]:
+    scores = [score_of(outcome) for outcome in outcomes]
     correct = None if None in scores else sum(score == 1 for score in scores)
     estimates = {} if correct is None else {str(k): float(pass_at_k(len(scores), correct, k)) for k in config.k}
     return {
         "question": number,
         "prompt": example.prompt,
         "answer": example.answer,
-        "scores": list(scores),
+        "scores": scores,
+        "outcomes": [outcome.value for outcome in outcomes],
         "correct": correct,
         "pass_at_k": estimates,
         "tokens": [len(response.token_ids) for response in group],
@@ -218,10 +253,10 @@ def _estimate(config: EvaluationConfig, counts: Sequence[tuple[int, int]], k: in
 
 
 def _test(verifier: Verifier, examples: Sequence[Example]) -> None:
-    """The verifier's own test, on answers that it can read; the others are counted as unscorable later."""
+    """Run the verifier's own test on answers that it can read; the others are counted as unscorable later."""
     answers = list(dict.fromkeys(example.answer for example in examples))[:256]
-    scores = verifier([""] * len(answers), answers)
-    readable = [answer for answer, score in zip(answers, scores, strict=True) if score is not None]
+    unreadable = set(unreadable_answers(verifier, answers))
+    readable = [answer for answer in answers if answer not in unreadable]
     if readable:
         self_test(verifier, answers=readable)
 

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,9 @@ def test_the_summary_is_what_the_lines_say(tmp_path: Path) -> None:
     asked = load_examples("digits", split="eval", count=QUESTIONS, seed=CONFIG.seed)
     assert [(one["prompt"], one["answer"]) for one in metrics] == [(one.prompt, one.answer) for one in asked]
     assert [one["texts"].count("no") for one in lines(folder, "responses.jsonl")] == [6, 5, 4, 3, 2]
+    assert [one["outcomes"].count("unreadable") for one in metrics] == [6, 5, 4, 3, 2]  # "no" is no integer
+    found = summary["scoring"]
+    assert (found["right"], found["unreadable"], found["readable"], found["wrong"]) == (10, 20, 10, 0)
     assert {path.name for path in folder.iterdir()} == {
         "config.json",
         "metrics.jsonl",
@@ -103,6 +107,30 @@ def test_a_finished_run_is_found_again(tmp_path: Path) -> None:
     assert evaluate(CONFIG, out=tmp_path, engine=engine) == first
     assert engine.calls == 1
     assert evaluate(CONFIG.model_copy(update={"seed": 4}), out=tmp_path, engine=engine) != first
+
+
+class Continuing(Scripted):
+    """A base model that goes on with another question: the answer is on the first line."""
+
+    def __init__(self) -> None:
+        super().__init__(staircase)
+        self.stops: list[Any] = []
+
+    def generate(self, prompts: Any, *, stop: Any = (), **settings: Any) -> list[list[Response]]:
+        self.stops.append(stop)
+        groups = super().generate(prompts, **settings)
+        return [[replace(one, text=f"{one.text}\n4+4=8\n") for one in group] for group in groups]
+
+
+def test_extraction_and_stop_are_settings_of_a_run(tmp_path: Path) -> None:
+    engine = Continuing()
+    rights = {}
+    for extraction in ("auto", "first-line", r"^([0-9]+)"):
+        config = CONFIG.model_copy(update={"extraction": extraction, "stop": ("\n", "Q:")})
+        folder = evaluate(config, out=tmp_path, engine=engine)
+        rights[extraction] = json.loads((folder / "summary.json").read_text())["scoring"]["right"]
+    assert rights == {"auto": 0, "first-line": 10, "^([0-9]+)": 10}
+    assert set(engine.stops) == {("\n", "Q:")}
 
 
 def test_other_weights_are_another_run(tmp_path: Path) -> None:
@@ -154,6 +182,12 @@ def test_unscorable_questions_stay_out() -> None:
         ({"temperature": float("nan")}, "temperature must be a number; got nan"),
         ({"top_p": 0.0}, "top_p: Input should be greater than 0; got 0.0"),
         ({"split": "test"}, "split: Input should be 'train' or 'eval'; got 'test'"),
+        (
+            {"extraction": "boxes"},
+            "extraction: extraction must be one of auto, box, tags, hash, first-line, last-line, or a regular "
+            "expression with one group; got 'boxes'",
+        ),
+        ({"stop": [""]}, "stop: stop must be a list of strings of at least one character; got ('',)"),
         ({"nucleus": 1}, "nucleus: is not a field of this configuration; got 1"),
     ],
 )
@@ -221,6 +255,8 @@ def refused(status: int, says: str, *arguments: str | Path) -> None:
         (["tiny", "--task", "digits", "--temperature", "-1"], "temperature: "),
         (["tiny", "--task", "digits", "--questions", "0"], "questions: "),
         (["tiny", "--task", "digits", "--seed", "-1"], "seed: "),
+        (["tiny", "--task", "digits", "--extraction", "last"], "extraction must be one of auto, box"),
+        (["tiny", "--task", "digits", "--stop", ""], "stop must be a list of strings"),
         (["tiny", "--task", "digits", "--max-new-tokens", "1024"], "max_new_tokens must leave room for the prompt"),
     ],
 )
