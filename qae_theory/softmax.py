@@ -56,7 +56,7 @@ def self_covariance(logits: Any) -> Array:
 
     It is the slope in the baseline of the paper's first-order entropy change (Sec. 4.3). In float64 it is summed as
     :math:`e^c\pi_{top}\sum_i\pi_i s_i(e^{s_i} - 1)` with :math:`s_i = z_i - z_{top} - c`, c the mean gap: no term is
-    negative, and the relative error is about 1e-13 however close to uniform, and at worst n + 2000 units of 1e-16.
+    negative, and the relative error is at most 2e-13 near uniform and near one-hot, for n up to 151,936.
 
     Args:
         logits: ``[..., n]``, finite.
@@ -133,7 +133,8 @@ def _others(gaps: Array) -> Array:
 def surprise(probs: Array, logits: Array) -> Array:
     r"""Centred log-probabilities :math:`\log\pi - E_\pi\log\pi`, ``[..., n]``.
 
-    In float64 from the gaps between logits: of nearly equal arms those keep the digits that log-probabilities lose.
+    In float64 from the gaps between logits: of nearly equal arms those keep the digits that log-probabilities lose. An
+    arm without probability in float64 has a finite one all the same.
     """
     return centred(probs, log_softmax(logits) if is_exact(logits) else gaps_below_top(logits))
 

@@ -124,8 +124,8 @@ def compute_score(
 ) -> dict[str, Any]:
     """The score of a response, with the name of its benchmark beside it: verl's own, or ours for tasks of ours.
 
-    For ``reward.custom_reward_function`` with path ``pkg://llm_validation.verl_engine.plugin``: the dumps of verl's validation
-    then say which benchmark each response belongs to.
+    For ``reward.custom_reward_function`` with path ``pkg://llm_validation.verl_engine.plugin``: the dumps of verl's
+    validation then say which benchmark each response belongs to.
 
     Args:
         data_source: names the benchmark, and so the scorer: see :mod:`llm_validation.verl_engine.scoring`.

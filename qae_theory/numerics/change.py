@@ -32,22 +32,58 @@ def finite_change(z: Array, d: Array, eta: Array) -> tuple[Array, Array]:
     with np.errstate(all="ignore"):
         log_probs = log_softmax(z)
         probs = np.exp(log_probs)
-        shift = _shift(probs, d, eta)
-        reach = np.abs(shift).max(axis=-1)
-        far = ~(reach < _LARGE_SHIFT)
-        log_ratio = _from_shift(probs, np.where(_column(reach < _LARGEST_SHIFT), shift, 0.0))
-        known = np.ones(reach.shape, dtype=bool)
-        if not far.any():
-            return _from_log_ratio(z, log_probs, probs, log_ratio, None), known
-        new_log_probs = np.broadcast_to(log_probs, shift.shape) + log_ratio
-        new_log_probs[far], known[far] = _stepped(z, d, eta, far)
-        log_ratio = _better(log_ratio, shift, reach, new_log_probs, log_probs, far)
-        return _from_log_ratio(z, log_probs, probs, log_ratio, (new_log_probs, far)), known
+        unit, exponent = unit_direction(d)
+        step = _column(np.ldexp(eta, exponent))
+        shift = np.asarray(step * centred(probs, unit))
+        near = np.abs(shift).max(axis=-1) < _LARGE_SHIFT
+        log_ratio = _from_shift(probs, np.where(_column(near), shift, 0.0))
+        change, known = np.asarray(_by_terms(z, log_probs, probs, log_ratio)[0]), np.ones(near.shape, dtype=bool)
+        if not near.all():
+            far = ~near
+            far_z, far_d, far_unit, far_step = (np.broadcast_to(x, shift.shape)[far] for x in (z, d, unit, step))
+            far_eta = np.broadcast_to(eta, far.shape)[far]
+            change[far], known[far] = _far_change(far_z, far_d, far_unit, far_step, far_eta)
+        return change, known
+
+
+def _far_change(z: Array, d: Array, unit: Array, step: Array, eta: Array) -> tuple[Array, Array]:
+    """As :func:`finite_change`, for rows ``[r, n]`` whose logits move far.
+
+    The log-ratio of each arm is found in two ways, from the shift of the logits and from the new logits, and taken from
+    the one whose parts are smaller: that is what rounding goes by.
+    """
+    row, log_probs = np.arange(len(z)), log_softmax(z)
+    probs = np.exp(log_probs)
+    gaps, off, _ = stepped_gaps(z, d, eta)
+    known = (off <= _LARGEST_ERROR) & (gaps.high.max(axis=-1) <= 0)
+    new_log_probs = log_softmax(np.where(_column(known), gaps.high, 0.0))
+    # Measured from the likeliest arm: a mean would be that of an arm that hardly counts, but is pushed 1e300 away.
+    counts = (probs > 0) | (np.exp(new_log_probs) > 0)
+    shift = np.where(counts, step * (unit - _column(unit[row, z.argmax(axis=-1)])), 0.0)
+    possible = _column(shift.max(axis=-1) < _LARGEST_SHIFT)
+    by_shift = _from_shift(probs, np.where(possible, shift, 0.0))
+    of_shift = np.abs(shift) + np.abs(by_shift - shift)
+    of_logits = np.abs(new_log_probs) + np.abs(log_probs)
+    log_ratio = np.where(possible & (of_shift < of_logits), by_shift, new_log_probs - log_probs)
+    change, size = _by_terms(z, log_probs, probs, log_ratio)
+    before, after = -expectation(probs, log_probs), -expectation(np.exp(new_log_probs), new_log_probs)
+    return np.where(size < before + after, change, after - before), known
 
 
 def unit_direction(d: Array) -> tuple[Array, Array]:
-    """Directions over powers of two, and the exponents ``[...]``: 0 unless a direction is very large or very small."""
-    _, exponent = np.frexp(np.abs(d).max(axis=-1))
+    """Directions up to a constant and a power of two, and its exponents ``[...]``, which are mostly 0.
+
+    Entries that share their leading bits lose those, without rounding (Sterbenz): a constant direction becomes 0. Very
+    large and very small ones are brought to a size of 1.
+    """
+    high, low = d.max(axis=-1), d.min(axis=-1)
+    size = np.maximum(np.abs(high), np.abs(low))
+    with np.errstate(over="ignore"):
+        spread = high - low
+        far = size > 16 * spread
+    if far.any():
+        d = d - _column(np.where(far, d[..., 0], 0.0))
+    _, exponent = np.frexp(np.where(far, spread, size))
     exponent = np.where(np.abs(exponent) <= _PLAIN_SIZE, 0, exponent)
     if not exponent.any():
         return d, exponent
@@ -55,50 +91,19 @@ def unit_direction(d: Array) -> tuple[Array, Array]:
     return d * _column(np.ldexp(1.0, -half)) * _column(np.ldexp(1.0, half - exponent)), exponent
 
 
-def _shift(probs: Array, d: Array, eta: Array) -> Array:
-    """Shift of the logits, less about its mean, ``[..., n]``; infinite or NaN where that is no float64."""
-    unit, exponent = unit_direction(d)
-    return np.asarray(_column(np.ldexp(eta, exponent)) * centred(probs, unit))
-
-
 def _from_shift(probs: Array, shift: Array) -> Array:
     """log(pi'/pi) = shift - log E e^shift, without cancellation for a small shift."""
     return np.asarray(shift - _column(np.log1p(expectation(probs, np.expm1(shift)))))
 
 
-def _stepped(z: Array, d: Array, eta: Array, far: Array) -> tuple[Array, Array]:
-    """New log-probabilities of the far rows, ``[r, n]``, from their new logits, and whether those are known."""
-    arms = z.shape[-1]
-    far_z, far_d = (np.broadcast_to(x, (*far.shape, arms))[far] for x in (z, d))
-    gaps, off, _ = stepped_gaps(far_z, far_d, np.broadcast_to(eta, far.shape)[far])
-    known = (off <= _LARGEST_ERROR) & (gaps.high.max(axis=-1) <= 0)
-    return log_softmax(np.where(_column(known), gaps.high, 0.0)), known
-
-
-def _better(log_ratio: Array, shift: Array, reach: Array, new_log_probs: Array, log_probs: Array, far: Array) -> Array:
-    """Of the two ways to log(pi'/pi), for each arm the one whose parts are smaller: that is what rounding goes by."""
-    by_shift = np.abs(shift) + np.abs(log_ratio - shift)
-    by_logits = np.abs(new_log_probs) + np.abs(log_probs)
-    use = _column(far) & ~((by_shift < by_logits) & _column(reach < _LARGEST_SHIFT))
-    return np.where(use, new_log_probs - log_probs, log_ratio)
-
-
-def _from_log_ratio(
-    z: Array, log_probs: Array, probs: Array, log_ratio: Array, stepped: tuple[Array, Array] | None
-) -> Array:
-    """The change, as its two sums or, on far rows where that is smaller, as the difference of the entropies."""
+def _by_terms(z: Array, log_probs: Array, probs: Array, log_ratio: Array) -> tuple[Array, Array]:
+    """The change as its two sums, and the size of their terms."""
     new = np.exp(log_probs + log_ratio)
     # pi' - pi by whichever of expm1(y), -expm1(-y) cannot overflow.
     moved = np.where(log_ratio > 0, -new * np.expm1(-np.abs(log_ratio)), probs * np.expm1(np.minimum(log_ratio, 0)))
     s = surprise(probs, z)
     divergence = _divergence(probs, new, moved, log_ratio)
-    change = -expectation(moved, s) - divergence
-    if stepped is None:
-        return np.asarray(change)
-    new_log_probs, far = stepped
-    before, after = -expectation(probs, log_probs), -expectation(np.exp(new_log_probs), new_log_probs)
-    parts = expectation(np.abs(moved), np.abs(s)) + divergence
-    return np.where(far & ~(parts < before + after), after - before, change)
+    return -expectation(moved, s) - divergence, expectation(np.abs(moved), np.abs(s)) + divergence
 
 
 def _divergence(probs: Array, new: Array, moved: Array, log_ratio: Array) -> Array:

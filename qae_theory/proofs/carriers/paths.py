@@ -11,9 +11,6 @@ from typing import Any, TypeVar
 
 import z3
 
-from qae_theory.claims.model import Finding
-from qae_theory.proofs.tools.checking import valid
-
 T = TypeVar("T")
 
 # A run that asks more questions than this is not the kind of code that is proved here; better to stop than to hang.
@@ -78,22 +75,3 @@ def paths(run: Callable[[Path], T], *assumptions: Any) -> Iterator[tuple[Path, T
         yield path, run(path)
         for depth in range(len(planned), len(path.answers)):
             pending.append((*path.answers[:depth], False))
-
-
-def valid_on_every_path(goal: Callable[[Path], Any], *assumptions: Any) -> Finding:
-    """Find whether a formula that is computed by running code on symbols holds for all numbers allowed (z3).
-
-    Assumptions that z3 refutes allow nothing, so that everything would hold of them: that fails by another criterion.
-    """
-    solver = z3.Solver()
-    solver.add(*assumptions)
-    if solver.check() == z3.unsat:
-        return Finding(False, "z3 assumptions", "the assumptions contradict each other")
-    count = 0
-    for path, formula in paths(goal, *assumptions):
-        formula = z3.BoolVal(formula) if isinstance(formula, bool) else formula
-        finding = valid(formula, *path.conditions)
-        if not finding.passed:
-            return finding
-        count += 1
-    return Finding(True, "z3 countermodel", f"z3: no countermodel on {count} paths")

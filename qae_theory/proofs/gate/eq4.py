@@ -18,9 +18,9 @@ from qae_theory.baselines import is_hard_group, quantile_baseline, quantile_rank
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.proofs.carriers.integers import SymbolicRatio, group_symbols
-from qae_theory.proofs.carriers.paths import Path, valid_on_every_path
+from qae_theory.proofs.carriers.paths import Path
 from qae_theory.proofs.tools import oracle
-from qae_theory.proofs.tools.checking import all_equal, survives, valid
+from qae_theory.proofs.tools.checking import all_equal, survives, valid, valid_on_every_path
 from qae_theory.proofs.tools.estimator_ties import exact_array, levels, quantiles_match, same
 
 

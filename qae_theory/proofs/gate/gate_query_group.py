@@ -22,8 +22,17 @@ from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.group_expectation import binomial_mean
 from qae_theory.proofs.carriers.integers import group_symbols
-from qae_theory.proofs.carriers.paths import Path, valid_on_every_path
-from qae_theory.proofs.tools.checking import all_equal, all_zero, ball, both, for_all, valid, with_witness
+from qae_theory.proofs.carriers.paths import Path
+from qae_theory.proofs.tools.checking import (
+    all_equal,
+    all_zero,
+    ball,
+    both,
+    for_all,
+    valid,
+    valid_on_every_path,
+    with_witness,
+)
 
 HALF, LEVEL = Fraction(1, 2), Fraction(2, 5)
 

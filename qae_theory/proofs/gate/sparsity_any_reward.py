@@ -16,8 +16,8 @@ from qae_theory.baselines import quantile_rank
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.proofs.carriers.integers import group_symbols
-from qae_theory.proofs.carriers.paths import Path, valid_on_every_path
-from qae_theory.proofs.tools.checking import for_all, survives
+from qae_theory.proofs.carriers.paths import Path
+from qae_theory.proofs.tools.checking import for_all, survives, valid_on_every_path
 from qae_theory.proofs.tools.estimator_ties import binary_groups, graded_groups, levels
 
 

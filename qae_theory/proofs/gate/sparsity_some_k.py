@@ -13,10 +13,10 @@ from qae_theory.baselines import is_hard_group
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.proofs.carriers.integers import SymbolicRatio, group_symbols
-from qae_theory.proofs.carriers.paths import Path, valid_on_every_path
+from qae_theory.proofs.carriers.paths import Path
 from qae_theory.proofs.gate.eq4 import rank_selects_zero_step
 from qae_theory.proofs.gate.sparsity_formula import shipped_zero_share
-from qae_theory.proofs.tools.checking import all_equal, for_all, valid, with_witness
+from qae_theory.proofs.tools.checking import all_equal, for_all, valid, valid_on_every_path, with_witness
 from qae_theory.proofs.tools.estimator_ties import levels
 
 HALF, TARGET = Fraction(1, 2), Fraction(4, 5)

@@ -13,8 +13,8 @@ from qae_theory.baselines import quantile_baseline, quantile_rank
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.proofs.carriers.integers import SymbolicRatio, group_symbols
-from qae_theory.proofs.carriers.paths import Path, valid_on_every_path
-from qae_theory.proofs.tools.checking import for_all, valid
+from qae_theory.proofs.carriers.paths import Path
+from qae_theory.proofs.tools.checking import for_all, valid, valid_on_every_path
 
 
 def register(ledger: Ledger) -> None:

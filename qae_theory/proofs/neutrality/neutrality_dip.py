@@ -17,10 +17,10 @@ from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.group_expectation import expected_gain
 from qae_theory.proofs.carriers.integers import group_symbols
-from qae_theory.proofs.carriers.paths import Path, valid_on_every_path
+from qae_theory.proofs.carriers.paths import Path
 from qae_theory.proofs.neutrality import neutrality_dip_ties as ties
 from qae_theory.proofs.neutrality.neutrality_limit import group_form_steps, moment_steps
-from qae_theory.proofs.tools.checking import all_zero, both, close_to, valid, with_witness
+from qae_theory.proofs.tools.checking import all_zero, both, close_to, valid, valid_on_every_path, with_witness
 from qae_theory.proofs.tools.rule_formulas import number
 
 

@@ -16,8 +16,8 @@ from qae_theory.baselines import is_hard_group
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.proofs.carriers.integers import group_symbols
-from qae_theory.proofs.carriers.paths import Path, valid_on_every_path
-from qae_theory.proofs.tools.checking import all_zero, valid
+from qae_theory.proofs.carriers.paths import Path
+from qae_theory.proofs.tools.checking import all_zero, valid, valid_on_every_path
 from qae_theory.proofs.tools.groups import LEVELS, binary_group, mixed_groups, same
 
 SETTINGS: tuple[dict[str, Any], ...] = ({"eps": 0}, {}, {"std": "bessel", "eps": Fraction(1, 10**4)})

@@ -14,7 +14,7 @@ import z3
 
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Evidence, Finding, Generality, Kind, Role, Step
-from qae_theory.proofs.carriers.paths import Path, valid_on_every_path
+from qae_theory.proofs.carriers.paths import Path
 from qae_theory.proofs.objective import prop41_identity_ties
 from qae_theory.proofs.objective.clipping import (
     RULES,
@@ -26,7 +26,7 @@ from qae_theory.proofs.objective.clipping import (
     upper,
     weights,
 )
-from qae_theory.proofs.tools.checking import all_zero, both, valid
+from qae_theory.proofs.tools.checking import all_zero, both, valid, valid_on_every_path
 
 
 def register(ledger: Ledger) -> None:

@@ -24,7 +24,7 @@ from qae_theory.objective import (
     masked_objective,
     query_weights,
 )
-from qae_theory.proofs.carriers.paths import Path, valid_on_every_path
+from qae_theory.proofs.carriers.paths import Path
 from qae_theory.proofs.carriers.reals import SymbolicReal, real_term, symbolic_reals
 from qae_theory.proofs.objective.clipping import (
     CLIPS,
@@ -36,6 +36,7 @@ from qae_theory.proofs.objective.clipping import (
     some_ratios,
     weights,
 )
+from qae_theory.proofs.tools.checking import valid_on_every_path
 from qae_theory.proofs.tools.groups import LEVELS, binary_group, close, exact, floats, mixed_groups, same
 
 

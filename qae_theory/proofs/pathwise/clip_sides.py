@@ -16,9 +16,9 @@ from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.objective import clipped_surrogate, group_objective
 from qae_theory.proofs.carriers.integers import group_symbols
-from qae_theory.proofs.carriers.paths import Path, valid_on_every_path
+from qae_theory.proofs.carriers.paths import Path
 from qae_theory.proofs.objective.clipping import CLIPS, clip_domain, clip_symbols, clip_term, upper
-from qae_theory.proofs.tools.checking import both, for_all, valid, with_witness
+from qae_theory.proofs.tools.checking import both, for_all, valid, valid_on_every_path, with_witness
 from qae_theory.proofs.tools.groups import LEVELS, binary_group, exact, mixed_groups, number
 
 LOW, HIGH = CLIPS[0]["clip_low"], CLIPS[0]["clip_high"]

@@ -18,9 +18,9 @@ from qae_theory.baselines import is_hard_group
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.proofs.carriers.formulas import expressions, formulas
-from qae_theory.proofs.carriers.paths import Path, valid_on_every_path
+from qae_theory.proofs.carriers.paths import Path
 from qae_theory.proofs.objective.clipping import clip_domain, clip_symbols, clip_term
-from qae_theory.proofs.tools.checking import all_zero, valid
+from qae_theory.proofs.tools.checking import all_zero, valid, valid_on_every_path
 from qae_theory.proofs.tools.groups import LEVELS, binary_group, close, exact, floats, mixed_groups, same
 from qae_theory.proofs.tools.rational_policies import logs
 from qae_theory.softmax import log_softmax

@@ -26,9 +26,9 @@ from qae_theory.proofs.carriers.formulas import scalar
 from qae_theory.proofs.carriers.generic_arm import for_any_policy
 from qae_theory.proofs.carriers.integers import group_symbols
 from qae_theory.proofs.carriers.moments import DIRECTION, PROB, X, Y
-from qae_theory.proofs.carriers.paths import Path, valid_on_every_path
+from qae_theory.proofs.carriers.paths import Path
 from qae_theory.proofs.prop42 import sampled_sign_law_ties as ties
-from qae_theory.proofs.tools.checking import all_zero, valid, zero
+from qae_theory.proofs.tools.checking import all_zero, valid, valid_on_every_path, zero
 from qae_theory.updates import update_direction
 
 B = sympy.Symbol("b", real=True)

@@ -19,12 +19,32 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
 from qae_theory.claims.model import Finding
+from qae_theory.proofs.carriers.paths import Path, paths
 
 Z3_TIMEOUT_MS = 20_000
+Z3_CONSISTENCY_TIMEOUT_MS = 1_000
 
 
 def valid(goal: Any, *assumptions: Any, timeout_ms: int = Z3_TIMEOUT_MS) -> Finding:
-    """Find whether a goal holds whenever the assumptions do (z3); ``unknown`` and a time-out fail otherwise."""
+    """Find whether a goal holds whenever the assumptions do (z3); ``unknown`` and a time-out fail otherwise.
+
+    Assumptions that z3 refutes allow nothing, so that everything would hold of them: that fails by another criterion.
+    """
+    if contradictory(*assumptions):
+        return Finding(False, "z3 assumptions", "the assumptions contradict each other")
+    return entailed(goal, *assumptions, timeout_ms=timeout_ms)
+
+
+def contradictory(*assumptions: Any) -> bool:
+    """Return whether z3 refutes the assumptions; it gets a short time, since most are easily met."""
+    solver = z3.Solver()
+    solver.set("timeout", Z3_CONSISTENCY_TIMEOUT_MS)
+    solver.add(*assumptions)
+    return bool(solver.check() == z3.unsat)
+
+
+def entailed(goal: Any, *assumptions: Any, timeout_ms: int = Z3_TIMEOUT_MS) -> Finding:
+    """Find whether a goal follows from assumptions that may contradict each other, as on an idle path."""
     solver = z3.Solver()
     solver.set("timeout", timeout_ms)
     solver.add(*assumptions, z3.Not(goal))
@@ -34,6 +54,23 @@ def valid(goal: Any, *assumptions: Any, timeout_ms: int = Z3_TIMEOUT_MS) -> Find
     if answer == z3.sat:
         return Finding(False, "z3 countermodel", f"z3: {solver.model()}")
     return Finding(False, "z3 undecided", f"z3: {solver.reason_unknown()}")
+
+
+def valid_on_every_path(goal: Callable[[Path], Any], *assumptions: Any) -> Finding:
+    """Find whether a formula that is computed by running code on symbols holds for all numbers allowed (z3).
+
+    Assumptions that z3 refutes allow nothing, so that everything would hold of them: that fails by another criterion.
+    """
+    if contradictory(*assumptions):
+        return Finding(False, "z3 assumptions", "the assumptions contradict each other")
+    count = 0
+    for path, formula in paths(goal, *assumptions):
+        formula = z3.BoolVal(formula) if isinstance(formula, bool) else formula
+        finding = entailed(formula, *path.conditions)
+        if not finding.passed:
+            return finding
+        count += 1
+    return Finding(True, "z3 countermodel", f"z3: no countermodel on {count} paths")
 
 
 def zero(expression: Any, simplify: Callable[[Any], Any] = sympy.cancel) -> Finding:

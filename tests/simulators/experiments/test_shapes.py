@@ -1,16 +1,17 @@
-"""The experiments on the paper's shapes: deterministic; each effect is found where it is planted only."""
+"""The experiments on the paper's shapes: deterministic; each line answers to what is planted under its condition."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from qae_theory import advantages
-from qae_theory.claims.statements import Statement
-from qae_theory.curves.rises_with_k import falls_between_levels
+from qae_theory.claims.model import Answer
+from qae_theory.curves.outcomes import Line
 from qae_theory.curves.sparsity import READINGS
 from qae_theory.curves.statistics import mean_interval
 from qae_theory.curves.trajectories import Trajectory
@@ -18,6 +19,7 @@ from simulators.engine import initial_state, update_once
 from simulators.experiments import get_experiment
 from simulators.experiments.base import Config, Experiment, Record
 from simulators.experiments.common.conditions import training_cell
+from simulators.experiments.common.lines import read_lines
 from simulators.experiments.common.shares import generators
 from simulators.experiments.masks.cells import step_size
 from simulators.experiments.sign_split.cells import LAW, law_difference
@@ -49,13 +51,11 @@ def test_end_to_end_is_deterministic(name: str) -> None:
     assert records == run(experiment, config, 1)
     assert records != run(experiment, config, 2)
     assert len({cell.name for cell in experiment.cells(config)}) == len(experiment.cells(config))
-    analysis = experiment.analyse(config, records)
-    for speaking in experiment.claims:
-        assert speaking.statements(analysis)
+    assert experiment.analyse(config, records)["lines"] or name in ("k-sweep", "masks")  # there success must rise
 
 
-def planted(name: str, change: Callable[[Record], dict[str, float]]) -> list[list[Statement]]:
-    """Statements on records of the experiment's own layout, with figures from ``change`` and a little noise."""
+def planted(name: str, change: Callable[[Record], dict[str, float]]) -> dict[str, Line]:
+    """Lines on records of the experiment's own layout, with figures from ``change`` and a little noise."""
     experiment, config = tiny(name)
     rng = np.random.default_rng(7)
     rows = []
@@ -63,27 +63,40 @@ def planted(name: str, change: Callable[[Record], dict[str, float]]) -> list[lis
         for row in experiment.run_cell(cell.settings, np.random.SeedSequence(3)):
             figures = {key: value + 1e-4 * rng.standard_normal() for key, value in change(row).items()}
             rows.append({**row, **figures})
-    analysis = experiment.analyse(config, rows)
-    return [list(speaking.statements(analysis)) for speaking in experiment.claims]
+    analysis = json.loads(json.dumps(experiment.analyse(config, rows)))
+    lines = read_lines(analysis)
+    for line in lines:
+        assert (line.planted, line.control) == (Answer.FOUND, Answer.ABSENT), line.id
+    return {line.id: line for line in lines}
 
 
-def found(statements: Sequence[Sequence[Statement]]) -> list[bool]:
-    assert not any(one.control_found for group in statements for one in group)
-    return [all(one.found for one in group) for group in statements]
+def answers(lines: dict[str, Line], claim: str, ending: str = "") -> set[Answer]:
+    """What the lines of a claim whose condition ends so say."""
+    return {line.outcome for line in lines.values() if line.claim == claim and line.condition.endswith(ending)}
 
 
-@pytest.mark.parametrize(("slope", "expected"), [(1.0, True), (0.0, False), (-1.0, False)])
-def test_k_sweep_finds_a_planted_slope(slope: float, expected: bool) -> None:
+@pytest.mark.parametrize(("slope", "expected"), [(1.0, Answer.FOUND), (0.0, Answer.ABSENT), (-1.0, Answer.OPPOSITE)])
+def test_k_sweep_finds_a_planted_slope(slope: float, expected: Answer) -> None:
+    def change(row: Record) -> dict[str, float]:
+        done = row["step"] / 4
+        return {"sequence_entropy": 1 + slope * float(row["k"]) * done, "success": 0.5 + 0.4 * done}
+
+    lines = planted("k-sweep", change)
+    for reading in ("equal-steps", "equal-success"):
+        assert answers(lines, "shape-entropy-rises-with-k", reading) == {expected}
+    assert "shape-entropy-rises-with-k@bandit/adam-1e-8-16-passes-uniform-equal-steps" in lines
+
+
+def test_without_learning_a_condition_of_the_k_sweep_is_out() -> None:
     experiment, config = tiny("k-sweep")
-    rows = []
-    rng = np.random.default_rng(0)
-    for cell in experiment.cells(config):
-        for row in experiment.run_cell(cell.settings, np.random.SeedSequence(3)):
-            entropy = 1 + slope * float(row["k"]) * row["step"] / 4 + 1e-3 * rng.standard_normal()
-            rows.append({**row, "sequence_entropy": entropy, "success": 0.5 + row["step"] / 100})
-    (statements,) = [speaking.statements(experiment.analyse(config, rows)) for speaking in experiment.claims]
-    assert [one.found for one in statements] == [expected, expected]
-    assert not any(one.control_found for one in statements)
+    rows = [
+        {**row, "success": 0.5}
+        for cell in experiment.cells(config)
+        for row in experiment.run_cell(cell.settings, np.random.SeedSequence(3))
+    ]
+    analysis = experiment.analyse(config, rows)
+    assert analysis["lines"] == []
+    assert len(analysis["out"]) == 4
 
 
 def test_k_sweep_tells_a_valley_from_a_line() -> None:
@@ -97,8 +110,6 @@ def test_k_sweep_tells_a_valley_from_a_line() -> None:
     analysis = experiment.analyse(config, rows)
     for by_reading in analysis["neighbours"].values():
         assert [row["high"] < 0 for row in by_reading["equal steps"]] == [True] * 2 + [False] * 6
-    (statements,) = [speaking.statements(analysis) for speaking in experiment.claims]
-    assert "0.2 to 0.3" in statements[0].detail.split("it falls at: ")[1]
 
 
 @pytest.mark.parametrize("difficulty", [Difficulty(), Difficulty(kind="beta", a=1.0, b=4.0)])
@@ -121,41 +132,47 @@ def test_zero_shares_of_a_group_are_those_of_its_advantages() -> None:
     assert zero_share("0.4", 8).tolist() == shares.tolist()
 
 
-@pytest.mark.parametrize(("share", "expected"), [(0.8, True), (0.7, False), (0.9, False)])
-def test_sparsity_finds_a_planted_share(share: float, expected: bool) -> None:
+@pytest.mark.parametrize(
+    ("share", "late", "expected"),
+    [
+        (0.8, 0.8, Answer.FOUND),
+        (0.7, 0.7, Answer.ABSENT),  # a tenth away: neither in the band nor far from it
+        (0.5, 0.5, Answer.OPPOSITE),
+        (0.8, 0.97, Answer.OPPOSITE),  # in the band at first, and not throughout
+    ],
+)
+def test_sparsity_finds_a_planted_share(share: float, late: float, expected: Answer) -> None:
     def change(row: Record) -> dict[str, float]:
-        value = 0.0 if row["k"] == "grpo" else share
+        value = 0.0 if row["k"] == "grpo" else share if row["step"] < 4 else late
         return {"zero_share": value, "zero_share_mixed": value}
 
-    assert found(planted("sparsity", change)) == [expected]
+    lines = planted("sparsity", change)
+    for reading in ("all-groups", "mixed-groups"):
+        assert answers(lines, "shape-sparsity-over-training", reading) == {expected}
 
 
-def test_sparsity_wants_the_share_throughout() -> None:
-    def change(row: Record) -> dict[str, float]:
-        value = 0.0 if row["k"] == "grpo" else 0.8 if row["step"] < 4 else 0.95
-        return {"zero_share": value, "zero_share_mixed": value}
-
-    assert found(planted("sparsity", change)) == [False]
-
-
-@pytest.mark.parametrize(("lead", "level", "trend"), [(1, 1, 1), (0, 1, 1), (1, 0, 1), (1, 1, 0)])
+@pytest.mark.parametrize(("lead", "level", "trend"), [(1, 1, 1), (0, 1, 1), (1, 0, 1), (1, 1, 0), (-1, -1, -1)])
 def test_sign_split_finds_what_is_planted_reading_by_reading(lead: int, level: int, trend: int) -> None:
     def change(row: Record) -> dict[str, float]:
         if row["condition"] == LAW:
             return {}
         return {
-            "entropy_change": 0.1,
-            "negative": 0.05 * lead,
-            "positive": 0.0,
-            "negative_sample_entropy": level * 1.0 + trend * 0.1 * row["step"] - (0 if level else 0.2 * trend),
+            "sequence_entropy": 1.0,
+            "negative": 0.2 + 0.05 * lead,
+            "positive": 0.2,
+            "negative_sample_entropy": level * 0.5 + trend * 0.5 * (row["step"] / 4 - (0 if level else 0.5)),
             "positive_sample_entropy": 0.0,
         }
 
-    assert found(planted("sign-split", change)) == [bool(lead), bool(level and trend)]
+    lines = planted("sign-split", change)
+    by_size = {1: {Answer.FOUND}, 0: {Answer.ABSENT}, -1: {Answer.OPPOSITE}}
+    assert answers(lines, "shape-negative-samples-lead-growth") == by_size[lead]
+    assert answers(lines, "shape-negative-samples-hold-more-entropy", "-level") == by_size[level]
+    assert answers(lines, "shape-negative-samples-hold-more-entropy", "-growth") == by_size[trend]
 
 
-NEAR = {"qae": 0.0, "neg_mask": 0.01, "pos_mask": 0.1}
-FAR = {"qae": 0.0, "neg_mask": 0.1, "pos_mask": 0.01}
+NEAR = {"qae": 0.0, "neg_mask": 0.01, "pos_mask": 0.2}
+FAR = {"qae": 0.0, "neg_mask": 0.2, "pos_mask": 0.01}
 
 
 @pytest.mark.parametrize(
@@ -167,11 +184,12 @@ def test_masks_finds_what_is_planted(success: bool, entropy: bool, ahead: bool) 
         rule, time = row["rule"], row["step"] / 4
         final = {"qae": 0.0, "neg_mask": 0.0, "pos_mask": 0.1 if ahead else -0.1}[rule]
         gained = final if row["clip"] == "strong" else (NEAR if success else FAR)[rule]
-        return {"success": 0.5 + gained * time, "sequence_entropy": 1 - (NEAR if entropy else FAR)[rule] * time}
+        return {"success": 0.3 + (0.3 + gained) * time, "sequence_entropy": 1 - (NEAR if entropy else FAR)[rule] * time}
 
-    (statements,) = planted("masks", change)
-    assert [one.found for one in statements] == [success, entropy, ahead]
-    assert not any(one.control_found for one in statements)
+    lines = planted("masks", change)
+    told = {True: {Answer.FOUND}, False: {Answer.OPPOSITE}}
+    for ending, expected in (("-success", success), ("-entropy", entropy), ("-lead", ahead)):
+        assert answers(lines, "shape-mask-ordering", ending) == told[expected]
 
 
 def test_masks_match_the_mean_gain() -> None:
@@ -211,9 +229,3 @@ def test_the_sign_share_law_is_told_from_its_mirror() -> None:
     right, wrong = (law_difference(law, share, 0.99) for share in (0.3, 0.7))
     assert abs(right["estimate"]) < 1e-12  # the same number but for rounding
     assert wrong["high"] < 0
-
-
-def test_a_fall_between_neighbours_is_named_and_nothing_else() -> None:
-    row = {"from": "0.1", "to": "0.2", "estimate": 0.0}
-    falls = {"a": {"equal steps": [{**row, "low": -0.2, "high": -0.1}, {**row, "to": "0.3", "low": -0.2, "high": 0.1}]}}
-    assert falls_between_levels(falls, "equal steps") == "from one K to the next it falls at: 0.1 to 0.2 (a)"
