@@ -17,7 +17,7 @@ import pytest
 
 from qae_theory import proofs
 from qae_theory.claims.ledger import EVIDENCE_GROUP, Ledger, load_ledger, read_catalogue
-from qae_theory.claims.model import Effort, Entry, Outcome, Status, Verdict
+from qae_theory.claims.model import Effort, Entry, Kind, Outcome, Status, Verdict
 from qae_theory.claims.run import run_evidence
 from qae_theory.claims.verdict import judge
 
@@ -54,6 +54,15 @@ def entry_of(claim: str) -> Entry:
     return judge(CLAIMS[claim], [outcome_of(claim, evidence.name) for evidence in LEDGER.evidence_for(claim)])
 
 
+def formal_proofs_checked(claim: str) -> bool:
+    """Whether Coq's proofs of a claim were checked; they are skipped where ``make formal`` has not run.
+
+    `.ci/run` runs it before the tests, so that there nothing is excused.
+    """
+    outcomes = [outcome_of(claim, item.name) for item in LEDGER.evidence_for(claim)]
+    return all(outcome.status is not Status.SKIPPED for outcome in outcomes if outcome.kind is Kind.FORMAL)
+
+
 def grouped(claim: str, *name: str) -> Any:
     """A parameter whose tests share a worker with all others of the claim; its id is ``claim`` or ``claim::name``."""
     return pytest.param(claim, *name, id="::".join([claim, *name]), marks=pytest.mark.xdist_group(claim))
@@ -71,6 +80,8 @@ def test_every_theory_claim_has_an_expectation() -> None:
 @pytest.mark.parametrize(("claim", "name"), [grouped(item.claim, item.name) for item in LEDGER.evidence])
 def test_evidence(claim: str, name: str) -> None:
     outcome = outcome_of(claim, name)
+    if outcome.kind is Kind.FORMAL and outcome.status is Status.SKIPPED:
+        pytest.skip(outcome.detail)
     if CLAIMS[claim].needs == "theory":
         assert outcome.status is Status.PASSED, outcome.detail
     else:  # another package's: it may be skipped, or find no effect
@@ -96,7 +107,7 @@ def test_verdict(claim: str) -> None:
 @pytest.mark.parametrize("claim", [grouped(claim) for claim in EXPECTED])
 def test_verdict_is_the_expected_one(claim: str) -> None:
     verdict, expected = entry_of(claim).verdict, EXPECTED[claim]
-    if expected is None:
+    if expected is None or (expected == "proved" and not formal_proofs_checked(claim)):
         assert verdict in (Verdict.PROVED, Verdict.SUPPORTED)
     else:
         assert verdict.value == expected

@@ -8,7 +8,7 @@ import pytest
 
 from qae_theory.claims.readme import main
 from tests import ROOT
-from tests.test_evidence import CLAIMS, entry_of, grouped
+from tests.test_evidence import CLAIMS, entry_of, formal_proofs_checked, grouped
 
 STORED = {line["id"]: line["verdict"] for line in json.loads((ROOT / "docs" / "ledger.json").read_text())}
 
@@ -21,6 +21,8 @@ def test_every_claim_is_stored() -> None:
 
 @pytest.mark.parametrize("claim", [grouped(claim) for claim in CLAIMS])
 def test_stored_verdict(claim: str) -> None:
+    if not formal_proofs_checked(claim):
+        pytest.skip("the formal proofs are not checked here: `make formal` does it")
     if CLAIMS[claim].needs == "theory":  # other packages' evidence may be missing here
         assert STORED[claim] == entry_of(claim).verdict
 
