@@ -16,18 +16,18 @@ from llm_validation.audit.model.responses import Responses
 from llm_validation.audit.model.series import NO_STEPS, Steps
 from llm_validation.audit.model.settings import AuditSettings
 from llm_validation.audit.model.table import make_table
-from llm_validation.audit.readers.base import (
+from llm_validation.audit.readers.registry import all_readers, recognise
+from llm_validation.audit.reading.base import (
     Reader,
     RefusedError,
     ResponseReader,
     SettingsReader,
     StepReader,
 )
-from llm_validation.audit.readers.head import LONGEST_LINE, Head, head_of
-from llm_validation.audit.readers.json_lines import Tally, TooLongError
-from llm_validation.audit.readers.pickles import REASON, snippet
-from llm_validation.audit.readers.registry import all_readers, recognise
-from llm_validation.audit.readers.walk import Found, files, natural
+from llm_validation.audit.reading.head import LONGEST_LINE, Head, head_of
+from llm_validation.audit.reading.json_lines import Tally, TooLongError
+from llm_validation.audit.reading.pickles import REASON, snippet
+from llm_validation.audit.reading.walk import Found, files, natural
 
 UNKNOWN = "unknown"
 _KINDS = {  # what is said of a file that no reader takes

@@ -12,7 +12,6 @@ from llm_validation.audit.checks.advantages import (
     single_sign_mass,
     truncation_mass,
 )
-from llm_validation.audit.checks.finding import SEVERITIES, Check, Finding
 from llm_validation.audit.checks.rewards import (
     difficulty,
     gate_leak,
@@ -23,6 +22,7 @@ from llm_validation.audit.checks.rewards import (
 )
 from llm_validation.audit.checks.steps import clip_inert, entropy_bonus_on, onset
 from llm_validation.audit.checks.tokens import entropy_metric, logp_mismatch
+from llm_validation.audit.findings.finding import SEVERITIES, Check, Finding
 from llm_validation.audit.model.log import Log
 
 CHECKS: Sequence[Check] = (

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from llm_validation.audit.checks.finding import share
 from llm_validation.audit.checks.rewards.gate_leak import DEFAULT_K, rule_of
+from llm_validation.audit.findings.finding import share
 from llm_validation.audit.model.log import Log
 from llm_validation.audit.model.responses import Responses, to_responses
 from qae_theory.arrays import Array

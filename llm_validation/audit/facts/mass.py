@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from llm_validation.audit.checks.advantages.made import advantages_of
 from llm_validation.audit.checks.advantages.truncation_mass import truncated_of
-from llm_validation.audit.checks.finding import share
+from llm_validation.audit.estimator.made import advantages_of
+from llm_validation.audit.findings.finding import share
 from llm_validation.audit.model.log import Log
 from llm_validation.audit.model.responses import Responses
 from qae_theory.arrays import Array

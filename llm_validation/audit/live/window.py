@@ -19,7 +19,6 @@ from llm_validation.audit.checks.advantages import (
     single_sign_mass,
     truncation_mass,
 )
-from llm_validation.audit.checks.finding import SEVERITIES, Check, Finding
 from llm_validation.audit.checks.registry import run_checks
 from llm_validation.audit.checks.rewards import (
     difficulty,
@@ -28,6 +27,7 @@ from llm_validation.audit.checks.rewards import (
     reward_component_dead,
     uniform_groups,
 )
+from llm_validation.audit.findings.finding import SEVERITIES, Check, Finding
 from llm_validation.audit.model.chunk import Chunk
 from llm_validation.audit.model.log import Log
 from llm_validation.audit.model.settings import AuditSettings

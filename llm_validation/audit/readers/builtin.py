@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from llm_validation.audit.readers import configs
-from llm_validation.audit.readers.base import Reader
 from llm_validation.audit.readers.responses import (
     areal,
     columns_in_lines,
@@ -26,6 +25,7 @@ from llm_validation.audit.readers.steps import (
     wandb_export,
     wandb_log,
 )
+from llm_validation.audit.reading.base import Reader
 
 _MODULES = (
     configs,

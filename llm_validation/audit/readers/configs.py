@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from llm_validation.audit.model.settings import AuditSettings, estimator_of
-from llm_validation.audit.readers.base import SettingsReader
-from llm_validation.audit.readers.head import Head
-from llm_validation.audit.readers.opening import pieces
+from llm_validation.audit.reading.base import SettingsReader
+from llm_validation.audit.reading.head import Head
+from llm_validation.audit.reading.opening import pieces
 from llm_validation.verl_engine.configuration.flat_yaml import flat_scalars
 
 _ACTOR, _ROLLOUT = "actor_rollout_ref.actor.", "actor_rollout_ref.rollout."

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from importlib.metadata import entry_points
 
-from llm_validation.audit.readers.base import Reader
-from llm_validation.audit.readers.head import Head
+from llm_validation.audit.reading.base import Reader
+from llm_validation.audit.reading.head import Head
 
 GROUP = "qae.readers"
 

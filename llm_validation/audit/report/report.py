@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from llm_validation.audit.checks.advantages.made import LOGGED, advantages_of
-from llm_validation.audit.checks.finding import SEVERITIES, Finding
 from llm_validation.audit.checks.registry import CHECKS, Unchecked, run_checks
+from llm_validation.audit.estimator.made import LOGGED, advantages_of
+from llm_validation.audit.findings.finding import SEVERITIES, Finding
 from llm_validation.audit.model.log import Log
 
 FOUND_NOTHING, FOUND, REFUSED, NOTHING_CHECKED = 0, 1, 2, 3

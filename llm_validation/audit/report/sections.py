@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from llm_validation.audit.checks.advantages.estimator_mismatch import shown
-from llm_validation.audit.checks.finding import Finding, percent
 from llm_validation.audit.estimator.identify import identify
 from llm_validation.audit.facts import by_k, entropy, mass
+from llm_validation.audit.findings.finding import Finding, percent
 from llm_validation.audit.report.remedies import remedies
 from llm_validation.audit.report.report import Report, group_facts, step_facts, zero_share
 from llm_validation.audit.report.verdicts import verdicts

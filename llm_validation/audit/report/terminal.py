@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llm_validation.audit.checks.advantages.estimator_mismatch import shown
-from llm_validation.audit.checks.finding import percent
 from llm_validation.audit.estimator.identify import identify
+from llm_validation.audit.findings.finding import percent
 from llm_validation.audit.report.report import Report, group_facts, step_facts, zero_share
 
 MOST_LINES = 40

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from llm_validation.audit.checks import registry
-from llm_validation.audit.checks.intervals import exceeds, pooled
 from llm_validation.audit.checks.rewards.gate_leak import leaky_cells
+from llm_validation.audit.findings.intervals import exceeds, pooled
 from llm_validation.audit.model.entries import columns as step_columns
 from llm_validation.audit.model.log import Log
 from llm_validation.audit.model.series import Steps

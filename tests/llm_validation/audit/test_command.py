@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from llm_validation.audit.command import register
-from llm_validation.audit.readers import head, json_lines
+from llm_validation.audit.reading import head, json_lines
 from tests.llm_validation.audit import worlds
 
 
@@ -135,7 +135,7 @@ def test_a_file_that_fails_while_it_is_read_is_refused(healthy: Path, monkeypatc
     def broken(*_: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("llm_validation.audit.readers.json_lines.pieces", broken)
+    monkeypatch.setattr("llm_validation.audit.reading.json_lines.pieces", broken)
     result = run(healthy)
     assert result.exit_code == 2
     assert "Input/output error" in result.stdout

@@ -209,9 +209,9 @@ def history_of(log: Path, folder: Path) -> None:
     """Read the history with W&B's own messages and write it as ``scan_history`` gives it, as lines and as a table."""
     from wandb.proto import wandb_internal_pb2
 
-    from llm_validation.audit.readers.json_lines import Tally
     from llm_validation.audit.readers.steps.wandb_log import HEADER
-    from llm_validation.audit.readers.wire import leveldb_records
+    from llm_validation.audit.reading.json_lines import Tally
+    from llm_validation.audit.reading.wire import leveldb_records
 
     rows = []
     with log.open("rb") as file:

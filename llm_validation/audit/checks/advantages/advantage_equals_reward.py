@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from llm_validation.audit.checks.finding import Check, Finding, percent
+from llm_validation.audit.findings.finding import Check, Finding, percent
 from llm_validation.audit.model.log import Log
 
 NEARLY_ALL = 0.99

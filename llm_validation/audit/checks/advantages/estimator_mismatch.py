@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from llm_validation.audit.checks.finding import Check, Finding, advantages_lacking
 from llm_validation.audit.estimator.candidates import Candidate
 from llm_validation.audit.estimator.identify import Identified, identify
+from llm_validation.audit.findings.finding import Check, Finding, advantages_lacking
 from llm_validation.audit.model.log import Log
 from llm_validation.audit.model.settings import AuditSettings
 from qae_theory.checks import decimal_fraction

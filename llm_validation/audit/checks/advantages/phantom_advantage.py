@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from llm_validation.audit.checks.advantages.made import by_rule
-from llm_validation.audit.checks.finding import Check, Finding, advantages_lacking, percent, share
 from llm_validation.audit.estimator.identify import identify
+from llm_validation.audit.estimator.made import by_rule
+from llm_validation.audit.findings.finding import Check, Finding, advantages_lacking, percent, share
 from llm_validation.audit.model.log import Log
 from llm_validation.audit.model.responses import Responses
 from qae_theory.arrays import Array

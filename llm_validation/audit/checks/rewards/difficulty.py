@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from llm_validation.audit.checks.finding import ERROR_RATE, Check, Finding, correctness_lacking, percent
-from llm_validation.audit.checks.intervals import exceeds, pooled
+from llm_validation.audit.findings.finding import ERROR_RATE, Check, Finding, correctness_lacking, percent
+from llm_validation.audit.findings.intervals import exceeds, pooled
 from llm_validation.audit.model.log import Log
 
 MOST = 0.5

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from llm_validation.audit.checks.finding import Check, Finding, percent, rewards_lacking, share
 from llm_validation.audit.estimator.identify import identify
+from llm_validation.audit.findings.finding import Check, Finding, percent, rewards_lacking, share
 from llm_validation.audit.model.log import Log
 from llm_validation.audit.model.responses import Responses, blocks
 from llm_validation.verl_engine.update_probe import gate_leaks

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from llm_validation.audit.checks.finding import Check, Finding, percent, rewards_lacking, share
+from llm_validation.audit.findings.finding import Check, Finding, percent, rewards_lacking, share
 from llm_validation.audit.model.log import Log
 
 MANY = 0.5  # of the groups

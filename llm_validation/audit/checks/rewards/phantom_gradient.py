@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from llm_validation.audit.checks.advantages.made import advantages_of
-from llm_validation.audit.checks.finding import Check, Finding, correctness_lacking, percent, share
+from llm_validation.audit.estimator.made import advantages_of
+from llm_validation.audit.findings.finding import Check, Finding, correctness_lacking, percent, share
 from llm_validation.audit.model.log import Log
 from llm_validation.audit.model.responses import of_groups
 

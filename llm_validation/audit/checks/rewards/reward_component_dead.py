@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from llm_validation.audit.checks.finding import Check, Finding
+from llm_validation.audit.findings.finding import Check, Finding
 from llm_validation.audit.model.log import Log
 from llm_validation.audit.model.responses import Responses
 from qae_theory.arrays import Array

@@ -5,8 +5,8 @@ Pooled over all steps: a median over steps of one group each is 0 or 100 %, and 
 
 from __future__ import annotations
 
-from llm_validation.audit.checks.finding import ERROR_RATE, Check, Finding, correctness_lacking, percent
-from llm_validation.audit.checks.intervals import exceeds, pooled
+from llm_validation.audit.findings.finding import ERROR_RATE, Check, Finding, correctness_lacking, percent
+from llm_validation.audit.findings.intervals import exceeds, pooled
 from llm_validation.audit.model.log import Log
 
 MOST = 0.5  # of groups without a mixture before it is worth a finding

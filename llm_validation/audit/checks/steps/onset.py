@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from llm_validation.audit.changes.changepoint import LEAST_STEPS, Change, changepoint
-from llm_validation.audit.checks.finding import ERROR_RATE, Check, Finding, share
+from llm_validation.audit.findings.finding import ERROR_RATE, Check, Finding, share
 from llm_validation.audit.model.log import Log
 from qae_theory.arrays import Array
 

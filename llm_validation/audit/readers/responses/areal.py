@@ -12,10 +12,10 @@ import numpy as np
 
 from llm_validation.audit.model.chunk import NO_STEP, Chunk
 from llm_validation.audit.model.settings import AuditSettings
-from llm_validation.audit.readers.base import ResponseReader
-from llm_validation.audit.readers.head import Head
-from llm_validation.audit.readers.json_lines import Tally, fields, hashed
-from llm_validation.audit.readers.rows import rewards
+from llm_validation.audit.reading.base import ResponseReader
+from llm_validation.audit.reading.head import Head
+from llm_validation.audit.reading.json_lines import Tally, fields, hashed
+from llm_validation.audit.reading.rows import rewards
 
 
 def _is_dump(head: Head) -> bool:

@@ -16,12 +16,12 @@ import numpy as np
 
 from llm_validation.audit.model.chunk import Chunk
 from llm_validation.audit.model.settings import AuditSettings
-from llm_validation.audit.readers.base import ResponseReader
-from llm_validation.audit.readers.building import Row, chunks_of
-from llm_validation.audit.readers.head import Head
-from llm_validation.audit.readers.json_lines import Tally, records
-from llm_validation.audit.readers.rows import step_in_name
-from llm_validation.audit.readers.tokens import mismatch, number_of, one_number, token_array, unwrapped
+from llm_validation.audit.reading.base import ResponseReader
+from llm_validation.audit.reading.building import Row, chunks_of
+from llm_validation.audit.reading.head import Head
+from llm_validation.audit.reading.json_lines import Tally, records
+from llm_validation.audit.reading.rows import step_in_name
+from llm_validation.audit.reading.tokens import mismatch, number_of, one_number, token_array, unwrapped
 from qae_theory.arrays import Array
 
 

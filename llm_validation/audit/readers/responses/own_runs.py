@@ -13,11 +13,11 @@ import numpy as np
 
 from llm_validation.audit.model.chunk import Chunk
 from llm_validation.audit.model.settings import AuditSettings
-from llm_validation.audit.readers.base import ResponseReader
-from llm_validation.audit.readers.head import Head
-from llm_validation.audit.readers.json_lines import Tally, fields, hashed
 from llm_validation.audit.readers.responses.verl_dumps import parts
-from llm_validation.audit.readers.rows import reward_and_step
+from llm_validation.audit.reading.base import ResponseReader
+from llm_validation.audit.reading.head import Head
+from llm_validation.audit.reading.json_lines import Tally, fields, hashed
+from llm_validation.audit.reading.rows import reward_and_step
 from llm_validation.verl_engine.update_probe import REQUIRED
 
 _SUMS = {

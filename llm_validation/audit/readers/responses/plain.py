@@ -12,10 +12,10 @@ import numpy as np
 
 from llm_validation.audit.model.chunk import OPTIONAL, Chunk
 from llm_validation.audit.model.settings import AuditSettings
-from llm_validation.audit.readers.base import ResponseReader
-from llm_validation.audit.readers.head import Head
-from llm_validation.audit.readers.json_lines import Tally, fields
-from llm_validation.audit.readers.rows import rewards, steps
+from llm_validation.audit.reading.base import ResponseReader
+from llm_validation.audit.reading.head import Head
+from llm_validation.audit.reading.json_lines import Tally, fields
+from llm_validation.audit.reading.rows import rewards, steps
 
 REWARDS = ("reward", "score", "reward_score", "final_reward")
 GROUPS = ("group", "group_id", "group_index", "uid", "prompt_id", "prompt_idx", "problem_id", "question_id", "task_id")

@@ -13,12 +13,12 @@ import numpy as np
 from llm_validation.audit.model.chunk import NO_STEP, Chunk
 from llm_validation.audit.model.entries import as_step
 from llm_validation.audit.model.settings import AuditSettings
-from llm_validation.audit.readers.base import ResponseReader
-from llm_validation.audit.readers.building import Row, chunks_of
-from llm_validation.audit.readers.head import Head
-from llm_validation.audit.readers.json_lines import Tally, fields, records
-from llm_validation.audit.readers.rows import rewards, steps
-from llm_validation.audit.readers.tokens import number_of
+from llm_validation.audit.reading.base import ResponseReader
+from llm_validation.audit.reading.building import Row, chunks_of
+from llm_validation.audit.reading.head import Head
+from llm_validation.audit.reading.json_lines import Tally, fields, records
+from llm_validation.audit.reading.rows import rewards, steps
+from llm_validation.audit.reading.tokens import number_of
 
 _LISTS = ("score", "scores", "rewards", "is_correct", "correct")
 

@@ -18,11 +18,11 @@ import numpy as np
 
 from llm_validation.audit.model.chunk import Chunk
 from llm_validation.audit.model.settings import AuditSettings
-from llm_validation.audit.readers.arrow import floats, is_numeric
-from llm_validation.audit.readers.base import ResponseReader
-from llm_validation.audit.readers.head import Head
-from llm_validation.audit.readers.json_lines import Tally, Text
-from llm_validation.audit.readers.rows import steps
+from llm_validation.audit.reading.arrow import floats, is_numeric
+from llm_validation.audit.reading.base import ResponseReader
+from llm_validation.audit.reading.head import Head
+from llm_validation.audit.reading.json_lines import Tally, Text
+from llm_validation.audit.reading.rows import steps
 
 _CORRECT = ("correct", "is_correct", "acc")
 _NAMED = ("step", "advantage", "tokens", *_CORRECT)

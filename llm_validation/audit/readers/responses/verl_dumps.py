@@ -15,10 +15,10 @@ import numpy as np
 
 from llm_validation.audit.model.chunk import Chunk, Role
 from llm_validation.audit.model.settings import AuditSettings
-from llm_validation.audit.readers.base import ResponseReader
-from llm_validation.audit.readers.head import Head
-from llm_validation.audit.readers.json_lines import Fields, Tally, Text, fields, hashed
-from llm_validation.audit.readers.rows import reward_and_step
+from llm_validation.audit.reading.base import ResponseReader
+from llm_validation.audit.reading.head import Head
+from llm_validation.audit.reading.json_lines import Fields, Tally, Text, fields, hashed
+from llm_validation.audit.reading.rows import reward_and_step
 from qae_theory.arrays import Array
 
 _PADDING = re.compile(r"pad[0-9a-f]{32}")  # rows with which verl fills up a batch

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from itertools import islice
 
 from llm_validation.audit.model.entries import Entry, as_number
-from llm_validation.audit.readers.base import StepReader
-from llm_validation.audit.readers.head import Head
-from llm_validation.audit.readers.json_lines import Tally, blocks
-from llm_validation.audit.readers.opening import PIECE, pieces
+from llm_validation.audit.reading.base import StepReader
+from llm_validation.audit.reading.head import Head
+from llm_validation.audit.reading.json_lines import Tally, blocks
+from llm_validation.audit.reading.opening import PIECE, pieces
 
 CUT = 4096
 _LINE = re.compile(r"\bstep:(\d+) - (\S.*)")

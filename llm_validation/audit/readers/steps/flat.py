@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llm_validation.audit.model.entries import Entry, as_step, numbers
-from llm_validation.audit.readers.base import StepReader
-from llm_validation.audit.readers.head import Head
-from llm_validation.audit.readers.json_lines import Tally, records
+from llm_validation.audit.reading.base import StepReader
+from llm_validation.audit.reading.head import Head
+from llm_validation.audit.reading.json_lines import Tally, records
 
 _STEPS = ("step", "global_step", "training_step", "iteration", "steps")
 # What only a response has.

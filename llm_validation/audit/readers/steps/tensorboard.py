@@ -9,10 +9,10 @@ import struct
 from collections.abc import Iterator
 
 from llm_validation.audit.model.entries import Entry, as_number
-from llm_validation.audit.readers.base import StepReader
-from llm_validation.audit.readers.head import Head
-from llm_validation.audit.readers.json_lines import Tally
-from llm_validation.audit.readers.wire import BYTES, FIXED32, message, number, tf_records
+from llm_validation.audit.reading.base import StepReader
+from llm_validation.audit.reading.head import Head
+from llm_validation.audit.reading.json_lines import Tally
+from llm_validation.audit.reading.wire import BYTES, FIXED32, message, number, tf_records
 
 _STEP, _SUMMARY = 2, 5  # of Event
 _VALUE = 1  # of Summary

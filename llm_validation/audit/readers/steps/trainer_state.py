@@ -9,10 +9,10 @@ import json
 from collections.abc import Iterator
 
 from llm_validation.audit.model.entries import Entry, as_step, numbers
-from llm_validation.audit.readers.base import RefusedError, StepReader
-from llm_validation.audit.readers.head import Head
-from llm_validation.audit.readers.json_lines import Tally
-from llm_validation.audit.readers.opening import pieces
+from llm_validation.audit.reading.base import RefusedError, StepReader
+from llm_validation.audit.reading.head import Head
+from llm_validation.audit.reading.json_lines import Tally
+from llm_validation.audit.reading.opening import pieces
 
 _NOT_METRICS = ("step", "epoch")
 

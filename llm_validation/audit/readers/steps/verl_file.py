@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llm_validation.audit.model.entries import Entry, as_step, numbers
-from llm_validation.audit.readers.base import StepReader
-from llm_validation.audit.readers.head import Head
-from llm_validation.audit.readers.json_lines import Tally, records
+from llm_validation.audit.reading.base import StepReader
+from llm_validation.audit.reading.head import Head
+from llm_validation.audit.reading.json_lines import Tally, records
 
 
 def _is_file_log(head: Head) -> bool:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from llm_validation.audit.model.entries import Entry, as_step, numbers
-from llm_validation.audit.readers.base import RefusedError, StepReader
-from llm_validation.audit.readers.head import LONGEST_LINE, Head
-from llm_validation.audit.readers.json_lines import Tally, blocks, records
+from llm_validation.audit.reading.base import RefusedError, StepReader
+from llm_validation.audit.reading.head import LONGEST_LINE, Head
+from llm_validation.audit.reading.json_lines import Tally, blocks, records
 
 # Columns that trainers log as their step, the first that a row has counts.
 OWN_STEPS = (

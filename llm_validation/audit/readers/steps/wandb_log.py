@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from llm_validation.audit.model.entries import Entry
-from llm_validation.audit.readers.base import StepReader
-from llm_validation.audit.readers.head import Head
-from llm_validation.audit.readers.json_lines import Tally
 from llm_validation.audit.readers.steps.wandb_export import history
-from llm_validation.audit.readers.wire import leveldb_records, message
+from llm_validation.audit.reading.base import StepReader
+from llm_validation.audit.reading.head import Head
+from llm_validation.audit.reading.json_lines import Tally
+from llm_validation.audit.reading.wire import leveldb_records, message
 
 HEADER = 7  # bytes: ":W&B", a magic number, a version
 _HISTORY = 2  # of Record

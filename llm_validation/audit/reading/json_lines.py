@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from llm_validation.audit.model.entries import as_number
-from llm_validation.audit.readers.arrow import floats
-from llm_validation.audit.readers.head import LONGEST_LINE, Head, elements
-from llm_validation.audit.readers.opening import Damage, pieces
+from llm_validation.audit.reading.arrow import floats
+from llm_validation.audit.reading.head import LONGEST_LINE, Head, elements
+from llm_validation.audit.reading.opening import Damage, pieces
 from qae_theory.arrays import Array
 
 _BOM = b"\xef\xbb\xbf"

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from llm_validation.audit.readers.json_lines import Tally
+from llm_validation.audit.reading.json_lines import Tally
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 LONGEST_RECORD = 2**28

@@ -12,8 +12,8 @@ from typing import Literal
 from llm_validation.audit.model.chunk import Chunk
 from llm_validation.audit.model.entries import Entry
 from llm_validation.audit.model.settings import AuditSettings
-from llm_validation.audit.readers.head import Head
-from llm_validation.audit.readers.json_lines import Tally
+from llm_validation.audit.reading.head import Head
+from llm_validation.audit.reading.json_lines import Tally
 
 
 class RefusedError(ValueError):

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from llm_validation.audit.model.chunk import NO_STEP, OPTIONAL, Chunk, Identity, Role
-from llm_validation.audit.readers.json_lines import Tally, hashed
-from llm_validation.audit.readers.rows import rewards
+from llm_validation.audit.reading.json_lines import Tally, hashed
+from llm_validation.audit.reading.rows import rewards
 from qae_theory.arrays import Array
 
 ROWS = 2**14  # of a chunk

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from llm_validation.audit.model.chunk import NO_STEP
-from llm_validation.audit.readers.head import Head
-from llm_validation.audit.readers.json_lines import Fields, Tally
+from llm_validation.audit.reading.head import Head
+from llm_validation.audit.reading.json_lines import Fields, Tally
 from qae_theory.arrays import Array
 from qae_theory.checks import LARGEST_REWARD
 

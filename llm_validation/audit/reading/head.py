@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from llm_validation.audit.readers.opening import pieces
+from llm_validation.audit.reading.opening import pieces
 
 BEGINNING = 2**20  # bytes that are looked at
 LONGEST_LINE = 2**28  # bytes; some writers put a whole step into one line
