@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from qae_theory.numerics.kernels import Array as Array
 
 
 def is_exact(array: Array) -> bool:

@@ -12,6 +12,9 @@ import numpy as np
 
 from qae_theory import checks
 from qae_theory.arrays import Array, exp, is_exact, log
+from qae_theory.numerics import kernels
+from qae_theory.numerics.kernels import centred as centred
+from qae_theory.numerics.kernels import expectation as expectation
 
 
 def probabilities(logits: Any) -> Array:
@@ -77,11 +80,11 @@ def self_covariance(logits: Any) -> Array:
     probs = exp(log_probs)
     if is_exact(z):
         return covariance(probs, log_probs, probs)
-    gaps = gaps_below_top(z)
+    gaps = kernels.gaps_below_top(z)
     mean_gap = expectation(probs, gaps)
     above = gaps - mean_gap[..., None]
     # Cov(g, e^g) = E[(g - c)(e^g - e^c)] for the mean c of g: both factors have the same sign.
-    top = np.exp(mean_gap - np.log1p(_others(gaps)))
+    top = np.exp(mean_gap - np.log1p(kernels.mass_of_others(gaps)))
     return np.asarray(top * expectation(probs, above * np.expm1(above)))
 
 
@@ -106,49 +109,41 @@ def entropy_gradient(logits: Any) -> Array:
 
 
 def log_softmax(logits: Array) -> Array:
-    """Log-probabilities of checked logits; exact arrays are left in their own arithmetic."""
+    r"""Return log-probabilities :math:`z_i - \log\sum_je^{z_j}` of checked logits.
+
+    Args:
+        logits: ``[..., n]``, float64 or exact objects, which are left in their own arithmetic.
+
+    Returns:
+        ``[..., n]``, in nats; each in float64 with the relative accuracy of :func:`entropy`.
+    """
     if is_exact(logits):
         return logits - log(exp(logits).sum(axis=-1, keepdims=True))
-    gaps = gaps_below_top(logits)
-    # log1p keeps the top arm's own log-probability, -(sum of the others), when that sum is far below 1e-16.
-    result: Array = gaps - np.log1p(_others(gaps))[..., None]
-    return result
-
-
-def gaps_below_top(logits: Array) -> Array:
-    """Float logits less the largest of them: each right to its own last place, and at least -1e308."""
-    top = logits.argmax(axis=-1)[..., None]
-    # A gap beyond float64 means probability zero; -1e308 is far enough for that and keeps 0 * log 0 at 0.
-    with np.errstate(over="ignore"):
-        return np.maximum(logits - np.take_along_axis(logits, top, axis=-1), -1e308)
-
-
-def _others(gaps: Array) -> Array:
-    """Mass of all arms but one that is at the top, in units of that one's."""
-    weights = np.exp(gaps)
-    np.put_along_axis(weights, gaps.argmax(axis=-1)[..., None], 0.0, axis=-1)
-    return np.asarray(weights.sum(axis=-1))
+    return kernels.log_softmax(logits)
 
 
 def surprise(probs: Array, logits: Array) -> Array:
-    r"""Centred log-probabilities :math:`\log\pi - E_\pi\log\pi`, ``[..., n]``.
+    r"""Return centred log-probabilities :math:`\log\pi - E_\pi\log\pi` of checked logits.
 
-    In float64 from the gaps between logits: of nearly equal arms those keep the digits that log-probabilities lose. An
-    arm without probability in float64 has a finite one all the same.
+    Args:
+        probs: :math:`\pi`, the probabilities of ``logits``, ``[..., n]``.
+        logits: ``[..., n]``, float64 or exact objects.
+
+    Returns:
+        ``[..., n]``, in nats; finite in float64 also where an arm's probability rounds to 0.
     """
-    return centred(probs, log_softmax(logits) if is_exact(logits) else gaps_below_top(logits))
-
-
-def expectation(probs: Array, x: Array) -> Array:
-    """E_pi[x] over the last axis."""
-    return np.asarray((probs * x).sum(axis=-1))
-
-
-def centred(probs: Array, x: Array) -> Array:
-    """x - E_pi[x]."""
-    return x - expectation(probs, x)[..., None]
+    return centred(probs, log_softmax(logits)) if is_exact(logits) else kernels.surprise(probs, logits)
 
 
 def covariance(probs: Array, x: Array, y: Array) -> Array:
-    """Cov_pi(x, y) = E_pi[(x - E_pi x)(y - E_pi y)] over the last axis."""
+    r"""Return :math:`\mathrm{Cov}_\pi(x, y) = E_\pi[(x - E_\pi x)(y - E_\pi y)]` over the last axis.
+
+    Args:
+        probs: :math:`\pi`, ``[..., n]``.
+        x: a value for each arm, ``[..., n]``.
+        y: another, ``[..., n]``.
+
+    Returns:
+        ``[...]``, in the product of the units of ``x`` and ``y``.
+    """
     return expectation(probs, centred(probs, x) * centred(probs, y))

@@ -192,7 +192,7 @@ def _updates(
     if setting.updates > 1:
         with torch.no_grad():
             old = _token_log_probs(model, rollouts, np.arange(len(rollouts.contexts.ids)), setting.rounding)
-    share = _shares(row, setting)
+    share = token_shares(row, setting)
     for rows in np.array_split(np.asarray(order), setting.updates):
         here = np.isin(row, rows)
         log_probs = _token_log_probs(model, rollouts, rows, setting.rounding)
@@ -209,8 +209,17 @@ def _updates(
             round_parameters(model)
 
 
-def _shares(row: Array, setting: Setting) -> Array:
-    """What each token's part of the loss is multiplied with, [C]: 1 / tokens of a mini-batch, or its responses'."""
+def token_shares(row: Array, setting: Setting) -> Array:
+    """Return the factor of each token in the sum that is the loss.
+
+    Args:
+        row: the response of each token of the batch, ``[C]``.
+        setting: whether a loss is a mean over tokens or, with ``per_response``, over responses, and over how many
+            mini-batches the batch is split.
+
+    Returns:
+        ``[C]``: updates / C, or updates / (responses * tokens of the response).
+    """
     if not setting.per_response:
         return np.full(len(row), setting.updates / len(row))
     lengths = np.bincount(row)

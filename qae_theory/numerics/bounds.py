@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qae_theory.arrays import Array
 from qae_theory.numerics import rows
+from qae_theory.numerics.kernels import Array
 from qae_theory.numerics.rows import (
     FUNCTION_ERROR,
     LARGEST_SHIFT,

@@ -10,9 +10,8 @@ import math
 
 import numpy as np
 
-from qae_theory.arrays import Array
+from qae_theory.numerics.kernels import Array, centred, expectation, log_softmax, surprise
 from qae_theory.numerics.stepped import stepped_gaps
-from qae_theory.softmax import centred, expectation, log_softmax, surprise
 
 # Directions outside these powers of two are divided by their own, so that products neither over- nor underflow.
 _PLAIN_SIZE = 300

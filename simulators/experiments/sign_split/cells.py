@@ -25,8 +25,8 @@ from qae_theory.curves.trajectories import Trajectory, from_records
 from simulators.experiments.base import Cell, Experiment, Record, RuleName
 from simulators.experiments.common.conditions import Condition, TrainingConfig, run_training, training_cell
 from simulators.experiments.common.fields import Level
-from simulators.experiments.common.lines import Lines
 from simulators.experiments.common.trajectories import Family
+from simulators.experiments.lines import Lines
 from simulators.worlds import Difficulty, World
 
 CURVES = (

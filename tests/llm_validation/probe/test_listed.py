@@ -212,11 +212,11 @@ def test_each_switch_makes_another_step(taught: tuple[Any, Any]) -> None:
 
 
 def test_per_response_weighs_tokens_by_their_response() -> None:
-    from llm_validation.probe.steps import _shares
+    from llm_validation.probe.steps import token_shares
 
     row = np.array([0, 0, 0, 1])
-    np.testing.assert_allclose(_shares(row, Setting()), 1 / 4)
-    np.testing.assert_allclose(_shares(row, Setting(per_response=True)), [1 / 6, 1 / 6, 1 / 6, 1 / 2])
+    np.testing.assert_allclose(token_shares(row, Setting()), 1 / 4)
+    np.testing.assert_allclose(token_shares(row, Setting(per_response=True)), [1 / 6, 1 / 6, 1 / 6, 1 / 2])
 
 
 def test_float32_measures_nearly_the_same(taught: tuple[Any, Any]) -> None:

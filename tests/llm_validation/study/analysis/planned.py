@@ -20,7 +20,7 @@ from llm_validation.study.settings import Preset, StudyConfig, StudyRun, StudyTa
 from qae_theory.curves import families, sparsity
 from qae_theory.curves.families import FAMILIES, Family
 from simulators.experiments import get_experiment
-from simulators.experiments.common.lines import slug
+from simulators.experiments.lines import slug
 from simulators.experiments.masks.cells import scales
 from simulators.settings import changed_config
 from tests.llm_validation.study.analysis.synthetic import Truth, _checkpoint, _point, _step
