@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from importlib.util import find_spec
 
 from qae_theory.claims.ledger import load_ledger
@@ -41,16 +41,14 @@ def run_all(evidence: Sequence[Evidence], effort: Effort, *, jobs: int = 1) -> G
     """Outcomes as they come, in any order. Workers start at the call, before the first outcome is asked for.
 
     Forked workers inherit the evidence with all that it imports, which costs nothing; where forking is not safe they
-    load the ledger themselves. In neither case are checks pickled.
+    load the ledger themselves. In neither case are checks pickled. Evidence that needs something prepared runs here, in
+    a thread beside the workers: what is prepared waits for another program and is cached in this process.
 
     Raises:
         BrokenProcessPool: a worker died, for want of memory, say.
     """
-    for prepare in dict.fromkeys(item.prepare for item in evidence):
-        if prepare is not None:
-            prepare()
     if jobs == 1:
-        return (run_evidence(item, effort) for item in evidence)
+        return _one_by_one(evidence, effort)
     fork = sys.platform == "linux"
     pool = ProcessPoolExecutor(
         max_workers=jobs,
@@ -58,19 +56,51 @@ def run_all(evidence: Sequence[Evidence], effort: Effort, *, jobs: int = 1) -> G
         initializer=_start_worker,
         initargs=(tuple(evidence) if fork else None,),
     )
-    return _as_they_come(pool, [pool.submit(_run_by_name, item.claim, item.name, effort) for item in evidence])
+    futures = [
+        pool.submit(_run_by_name, item.claim, item.name, effort) for item in slow_first(evidence) if not item.prepare
+    ]
+    # Only after the workers: a process that has threads should not fork.
+    beside = ThreadPoolExecutor(1)
+    preparing = beside.submit(_prepare, evidence)
+    futures += [beside.submit(_run_prepared, preparing, item, effort) for item in evidence if item.prepare]
+    return _as_they_come((pool, beside), futures)
 
 
-def _as_they_come(pool: ProcessPoolExecutor, futures: list[Future[Outcome]]) -> Generator[Outcome]:
+def slow_first(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """Evidence that imports further packages before the rest: one that takes long must not be left for the end."""
+    return sorted(evidence, key=lambda item: not item.requires)
+
+
+def _one_by_one(evidence: Sequence[Evidence], effort: Effort) -> Generator[Outcome]:
+    _prepare(evidence)
+    for item in evidence:
+        yield run_evidence(item, effort)
+
+
+def _prepare(evidence: Sequence[Evidence]) -> None:
+    """Call each function that prepares something once, however many pieces of evidence share it."""
+    for prepare in dict.fromkeys(item.prepare for item in evidence):
+        if prepare is not None:
+            prepare()
+
+
+def _run_prepared(preparing: Future[None], item: Evidence, effort: Effort) -> Outcome:
+    preparing.result()  # an error of what prepares is an error of the run
+    return run_evidence(item, effort)
+
+
+def _as_they_come(pools: Sequence[Executor], futures: list[Future[Outcome]]) -> Generator[Outcome]:
     try:
         for future in as_completed(futures):
             yield future.result()
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
+        for pool in pools:
+            pool.shutdown(wait=False, cancel_futures=True)
         for worker in multiprocessing.active_children():
             worker.terminate()
         raise
-    pool.shutdown()
+    for pool in pools:
+        pool.shutdown()
 
 
 _INHERITED: dict[tuple[str, str], Evidence] = {}

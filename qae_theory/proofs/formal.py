@@ -129,7 +129,7 @@ def _changed_pin(claim: str) -> Finding:
     theorem = _theorem(claim)
     text = layout.CHANGED_PINS.read_text(encoding="utf-8")
     change = re.search(rf"\(\* (.*?) \*\)\nDefinition changed_{theorem.name} : Prop :=", text)
-    refused = change is not None and record.passed_here()
+    refused = change is not None and _passed_here()
     return Finding(
         not refused, "type of the theorem", f"{change.group(1)}: type mismatch" if change else "no change is recorded"
     )
@@ -156,10 +156,16 @@ def _open_goal() -> Finding:
 
 def _noted(what: str) -> Finding:
     """Return what ``make formal`` noted of the ties; it writes its note only where the planted changes were refused."""
-    passed = record.passed_here()
+    passed = _passed_here()
     if what == "ties":
         return Finding(passed, "comparison inside Coq", "by `make formal`, for these sources and this Coq")
     return Finding(not passed, "comparison inside Coq", "refused by `make formal`, for these sources and this Coq")
+
+
+@cache
+def _passed_here() -> bool:
+    """Ask once in a process: Coq is called for its version, and every source is hashed."""
+    return record.passed_here()
 
 
 @cache
