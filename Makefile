@@ -95,8 +95,9 @@ bench: $(TRAIN) $(VERL) ## Run the benchmarks into docs/benchmarks.json and docs
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-json=docs/benchmarks.json $(ARGS)
 	$(VERL_BIN)/python -m pytest tests/benchmarks -m verl --benchmark-only --benchmark-json=docs/benchmarks-verl.json $(ARGS)
 
-readme: $(BASE) ## Write the claims table into README.md
+readme: $(BASE) ## Write the claims table into README.md, and the verdicts for the audit's package
 	$(BIN)/python -m qae_theory.claims.readme $(ARGS)
+	$(BIN)/python -m llm_validation.audit.report.verdicts
 
 mutation: $(BASE) ## Run the mutation tests (long)
 	$(BIN)/python -m tests.mutation $(ARGS)

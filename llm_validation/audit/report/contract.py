@@ -13,7 +13,7 @@ from llm_validation.audit.facts import by_k, entropy, mass
 from llm_validation.audit.findings.finding import Finding
 from llm_validation.audit.report.remedies import remedies
 from llm_validation.audit.report.report import Report, group_facts, step_facts, zero_share
-from llm_validation.audit.report.verdicts import verdicts
+from llm_validation.audit.report.verdicts import NOT_RUN, verdicts
 
 SCHEMA = 1
 
@@ -59,7 +59,7 @@ def of_finding(finding: Finding) -> dict[str, Any]:
         "severity": finding.severity,
         "evidence": {"says": finding.says, **finding.evidence},
         "changes_if": finding.changes_if,
-        "claims": [{"id": claim, "verdict": known.get(claim)} for claim in finding.claims],
+        "claims": [{"id": claim, "verdict": known.get(claim, NOT_RUN)} for claim in finding.claims],
         "error_rate": finding.error_rate,
         "try": [remedy.record() for remedy in remedies(finding.id)],
     }

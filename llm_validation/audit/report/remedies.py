@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from llm_validation.audit.report.verdicts import verdicts
+from llm_validation.audit.report.verdicts import NOT_RUN, verdicts
 
 
 class Remedy(NamedTuple):
@@ -15,9 +15,20 @@ class Remedy(NamedTuple):
     source: str
     claim: str | None = None
 
+    @property
+    def ledger(self) -> str | None:
+        """The verdict of the claim; None where no claim speaks of the remedy."""
+        return verdicts().get(self.claim, NOT_RUN) if self.claim else None
+
+    @property
+    def shown(self) -> str:
+        """The remedy as a sentence: what to do, where that comes from, and what the ledger says of it."""
+        ledger = f"{self.claim} {self.ledger}" if self.claim else "no claim"
+        return f"{self.what} [{self.source}; ledger: {ledger}]"
+
     def record(self) -> dict[str, str | None]:
         """Return it in JSON's types, with the claim's verdict."""
-        return {**self._asdict(), "ledger": verdicts().get(self.claim) if self.claim else "absent"}
+        return {**self._asdict(), "ledger": self.ledger}
 
 
 def remedies(finding: str) -> Sequence[Remedy]:

@@ -12,7 +12,7 @@ from llm_validation.audit.facts import by_k, entropy, mass
 from llm_validation.audit.findings.finding import Finding, percent
 from llm_validation.audit.report.remedies import remedies
 from llm_validation.audit.report.report import Report, group_facts, step_facts, zero_share
-from llm_validation.audit.report.verdicts import verdicts
+from llm_validation.audit.report.verdicts import NOT_RUN, verdicts
 
 MOST_SOURCES = 60
 
@@ -72,16 +72,14 @@ def _findings(report: Report) -> Iterator[Section]:
 def _paragraphs(finding: Finding) -> list[str]:
     rate = "exact counts" if finding.error_rate is None else f"error rate {finding.error_rate:g}, fixed beforehand"
     known = verdicts()
-    claims = ", ".join(f"{claim} ({known.get(claim, 'unknown')})" for claim in finding.claims)
+    claims = ", ".join(f"{claim} ({known.get(claim, NOT_RUN)})" for claim in finding.claims)
     rests = f" It rests on {claims}." if claims else ""
     return [f"{finding.says}.", f"Changes if: {finding.changes_if}. ({rate}.){rests}"]
 
 
 def _tries(finding: Finding) -> Iterator[str]:
     for remedy in remedies(finding.id):
-        record = remedy.record()
-        ledger = f"ledger: {record['ledger']}" + (f" ({record['claim']})" if record["claim"] else "")
-        yield f"what to try: {remedy.what} [{remedy.source}; {ledger}]"
+        yield f"what to try: {remedy.shown}"
 
 
 def _by_k(report: Report) -> Iterator[Section]:

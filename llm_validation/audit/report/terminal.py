@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
+from textwrap import wrap
+from typing import Any, NamedTuple
 
 from llm_validation.audit.checks.advantages.estimator_mismatch import shown
 from llm_validation.audit.estimator.identify import identify
 from llm_validation.audit.findings.finding import percent
+from llm_validation.audit.report.remedies import remedies
 from llm_validation.audit.report.report import Report, group_facts, step_facts, zero_share
 
 MOST_LINES = 40
@@ -16,13 +18,52 @@ _MOST_FINDINGS = 12
 _MOST_UNCHECKED = 6
 _MOST_REFUSED = 4
 _MARKS = {"critical": "!!", "warning": " !", "info": "  "}
+_INDENT = "     "
+_MORE = "... (--json has everything)"
+
+
+class _Layout(NamedTuple):
+    """How much room each paragraph gets, and whether remedies are shown."""
+
+    most_lines: int | None
+    remedies: bool
+
+
+# From the most generous on: the first that fits into ``MOST_LINES`` is taken.
+_LAYOUTS = (_Layout(None, True), _Layout(None, False), _Layout(3, False), _Layout(2, False), _Layout(1, False))
 
 
 def lines(report: Report, comparison: Mapping[str, Any] | None = None, width: int = 100) -> list[str]:
-    """Return the lines of the report, cut to the width."""
-    whole = [*_facts(report), *_refused(report), *_findings(report), *_compared(comparison), *_unchecked(report)]
-    shown = whole if len(whole) <= MOST_LINES else [*whole[: MOST_LINES - 1], "... (--json has everything)"]
-    return [line if len(line) <= width else f"{line[: width - 3]}..." for line in shown]
+    """Return the lines of the report, broken at the width; what does not fit into 40 lines is cut and said to be."""
+    found: list[str] = []
+    for layout in _LAYOUTS:
+        found = [
+            line
+            for paragraph in _paragraphs(report, comparison, layout)
+            for line in _broken(paragraph, width, layout.most_lines)
+        ]
+        if len(found) <= MOST_LINES:
+            return found
+    return [*found[: MOST_LINES - 1], _MORE[:width]]
+
+
+def _paragraphs(report: Report, comparison: Mapping[str, Any] | None, layout: _Layout) -> Iterator[str]:
+    yield from _facts(report)
+    yield from _refused(report)
+    yield from _findings(report, layout)
+    yield from _compared(comparison)
+    yield from _unchecked(report)
+
+
+def _broken(paragraph: str, width: int, most: int | None) -> list[str]:
+    """Return the lines of a paragraph; dots stand at the end of one that has more than it is given."""
+    if len(paragraph) <= width:
+        return [paragraph]
+    parts = wrap(paragraph, max(width, 20), subsequent_indent=_INDENT, drop_whitespace=True)
+    if most is None or len(parts) <= most:
+        return parts
+    last = parts[most - 1][: max(width, 20) - 3]
+    return [*parts[: most - 1], f"{last}..."]
 
 
 def _facts(report: Report) -> Iterator[str]:
@@ -71,13 +112,21 @@ def _refused(report: Report) -> Iterator[str]:
         yield f"and {len(refusals) - _MOST_REFUSED} more refused"
 
 
-def _findings(report: Report) -> Iterator[str]:
+def _findings(report: Report, layout: _Layout) -> Iterator[str]:
     if not report.findings and report.checked:
         yield f"no finding in the {report.checked} checks that could run"
     for finding in report.findings[:_MOST_FINDINGS]:
         yield f"{_MARKS[finding.severity]} {finding.severity}: {finding.id}: {finding.says}"
+        tries = [_try(finding.id)] if layout.remedies else []
+        yield from (one for one in tries if one)
     if len(report.findings) > _MOST_FINDINGS:
         yield f"and {len(report.findings) - _MOST_FINDINGS} findings more"
+
+
+def _try(finding: str) -> str:
+    """Return what the threads settled on, with what the ledger says of it; empty where there is nothing to try."""
+    told = "; ".join(remedy.shown for remedy in remedies(finding))
+    return f"{_INDENT}try: {told}" if told else ""
 
 
 def _compared(comparison: Mapping[str, Any] | None) -> Iterator[str]:

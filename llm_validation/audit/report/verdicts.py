@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 _FILE = "verdicts.json"
+NOT_RUN = "not run"  # of a claim that the stored ledger does not have
 LEDGER = Path(__file__).parents[3] / "docs" / "ledger.json"
 
 
