@@ -1,0 +1,160 @@
+"""Holds a function to its reference, one cell of a plan after another.
+
+A cell is one call and what must come of it: floats within limits, exact numbers, or a refusal that names an argument.
+The arguments are read-only arrays, so that a function that writes into them is found out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from qae_theory.arrays import Array
+from qae_theory.claims.model import Finding
+
+CRITERION = "agreement with the reference"
+# What a planted fault multiplies its results with.
+FAULT = 1 + 1e-6
+
+
+@dataclass(frozen=True)
+class Within:
+    """A float64 array of this shape, each entry between two limits."""
+
+    low: Array
+    high: Array
+
+    def fault_of(self, result: Any) -> str | None:
+        """Return what is wrong with a result, None where nothing is."""
+        if not isinstance(result, (np.ndarray, np.floating)) or result.dtype != np.float64:
+            return f"{type(result).__name__} of {getattr(result, 'dtype', 'no')} type, not float64"
+        if result.shape != self.low.shape:
+            return f"shape {result.shape}, not {self.low.shape}"
+        right = (self.low <= result) & (result <= self.high)
+        if right.all():
+            return None
+        place = tuple(int(i) for i in np.argwhere(~np.atleast_1d(right))[0])[: result.ndim]
+        low, high = float(self.low[place]), float(self.high[place])
+        return f"{float(result[place])!r} at {list(place)}, not in [{low!r}, {high!r}]"
+
+
+@dataclass(frozen=True)
+class Exactly:
+    """An object that is equal to this one; of an array, in type, shape and every entry."""
+
+    value: Any
+
+    def fault_of(self, result: Any) -> str | None:
+        """Return what is wrong with a result, None where nothing is."""
+        if isinstance(self.value, np.ndarray):
+            same = isinstance(result, np.ndarray) and result.dtype == self.value.dtype
+            same = same and result.shape == self.value.shape and bool(np.all(result == self.value))
+        else:
+            same = bool(result == self.value)
+        return None if same else f"{result!r}, not {self.value!r}"[:300]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A ``ValueError`` that names this argument first."""
+
+    argument: str
+
+
+Answer = Within | Exactly | Refused | tuple[Within | Exactly, ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One call of a function, with what must come of it, worked out once and when it is first asked for."""
+
+    label: str
+    arguments: tuple[Any, ...]
+    expect: Callable[[], Answer]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def expected(self) -> Answer:
+        """What the reference says."""
+        return self.expect()
+
+    def fault_of(self, function: Callable[..., Any]) -> str | None:
+        """Return what is wrong with the function's answer, None where nothing is."""
+        expected = self.expected
+        try:
+            result = function(*self.arguments, **self.options)
+        except ValueError as refusal:
+            if isinstance(expected, Refused) and str(refusal).startswith(f"{expected.argument} must be "):
+                return None
+            return f"refused: {refusal}"[:300]
+        except Exception as error:
+            return f"raised {type(error).__name__}: {error}"[:300]
+        if isinstance(expected, Refused):
+            return f"{result!r}, where {expected.argument} is to be refused"[:300]
+        if not isinstance(expected, tuple):
+            return expected.fault_of(result)
+        if not isinstance(result, tuple) or len(result) != len(expected):
+            return f"no {len(expected)} results"
+        faults = (part.fault_of(given) for part, given in zip(expected, result, strict=True))
+        return next((fault for fault in faults if fault), None)
+
+
+def agreement(function: Callable[..., Any], cells: Iterable[Cell]) -> Finding:
+    """Find whether a function gives what the reference says, in every cell; none at all is a failure."""
+    count = 0
+    for cell in cells:
+        fault = cell.fault_of(function)
+        if fault:
+            return Finding(False, CRITERION, f"{cell.label}: {fault}")
+        count += 1
+    return Finding(count > 0, CRITERION, f"{count} cells")
+
+
+def planted(function: Callable[..., Any], *, beyond: int) -> Callable[..., Any]:
+    """Return a function that is 1e-6 too large where an argument has more entries on its last axis than ``beyond``.
+
+    A size that is given as a number counts too.
+    """
+
+    def faulty(*arguments: Any, **options: Any) -> Any:
+        result = function(*arguments, **options)
+        large = any(_last_axis(x) > beyond for x in (*arguments, *options.values()))
+        return scaled(result, FAULT) if large else result
+
+    return faulty
+
+
+def scaled(result: Any, factor: float) -> Any:
+    """Return a result, or each of several, times a number."""
+    if isinstance(result, tuple):
+        parts = [scaled(part, factor) for part in result]
+        return type(result)(*parts) if hasattr(result, "_fields") else tuple(parts)
+    return result * factor
+
+
+def around(values: Any, tolerance: Any) -> Within:
+    """Return the limits around values, each wider by its tolerance; of 0 and no tolerance, exactly 0."""
+    middle, room = np.asarray(values, dtype=np.float64), np.asarray(tolerance, dtype=np.float64)
+    low, high = middle - room, middle + room
+    return Within(np.asarray(low), np.asarray(high))
+
+
+def read_only(array: Array) -> Array:
+    """Return a view of an array that cannot be written into."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _last_axis(argument: Any) -> int:
+    if isinstance(argument, (bool, float, str)):
+        return 0
+    if isinstance(argument, int):
+        return argument
+    if isinstance(argument, np.ndarray):
+        return argument.shape[-1] if argument.ndim else 0
+    return len(argument) if isinstance(argument, Sequence) else 0

@@ -1,0 +1,212 @@
+"""Cells of functions of a policy's logits: probabilities, entropy, self-covariance, gradient, curvatures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+
+from qae_theory.arrays import Array
+from qae_theory.proofs.contract.agreement import forms
+from qae_theory.proofs.contract.agreement.comparison import Cell, Refused, Within, around, read_only
+from qae_theory.proofs.contract.agreement.references import reference
+
+KINDS = (
+    "gentle",
+    "equal",
+    "near uniform",
+    "peaked",
+    "Zipf",
+    "two levels",
+    "far",
+    "large offset",
+    "one-hot",
+    "sorted",
+)
+TYPES = ("float64", "float32", "float16", "longdouble", ">f8", "mixed objects", "int64", "int8", "uint8", "bool")
+TOLERANCE = 1e-12
+# Probabilities below this have lost digits, or are 0.
+UNDERFLOW = 1e-300
+DIFFERENT = 24  # kinds of responses of a large policy
+SEED = 6
+
+# A reference of one policy: its values and the sizes that their errors are relative to.
+Reference = Callable[[list[float]], tuple[Any, Any]]
+
+
+def logits(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Return logits of a kind, ``[..., n]``; a large policy has few different ones, so that the reference is quick."""
+    arms = shape[-1]
+    levels = rng.standard_normal((*shape[:-1], min(arms, DIFFERENT)))
+    place = rng.integers(0, levels.shape[-1], arms)
+    place[: levels.shape[-1]] = rng.permutation(levels.shape[-1])
+    values = levels[..., place]
+    if kind == "equal":
+        return np.full(shape, 0.7)
+    if kind == "two levels":
+        return np.where(values > 0, 1.5, -0.25)
+    if kind == "Zipf":
+        ranks = 1.0 + np.arange(levels.shape[-1])
+        return np.broadcast_to(-np.log(ranks)[place], shape).copy()
+    if kind == "sorted":
+        return np.sort(2 * values, axis=-1)
+    peak = np.zeros(shape)
+    peak[..., arms // 3] = 1.0
+    return {
+        "gentle": 1.5 * values,
+        "near uniform": 1e-9 * values,
+        "peaked": values + (12 + np.log(arms)) * peak,
+        "far": 40 * values,
+        "large offset": np.round(64 * values) / 64 + 1e6,
+        "one-hot": values + 900 * peak,
+    }[kind]
+
+
+@cache
+def probability_cells(quick: bool) -> tuple[Cell, ...]:
+    """Return the plan of ``probabilities``."""
+    return _cells(_probabilities, quick, vector=True)
+
+
+@cache
+def entropy_cells(quick: bool) -> tuple[Cell, ...]:
+    """Return the plan of ``entropy``."""
+    return _cells(_entropy, quick)
+
+
+@cache
+def self_covariance_cells(quick: bool) -> tuple[Cell, ...]:
+    """Return the plan of ``self_covariance``."""
+    return _cells(_self_covariance, quick)
+
+
+@cache
+def gradient_cells(quick: bool) -> tuple[Cell, ...]:
+    """Return the plan of ``entropy_gradient``."""
+    return _cells(_gradient, quick, vector=True)
+
+
+@cache
+def curvature_cells(quick: bool) -> tuple[Cell, ...]:
+    """Return the plan of ``response_curvatures``."""
+    return _cells(_curvatures, quick, vector=True)
+
+
+def _probabilities(z: list[float]) -> tuple[Any, Any]:
+    values = _floats(reference("policies").probabilities, z)
+    return values, values
+
+
+def _entropy(z: list[float]) -> tuple[Any, Any]:
+    value = reference("numbers").nearest(reference("policies").entropy(z))
+    return value, value
+
+
+def _self_covariance(z: list[float]) -> tuple[Any, Any]:
+    value = reference("numbers").nearest(reference("policies").self_covariance(z))
+    return max(value, 0.0), max(value, 0.0)
+
+
+def _gradient(z: list[float]) -> tuple[Any, Any]:
+    """Errors are relative to a probability: log pi + H, a difference, has an error of its own terms' size."""
+    probs = np.array(_floats(reference("policies").probabilities, z))
+    spread = min(max(z) - min(z), 700.0)
+    return _floats(reference("policies").entropy_gradient, z), probs * spread
+
+
+def _curvatures(z: list[float]) -> tuple[Any, Any]:
+    values = np.array(_floats(reference("changes").response_curvatures, z))
+    probs = np.array(_floats(reference("policies").probabilities, z))
+    spread = 1 + min(max(z) - min(z), 700.0)
+    return values, spread * (probs + (probs**2).sum())
+
+
+def _floats(function: Callable[..., Any], z: list[float]) -> list[float]:
+    """Return a reference's list as floats; equal logits have equal values, and each is converted once."""
+    nearest, known, result = reference("numbers").nearest, {}, []
+    for logit, x in zip(z, function(z), strict=True):
+        if logit not in known:
+            known[logit] = nearest(x)
+        result.append(known[logit])
+    return result
+
+
+def _cells(value: Reference, quick: bool, *, vector: bool = False) -> tuple[Cell, ...]:
+    return (*_sizes(value, quick, vector), *_drawn(value, 110 if quick else 900, vector), *_others(value, vector))
+
+
+def _cell(label: str, value: Reference, given: Any, held: Array, vector: bool) -> Cell:
+    return Cell(label, (given,), partial(expected_rows, value, held, vector))
+
+
+def expected_rows(value: Reference, held: Array, vector: bool) -> Within:
+    """Return what the reference gives policies ``[..., n]``, row by row; equal rows are worked out once."""
+    shape = held.shape if vector else held.shape[:-1]
+    rows = held.reshape(-1, held.shape[-1])
+    known: dict[bytes, tuple[Any, Any]] = {}
+    found = []
+    for row in rows:
+        key = row.tobytes()
+        if key not in known:
+            known[key] = value(row.tolist())
+        found.append(known[key])
+    middle = np.array([x for x, _ in found], dtype=np.float64).reshape(shape)
+    size = np.array([x for _, x in found], dtype=np.float64).reshape(shape)
+    return around(middle, TOLERANCE * size + UNDERFLOW * (size > 0))
+
+
+def _sizes(value: Reference, quick: bool, vector: bool) -> Iterator[Cell]:
+    """Every size, the largest first."""
+    rng = np.random.default_rng(SEED)
+    for number, arms in enumerate(reversed(forms.ARMS)):
+        for i in range(1 if quick and arms > 4096 else 2 if quick else 5):
+            kind = KINDS[(number + i * 3) % len(KINDS)]
+            z = logits(kind, (arms,), rng)
+            yield _cell(f"{kind} logits, n = {arms}", value, read_only(z), z, vector)
+
+
+def _drawn(value: Reference, count: int, vector: bool) -> Iterator[Cell]:
+    """Draws over all the ways to write a call."""
+    rng = np.random.default_rng(SEED)
+    for point in forms.draws(5, count, SEED):
+        arms, kind = forms.pick([n for n in forms.ARMS if n <= 2050], point[0]), forms.pick(KINDS, point[1])
+        shape, layout = (*forms.pick(forms.BATCHES, point[2]), arms), forms.pick(forms.LAYOUTS, point[3])
+        type_name = forms.pick(TYPES, point[4])
+        z = logits(kind, shape, rng)
+        if type_name in TYPES[6:]:
+            z = np.abs(np.round(z)) % 2 if type_name == "bool" else np.abs(np.round(z)) % 64
+        if kind == "large offset" and type_name == "float16":
+            z = z - 1e6
+        given = forms.laid_out(forms.as_type(z, type_name), layout)
+        label = f"{kind} {type_name} logits [{', '.join(map(str, shape))}], {layout}"
+        yield _cell(label, value, given, forms.entries(given, shape), vector)
+
+
+def _others(value: Reference, vector: bool) -> Iterator[Cell]:
+    """Different logits throughout, many rows, a policy of one, exact logits, refusals."""
+    rng = np.random.default_rng(SEED)
+    different = rng.standard_normal(64 if vector else 2000) * 2
+    yield _cell("all different logits", value, read_only(different), different, vector)
+    many = logits("gentle", (5, 20), rng)[rng.integers(0, 5, 4000)]
+    yield _cell("[4000, 20]", value, read_only(many), many, vector)
+    refused: list[Any] = [
+        [],
+        0.0,
+        [0.0, float("nan")],
+        [0.0, float("-inf")],
+        [1j, 0],
+        [2**53 + 1, 0],
+        [[0.0], [0.0, 1]],
+    ]
+    for bad in refused:
+        yield Cell(f"refusal of {bad}", (bad,), partial(Refused, "logits"))
+
+
+def exact_logits(values: list[Any]) -> Array:
+    """Return an object array of Fractions."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = [Fraction(x) for x in values]
+    return array

@@ -1,0 +1,127 @@
+"""Expectations over sampled groups: binomial sums over written-out groups, and sums over count vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from functools import cache
+from math import comb, factorial
+from typing import Any
+
+import flint
+
+from .changes import entropy_change, first_order, response_curvatures, second_order
+from .groups import advantages
+from .numbers import ball, precise, total
+from .policies import atoms, mean, probabilities
+
+Options = tuple[tuple[str, Any], ...]
+
+
+@cache
+def outcome_advantages(size: int, estimator: str, options: Options = ()) -> tuple[list[Fraction], list[Fraction]]:
+    """Return the advantage of a correct and of a wrong response for m = 0..G; 0 where there is none."""
+    right, wrong, one, none = [], [], Fraction(1), Fraction(0)
+    for m in range(size + 1):
+        tally = {value: count for value, count in ((one, m), (none, size - m)) if count}
+        found = advantages(tally, estimator, **dict(options))
+        right.append(found.get(one, none))
+        wrong.append(found.get(none, none))
+    return right, wrong
+
+
+@precise
+def binomial(trials: int, p: Any) -> list[flint.arb]:
+    """Return the binomial probabilities of 0..N."""
+    p = ball(p)
+    return [comb(trials, j) * p**j * (1 - p) ** (trials - j) for j in range(trials + 1)]
+
+
+@precise
+def expected_gain(p: Any, size: int, estimator: str, *, mixed_only: bool = False, options: Options = ()) -> flint.arb:
+    """Return E[A | R = 1] - E[A | R = 0]; over mixed groups only, and divided by their probability, if asked."""
+    right, wrong = outcome_advantages(size, estimator, options)
+    value = flint.arb(0)
+    for j, weight in enumerate(binomial(size - 1, p)):
+        if not (mixed_only and j == size - 1):
+            value += weight * ball(right[j + 1])
+        if not (mixed_only and j == 0):
+            value -= weight * ball(wrong[j])
+    p = ball(p)
+    return value / (1 - p**size - (1 - p) ** size) if mixed_only else value
+
+
+@precise
+def advantage_moments(p: Any, size: int, estimator: str, options: Options = ()) -> tuple[flint.arb, ...]:
+    """Return alpha_1, alpha_0 and beta of claim `second-order`."""
+    right, wrong = outcome_advantages(size, estimator, options)
+    one, pair = binomial(size - 1, p), binomial(size - 2, p)
+    alpha_1 = total(w * ball(right[j + 1]) ** 2 for j, w in enumerate(one))
+    alpha_0 = total(w * ball(wrong[j]) ** 2 for j, w in enumerate(one))
+    beta = total(
+        w * (ball(right[j + 2]) ** 2 - 2 * ball(right[j + 1]) * ball(wrong[j + 1]) + ball(wrong[j]) ** 2)
+        for j, w in enumerate(pair)
+    )
+    return alpha_1, alpha_0, beta
+
+
+@precise
+def score(logits: Sequence[Any], arm_rewards: Sequence[Any]) -> tuple[flint.arb, list[flint.arb]]:
+    """Return V and pi (r - V)."""
+    policy = atoms(logits, arm_rewards)
+    success = mean(policy, [ball(atom.rest[0]) for atom in policy])
+    pushes = [p * (ball(r) - success) for p, r in zip(probabilities(logits), arm_rewards, strict=True)]
+    return success, pushes
+
+
+@precise
+def expected_first_order_change(
+    logits: Sequence[Any], arm_rewards: Sequence[Any], size: int, estimator: str, options: Options = ()
+) -> flint.arb:
+    """Return w(V, G) times the first order along pi (r - V)."""
+    success, pushes = score(logits, arm_rewards)
+    return expected_gain(success, size, estimator, options=options) * first_order(logits, pushes).value
+
+
+@precise
+def expected_second_order_change(
+    logits: Sequence[Any], arm_rewards: Sequence[Any], size: int, estimator: str, options: Options = ()
+) -> flint.arb:
+    """Return E[d' (Hess H) d] from the three moments of the advantages."""
+    success, pushes = score(logits, arm_rewards)
+    alpha_1, alpha_0, beta = advantage_moments(success, size, estimator, options)
+    curved = flint.arb(0)
+    for p, q, r in zip(probabilities(logits), response_curvatures(logits), arm_rewards, strict=True):
+        curved += (alpha_1 if r == 1 else alpha_0) * p * q
+    return (curved + (size - 1) * beta * second_order(logits, pushes).value) / size
+
+
+@precise
+def expected_entropy_change(
+    logits: Sequence[Any], arm_rewards: Sequence[Any], size: int, estimator: str, step: Any, options: Options = ()
+) -> flint.arb:
+    """Return E[H(softmax(z + eta d))] - H by going through all count vectors of a group."""
+    probs, value = probabilities(logits), flint.arb(0)
+    for counts in compositions(len(logits), size):
+        weight = flint.arb(factorial(size))
+        tally: dict[Fraction, int] = {}
+        for p, r, c in zip(probs, arm_rewards, counts, strict=True):
+            if c:
+                weight *= p**c / factorial(c)
+                tally[Fraction(r)] = tally.get(Fraction(r), 0) + c
+        table = advantages(tally, estimator, **dict(options))
+        pushes = [c * ball(table[Fraction(r)]) if c else flint.arb(0) for r, c in zip(arm_rewards, counts, strict=True)]
+        everything = total(pushes)
+        direction = [(push - everything * p) / size for push, p in zip(pushes, probs, strict=True)]
+        value += weight * entropy_change(logits, direction, step).value
+    return value
+
+
+def compositions(arms: int, size: int) -> Iterator[tuple[int, ...]]:
+    """Yield all ways to write the group's size as a sum of so many counts."""
+    if arms == 1:
+        yield (size,)
+        return
+    for first in range(size + 1):
+        for rest in compositions(arms - 1, size - first):
+            yield (first, *rest)
