@@ -24,12 +24,10 @@ def filled(text: str, root: Path) -> str:
 def public_names(package: Path) -> dict[str, str]:
     """What a package's ``__init__`` exports, by name: the full path of where it is defined."""
     tree = ast.parse((package / "__init__.py").read_text(encoding="utf-8"))
-    imported = {
-        alias.name: f"{node.module}.{alias.name}"
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
+    imported: dict[str, str] = {}
+    for node in ast.walk(tree):  # also below the top: names that are imported when first asked for
+        if isinstance(node, ast.ImportFrom):
+            imported |= {alias.name: f"{node.module}.{alias.name}" for alias in node.names}
     exported = next(
         ast.literal_eval(node.value)
         for node in tree.body

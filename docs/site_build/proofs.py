@@ -10,6 +10,7 @@ import html
 import re
 from collections.abc import Mapping, Sequence
 
+from paper_figures.report import page_theorem
 from paper_figures.report.entries import LedgerLine
 from paper_figures.report.html import badge, slug
 from paper_figures.report.page_claims import section
@@ -20,6 +21,8 @@ from qae_theory.claims.report_markdown import table
 from qae_theory.claims.text import HtmlText, markdown_cell
 
 INDEX = "proofs/index.md"
+DEFINITIONS = "proofs/definitions.md"
+DEFINITIONS_PAGE = "definitions.html"  # as the pages beside it link to it
 _ARTICLE = re.compile(r"<article[^>]*>\s*<h3>.*?</h3>(.*)</article>", re.DOTALL)
 
 
@@ -31,7 +34,7 @@ def pages(lines: Sequence[LedgerLine], ledger: str) -> tuple[dict[str, str], lis
         name: [by_id[entry.claim.id] for entry in entries]
         for name, entries in report.by_section(line.entry for line in lines).items()
     }
-    made = {INDEX: _index(families, ledger)}
+    made = {INDEX: _index(families, ledger), DEFINITIONS: _definitions()}
     made |= {f"proofs/{slug(name)}.md": _family(name, members, text) for name, members in families.items()}
     return made, text.fallbacks
 
@@ -46,6 +49,18 @@ def _index(families: Mapping[str, Sequence[LedgerLine]], ledger: str) -> str:
     ]
     for name, members in families.items():
         parts += [f"## {name}", table(["Claim", "Title", "Verdict"], [_row(name, line) for line in members])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _definitions() -> str:
+    """The definitions of the formal proofs, to which the theorems link."""
+    parts = [
+        "# Definitions of the formal proofs",
+        "This is `qae_theory/formal/theories/Definitions.v` as it is. The statement of a theorem uses nothing else but "
+        "Coq's libraries; a check enforces it. [Formal proofs](../formal.md) says what is checked, and how to do it "
+        "again.",
+        page_theorem.definitions(),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -72,7 +87,7 @@ def _number(entries: Sequence[Entry]) -> str:
 
 def _claim(line: LedgerLine, text: HtmlText) -> str:
     """A heading that the contents and the search know, and under it the claim as the report shows it."""
-    found = _ARTICLE.search(section("", [line], (), text=text))
+    found = _ARTICLE.search(section("", [line], (), text=text, definitions_at=DEFINITIONS_PAGE))
     if found is None:
         raise ValueError(f"the report has no article for {line.entry.claim.id!r}")
     body = found.group(1).replace("<h4", "<h3").replace("</h4>", "</h3>")

@@ -16,6 +16,7 @@ from paper_figures.report.limits import Limit
 from paper_figures.report.page_claims import section
 from paper_figures.report.page_figures import figures
 from paper_figures.report.page_ledger import filter_rules, filters, row
+from paper_figures.report.page_theorem import DEFINITIONS, USES, appendix
 from qae_theory.claims import report
 from qae_theory.claims.model import Entry
 from qae_theory.claims.text import HtmlText
@@ -50,7 +51,7 @@ def render(content: Content) -> tuple[str, list[str]]:
         figures=figures(content, text),
         limits="".join(_limit(limit, text) for limit in content.limits),
         reproduce=_everything(text) + (_runs(content.made) if content.made else ""),
-        sections=_sections(sections, by_id, pictured, text=text),
+        sections=_sections(sections, by_id, pictured, text=text) + appendix(),
         **{f"{name}_heading": f'<h2 id="{name}">{escape(heading)}</h2>' for name, heading in PARTS.items()},
     )
     return page, text.fallbacks
@@ -78,7 +79,7 @@ def _meaning(term: str, meaning: str) -> str:
 def _contents(sections: Iterable[str]) -> str:
     """Return the links to the parts of the page and to the sections of the evidence."""
     evidence = {f"section-{slug(name)}": f"Evidence: {name}" for name in sections}
-    links = {**PARTS, **evidence}.items()
+    links = {**PARTS, **evidence, DEFINITIONS: USES}.items()
     return "".join(f'<li><a href="#{anchor}">{escape(name)}</a></li>' for anchor, name in links)
 
 

@@ -9,6 +9,7 @@ from paper_figures.report.commands import of_claim
 from paper_figures.report.details import statements
 from paper_figures.report.entries import LedgerLine
 from paper_figures.report.html import LEDGERS, badge, block, commands, labelled, slug, table, template
+from paper_figures.report.page_theorem import theorem
 from qae_theory.claims import report
 from qae_theory.claims.model import Outcome, Status, StepOutcome
 from qae_theory.claims.text import HtmlText
@@ -20,7 +21,14 @@ CONTROLS = {
 NO_STEPS = {Status.SKIPPED: "steps not run", Status.BROKEN: "steps not kept"}
 
 
-def section(name: str, ledger_lines: Sequence[LedgerLine], pictured: Collection[str], *, text: HtmlText) -> str:
+def section(
+    name: str,
+    ledger_lines: Sequence[LedgerLine],
+    pictured: Collection[str],
+    *,
+    text: HtmlText,
+    definitions_at: str = "",
+) -> str:
     """Return a section of the catalogue as HTML.
 
     Args:
@@ -28,15 +36,17 @@ def section(name: str, ledger_lines: Sequence[LedgerLine], pictured: Collection[
         ledger_lines: its claims.
         pictured: names of the figures on the page.
         text: turns Markdown into HTML.
+        definitions_at: address of the page with the definitions of the formal proofs; empty if it is this page.
     """
     anchor = f"section-{slug(name)}"
-    claims = "".join(_claim(line, pictured, text) for line in ledger_lines)
+    claims = "".join(_claim(line, pictured, text, definitions_at) for line in ledger_lines)
     return f'<section aria-labelledby="{anchor}"><h2 id="{anchor}">Evidence: {escape(name)}</h2>{claims}</section>'
 
 
-def _claim(line: LedgerLine, pictured: Collection[str], text: HtmlText) -> str:
-    """Return a claim laid out as in the ledger's own page, with doubts and the commands that judge it again."""
+def _claim(line: LedgerLine, pictured: Collection[str], text: HtmlText, definitions_at: str) -> str:
+    """Return a claim laid out as in the ledger's own page, with its theorem, doubts, and commands to judge it again."""
     entry, claim = line.entry, line.entry.claim
+    evidence = "".join(_evidence(outcome, text) for outcome in entry.outcomes)
     again = f"<h4>Make it again</h4>{commands(of_claim(entry))}"
     doubts = "".join(f'<p class="doubt">{text.plain(doubt)}.</p>' for doubt in line.doubts)
     return template(LEDGERS, "claim.html").substitute(
@@ -50,7 +60,7 @@ def _claim(line: LedgerLine, pictured: Collection[str], text: HtmlText) -> str:
         reason=text.plain(line.reason),
         note=doubts + labelled("Note", claim.note, text),
         witness=_witness(line, text),
-        evidence="".join(_evidence(outcome, text) for outcome in entry.outcomes) + again,
+        evidence=theorem(claim.id, definitions_at=definitions_at) + evidence + again,
     )
 
 

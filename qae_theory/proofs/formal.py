@@ -9,10 +9,12 @@ Coq is missing, or these sources were not checked here, the evidence is skipped 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache, partial
 
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Evidence, Finding, Generality, Kind, Role, Step
+from qae_theory.formal import reader
 from qae_theory.formal.tools import layout, record, scan, sources, survey
 
 NAME = "Coq"
@@ -73,7 +75,7 @@ def _evidence(claim: str, name: str, role: Role, *, theorem_of: str) -> Evidence
 
 
 def _prepare() -> None:
-    """Let ``coqchk`` read the compiled theories before the work is shared out, so that it does so once."""
+    """Let ``coqchk`` read the compiled theories once for all claims."""
     if record.unavailable() is None:
         record.coqchk_says()
 
@@ -104,11 +106,11 @@ def _steps(claim: str) -> tuple[Step, ...]:
             generality=Generality.GENERAL,
         ),
         Step(
-            says="The definitions in its statement agree with the shipped functions: on a grid of values, on symbols, "
-            "and on floats by interval arithmetic.",
-            check=partial(_noted, "ties"),
-            planted="a shipped value off by one, a flipped sign, a factor 1 + 1e-9",
-            control=partial(_noted, "planted ties"),
+            says=f"Of the definitions in its statement, Coq has held these against the shipped functions, which still "
+            f"return the same: {_tied_definitions(claim)}.",
+            check=_tied,
+            planted="each shipped float times 1 + 1e-9",
+            control=partial(_tied, factor=1 + 1e-9),
             generality=Generality.INSTANCES,
             tie=True,
         ),
@@ -154,12 +156,18 @@ def _open_goal() -> Finding:
     return Finding(not faults, "nothing left open", str(faults[0]) if faults else "not found")
 
 
-def _noted(what: str) -> Finding:
-    """Return what ``make formal`` noted of the ties; it writes its note only where the planted changes were refused."""
-    passed = _passed_here()
-    if what == "ties":
-        return Finding(passed, "comparison inside Coq", "by `make formal`, for these sources and this Coq")
-    return Finding(not passed, "comparison inside Coq", "refused by `make formal`, for these sources and this Coq")
+def _tied_definitions(claim: str) -> str:
+    """Return the names of a statement's tied definitions, with the shipped functions and the kinds of tie."""
+    ties = reader.readings()[claim].ties.items()
+    return "; ".join(f"`{name}` (`{functions}`: {how})" for name, (functions, how) in ties)
+
+
+def _tied(factor: float = 1.0) -> Finding:
+    """Return whether the shipped functions, times a factor, return what Coq has held against the definitions."""
+    now = record.returned()
+    values = {name: value * factor for name, value in now.values.items()}
+    difference = replace(now, values=values).differs_from(record.accepted())
+    return Finding(difference is None, "comparison inside Coq", difference or "they return what `make formal` compared")
 
 
 @cache

@@ -2,7 +2,8 @@
 
 ``checked.json`` is committed: it says which sources were checked, with which Coq, and when; it never counts as a check.
 ``build/passed.json`` lies beside the compiled files: it says that pins, controls and ties passed here for these very
-sources, so that a later run need only let ``coqchk`` read what is compiled.
+sources, so that a later run need only let ``coqchk`` read what is compiled; and it keeps what the shipped functions
+returned then, so that such a run sees whether they still do.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ import datetime
 import json
 from dataclasses import asdict, dataclass
 from functools import cache
+from typing import Any
 
-from qae_theory.formal.tools import build, coq, layout, sources
+from qae_theory.formal.tools import build, coq, layout, sources, ties
+
+_RETURNED = "returned"
 
 
 @dataclass(frozen=True)
@@ -43,13 +47,31 @@ def write(coq_version: str) -> Record:
 
 
 def write_passed() -> None:
-    """Note beside the compiled files that everything passed for the sources as they are now."""
-    layout.PASSED.write_text(json.dumps(_state(), indent=1) + "\n", encoding="utf-8")
+    """Note beside the compiled files which sources passed, and what the shipped functions return."""
+    note = {**_state(), _RETURNED: ties.to_note(ties.returned())}
+    layout.PASSED.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
 
 
 def passed_here() -> bool:
     """Return whether every check has passed on this machine for the sources as they are now."""
-    return layout.PASSED.is_file() and json.loads(layout.PASSED.read_text(encoding="utf-8")) == _state()
+    note = _note()
+    return _RETURNED in note and {key: note[key] for key in note if key != _RETURNED} == _state()
+
+
+def accepted() -> ties.Returned:
+    """Return what the shipped functions returned when Coq held it against the definitions.
+
+    Raises:
+        KeyError: no check has passed here.
+    """
+    return ties.noted(_note()[_RETURNED])
+
+
+def _note() -> dict[str, Any]:
+    if not layout.PASSED.is_file():
+        return {}
+    note: dict[str, Any] = json.loads(layout.PASSED.read_text(encoding="utf-8"))
+    return note
 
 
 def _state() -> dict[str, object]:
@@ -64,7 +86,15 @@ def unavailable() -> str | None:
         return f"{absent}; {without_coq()}"
     if build.stale() or not passed_here():
         return f"these sources are not compiled and checked here: `make formal` does it; {without_coq()}"
+    if returned().symbols != accepted().symbols:
+        return f"the shipped code was rewritten since Coq compared its formulas: `make formal` does it; {without_coq()}"
     return None
+
+
+@cache
+def returned() -> ties.Returned:
+    """Return what the shipped functions return now; asked once in a process."""
+    return ties.returned()
 
 
 @cache

@@ -1,12 +1,60 @@
 """The ties between the definitions in Coq and the shipped Python: by table, by symbols, by values.
 
 Each writes a file of Coq that states what the shipped functions returned. They tie small sizes; what ties large ones is
-the suite's comparison with its independent references.
+the suite's comparison with its independent references. What Coq accepted is noted, so that a later run can see, without
+Coq, whether the shipped functions still return it.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
 from qae_theory.formal.tools import coq, layout, ties_symbols, ties_table, ties_values
+
+# Coq holds each float within 1e-13 of its definition; another order of adding moves it by some 1e-16.
+DRIFT = 1e-14
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What the shipped functions return: hashes of the exact values and of the formulas, and each float by its name."""
+
+    table: str
+    symbols: str
+    values: Mapping[str, float]
+
+    def differs_from(self, accepted: Returned) -> str | None:
+        """Say which value is another one than Coq accepted; None if each is the same, floats up to rounding."""
+        if self.table != accepted.table:
+            return "the exact values of gate, quantile and advantages are other ones than Coq accepted"
+        if self.values.keys() != accepted.values.keys():
+            return "other floats are compared than Coq accepted"
+        for name, value in self.values.items():
+            if not abs(value - accepted.values[name]) <= DRIFT:
+                return f"{name} is {value!r}, and Coq accepted {accepted.values[name]!r}"
+        return None
+
+
+def returned() -> Returned:
+    """Ask the shipped functions for all that the ties compare; about a second."""
+    values = {case.name: case.value for case in ties_values.cases()}
+    return Returned(_hash(ties_table.text()[0]), _hash(ties_symbols.text()[0]), values)
+
+
+def noted(record: Mapping[str, object]) -> Returned:
+    """Read what :func:`to_note` wrote.
+
+    Raises:
+        TypeError: the record holds other fields.
+    """
+    return Returned(**record)  # type: ignore[arg-type]
+
+
+def to_note(values: Returned) -> dict[str, object]:
+    """What the shipped functions return, as JSON can hold it; Python writes a float so that it reads the same again."""
+    return asdict(values)
 
 
 def check() -> str:
@@ -33,3 +81,7 @@ def _compile(name: str, text_and_count: tuple[str, int], *, refusal: str | None 
     if refusal is not None and answer.output.count(refusal) != count:
         raise coq.CheckError(f"{name}: {answer.output.count(refusal)} of {count} planted changes were refused")
     return count
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

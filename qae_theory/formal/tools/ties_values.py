@@ -92,10 +92,15 @@ class Case:
 
 def text() -> tuple[str, int]:
     """The file of Coq, and how many floats it holds against their definitions."""
-    cases = [*_policy_cases(), *_gain_cases(), *_group_cases()]
+    compared = cases()
     logits, direction, rewards = ("; ".join(map(to_coq.real, vector)) for vector in (_LOGITS, _DIRECTION, _ARM_REWARDS))
     header = _HEADER.format(logits=logits, direction=direction, rewards=rewards)
-    return "\n".join([header, *map(_lemmas, cases)]) + "\n", len(cases)
+    return "\n".join([header, *map(_lemmas, compared)]) + "\n", len(compared)
+
+
+def cases() -> list[Case]:
+    """Every float that is compared, as the shipped functions return it now."""
+    return [*_policy_cases(), *_gain_cases(), *_group_cases()]
 
 
 def _lemmas(case: Case) -> str:
