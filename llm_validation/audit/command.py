@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llm_validation.common.failing import fail
+from qae_theory.commands.ending import INTERRUPTED, fail
 
 if TYPE_CHECKING:
     from llm_validation.audit.model.settings import AuditSettings
     from llm_validation.audit.report.report import Report
 
 USAGE = 2
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _SEVERITIES = ("info", "warning", "critical")
 
 

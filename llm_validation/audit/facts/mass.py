@@ -30,7 +30,7 @@ def table(log: Log) -> dict[str, Any] | None:
     found: dict[str, Any] = {
         "advantages": source,
         "positive": share(values[values > 0].sum(), total),
-        "negative": share(-values[values < 0].sum(), total),
+        "negative": share(np.abs(values[values < 0]).sum(), total),
         "by_length": _by_length(main, values),
     }
     cut = truncated_of(log, main)
@@ -40,7 +40,10 @@ def table(log: Log) -> dict[str, Any] | None:
 
 
 def _by_length(table: Responses, values: Array) -> list[dict[str, Any]]:
-    """Return for each quarter of the responses by length its share of the mass of either sign."""
+    """Return for each quarter of the responses by length its share of the mass of either sign.
+
+    Responses of equal length are in one quarter, so that a quarter may be empty; such a one is left out.
+    """
     tokens = table.column("tokens")
     there = np.isfinite(tokens)
     if there.sum() < len(QUARTERS):
@@ -51,8 +54,10 @@ def _by_length(table: Responses, values: Array) -> list[dict[str, Any]]:
     rows = []
     for number, name in enumerate(QUARTERS):
         chosen = there & (quarter == number)
-        mean = float(tokens[chosen].mean()) if chosen.any() else None
+        if not chosen.any():
+            continue
+        mean = float(tokens[chosen].mean())
         positive = share(values[chosen & (values > 0)].sum(), total)
-        negative = share(-values[chosen & (values < 0)].sum(), total)
+        negative = share(np.abs(values[chosen & (values < 0)]).sum(), total)
         rows.append({"quarter": name, "mean_tokens": mean, "positive": positive, "negative": negative})
     return rows

@@ -78,12 +78,13 @@ def _course(axis: Any, log: Log) -> bool:
     found = course(log)
     if not np.isfinite(found.entropy).any():
         return False
-    axis.plot(found.step, found.entropy, color=ORANGE, label="entropy")
+    drawn = axis.plot(found.step, found.entropy, color=ORANGE, label="entropy")
     axis.set(xlabel="step", ylabel="entropy, nats a token")
     if np.isfinite(found.success).any():
         other = axis.twinx()
-        other.plot(found.step, found.success, color=BLUE, label=found.of)
+        drawn += other.plot(found.step, found.success, color=BLUE, linestyle="--", label=found.of)
         other.set_ylabel(found.of)
+    axis.legend(handles=drawn, fontsize=8)
     return True
 
 
@@ -93,11 +94,13 @@ def _gain(axis: Any, log: Log) -> bool:
         return False
     grpo, *qae = rows
     levels = [float(row["k"]) for row in qae]
-    axis.plot(levels, [row["gain"] for row in qae], color=BLUE, marker="o", label="gain, QAE")
-    axis.axhline(grpo["gain"], color=GREY, linestyle="--", label="gain, GRPO")
-    axis.plot(levels, [row["zero"] for row in qae], color=PINK, marker="s", label="share of zeros, QAE")
-    axis.set(xlabel="K")
-    axis.legend(fontsize=8)
+    drawn = axis.plot(levels, [row["gain"] for row in qae], color=BLUE, marker="o", label="gain, QAE")
+    drawn.append(axis.axhline(grpo["gain"], color=GREY, linestyle="--", label="gain, GRPO"))
+    axis.set(xlabel="K", ylabel="mean gain")
+    other = axis.twinx()
+    drawn += other.plot(levels, [row["zero"] for row in qae], color=PINK, marker="s", label="zeros, QAE")
+    other.set(ylabel="share of zero advantages", ylim=(-0.02, 1.02))
+    axis.legend(handles=drawn, fontsize=8)
     return True
 
 

@@ -11,13 +11,15 @@ from llm_validation.audit.report.report import Report
 from llm_validation.audit.report.sections import Section, sections
 
 TITLE = "Audit of a run's logs"
+SHORT = 24  # characters
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222;
   background: #fff }
 h1 { font-size: 1.6rem } h2 { font-size: 1.15rem; margin-top: 2rem; border-bottom: 1px solid #ccc }
 h2.critical { border-color: #b00; color: #900 } h2.warning { border-color: #b60; color: #840 }
 table { border-collapse: collapse; display: block; overflow-x: auto; font-size: .9rem }
-th, td { border: 1px solid #ccc; padding: .2rem .5rem; text-align: left; overflow-wrap: anywhere }
+th, td { border: 1px solid #ccc; padding: .2rem .5rem; text-align: left }
+td.short, th { white-space: nowrap }
 figure { margin: 1.5rem 0 } figure svg { max-width: 100%; height: auto } figcaption { font-size: .9rem; color: #444 }
 """
 
@@ -48,8 +50,14 @@ def _section(section: Section) -> str:
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows)
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(text: str) -> str:
+    """Return a cell; a short one is not broken, so that a narrow screen scrolls the table instead."""
+    kind = ' class="short"' if len(text) <= SHORT else ""
+    return f"<td{kind}>{escape(text)}</td>"
 
 
 def _figure(caption: str, svg: str) -> str:

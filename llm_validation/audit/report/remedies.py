@@ -47,7 +47,7 @@ _REMEDIES: dict[str, Sequence[Remedy]] = {
     ),
     "data-too-easy": (Remedy("leave out questions that a first pass always solves", "DAPO 22"),),
     "phantom-gradient": (
-        Remedy("filter groups by `acc` instead of `score`", "verl-recipe PR 125"),
+        Remedy("filter groups by acc instead of score", "verl-recipe PR 125"),
         Remedy("apply the overlong penalty to mixed groups only", "verl-recipe PR 125"),
     ),
     "phantom-advantage": (

@@ -53,11 +53,12 @@ def _summary(report: Report) -> Section:
         items.append(f"{percent(zero[0])} of the responses have no advantage ({zero[1]})")
     known = identify(log)
     if known is not None and known.fits:
-        items.append(
-            f"the advantages are those of {shown(known.members[0])}; {len(known.members) - 1} other candidates cannot "
-            f"be told from it, the largest deviation is {known.deviation:.2g}"
-        )
-    items += [f"{name}: {value}" for name, value in log.settings.known().items()]
+        others = len(known.members) - 1
+        told = f"; {others} other candidates cannot be told from it" if others else ""
+        deviation = f"the largest deviation is {known.deviation:.2g}"
+        items.append(f"the advantages are those of {shown(known.members[0])}{told}; {deviation}")
+    settings = ", ".join(f"{name} = {value}" for name, value in log.settings.known().items())
+    items += [f"settings of the run: {settings}"] if settings else []
     return Section("Summary", items=[*items, *log.notes])
 
 
@@ -74,7 +75,7 @@ def _paragraphs(finding: Finding) -> list[str]:
     known = verdicts()
     claims = ", ".join(f"{claim} ({known.get(claim, NOT_RUN)})" for claim in finding.claims)
     rests = f" It rests on {claims}." if claims else ""
-    return [f"{finding.says}.", f"Changes if: {finding.changes_if}. ({rate}.){rests}"]
+    return [f"{finding.says[:1].upper()}{finding.says[1:]}.", f"Changes if: {finding.changes_if}. ({rate}.){rests}"]
 
 
 def _tries(finding: Finding) -> Iterator[str]:
@@ -107,8 +108,7 @@ def _mass(report: Report) -> Iterator[Section]:
         items.append(f"on cut-off responses {percent(found['truncated'])}")
     rows = []
     for row in found["by_length"]:
-        tokens = "" if row["mean_tokens"] is None else f"{row['mean_tokens']:.0f}"
-        rows.append([row["quarter"], tokens, _share(row["positive"]), _share(row["negative"])])
+        rows.append([row["quarter"], f"{row['mean_tokens']:.0f}", _share(row["positive"]), _share(row["negative"])])
     yield Section("The advantages' mass", items=items, head=["responses", "tokens", "positive", "negative"], rows=rows)
 
 
