@@ -100,7 +100,7 @@ def _gain(axis: Any, log: Log) -> bool:
     other = axis.twinx()
     drawn += other.plot(levels, [row["zero"] for row in qae], color=PINK, marker="s", label="zeros, QAE")
     other.set(ylabel="share of zero advantages", ylim=(-0.02, 1.02))
-    axis.legend(handles=drawn, fontsize=8)
+    axis.legend(handles=drawn, fontsize=8, loc="lower left")
     return True
 
 

@@ -13,11 +13,15 @@ from llm_validation.audit.checks.registry import CHECKS
 from llm_validation.audit.compare import compared
 from llm_validation.audit.demo import folder
 from llm_validation.audit.report import html, markdown, terminal
+from llm_validation.audit.report.contract import record
 from llm_validation.audit.report.remedies import Remedy, remedies
 from llm_validation.audit.report.report import Report
+from llm_validation.audit.report.schema import SCHEMA_FILE, AuditRecord, schema
 from llm_validation.audit.report.verdicts import of_ledger, verdicts
 from tests.llm_validation.audit import worlds
-from tests.llm_validation.audit.audited import report_of
+from tests.llm_validation.audit.audited import audited, report_of
+
+FIXTURES = Path(__file__).parent / "fixtures"
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +136,36 @@ def test_two_runs_are_compared_at_equal_success(tmp_path: Path) -> None:
     assert found["entropy_per_success"] == pytest.approx([2.0, 1.0])
     assert json.loads(json.dumps(found)) == found
     assert any("compared at success 0.59" in line for line in terminal.lines(one, found, 400))
+
+
+@pytest.mark.parametrize("name", ["demo", "compared", "trl", "verl", "probe", "nothing", "refused"])
+def test_every_report_keeps_to_the_published_schema(name: str, demo: Report, tmp_path: Path) -> None:
+    if name == "demo":
+        content = record(demo)
+    elif name == "compared":
+        content = record(demo, compared(demo, demo))
+    elif name == "probe":
+        worlds.probe(tmp_path, worlds.made(0))
+        content = audited(tmp_path)
+    elif name == "refused":
+        worlds.lines(tmp_path / "1.jsonl", [{"input": "q", "output": "x", "score": float(i)} for i in range(8)])
+        content = audited(tmp_path)
+    else:
+        content = audited(tmp_path if name == "nothing" else FIXTURES / name)
+    AuditRecord.model_validate_json(json.dumps(content, allow_nan=False))
+
+
+def test_the_published_schema_is_that_of_the_code() -> None:
+    """``python -m llm_validation.audit.report.schema`` writes it."""
+    assert json.loads(SCHEMA_FILE.read_text(encoding="utf-8")) == schema()
+
+
+def test_the_schema_refuses_what_is_not_in_the_contract(demo: Report) -> None:
+    content = record(demo)
+    for broken in (
+        {**content, "more": 1},
+        {**content, "level": "all"},
+        {k: v for k, v in content.items() if k != "groups"},
+    ):
+        with pytest.raises(ValueError, match="validation error"):
+            AuditRecord.model_validate_json(json.dumps(broken))
