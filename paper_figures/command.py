@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from qae_theory.commands.ending import FAILED, WRONG_USAGE, fail
 
 
 def register(app: typer.Typer) -> None:
@@ -35,8 +36,7 @@ def figures(
     try:
         wanted = [figure(name) for name in names or NAMES]
     except ValueError as error:
-        print(f"qae figures: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
+        fail("figures", str(error), WRONG_USAGE)
     try:
         for drawn, entry, fresh in draw(wanted, with_ledger(root), folder):
             # A figure is drawn even if panels have no data, and the user should know which command would fill them.
@@ -45,5 +45,4 @@ def figures(
             for panel in missing:
                 typer.echo(f"  no data for {panel['title']!r}: {panel['missing']}")
     except (OSError, ValueError) as error:
-        print(f"qae figures: {' '.join(str(error).split())}", file=sys.stderr)
-        raise typer.Exit(1) from None
+        fail("figures", str(error), FAILED)

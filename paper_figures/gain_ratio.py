@@ -17,11 +17,12 @@ from paper_figures.runs import Results
 from paper_figures.zero_map import GROUP, LEVELS, SUCCESS, cell_text, draw_map
 from qae_theory import expected_gain
 from qae_theory.arrays import Array
+from qae_theory.baselines import DEFAULT_K
 
 TITLE = "QAE's expected step as a multiple of GRPO's"
 SHAPE = (1, 3)
 SIZE = (3.7, 2.9)
-K = "0.4"
+K = DEFAULT_K
 GRID = np.arange(1, 200) / 200  # the success probabilities at which curves are drawn
 SIZES = (4, 8, 16, 64, 256)
 DEPTH_SIZES = (4, 8, 16, 32, 64, 128, 256, 512)

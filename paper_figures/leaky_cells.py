@@ -20,6 +20,7 @@ from paper_figures.runs import Results
 from paper_figures.zero_map import LEVELS
 from qae_theory import quantile_baseline
 from qae_theory.arrays import Array
+from qae_theory.baselines import DEFAULT_K
 from qae_theory.group_expectation import binomial_mean
 
 TITLE = "Where the released code's gate leaks"
@@ -28,7 +29,7 @@ SIZE = (3.7, 3.3)
 COMMON = (4, 5, 6, 8, 10, 11, 12, 16, 21, 32, 64, 128)  # group sizes in use
 ALL_SIZES = range(2, 65)
 FINE = tuple(f"{step * 5 / 100:.2f}" for step in range(1, 20))  # levels K
-K = "0.4"
+K = DEFAULT_K
 SHOWN = (8, 16, 32, 64)  # the group sizes whose leaky groups are counted
 GRID = np.arange(1, 200) / 200  # the success probabilities at which curves are drawn
 

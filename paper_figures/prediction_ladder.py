@@ -17,6 +17,7 @@ from paper_figures.curves import select
 from paper_figures.panels import Builder, Panel
 from paper_figures.runs import Results, Run
 from qae_theory.arrays import Array
+from qae_theory.curves.rungs import RUNGS
 from qae_theory.runs.stored import Columns, MissingError
 
 TITLE = "Which prediction of the entropy change holds on a transformer"
@@ -25,7 +26,7 @@ SIZE = (3.6, 2.7)
 COMMAND = "qae validate"
 SETTING = "sgd, 1 update, no clipping"
 IN_TABLE = {"optimiser": "sgd", "updates": 1, "clipped": False, "scaled": False}
-RUNGS = {
+LABELS = {
     "identity": "the paper's: r - b",
     "centred": "policy gradient: r - V",
     "sampled": "the sampled group",
@@ -58,10 +59,10 @@ def quality(number: int, results: Results) -> Panel:
     """Return the panel with R^2 and sign agreement of every rung."""
     run, ladder, task = _task(results, number)
     in_setting = ladder["plain"][task][SETTING]
-    by_rung = {rung: in_setting[rung] for rung in RUNGS}
+    by_rung = {rung: in_setting[rung] for rung in LABELS}
     texts = []
     for rung, figures in by_rung.items():
-        texts.append(f"{RUNGS[rung]} {_text(figures['r2'])}, {_text(figures['sign_agreement'])}")
+        texts.append(f"{LABELS[rung]} {_text(figures['r2'])}, {_text(figures['sign_agreement'])}")
     counts = by_rung["first_order"]
     return Panel(
         title=f"{task}: how well each predicts",
@@ -103,7 +104,7 @@ def _draw_quality(axes: Any, *, by_rung: Mapping[str, Mapping[str, Any]]) -> Non
             label=label,
         )
     axes.axvline(0.5, color="0.4", linewidth=0.8, linestyle=":", label="a coin's signs")
-    axes.set_yticks(range(len(by_rung)), [RUNGS[rung] for rung in by_rung])
+    axes.set_yticks(range(len(by_rung)), [LABELS[rung] for rung in by_rung])
     axes.set(xlabel="R² of measured on predicted; share of signs", xlim=(-0.03, 1.03), ylim=(len(by_rung) - 0.5, -1.5))
     axes.legend(loc="upper center", ncols=3, fontsize=6, columnspacing=0.8, handletextpad=0.4)
     axes.grid(visible=False, axis="y")
@@ -130,7 +131,7 @@ def scatter(number: int, results: Results) -> Panel:
     texts = []
     for rung in DRAWN:
         share = float(np.median(np.abs(table[rung])[above_floor] / size[above_floor]))
-        texts.append(f"{RUNGS[rung]} {share:.2g}")
+        texts.append(f"{LABELS[rung]} {share:.2g}")
     return Panel(
         title=f"{task}: measured against predicted",
         caption=f"Task {task}: predicted size over measured size, median of {above_floor.sum()} rows, "
@@ -149,7 +150,7 @@ def _draw_scatter(axes: Any, *, table: Columns, linear: float) -> None:
         x = table[rung]
         axes.scatter(
             x[thin], y[thin], s=7, marker=marker, facecolors="none", edgecolors=colour, linewidths=0.5,
-            label=RUNGS[rung], rasterized=True,
+            label=LABELS[rung], rasterized=True,
         )  # fmt: skip
     largest = 2 * max(float(np.abs(table[name]).max()) for name in ("change", *DRAWN))
     axes.plot([-largest, largest], [-largest, largest], color="black", marker="", linewidth=0.9, label="as predicted")

@@ -306,7 +306,7 @@ def _summand(eps: Any, rewards: Array) -> Any:
     return checks.decimal_fraction(eps) if is_exact(rewards) else float(eps)
 
 
-_GATE = MappingProxyType({"k": "0.4", "std": "population", "eps": 1e-6})
+_GATE = MappingProxyType({"k": baselines.DEFAULT_K, "std": "population", "eps": 1e-6})
 register_estimator("grpo", _grpo, source="arXiv 2402.03300", defaults={"std": "population", "eps": 1e-6})
 register_estimator("dr_grpo", _dr_grpo, source="arXiv 2503.20783")
 register_estimator("rloo", _rloo, source="arXiv 2402.14740", least_group=2)

@@ -16,6 +16,9 @@ import numpy as np
 from qae_theory import checks
 from qae_theory.arrays import Array, is_exact
 
+# The level K that the paper trains with unless it says otherwise (arXiv 2509.22611, Sec. 5.1), read as a decimal.
+DEFAULT_K = "0.4"
+
 
 def quantile_baseline(rewards: Any, k: Fraction | str | float, *, method: str = "inverted_cdf") -> Array:
     r"""K-quantile of each group's rewards.

@@ -12,7 +12,7 @@ import numpy as np
 
 from qae_theory import checks
 from qae_theory.arrays import Array, is_exact, sqrt
-from qae_theory.baselines import group_mean, quantile
+from qae_theory.baselines import DEFAULT_K, group_mean, quantile
 
 
 class QueryWeights(NamedTuple):
@@ -77,7 +77,7 @@ def group_objective(ratios: Any, advantages: Any, *, clip_low: Any = 0.2, clip_h
     return np.asarray(terms.sum(axis=-1)) / checks.exact_count(terms.shape[-1], terms)
 
 
-def query_weights(rewards: Any, rule: str, *, k: Any = "0.4") -> QueryWeights:
+def query_weights(rewards: Any, rule: str, *, k: Any = DEFAULT_K) -> QueryWeights:
     r"""Weights of :math:`E_{\pi^+}[s^+]` and of :math:`-E_{\pi^-}[s^-]` in a group's objective.
 
     At eps = 0, with the population std, :math:`u = \sqrt{p/(1-p)}`, :math:`v = \sqrt{(1-p)/p}` and p the group's
@@ -121,7 +121,7 @@ def query_weights(rewards: Any, rule: str, *, k: Any = "0.4") -> QueryWeights:
 
 
 def masked_objective(
-    ratios: Any, rewards: Any, rule: str, *, k: Any = "0.4", clip_low: Any = 0.2, clip_high: Any = 0.28
+    ratios: Any, rewards: Any, rule: str, *, k: Any = DEFAULT_K, clip_low: Any = 0.2, clip_high: Any = 0.28
 ) -> Array:
     r"""Right side of Prop. 4.1, the masked and re-weighted form.
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+from qae_theory.commands.ending import INTERRUPTED, WRONG_USAGE, complain, fail
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from simulators.experiments.base import Config, Experiment
     from simulators.sweep import Plan
-
-INTERRUPTED = 130  # 128 + SIGINT, the exit status that shells give to a command that Ctrl-C ended
 
 
 def register(app: typer.Typer) -> None:
@@ -73,10 +72,9 @@ def simulate(
         for experiment, config in work:
             failures += _simulate(experiment, config, quick=quick, out=out, workers=workers, backend=backend)
     except KeyboardInterrupt:
-        print("qae simulate: interrupted; finished cells are kept, start again to go on", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None
+        fail("simulate", "interrupted; finished cells are kept, start again to go on", INTERRUPTED)
     for failure in failures:
-        print(f"qae simulate: {failure}", file=sys.stderr)
+        complain("simulate", failure)
     raise typer.Exit(int(bool(failures)))
 
 
@@ -156,11 +154,21 @@ def _simulate(
 
 
 def summary(analysis: Mapping[str, Any]) -> list[str]:
-    """Return a line for each statement of an analysis: whether it was found, and its figures."""
+    """Return a sentence for each statement and each line by condition of an analysis: what was found, and its figures.
+
+    A condition in which success does not rise is named as out.
+    """
+    from qae_theory.curves.findings import said
+    from simulators.experiments.lines import read_lines
+
     summaries = []
-    for statement in analysis["statements"]:
+    for statement in analysis.get("statements", ()):
         verdict = "found" if statement["found"] else "NOT FOUND"
         summaries.append(f"{verdict}: {statement['says']}: {statement['detail']}")
+    summaries.extend(said(line) for line in read_lines(analysis))
+    for left_out in analysis.get("out", ()):
+        idle = ", ".join(f"{rule} {gained:.3g}" for rule, gained in left_out["does not learn"].items())
+        summaries.append(f"{left_out['claim']}@{left_out['condition']}: out, success does not rise: {idle}")
     return summaries
 
 
@@ -201,7 +209,6 @@ class _TenthsPrinter:
             self._console.print(f"{self._name}: {self._done} of {self._total} cells", markup=False)
 
 
-def _usage(message: str) -> None:
-    """Print a message about wrong usage and end the command with status 2."""
-    print(f"qae simulate: {message}", file=sys.stderr)
-    raise typer.Exit(2)
+def _usage(message: str) -> NoReturn:
+    """Print a message about wrong usage and end the command."""
+    fail("simulate", message, WRONG_USAGE)

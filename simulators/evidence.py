@@ -169,8 +169,8 @@ def _statements(claim: str, name: str, root: Path) -> tuple[StoredRun, Sequence[
 
 def _analysis(experiment: Experiment, run: StoredRun) -> Mapping[str, Any]:
     """Return the analysis of a stored run, computed anew from its records, as it reads after a trip through JSON."""
+    from qae_theory.runs.plain import plain
     from simulators.settings import make_config
-    from simulators.stored_cells import plain
 
     check_unchanged(run.folder, again=AGAIN)
     config = make_config(experiment, [run.config["settings"]])

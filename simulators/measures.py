@@ -18,7 +18,7 @@ from qae_theory import (
     second_order_entropy_change,
 )
 from qae_theory.arrays import Array
-from qae_theory.baselines import is_hard_group
+from qae_theory.baselines import DEFAULT_K, is_hard_group
 from qae_theory.checks import quantile_level
 from qae_theory.group_expectation import gain
 from qae_theory.softmax import centred, covariance, expectation
@@ -37,9 +37,6 @@ from simulators.policy import (
     token_entropy,
 )
 from simulators.update import Update
-
-# The paper's K, which tells hard groups from easy ones for rules without a K of their own.
-DEFAULT_LEVEL = "0.4"
 
 
 def per_seed(values: Array) -> Array:
@@ -88,7 +85,7 @@ def state_measures(step: Step, env: Environment, *, ks: Sequence[int] = (1, 16))
     }
 
 
-def group_measures(step: Step, *, k: str = DEFAULT_LEVEL) -> dict[str, Array]:
+def group_measures(step: Step, *, k: str = DEFAULT_K) -> dict[str, Array]:
     """Return shares of advantage signs and of mixed and hard groups, and clip fractions by side, ``[S]`` each.
 
     Advantages of groups that dynamic sampling dropped count as zeros. The clip fractions are means over all passes.
@@ -123,7 +120,7 @@ def group_measures(step: Step, *, k: str = DEFAULT_LEVEL) -> dict[str, Array]:
     }
 
 
-def change_measures(step: Step, env: Environment, update: Update, *, k: str = DEFAULT_LEVEL) -> dict[str, Array]:
+def change_measures(step: Step, env: Environment, update: Update, *, k: str = DEFAULT_K) -> dict[str, Array]:
     """Return actual, predicted and bounded entropy change of the update, and parts of the prediction, ``[S]`` each.
 
     Args:

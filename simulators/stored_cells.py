@@ -5,11 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from simulators.experiments.base import Cell, Record
 
@@ -47,12 +44,3 @@ def storable(record: Record) -> Record:
         except (TypeError, ValueError) as error:
             raise ValueError(f"record has {key} = {value!r}: {error}") from None
     return record
-
-
-def plain(value: Any) -> Any:
-    """Return a value with NumPy scalars as Python's own and tuples as lists: what JSON gives back."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return value.item() if isinstance(value, (np.generic, np.ndarray)) and np.ndim(value) == 0 else value

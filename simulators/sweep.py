@@ -23,9 +23,10 @@ from qae_theory.runs.code import code_version
 from qae_theory.runs.files import to_json, write_atomically
 from qae_theory.runs.folders import find_run, run_id, write_run
 from qae_theory.runs.locks import BusyError, alone
+from qae_theory.runs.plain import plain
 from simulators.experiments.base import Cell, Config, Experiment, Record
 from simulators.settings import identity, modules
-from simulators.stored_cells import cell_file, plain, read_cell, storable
+from simulators.stored_cells import cell_file, read_cell, storable
 
 Backend = Literal["loky", "ray"]
 OnOutcome = Callable[["CellOutcome"], None]

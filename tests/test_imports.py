@@ -55,7 +55,7 @@ BENEATH = {
     "runs": {"arrays", "checks", "runs"},
     "paper": {"runs", "paper"},
     "claims": MATHEMATICS | {"claims", "runs"},
-    "curves": MATHEMATICS | {"claims", "curves"},
+    "curves": MATHEMATICS | {"claims", "curves", "runs"},
     "proofs": MATHEMATICS | {"claims", "formal", "objective", "proofs", *qae_theory.__all__},
     "testing": MATHEMATICS | {"testing"},
     "commands": MATHEMATICS | {"claims", "runs", "testing", "commands", "cli"},

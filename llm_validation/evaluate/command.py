@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llm_validation.common.failing import fail
+from qae_theory.commands.ending import INTERRUPTED, fail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import Console
-
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def register(app: typer.Typer) -> None:

@@ -120,10 +120,15 @@ def questions(config: ProbeConfig, rng: np.random.Generator) -> list[Example]:
 def _drawn(config: ProbeConfig, rng: np.random.Generator, number: int) -> list[Example]:
     """One draw of questions: new ones, or the next so many of a training run's own, in an order of the probe's."""
     if config.questions_seed is None:
-        return load_examples(config.task, split=config.split, count=config.prompts, seed=int(rng.integers(2**31)))
+        return load_examples(config.task, split=config.split, count=config.prompts, seed=_drawn_seed(rng))
     own = load_examples(config.task, split=config.split, count=config.prompts * ROUNDS, seed=config.questions_seed)
     order = np.random.default_rng(config.seed).permutation(len(own))
     return [own[index] for index in order[number * config.prompts : (number + 1) * config.prompts]]
+
+
+def _drawn_seed(rng: np.random.Generator) -> int:
+    """Return a seed for a library that takes 31 bits, drawn from the probe's own generator."""
+    return int(rng.integers(2**31))
 
 
 class _Asked(NamedTuple):
@@ -149,7 +154,7 @@ class _Asked(NamedTuple):
             samples=self.config.group_size,
             temperature=1.0,
             max_new_tokens=self.length,
-            seed=int(self.rng.integers(2**31)),
+            seed=_drawn_seed(self.rng),
         )
         pairs = zip(drawn, self.examples, strict=True)
         rewards = [_scores(self.verifier, [one.text for one in group], [e.answer] * len(group)) for group, e in pairs]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llm_validation.common.extras import missing_line
-from llm_validation.common.failing import fail
+from qae_theory.commands.ending import INTERRUPTED, fail
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,7 +55,7 @@ def probe(
     except OSError as error:
         fail("probe", f"results cannot be written: {error}", 1)
     except KeyboardInterrupt:
-        fail("probe", "interrupted; nothing was written", 130)
+        fail("probe", "interrupted; nothing was written", INTERRUPTED)
     _print(folder)
 
 
@@ -87,7 +87,7 @@ def _run(source: str, config: ProbeConfig, out: Path) -> Path:
 def _print(folder: Path) -> None:
     """One line a setting and arm: means over prompts, in nats per response."""
     from llm_validation.common.tables import PROBES_FILE, read_table
-    from llm_validation.probe.predictions import RUNGS
+    from qae_theory.curves.rungs import RUNGS
 
     table, console = read_table(folder / PROBES_FILE), _console()
     rows: dict[tuple[str, ...], list[int]] = {}

@@ -21,9 +21,8 @@ from typing import NamedTuple
 import numpy as np
 
 from qae_theory.arrays import Array
+from qae_theory.curves.rungs import RUNGS
 from qae_theory.entropy_change import curvature_brackets, entropy_change_bounds, first_order_entropy_change
-
-RUNGS = ("identity", "centred", "sampled", "first_order", "second_order")
 
 
 class Prediction(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from llm_validation.probe.steps import Moments, fingerprint
 from qae_theory.checks import refuse
 from qae_theory.runs.files import to_json
 from qae_theory.runs.folders import find_run, write_run
+from qae_theory.runs.plain import finite_or_none
 
 EXPERIMENT = "probe"
 MODULES = ("llm_validation.probe.run",)
@@ -60,7 +60,7 @@ def probe_checkpoint(
         rows = probe(stepper, config.settings, config.arms, told=lambda: told(next(counter), total))
         if rows:
             write_table(from_rows(rows), run.partial / PROBES_FILE)
-        split = {name: value if math.isfinite(value) else None for name, value in by_sign(stepper, sign_arm).items()}
+        split = finite_or_none(by_sign(stepper, sign_arm))
         run.write(SIGNS_FILE, to_json({"arm": sign_arm, **split}))
     return run.folder
 

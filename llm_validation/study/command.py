@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llm_validation.common.extras import missing_line
-from llm_validation.common.failing import fail
+from qae_theory.commands.ending import INTERRUPTED, fail
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from llm_validation.study.settings import Preset, StudyConfig
 
 STAGES = ("train", "follow", "probe")
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def register(app: typer.Typer) -> None:

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from llm_validation.common.tables import Table
-from llm_validation.study.analysis.ladder import RUNGS
 from llm_validation.study.analysis.places import COLLAPSED, DESTROYED, EXPLODED, SPLIT, STEADY
 from llm_validation.study.analysis.records import FOLLOWED, Condition, aligned, conditions, seeds_of
 from llm_validation.study.analysis.step_lines import plain_sgd
 from qae_theory.curves.families import ENTROPY, SUCCESS
+from qae_theory.curves.rungs import RUNGS
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")

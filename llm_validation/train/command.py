@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from llm_validation.common.extras import missing_line
-from llm_validation.common.failing import fail
+from qae_theory.commands.ending import INTERRUPTED, fail
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from llm_validation.train.run import Progress, Told
     from llm_validation.train.settings import TrainConfig
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 QUICK: dict[str, Any] = {"steps": 10, "prompts_per_step": 8, "train_examples": 64}
 _SHOWN = {"success_rate": "success", "entropy": "entropy", "grad_norm": "gradient"}
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from llm_validation.train.checkpoints import CheckpointError
+from qae_theory.runs.plain import finite_or_none, plain
 
 # Two equal runs write the same metrics and rollouts; what the clock says has a file of its own.
 METRICS, ROLLOUTS, TIMING = "metrics.jsonl", "rollouts.jsonl", "timing.jsonl"
@@ -44,7 +44,8 @@ class Log:
 
     def write(self, *records: Mapping[str, Any]) -> None:
         """Append a line for each; they are with the operating system when this returns."""
-        lines = "".join(json.dumps(plain(record), allow_nan=False) + "\n" for record in records).encode()
+        stored = [finite_or_none(plain(record)) for record in records]
+        lines = "".join(json.dumps(record, allow_nan=False) + "\n" for record in stored).encode()
         rest = memoryview(lines)
         while rest:
             rest = rest[self._file.write(rest) :]
@@ -95,14 +96,3 @@ class Logs:
 def is_of_the_clock(key: str) -> bool:
     """Whether a metric measures time, and so differs between two equal runs."""
     return f"_{key.rpartition('/')[2]}".endswith(_CLOCK)
-
-
-def plain(value: Any) -> Any:
-    """Python's own types, as JSON has them; NaN and infinities as null."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if hasattr(value, "tolist"):  # arrays and scalars of NumPy and torch
-        return plain(value.tolist())
-    return None if isinstance(value, float) and not math.isfinite(value) else value

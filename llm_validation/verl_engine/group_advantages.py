@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from qae_theory.advantages import get_estimator
+from qae_theory.baselines import DEFAULT_K as DEFAULT_K
 from qae_theory.baselines import quantile_rank
 from qae_theory.checks import LARGEST_REWARD, quantile_level, refuse, regulariser
 
@@ -24,8 +25,6 @@ Tensor = Any  # torch's; torch is imported in functions only
 ESTIMATORS = ("grpo", "qae", "qae_linear", "pos_mask", "neg_mask")
 MASKS = ("pos_mask", "neg_mask")
 STD_KINDS = ("population", "bessel", "none")
-# K where none is stated: that of qae_theory.
-DEFAULT_K: str = get_estimator("qae").defaults["k"]
 GATES = ("reward", "correctness")
 # Lowest and highest score of a scale whose bits need no threshold: 0/1, and DAPO's -1/+1 without an overlong penalty.
 BINARY_SCALES = ((0.0, 1.0), (-1.0, 1.0))

@@ -21,6 +21,7 @@ import torch
 from verl.trainer.ppo.core_algos import ADV_ESTIMATOR_REGISTRY, get_adv_estimator_fn, register_adv_est
 
 from llm_validation.verl_engine.group_advantages import GATES, STD_KINDS, group_advantages
+from qae_theory.baselines import DEFAULT_K
 from qae_theory.checks import decimal_fraction, quantile_level, refuse
 
 ESTIMATORS = ("qae", "qae_linear", "pos_mask", "neg_mask")
@@ -226,7 +227,7 @@ def _over_tokens(scalars: torch.Tensor, response_mask: torch.Tensor) -> torch.Te
 
 def _level(value: Any) -> Any:
     try:
-        return quantile_level("0.4" if value is None else value)
+        return quantile_level(DEFAULT_K if value is None else value)
     except ValueError as error:
         raise ValueError(f"algorithm.quantile_{error}") from None
 

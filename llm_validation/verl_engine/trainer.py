@@ -38,6 +38,7 @@ from verl.workers.utils.padding import response_from_nested, response_to_nested
 
 from llm_validation.verl_engine import plugin as verl_plugin
 from llm_validation.verl_engine.update_probe import Response, metrics_of, records_from_tokens
+from qae_theory.baselines import DEFAULT_K
 from qae_theory.checks import quantile_level, refuse
 from qae_theory.runs.files import write_atomically
 
@@ -103,7 +104,7 @@ def probe_settings(config: DictConfig) -> ProbeSettings:
         arms=tuple(probe.get("counterfactual_arms") or ()),
         dump_dir=None if dump is None else Path(dump),
         scratch_dir=Path(scratch or Path(config.trainer.default_local_dir) / "counterfactual"),
-        quantile_k=config.algorithm.get("quantile_k") or "0.4",
+        quantile_k=config.algorithm.get("quantile_k") or DEFAULT_K,
         correct_above=0.0 if threshold is None else float(threshold),
         clip_low=_clip(actor, "clip_ratio_low"),
         clip_high=_clip(actor, "clip_ratio_high"),

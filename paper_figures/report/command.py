@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
+
+from qae_theory.commands.ending import FAILED, WRONG_USAGE, complain, fail
 
 
 def register(app: typer.Typer) -> None:
@@ -42,29 +43,27 @@ def report(
     root = results if results is not None else results_folder()
     folder = out if out is not None else root
     if folder.exists() and not folder.is_dir():
-        _stop(2, f"--out: {str(folder)!r} is a file; a folder is needed")
+        fail("report", f"--out: {str(folder)!r} is a file; a folder is needed", WRONG_USAGE)
     try:
         # A report without a ledger would have nothing to say, so that its absence is wrong usage.
         ledger_path = ledger or ledger_file(root)
         if ledger_path is None:
-            _stop(2, f"no ledger in {root}; make one: {COMMAND}, or name one: --ledger docs/ledger.json")
+            fail(
+                "report",
+                f"no ledger in {root}; make one: {COMMAND}, or name one: --ledger docs/ledger.json",
+                WRONG_USAGE,
+            )
         records = read_ledger(ledger_path)
     except ValueError as error:
-        _stop(2, str(error))
+        fail("report", str(error), WRONG_USAGE)
     try:
         content = gather(root, ledger_path, records, out=folder / markdown.FIGURES, names=NAMES)
         text, fallbacks = page.render(content)
         write_atomically(folder / "report.md", markdown.render(content))
         write_atomically(folder / "report.html", text)
     except (OSError, ValueError) as error:
-        _stop(1, str(error))
+        fail("report", str(error), FAILED)
     for latex in fallbacks:
-        print(f"qae report: formula shown as LaTeX: {latex}", file=sys.stderr)
+        complain("report", f"formula shown as LaTeX: {latex}")
     for name in ("report.html", "report.md"):
         typer.echo(f"wrote {folder / name}")
-
-
-def _stop(status: int, message: str) -> NoReturn:
-    """Print a message on one line and end the command with this status."""
-    print(f"qae report: {' '.join(message.split())}", file=sys.stderr)
-    raise typer.Exit(status) from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -17,6 +16,7 @@ from paper_figures.report.limits import Limit, limits
 from paper_figures.report.pictures import Picture, draw_all
 from qae_theory.claims.ledger import Ledger, load_ledger, read_catalogue
 from qae_theory.claims.model import Entry
+from qae_theory.commands.ending import complain
 
 TITLE = "Quantile Advantage Estimation: what is proved, what is refuted, what was measured"
 WHAT_IT_IS = (
@@ -100,6 +100,5 @@ def registered() -> Ledger:
     try:
         return load_ledger()
     except Exception as error:  # a provider's import may raise anything; only the texts of steps are lost by it
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        print(f"qae report: steps are not shown, evidence could not be loaded: {reason}", file=sys.stderr)
+        complain("report", f"steps are not shown, evidence could not be loaded: {type(error).__name__}: {error}")
         return Ledger(read_catalogue())

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from qae_theory.commands.ending import WRONG_USAGE, fail
+
 ADAPTERS_GROUP = "qae.adapters"
 
 
@@ -43,8 +45,7 @@ def check_estimator(
     try:
         failures = failures_of(_function(function, adapter, options), estimator, **options)
     except ValueError as error:
-        typer.echo(f"qae check-estimator: {error}", err=True)
-        raise typer.Exit(2) from None
+        fail("check-estimator", str(error), WRONG_USAGE)
     failed = {failure.clause.name for failure in failures}
     for clause in clauses():
         typer.echo(f"{'FAILS ' if clause.name in failed else 'passes'}  {clause.name}")

@@ -55,14 +55,14 @@ class Tally:
 
     def __init__(self, evidence: Sequence[Evidence]) -> None:
         """Nothing is done yet."""
-        self.total = Counter((item.claim, item.kind) for item in evidence)
+        self.total = Counter((item.claim, item.strength) for item in evidence)
         self.done: Counter[tuple[str, Kind]] = Counter()
         self.seconds: Counter[str] = Counter()
         self.wrong: set[str] = set()
 
     def add(self, outcome: Outcome) -> None:
-        """Count one outcome."""
-        self.done[outcome.claim, outcome.kind] += 1
+        """Count one outcome; evidence that was skipped is not done."""
+        self.done[outcome.claim, outcome.kind] += outcome.status is not Status.SKIPPED
         self.seconds[outcome.claim] += outcome.seconds  # type: ignore[assignment]
         if outcome.status is Status.BROKEN:
             self.wrong.add(outcome.claim)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from qae_theory.commands.ending import INTERRUPTED, complain, fail
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from qae_theory.claims.model import Claim, Effort, Entry
 
 STDOUT = "-"
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def register(app: typer.Typer) -> None:
@@ -57,8 +58,7 @@ def verify(
     try:
         raise typer.Exit(_verify(claims or [], json_file, quick, out, seed, jobs))
     except KeyboardInterrupt:
-        print("qae verify: interrupted", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None
+        fail("verify", "interrupted", INTERRUPTED)
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,10 @@ def _verify(
     try:
         ledger = ledgers.load_ledger()
     except Exception as error:  # a provider's own code; whatever it raises, no verdict may be given
-        print(f"qae verify: evidence could not be loaded: {type(error).__name__}: {error}", file=sys.stderr)
+        complain("verify", f"evidence could not be loaded: {type(error).__name__}: {error}")
         return 1
     if not ledger.evidence:
-        print("qae verify: no evidence is registered; install the package first", file=sys.stderr)
+        complain("verify", "no evidence is registered; install the package first")
         return 1
     chosen = choose(ledger, claim_ids)
     effort = Effort(quick=quick) if seed is None else Effort(quick=quick, seed=seed)
@@ -96,7 +96,7 @@ def _verify(
         entries = run_claims(ledger, chosen, effort, jobs=jobs or usable_cores(), console=console)
         written = write(entries, effort, claim_ids, out, json_file, time.perf_counter() - started)
     except (OSError, BrokenProcessPool) as error:
-        print(f"qae verify: {error}", file=sys.stderr)
+        complain("verify", str(error))
         return 1
     _summarise(console, entries, written, time.perf_counter() - started)
     return exit_status(entries)
@@ -174,7 +174,7 @@ def write(
         run.write("ledger.md", report_markdown.render(entries, facts))
         run.write("ledger.html", page)
     for latex in fallbacks:
-        print(f"qae verify: formula shown as LaTeX in the report: {latex}", file=sys.stderr)
+        complain("verify", f"formula shown as LaTeX in the report: {latex}")
     paths = [run.folder / name for name in ("ledger.html", "ledger.md", "ledger.json")]
     if json_file == STDOUT:
         sys.stdout.write(ledger_json)
@@ -190,9 +190,9 @@ def exit_status(entries: Iterable[Entry]) -> int:
 
 
 def summary(entries: Sequence[Entry], seconds: float) -> list[str]:
-    """Counts, what was not run and why, problems with their detail, time."""
+    """Counts, what was not run or skipped and why, problems with their detail, time."""
     from qae_theory.claims.model import Verdict
-    from qae_theory.claims.report import counts_line, not_run_reason
+    from qae_theory.claims.report import counts_line, not_run_reason, skipped_lines
 
     by_reason: dict[str, list[str]] = {}
     for entry in entries:
@@ -202,6 +202,7 @@ def summary(entries: Sequence[Entry], seconds: float) -> list[str]:
     return [
         f"{len(entries)} claims: {counts_line(entries)}",
         *(f"not run ({reason}): {', '.join(ids)}" for reason, ids in by_reason.items()),
+        *skipped_lines(entries),
         *problems,
         f"{seconds:.1f} s",
     ]

@@ -24,6 +24,7 @@ from qae_theory.arrays import Array
 from qae_theory.checks import refuse
 from qae_theory.claims.model import Answer
 from qae_theory.curves.statistics import Interval, mean_interval
+from qae_theory.runs.plain import finite_or_none
 
 LEVEL = 0.95
 PLANTED = 2.0  # times the smallest effect of interest
@@ -75,7 +76,10 @@ class Line:
 
     def record(self) -> dict[str, Any]:
         """In JSON's types; None for what is not finite."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
+        return {
+            key: str(value) if isinstance(value, Answer) else finite_or_none(value)
+            for key, value in asdict(self).items()
+        }
 
 
 def outcome_of(low: float, high: float, smallest_effect: float) -> Answer:
@@ -198,9 +202,3 @@ def seeds_to_decide(estimate: float, spread: float, smallest_effect: float, leve
 
 def _outcome(interval: Interval, smallest_effect: float) -> Answer:
     return outcome_of(interval.low, interval.high, smallest_effect)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not isfinite(value):
-        return None
-    return str(value) if isinstance(value, Answer) else value

@@ -67,8 +67,8 @@ class Lines:
 
 
 def read_lines(analysis: Mapping[str, Any]) -> list[Line]:
-    """Return the lines that an analysis stores."""
-    return [_line(record) for record in analysis["lines"]]
+    """Return the lines that an analysis stores; an experiment without conditions that train has none."""
+    return [_line(record) for record in analysis.get("lines", ())]
 
 
 def _line(record: Mapping[str, Any]) -> Line:

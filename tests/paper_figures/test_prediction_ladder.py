@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paper_figures.prediction_ladder import RUNGS, SETTING
+from paper_figures.prediction_ladder import LABELS, SETTING
+from qae_theory.curves.rungs import RUNGS
 from tests.paper_figures.stored import drawn, store, texts
 
 OTHER = "adam eps 1e-08, 1 update, no clipping"
@@ -68,7 +69,7 @@ def test_quality_is_the_ladder(tmp_path: Path) -> None:
     ends = [segment[:, 0].tolist() for segment in points["R²"][2][0].get_segments()]
     np.testing.assert_allclose(ends, [[k * 0.05, k * 0.1 + 0.1] for k in range(5)])
     assert len(points["signs agree"][0].get_xdata()) == 4  # not defined for the first
-    assert [tick.get_text() for tick in found.axes(0).get_yticklabels()] == list(RUNGS.values())
+    assert [tick.get_text() for tick in found.axes(0).get_yticklabels()] == [LABELS[rung] for rung in RUNGS]
     assert "Task digits, sgd, 1 update, no clipping, 70 rows of 3 probes" in found.caption
     assert "the sampled group 0.20 [0.10, 0.30], 0.50" in found.caption
     assert found.panels[3].title == "sums: how well each predicts"  # by name

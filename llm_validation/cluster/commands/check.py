@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llm_validation.common.failing import fail
+from qae_theory.commands.ending import fail
 
 if TYPE_CHECKING:
     from llm_validation.cluster.checks.check import Check

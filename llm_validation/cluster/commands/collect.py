@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llm_validation.common.failing import fail
+from qae_theory.commands.ending import INTERRUPTED, fail
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 MOST = 10  # findings shown; the file has them all
 LONGEST_LIST = 60  # characters of line numbers shown
 # What is told of the steps, by its name in dropped.json.

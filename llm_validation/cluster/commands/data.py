@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from llm_validation.common.failing import fail
+from qae_theory.commands.ending import fail
 
 
 def register(group: typer.Typer) -> None:

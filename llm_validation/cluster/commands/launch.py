@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llm_validation.cluster.commands.check import composed
-from llm_validation.common.failing import fail
+from qae_theory.commands.ending import fail
 
 if TYPE_CHECKING:
     from llm_validation.cluster.jobs.backends import Backend

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llm_validation.common.failing import fail
+from qae_theory.commands.ending import fail
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -111,9 +111,9 @@ def _planned(
 def _resolved_values(config: Any, keys: Mapping[str, Any]) -> dict[str, Any]:
     """The values that the job gets for these keys, interpolations resolved."""
     from llm_validation.cluster.recipes.sources import leaves
-    from llm_validation.verl_engine.configuration.record import plain
+    from llm_validation.verl_engine.configuration.record import nested
 
-    values = leaves(plain(config))
+    values = leaves(nested(config))
     return {key: values[key] for key in keys}
 
 

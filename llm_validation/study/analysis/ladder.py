@@ -18,8 +18,8 @@ from llm_validation.common.resampling import Resampling, cluster_sums, codes_of,
 from llm_validation.common.tables import Table, need, take
 from llm_validation.study.analysis.pairs import Match, Pair, matched, pairs, setting_names
 from qae_theory.arrays import Array
+from qae_theory.curves.rungs import RUNGS
 
-RUNGS = ("identity", "centred", "sampled", "first_order", "second_order")
 STATISTICS = ("bias", "slope", "r2", "explained", "sign_agreement", "coverage")
 FLOOR = 1e-9  # nats: changes below it are rounding
 COLUMNS = ("probe", "task", "arm", "scaled", "prompt", "optimiser", "adam_eps", "updates", "clipped", "change")

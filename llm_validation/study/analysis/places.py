@@ -19,6 +19,7 @@ from llm_validation.study.analysis.shapes import windows
 from qae_theory.arrays import Array
 from qae_theory.curves.families import difference
 from qae_theory.curves.outcomes import interval_of
+from qae_theory.runs.plain import finite_or_none
 
 AXES = ("clip_low", "clip_high", "updates", "learning_rate")
 COLLAPSED, EXPLODED, DESTROYED, STEADY, SPLIT = "collapses", "explodes", "destroys success", "steady", "split"
@@ -55,10 +56,9 @@ def map_contrasts(runs: Table, follow: Table, *, one: str, other: str) -> list[d
             effect = difference(pair[0], pair[1], "equal-success")
             there = effect[np.isfinite(effect)]
             found = interval_of(there, LEVEL)
-            ends = {"low": _plain(found.low), "high": _plain(found.high)}
-            records.append(
-                {**place, "one": one, "other": other, "seeds": len(there), "estimate": _plain(found.estimate), **ends}
-            )
+            ends = {"low": finite_or_none(found.low), "high": finite_or_none(found.high)}
+            ends["estimate"] = finite_or_none(found.estimate)
+            records.append({**place, "one": one, "other": other, "seeds": len(there), **ends})
     return records
 
 
@@ -143,7 +143,3 @@ def _record(rows: Table, checkpoints: Table) -> dict[str, Any]:
 
 def _list(column: Array) -> list[float]:
     return [float(value) for value in column]
-
-
-def _plain(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

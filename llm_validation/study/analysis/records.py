@@ -58,7 +58,7 @@ def is_channel(condition: Condition) -> bool:
 
 def conditions(table: Table) -> Iterator[Condition]:
     """Yield each condition of each substrate, that of the usual settings first; maps are none."""
-    is_map = np.array([str(part).startswith(MAPS) for part in table["part"]])
+    is_map = np.array([str(part).startswith(MAPS) for part in table["part"]], dtype=bool)
     rows = take(table, ~is_map)
     names = np.array([condition_name(dict(zip(SETTINGS, values, strict=True))) for values in _values(rows, SETTINGS)])
     for substrate in dict.fromkeys(rows["substrate"].tolist()):

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from llm_validation.common.tables import Table, select
-from llm_validation.study.analysis.ladder import RUNGS, ladder, rung_rows
+from llm_validation.study.analysis.ladder import ladder, rung_rows
 from llm_validation.study.analysis.records import aligned, conditions, seeds_of
 from llm_validation.study.analysis.robust import fresh, how, robust
 from llm_validation.study.analysis.step_lines import plain_sgd
 from qae_theory.arrays import Array
 from qae_theory.curves.outcomes import Line
+from qae_theory.curves.rungs import RUNGS
 
 TENTH = 0.1
 SUMMARY = "summary.json"

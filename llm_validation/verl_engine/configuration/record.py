@@ -45,7 +45,7 @@ def read(config: Any) -> Configuration:
     Raises:
         ValueError: it is no configuration, or an interpolation in it does not resolve.
     """
-    tree = plain(config)
+    tree = nested(config)
 
     def lookup(key: str) -> Any:
         node: Any = tree
@@ -67,7 +67,7 @@ def read_flat(flat: Mapping[str, Any]) -> Configuration:
     return _from(lambda key: flat.get(key, Missing.KEY))
 
 
-def plain(config: Any) -> Mapping[str, Any]:
+def nested(config: Any) -> Mapping[str, Any]:
     """Return a configuration as nested mappings with its interpolations resolved.
 
     Raises:

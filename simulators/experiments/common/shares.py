@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from scipy.stats import binom
 from qae_theory.arrays import Array
 from qae_theory.claims.statements import Statement
 from qae_theory.curves.statistics import Interval, mean_interval, proportion_interval
+from qae_theory.runs.plain import finite_or_none
 from simulators.experiments.base import Record
 from simulators.groups import Generators
 
@@ -103,7 +103,8 @@ def quantile_interval(sample: Array, q: float, *, level: float) -> Interval:
 
 def in_json(interval: Interval) -> dict[str, float | int | None]:
     """Return an interval as a record, with None where an end is infinite."""
-    return {key: value if isfinite(value) else None for key, value in interval.record().items()}
+    record: dict[str, float | int | None] = finite_or_none(interval.record())
+    return record
 
 
 def in_records(statements: Iterable[Statement]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from qae_theory.arrays import Array
-from qae_theory.baselines import is_hard_group
+from qae_theory.baselines import DEFAULT_K, is_hard_group
 from qae_theory.checks import quantile_level
 from qae_theory.claims.model import Kind
 from qae_theory.curves.trajectories import at_gain
@@ -24,7 +24,7 @@ from simulators.environments import Environment
 from simulators.experiments.base import Cell, ClaimEvidence, Config, Experiment, Record, RuleName
 from simulators.experiments.common.trajectories import or_none, stacked
 from simulators.experiments.inner_epochs.analysis import TOTALS, analyse, statements
-from simulators.measures import DEFAULT_LEVEL, change_measures, group_measures, state_measures
+from simulators.measures import change_measures, group_measures, state_measures
 from simulators.methods import get_method, method_names
 from simulators.update import MaybeInfinite, Update
 from simulators.worlds import World, random_bandits
@@ -138,7 +138,7 @@ def clips_by_regime(step: Step, update: Update) -> dict[str, Array]:
     A group is hard as the rule's own K has it, or at the default level for a rule without K.
     """
     options = get_method(update.method, **update.options).options or {}
-    level = quantile_level(options.get("k", DEFAULT_LEVEL))
+    level = quantile_level(options.get("k", DEFAULT_K))
     hard = is_hard_group(step.rollouts.correct.sum(axis=-1), update.group_size, level)[..., None, None]
     # A mask is summed over passes as a number, since a token may be clipped in several of them.
     low = sum(p.clipped_low.astype(np.int64) for p in step.passes)

@@ -16,7 +16,9 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from qae_theory.arrays import Array
+from qae_theory.baselines import DEFAULT_K
 from qae_theory.checks import quantile_level
+from qae_theory.runs.plain import finite_or_none
 from qae_theory.runs.settings import Positive
 from qae_theory.softmax import expectation, log_softmax
 from simulators.experiments.base import Cell, Config, Experiment, Record
@@ -52,7 +54,7 @@ class OrderingConfig(Config):
     actual largest steps are sought. The control tries certified steps times ``stretch``, which nothing certifies.
     """
 
-    k: Level = "0.4"
+    k: Level = DEFAULT_K
     seeds: int = Field(8, ge=1)
     queries: int = Field(64, ge=1)
     arms: Some[Arms] = (2, 4, 16, 64)
@@ -192,8 +194,8 @@ def _certified(start: Start, settings: Mapping[str, Any]) -> list[Record]:
                 {
                     "pair": pair,
                     "regime": _regime(bool(hard)),
-                    "certified": _finite(certified),
-                    "actual": _finite(actual),
+                    "certified": finite_or_none(float(certified)),
+                    "actual": finite_or_none(float(actual)),
                     # A certified step beyond the actual one is a failure, whether or not a tried step shows it.
                     "failures": int(failures) + int(certified > actual),
                     "stretched_failures": int(stretched),
@@ -223,11 +225,6 @@ def _counts(order: Order, hard: Array, steps: Sequence[float], **labels: str) ->
 
 def _regime(hard: bool) -> str:
     return "hard" if hard else "easy"
-
-
-def _finite(value: float) -> float | None:
-    """Return a number as a record may hold it: None for an infinite one."""
-    return float(value) if np.isfinite(value) else None
 
 
 _KINDS = {"population": _population, "sampled": _sampled, "certified": _certified}

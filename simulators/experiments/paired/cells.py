@@ -19,7 +19,7 @@ from pydantic import Field
 
 from qae_theory import entropy_change, first_order_entropy_change
 from qae_theory.arrays import Array
-from qae_theory.baselines import is_hard_group
+from qae_theory.baselines import DEFAULT_K, is_hard_group
 from qae_theory.checks import quantile_level
 from qae_theory.runs.settings import Positive
 from qae_theory.softmax import expectation
@@ -44,7 +44,7 @@ class PairedConfig(Config):
     """
 
     rules: tuple[RuleName, RuleName] = ("qae", "grpo")
-    k: Level = "0.4"
+    k: Level = DEFAULT_K
     seeds: int = Field(4, ge=1)
     queries: int = Field(2048, ge=2)
     arms: Some[Arms] = (4, 16, 64)

@@ -21,7 +21,7 @@ from llm_validation.cluster.checks.check import Check
 from llm_validation.cluster.checks.rewards import Levels
 from llm_validation.cluster.commands import check as cluster_check
 from llm_validation.cluster.recipes.compose import compose, experiments
-from llm_validation.verl_engine.configuration.record import plain, read
+from llm_validation.verl_engine.configuration.record import nested, read
 
 pytestmark = pytest.mark.verl
 
@@ -155,7 +155,7 @@ def test_an_estimator_that_computes_something_else_is_loud(estimator: str, monke
 
 @cache
 def row_of_the_paper() -> str:
-    return json.dumps(plain(compose("qwen3-8b-clip-higher-qae")))
+    return json.dumps(nested(compose("qwen3-8b-clip-higher-qae")))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,32 @@
+"""How a command that cannot go on ends: one line on standard error, and an exit status."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import typer
+
+FAILED = 1  # something that the command computes went wrong
+WRONG_USAGE = 2
+INTERRUPTED = 130  # 128 + SIGINT, the exit status that shells give to a command that Ctrl-C ended
+
+
+def complain(command: str, message: str) -> None:
+    """Print ``qae COMMAND: message`` on standard error, on one line."""
+    print(f"qae {command}: {' '.join(message.splitlines())}", file=sys.stderr)
+
+
+def fail(command: str, message: str, status: int) -> NoReturn:
+    """Print the message on one line and end the command.
+
+    Args:
+        command: without ``qae``, with its own subcommand where it has one.
+        message: what is wrong and, where something helps, what to do.
+        status: the exit status.
+
+    Raises:
+        typer.Exit: always, with ``status``.
+    """
+    complain(command, message)
+    raise typer.Exit(status)
