@@ -88,6 +88,20 @@ def not_run_reason(entry: Entry) -> str:
     return f"no evidence registered: needs {entry.claim.needs}"
 
 
+def skipped_lines(entries: Iterable[Entry]) -> list[str]:
+    """What was skipped of claims that have a verdict all the same: one line for each reason, however many it held."""
+    claims: dict[str, dict[str, None]] = {}  # by reason, each a set that keeps the order
+    for entry in entries:
+        if entry.verdict is not Verdict.NOT_RUN:
+            for outcome in entry.outcomes:
+                if outcome.status is Status.SKIPPED:
+                    claims.setdefault(outcome.detail, {})[entry.claim.id] = None
+    return [
+        f"skipped, of {next(iter(ids)) if len(ids) == 1 else f'{len(ids)} claims with other evidence'}: {reason}"
+        for reason, ids in claims.items()
+    ]
+
+
 def counts(entries: Iterable[Entry]) -> dict[Verdict, int]:
     """Number of claims by verdict, in the order of the verdicts; verdicts that do not occur are left out."""
     found = Counter(entry.verdict for entry in entries)
