@@ -158,11 +158,11 @@ def rldoctor_on(path: Path, tools: Path) -> str:
     if done.returncode or not done.stdout.startswith("{"):
         return f"refused: {_why(done)}"
     findings = json.loads(done.stdout)["findings"]
-    told = [
-        f"{one['severity'].lower()}: {one['title']}" for one in findings if one["severity"] not in ("OK", "SKIPPED")
-    ]
+    given = [one for one in findings if one["severity"] not in ("OK", "SKIPPED")]
+    told = [f"{one['severity'].lower()}: {one['title']}: {_first_sentence(one['summary'])}" for one in given]
     passed = sum(one["severity"] == "OK" for one in findings)
-    return "; ".join(told) or f"every applicable check passed ({passed}; {len(findings) - passed} skipped)"
+    skipped = sum(one["severity"] == "SKIPPED" for one in findings)
+    return "; ".join(told) or f"every applicable check passed ({passed}; {skipped} skipped)"
 
 
 def _first_sentence(text: str) -> str:
@@ -189,10 +189,7 @@ def by_rlprobe(run: Run, folder: Path, tools: Path) -> str:
     done = _run([str(tools / "python"), "-c", _RECORD, str(steps), str(samples), str(folder / "recording")])
     if done.returncode:
         return f"refused: {_why(done)}"
-    done = _run([str(tools / "rlprobe"), "doctor", str(folder / "recording"), "--json"])
-    findings = json.loads(done.stdout[done.stdout.index("[") :])
-    told = [f"{one['severity']}: {one['signature_id']} ({one['confidence']:.0%})" for one in findings]
-    return "; ".join(told) or "no finding"
+    return rlprobe_on(folder / "recording", tools)
 
 
 def _probe_step(run: Run, step: int, logged: Mapping[str, float]) -> dict[str, float]:
@@ -237,15 +234,28 @@ def by_rlvr_audit(run: Run, folder: Path, tools: Path) -> str:
     size = 1 if run.one_group_each else run.reward.shape[-1]
     groups = run.reward.reshape(-1, size)
     rows = [{"prompt_id": str(number), "rewards": group.tolist()} for number, group in enumerate(groups)]
-    path = lines(folder / "groups.jsonl", rows)
+    return rlvr_audit_on(lines(folder / "groups.jsonl", rows), tools, size)
+
+
+def rlvr_audit_on(path: Path, tools: Path, size: int) -> str:
+    """Return rlvr-audit's verdicts on a file."""
     done = _run([str(tools / "rlvr-audit"), "inspect", "--file", str(path), "--G", str(size)])
     if done.returncode:
         return f"refused: {_why(done)}"
     content = json.loads(done.stdout)
     verdicts = ", ".join(f"{name} {count}" for name, count in sorted(content["verdict_histogram"].items()))
-    return (
-        f"{verdicts}; {content['advantage_collapse']['frac_zero_variance_groups']:.0%} of the groups without variance"
-    )
+    without = content["advantage_collapse"]["frac_zero_variance_groups"]
+    return f"{verdicts or 'no verdict'}; {without:.0%} of the groups without variance"
+
+
+def rlprobe_on(path: Path, tools: Path) -> str:
+    """Return rlprobe's findings on a folder."""
+    done = _run([str(tools / "rlprobe"), "doctor", str(path), "--json"])
+    if "[" not in done.stdout:
+        return f"refused: {_why(done)}"
+    findings = json.loads(done.stdout[done.stdout.index("[") :])
+    told = [f"{one['severity']}: {one['signature_id']} ({one['confidence']:.0%})" for one in findings]
+    return "; ".join(told) or "no finding"
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
@@ -255,11 +265,13 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
 def _why(done: subprocess.CompletedProcess[str]) -> str:
     """Return why a command stopped: the kind of its error, or what it says behind the file's name."""
     said = f"{done.stdout}\n{done.stderr}"
+    if "not a run directory" in said:
+        return "not one of its own recordings"
     kinds = re.findall(r"\b(\w+Error)\b:", said)
     if kinds:
         return f"stops with {kinds[-1]}"
-    words = said.split(": ")[-1].split()
-    return " ".join("FILE" if word.count("/") > 1 else word for word in words) or "stops without a word"
+    told = re.sub(r"\S*/\S+/\S+", "FILE", said.partition("could not load")[2] or said)
+    return " ".join(told.split()).removeprefix("FILE ") or "stops without a word"
 
 
 def answers(tools: Path) -> dict[str, Any]:
@@ -282,8 +294,8 @@ def answers(tools: Path) -> dict[str, Any]:
             "truth": truth,
             "qae audit": _said(audited(path)),
             "rldoctor": rldoctor_on(path, tools),
-            "rlprobe": f"refused: {_why(_run([str(tools / 'rlprobe'), 'doctor', str(path), '--json']))}",
-            "rlvr-audit": f"refused: {_why(_run([str(tools / 'rlvr-audit'), 'inspect', '--file', str(path)]))}",
+            "rlprobe": rlprobe_on(path, tools),
+            "rlvr-audit": rlvr_audit_on(path, tools, 4),
         }
     return found
 

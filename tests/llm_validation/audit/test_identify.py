@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,53 +9,11 @@ import numpy as np
 import pytest
 
 from llm_validation.audit.demo import folder
-from llm_validation.audit.estimator.candidates import Candidate, Rows
-from llm_validation.audit.estimator.identify import Identified, identify_rows
-from llm_validation.audit.model.settings import AuditSettings
 from llm_validation.train.rollouts import group_advantages
 from qae_theory import advantages
 from tests.llm_validation.audit import worlds
 from tests.llm_validation.audit.audited import audited, found
-
-Array = np.ndarray[Any, np.dtype[Any]]
-
-
-def rewards(size: int = 8, groups: int = 160, seed: int = 0) -> Array:
-    rng = np.random.default_rng(seed)
-    return (rng.random((groups, size)) < rng.beta(1, 1, (groups, 1))).astype(np.float64)
-
-
-def identified(reward: Array, logged: Array, correct: Array | None = None, **settings: Any) -> Identified:
-    """Identify, the groups standing four to a batch."""
-    batch = reward.reshape(-1, 4 * reward.shape[1])
-    std = np.repeat(batch.std(axis=1, ddof=1), 4)[:, None]
-    known = AuditSettings.model_validate(settings)
-    return identify_rows(Rows(reward, logged, reward if correct is None else correct, std), known)
-
-
-def logged_as(values: Array, precision: str) -> Array:
-    """Numbers as a logger leaves them."""
-    if precision == "bfloat16":
-        bits = np.asarray(values, dtype=np.float32).view(np.uint32)
-        rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
-        return rounded.view(np.float32).astype(np.float64)
-    if precision == "4 decimals":
-        return np.round(values, 4)
-    return np.asarray(values, dtype=precision).astype(np.float64)
-
-
-def rules() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every registered estimator with every standard deviation and eps that it can have."""
-    for name in ("dr_grpo", "rloo", "psr", "nsr"):
-        yield name, {}
-    for name in ("grpo", "qae", "qae_linear", "pos_mask", "neg_mask"):
-        for std in ("population", "bessel"):
-            for eps in (0.0, 1e-8, 1e-6, 1e-4):
-                yield name, {"std": std, "eps": eps} | ({} if name == "grpo" else {"k": "0.6"})
-
-
-def holds(members: tuple[Candidate, ...], name: str, options: dict[str, Any]) -> bool:
-    return any(one.name == name and dict(one.options) == options for one in members)
+from tests.llm_validation.audit.classes import holds, identified, logged_as, rewards, rules
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32", "4 decimals", "bfloat16"])
