@@ -1,6 +1,6 @@
-"""What one update did to the entropy: a record for each response, and the probe's metrics from the records.
+"""What one update did to the entropy: a record for each output, and the probe's metrics from the records.
 
-NumPy only. The trainer makes the records from token arrays (``verl_trainer``) and logs the metrics; ``collect``
+A rollout of several turns has several outputs; the metrics count rollouts, see :func:`by_rollout`. NumPy only. The trainer makes the records from token arrays (``verl_trainer``) and logs the metrics; ``collect``
 recomputes the same metrics from the dumped records.
 """
 
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from llm_validation.verl_engine.rollout_keys import rollouts_of
 from qae_theory.advantages import advantages
 from qae_theory.arrays import Array
 from qae_theory.checks import quantile_level, refuse
@@ -32,10 +33,21 @@ REQUIRED = (
 )
 UNCENTRED = "entropy_change_predicted_uncentred"
 COUNTERFACTUAL = "entropy_after_by_arm"
+# Fields of a record that are sums over its tokens, so that a rollout's is the sum over its outputs.
+_COUNTS = frozenset({"tokens", "clipped_high", "clipped_low"})
+_SUMS = (
+    *sorted(_COUNTS),
+    "entropy_before",
+    "entropy_after",
+    "entropy_change_predicted",
+    UNCENTRED,
+    "log_prob_before",
+    "log_prob_after",
+)
 
 
 class Response(NamedTuple):
-    """One response and its tokens before and after the update, ``[T]`` each."""
+    """One output of a rollout, in most runs the whole response, and its tokens before and after the update, ``[T]`` each."""
 
     uid: str
     """Its prompt's group."""
@@ -108,6 +120,8 @@ def metrics_of(records: Sequence[Record], *, quantile_k: Any, correct_above: flo
     A response is correct when its reward is above ``correct_above``. A group is hard when its success rate p is at most
     1 - K, compared as rationals, else easy; a group without a success is hard, one without a failure easy.
 
+    The records of one rollout's outputs are drawn together first, by :func:`by_rollout`.
+
     * ``probe/entropy/{before,after,change}/{all,positive,negative,zero}``: nats a token, over the responses whose
       advantage has that sign; ``probe/entropy/change/{hard,easy}``: over the groups of that regime.
     * ``probe/advantage/{zero,positive,negative}_share``: of responses.
@@ -133,6 +147,7 @@ def metrics_of(records: Sequence[Record], *, quantile_k: Any, correct_above: flo
     for record in records:
         if missing := [name for name in REQUIRED if name not in record]:
             refuse("records", missing, f"with the fields {', '.join(REQUIRED)}; these are missing")
+    records = by_rollout(records)
     groups = _groups(records)
     metrics = _entropy_metrics(records) | _regime_metrics(groups, level, correct_above)
     signs = np.sign(_column(records, "advantage"))
@@ -144,6 +159,47 @@ def metrics_of(records: Sequence[Record], *, quantile_k: Any, correct_above: flo
             metrics[f"probe/clip/{side}_share"] = float(_column(records, f"clipped_{side}").sum() / tokens)
     metrics["probe/gate/leak_share_linear"] = _leak_share(groups, level)
     return metrics | _predicted(records) | _counterfactual(records)
+
+
+def by_rollout(records: Sequence[Record]) -> list[Record]:
+    """Return one record a rollout: sums over the tokens of all its outputs, reward and advantage of the last.
+
+    verl copies a rollout's final score, and gives its one advantage, to each output. An output without a token that
+    counts has no advantage of its own to show, so the last one that has tokens speaks for the rollout.
+
+    Args:
+        records: as :func:`records_from_tokens` makes them; those without a ``key`` are rollouts of their own.
+    """
+    names = [str(record.get("key") or f"record {number}") for number, record in enumerate(records)]
+    rollouts = rollouts_of(names)
+    if len(rollouts.final) == len(records):
+        return list(records)
+    outputs: list[list[Record]] = [[] for _ in rollouts.final]
+    for record, number in zip(records, rollouts.of_row, strict=True):
+        outputs[number].append(record)
+    united = []
+    for final, of_one in zip(rollouts.final, outputs, strict=True):
+        united.append(_united(records[final], of_one))
+    return united
+
+
+def _united(final: Record, outputs: Sequence[Record]) -> Record:
+    """Return the record of a rollout, given its last output's and all of them."""
+    if len(outputs) == 1:
+        return final
+    with_tokens = [record for record in outputs if record["tokens"]]
+    speaker = final if final["tokens"] or not with_tokens else with_tokens[-1]
+    united = {**final, "advantage": speaker["advantage"]}
+    for name in _SUMS:
+        if all(name in record for record in outputs):
+            total = math.fsum(record[name] for record in outputs)
+            united[name] = int(total) if name in _COUNTS else total
+    if COUNTERFACTUAL in final:
+        arms: dict[str, float] = {}
+        for arm in final[COUNTERFACTUAL]:
+            arms[arm] = math.fsum(record[COUNTERFACTUAL][arm] for record in outputs)
+        united[COUNTERFACTUAL] = arms
+    return united
 
 
 def gate_leaks(rewards: Any, quantile_k: Any) -> Array:

@@ -26,12 +26,16 @@ class NothingFoundError(RuntimeError):
 
 @dataclass
 class DumpedStep:
-    """What is left of one step's dump: how many responses, what they give, and which lines they stood on."""
+    """What is left of one step's dump: how many responses, what they give, and which lines they stood on.
+
+    ``remark`` says what could not be looked at, and why; None where nothing is in the way.
+    """
 
     responses: int
     measures: dict[str, float]
     findings: list[Finding]
     lines: list[tuple[Account, array[int]]]
+    remark: str | None = None
 
     def drop(self, reason: str) -> None:
         """Take all of it out of the result."""

@@ -7,16 +7,19 @@ validation when it has all its responses. What is not complete is dropped in the
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from llm_validation.cluster.collect.collection import Announce, Collection, NothingFoundError, name_of_run
 from llm_validation.cluster.collect.gather_dumps import read_dumped_steps
 from llm_validation.cluster.collect.gather_evaluations import evaluate
 from llm_validation.cluster.collect.logs.entries import Entry
 from llm_validation.cluster.collect.logs.lines import ranges
-from llm_validation.cluster.collect.logs.merge import VALIDATION, Merged, StepRecord, merge, summary
+from llm_validation.cluster.collect.logs.merge import Merged, StepRecord, merge, summary
+from llm_validation.cluster.collect.logs.resumes import is_validation
+from llm_validation.cluster.collect.logs.shared import READ
 from llm_validation.cluster.collect.logs.tensorboard import EVENT_UNIT
 from llm_validation.cluster.collect.reasons import HALF_LOGGED, NOT_ASKED_FOR, NOT_WHOLE
-from llm_validation.cluster.collect.sources import DumpFile, SourceFiles
+from llm_validation.cluster.collect.sources import FILE, DumpFile, SourceFiles
 
 _EVERY_STEP = range(2**62)
 
@@ -53,7 +56,10 @@ def gather(
     collection.summary = summary(collection.merged)
     if not collection.merged.steps and not collection.evaluations:
         names = ", ".join(account.name for account in collection.accounts)
-        raise NothingFoundError(f"no complete step and no evaluation in {names or 'the sources: no file to read'}")
+        known = f"; {READ}" if FILE in files.kinds else ""
+        raise NothingFoundError(
+            f"no complete step and no evaluation in {names or 'the sources: no file to read'}{known}"
+        )
     return collection
 
 
@@ -63,8 +69,34 @@ def _read_logs(collection: Collection) -> None:
     for order, (file, reader, attempt) in enumerate(logs):
         collection.say(file, order, len(logs))
         entries += reader(file.path, collection.open_account(file), attempt)
+    _refuse_launches(collection, entries)
     collection.merged = merge(entries, collection.files.starts)
     _drop_half_logged(collection.merged)
+
+
+def _refuse_launches(collection: Collection, entries: Sequence[Entry]) -> None:
+    """Refuse a folder of event files that several launches from the beginning have left side by side.
+
+    A file that goes on from a checkpoint is an attempt of the same run; one that begins where the first began is
+    another run, or the same one started anew, and nothing in the files tells which.
+
+    Raises:
+        ValueError: with the steps of each.
+    """
+    steps: dict[int, list[int]] = {}
+    for entry in entries:
+        if entry.attempt in collection.files.side_by_side and any(not is_validation(name) for name in entry.metrics):
+            steps.setdefault(entry.attempt, []).append(entry.step)
+    earliest = min((min(of_file) for of_file in steps.values()), default=0)
+    launches = {attempt: of_file for attempt, of_file in steps.items() if min(of_file) == earliest}
+    if len(launches) < 2:
+        return
+    names = {log.attempt: log.file.label for log in collection.files.logs}
+    found = "; ".join(f"{names[one]} has the steps {ranges(sorted(set(seen)))}" for one, seen in launches.items())
+    raise ValueError(
+        f"SOURCE must be of one run; the event files are of {len(launches)} launches, each from step {earliest} "
+        f"({found}); give the files of one run, in the order of its attempts"
+    )
 
 
 def _drop_half_logged(merged: Merged) -> None:
@@ -80,7 +112,7 @@ def _drop_half_logged(merged: Merged) -> None:
 
 
 def _training_names(record: StepRecord) -> set[str]:
-    return {name for name in record.metrics if not name.startswith(VALIDATION)}
+    return {name for name in record.metrics if not is_validation(name)}
 
 
 def _forget_empty(merged: Merged) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 
 from llm_validation.cluster.collect.collection import Collection, DumpedStep
 from llm_validation.cluster.collect.dumps import batches, findings, measures
 from llm_validation.cluster.collect.dumps.batches import Batch, Parse
-from llm_validation.cluster.collect.logs.lines import Account
+from llm_validation.cluster.collect.dumps.correctness import Levels
+from llm_validation.cluster.collect.dumps.identity import identified
+from llm_validation.cluster.collect.logs.lines import Account, ranges
 from llm_validation.cluster.collect.logs.merge import StepRecord
 from llm_validation.cluster.collect.logs.run_settings import RunSettings
 from llm_validation.cluster.collect.reasons import NO_LINE, NOT_ASKED_FOR
@@ -23,11 +27,41 @@ def read_dumped_steps(collection: Collection, wanted: range) -> None:
         wanted: the steps to keep.
     """
     own = OWN_RUN in collection.files.kinds
-    _read_kind(collection, "rollouts", batches.own_rollout if own else batches.rollout, wanted)
-    _read_kind(collection, "probe", batches.probe, wanted)
+    parsers: dict[str, Parse] = {
+        "rollouts": batches.own_rollout if own else batches.rollout,
+        "probe": batches.probe,
+    }
+    threshold = _threshold(collection, parsers)
+    for kind, parse in parsers.items():
+        _read_kind(collection, kind, parse, wanted=wanted, threshold=threshold)
+    _remark(collection)
 
 
-def _read_kind(collection: Collection, kind: str, parse: Parse, wanted: range) -> None:
+def _threshold(collection: Collection, parsers: Mapping[str, Parse]) -> float | None:
+    """Return the one threshold of the run above which a response is right, None where it is not known.
+
+    Where the configuration states none, the dumps are read once before, up to the third level, for the levels of those
+    responses whose scorer states nothing.
+    """
+    settings, levels = collection.files.settings, Levels()
+    if settings.correct_above is None:
+        for kind, parse in parsers.items():
+            for file, _ in collection.files.dumps[kind]:
+                if levels.too_many:
+                    break
+                for response in batches.responses_in(file.path, parse):
+                    levels.add(response)
+                    if levels.too_many or response.get("correct") is not None:
+                        break  # the other lines of the file state it too
+    if levels.too_many:
+        collection.notes.append(
+            "which responses are right is not known: more than two levels of reward, no `acc` in the dumps and no "
+            "algorithm.correct_above in the configuration"
+        )
+    return levels.threshold(settings)
+
+
+def _read_kind(collection: Collection, kind: str, parse: Parse, *, wanted: range, threshold: float | None) -> None:
     trained = {record.step: record for record in collection.merged.steps if record.trained}
     dumped = collection.dumped[kind]
     dumps = collection.files.dumps[kind]
@@ -39,10 +73,21 @@ def _read_kind(collection: Collection, kind: str, parse: Parse, wanted: range) -
         for step in {step for _, step in of_step if step in trained} - read.keys():
             dumped[step] = DumpedStep(0, {}, [], [])  # cut off within its first line
         for step, batch in read.items():
-            if step in trained:
-                dumped[step] = _dumped_step(kind, batch, trained[step], collection.files.settings)
-            else:
+            if step not in trained:
                 batch.drop(NO_LINE if step in wanted else NOT_ASKED_FOR)
+                continue
+            take = _rolled_step if kind == "rollouts" else _probed_step
+            dumped[step] = take(batch, trained[step], collection.files.settings, threshold)
+
+
+def _remark(collection: Collection) -> None:
+    """Note what could not be looked at, once for all steps of which the same is to be said."""
+    steps: dict[str, list[int]] = {}
+    for step, dumped in chain.from_iterable(of_kind.items() for of_kind in collection.dumped.values()):
+        if dumped.remark is not None:
+            steps.setdefault(dumped.remark, []).append(step)
+    for remark, listed in steps.items():
+        collection.notes.append(f"rollouts of the steps {ranges(sorted(listed))}: {remark}")
 
 
 def _by_step(dumps: Sequence[DumpFile]) -> list[list[DumpFile]]:
@@ -53,19 +98,37 @@ def _by_step(dumps: Sequence[DumpFile]) -> list[list[DumpFile]]:
     return list(groups.values())
 
 
-def _dumped_step(kind: str, batch: Batch, record: StepRecord, settings: RunSettings) -> DumpedStep:
-    """Return what a step's dump gives, and where that is not what was logged; its responses are then let go."""
+def _rolled_step(batch: Batch, record: StepRecord, settings: RunSettings, threshold: float | None) -> DumpedStep:
+    """Return what a step's rollouts give, and where that is not what was logged; the responses are then let go."""
+    groups = identified(batch.responses(), settings.group_size)
+    if not groups.known:
+        settings = replace(settings, estimator=None)  # advantages without groups are not known either
+    given = measures.of_rollouts(groups.responses, settings, threshold=threshold)
+    if not groups.known:
+        given.pop("rollouts/groups")
+    differing = findings.of_rollout_dump(
+        batch.step,
+        groups.responses,
+        logged=record.metrics,
+        measures=given,
+        settings=settings,
+        threshold=threshold,
+    )
+    return DumpedStep(len(groups.responses), given, differing, _lines(batch), groups.remark)
+
+
+def _probed_step(batch: Batch, record: StepRecord, settings: RunSettings, threshold: float | None) -> DumpedStep:
+    """Return the same of what the probe dumped."""
     responses = batch.responses()
-    if kind == "rollouts":
-        given = measures.of_rollouts(responses, settings)
-        differing = findings.of_rollout_dump(
-            batch.step, responses, logged=record.metrics, measures=given, settings=settings
-        )
-    else:
-        given = measures.of_probe(responses, settings)
-        differing = findings.of_probe_dump(
-            batch.step, responses, logged=record.metrics, measures=given, settings=settings
-        )
+    given = measures.of_probe(responses, settings, threshold=threshold)
+    differing = findings.of_probe_dump(
+        batch.step,
+        responses,
+        logged=record.metrics,
+        measures=given,
+        settings=settings,
+        threshold=threshold,
+    )
     return DumpedStep(len(responses), given, differing, _lines(batch))
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from llm_validation.cluster.collect.collection import Collection, NothingFoundError
 from llm_validation.cluster.collect.dumps import batches
 from llm_validation.cluster.collect.dumps.batches import Batch
+from llm_validation.cluster.collect.dumps.correctness import Levels
 from llm_validation.cluster.collect.evaluations.dumped import Expected, counts_of, of_dump
-from llm_validation.cluster.collect.evaluations.evaluation import UNNAMED, Evaluation, benchmark_of
+from llm_validation.cluster.collect.evaluations.evaluation import UNNAMED, Counts, Evaluation, benchmark_of
 from llm_validation.cluster.collect.evaluations.logged import logged_means, of_log
 from llm_validation.cluster.collect.evaluations.own import of_own
 from llm_validation.cluster.collect.reasons import CUT_VALIDATION, NOT_ASKED_FOR
@@ -39,7 +42,7 @@ def _add_dumped(collection: Collection, wanted: range) -> None:
     settings, logged = collection.files.settings, _logged(collection)
     read = _read_validations(collection, wanted)
     unnamed = _only_benchmark(collection)
-    counts = {step: counts_of(batch.responses(), settings, unnamed=unnamed) for step, batch in read.items()}
+    counts = _counts(collection, read, unnamed)
     expected = Expected(counts.values(), settings)
     for step, by_benchmark in sorted(counts.items()):
         for benchmark, pairs in by_benchmark.items():
@@ -51,6 +54,24 @@ def _add_dumped(collection: Collection, wanted: range) -> None:
             lacking = expected.lacking(benchmark, pairs)
             collection.not_whole[f"validation {step}, {benchmark}"] = f"{lacking} responses are not there"
             _drop_benchmark(read[step], benchmark, unnamed)
+
+
+def _counts(collection: Collection, read: Mapping[int, Batch], unnamed: str) -> dict[int, dict[str, Counts]]:
+    """Return samples and correct ones of every question, by step and benchmark."""
+    responses = {step: batch.responses() for step, batch in read.items()}
+    levels = Levels()
+    for of_step in responses.values():
+        levels.add_all(of_step)
+    threshold = levels.threshold(collection.files.settings)
+    if threshold is None:
+        collection.notes.append(
+            "which responses of the validations are right is not known where no `acc` says it: more than two levels of "
+            "reward, or levels that are not right and wrong"
+        )
+    counts = {}
+    for step, of_step in responses.items():
+        counts[step] = counts_of(of_step, threshold=threshold, unnamed=unnamed)
+    return counts
 
 
 def _logged(collection: Collection) -> dict[int, dict[str, float | None]]:

@@ -66,6 +66,7 @@ class Label(NamedTuple):
 class SourceFiles:
     """The files of a run, of all its sources.
 
+    ``side_by_side`` has the attempts that lay together in a folder of event files, which may be of several launches.
     ``starts`` has the first step of each attempt that a job's folder tells it of, ``settings`` what the run was asked
     to do, ``facts`` what ``job.json`` holds, ``own`` the configuration of ``qae train``.
     """
@@ -74,6 +75,7 @@ class SourceFiles:
     logs: list[LogFile] = field(default_factory=list)
     dumps: dict[str, list[DumpFile]] = field(default_factory=lambda: {name: [] for name in DUMPS})
     evaluations: list[EvaluationFolder] = field(default_factory=list)
+    side_by_side: list[int] = field(default_factory=list)
     starts: dict[int, int] = field(default_factory=dict)
     settings: RunSettings = field(default_factory=RunSettings)
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -182,6 +184,12 @@ def _add_own_evaluation(files: SourceFiles, source: Path) -> None:
     files.evaluations.append(EvaluationFolder(source, _file(source, source / "metrics.jsonl")))
 
 
+def _add_event_folder(files: SourceFiles, source: Path) -> None:
+    before = files.attempts
+    _add_events(files, source)
+    files.side_by_side += range(before + 1, files.attempts + 1)
+
+
 def _add_events(files: SourceFiles, source: Path) -> None:
     in_time = sorted(_events(source), key=lambda path: path.name)
     for attempt, path in enumerate(in_time, start=files.attempts + 1):
@@ -196,7 +204,7 @@ _ADD = {
     JOB: _add_job,
     OWN_RUN: _add_own_run,
     OWN_EVALUATION: _add_own_evaluation,
-    EVENT_FILES: _add_events,
+    EVENT_FILES: _add_event_folder,
     FILE: _add_file,
 }
 

@@ -10,15 +10,17 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
 from llm_validation.cluster.collect.dumps.anthropomorphic import anthropomorphic
+from llm_validation.cluster.collect.dumps.correctness import stated
 from llm_validation.cluster.collect.logs.entries import step_of
 from llm_validation.cluster.collect.logs.lines import Account, read_records
-from llm_validation.verl_engine.update_probe import REQUIRED
+from llm_validation.verl_engine.rollout_keys import parts, rollouts_of
+from llm_validation.verl_engine.update_probe import REQUIRED, by_rollout
 from qae_theory.checks import LARGEST_REWARD
 
 NOT_A_RESPONSE = "not a response of this kind of dump"
@@ -62,13 +64,14 @@ class Batch:
             line.account.drop(line.number, reason)
 
     def responses(self) -> list[dict[str, Any]]:
-        """Return one record a response; of one that spoke in several turns, the last turn's."""
-        last: dict[str, tuple[int, dict[str, Any]]] = {}
-        for key, line in self.kept.items():
-            _, session, turn = _parts(key)
-            if session not in last or turn >= last[session][0]:
-                last[session] = turn, line.record
-        return [record for _, record in last.values()]
+        """Return one record a rollout.
+
+        Of several outputs the last one's, which has the score; what a probe summed over tokens is summed over all.
+        """
+        records = [line.record for line in self.kept.values()]
+        if records and "tokens" in records[0]:
+            return [dict(record) for record in by_rollout(records)]
+        return [records[row] for row in rollouts_of(self.kept).final]
 
 
 # What is kept of a line, given the line and a name for one that has none; None for a line of another kind.
@@ -109,13 +112,36 @@ def read_dump(path: Path, account: Account, parse: Parse, batches: dict[int, Bat
             batches.setdefault(of_step, Batch(of_step)).add(KeptLine(record, account, number))
 
 
+def responses_in(path: Path, parse: Parse) -> Iterator[dict[str, Any]]:
+    """Yield what is kept of each response of a file, for a look at it that leaves no account.
+
+    Args:
+        path: JSON lines, a response each.
+        parse: what is kept of a line.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    for number, line in read_records(path, Account(path.name)):
+        record = parse(line, str(number)) if isinstance(line, dict) else None
+        if record is not None and not _PADDING.fullmatch(record["group"]):
+            yield record
+
+
 def rollout(line: Mapping[str, Any], where: str) -> dict[str, Any] | None:
-    """Return group, summed reward and anthropomorphic words of a line of verl's rollout dump."""
+    """Return group, summed reward, the scorer's verdict and anthropomorphic words of a line of verl's rollout dump."""
     score, text = line.get("score"), line.get("output")
     if not (_is_number(score) and isinstance(text, str)):
         return None
-    key, group = _key(line, where)
-    return {"key": key, "group": group, "reward": float(score), "words": anthropomorphic(text)}
+    key, group, by_text = _key(line, where)
+    return {
+        "key": key,
+        "group": group,
+        "by_text": by_text,
+        "reward": float(score),
+        "correct": stated(line.get("acc")),
+        "words": anthropomorphic(text),
+    }
 
 
 def validation(line: Mapping[str, Any], where: str) -> dict[str, Any] | None:
@@ -123,17 +149,16 @@ def validation(line: Mapping[str, Any], where: str) -> dict[str, Any] | None:
     score = line.get("score")
     if not (_is_number(score) and isinstance(line.get("input"), str)):
         return None
-    key, group = _key(line, where)
-    stated = line.get("acc")
-    correct = float(stated) > 0.5 if isinstance(stated, bool) or _is_number(stated) else None
+    key, group, by_text = _key(line, where)
     benchmark = line.get("benchmark", line.get("data_source"))
     return {
         "key": key,
         "group": group,
+        "by_text": by_text,
         "benchmark": benchmark if isinstance(benchmark, str) else None,
         "question": digest_of([line["input"], line.get("gts")]),
         "reward": float(score),
-        "correct": correct,
+        "correct": stated(line.get("acc")),
     }
 
 
@@ -170,20 +195,15 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-def _key(line: Mapping[str, Any], where: str) -> tuple[str, str]:
-    """Return a response's own name and its group's; without a ``uid`` its place and its prompt take their stead."""
+def _key(line: Mapping[str, Any], where: str) -> tuple[str, str, bool]:
+    """Return a response's own name, its group's, and whether the prompt's text stands for the latter.
+
+    Without a ``uid`` the response's place and its prompt take the names' stead.
+    """
     uid = line.get("uid")
     if isinstance(uid, str) and uid:
-        return uid, _parts(uid)[0]
-    return where, _digest(str(line.get("input")))
-
-
-def _parts(key: str) -> tuple[str, str, int]:
-    """Return group, response and turn of verl's ``{group}_{session}_{turn}``; another key is a group of its own."""
-    parts = key.rsplit("_", 2)
-    if len(parts) == 3 and parts[1].isdigit() and parts[2].isdigit():
-        return parts[0], f"{parts[0]}_{parts[1]}", int(parts[2])
-    return key, key, 0
+        return uid, parts(uid).group, False
+    return where, _digest(str(line.get("input"))), True
 
 
 def _is_number(value: Any) -> TypeGuard[float]:

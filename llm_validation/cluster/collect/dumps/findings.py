@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from llm_validation.cluster.collect.dumps.groups import Block, Response, by_size, correct_above
+from llm_validation.cluster.collect.dumps.groups import Block, Response, by_size
 from llm_validation.cluster.collect.logs.run_settings import RunSettings
 from llm_validation.verl_engine.group_advantages import DEFAULT_K
 from llm_validation.verl_engine.update_probe import metrics_of
@@ -57,6 +57,7 @@ def of_rollout_dump(
     logged: Mapping[str, float | None],
     measures: Mapping[str, float],
     settings: RunSettings,
+    threshold: float | None,
 ) -> list[Finding]:
     """Return where a step's rollouts do not give what was logged.
 
@@ -66,8 +67,10 @@ def of_rollout_dump(
         logged: metrics of the step.
         measures: of the same responses, by :func:`llm_validation.cluster.collect.dumps.measures.of_rollouts`.
         settings: of the run.
+        threshold: the reward above which a response is right that states nothing itself; None if it is not known.
     """
-    return [*compared(step, logged, measures), *wrong_advantages(step, responses, settings, _ROLLOUTS)]
+    wrong = wrong_advantages(step, responses, settings, threshold=threshold, source=_ROLLOUTS)
+    return [*compared(step, logged, measures), *wrong]
 
 
 def of_probe_dump(
@@ -77,12 +80,17 @@ def of_probe_dump(
     logged: Mapping[str, float | None],
     measures: Mapping[str, float],
     settings: RunSettings,
+    threshold: float | None,
 ) -> list[Finding]:
-    """Return where a step's probe does not give what was logged; arguments as for :func:`of_rollout_dump`."""
-    findings = [*compared(step, logged, measures), *wrong_advantages(step, records, settings, _PROBE)]
-    if settings.aggregation in (None, "token-mean"):
+    """Return where a step's probe does not give what was logged; arguments as for :func:`of_rollout_dump`.
+
+    ``actor/entropy`` has no verdict unless the run is known to average over all tokens: verl averages it as the loss.
+    """
+    findings = compared(step, logged, measures)
+    findings += wrong_advantages(step, records, settings, threshold=threshold, source=_PROBE)
+    if settings.aggregation == "token-mean":
         findings += compared_entropy(step, logged, measures)
-    theirs = metrics_of(records, quantile_k=settings.k or DEFAULT_K, correct_above=correct_above(records, settings))
+    theirs = metrics_of(records, quantile_k=settings.k or DEFAULT_K, correct_above=threshold or 0.0)
     return findings + compared(step, theirs, measures, "the trainer's formula gives")
 
 
@@ -126,16 +134,19 @@ def compared_entropy(step: int, logged: Mapping[str, float | None], measures: Ma
     return [Finding(step, "actor/entropy", _PROBE, theirs, ours)]
 
 
-def wrong_advantages(step: int, records: Sequence[Response], settings: RunSettings, source: str) -> list[Finding]:
+def wrong_advantages(
+    step: int, records: Sequence[Response], settings: RunSettings, *, threshold: float | None, source: str
+) -> list[Finding]:
     """Return a finding where dumped advantages are not those of the run's estimator, with the one furthest off.
 
     Args:
         step: its number.
         records: a response each; without an advantage in every one there is nothing to compare.
         settings: of the run.
+        threshold: the reward above which a response is right that states nothing itself; None if it is not known.
         source: which dump, in words.
     """
-    level, threshold = settings.level, correct_above(records, settings)
+    level = settings.level
     if not all(isinstance(record.get("advantage"), (int, float)) for record in records):
         return []
     wrong: list[tuple[float, float]] = []  # dumped, and ours

@@ -41,30 +41,16 @@ def by_size(responses: Sequence[Response]) -> list[list[list[Response]]]:
     return list(sizes.values())
 
 
-def correct_above(responses: Sequence[Response], settings: RunSettings) -> float:
-    """Return the reward above which a response is correct: as configured; otherwise by the rewards that there are.
-
-    Rewards of 0 and 1 give 1/2. With negative ones it is 0 for +1 and -1, and -1/2 for DAPO's, whose right responses
-    lose up to 1 for their length and whose wrong ones have -1 at most.
-    """
-    if settings.correct_above is not None:
-        return settings.correct_above
-    levels = {response["reward"] for response in responses if not math.isnan(response["reward"])}
-    if levels <= {-1.0, 1.0}:
-        return 0.0
-    return -0.5 if min(levels, default=0.0) < 0 else 0.5
-
-
 class Block:
-    """Groups of one size: rewards, and which are right, ``[groups, G]`` each; NaN for one that could not be scored."""
+    """Groups of one size: rewards, and which are right, ``[groups, G]`` each.
 
-    def __init__(self, groups: Sequence[Sequence[Response]], threshold: float) -> None:
+    A reward is NaN for a response that could not be scored, ``right`` also for one of which it is not known.
+    """
+
+    def __init__(self, groups: Sequence[Sequence[Response]], threshold: float | None) -> None:
+        """Take the groups and the reward above which a response is right that states nothing itself."""
         self.rewards = _table(groups, "reward")
-        if any("correct" not in response or response["correct"] is None for group in groups for response in group):
-            right = (self.rewards > threshold).astype(np.float64)
-            self.right = np.where(np.isnan(self.rewards), np.nan, right)
-        else:
-            self.right = _table(groups, "correct")
+        self.right = np.array([[_right(response, threshold) for response in group] for group in groups])
         scorable = ~np.isnan(self.right)
         self._sizes = scorable.sum(axis=1)
         self._successes = np.where(scorable, self.right, 0).sum(axis=1).astype(np.int64)
@@ -96,6 +82,8 @@ class Block:
         if name not in KNOWN:
             return None
         on_bits = name in MASKS or settings.gate == "correctness"
+        if on_bits and (np.isnan(self.right) & ~np.isnan(self.rewards)).any():
+            return None
         values = self.right if on_bits else self.rewards
         if values.shape[1] < get_estimator(name).least_group:
             return np.zeros(values.shape)
@@ -119,6 +107,14 @@ class Block:
 
     def _advantages(self, name: str, values: Array, **options: Any) -> Array:
         return advantages(values, name, mask=~np.isnan(values), **options)
+
+
+def _right(response: Response, threshold: float | None) -> float:
+    """Return 1 for a right response, 0 for a wrong one, NaN where it is not known."""
+    stated, reward = response.get("correct"), float(response["reward"])
+    if stated is not None:
+        return float(stated)
+    return math.nan if threshold is None or math.isnan(reward) else float(reward > threshold)
 
 
 def _table(groups: Sequence[Sequence[Response]], name: str) -> Array:

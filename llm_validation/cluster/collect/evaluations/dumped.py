@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from llm_validation.cluster.collect.dumps.findings import RELATIVE, Finding
-from llm_validation.cluster.collect.dumps.groups import correct_above
 from llm_validation.cluster.collect.evaluations.evaluation import (
     DUMP,
     UNNAMED,
@@ -21,26 +20,64 @@ from llm_validation.common.pass_at_k import mean_pass_at_k
 
 
 def counts_of(
-    responses: Iterable[Mapping[str, Any]], settings: RunSettings, *, unnamed: str = UNNAMED
+    responses: Iterable[Mapping[str, Any]],
+    *,
+    threshold: float | None,
+    unnamed: str = UNNAMED,
 ) -> dict[str, Counts]:
     """Return samples and correct ones of every question, by benchmark.
 
+    A question is a slot of the data, which its ``uid`` names: one text can stand in two. Where each slot has one
+    sample, the slots of one text are the samples of one question, as in DAPO's file of AIME 2024, which repeats every
+    question 32 times. A benchmark with a response of which nothing tells whether it is right is left out.
+
     Args:
-        responses: of one validation.
-        settings: of the run.
+        responses: of one validation, one a rollout.
+        threshold: the reward above which a response is right that states nothing itself; None if it is not known.
         unnamed: the benchmark of responses that name none.
     """
-    listed = list(responses)
-    threshold = correct_above(listed, settings)
-    verdicts: dict[str, dict[str, list[bool]]] = {}
-    for response in listed:
-        benchmark = benchmark_of(response["benchmark"] or unnamed)
-        right = response["reward"] > threshold if response["correct"] is None else response["correct"]
-        verdicts.setdefault(benchmark, {}).setdefault(response["question"], []).append(bool(right))
+    by_benchmark: dict[str, list[Mapping[str, Any]]] = {}
+    for response in responses:
+        by_benchmark.setdefault(benchmark_of(response["benchmark"] or unnamed), []).append(response)
     counts: dict[str, Counts] = {}
-    for benchmark, questions in verdicts.items():
-        counts[benchmark] = {question: (len(right), sum(right)) for question, right in questions.items()}
+    for benchmark, listed in by_benchmark.items():
+        verdicts = [_is_right(response, threshold) for response in listed]
+        if None not in verdicts:
+            counts[benchmark] = _by_question(_questions(listed), verdicts)
     return counts
+
+
+def _is_right(response: Mapping[str, Any], threshold: float | None) -> bool | None:
+    if response["correct"] is not None:
+        return bool(response["correct"])
+    return None if threshold is None else bool(response["reward"] > threshold)
+
+
+def _by_question(questions: Sequence[str], verdicts: Sequence[bool | None]) -> Counts:
+    counts: Counts = {}
+    for question, right in zip(questions, verdicts, strict=True):
+        samples, correct = counts.get(question, (0, 0))
+        counts[question] = samples + 1, correct + bool(right)
+    return counts
+
+
+def _questions(responses: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the name of each response's question, the same in every validation of the run.
+
+    A ``uid`` is drawn anew for each validation, so a slot goes by its text and its place among the slots of that text.
+    """
+    slots: dict[str, list[Any]] = {}
+    for response in responses:
+        of_text = slots.setdefault(response["question"], [])
+        if response.get("group") not in of_text:
+            of_text.append(response.get("group"))
+    slots_in_all = sum(len(of_text) for of_text in slots.values())
+    names = []
+    for response in responses:
+        place = slots[response["question"]].index(response.get("group"))
+        is_first = place == 0 or slots_in_all == len(responses)
+        names.append(response["question"] if is_first else f"{response['question']}-{place + 1}")
+    return names
 
 
 class Expected:
@@ -82,7 +119,7 @@ def of_dump(
         expected: how many a whole one has.
         logged: metrics of the step.
     """
-    said = logged_means(logged).get(benchmark, {}).get(1)
+    said = logged_means(logged).get(benchmark)
     lacking = expected.lacking(benchmark, counts)
     full = expected.filled(benchmark, counts) if lacking else counts
     mean = float(mean_pass_at_k(list(full.values()), 1))

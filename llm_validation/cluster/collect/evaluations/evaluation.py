@@ -18,7 +18,7 @@ UNNAMED = "unnamed"  # a benchmark that nothing names
 DUMP, LOG, OWN = "validation dump", "logged means", "qae evaluate"  # where an evaluation comes from
 BY_QUESTION = "bootstrap over questions"
 WIDEST = "as if each question were all right or all wrong"
-_COMPETITION = re.compile(r"(aime|amc)(?:20)?(2\d)(?!\d)")
+_COMPETITION = re.compile(r"(aime|amc)[-_ ]?(?:20)?(2\d)")
 
 Counts = dict[str, tuple[int, int]]  # samples and correct ones, by question
 
@@ -29,6 +29,8 @@ class Evaluation:
 
     ``source`` tells where it comes from, ``interval`` how its intervals were made; None without one. ``counts`` is
     there where every question was seen. ``unanswered`` counts samples that are not there and were taken for wrong.
+    ``others`` has logged means that are no pass@k, by verl's name: ``best@16`` draws with replacement,
+    ``reward/mean@4`` is not of right and wrong.
     """
 
     step: int | None
@@ -40,6 +42,7 @@ class Evaluation:
     interval: str | None
     counts: Counts = field(default_factory=dict)
     unanswered: int = 0
+    others: Mapping[str, float] = field(default_factory=dict)
 
     def record(self) -> dict[str, Any]:
         """Return the evaluation in JSON's types."""
@@ -47,12 +50,12 @@ class Evaluation:
 
 
 def benchmark_of(source: str) -> str:
-    """Return the benchmark that a data source is, by its name.
+    """Return the benchmark that a data source is, by its name; a translation or a part of one is another.
 
-    >>> benchmark_of("math-ai/aime_2024"), benchmark_of("AMC23"), benchmark_of("digits")
-    ('AIME24', 'AMC23', 'digits')
+    >>> benchmark_of("math-ai/aime_2024"), benchmark_of("AMC23"), benchmark_of("aime2024_zh")
+    ('AIME24', 'AMC23', 'aime2024_zh')
     """
-    match = _COMPETITION.search(re.sub(r"[^a-z0-9]", "", source.lower()))
+    match = _COMPETITION.fullmatch(source.rpartition("/")[2].strip().lower())
     return f"{match[1].upper()}{match[2]}" if match else source
 
 

@@ -6,13 +6,12 @@ The interval of such a mean is that of questions which are all right or all wron
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scipy import stats
 
 from llm_validation.cluster.collect.evaluations.evaluation import (
-    KS,
     LEVEL,
     LOG,
     QUESTIONS,
@@ -21,52 +20,75 @@ from llm_validation.cluster.collect.evaluations.evaluation import (
     benchmark_of,
 )
 
-# verl's name of a mean over questions: of the samples' mean, or of the best of n.
-_LOGGED = re.compile(r"val-(?:core|aux)/(.+)/acc/(mean|best)@(\d+)(?:/mean)?")
+# verl's names of means over questions: of the samples' mean, of the best or of the vote of n drawn with replacement; of
+# right and wrong (`acc`) or, where the scorer gives only a score, of that.
+_LOGGED = re.compile(r"val-(?:core|aux)/(.+)/(acc|reward|score)/(mean|best|maj)@(\d+)(?:/mean)?")
 
 
 def of_log(step: int, logged: Mapping[str, float | None]) -> list[Evaluation]:
-    """Return the evaluations that the logged metrics of one step hold."""
+    """Return the evaluations that the logged metrics of one step hold.
+
+    verl's ``acc/mean@n`` is pass@1. No other logged mean is a pass@k; these stand beside it under their own names.
+    """
+    accuracies, others = logged_means(logged), _other_means(logged)
     evaluations = []
-    for benchmark, means in logged_means(logged).items():
-        questions = QUESTIONS.get(benchmark)
-        estimates = {str(k): widest(means[k], questions) for k in KS if k in means}
-        if estimates:
-            evaluations.append(
-                Evaluation(
-                    step=step,
-                    benchmark=benchmark,
-                    source=LOG,
-                    questions=questions,
-                    samples=samples_logged(logged),
-                    pass_at_k=estimates,
-                    interval=None if questions is None else WIDEST,
-                )
+    for benchmark in sorted({*accuracies, *others}):
+        questions, accuracy = QUESTIONS.get(benchmark), accuracies.get(benchmark)
+        estimates = {} if accuracy is None else {"1": widest(accuracy, questions)}
+        evaluations.append(
+            Evaluation(
+                step=step,
+                benchmark=benchmark,
+                source=LOG,
+                questions=questions,
+                samples=samples_logged(logged, benchmark),
+                pass_at_k=estimates,
+                interval=None if questions is None or not estimates else WIDEST,
+                others=others.get(benchmark, {}),
             )
+        )
     return evaluations
 
 
-def logged_means(logged: Mapping[str, float | None]) -> dict[str, dict[int, float]]:
-    """Return the logged means by benchmark and k.
+def logged_means(logged: Mapping[str, float | None]) -> dict[str, float]:
+    """Return the logged mean accuracy by benchmark, verl's ``acc/mean@n``, which is pass@1."""
+    means: dict[str, float] = {}
+    for match, value in _logged(logged):
+        if match[2] == "acc" and match[3] == "mean" and 0 <= value <= 1:
+            means[benchmark_of(match[1])] = value
+    return means
 
-    verl's ``acc/mean@n`` is pass@1, and its ``acc/best@16/mean``, which draws samples with replacement, is pass@16.
+
+def _other_means(logged: Mapping[str, float | None]) -> dict[str, dict[str, float]]:
+    """Return by benchmark the other logged means: ``best@16`` and ``maj@16`` of right and wrong, means of scores.
+
+    The best of n draws with replacement from the n samples: of a question with 1 right of 16 it has the mean .64, where
+    pass@16 is 1.
     """
-    by_benchmark: dict[str, dict[int, float]] = {}
+    others: dict[str, dict[str, float]] = {}
+    for match, value in _logged(logged):
+        if match[2] == "acc" and match[3] == "mean":
+            continue
+        name = f"{match[3]}@{match[4]}" if match[2] == "acc" else f"{match[2]}/{match[3]}@{match[4]}"
+        others.setdefault(benchmark_of(match[1]), {})[name] = value
+    return others
+
+
+def _logged(logged: Mapping[str, float | None]) -> Iterator[tuple[re.Match[str], float]]:
+    """Yield the metrics that are means over a benchmark's questions, with their names taken apart."""
     for name, value in logged.items():
         match = _LOGGED.fullmatch(name)
-        if match is None or value is None or not 0 <= value <= 1:
-            continue
-        is_mean = match[2] == "mean"
-        k = 1 if is_mean else int(match[3])
-        if is_mean or k > 1:  # the best of one is the mean again
-            by_benchmark.setdefault(benchmark_of(match[1]), {})[k] = value
-    return by_benchmark
+        if match is not None and value is not None:
+            yield match, value
 
 
-def samples_logged(logged: Mapping[str, float | None]) -> int | None:
-    """Return how many samples of a question the logged means are of."""
-    matches = (_LOGGED.fullmatch(name) for name in logged)
-    return max((int(match[3]) for match in matches if match and match[2] == "mean"), default=None)
+def samples_logged(logged: Mapping[str, float | None], benchmark: str) -> int | None:
+    """Return how many samples of a question the logged means of a benchmark are of."""
+    samples = []
+    for match, _ in _logged(logged):
+        if match[3] == "mean" and benchmark_of(match[1]) == benchmark:
+            samples.append(int(match[4]))
+    return max(samples, default=None)
 
 
 def widest(mean: float, questions: int | None, level: float = LEVEL) -> dict[str, Any]:

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 
 from llm_validation.cluster.collect.logs.entries import Entry, Metrics
 from llm_validation.cluster.collect.logs.lines import ranges
+from llm_validation.cluster.collect.logs.resumes import is_validation, split_attempts
 from llm_validation.cluster.collect.logs.tensorboard import EVENT_UNIT
 
 AGAIN = "the same again"
 SUPERSEDED = "superseded by a later line of the same attempt"
 REDONE = "superseded by a later attempt"
 NO_METRICS = "no metrics"
-VALIDATION = ("val-core/", "val-aux/", "val/")  # prefixes of a validation's metrics
 
 
 class Key(NamedTuple):
@@ -58,10 +58,10 @@ class StepRecord:
 
     def untrain(self, reason: str) -> None:
         """Take its training metrics out; drop the lines of which nothing is left."""
-        self.metrics = {name: value for name, value in self.metrics.items() if name.startswith(VALIDATION)}
+        self.metrics = {name: value for name, value in self.metrics.items() if is_validation(name)}
         self.attempt = None
         for entry in self.entries:
-            if not (self.metrics and any(name.startswith(VALIDATION) for name in entry.metrics)):
+            if not (self.metrics and any(is_validation(name) for name in entry.metrics)):
                 entry.account.drop(entry.number, reason)
         self.entries = [entry for entry in self.entries if entry.account.reason(entry.number) is None]
 
@@ -100,9 +100,11 @@ def merge(entries: Sequence[Entry], starts: Mapping[int, int] | None = None) -> 
     """Return the steps of one run; entries that are not used are dropped in their accounts.
 
     Args:
-        entries: of all attempts, the later ones after the earlier ones, each in the order of its file.
-        starts: the first step of an attempt where it is known; of the others it is the first that they logged.
+        entries: of all files, the later ones after the earlier ones, each in its order; a step that goes back inside a
+            file is a resume, and so another attempt.
+        starts: the first step of a file where it is known; of the others it is the first that they logged.
     """
+    entries, starts = split_attempts(entries, starts or {})
     used: dict[Key, list[Share]] = {}
     conflicts: set[int] = set()
     for entry in entries:
@@ -110,7 +112,7 @@ def merge(entries: Sequence[Entry], starts: Mapping[int, int] | None = None) -> 
             if _take(used.setdefault(key, []), Share(entry, metrics)):
                 conflicts.add(entry.step)
     _drop_unused(entries, used)
-    known_starts = {**_first_steps(entries), **(starts or {})}
+    known_starts = {**_first_steps(entries), **starts}
     return Merged(_records(used, known_starts), sorted(conflicts), _out_of_order(entries))
 
 
@@ -122,8 +124,8 @@ def _take(before: list[Share], new: Share) -> bool:
     """
     known = _union(before)
     contradicts = any(known[name] != value for name, value in new.metrics.items() if name in known)
-    if before and before[-1].entry.account is not new.entry.account:
-        before.clear()  # a later file: the attempt that counts
+    if before and before[-1].entry.attempt != new.entry.attempt:
+        before.clear()  # the later attempt counts
     elif contradicts:
         # An event file has an event for each metric, and only that one is written anew; a line stands for all of them.
         is_event = new.entry.account.unit == EVENT_UNIT
@@ -149,7 +151,7 @@ def _by_key(entry: Entry) -> list[tuple[Key, Metrics]]:
     """Return the training and the validation metrics of an entry, without what is empty."""
     of_kind: dict[bool, Metrics] = {False: {}, True: {}}
     for name, value in entry.metrics.items():
-        of_kind[name.startswith(VALIDATION)][name] = value
+        of_kind[is_validation(name)][name] = value
     return [(Key(entry.step, validation), metrics) for validation, metrics in of_kind.items() if metrics]
 
 

@@ -1,31 +1,60 @@
-"""Exports of W&B: JSON as its interface gives a run's history, and CSV as its page or pandas writes it."""
+"""Exports of W&B: JSON as its interface gives a run's history, and CSV as its page or pandas writes it.
+
+``_step`` counts the calls of ``wandb.log``. A trainer that logs without a step, such as TRL's, has a column of its own
+for it (``train/global_step``), which then counts.
+"""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from llm_validation.audit.readers.steps.wandb_export import OWN_STEPS, own_step
 from llm_validation.cluster.collect.logs.entries import NO_STEP, NOT_A_LINE, Entry, Metrics, numbers_of, step_of
 from llm_validation.cluster.collect.logs.lines import CUT, Account, Line, read_lines
 from llm_validation.cluster.collect.logs.objects import read_objects
 
 OTHER_COLUMNS = "other columns than the header"
 _STEPS = ("_step", "Step", "step")
-_NO_METRICS = {*_STEPS, "_runtime", "_timestamp", ""}
+_NO_METRICS = {*_STEPS, *OWN_STEPS, "_runtime", "_timestamp", ""}
+
+
+class _Row(NamedTuple):
+    """The cells of one line by column, and the line's number."""
+
+    number: int
+    cells: Mapping[str, Any]
+
+
+def has_step(row: Mapping[str, Any]) -> bool:
+    """Return whether an object says of which step it is, by W&B's counter or the trainer's own."""
+    return "_step" in row or own_step(row) is not None
 
 
 def read_wandb_json(path: Path, account: Account, attempt: int) -> Iterator[Entry]:
     """Yield what ``scan_history`` or ``history`` of W&B's interface gave, one object a line or all in one list."""
+    rows = []
     for number, row in read_objects(path, account):
-        if not isinstance(row, dict):
-            account.drop(number, NOT_A_LINE)
-        elif (step := step_of(row.get("_step"))) is None:
-            account.drop(number, NO_STEP)
+        if isinstance(row, dict):
+            rows.append(_Row(number, row))
         else:
-            cells = {name: value for name, value in row.items() if name not in _NO_METRICS}
-            yield Entry(step, _metrics(cells), attempt, account, number)
+            account.drop(number, NOT_A_LINE)
+    yield from _entries(rows, account, attempt)
+
+
+def _entries(rows: Sequence[_Row], account: Account, attempt: int) -> Iterator[Entry]:
+    """Yield the entries of a history; if any row gives a step of its own, W&B's counter is not used."""
+    by_name = any(own_step(row.cells) is not None for row in rows)
+    for number, cells in rows:
+        counted = next((_number(cells[name]) for name in _STEPS if name in cells), None)
+        step = own_step(cells) if by_name else step_of(counted)
+        if step is None:
+            account.drop(number, NO_STEP)
+            continue
+        metrics = {name: value for name, value in cells.items() if name not in _NO_METRICS}
+        yield Entry(step, _metrics(metrics), attempt, account, number)
 
 
 def read_wandb_csv(path: Path, account: Account, attempt: int) -> Iterator[Entry]:
@@ -36,25 +65,24 @@ def read_wandb_csv(path: Path, account: Account, attempt: int) -> Iterator[Entry
     Raises:
         ValueError: there is no column of steps, or the columns are of several runs.
     """
-    header: tuple[list[str], int] | None = None
+    columns: list[str] | None = None
+    rows = []
     for line in read_lines(path, account):
         row = _cells(line.content)
-        if header is None:
+        if columns is None:
             if row is None or not any(row):
                 account.drop(line.number, NOT_A_LINE)
                 continue
-            header = _columns(row, path)
+            columns = _columns(row, path)
             account.drop(line.number, "the names of the columns")
             continue
-        columns, step_column = header
         reason = _fault(row, line, len(columns))
         if row is None or reason is not None:
             account.drop(line.number, reason or NOT_A_LINE)
-        elif (step := step_of(_number(row[step_column]))) is None:
-            account.drop(line.number, NO_STEP)
         else:
             cells = {name: cell for name, cell in zip(columns, row, strict=True) if name}
-            yield Entry(step, _metrics(cells), attempt, account, line.number)
+            rows.append(_Row(line.number, cells))
+    yield from _entries(rows, account, attempt)
 
 
 def _fault(row: list[str] | None, line: Line, width: int) -> str | None:
@@ -77,21 +105,21 @@ def _cells(content: bytes) -> list[str] | None:
         return None
 
 
-def _columns(names: list[str], path: Path) -> tuple[list[str], int]:
-    """Return the metric of each column, empty for one that holds none, and which column has the step."""
-    steps = [at for at, name in enumerate(names) if name in _STEPS]
-    if not steps:
-        raise ValueError(f"{path.name} has no column of steps (_step or Step); it has {', '.join(names[:6])}")
+def _columns(names: list[str], path: Path) -> list[str]:
+    """Return the metric or the step of each column, empty for one that holds neither."""
     pairs = [name.rpartition(" - ") for name in names]
     runs = {run for run, dash, _ in pairs if dash}
     if len(runs) > 1:
         raise ValueError(f"{path.name} has columns of {len(runs)} runs; save one run to a file of its own")
-    metrics = []
+    columns = []
     for name, (_, _, metric) in zip(names, pairs, strict=True):
         # A chart has each metric's range over smoothed steps beside it.
-        has_none = name in _NO_METRICS or name.endswith(("__MIN", "__MAX"))
-        metrics.append("" if has_none else metric)
-    return metrics, steps[0]
+        has_none = name.endswith(("__MIN", "__MAX")) or name in ("_runtime", "_timestamp", "")
+        columns.append("" if has_none else metric)
+    if not {*_STEPS, *OWN_STEPS}.intersection(columns):
+        known = f"_step, Step, {', '.join(OWN_STEPS)}"
+        raise ValueError(f"{path.name} has no column of steps ({known}); it has {', '.join(names[:6])}")
+    return columns
 
 
 def _metrics(cells: Mapping[str, Any]) -> Metrics:

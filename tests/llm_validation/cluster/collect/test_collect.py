@@ -22,7 +22,7 @@ from llm_validation.cluster.collect.collection import Collection, NothingFoundEr
 from llm_validation.cluster.collect.dumps.batches import NOT_A_RESPONSE
 from llm_validation.cluster.collect.gather import gather
 from llm_validation.cluster.collect.logs.lines import ranges
-from llm_validation.cluster.collect.logs.merge import AGAIN, SUPERSEDED
+from llm_validation.cluster.collect.logs.merge import AGAIN, REDONE
 from llm_validation.cluster.collect.reasons import NO_LINE, NOT_ASKED_FOR
 from llm_validation.cluster.collect.sources import find
 from qae_theory.runs.files import changed_files
@@ -157,7 +157,7 @@ def test_every_kind_of_damage_at_once_is_dropped_and_said(job: Path, tmp_path: P
         "validation_only": "",
         "missing": "",
         "said_differently": "2",
-        "abandoned": "",
+        "abandoned": "3",  # the second line of step 2 comes after step 3: a resume
         "out_of_order": 1,
         "not_whole": {},
     }
@@ -166,7 +166,7 @@ def test_every_kind_of_damage_at_once_is_dropped_and_said(job: Path, tmp_path: P
         "not JSON": "3",
         AGAIN: "5",
         "blank": "6",
-        SUPERSEDED: "1",
+        REDONE: "1",
         "cut off at the end of the file": "9",
     }
     metrics = {line["step"]: line for line in read(folder, "metrics.jsonl")}
@@ -284,7 +284,9 @@ def test_a_dump_that_names_no_benchmark_is_of_the_logs_only_one(others: Sequence
 def test_nothing_complete_is_an_error_in_one_line(tmp_path: Path) -> None:
     for content in (b"", b"garbage\n", b'{"step": 1, "data": {'):
         (tmp_path / "log.jsonl").write_bytes(content)
-        with pytest.raises(NothingFoundError, match=r"^no complete step and no evaluation in log.jsonl$"):
+        with pytest.raises(
+            NothingFoundError, match=r"^no complete step and no evaluation in log.jsonl; read are verl's file log"
+        ):
             collect(tmp_path / "log.jsonl", tmp_path / "results")
     assert not (tmp_path / "results").exists()
 

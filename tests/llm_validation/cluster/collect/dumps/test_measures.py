@@ -10,8 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_validation.cluster.collect.dumps.findings import RELATIVE, compared, compared_entropy, wrong_advantages
-from llm_validation.cluster.collect.dumps.groups import correct_above
+from llm_validation.cluster.collect.dumps.correctness import Levels
+from llm_validation.cluster.collect.dumps.findings import (
+    RELATIVE,
+    Finding,
+    compared,
+    compared_entropy,
+    wrong_advantages,
+)
 from llm_validation.cluster.collect.dumps.measures import of_probe, of_rollouts
 from llm_validation.cluster.collect.logs.run_settings import RunSettings
 from llm_validation.verl_engine.update_probe import metrics_of
@@ -24,6 +30,24 @@ def group(name: str, rewards: list[float], **more: Any) -> list[dict[str, Any]]:
     return [{"group": name, "reward": reward, **more} for reward in rewards]
 
 
+def threshold_of(responses: list[dict[str, Any]], of_run: RunSettings) -> float | None:
+    levels = Levels()
+    levels.add_all(responses)
+    return levels.threshold(of_run)
+
+
+def rolled(responses: list[dict[str, Any]], of_run: RunSettings) -> dict[str, float]:
+    return of_rollouts(responses, of_run, threshold=threshold_of(responses, of_run))
+
+
+def probed(records: list[dict[str, Any]], of_run: RunSettings) -> dict[str, float]:
+    return of_probe(records, of_run, threshold=threshold_of(records, of_run))
+
+
+def wrong(records: list[dict[str, Any]], of_run: RunSettings) -> list[Finding]:
+    return wrong_advantages(3, records, of_run, threshold=threshold_of(records, of_run), source="the dump")
+
+
 def probe_records(seed: int, prompts: int = 6) -> list[dict[str, Any]]:
     made = fake_jobs.responses(np.random.default_rng(seed), 1, prompts=prompts, group_size=5)
     return [{**one, "group": one["uid"]} for one in made]
@@ -32,7 +56,7 @@ def probe_records(seed: int, prompts: int = 6) -> list[dict[str, Any]]:
 def test_shares_of_groups_and_of_responses() -> None:
     hard, easy, none = [1.0, 0, 0, 0, 0], [1.0, 1, 1, 1, 0], [0.0, 0, 0, 0, 0]
     responses = group("h", hard, words=2) + group("e", easy, words=1) + group("n", none, words=0)
-    assert of_rollouts(responses, QAE) == {
+    assert rolled(responses, QAE) == {
         "rollouts/responses": 15,
         "rollouts/groups": 3,
         "rollouts/mean_reward": 1 / 3,
@@ -49,11 +73,11 @@ def test_shares_of_groups_and_of_responses() -> None:
 
 
 def test_a_gate_that_leaks() -> None:
-    leaks = of_rollouts(group("a", [0.0] * 3 + [1.0] * 5), QAE)  # G = 8, K = .4, m = 5: theory.md
+    leaks = rolled(group("a", [0.0] * 3 + [1.0] * 5), QAE)  # G = 8, K = .4, m = 5: theory.md
     assert leaks["rollouts/leak_share_linear"] == 1
-    without_std = of_rollouts(group("a", [0.0] * 3 + [1.0] * 5), RunSettings(estimator="qae_linear", std="none"))
+    without_std = rolled(group("a", [0.0] * 3 + [1.0] * 5), RunSettings(estimator="qae_linear", std="none"))
     assert (without_std["rollouts/positive_share"], without_std["rollouts/negative_share"]) == (5 / 8, 3 / 8)
-    agrees = of_rollouts(group("a", [0.0] * 6 + [1.0] * 10), QAE)  # G = 16: 15 x .4 is a whole number
+    agrees = rolled(group("a", [0.0] * 6 + [1.0] * 10), QAE)  # G = 16: 15 x .4 is a whole number
     assert agrees["rollouts/leak_share_linear"] == 0
 
 
@@ -74,39 +98,76 @@ def test_a_gate_that_leaks() -> None:
     ],
 )
 def test_signs_of_every_estimator(settings: RunSettings, positive: float | None, negative: float | None) -> None:
-    found = of_rollouts(group("a", [1.0, -1, -1, -1, -1]), settings)
+    found = rolled(group("a", [1.0, -1, -1, -1, -1]), settings)
     assert (found.get("rollouts/positive_share"), found.get("rollouts/negative_share")) == (positive, negative)
 
 
 def test_one_response_alone_has_no_advantage() -> None:
     for estimator in ("rloo", "qae", "grpo"):
-        assert of_rollouts(group("a", [1.0]), RunSettings(estimator=estimator))["rollouts/zero_share"] == 1
+        assert rolled(group("a", [1.0]), RunSettings(estimator=estimator))["rollouts/zero_share"] == 1
 
 
 def test_the_gate_on_rewards_lets_penalties_through_and_on_correctness_not() -> None:
     rewards = [1.0] * 4 + [-1.0] * 10 + [-1.5, -2.0]  # theory.md, gate-nonbinary: hard, and failures are pushed down
-    by_reward = of_rollouts(group("a", rewards), RunSettings(estimator="qae", correct_above=-0.5))
-    by_bits = of_rollouts(group("a", rewards), RunSettings(estimator="qae", gate="correctness", correct_above=-0.5))
+    by_reward = rolled(group("a", rewards), RunSettings(estimator="qae", correct_above=-0.5))
+    by_bits = rolled(group("a", rewards), RunSettings(estimator="qae", gate="correctness", correct_above=-0.5))
     assert by_reward["rollouts/negative_share"] == 2 / 16
     assert by_bits["rollouts/negative_share"] == 0
 
 
 def test_a_success_rate_of_exactly_one_minus_k_is_hard_and_a_reward_at_the_threshold_is_wrong() -> None:
-    assert of_rollouts(group("a", [1.0, 1, 1, 0, 0]), QAE)["rollouts/hard_share"] == 1
-    assert of_rollouts(group("a", [1.0, 1, 1, 1, 0]), QAE)["rollouts/hard_share"] == 0
-    at_it = of_rollouts(group("a", [-0.5, 0.0]), RunSettings(correct_above=-0.5))
+    assert rolled(group("a", [1.0, 1, 1, 0, 0]), QAE)["rollouts/hard_share"] == 1
+    assert rolled(group("a", [1.0, 1, 1, 1, 0]), QAE)["rollouts/hard_share"] == 0
+    at_it = rolled(group("a", [-0.5, 0.0]), RunSettings(correct_above=-0.5))
     assert at_it["rollouts/success_rate"] == 0.5
 
 
-def test_what_is_correct_without_a_threshold() -> None:
-    for rewards, threshold in (([0.0, 1], 0.5), ([-1.0, 1], 0.0), ([1.0, -1, 0, -2], -0.5), ([math.nan], 0.0)):
-        assert correct_above(group("a", rewards), RunSettings()) == threshold
-    assert correct_above(group("a", [0.0, 1]), RunSettings(correct_above=0.25)) == 0.25
+@pytest.mark.parametrize(
+    ("rewards", "threshold"),
+    [
+        ([0.0, 1.0], 0.5),
+        ([-1.0, 1.0], 0.0),
+        ([0.0, 5.0], 2.5),
+        ([-1.0], 0.5),
+        ([1.0], 0.5),
+        ([0.7], None),  # one level that is neither right nor wrong
+        ([-1.0, -0.5], None),  # two lengths of a wrong answer
+        ([1.0, -1.0, 0.0, -2.0], None),
+        ([math.nan], 0.5),
+    ],
+)
+def test_what_is_correct_without_a_threshold(rewards: list[float], threshold: float | None) -> None:
+    assert threshold_of(group("a", rewards), RunSettings()) == threshold
+    assert threshold_of(group("a", rewards), RunSettings(correct_above=0.25)) == 0.25
+    assert threshold_of(group("a", [*rewards, 0.1, 0.2], correct=True), RunSettings()) == 0.5  # all of them say it
+
+
+def test_where_it_is_not_known_which_responses_are_right_nothing_is_said_of_it() -> None:
+    found = rolled(group("a", [1.0, -1, 0, -2]), RunSettings(estimator="pos_mask"))
+    assert found.keys() == {
+        "rollouts/responses",
+        "rollouts/groups",
+        "rollouts/mean_reward",
+        "rollouts/leak_share_linear",
+    }
+
+
+def test_a_stated_verdict_comes_before_any_threshold() -> None:
+    said = group("a", [1.0, 0.6, -0.5, 0.0], correct=None)
+    for one, right in zip(said, (True, False, True, False), strict=True):
+        one["correct"] = right
+    assert rolled(said, RunSettings(correct_above=0.5))["rollouts/success_rate"] == 0.5
+
+
+def test_groups_of_one_have_no_gate() -> None:
+    found = rolled(group("a", [1.0]) + group("b", [0.0]), QAE)
+    assert not {"rollouts/mixed_share", "rollouts/hard_share", "rollouts/leak_share_linear"} & found.keys()
+    assert (found["rollouts/success_rate"], found["rollouts/groups"]) == (0.5, 2)
 
 
 def test_unscorable_responses_stay_out() -> None:
     responses = group("a", [1.0, 0, math.nan], correct=None)
-    found = of_rollouts(responses, QAE)
+    found = rolled(responses, QAE)
     assert found["rollouts/success_rate"] == 0.5
     assert found["rollouts/zero_share"] == 2 / 3
 
@@ -114,20 +175,20 @@ def test_unscorable_responses_stay_out() -> None:
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["0.4", "0.6", "1/3"]))
 def test_the_sums_here_and_the_trainers_formula_agree(seed: int, k: str) -> None:
     records = probe_records(seed)
-    mine = of_probe(records, RunSettings(k=k, correct_above=0.0))
+    mine = probed(records, RunSettings(k=k, correct_above=0.0))
     theirs = metrics_of(records, quantile_k=k, correct_above=0.0)
     left = {"probe/gate/mixed_share", "probe/gate/leak_share_linear", "probe/predicted/change_uncentred"}
     assert theirs.keys() - left == mine.keys()
     for name, value in mine.items():
         assert value == pytest.approx(theirs[name], rel=1e-9, abs=1e-12)
-    shares = of_rollouts(records, RunSettings(k=k, correct_above=0.0))
+    shares = rolled(records, RunSettings(k=k, correct_above=0.0))
     for name in ("mixed_share", "leak_share_linear"):
         assert shares[f"rollouts/{name}"] == pytest.approx(theirs[f"probe/gate/{name}"])
 
 
 def test_a_logged_figure_that_the_dump_does_not_give_is_a_finding() -> None:
     records = probe_records(0, prompts=60)
-    measures = of_probe(records, QAE) | of_rollouts(records, QAE)
+    measures = probed(records, QAE) | rolled(records, QAE)
     logged: dict[str, float | None] = dict(metrics_of(records, quantile_k="0.4"))
     assert compared(7, logged, measures) == []
     for name in ("probe/entropy/before/negative", "probe/advantage/zero_share", "probe/entropy/change/hard"):
@@ -155,13 +216,13 @@ def test_verls_own_figures_are_held_against_the_dumps() -> None:
 
 def test_dumped_advantages_of_another_rule_are_a_finding() -> None:
     records = probe_records(1, prompts=60)
-    assert wrong_advantages(3, records, QAE, "the probe's dump") == []
-    assert wrong_advantages(3, records, RunSettings(estimator="somebody's"), "the dump") == []
-    (one,) = wrong_advantages(3, records, RunSettings(estimator="grpo"), "the probe's dump")
+    assert wrong(records, QAE) == []
+    assert wrong(records, RunSettings(estimator="somebody's")) == []
+    (one,) = wrong(records, RunSettings(estimator="grpo"))
     assert one.metric.startswith("advantages of ")
     touched = [{**one, "advantage": one["advantage"] + extra} for one, extra in zip(records, (1, -3, 2), strict=False)]
-    (furthest,) = wrong_advantages(3, touched + records[3:], QAE, "the dump")
+    (furthest,) = wrong(touched + records[3:], QAE)
     assert furthest.metric == f"advantages of 3 of {len(records)} responses"
     assert furthest.said - furthest.recomputed == pytest.approx(-3)
-    (other,) = wrong_advantages(3, records, RunSettings(estimator="qae", k="0.9", std="bessel"), "the dump")
+    (other,) = wrong(records, RunSettings(estimator="qae", k="0.9", std="bessel"))
     assert abs(other.said - other.recomputed) > 0.1

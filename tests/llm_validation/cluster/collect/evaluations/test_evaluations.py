@@ -47,6 +47,10 @@ def answers(question: str, right: int, samples: int = 4, **more: Any) -> list[di
         ("amc2399", "amc2399"),
         ("math_dapo", "math_dapo"),
         ("digits", "digits"),
+        ("aime2024_zh", "aime2024_zh"),
+        ("aime_2024/part", "aime_2024/part"),
+        ("xaime24", "xaime24"),
+        ("AIME 2025", "AIME25"),
     ],
 )
 def test_benchmarks_go_by_many_names(source: str, known_as: str) -> None:
@@ -76,13 +80,13 @@ def test_too_few_samples_or_questions() -> None:
 def test_a_question_that_the_data_repeat_is_one_question() -> None:
     """DAPO's file of AIME 2024 has every question 32 times, for one sample each."""
     repeated = [one for _ in range(8) for one in answers("a", 1, samples=1)] + answers("b", 0, samples=8)
-    assert counts_of(repeated, RunSettings(samples=1)) == {"AIME24": {"a": (8, 8), "b": (8, 0)}}
+    assert counts_of(repeated, threshold=None) == {"AIME24": {"a": (8, 8), "b": (8, 0)}}
 
 
 def test_where_the_scorer_does_not_say_what_is_correct_the_reward_does() -> None:
     responses = answers("a", 0, correct=None, reward=-1.0)[:3] + answers("a", 0, correct=None, reward=1.0)[:1]
-    assert counts_of(responses, SETTINGS) == {"AIME24": {"a": (4, 1)}}
-    assert counts_of(answers("a", 4, benchmark=None), SETTINGS) == {UNNAMED: {"a": (4, 4)}}
+    assert counts_of(responses, threshold=0.0) == {"AIME24": {"a": (4, 1)}}
+    assert counts_of(answers("a", 4, benchmark=None), threshold=None) == {UNNAMED: {"a": (4, 4)}}
 
 
 def test_a_whole_validation_and_one_that_was_cut_off() -> None:
@@ -126,12 +130,56 @@ def test_logged_means_get_the_widest_interval_and_say_so() -> None:
         "val-aux/aime-2025/reward/mean@32": -0.2,
         "val-core/amc23/acc/mean@32": None,
     }
-    first, second = of_log(9, logged)
-    assert (first.benchmark, first.questions, first.samples, first.interval) == ("AIME24", 30, 32, WIDEST)
-    assert {k: one["estimate"] for k, one in first.pass_at_k.items()} == {"1": 0.4, "16": 0.7}
-    assert (second.benchmark, second.questions, second.interval) == ("own", None, None)
+    found = {one.benchmark: one for one in of_log(9, logged)}
+    assert list(found) == ["AIME24", "AIME25", "own"]
+    first, second = found["AIME24"], found["own"]
+    assert (first.questions, first.samples, first.interval) == (30, 32, WIDEST)
+    assert {k: one["estimate"] for k, one in first.pass_at_k.items()} == {"1": 0.4}
+    assert first.others == {"best@16": 0.7}
+    assert (second.questions, second.interval) == (None, None)
     assert second.pass_at_k["1"]["low"] is None
     assert first.counts == {}
+
+
+def test_only_a_mean_reward_is_named_and_is_no_accuracy() -> None:
+    """verl logs `acc` only where the reward function returns one."""
+    (one,) = of_log(4, {"val-core/gsm8k/reward/mean@1": 0.25, "val-aux/gsm8k/reward/best@8/mean": 0.5})
+    assert (one.benchmark, one.pass_at_k, one.samples) == ("gsm8k", {}, 1)
+    assert one.others == {"reward/mean@1": 0.25, "reward/best@8": 0.5}
+
+
+def test_the_best_of_n_is_no_pass_at_k_and_the_samples_give_it() -> None:
+    """verl 7240: one right of 16; the best of 16 draws with replacement is 1 - (15/16)**16 = .644, pass@16 is 1."""
+    counts = counts_of(answers("a", 1, samples=16) + answers("b", 1, samples=16), threshold=None)
+    one, _ = of_dump(1, "AIME24", counts["AIME24"], expected=Expected([counts], SETTINGS), logged={})
+    assert one is not None
+    assert one.pass_at_k["16"]["estimate"] == 1
+    (logged,) = of_log(1, {"val-core/aime2024/acc/best@16/mean": 0.644})
+    assert (logged.pass_at_k, logged.others) == ({}, {"best@16": 0.644})
+
+
+def test_one_text_in_two_slots_is_two_questions() -> None:
+    listed = []
+    for slot, (text, right) in enumerate([("a", 4), ("a", 0), ("b", 2)]):
+        listed += answers(text, right, group=f"slot {slot}")
+    counts = counts_of(listed, threshold=None)
+    assert sorted(counts["AIME24"].values()) == [(4, 0), (4, 2), (4, 4)]
+    one, _ = of_dump(1, "AIME24", counts["AIME24"], expected=Expected([counts], SETTINGS), logged={})
+    assert one is not None
+    assert (one.questions, one.pass_at_k["1"]["estimate"]) == (3, 0.5)
+    again = [{**response, "group": f"anew {response['group']}"} for response in listed]
+    assert counts_of(again, threshold=None) == counts  # ids are drawn anew in each validation
+
+
+def test_slots_of_one_sample_each_are_samples_of_one_question() -> None:
+    listed = []
+    for slot in range(8):
+        listed += answers("a", slot % 2, samples=1, group=f"slot {slot}")
+    assert counts_of(listed, threshold=None) == {"AIME24": {"a": (8, 4)}}
+
+
+def test_a_benchmark_of_which_it_is_not_known_what_is_right_is_left_out() -> None:
+    assert counts_of(answers("a", 0, correct=None, reward=0.5), threshold=None) == {}
 
 
 def test_how_many_questions_the_public_benchmarks_have() -> None:

@@ -31,11 +31,38 @@ def shown(merged: Merged) -> dict[int, Any]:
 
 
 def test_equal_lines_are_dropped_quietly_and_of_others_the_later_counts() -> None:
-    of = entries([(1, {"a": 1}), (2, {"a": 2}), (1, {"a": 1}), (2, {"a": 3})])
+    of = entries([(1, {"a": 1}), (1, {"a": 1}), (2, {"a": 2}), (2, {"a": 3})])
     merged = merge(of)
     assert shown(merged) == {1: {"a": 1}, 2: {"a": 3}}
     assert merged.conflicts == [2]
-    assert reasons(of) == [None, SUPERSEDED, AGAIN, None]
+    assert reasons(of) == [None, AGAIN, SUPERSEDED, None]
+    assert merged.steps[1].attempt == 1
+
+
+def test_a_step_that_goes_back_inside_a_file_is_a_resume() -> None:
+    """PaddleFormers 4744: steps 1 to 5, then 3 and 4 again; step 5 is of the branch that was left."""
+    of = entries([(step, {"a": float(step)}) for step in (1, 2, 3, 4, 5)] + [(3, {"a": 30.0}), (4, {"a": 4.0})])
+    merged = merge(of)
+    assert shown(merged) == {1: {"a": 1}, 2: {"a": 2}, 3: {"a": 30}, 4: {"a": 4}, 5: {"a": 5}}
+    assert [record.step for record in merged.steps if record.abandoned] == [5]
+    assert [record.attempt for record in merged.steps] == [1, 1, 2, 2, 1]
+    assert reasons(of)[2:4] == [REDONE, AGAIN]
+
+
+def test_what_comes_late_is_no_resume() -> None:
+    late = merge(entries([(1, {"a": 1}), (2, {"a": 2}), (1, {"b": 1}), (1, {VAL: 0.5}), (3, {"a": 3})]))
+    assert not any(record.abandoned for record in late.steps)
+    assert shown(late)[1] == {"a": 1, "b": 1, VAL: 0.5}
+
+
+def test_attempts_of_later_files_are_counted_on_after_a_resume() -> None:
+    twice = [(1, {"a": 1}), (2, {"a": 2}), (1, {"a": 10}), (2, {"a": 20})]
+    merged = merge(entries(twice, [(3, {"a": 30})]), {2: 2})
+    assert [(record.step, record.attempt, record.abandoned) for record in merged.steps] == [
+        (1, 2, False),
+        (2, 2, True),
+        (3, 3, False),
+    ]
 
 
 def test_steps_said_differently_are_in_order() -> None:

@@ -99,7 +99,7 @@ def test_table_of_wandbs_interface(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "says"),
     [
-        ("a,b", "no column of steps (_step or Step); it has a, b"),
+        ("a,b", "no column of steps (_step, Step, train/global_step"),
         ("Step,one - loss,two - loss", "columns of 2 runs; save one run to a file of its own"),
     ],
 )
