@@ -11,7 +11,7 @@ import pytest
 
 from docs.site_build import built, claim_links, commands, gallery, markers, mathml, proofs, readme
 from docs.site_build.docstrings import as_markdown
-from paper_figures.report.entries import lines_of
+from paper_figures.report.entries import ledger_lines
 from qae_theory.claims.ledger import load_ledger
 from qae_theory.claims.report import KIND_MEANING, VERDICT_MEANING
 from qae_theory.cli import COMMANDS_GROUP
@@ -81,7 +81,7 @@ def made() -> dict[str, str]:
 
 
 def pages_of(records: list[dict[str, object]]) -> dict[str, str]:
-    found, fallbacks = proofs.pages(lines_of(records, load_ledger()), "a ledger")
+    found, fallbacks = proofs.pages(ledger_lines(records, load_ledger()), "a ledger")
     assert not fallbacks
     return found
 

@@ -20,7 +20,7 @@ from tests.assertions import refuses
 pytestmark = pytest.mark.train
 
 # Millions of parameters: 0.08 to 0.5 on a processor, about 30 on a GPU.
-SIZES = {"arithmetic": (0.08, 0.5), "tiny": (0.08, 0.5), "small": (0.4, 0.5), "gpu": (25, 35)}
+SIZES = {"arithmetic": (0.08, 0.5), "tiny": (0.08, 0.5), "small": (0.4, 0.5), "larger": (1.0, 5.0), "gpu": (25, 35)}
 
 
 @pytest.fixture(scope="module", params=[CHARACTERS, ARITHMETIC], ids=["all", "arithmetic"])
