@@ -113,6 +113,35 @@ def counts_line(entries: Sequence[Entry]) -> str:
     return ", ".join(f"{number} {verdict.value}" for verdict, number in counts(entries).items()) or "no claims"
 
 
+def apart(entries: Iterable[Entry]) -> tuple[list[Entry], dict[str, list[Entry]]]:
+    """Return the claims, and the lines by condition of each family that is among the claims.
+
+    A line whose family is not there stands among the claims.
+    """
+    entries = list(entries)
+    ids = {entry.claim.id for entry in entries}
+    claims: list[Entry] = []
+    lines: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.claim.condition is not None and entry.claim.family in ids:
+            lines.setdefault(entry.claim.family, []).append(entry)
+        else:
+            claims.append(entry)
+    return claims, lines
+
+
+def named(entries: Sequence[Entry]) -> str:
+    """The ids of claims, and how many lines by condition stand beside them: ``channels, and 12 lines by condition``.
+
+    A line by condition that stands alone has its id.
+    """
+    ids = [entry.claim.id for entry in entries if entry.claim.condition is None]
+    lines = [entry.claim.id for entry in entries if entry.claim.condition is not None]
+    if len(lines) > 1:
+        lines = [f"{len(lines)} lines by condition"]
+    return ", and ".join([", ".join(ids), *lines] if ids else lines)
+
+
 def by_section(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
     """Entries by section, in the order in which sections first occur."""
     sections: dict[str, list[Entry]] = {}

@@ -1,4 +1,4 @@
-"""What ``qae verify`` shows while it runs: a live table on a terminal, one line a claim elsewhere."""
+"""What ``qae verify`` shows while it runs: a bar on a terminal and a table at the end, one line a claim elsewhere."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -25,7 +24,7 @@ STYLES = {
     Verdict.UNDECIDED: "yellow",
     Verdict.NOT_RUN: "dim",
 }
-_FRAME_LINES = 7  # the table's header and borders, the bar, and the line of the cursor
+_WIDE = 110  # columns from which the table has evidence and seconds beside the verdicts
 
 
 class Display(Protocol):
@@ -40,14 +39,14 @@ class Display(Protocol):
 
 @contextmanager
 def progress_display(console: Console, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> Iterator[Display]:
-    """The display that suits the console."""
-    if not console.is_terminal:
-        yield LineDisplay(console, evidence)
+    """The display that suits the console: a bar and a table on a terminal that can move its cursor, lines elsewhere."""
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield LineDisplay(console, claims, evidence)
         return
-    table = TableDisplay(console, claims, evidence)
-    with Live(console=console, get_renderable=table.render, refresh_per_second=4, vertical_overflow="visible"):
-        yield table
-        table.finish()
+    display = BarDisplay(console, claims, evidence)
+    with display.bar:
+        yield display
+    console.print(display.table())
 
 
 class Tally:
@@ -74,11 +73,12 @@ class Tally:
 
 
 class LineDisplay:
-    """One plain line a claim, when its evidence is complete."""
+    """One plain line a claim, when its evidence is complete; none for a claim that is not to be shown."""
 
-    def __init__(self, console: Console, evidence: Sequence[Evidence]) -> None:
-        """Print to this console."""
+    def __init__(self, console: Console, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> None:
+        """Print these claims' lines to this console."""
         self._console = console
+        self._shown = {claim.id for claim in claims}
         self._tally = Tally(evidence)
 
     def add(self, outcome: Outcome) -> None:
@@ -86,15 +86,17 @@ class LineDisplay:
         self._tally.add(outcome)
 
     def judged(self, entry: Entry) -> None:
-        """Print the claim's line."""
+        """Print the claim's line; one that broke is printed always."""
         name = entry.claim.id
+        if name not in self._shown and not entry.problems:
+            return
         mark = "BROKEN" if entry.problems else entry.verdict.value
         line = f"{mark:<25} {name} [{entry.claim.update}] {self._tally.kinds(name)}, {self._tally.seconds[name]:.1f} s"
         self._console.print(line, markup=False, soft_wrap=True)
 
 
-class TableDisplay:
-    """A live table with a progress bar. While it runs it shows as many claims as the screen holds, then all."""
+class BarDisplay:
+    """One bar while it runs, with a line for each claim that breaks; then a table with a row for each claim."""
 
     def __init__(self, console: Console, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> None:
         """Show these claims, none of them judged yet."""
@@ -103,55 +105,39 @@ class TableDisplay:
         self._tally = Tally(evidence)
         self._with_evidence = {item.claim for item in evidence}
         self._entries: dict[str, Entry] = {}
-        self._latest: list[str] = []
-        self._finished = False
-        self._bar = Progress(
+        self.bar = Progress(
             TextColumn("evidence"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
         )
-        self._task = self._bar.add_task("evidence", total=len(evidence))
+        self._task = self.bar.add_task("evidence", total=len(evidence))
 
     def add(self, outcome: Outcome) -> None:
-        """Count it, advance the bar, and bring the claim into view."""
+        """Count it and advance the bar."""
         self._tally.add(outcome)
-        self._bar.advance(self._task)
-        self._latest = [name for name in self._latest if name != outcome.claim] + [outcome.claim]
+        self.bar.advance(self._task)
 
     def judged(self, entry: Entry) -> None:
-        """Show the verdict."""
+        """Keep the verdict for the table; name a claim that broke at once, above the bar."""
         self._entries[entry.claim.id] = entry
+        if entry.problems:
+            self._console.print(Text(f"BROKEN {entry.claim.id}: {entry.problems[0]}", style="bold red"))
 
-    def finish(self) -> None:
-        """From now on show every claim."""
-        self._finished = True
+    def table(self) -> Table:
+        """A row for each claim: its verdict, and on a wide terminal its update, evidence and seconds."""
+        wide = self._console.width >= _WIDE
+        table = Table(box=None, pad_edge=False, expand=False)
+        for header in ("claim", "verdict", *(("update", "evidence") if wide else ())):
+            table.add_column(header, overflow="fold")
+        if wide:
+            table.add_column("seconds", justify="right")
+        for claim in self._claims:
+            cells = (Text(claim.id), self._verdict(claim))
+            table.add_row(*cells, *(self._details(claim) if wide else ()))
+        return table
 
-    def render(self) -> Group:
-        """The table and the bar as they are now."""
-        table = Table(expand=False)
-        for header in ("claim", "update", "verdict", "evidence"):
-            table.add_column(header, overflow="fold", no_wrap=header != "evidence")
-        table.add_column("seconds", justify="right")
-        for claim in self._visible():
-            table.add_row(*self._row(claim))
-        return Group(table, self._bar)
-
-    def _visible(self) -> list[Claim]:
-        room = max(1, self._console.height - _FRAME_LINES)
-        if self._finished or len(self._claims) <= room:
-            return list(self._claims)
-        pending = [claim.id for claim in self._claims if self._is_pending(claim)]
-        latest = self._latest[-(room - min(len(pending), room // 3)) :]
-        shown = set(latest) | set([name for name in pending if name not in latest][: room - len(latest)])
-        return [claim for claim in self._claims if claim.id in shown]
-
-    def _is_pending(self, claim: Claim) -> bool:
-        return claim.id in self._with_evidence and claim.id not in self._entries
-
-    def _row(self, claim: Claim) -> tuple[Text, ...]:
+    def _details(self, claim: Claim) -> tuple[Text, Text, Text]:
         seconds = self._tally.seconds[claim.id]
         return (
-            Text(claim.id),
             Text(claim.update, style="dim"),
-            self._verdict(claim),
             Text(self._tally.kinds(claim.id) or f"needs {claim.needs}", style="" if self._is_known(claim) else "dim"),
             Text(f"{seconds:.1f}" if seconds else ""),
         )

@@ -118,6 +118,12 @@ def choose(ledger: Ledger, claim_ids: Sequence[str]) -> list[Claim]:
     return [claim for claim in ledger.claims if not claim_ids or claim.id in claim_ids]
 
 
+def shown(claims: Sequence[Claim]) -> list[Claim]:
+    """The claims that have a row of their own: lines by condition are counted with their family, where it is there."""
+    ids = {claim.id for claim in claims}
+    return [claim for claim in claims if claim.condition is None or claim.family not in ids]
+
+
 def run_claims(ledger: Ledger, claims: Sequence[Claim], effort: Effort, *, jobs: int, console: Console) -> list[Entry]:
     """Run the evidence of the claims, showing it as it comes, and judge each claim when its evidence is complete."""
     from qae_theory.claims.run import run_all
@@ -128,7 +134,7 @@ def run_claims(ledger: Ledger, claims: Sequence[Claim], effort: Effort, *, jobs:
     outcomes: dict[tuple[str, str], Any] = {}
     entries = {claim.id: judge(claim, ()) for claim in claims}
     running = run_all(evidence, effort, jobs=max(1, min(jobs, len(evidence))))
-    with progress_display(console, claims, evidence) as display, closing(running):
+    with progress_display(console, shown(claims), evidence) as display, closing(running):
         for outcome in running:
             outcomes[outcome.claim, outcome.name] = outcome
             display.add(outcome)
@@ -190,20 +196,21 @@ def exit_status(entries: Iterable[Entry]) -> int:
 
 
 def summary(entries: Sequence[Entry], seconds: float) -> list[str]:
-    """Counts, what was not run or skipped and why, problems with their detail, time."""
+    """Counts of claims and of each family's lines, what was not run or skipped and why, problems in detail, time."""
     from qae_theory.claims.model import Verdict
-    from qae_theory.claims.report import counts_line, not_run_reason, skipped_lines
+    from qae_theory.claims.report import apart, counts_line, named, not_run_reason, skipped_lines
 
-    by_reason: dict[str, list[str]] = {}
+    by_reason: dict[str, list[Entry]] = {}
     for entry in entries:
         if entry.verdict is Verdict.NOT_RUN:
-            by_reason.setdefault(not_run_reason(entry), []).append(entry.claim.id)
-    problems = [f"PROBLEM {entry.claim.id}: {problem}" for entry in entries for problem in entry.problems]
+            by_reason.setdefault(not_run_reason(entry), []).append(entry)
+    claims, families = apart(entries)
     return [
-        f"{len(entries)} claims: {counts_line(entries)}",
-        *(f"not run ({reason}): {', '.join(ids)}" for reason, ids in by_reason.items()),
+        f"{len(claims)} claims: {counts_line(claims)}",
+        *(f"{len(lines)} lines by condition of {name}: {counts_line(lines)}" for name, lines in families.items()),
+        *(f"not run, {reason}: {named(without)}" for reason, without in by_reason.items()),
         *skipped_lines(entries),
-        *problems,
+        *(f"PROBLEM {entry.claim.id}: {problem}" for entry in entries for problem in entry.problems),
         f"{seconds:.1f} s",
     ]
 
