@@ -43,6 +43,7 @@ PLANTED = (
     "Module Type M. End M.",
     "Declare Module M : N.",
     "Local Axiom a : False.",
+    '(* " (* " *) Axiom a : False. (* " *) " *)',
 )
 HARMLESS = (
     "(* Axiom a : False. (* Admitted *) *) Lemma a : True. Proof. exact I. Qed.",

@@ -65,7 +65,12 @@ def requirements(module: str) -> frozenset[str]:
 
 
 def without_comments(source: str) -> str:
-    """The source with every comment (they nest) and the inside of every string left out.
+    """The source with every comment and the inside of every string left out.
+
+    As Coq reads them: comments nest, and a string hides the marks of comments, in a comment too.
+
+    Raises:
+        ValueError: a comment or a string is not closed.
 
     >>> without_comments('a (* b (* c *) d *) "e" f')
     'a   "" f'
@@ -77,8 +82,8 @@ def without_comments(source: str) -> str:
         if token.group() == '"':
             if depth == 0:
                 kept.append('"' if in_string else source[start : token.end()])
-                in_string = not in_string
                 start = token.end()
+            in_string = not in_string
         elif in_string:
             continue
         elif token.group() == "(*":
