@@ -1,7 +1,7 @@
-"""The table of verdicts in README.md, made from a ledger file.
+"""The counts of verdicts in README.md and the table of all verdicts in docs/verdicts.md, made from a ledger file.
 
-``python -m qae_theory.claims.readme [--check] [LEDGER_JSON]`` rewrites what is between the two markers and nothing
-else. Computes no verdict.
+``python -m qae_theory.claims.readme [--check] [LEDGER_JSON]`` rewrites what is between the two markers of each file and
+nothing else. Computes no verdict.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from qae_theory.claims.ledger import read_catalogue
 from qae_theory.claims.model import Kind, Role, Verdict
 from qae_theory.claims.report_markdown import table
+from qae_theory.claims.text import markdown_cell
 from qae_theory.runs.files import write_atomically
 
 BEGIN, END = "<!-- ledger:begin -->", "<!-- ledger:end -->"
@@ -32,31 +34,37 @@ _DECIDING_ROLES = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the table, or with ``--check`` say whether it is up to date. Returns the exit status."""
+    """Write both files, or with ``--check`` say which is out of date. Returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m qae_theory.claims.readme",
-        description="Write the claims table into README.md from a ledger file.",
+        description="Write the counts and the table of verdicts into README.md and docs/verdicts.md.",
         epilog="Example: qae verify --json docs/ledger.json && python -m qae_theory.claims.readme",
     )
     parser.add_argument("ledger", nargs="?", type=Path, default=Path("docs/ledger.json"), metavar="LEDGER_JSON")
-    parser.add_argument("--readme", type=Path, default=Path("README.md"), metavar="FILE")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the table differs")
+    parser.add_argument("--readme", type=Path, default=Path("README.md"), metavar="FILE", help="gets the counts")
+    parser.add_argument("--table", type=Path, default=Path("docs/verdicts.md"), metavar="FILE", help="gets the table")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file differs")
     options = parser.parse_args(arguments)
     try:
-        text = options.readme.read_text(encoding="utf-8")
-        wanted = with_table(text, json.loads(options.ledger.read_text(encoding="utf-8")))
+        records = json.loads(options.ledger.read_text(encoding="utf-8"))
+        wanted = {
+            path: between_markers(path.read_text(encoding="utf-8"), made)
+            for path, made in ((options.readme, counts(records)), (options.table, ledger_table(records)))
+        }
+        stale = [path for path, text in wanted.items() if path.read_text(encoding="utf-8") != text]
     except (OSError, ValueError, KeyError) as error:
         print(f"readme: {error}", file=sys.stderr)
         return 2
-    if options.check:
-        return _report_difference(options.readme, same=text == wanted)
-    if text != wanted:
-        write_atomically(options.readme, wanted)
-    return 0
+    for path in stale:
+        if options.check:
+            print(f"readme: {path} is out of date; run python -m qae_theory.claims.readme", file=sys.stderr)
+        else:
+            write_atomically(path, wanted[path])
+    return int(options.check and bool(stale))
 
 
-def with_table(text: str, records: Sequence[Mapping[str, Any]]) -> str:
-    """The text with the ledger between its markers.
+def between_markers(text: str, made: str) -> str:
+    """The text with what was made between its markers.
 
     Raises:
         ValueError: the markers are not there exactly once, in order.
@@ -65,17 +73,38 @@ def with_table(text: str, records: Sequence[Mapping[str, Any]]) -> str:
     _, found_end, after = rest.partition(END)
     if not (found_begin and found_end) or text.count(BEGIN) != 1 or text.count(END) != 1:
         raise ValueError(f"the text needs the lines {BEGIN} and {END}, once each and in this order")
-    return f"{before}{BEGIN}\n{ledger_table(records)}\n{END}{after}"
+    return f"{before}{BEGIN}\n{made}\n{END}{after}"
+
+
+def counts(records: Sequence[Mapping[str, Any]]) -> str:
+    """A sentence on the claims by verdict, and one on the lines by condition of families of claims."""
+    claims = [record for record in records if record.get("condition") is None]
+    lines = [record for record in records if record.get("condition") is not None]
+    sentences = [f"{len(claims)} claims: {_by_verdict(claims)}."]
+    if lines:
+        sentences.append(f"{len(lines)} lines by condition: {_by_verdict(lines)}.")
+    return " ".join(sentences)
 
 
 def ledger_table(records: Sequence[Mapping[str, Any]]) -> str:
-    """A line of counts and a table: claim, update, verdict, strongest evidence."""
+    """The counts, and a row for each claim: id, title, verdict, strongest evidence; lines by condition are counted."""
+    titles = {claim.id: " ".join(claim.title.split()) for claim in read_catalogue()}
+    of_family: dict[str, list[Mapping[str, Any]]] = {}
+    for record in records:
+        if record.get("condition") is not None:
+            of_family.setdefault(record["family"], []).append(record)
+    rows = []
+    for record in records:
+        if record.get("condition") is None:
+            name, lines = record["id"], of_family.get(record["id"], [])
+            evidence = f"{len(lines)} lines by condition: {_by_verdict(lines)}" if lines else strongest_evidence(record)
+            rows.append([f"`{name}`", markdown_cell(titles.get(name, "")), record["verdict"], evidence])
+    return f"{counts(records)}\n\n{table(['Claim', 'What it says', 'Verdict', 'Strongest evidence'], rows)}"
+
+
+def _by_verdict(records: Sequence[Mapping[str, Any]]) -> str:
     found = Counter(record["verdict"] for record in records)
-    counts = ", ".join(f"{found[verdict]} {verdict}" for verdict in Verdict if found[verdict])
-    rows = [
-        [f"`{record['id']}`", record["update"], record["verdict"], strongest_evidence(record)] for record in records
-    ]
-    return f"{len(records)} claims: {counts}.\n\n{table(['Claim', 'Update', 'Verdict', 'Strongest evidence'], rows)}"
+    return ", ".join(f"{found[verdict]} {verdict}" for verdict in Verdict if found[verdict])
 
 
 def strongest_evidence(record: Mapping[str, Any]) -> str:
@@ -85,13 +114,6 @@ def strongest_evidence(record: Mapping[str, Any]) -> str:
     kinds = [Kind(item["kind"]) for item in passed if Role(item["role"]) in _DECIDING_ROLES[verdict]]
     strongest = next((kind.value for kind in Kind if kind in kinds), "–")
     return f"{strongest}, witness without" if verdict is Verdict.UNDER_ASSUMPTION else strongest
-
-
-def _report_difference(readme: Path, *, same: bool) -> int:
-    if same:
-        return 0
-    print(f"readme: the table in {readme} is out of date; run python -m qae_theory.claims.readme", file=sys.stderr)
-    return 1
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
-"""The table in README.md is made from the ledger, and a stale one is noticed."""
+"""Counts in README.md and the table of verdicts are made from the ledger, and stale ones are noticed."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from qae_theory.claims.model import Kind, Role, Status
-from qae_theory.claims.readme import BEGIN, END, main, strongest_evidence, with_table
+from qae_theory.claims.readme import BEGIN, END, between_markers, counts, ledger_table, main, strongest_evidence
 from qae_theory.claims.serial import ledger_records
 from qae_theory.claims.verdict import judge
 from tests.qae_theory.claims.samples import claim, outcome
@@ -33,34 +32,52 @@ def test_strongest_evidence_is_what_decided() -> None:
     ]
 
 
-def test_table_replaces_only_what_is_between_the_markers() -> None:
-    made = with_table(f"Before\n{BEGIN}\nstale\n{END}\nAfter\n", RECORDS)
+FAMILY = ledger_records(
+    [
+        judge(claim("shape"), []),
+        judge(claim("shape@bandit/sgd", family="shape", condition="bandit/sgd"), [outcome(Kind.PROPERTY)]),
+        judge(claim("shape@bandit/adam", family="shape", condition="bandit/adam"), []),
+    ]
+)
+
+
+def test_lines_by_condition_are_counted_in_the_row_of_their_family() -> None:
+    assert counts(FAMILY) == "1 claims: 1 not run. 2 lines by condition: 1 supported, 1 not run."
+    made = ledger_table(FAMILY)
+    assert "| `shape` |  | not run | 2 lines by condition: 1 supported, 1 not run |" in made
+    assert "@bandit" not in made
+
+
+def test_what_is_made_replaces_only_what_is_between_the_markers() -> None:
+    made = between_markers(f"Before\n{BEGIN}\nstale\n{END}\nAfter\n", ledger_table(RECORDS))
     assert made.startswith(f"Before\n{BEGIN}\n4 claims: 1 proved, 1 holds under an assumption, 1 refuted, 1 not run.\n")
     assert made.endswith(f"\n{END}\nAfter\n")
     assert "stale" not in made
-    assert "| `b` | not specific | refuted | witness |" in made
-    assert with_table(made, RECORDS) == made
+    assert "| `b` |  | refuted | witness |" in made
+    assert between_markers(made, ledger_table(RECORDS)) == made
 
 
 @pytest.mark.parametrize("text", ["", BEGIN, f"{END} {BEGIN}", f"{BEGIN} {END} {BEGIN} {END}"])
 def test_markers_must_be_there_once(text: str) -> None:
     with pytest.raises(ValueError, match="once each"):
-        with_table(text, RECORDS)
+        between_markers(text, ledger_table(RECORDS))
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> list[Any]:
-    readme, ledger = tmp_path / "README.md", tmp_path / "ledger.json"
-    readme.write_text(f"# Title\n{BEGIN}\n{END}\n", encoding="utf-8")
+def files(tmp_path: Path) -> list[str]:
+    readme, verdicts, ledger = (tmp_path / name for name in ("README.md", "verdicts.md", "ledger.json"))
+    for page in (readme, verdicts):
+        page.write_text(f"# Title\n{BEGIN}\n{END}\n", encoding="utf-8")
     ledger.write_text(json.dumps(RECORDS), encoding="utf-8")
-    return [str(ledger), "--readme", str(readme)]
+    return [str(ledger), "--readme", str(readme), "--table", str(verdicts)]
 
 
-def test_check_notices_a_stale_table(files: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
-    before = Path(files[2]).read_text(encoding="utf-8")
+def test_check_notices_a_stale_page(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    pages = [Path(files[2]), Path(files[4])]
+    before = [page.read_text(encoding="utf-8") for page in pages]
     assert main([*files, "--check"]) == 1
-    assert "out of date" in capsys.readouterr().err
-    assert Path(files[2]).read_text(encoding="utf-8") == before
+    assert capsys.readouterr().err.count("out of date") == 2
+    assert [page.read_text(encoding="utf-8") for page in pages] == before
     assert main(files) == 0
     assert main([*files, "--check"]) == 0
     Path(files[0]).write_text(json.dumps(RECORDS[:2]), encoding="utf-8")
