@@ -20,7 +20,7 @@ from simulators.groups import Generators, all_groups, sampled_groups
 from simulators.methods import Method, TokenBatch, get_method
 from simulators.objective import Coefficients, coefficients
 from simulators.optimisers import Moments
-from simulators.policy import node_entropies, policy, response_log_probs, token_values
+from simulators.policy import node_entropies, policy, response_log_probs, sampled_token_values
 from simulators.rewards import shaped_rewards
 from simulators.update import Update
 
@@ -177,7 +177,7 @@ def step_on_groups(
     rollouts = score(responses, env, update, method=method)
     behaviour = policy(state.behaviour)
     # Importance ratios are taken against the policy that sampled, in every pass.
-    old = _sampled_tokens(behaviour.log_probs, env, responses)
+    old = sampled_token_values(behaviour.log_probs, env.tree, responses)
     # Dropped groups keep their places in the arrays and are masked out.
     mask = env.tree.token_mask[responses] & rollouts.kept[..., None, None]
     advantages = np.broadcast_to(rollouts.advantages[..., None], mask.shape)
@@ -190,9 +190,9 @@ def step_on_groups(
         # A token has the entropy of its node, whichever action was sampled there.
         entropies = np.broadcast_to(node_entropies(pi)[..., None], pi.probs.shape)
         batch = TokenBatch(
-            log_probs=_sampled_tokens(pi.log_probs, env, responses),
+            log_probs=sampled_token_values(pi.log_probs, env.tree, responses),
             old_log_probs=old,
-            entropies=_sampled_tokens(entropies, env, responses),
+            entropies=sampled_token_values(entropies, env.tree, responses),
             advantages=advantages,
             mask=mask,
             rngs=rngs,
@@ -236,17 +236,3 @@ def score(responses: Array, env: Environment, update: Update, method: Method) ->
         lengths=lengths,
         kept=mixed if update.dynamic_sampling else np.ones_like(mixed),
     )
-
-
-def _sampled_tokens(node_values: Array, env: Environment, responses: Array) -> Array:
-    """Return the values of the sampled tokens, ``[..., Q, G, T]``.
-
-    Args:
-        node_values: a value of every node's actions, ``[..., Q, N, A]``.
-        env: holds the tree of responses.
-        responses: ``[..., Q, G]``.
-    """
-    if env.tree.is_bandit:
-        return np.take_along_axis(node_values[..., 0, :], responses, axis=-1)[..., None]
-    values = token_values(node_values, env.tree)
-    return np.take_along_axis(values, responses[..., None], axis=-2)

@@ -61,6 +61,23 @@ def token_values(node_values: Array, tree: Tree) -> Array:
     return np.where(tree.token_mask, flat[..., np.maximum(tree.cells, 0)], 0.0)
 
 
+def sampled_token_values(node_values: Array, tree: Tree, responses: Array) -> Array:
+    """Return a value of each cell, read off along the sampled responses.
+
+    Args:
+        node_values: ``[..., Q, N, A]``.
+        tree: the responses that could be sampled.
+        responses: those that were, ``[..., Q, G]``.
+
+    Returns:
+        ``[..., Q, G, T]``; 0 after the end of a response.
+    """
+    # A bandit's responses have one token, whose cells need no walk along the tree.
+    if tree.is_bandit:
+        return np.take_along_axis(node_values[..., 0, :], responses, axis=-1)[..., None]
+    return np.take_along_axis(token_values(node_values, tree), responses[..., None], axis=-2)
+
+
 def node_entropies(pi: Policy) -> Array:
     """Return the entropy of every node's distribution, ``[..., Q, N]`` in nats."""
     return -expectation(pi.probs, pi.log_probs)
