@@ -117,6 +117,9 @@ def _recognised(
 
 
 def _said(head: Head) -> str | None:
+    """Return what is said of a file that no reader takes."""
+    if head.is_cut:
+        return "a JSON object that is cut off or damaged"
     return _KINDS.get(head.kind, "no format of logs that is known here")
 
 

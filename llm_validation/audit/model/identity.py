@@ -13,6 +13,7 @@ import numpy as np
 from qae_theory.arrays import Array
 
 ONE_TEXT = "all prompts have the same text, so that it does not say which responses form a group; give --group-size"
+UNEVEN = "runs of equal prompts have different lengths, so that none is certain; give --group-size"
 NO_PROMPTS = "nothing in the file says how many responses a group has; give --group-size"
 
 
@@ -55,27 +56,34 @@ def by_prompt(step: Array, key: Array, group_size: int | None) -> Resolved:
 def by_block(batch: Array, key: Array | None, group_size: int | None) -> Resolved:
     """Group rows into blocks of one size in the order of the file.
 
-    Without a known size it is that of the runs of equal prompts. A run that is a multiple of it is a question that
-    stands twice in a row; the rows are in order, so that it can be cut.
+    Without a known size it is that of most runs of equal prompts. A run that is a multiple of it is a question that
+    stands twice in a row; the rows are in order, so that it can be cut. A batch with another run is refused whole; if
+    half of them are such, all are.
 
     Args:
         batch: ``[N]``, non-decreasing: rows that were generated together.
         key: ``[N]``, hashes of the prompts, or None.
         group_size: the size of a block, where it is known.
     """
-    lengths = _runs(batch, key) if key is not None else np.zeros(0, dtype=np.int64)
-    size = group_size or _block_size(lengths, several=key is not None and len(np.unique(key)) > 1)
+    edges = _edges(batch, key)
+    lengths = np.diff(edges)
+    several = key is not None and len(np.unique(key)) > 1
+    size = group_size or (_usual(lengths) if several else None)
     if size is None:
-        reason = NO_PROMPTS if key is None else ONE_TEXT if len(np.unique(key)) == 1 else _uneven()
+        reason = NO_PROMPTS if key is None else UNEVEN if several else ONE_TEXT
         return Resolved(np.full(len(batch), -1), reason, lengths)
-    whole = np.array([length % size == 0 for length in _runs(batch, None).tolist()])
-    if not whole.all() or (len(lengths) and (lengths % size).any()):
-        reason = f"the batches do not fall into blocks of {size} equal prompts"
-        return Resolved(np.full(len(batch), -1), reason, lengths if len(lengths) else _runs(batch, None))
-    note = None
-    if len(lengths) and (lengths != size).any():
-        note = f"{int((lengths != size).sum())} questions stand twice in a row; cut into blocks of {size}"
-    return Resolved(np.arange(len(batch)) // size, None, np.full(len(batch) // size, size), note)
+    bad = np.unique(batch[edges[:-1]][lengths % size != 0])
+    wrong = np.isin(batch, bad)
+    if 2 * len(bad) >= len(np.unique(batch)) and len(bad):
+        reason = f"the batches do not fall into blocks of {size} equal prompts" if group_size else UNEVEN
+        return Resolved(np.full(len(batch), -1), reason, lengths)
+    group = np.full(len(batch), -1)
+    group[~wrong] = np.arange(int((~wrong).sum())) // size
+    if len(bad):
+        return Resolved(group, f"{len(bad)} batches do not fall into blocks of {size} equal prompts", lengths)
+    twice = int((lengths != size).sum()) if key is not None else 0
+    note = f"{twice} questions stand twice in a row; cut into blocks of {size}" if twice else None
+    return Resolved(group, None, np.full(len(batch) // size, size), note)
 
 
 def codes(*names: Array) -> Array:
@@ -108,21 +116,18 @@ def _certain_size(sizes: Array, group_step: Array) -> int | None:
     return size if 2 * len(bad) < len(steps) and not any(even) else None
 
 
-def _block_size(lengths: Array, *, several: bool) -> int | None:
-    if not len(lengths) or not several:
+def _usual(lengths: Array) -> int | None:
+    """Return the length of at least half of the runs; None without one."""
+    if not len(lengths):
         return None
-    size = int(lengths.min())
-    fits = not (lengths % size).any() and 2 * (lengths == size).sum() >= len(lengths)
-    return size if fits else None
+    values, counts = np.unique(lengths, return_counts=True)
+    most = int(counts.argmax())
+    return int(values[most]) if 2 * counts[most] >= len(lengths) else None
 
 
-def _uneven() -> str:
-    return "runs of equal prompts have different lengths, none of which divides the others; give --group-size"
-
-
-def _runs(batch: Array, key: Array | None) -> Array:
-    """Return the lengths of runs of rows with one batch and one prompt."""
+def _edges(batch: Array, key: Array | None) -> Array:
+    """Return where runs of rows with one batch and one prompt begin, and the end of the last."""
     change = np.diff(batch) != 0
     if key is not None:
         change |= key[1:] != key[:-1]
-    return np.diff(np.r_[0, np.flatnonzero(change) + 1, len(batch)])
+    return np.r_[0, np.flatnonzero(change) + 1, len(batch)]

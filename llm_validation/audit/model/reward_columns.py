@@ -17,6 +17,11 @@ from qae_theory.arrays import Array
 
 MOST_COLUMNS = 8  # of more, only all and each alone are tried
 AFFINE = 1e-2  # of the advantages' spread that an affine function may leave: bf16 has 8 bits
+NO_COLUMN = "no column of numbers could be the scores of a reward function"
+NO_SUM = (
+    "the advantages do not follow the sum of the reward columns; if they have weights, give these by "
+    "--set 'reward_weights={NAME = WEIGHT, ...}'"
+)
 
 
 class Reward(NamedTuple):
@@ -41,6 +46,8 @@ def reward_of(
     Raises:
         ValueError: a weight names no column.
     """
+    if not components:
+        return Reward(np.full(len(group), np.nan), {}, NO_COLUMN)
     if weights is not None:
         if unknown := sorted(set(weights) - set(components)):
             known = ", ".join(components) or "none"
@@ -58,13 +65,12 @@ def reward_of(
             left = [name for name in components if name not in names]
             note = f"not counted as rewards, since the advantages do not follow them: {', '.join(left)}"
             return Reward(reward, chosen, note if left else None)
-    note = "the advantages do not follow the sum of the reward columns; if they have weights, give --reward-weights"
-    return everything._replace(note=note)
+    return everything._replace(note=NO_SUM)
 
 
 def _sum(components: Mapping[str, Array], weights: Mapping[str, float]) -> Array:
     """Return the weighted sum; a missing score counts as 0, and a row without any score is NaN."""
-    parts = np.stack(list(components.values())) if components else np.zeros((0, 0))
+    parts = np.stack(list(components.values()))
     scale = np.array([weights.get(name, 1.0) for name in components])[:, None]
     return np.where(np.isfinite(parts).any(axis=0), (scale * np.nan_to_num(parts)).sum(axis=0), np.nan)
 

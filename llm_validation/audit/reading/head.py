@@ -51,6 +51,11 @@ class Head:
         shared = [set(record) for record in self.objects]
         return frozenset(set.intersection(*shared)) if shared else frozenset()
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the file is one JSON object that does not end, as far as it was looked at."""
+        return self.kind == "document" and len(self.text) < BEGINNING and _parsed(self.text) is None
+
     def any_with(self, *names: str) -> bool:
         """Return whether one of the first objects has all these names."""
         return any(all(name in record for name in names) for record in self.objects)

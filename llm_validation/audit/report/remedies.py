@@ -60,7 +60,10 @@ _REMEDIES: dict[str, Sequence[Remedy]] = {
     "groups-of-one": (Remedy("give the responses to one prompt one id", "rllm PR 776"),),
     "advantage-equals-reward": (Remedy("see that the group's id reaches the estimator", "rllm PR 776"),),
     "estimator-mismatch": (
-        Remedy("assert that the estimator is registered when the job starts", "verl plug-ins swallow load errors"),
+        Remedy(
+            "assert that the estimator is registered when the job starts",
+            "verl 0.9.1, whose plug-in loader passes over errors",
+        ),
         Remedy("look at scale_rewards: batch is not group", "trl 3857; ms-swift 4570"),
     ),
     "clip-inert": (
@@ -84,6 +87,6 @@ _REMEDIES: dict[str, Sequence[Remedy]] = {
         Remedy("a lower clip range or fewer updates a batch", "verl 1066; verl 2738", "clip-sides"),
         Remedy("a smaller K on easy data", "arXiv 2509.22611, Fig. 9", "shape-entropy-rises-with-k"),
     ),
-    "single-sign-mass": (Remedy("a K nearer to the data's difficulty", "arXiv 2509.22611", "k-shares"),),
+    "single-sign-mass": (Remedy("a K with 1 - K near the success rate of the data", "arXiv 2509.22611", "k-shares"),),
     "reward-component-dead": (Remedy("see what the function returns on a few responses", "verl 5635"),),
 }

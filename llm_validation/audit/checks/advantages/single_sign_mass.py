@@ -37,7 +37,7 @@ def run(log: Log) -> list[Finding]:
             "single-sign-mass",
             "info" if log.settings.estimator in _BY_DESIGN else "warning",
             f"{percent(part)} of the advantages' mass is {side}, over {int((advantage != 0).sum())} responses",
-            "a baseline between the rewards, a K further from the data's success rate, or data of mixed difficulty",
+            "a baseline between the rewards, a K with 1 - K near the data's success rate, or data of mixed difficulty",
             {"side": side, "share": part, "responses": int((advantage != 0).sum())},
             ("sampled-sign-law", "sign-share-law", "gate-hard", "gate-easy"),
         )

@@ -7,10 +7,12 @@ step, group and reward are needed, the other columns are the model's (see ``chun
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from llm_validation.audit.model.chunk import OPTIONAL, Chunk
+from llm_validation.audit.model.entries import as_number
 from llm_validation.audit.model.settings import AuditSettings
 from llm_validation.audit.reading.base import ResponseReader
 from llm_validation.audit.reading.head import Head
@@ -28,11 +30,16 @@ def _first(head: Head, names: tuple[str, ...]) -> str | None:
     return next((name for name in names if any(record.get(name) is not None for record in head.objects)), None)
 
 
+def _is_number(value: Any) -> bool:
+    """Return whether a value is a number or true or false, also where a writer made text of it."""
+    return value is not None and as_number(value) is not None
+
+
 def _is_responses(head: Head) -> bool:
     if head.kind not in ("lines", "list"):
         return False
     reward = _first(head, REWARDS)
-    has_number = any(isinstance(record.get(reward), (int, float)) for record in head.objects if reward)
+    has_number = any(_is_number(record.get(reward)) for record in head.objects if reward)
     return has_number and (_first(head, GROUPS) is not None or _first(head, _PROMPTS) is not None)
 
 

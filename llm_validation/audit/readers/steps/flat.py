@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llm_validation.audit.model.entries import Entry, as_step, numbers
-from llm_validation.audit.reading.base import StepReader
+from llm_validation.audit.reading.base import RefusedError, StepReader
 from llm_validation.audit.reading.head import Head
 from llm_validation.audit.reading.json_lines import Tally, records
 
+MANY = 4  # records a step, from which on they are not taken for metrics; a resume or two write a step again
 _STEPS = ("step", "global_step", "training_step", "iteration", "steps")
 # What only a response has.
 _OF_RESPONSES = frozenset({"prompt", "completion", "response", "output", "input", "uid", "text", "messages", "content"})
@@ -38,6 +39,17 @@ def _is_flat(head: Head) -> bool:
 
 
 def _read(head: Head, tally: Tally) -> Iterator[Entry]:
+    entries = list(_entries(head, tally))
+    steps = len({entry.step for entry in entries})
+    if steps and len(entries) >= MANY * steps:
+        raise RefusedError(
+            f"{len(entries)} records of {steps} steps: responses rather than metrics, and nothing says which of them "
+            "form a group"
+        )
+    yield from entries
+
+
+def _entries(head: Head, tally: Tally) -> Iterator[Entry]:
     for record in records(head, tally):
         step = _step_of(record)
         if step is None:
