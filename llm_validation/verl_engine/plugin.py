@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from math import isfinite
@@ -21,10 +21,13 @@ import torch
 from verl.trainer.ppo.core_algos import ADV_ESTIMATOR_REGISTRY, get_adv_estimator_fn, register_adv_est
 
 from llm_validation.verl_engine.group_advantages import GATES, STD_KINDS, group_advantages
+from llm_validation.verl_engine.rollout_keys import rollouts_of
 from qae_theory.baselines import DEFAULT_K
 from qae_theory.checks import decimal_fraction, quantile_level, refuse
 
 ESTIMATORS = ("qae", "qae_linear", "pos_mask", "neg_mask")
+# The function of verl's V1 trainers that calls an estimator and knows which rows are of one rollout.
+CALLER = "compute_advantage_for_multi_trajectories"
 OPTIONS = ("quantile_k", "advantage_std", "advantage_eps", "advantage_gate", "correct_above")
 GROUP, ENTRY = "verl.plugins", "llm_validation.verl_engine.plugin"
 # Sources whose scorer in verl parses or runs what the model wrote: sympy's parser evaluates it, code is executed.
@@ -39,12 +42,13 @@ def estimate(
     index: Any = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    r"""What verl calls: a response's summed reward, its advantage in its group, that at each of its tokens.
+    r"""What verl calls: a rollout's summed reward, its advantage in its group, that at each token of all its outputs.
 
-    Advantage :math:`A_i \, m_{it}` for token t of response i with m its mask, A of
-    :func:`llm_validation.verl_engine.group_advantages.group_advantages`. As in verl's own ``grpo``, a response whose
-    mask has become all 0 (rejection sampling) still counts in its group; the rows that pad a batch are a group of
-    equal rewards, and so have 0.
+    Advantage :math:`A_i \, m_{it}` for token t of an output of rollout i with m its mask, A of
+    :func:`llm_validation.verl_engine.group_advantages.group_advantages`. A rollout has one vote in its group, the score
+    of its last output, however many outputs it has: verl's V1 trainers copy that score to every output. As in verl's
+    own ``grpo``, a response whose mask has become all 0 (rejection sampling) still counts in its group; the rows that
+    pad a batch are a group of equal rewards, and so have 0.
 
     Args:
         estimator: one of ``ESTIMATORS``.
@@ -66,11 +70,54 @@ def estimate(
     if token_level_rewards.ndim != 2 or token_level_rewards.shape != response_mask.shape:
         shapes = f"{list(token_level_rewards.shape)} beside {list(response_mask.shape)}"
         refuse("token_level_rewards", shapes, "[B, T] as response_mask is")
+    keys = batch_keys(len(token_level_rewards))
     with torch.no_grad():
         scores = token_level_rewards.sum(dim=-1)
-        scalars = group_advantages(scores, index, estimator=estimator, **options_of(config))
+        scalars = _by_rollout(scores, index, keys, estimator=estimator, **options_of(config))
         advantages = _over_tokens(scalars, response_mask)
     return advantages, advantages
+
+
+def batch_keys(rows: int) -> Sequence[str] | None:
+    """Return the names of the batch's rows, ``{group}_{rollout}_{output}``; None outside verl's V1 trainers.
+
+    verl hands an estimator no names. The function of its V1 trainers that calls estimators has them as its argument
+    ``batch_keys``, and applies them for ``grpo`` only; here they are read from that call. Where it is not among the
+    callers, each row is a rollout: the older trainer has one row for each.
+
+    Args:
+        rows: of the batch.
+
+    Raises:
+        RuntimeError: the call is there and its names are not those of the rows, so that rollouts cannot be told apart.
+    """
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_name != CALLER:
+        frame = frame.f_back  # type: ignore[assignment]
+    if frame is None:
+        return None
+    keys = frame.f_locals.get("batch_keys")
+    if keys is None or len(keys) != rows:
+        raise RuntimeError(
+            f"verl's {CALLER} has no `batch_keys` of the {rows} rows, so that outputs of one rollout cannot be told "
+            "apart; this verl is not the version that the plug-in was tested with (see `make drift`)"
+        )
+    return list(map(str, keys))
+
+
+def _by_rollout(
+    scores: torch.Tensor, index: Any, keys: Sequence[str] | None, *, estimator: str, **options: Any
+) -> torch.Tensor:
+    """Return each row's advantage ``[B]``, that of its rollout among the rollouts of its group."""
+    rollouts = None if keys is None else rollouts_of(keys)
+    if rollouts is None or len(rollouts.final) == len(scores):
+        return group_advantages(scores, index, estimator=estimator, **options)
+    final = torch.tensor(rollouts.final, device=scores.device)
+    ids = index.tolist() if hasattr(index, "tolist") else list(index)
+    if len(ids) != len(scores):
+        refuse("index", f"{len(ids)} ids", f"{len(scores)} prompt ids, one a row")
+    votes = group_advantages(scores[final], [ids[row] for row in rollouts.final], estimator=estimator, **options)
+    return votes[torch.tensor(rollouts.of_row, device=scores.device)]
 
 
 def options_of(config: Any) -> dict[str, Any]:

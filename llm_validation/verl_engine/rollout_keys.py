@@ -32,10 +32,16 @@ def parts(key: str) -> Parts:
     return Parts(key, key, 0)
 
 
-class Rollouts(NamedTuple):
-    """Which rows are of one rollout. ``final`` has the row of each rollout's last output, ``of_row`` each row's rollout.
+def names_output(key: str) -> bool:
+    """Return whether a key has verl's form, so that it says which rollout an output is of."""
+    return parts(key).rollout != key
 
-    Rollouts are numbered from 0 in the order in which they first appear; ``final`` is indexed by that number.
+
+class Rollouts(NamedTuple):
+    """Which rows are of one rollout.
+
+    Rollouts are numbered from 0 in the order in which they first appear. ``final`` has, for each rollout, the row of
+    its last output; ``of_row`` has, for each row, the number of its rollout.
     """
 
     final: list[int]

@@ -37,6 +37,7 @@ from verl.workers.engine_workers import ActorRolloutRefWorker
 from verl.workers.utils.padding import response_from_nested, response_to_nested
 
 from llm_validation.verl_engine import plugin as verl_plugin
+from llm_validation.verl_engine.rollout_keys import rollouts_of
 from llm_validation.verl_engine.update_probe import Response, metrics_of, records_from_tokens
 from qae_theory.baselines import DEFAULT_K
 from qae_theory.checks import quantile_level, refuse
@@ -132,6 +133,25 @@ def require_estimators(config: DictConfig) -> None:
             )
 
 
+def require_one_vote(estimator: str, keys: Sequence[str]) -> None:
+    """Refuse a batch in which a rollout has several outputs and the estimator would give each of them a vote.
+
+    Args:
+        estimator: ``algorithm.adv_estimator``.
+        keys: of the batch's rows, ``{group}_{rollout}_{output}``.
+
+    Raises:
+        ValueError: one line with how many outputs there are.
+    """
+    if estimator in ("grpo", "gae", *verl_plugin.ESTIMATORS):
+        return
+    rollouts = rollouts_of(keys)
+    if len(rollouts.final) < len(keys):
+        there = f"{estimator!r} with {len(keys)} outputs of {len(rollouts.final)} rollouts"
+        allowed = f"grpo or one of {', '.join(verl_plugin.ESTIMATORS)}, which give a rollout one vote"
+        refuse("algorithm.adv_estimator", there, allowed)
+
+
 class ProbeWorker(ActorRolloutRefWorker):
     """verl's worker, which can also put its whole state aside and take it back."""
 
@@ -187,6 +207,10 @@ class ProbeTrainer(PPOTrainerSync):
         for role, worker in self.role_worker_mapping.items():
             if worker.__ray_actor_class__ is ActorRolloutRefWorker:
                 self.role_worker_mapping[role] = ray.remote(ProbeWorker)
+
+    def _compute_advantage(self, batch: KVBatchMeta, metrics: dict[str, Any]) -> KVBatchMeta:
+        require_one_vote(self.config.algorithm.adv_estimator, batch.keys)
+        return super()._compute_advantage(batch, metrics)
 
     def _update_actor(self, batch: KVBatchMeta, metrics: dict[str, Any]) -> KVBatchMeta:
         if not self.probe.probes(self.global_steps):

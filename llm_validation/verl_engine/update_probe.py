@@ -1,7 +1,8 @@
 """What one update did to the entropy: a record for each output, and the probe's metrics from the records.
 
-A rollout of several turns has several outputs; the metrics count rollouts, see :func:`by_rollout`. NumPy only. The trainer makes the records from token arrays (``verl_trainer``) and logs the metrics; ``collect``
-recomputes the same metrics from the dumped records.
+A rollout of several turns has several outputs; the metrics count rollouts, see :func:`by_rollout`. NumPy only. The
+trainer makes the records from token arrays and logs the metrics; ``collect`` recomputes the same metrics from the
+dumped records.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llm_validation.verl_engine.rollout_keys import rollouts_of
+from llm_validation.verl_engine.rollout_keys import names_output, rollouts_of
 from qae_theory.advantages import advantages
 from qae_theory.arrays import Array
 from qae_theory.checks import quantile_level, refuse
@@ -47,7 +48,7 @@ _SUMS = (
 
 
 class Response(NamedTuple):
-    """One output of a rollout, in most runs the whole response, and its tokens before and after the update, ``[T]`` each."""
+    """One output of a rollout, in most runs the whole response, before and after the update; arrays are ``[T]``."""
 
     uid: str
     """Its prompt's group."""
@@ -168,10 +169,11 @@ def by_rollout(records: Sequence[Record]) -> list[Record]:
     counts has no advantage of its own to show, so the last one that has tokens speaks for the rollout.
 
     Args:
-        records: as :func:`records_from_tokens` makes them; those without a ``key`` are rollouts of their own.
+        records: as :func:`records_from_tokens` makes them; those without a ``key``, or with one that does not name an
+            output, are rollouts of their own.
     """
-    names = [str(record.get("key") or f"record {number}") for number, record in enumerate(records)]
-    rollouts = rollouts_of(names)
+    names = [str(record.get("key", "")) for record in records]
+    rollouts = rollouts_of(name if names_output(name) else f"record {row}" for row, name in enumerate(names))
     if len(rollouts.final) == len(records):
         return list(records)
     outputs: list[list[Record]] = [[] for _ in rollouts.final]

@@ -15,6 +15,7 @@ from llm_validation.verl_engine.group_advantages import DEFAULT_K, MASKS
 from qae_theory.baselines import interpolated_quantile
 from qae_theory.checks import quantile_level
 
+ONE_VOTE = ("grpo", "gae")  # verl's own with which a rollout has one vote: by its keys, or token by token
 OURS = (*QUANTILE, *MASKS)  # estimators that the plug-in brings
 
 
@@ -94,6 +95,24 @@ def leaking_counts(size: int, level: Fraction) -> dict[int, Fraction]:
         if value not in (0, 1):
             leaks[count] = Fraction(value)
     return leaks
+
+
+def check_outputs(run: Configuration) -> Check:
+    """Look whether a rollout with several outputs keeps one vote in its group.
+
+    verl's V1 trainers hand each output to the estimator as a response of its own, except to ``grpo``; the plug-in's
+    estimators tell rollouts apart by the outputs' names.
+    """
+    name, rollout, estimator = "outputs a rollout", run.rollout, str(run.algorithm.estimator.value)
+    if not (rollout.several_turns.or_else(False) or rollout.agent_loops.stated):
+        return fine(name, "one output each: neither several turns nor agent loops of one's own")
+    if estimator in (*ONE_VOTE, *OURS):
+        return fine(name, f"a rollout may have several; {estimator} gives it one vote in its group")
+    return failed(
+        name,
+        f"a rollout may have several outputs, and verl gives each of them a vote with {estimator}, so that a long "
+        f"rollout outweighs its group: take one of {', '.join((*ONE_VOTE, *OURS))}, or rollouts of one output",
+    )
 
 
 def check_dynamic_sampling(run: Configuration, keys: Sequence[str] | None) -> Check:

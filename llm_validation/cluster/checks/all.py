@@ -46,6 +46,7 @@ CHECKS: Mapping[str, Callable[[Subject], Check]] = {
     "estimator": lambda subject: plugin.check_estimator(subject.run.algorithm),
     "quantile level": lambda subject: algorithm.check_quantile(subject.run.algorithm),
     "group size": lambda subject: algorithm.check_group(subject.run),
+    "outputs a rollout": lambda subject: algorithm.check_outputs(subject.run),
     "gate": lambda subject: algorithm.check_gate(subject.run),
     "verifier": lambda subject: subject.verifier.check,
     "overlong punishment": lambda subject: rewards.check_overlong(subject.run),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from llm_validation.verl_engine.configuration.kinds import COUNT, FLAG, NUMBER_TYPE, SHARE, one_of
+from llm_validation.verl_engine.configuration.kinds import ANY, COUNT, FLAG, NUMBER_TYPE, SHARE, one_of
 from llm_validation.verl_engine.configuration.setting import Setting, setting
 
 
@@ -14,6 +15,10 @@ class Rollout:
 
     group_size: Setting[int] = setting("actor_rollout_ref.rollout.n", COUNT, default=1)
     """Responses to a prompt, G."""
+    several_turns: Setting[bool] = setting("actor_rollout_ref.rollout.multi_turn.enable", FLAG, default=False)
+    """Whether a rollout has several turns, with tools or another speaker between."""
+    agent_loops: Setting[Any] = setting("actor_rollout_ref.rollout.agent.agent_loop_config_path", ANY)
+    """A file of agent loops of the user's own, which may return several outputs for one rollout."""
     validation_samples: Setting[int] = setting("actor_rollout_ref.rollout.val_kwargs.n", COUNT, default=1)
     engine: Setting[str] = setting("actor_rollout_ref.rollout.name", one_of(("vllm",)), default="vllm")
     tensor_parallel: Setting[int] = setting("actor_rollout_ref.rollout.tensor_model_parallel_size", COUNT, default=2)

@@ -235,7 +235,7 @@ def plain(
     fields = {
         "step": 1,
         "uid": uid,
-        "key": f"{uid}_{reward}_{tokens}",
+        "key": f"{uid} with {reward} and {tokens}",
         "reward": reward,
         "advantage": advantage,
         "tokens": tokens,

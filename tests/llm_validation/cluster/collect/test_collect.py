@@ -284,9 +284,8 @@ def test_a_dump_that_names_no_benchmark_is_of_the_logs_only_one(others: Sequence
 def test_nothing_complete_is_an_error_in_one_line(tmp_path: Path) -> None:
     for content in (b"", b"garbage\n", b'{"step": 1, "data": {'):
         (tmp_path / "log.jsonl").write_bytes(content)
-        with pytest.raises(
-            NothingFoundError, match=r"^no complete step and no evaluation in log.jsonl; read are verl's file log"
-        ):
+        says = r"^no complete step and no evaluation in log\.jsonl; read are verl's file log"
+        with pytest.raises(NothingFoundError, match=says):
             collect(tmp_path / "log.jsonl", tmp_path / "results")
     assert not (tmp_path / "results").exists()
 

@@ -219,9 +219,8 @@ def test_formats_that_are_read_besides(tmp_path: Path) -> None:
     history = [{"step": 1, "epoch": 0.1, "entropy": 1.5, "loss": 0.0}, {"step": 2, "epoch": 0.2, "entropy": 1.25}]
     state.write_text(to_json({"global_step": 2, "log_history": history}))
     console = tmp_path / "output.log"
-    console.write_text(
-        "loading\n(TaskRunner pid=7) step:1 - actor/entropy:np.float64(1.5) - x:1\nstep:2 - actor/entropy:1.25\n"
-    )
+    first = "(TaskRunner pid=7) step:1 - actor/entropy:np.float64(1.5) - x:1"
+    console.write_text(f"loading\n{first}\nstep:2 - actor/entropy:1.25\n")
     for path, name in ((state, "entropy"), (console, "actor/entropy")):
         found = gathered(path)
         assert [(one.step, one.metrics[name]) for one in found.merged.steps] == [(1, 1.5), (2, 1.25)]
@@ -287,6 +286,8 @@ def test_a_rollout_has_one_vote_however_many_outputs_it_has(tmp_path: Path) -> N
     job = write_job(tmp_path / "job", steps=1)
     (job / "rollouts" / "1.jsonl").unlink()
     (job / "probe" / "1.jsonl").unlink()
+    resolved = (job / "resolved.yaml").read_text()
+    (job / "resolved.yaml").write_text(resolved.replace("correct_above: -0.5", "correct_above: 0.5"))
     rollouts(job, 1, flipped())
     found = gathered(job, responses=5)
     shares = measures(found, 1)
