@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from qae_theory import array_arguments as arguments
 from qae_theory import checks
 from qae_theory.arrays import Array, exp, is_exact, log
 from qae_theory.numerics import bounds, enclosure
@@ -48,7 +49,7 @@ def entropy_change(logits: Any, direction: Any, step_size: Any) -> Array:
     >>> round(float(entropy_change([0.0, 2.0], [1.0, 0.0], 0.5)), 6)
     0.109718
     """
-    z, d, eta = checks.step(logits, direction, step_size)
+    z, d, eta = arguments.step(logits, direction, step_size)
     if any(is_exact(x) for x in (z, d, eta)):
         return _exact_change(z, d, eta)
     change, known = finite_change(z, d, eta)
@@ -78,7 +79,7 @@ def first_order_entropy_change(logits: Any, direction: Any) -> Array:
     >>> round(float(first_order_entropy_change([0.0, 2.0], [1.0, 0.0])), 6)
     0.209987
     """
-    z, d, _ = checks.step(logits, direction, 1)
+    z, d, _ = arguments.step(logits, direction, 1)
     log_probs = log_softmax(z)
     if is_exact(z) or is_exact(d):
         return -covariance(exp(log_probs), log_probs, d)
@@ -109,13 +110,13 @@ def second_order_entropy_change(logits: Any, direction: Any) -> Array:
     >>> round(float(second_order_entropy_change([0.0, 0.0], [1.0, 0.0])), 6)
     -0.25
     """
-    z, d, _ = checks.step(logits, direction, 1)
+    z, d, _ = arguments.step(logits, direction, 1)
     log_probs = log_softmax(z)
     probs = exp(log_probs)
     if is_exact(z) or is_exact(d):
         return -expectation(probs, (1 + centred(probs, log_probs)) * centred(probs, d) ** 2)
     unit, exponent = unit_direction(d)
-    curvature = -expectation(probs, (1 + _counted_surprise(probs, z)) * centred(probs, unit) ** 2)
+    curvature = -expectation(probs, (1 + _counted_surprise(probs, z)) * _deviations(probs, unit) ** 2)
     return _at_scale(curvature, 2 * exponent, direction)
 
 
@@ -134,7 +135,7 @@ def response_curvatures(logits: Any) -> Array:
     >>> response_curvatures([0.0, 0.0]).tolist()
     [-0.25, -0.25]
     """
-    log_probs = log_softmax(checks.logits(logits))
+    log_probs = log_softmax(arguments.logits(logits))
     probs = exp(log_probs)
     weight = 1 + centred(probs, log_probs)
     excess = centred(probs, probs)
@@ -252,9 +253,9 @@ def safe_step_size(logits: Any, arm_rewards: Any, low: Any, high: Any) -> Array:
     >>> round(float(safe_step_size([0.0, 1.0], [1, 0], 0.0, 1.0)), 4)
     1.3679
     """
-    z, r = checks.binary_query(logits, arm_rewards)
-    b1, b2 = checks.baseline_pair(low, high, z)
-    checks.floating(logits=z, arm_rewards=r, low=b1, high=b2)
+    z, r = arguments.binary_query(logits, arm_rewards)
+    b1, b2 = arguments.baseline_pair(low, high, z)
+    arguments.floating(logits=z, arm_rewards=r, low=b1, high=b2)
     batch = np.broadcast_shapes(z.shape[:-1], r.shape[:-1], b1.shape, b2.shape)
     z, r = _rows(z, (*batch, z.shape[-1])), _rows(r, (*batch, z.shape[-1]))
     b1, b2 = np.broadcast_to(b1, batch).ravel(), np.broadcast_to(b2, batch).ravel()
@@ -269,6 +270,14 @@ def _exact_change(z: Array, d: Array, eta: Array) -> Array:
     log_ratio = shift - log(expectation(probs, exp(shift)))[..., None]
     new = probs * exp(log_ratio)
     return expectation(probs, log_probs) - expectation(new, log_probs + log_ratio)
+
+
+def _deviations(probs: Array, d: Array) -> Array:
+    """d - E d, centred twice: of a peaked policy the rounding of the first mean, squared, is as large as the variance.
+
+    What the first centring leaves is exact where d is near its mean, and so small that the second mean has new digits.
+    """
+    return centred(probs, centred(probs, d))
 
 
 def _counted_surprise(probs: Array, z: Array) -> Array:
@@ -288,12 +297,12 @@ def _at_scale(value: Array, exponent: Array, direction: Any) -> Array:
 def _enclosed(kernel: Callable[..., Any], logits: Any, direction: Any, step_size: Any) -> tuple[Array, Array]:
     """Both sides of a kernel on rows, in the shape of the batch."""
     # To read 150,000 logits once more, for NaN, would take a third of a softmax: the kernel answers NaN for them.
-    z, d, eta = checks.float_step(logits, direction, step_size, looked_at=False)
+    z, d, eta = arguments.float_step(logits, direction, step_size, looked_at=False)
     batch, arms = np.broadcast_shapes(z.shape[:-1], d.shape[:-1], eta.shape), z.shape[-1]
     z, d, eta = _rows(z, (*batch, arms)), _rows(d, (*batch, arms)), np.broadcast_to(eta, batch).ravel()
     lower, upper = kernel(z, d, eta, curvature=curvature_brackets(arms))
     if np.isnan(lower).any():
-        checks.step(logits, direction, step_size)  # which refuses what it finds
+        arguments.step(logits, direction, step_size)  # which refuses what it finds
     return lower.reshape(batch), upper.reshape(batch)
 
 

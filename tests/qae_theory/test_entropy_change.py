@@ -144,6 +144,14 @@ def test_first_order_is_minus_the_covariance(drawn: tuple[list[float], list[floa
     )
 
 
+@pytest.mark.parametrize("z", [[0.0, 60.0, 3.0], [0.0, 60.0, 60.0, 1.0], [-5.0, 0.0, 45.0]])
+def test_second_order_keeps_its_digits_on_peaked_policies(z: list[float]) -> None:
+    """The mean of d rounds to the entry of the likeliest arms; what is left of it is the size of the variance."""
+    d = [1.0, 0.3, 0.3, 0.2][: len(z)]
+    exact = oracles.second_order(z, d)
+    assert abs(second_order_entropy_change(z, d) / float(exact.mid()) - 1) < 1e-12
+
+
 @given(steps())
 def test_second_order_is_the_quadratic_form_of_the_hessian(drawn: tuple[list[float], list[float], float]) -> None:
     z, d, _ = drawn

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import cache
-from math import comb, factorial
+from math import factorial
 from typing import Any
 
 import flint
 
-from .changes import entropy_change, first_order, response_curvatures, second_order
+from .changes import first_order, response_curvatures, second_order
 from .groups import advantages
 from .numbers import ball, precise, total
 from .policies import atoms, mean, probabilities
@@ -32,9 +32,12 @@ def outcome_advantages(size: int, estimator: str, options: Options = ()) -> tupl
 
 @precise
 def binomial(trials: int, p: Any) -> list[flint.arb]:
-    """Return the binomial probabilities of 0..N."""
+    """Return the binomial probabilities of 0..N, each from the one before it."""
     p = ball(p)
-    return [comb(trials, j) * p**j * (1 - p) ** (trials - j) for j in range(trials + 1)]
+    odds, weights = p / (1 - p), [(1 - p) ** trials]
+    for j in range(trials):
+        weights.append(weights[-1] * odds * (trials - j) / (j + 1))
+    return weights
 
 
 @precise
@@ -67,11 +70,12 @@ def advantage_moments(p: Any, size: int, estimator: str, options: Options = ()) 
 
 @precise
 def score(logits: Sequence[Any], arm_rewards: Sequence[Any]) -> tuple[flint.arb, list[flint.arb]]:
-    """Return V and pi (r - V)."""
+    """Return V and pi (r - V); responses that are alike share one object."""
     policy = atoms(logits, arm_rewards)
     success = mean(policy, [ball(atom.rest[0]) for atom in policy])
-    pushes = [p * (ball(r) - success) for p, r in zip(probabilities(logits), arm_rewards, strict=True)]
-    return success, pushes
+    kinds = dict.fromkeys(zip(logits, arm_rewards, strict=True))
+    pushes = {kind: atom.prob * (ball(atom.rest[0]) - success) for kind, atom in zip(kinds, policy, strict=True)}
+    return success, [pushes[kind] for kind in zip(logits, arm_rewards, strict=True)]
 
 
 @precise
@@ -90,9 +94,11 @@ def expected_second_order_change(
     """Return E[d' (Hess H) d] from the three moments of the advantages."""
     success, pushes = score(logits, arm_rewards)
     alpha_1, alpha_0, beta = advantage_moments(success, size, estimator, options)
-    curved = flint.arb(0)
-    for p, q, r in zip(probabilities(logits), response_curvatures(logits), arm_rewards, strict=True):
-        curved += (alpha_1 if r == 1 else alpha_0) * p * q
+    curved, curvature = flint.arb(0), dict(zip(logits, response_curvatures(logits), strict=True))
+    for logit, atom in zip(
+        dict.fromkeys(zip(logits, arm_rewards, strict=True)), atoms(logits, arm_rewards), strict=True
+    ):
+        curved += (alpha_1 if atom.rest[0] == 1 else alpha_0) * atom.prob * curvature[logit[0]] * atom.count
     return (curved + (size - 1) * beta * second_order(logits, pushes).value) / size
 
 
@@ -101,7 +107,9 @@ def expected_entropy_change(
     logits: Sequence[Any], arm_rewards: Sequence[Any], size: int, estimator: str, step: Any, options: Options = ()
 ) -> flint.arb:
     """Return E[H(softmax(z + eta d))] - H by going through all count vectors of a group."""
-    probs, value = probabilities(logits), flint.arb(0)
+    probs, eta, value = probabilities(logits), ball(step), flint.arb(0)
+    log_probs = [p.log() for p in probs]
+    before = -total(p * x for p, x in zip(probs, log_probs, strict=True))
     for counts in compositions(len(logits), size):
         weight = flint.arb(factorial(size))
         tally: dict[Fraction, int] = {}
@@ -110,11 +118,22 @@ def expected_entropy_change(
                 weight *= p**c / factorial(c)
                 tally[Fraction(r)] = tally.get(Fraction(r), 0) + c
         table = advantages(tally, estimator, **dict(options))
-        pushes = [c * ball(table[Fraction(r)]) if c else flint.arb(0) for r, c in zip(arm_rewards, counts, strict=True)]
-        everything = total(pushes)
-        direction = [(push - everything * p) / size for push, p in zip(pushes, probs, strict=True)]
-        value += weight * entropy_change(logits, direction, step).value
+        pushes = [c * table[Fraction(r)] if c else Fraction(0) for r, c in zip(arm_rewards, counts, strict=True)]
+        if any(pushes):
+            everything = ball(sum(pushes))
+            moved = [
+                x + eta * (ball(push) - everything * p) / size
+                for push, p, x in zip(pushes, probs, log_probs, strict=True)
+            ]
+            value += weight * (entropy_of(moved) - before)
     return value
+
+
+def entropy_of(logits: Sequence[flint.arb]) -> flint.arb:
+    """Return the entropy of a policy whose logits are balls: log of the mass less the mean logit."""
+    weights = [x.exp() for x in logits]
+    mass = total(weights)
+    return mass.log() - total(w * x for w, x in zip(weights, logits, strict=True)) / mass
 
 
 def compositions(arms: int, size: int) -> Iterator[tuple[int, ...]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import flint
 
-DIGITS = 200  # outlasts what cancels in the plan's cells: log(1 + e^-400) has 26 digits left
+DIGITS = 110  # outlasts what cancels in the plan's cells: log(1 + e^-150) has 45 digits left
 
 
 def precise(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -63,9 +63,11 @@ def tallied(*columns: Sequence[Any]) -> list[tuple[tuple[Any, ...], int]]:
     """Return the distinct rows of some columns, each with how often it occurs, in order of appearance.
 
     A sum over 150,000 responses of which a hundred differ is a sum of a hundred products. Balls are never equal for
-    certain: rows that hold one stand alone.
+    certain: only one and the same object counts as equal.
     """
-    rows = list(zip(*columns, strict=True))
-    if any(isinstance(column[0], flint.arb) for column in columns):
-        return [(row, 1) for row in rows]
-    return list(Counter(rows).items())
+    keys = [[id(x) if isinstance(x, flint.arb) else x for x in column] for column in columns]
+    first: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    for key, row in zip(zip(*keys, strict=True), zip(*columns, strict=True), strict=True):
+        first.setdefault(key, row)
+    counts = Counter(zip(*keys, strict=True))
+    return [(row, counts[key]) for key, row in first.items()]

@@ -70,3 +70,10 @@ def entropy_gradient(logits: Sequence[Any]) -> list[flint.arb]:
     slopes = [-atom.prob * s for atom, s in zip(policy, surprises(policy), strict=True)]
     by_logit = dict(zip(dict.fromkeys(logits), slopes, strict=True))
     return [by_logit[z] for z in logits]
+
+
+@precise
+def mean_surprise(logits: Sequence[Any]) -> flint.arb:
+    """Return E |log pi + H|, the size of the terms of what is linear in it."""
+    policy = atoms(logits)
+    return mean(policy, [abs(s) for s in surprises(policy)])

@@ -39,7 +39,7 @@ class Within:
             return None
         place = tuple(int(i) for i in np.argwhere(~np.atleast_1d(right))[0])[: result.ndim]
         low, high = float(self.low[place]), float(self.high[place])
-        return f"{float(result[place])!r} at {list(place)}, not in [{low!r}, {high!r}]"
+        return f"{float(np.asarray(result)[place])!r} at {list(place)}, not in [{low!r}, {high!r}]"
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,26 @@ class Exactly:
 
 
 @dataclass(frozen=True)
+class Near:
+    """A Python float between two limits."""
+
+    low: float
+    high: float
+
+    def fault_of(self, result: Any) -> str | None:
+        """Return what is wrong with a result, None where nothing is."""
+        right = type(result) is float and self.low <= result <= self.high
+        return None if right else f"{result!r}, not a float in [{self.low!r}, {self.high!r}]"
+
+
+@dataclass(frozen=True)
 class Refused:
     """A ``ValueError`` that names this argument first."""
 
     argument: str
 
 
-Answer = Within | Exactly | Refused | tuple[Within | Exactly, ...]
+Answer = Within | Exactly | Near | Refused | tuple[Within | Exactly | Near, ...]
 
 
 @dataclass(frozen=True)

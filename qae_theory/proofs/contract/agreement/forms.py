@@ -34,6 +34,13 @@ def near_powers(limit: int) -> tuple[int, ...]:
 # Beside the powers of two, sizes at which K G is an integer for decimal levels: there binary floats go wrong.
 GROUP_SIZES = tuple(sorted({*near_powers(LARGEST_GROUP), 6, 10, 20, 24, 50, 51, 100, 101, 400, 401, 1000, 2000, 4000}))
 ARMS = tuple(sorted({*near_powers(MOST_ARMS), 6, 50, 300, 401, 1000, 3000, 50_000, MOST_ARMS - 1}))
+# In a quick plan one of a large power of two and its neighbours, each kind of neighbour in turn.
+FEWER_ARMS = tuple(n for n in ARMS if n <= 4096 or n in (8191, 16_384, 32_769, 65_535, 131_072, MOST_ARMS))
+
+
+def arms_of(quick: bool) -> tuple[int, ...]:
+    """Return sizes of policies, the largest first."""
+    return tuple(reversed(FEWER_ARMS if quick else ARMS))
 
 
 class Level(NamedTuple):

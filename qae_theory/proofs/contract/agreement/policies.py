@@ -59,7 +59,7 @@ def logits(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array
         "gentle": 1.5 * values,
         "near uniform": 1e-9 * values,
         "peaked": values + (12 + np.log(arms)) * peak,
-        "far": 40 * values,
+        "far": 20 * values,
         "large offset": np.round(64 * values) / 64 + 1e6,
         "one-hot": values + 900 * peak,
     }[kind]
@@ -161,7 +161,7 @@ def expected_rows(value: Reference, held: Array, vector: bool) -> Within:
 def _sizes(value: Reference, quick: bool, vector: bool) -> Iterator[Cell]:
     """Every size, the largest first."""
     rng = np.random.default_rng(SEED)
-    for number, arms in enumerate(reversed(forms.ARMS)):
+    for number, arms in enumerate(forms.arms_of(quick)):
         for i in range(1 if quick and arms > 4096 else 2 if quick else 5):
             kind = KINDS[(number + i * 3) % len(KINDS)]
             z = logits(kind, (arms,), rng)

@@ -1,0 +1,99 @@
+"""Cells of ``safe_step_size``: policies, 0/1 rewards and pairs of baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache, lru_cache, partial
+from typing import Any
+
+import numpy as np
+
+from qae_theory.arrays import Array
+from qae_theory.proofs.contract.agreement import forms, policies
+from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Refused, Within, read_only
+from qae_theory.proofs.contract.agreement.references import reference
+
+PAIRS = ((0.0, 1.0), (0.0, 0.5), (0.25, 0.75), (0.4, 1.0), (0.0, 1e-3), (0.999, 1.0))
+SHARES = (0.5, 0.1, 0.9, 0.0, 1.0)  # of right responses
+# The result is rounded down by at most this part: 8 (n + 800) units, of sums of n terms.
+ROUNDED_DOWN = 2e-9
+SEED = 8
+
+
+@cache
+def cells(quick: bool) -> tuple[Cell, ...]:
+    """Return the plan."""
+    return tuple(_cells(quick))
+
+
+def _cells(quick: bool) -> Iterator[Cell]:
+    rng = np.random.default_rng(SEED)
+    for number, arms in enumerate(forms.arms_of(quick)):
+        for i in range(1 if quick and arms > 300 else 2 if quick else 5):
+            kind = policies.KINDS[(number + i * 3) % len(policies.KINDS)]
+            z = policies.logits(kind, (arms,), rng)
+            r = rewards((arms,), SHARES[(number + i) % len(SHARES)], z, rng)
+            low, high = PAIRS[(number + i) % len(PAIRS)]
+            yield _cell(f"{kind} logits, n = {arms}", read_only(z), read_only(r), low, high)
+    yield from _drawn(90 if quick else 800)
+    zeros = [0.0, 1.0]
+    for argument, arguments in (
+        ("arm_rewards", (zeros, [1, 2], 0.0, 1.0)),
+        ("low", (zeros, [1, 0], -0.1, 1.0)),
+        ("high", (zeros, [1, 0], 0.5, 0.5)),
+        ("high", (zeros, [1, 0], 0.5, 1.1)),
+    ):
+        yield Cell(f"refusal of {argument}: {arguments}", arguments, partial(Refused, argument))
+
+
+def _drawn(count: int) -> Iterator[Cell]:
+    rng = np.random.default_rng(SEED)
+    for point in forms.draws(7, count, SEED):
+        arms, kind = forms.pick([n for n in forms.ARMS if n <= 1050], point[0]), forms.pick(policies.KINDS, point[1])
+        batch, layout = forms.pick(forms.BATCHES, point[2]), forms.pick(forms.LAYOUTS, point[3])
+        z = policies.logits(kind, (*batch, arms), rng)
+        r = rewards(z.shape, forms.pick(SHARES, point[4]), z, rng)
+        r = r[0] if batch and batch[0] and point[5] < 0.3 else r
+        types = ("float64", "int64", "bool", "float32")
+        low: Any
+        low, high = forms.pick(PAIRS, point[6])
+        if batch and point[5] > 0.6:
+            low = np.linspace(low, (low + high) / 2, int(np.prod(batch))).reshape(batch)
+        label = f"{kind} logits [{', '.join(map(str, z.shape))}], {layout}"
+        yield _cell(label, forms.laid_out(z, layout), read_only(r.astype(forms.pick(types, point[5]))), low, high)
+
+
+def rewards(shape: tuple[int, ...], share: float, z: Array, rng: np.random.Generator) -> Array:
+    """Return 0/1 rewards, equal for equal logits half of the time, so that a large query has few kinds of responses."""
+    levels, place = np.unique(z, return_inverse=True)
+    of_levels = rng.random(len(levels)) < share
+    return of_levels[place.reshape(shape)].astype(np.float64) if z.size else np.zeros(shape)
+
+
+def _cell(label: str, z: Any, r: Any, low: Any, high: Any) -> Cell:
+    held = (forms.entries(z, np.shape(z)), forms.entries(r, np.shape(r)), np.asarray(low), np.asarray(high))
+    shown = f", b1 {np.ravel(low)[:2].tolist()}, b2 {high}"
+    return Cell(label + shown, (z, r, low, high), partial(_expected, *held))
+
+
+def _expected(z: Array, r: Array, low: Array, high: Array) -> Answer:
+    batch = np.broadcast_shapes(z.shape[:-1], r.shape[:-1], low.shape, high.shape)
+    arms = z.shape[-1]
+    rows = zip(
+        np.broadcast_to(z, (*batch, arms)).reshape(-1, arms),
+        np.broadcast_to(r, (*batch, arms)).reshape(-1, arms),
+        np.broadcast_to(low, batch).ravel(),
+        np.broadcast_to(high, batch).ravel(),
+        strict=True,
+    )
+    table = [_step(tuple(a.tolist()), tuple(b.tolist()), float(c), float(d)) for a, b, c, d in rows]
+    largest = np.array(table, dtype=np.float64).reshape(batch)
+    with np.errstate(invalid="ignore"):
+        least = np.where(np.isinf(largest), largest, largest * (1 - ROUNDED_DOWN))
+    return Within(least, largest)
+
+
+@lru_cache(maxsize=5000)
+def _step(z: tuple[float, ...], r: tuple[float, ...], low: float, high: float) -> float:
+    found = reference("bounds").safe_step_size(z, r, low, high)
+    return float("inf") if found is None else float(reference("numbers").nearest(found))

@@ -1,0 +1,254 @@
+"""Cells of functions of a step: the entropy change, its first two orders, bounds, enclosure, safe step size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache, lru_cache, partial
+from typing import Any
+
+import numpy as np
+
+from qae_theory.arrays import Array
+from qae_theory.proofs.contract.agreement import forms, policies
+from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Near, Refused, Within, around, read_only
+from qae_theory.proofs.contract.agreement.references import reference
+
+DIRECTIONS = ("dense", "group", "probabilities", "one arm", "constant", "large", "tiny")
+STEPS = (0.1, -0.1, 1e-3, -1e-3, 1.0, -1.0, 1e-8, 0.0, 2.5, -2.5, 30.0, 1e-12)
+TYPES = ("float64", "float32", "float16", "longdouble", ">f8", "mixed objects", "int64", "int8")
+METHODS = ("best", "brackets", "ratio-box", "cross-entropy", "third-order")
+# Of the sizes of the terms, as the docstrings promise, and a little for the reference's own rounding to float64.
+TOLERANCE = 2.1e-13
+# Bounds are rounded outward: by less than these parts of their own and the change's terms, and of the entropy, whose
+# expectation they are differences of.
+OUTWARD, OUTWARD_OF_ENTROPY, OUTWARD_UNDERFLOW = 1e-9, 2e-11, 1e-150
+SEED = 7
+
+Step = tuple[tuple[float, ...], tuple[float, ...], float]
+
+
+@cache
+def change_cells(quick: bool) -> tuple[Cell, ...]:
+    """Return the plan of ``entropy_change``."""
+    return tuple(_cells(_change, quick, with_step=True))
+
+
+@cache
+def first_order_cells(quick: bool) -> tuple[Cell, ...]:
+    """Return the plan of ``first_order_entropy_change``."""
+    return tuple(_cells(_first_order, quick, with_step=False))
+
+
+@cache
+def second_order_cells(quick: bool) -> tuple[Cell, ...]:
+    """Return the plan of ``second_order_entropy_change``."""
+    return tuple(_cells(_second_order, quick, with_step=False))
+
+
+@cache
+def bounds_cells(quick: bool) -> tuple[Cell, ...]:
+    """Return the plan of ``entropy_change_bounds``, its methods in turn."""
+    cells = []
+    for number, cell in enumerate(_cells(_best, quick, with_step=True)):
+        if isinstance(cell.expect, partial) and cell.expect.func is expected_rows:
+            method = METHODS[number % len(METHODS)]
+            expect = partial(expected_rows, partial(_bounds, method=method), *cell.expect.args[1:])
+            options = {} if method == "best" else {"method": method}
+            cell = Cell(f"{method}, {cell.label}", cell.arguments, expect, options)
+        cells.append(cell)
+    zeros = [0.0, 1.0]
+    cells.append(Cell("refusal of a method", (zeros, zeros, 0.1), partial(Refused, "method"), {"method": "all"}))
+    return tuple(cells)
+
+
+@cache
+def enclosure_cells(quick: bool) -> tuple[Cell, ...]:
+    """Return the plan of ``entropy_change_enclosure``."""
+    return tuple(_cells(_enclosure, quick, with_step=True))
+
+
+@cache
+def bracket_cells(quick: bool) -> tuple[Cell, ...]:
+    """Return the plan of ``curvature_brackets``."""
+    del quick
+    return tuple(Cell(f"n = {arms}", (arms,), partial(_expected_brackets, arms)) for arms in reversed(forms.ARMS))
+
+
+@lru_cache(maxsize=5000)
+def _change(step: Step) -> tuple[Within, ...]:
+    return (_sized(_exact(step)),)
+
+
+@lru_cache(maxsize=5000)
+def _first_order(step: Step) -> tuple[Within, ...]:
+    return (_sized(reference("changes").first_order(*step[:2])),)
+
+
+@lru_cache(maxsize=5000)
+def _second_order(step: Step) -> tuple[Within, ...]:
+    return (_sized(reference("changes").second_order(*step[:2])),)
+
+
+def _sized(found: Any) -> Within:
+    nearest = reference("numbers").nearest
+    size = nearest(found.size)
+    return around(nearest(found.value), TOLERANCE * size + (1e-300 if size else 0.0))
+
+
+def _best(step: Step) -> tuple[Within, ...]:
+    return _bounds(step, method="best")
+
+
+def _bounds(step: Step, *, method: str) -> tuple[Within, ...]:
+    """Return where both bounds may lie: outside the formula's own, by its rounding and no more."""
+    nearest = reference("numbers").nearest
+    found, entropy, size = _all_bounds(step)
+    low, high = nearest(found[method].low), nearest(found[method].high)
+    room = OUTWARD * (size + abs(low) + abs(high)) + OUTWARD_OF_ENTROPY * entropy + OUTWARD_UNDERFLOW
+    close = 1e-15 * (abs(low) + abs(high))  # the reference's own rounding to float64
+    return (
+        Within(np.asarray(low - room), np.asarray(low + close)),
+        Within(np.asarray(high - close), np.asarray(high + room)),
+    )
+
+
+@lru_cache(maxsize=2000)
+def _all_bounds(step: Step) -> tuple[Any, float, float]:
+    """Return the bounds of all methods, the entropy, and the size of the terms of the change."""
+    z, d, eta = step
+    nearest = reference("numbers").nearest
+    entropy = nearest(reference("policies").entropy(z))
+    return reference("bounds").entropy_change_bounds(z, d, eta), entropy, nearest(_exact(step).size)
+
+
+@lru_cache(maxsize=5000)
+def _exact(step: Step) -> Any:
+    return reference("changes").entropy_change(*step)
+
+
+@lru_cache(maxsize=5000)
+def _enclosure(step: Step) -> tuple[Within, ...]:
+    """Return where both ends may lie: on their sides of the exact change, and as near as promised."""
+    nearest = reference("numbers").nearest
+    exact = _exact(step)
+    value, size = nearest(exact.value), nearest(exact.size)
+    room = 1e-15 * abs(value) + 1e-24 * size + (1e-150 if abs(value) < 1e-280 else 0.0)
+    return (
+        Within(np.asarray(value - room), np.asarray(np.nextafter(value, np.inf))),
+        Within(np.asarray(np.nextafter(value, -np.inf)), np.asarray(value + room)),
+    )
+
+
+def _expected_brackets(arms: int) -> Answer:
+    nearest = reference("numbers").nearest
+    low, high = (nearest(x) for x in reference("bounds").curvature_brackets(arms))
+    return Near(low * (1 - 1e-14), low * (1 + 1e-14)), Near(high * (1 - 1e-14), high * (1 + 1e-14))
+
+
+def direction(kind: str, z: Array, rng: np.random.Generator) -> Array:
+    """Return a direction of a kind for logits ``[..., n]``, in which equal logits have few different entries."""
+    _, kinds = np.unique(z, return_inverse=True)
+    levels = rng.standard_normal(kinds.max(initial=0) + 1)
+    dense = levels[kinds.reshape(z.shape)] if z.size else np.zeros(z.shape)
+    one = np.zeros(z.shape)
+    one[..., z.shape[-1] // 2] = 1.0
+    gaps = np.exp(z - z.max(axis=-1, keepdims=True, initial=-np.inf)) if z.size else dense
+    return {
+        "dense": dense,
+        "group": one - 0.25 * np.roll(one, 1, axis=-1),
+        "probabilities": gaps / gaps.sum(axis=-1, keepdims=True) * np.where(dense > 0, 1.0, 0.0) if z.size else dense,
+        "one arm": one,
+        "constant": np.full(z.shape, 0.3),
+        "large": 1e6 * dense,
+        "tiny": 1e-30 * dense,
+    }[kind]
+
+
+def expected_rows(value: Any, z: Array, d: Array, eta: Array) -> Answer:
+    """Return what the reference gives, row by row: one part for each result of the function."""
+    batch = np.broadcast_shapes(z.shape[:-1], d.shape[:-1], eta.shape)
+    arms = z.shape[-1]
+    rows = zip(
+        np.broadcast_to(z, (*batch, arms)).reshape(-1, arms),
+        np.broadcast_to(d, (*batch, arms)).reshape(-1, arms),
+        np.broadcast_to(eta, batch).ravel(),
+        strict=True,
+    )
+    found = [value((tuple(a.tolist()), tuple(b.tolist()), float(c))) for a, b, c in rows]
+    count = len(found[0]) if found else len(value(((0.0,), (0.0,), 0.0)))
+    parts = []
+    for i in range(count):
+        low = np.array([row[i].low for row in found], dtype=np.float64).reshape(batch)
+        high = np.array([row[i].high for row in found], dtype=np.float64).reshape(batch)
+        parts.append(Within(low, high))
+    return parts[0] if count == 1 else tuple(parts)
+
+
+def _cell(value: Any, label: str, z: Any, d: Any, eta: Any, *, with_step: bool) -> Cell:
+    arguments = (z, d, eta) if with_step else (z, d)
+    shape = np.shape(z)
+    held = (forms.entries(z, shape), forms.entries(d, np.shape(d)), np.asarray(eta, dtype=np.float64))
+    shown = f", eta {np.ravel(eta)[:2].tolist()}" if with_step else ""
+    if not with_step:
+        held = (*held[:2], np.zeros(()))
+    return Cell(label + shown, arguments, partial(expected_rows, value, *held))
+
+
+def _cells(value: Any, quick: bool, *, with_step: bool) -> Iterator[Cell]:
+    rng = np.random.default_rng(SEED)
+    for number, arms in enumerate(forms.arms_of(quick)):
+        for i in range(1 if quick and arms > 300 else 2 if quick else 5):
+            kind = policies.KINDS[(number + i * 3) % len(policies.KINDS)]
+            z = policies.logits(kind, (arms,), rng)
+            way, eta = DIRECTIONS[(number + i) % 5], STEPS[(number * 5 + i) % len(STEPS)]
+            label = f"{kind} logits, {way} direction, n = {arms}"
+            yield _cell(value, label, read_only(z), read_only(direction(way, z, rng)), eta, with_step=with_step)
+    yield from _drawn(value, 90 if quick else 800, with_step)
+    many = policies.logits("gentle", (5, 20), rng)
+    place, pushes = rng.integers(0, 5, 2500), direction("dense", many, rng)
+    steps = np.array([0.1, -0.3, 1.0, 0.02, -1e-3])[place]
+    yield _cell(value, "[2500, 20]", read_only(many[place]), read_only(pushes[place]), steps, with_step=with_step)
+    yield from _refused(with_step)
+
+
+def _drawn(value: Any, count: int, with_step: bool) -> Iterator[Cell]:
+    """Draws over the ways to write a call; direction and step may have fewer leading axes than the logits."""
+    rng = np.random.default_rng(SEED)
+    for point in forms.draws(8, count, SEED):
+        arms, kind = forms.pick([n for n in forms.ARMS if n <= 1050], point[0]), forms.pick(policies.KINDS, point[1])
+        batch, layout = forms.pick(forms.BATCHES, point[2]), forms.pick(forms.LAYOUTS, point[3])
+        type_name, way = forms.pick(TYPES, point[4]), forms.pick(DIRECTIONS, point[5])
+        z = policies.logits(kind, (*batch, arms), rng)
+        if type_name in TYPES[6:]:
+            z = np.round(z) % 64
+        if kind == "large offset":
+            z = z - 1e6 + 512
+        z_given = forms.laid_out(forms.as_type(z, type_name), layout)
+        z = forms.entries(z_given, z.shape)
+        d = direction(way, z, rng)
+        d = d[0] if batch and batch[0] and point[6] < 0.3 else d
+        d_type = "float64" if way in ("large", "tiny") else "float32" if type_name == "float32" else "float64"
+        d_given = forms.laid_out(forms.as_type(d, d_type), forms.pick(forms.LAYOUTS, point[6]))
+        eta: Any = forms.pick(STEPS, point[7])
+        if way == "large":
+            eta = eta * 1e-6
+        if batch and point[6] > 0.5:
+            eta = np.resize(np.array(STEPS)[rng.permutation(10)] * (1e-6 if way == "large" else 1.0), batch)
+        label = f"{kind} {type_name} logits [{', '.join(map(str, z.shape))}], {layout}, {way} direction"
+        yield _cell(value, label, z_given, d_given, eta, with_step=with_step)
+
+
+def _refused(with_step: bool) -> Iterator[Cell]:
+    zeros = [0.0, 1.0]
+    bad: list[tuple[str, tuple[Any, ...]]] = [
+        ("logits", ([], [], 1.0)),
+        ("logits", ([0.0, float("nan")], zeros, 1.0)),
+        ("direction", (zeros, [1.0, 0.0, 0.0], 1.0)),
+        ("direction", (zeros, [1.0, float("inf")], 1.0)),
+        ("direction", ([zeros, zeros], [zeros] * 3, 1.0)),
+    ]
+    if with_step:
+        bad += [("step_size", (zeros, zeros, float("nan"))), ("step_size", ([zeros, zeros], zeros, [1.0, 2.0, 3.0]))]
+    for argument, arguments in bad:
+        given = arguments if with_step else arguments[:2]
+        yield Cell(f"refusal of {argument}: {given}", given, partial(Refused, argument))
