@@ -35,6 +35,7 @@ _KINDS = {  # what is said of a file that no reader takes
     "archive": "an archive; unpack it",
     "wandb": "W&B's own log",
     "binary": "not text",
+    "damaged": "a parquet file that is cut off or damaged",
     "endless": f"a line is longer than {LONGEST_LINE >> 20} MiB",
 }
 
@@ -108,7 +109,7 @@ def _recognised(
             taken.append((one, replace(head, text=b""), reader))
         else:
             sources[one.path] = Source(one.path, UNKNOWN if head.kind != "pickle" else "pickle", 0, 0, _said(head))
-            if head.kind == "endless" or (one.named and head.kind in ("archive", "binary")):
+            if head.kind in ("endless", "damaged") or (one.named and head.kind in ("archive", "binary")):
                 refusals.append(Refusal(one.path, _KINDS[head.kind]))
             if head.kind == "pickle":
                 pickles.append(one)

@@ -18,6 +18,7 @@ from llm_validation.audit.reading.opening import pieces
 BEGINNING = 2**20  # bytes that are looked at
 LONGEST_LINE = 2**28  # bytes; some writers put a whole step into one line
 MOST_RECORDS = 50
+MOST_UNREADABLE = 0.05  # of the characters of a text; terminals' noise is less, binary files are about a half
 _BOM = b"\xef\xbb\xbf"
 _WANDB = b":W&B"
 _PICKLE = tuple(bytes([0x80, version]) for version in range(2, 6))
@@ -29,7 +30,7 @@ class Head:
 
     ``kind`` is one of ``empty``, ``parquet``, ``events`` (TensorBoard), ``wandb`` (W&B's own binary log), ``pickle``,
     ``archive``, ``lines`` (a JSON object a line), ``list`` (one JSON list), ``document`` (one JSON object), ``csv``,
-    ``text``, ``endless`` (a line beyond ``LONGEST_LINE``) and ``binary``.
+    ``text``, ``endless`` (a line beyond ``LONGEST_LINE``), ``damaged`` (a parquet file without its end) and ``binary``.
     """
 
     path: Path
@@ -105,7 +106,7 @@ def _parquet(path: Path) -> Head:
     try:
         return Head(path, "parquet", fields=tuple(pq.read_schema(path).names))
     except Exception:  # cut off: pyarrow raises several things
-        return Head(path, "binary")
+        return Head(path, "damaged")
 
 
 def _is_torch_archive(path: Path, start: bytes) -> bool:
@@ -167,14 +168,14 @@ def elements(text: str, most: int | None = None) -> Iterator[Any]:
 
 
 def _text(path: Path, text: bytes) -> Head:
-    try:
-        text.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.start < len(text) - 4 and text.count(b"\x1b") < 1:
-            whole = text[: error.start].count(b"\n")
-            if whole < 2:
-                return Head(path, "binary")
-    line = text.split(b"\n", 1)[0].decode("utf-8", "replace").strip()
+    """Return the beginning of a text; JSON lines behind a line or two of something else are JSON lines."""
+    shown = text.decode("utf-8", "replace")
+    if shown.count("\ufffd") > MOST_UNREADABLE * len(shown):
+        return Head(path, "binary")
+    records = tuple(_records(text))
+    if records and 2 * len(records) >= min(MOST_RECORDS, text.count(b"\n")):
+        return Head(path, "lines", records=records, text=text)
+    line = shown.split("\n", 1)[0].strip()
     names = tuple(name.strip().strip('"') for name in line.split(","))
     is_table = len(names) > 1 and any(name in ("_step", "Step", "step") or name.endswith("step") for name in names)
     return Head(path, "csv" if is_table else "text", fields=names if is_table else (), text=text)

@@ -10,6 +10,7 @@ of the numeric columns are scores is found out when the groups are known (see ``
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -17,12 +18,14 @@ from typing import Any
 import numpy as np
 
 from llm_validation.audit.model.chunk import Chunk
+from llm_validation.audit.model.entries import as_step
 from llm_validation.audit.model.settings import AuditSettings
 from llm_validation.audit.reading.arrow import floats, is_numeric
 from llm_validation.audit.reading.base import ResponseReader
 from llm_validation.audit.reading.head import Head
 from llm_validation.audit.reading.json_lines import Tally, Text
 from llm_validation.audit.reading.rows import steps
+from qae_theory.arrays import Array
 
 _CORRECT = ("correct", "is_correct", "acc")
 _NAMED = ("step", "advantage", "tokens", *_CORRECT)
@@ -36,7 +39,7 @@ def _read(head: Head, settings: AuditSettings, tally: Tally) -> Iterator[Chunk]:
     pq = import_module("pyarrow.parquet")
     file = pq.ParquetFile(head.path)
     numeric = [one.name for one in file.schema_arrow if is_numeric(one.type) and not one.name.startswith("__")]
-    table = file.read(columns=[*numeric, "prompt"]).combine_chunks()
+    table = file.read(columns=list(dict.fromkeys([*numeric, "prompt", "step"]))).combine_chunks()
     rows = table.num_rows
     tally.read += rows
     columns = {name: floats(table.column(name)) for name in numeric}
@@ -46,7 +49,7 @@ def _read(head: Head, settings: AuditSettings, tally: Tally) -> Iterator[Chunk]:
     yield Chunk(
         head.path,
         "block",
-        steps(columns.get("step", np.full(rows, np.nan)), head),
+        _steps(table.column("step"), head),
         np.full(rows, np.nan),
         key=_prompts(table.column("prompt")).hashes(),
         batch=np.zeros(rows, dtype=np.int64),
@@ -55,6 +58,16 @@ def _read(head: Head, settings: AuditSettings, tally: Tally) -> Iterator[Chunk]:
         summed=True,
         repeats=True,
     )
+
+
+def _steps(column: Any, head: Head) -> Array:
+    """Return the steps, also where they are text; those that are missing are the number in the file's name."""
+    found = [as_step(value) for value in column.to_pylist()]
+    named = re.search(r"completions_(\d+)", head.path.name)
+    values = np.array([np.nan if step is None else step for step in found], dtype=np.float64)
+    if named is not None:
+        values[np.isnan(values)] = int(named[1])
+    return steps(values, head)
 
 
 def _prompts(column: Any) -> Text:

@@ -19,13 +19,14 @@ from llm_validation.audit.reading.opening import PIECE, pieces
 CUT = 4096
 _LINE = re.compile(r"\bstep:(\d+) - (\S.*)")
 _BEGINS = re.compile(rb"\bstep:\d+ - [^\s:]+:")
+_BREAK = re.compile(r"[\r\n]+")  # a progress bar goes back to the beginning of its line
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _WRAPPED = re.compile(r"(?:np|numpy)\.\w+\((.*)\)")
 _SCANNED = 2**26 // PIECE  # pieces of a long console log in which the first step is looked for
 
 
 def _is_console(head: Head) -> bool:
-    if head.kind != "text":
+    if head.kind not in ("text", "lines", "document"):  # a log may begin with the configuration, as JSON
         return False
     if _BEGINS.search(head.text):
         return True
@@ -56,12 +57,12 @@ def line_entry(line: str, *, cut: bool) -> Entry | None:
 
 def _read(head: Head, tally: Tally) -> Iterator[Entry]:
     for block, ended in blocks(head.path, tally):
-        lines = block.decode("utf-8", "replace").split("\n")
+        lines = _BREAK.split(block.decode("utf-8", "replace"))
         for number, line in enumerate(lines):
             if not line.strip():
                 continue
             last = not ended and number == len(lines) - 1
-            entry = line_entry(line.rstrip("\r"), cut=last or CUT in (len(line), len(line.encode())))
+            entry = line_entry(line, cut=last or CUT in (len(line), len(line.encode())))
             if entry is not None:
                 tally.read += 1
                 yield entry
