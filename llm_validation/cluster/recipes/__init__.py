@@ -1,1 +1,4 @@
-"""The paper's rows as verl configurations, where each setting comes from, and the files that a run starts from."""
+"""The paper's rows as verl configurations, the source of each setting, and the files that a run starts from.
+
+Nothing here starts a run (``jobs``), checks one (``checks``) or says what it costs (``estimate``).
+"""

@@ -1,4 +1,7 @@
-"""The model of the smoke variant: a preset of ours that answers some questions right, as a folder that verl loads."""
+"""Write the model of the smoke experiments: a small preset, warmed up to answer some questions, in a folder verl loads.
+
+A run needs both right and wrong answers in a group, which an untrained preset does not give.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import Any
 from llm_validation.models.warmup import Warmup, warm_model
 from qae_theory.checks import refuse
 
-# The messages as they stand: a tokenizer of characters knows no chat.
+# The presets read single characters and were warmed up on bare prompts, so the chat template adds nothing to a message.
 TEMPLATE = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
 
 
@@ -21,18 +24,18 @@ def write_smoke_model(
     """Write a warmed-up preset with a chat template that adds nothing, whole or not at all.
 
     Args:
-        folder: new.
+        folder: where the model is written; it must not exist.
         preset: a name of ``models.PRESETS``.
-        task: what it is trained on, supervised.
-        success: share of right answers at which that ends, in (0, 1).
-        cache: results folder, which keeps warm-ups.
+        task: the task on which the preset is trained, by supervised learning.
+        success: the share of right answers, in (0, 1), at which the warm-up stops.
+        cache: the folder of results, which keeps warmed-up models for the next call.
 
     Returns:
         The folder.
 
     Raises:
-        ValueError: the folder exists, or an unknown preset or task.
-        WarmupError: the success was not reached.
+        ValueError: the folder exists, or no preset or task has this name.
+        WarmupError: the warm-up did not reach the share of right answers.
     """
     if folder.exists():
         refuse("--out", str(folder), "a new folder")
@@ -51,6 +54,7 @@ def write_smoke_model(
 
 
 def _give_template(folder: Path) -> None:
+    """Store the chat template with the tokenizer of a model's folder: verl applies one to every prompt."""
     from transformers import AutoTokenizer
 
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
