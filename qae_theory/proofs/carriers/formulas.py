@@ -1,7 +1,7 @@
-"""SymPy expressions that the shipped code can run on, and that answer a question only where SymPy is certain.
+"""Let the shipped code run on SymPy expressions that answer a question only where SymPy is certain.
 
-SymPy's own ``==`` compares how expressions are written, and its symbols are true: code that asks would be told things
-that hold for some numbers only.
+SymPy's own ``==`` compares how expressions are written, and its symbols are true: code that asks would be told what
+holds for some numbers only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from qae_theory.proofs.carriers.opaque import Opaque
 
 
 class Formula(Opaque):
-    """A real SymPy expression. Comparisons are answered if they hold, or fail, for all its numbers; else they raise."""
+    """Stand for a real SymPy expression in an exact array.
+
+    A comparison is answered if it holds, or fails, for all numbers that the symbols stand for; otherwise it raises.
+    """
 
     __slots__ = ("expression",)
 
@@ -61,7 +64,7 @@ class Formula(Opaque):
     def __pow__(self, exponent: object) -> Formula:
         if isinstance(exponent, bool) or not isinstance(exponent, (int, np.integer)):
             self.refuse("** with an exponent that is no integer")
-        return Formula(self.expression ** int(exponent))
+        return Formula(self.expression ** int(exponent)) if exponent >= 0 else 1 / self ** -int(exponent)
 
     def exp(self) -> Formula:
         """Return the exponential."""
@@ -102,9 +105,12 @@ class Formula(Opaque):
 
     def _ask(self, other: object, question: str) -> Any:
         if not is_exact_scalar(other):
+            # NumPy then compares the entries one by one, each through this method.
             if isinstance(other, np.ndarray):
                 return NotImplemented
             self.refuse(f"{question} {type(other).__name__}")
+        # SymPy decides the sign of one expression only, so both sides are brought to one; None means that it cannot
+        # tell.
         gap = sympy.simplify(self.expression - expression_of(other))
         signs = {
             "==": gap.is_zero,
@@ -119,14 +125,20 @@ class Formula(Opaque):
 
 
 def is_exact_scalar(value: object) -> bool:
-    """Return whether a value is a number or expression that a formula can meet: exact, and no array."""
+    """Return whether a value is a number or expression that a formula can meet: exact, and no array.
+
+    A bool is refused: code that adds a comparison's answer to a number would otherwise pass.
+    """
     if isinstance(value, sympy.Expr):
         return not value.has(sympy.Float)
     return isinstance(value, (Formula, int, np.integer, Fraction)) and not isinstance(value, bool)
 
 
 def expression_of(value: Any) -> Any:
-    """Return the SymPy expression of a formula, or of an exact number."""
+    """Return the SymPy expression of a formula, or of an exact number.
+
+    An exact number is an int, a Fraction, a NumPy integer or a SymPy number.
+    """
     if isinstance(value, Formula):
         return value.expression
     if isinstance(value, Fraction):
@@ -135,7 +147,8 @@ def expression_of(value: Any) -> Any:
 
 
 def formulas(expressions: Iterable[Any]) -> Array:
-    """Return an exact array of rank 1 that holds SymPy expressions for the shipped functions."""
+    """Return an exact array of rank 1 that holds SymPy expressions, for the shipped functions to run on."""
+    # Filling an empty array keeps NumPy from asking each entry for a length or a number.
     entries = [Formula(expression) for expression in expressions]
     array = np.empty(len(entries), dtype=object)
     array[:] = entries
@@ -143,24 +156,30 @@ def formulas(expressions: Iterable[Any]) -> Array:
 
 
 def scalar(expression: Any) -> Array:
-    """Return an exact array of rank 0 that holds one SymPy expression."""
+    """Return an exact array of rank 0 that holds one SymPy expression, for the shipped functions to run on."""
     array = np.empty((), dtype=object)
     array[()] = Formula(expression)
     return array
 
 
 def expressions(array: Any) -> list[Any]:
-    """Return the SymPy expressions in a result of the shipped functions, in order."""
+    """Return the SymPy expressions in an array that the shipped functions returned, in order."""
     return [expression_of(entry) for entry in np.asarray(array, dtype=object).flat]
 
 
 def expression(result: Any) -> Any:
-    """Return the one SymPy expression in a result of rank 0."""
+    """Return the one SymPy expression in a result of rank 0.
+
+    Raises:
+        ValueError: if the result holds another number of entries.
+    """
     (only,) = expressions(result)
     return only
 
 
 def _quotient(top: Any, bottom: Any) -> Any:
-    if bottom.is_zero is not False and not bottom.free_symbols:
+    # An expression with symbols may be divided by: what is proved then holds where it is not 0. A constant may not be
+    # 0.
+    if bottom.is_zero is not False:
         raise ZeroDivisionError("a formula is divided by what may be 0")
     return top / bottom

@@ -21,29 +21,35 @@ import sympy
 from qae_theory.arrays import Array
 from qae_theory.proofs.carriers.formulas import Formula, expression_of, is_exact_scalar
 from qae_theory.proofs.carriers.moments import ARM, LOG_PROB, PROB, plain_sum
-from qae_theory.proofs.carriers.opaque import Opaque
+from qae_theory.proofs.carriers.opaque import Opaque, none_swallowed
 
+# Logits are free up to one number, so a proof in pi and log Z speaks of any logits.
 # The logarithm of the partition function: with it every logit is log pi plus one number.
 LOG_PARTITION = sympy.Symbol("log_Z", real=True)
+# Two widths: what depends on the length of the array differs between them.
 WIDTHS = (3, 4)
 
 
 class Arms:
-    """The arms of a policy, as arrays for the shipped functions: ``width - 1`` single arms and all the others."""
+    """Make arrays for the shipped functions from the arms of a policy: ``width - 1`` single arms and all the others."""
 
     def __init__(self, width: int) -> None:
         """Single out ``width - 1`` arms."""
         self.width = width
 
     def entries(self, quantity: Any) -> Array:
-        """Return an array whose entries are a polynomial in ``ARM`` at each arm."""
+        """Return an array of one quantity per arm.
+
+        Args:
+            quantity: a polynomial in the symbols of ``ARM``.
+        """
         array = np.empty(self.width, dtype=object)
         for place in range(self.width):
             array[place] = ArmValue(_renamed(sympy.sympify(quantity), place, self.width), place, self.width)
         return array
 
     def logits(self) -> Array:
-        """Return the logits: any logits are the log-probabilities plus log Z."""
+        """Return the logits, log pi + log Z: any logits can be written so."""
         return self.entries(LOG_PROB + LOG_PARTITION)
 
     def probs(self) -> Array:
@@ -68,14 +74,18 @@ def for_any_policy(run: Callable[[Arms], Any]) -> Any:
     Raises:
         TypeError: if the result depends on the width, treats arms differently, or is no result about all arms.
     """
-    results = [_read(np.asarray(run(Arms(width)), dtype=object), width) for width in WIDTHS]
+    results = []
+    for width in WIDTHS:
+        with none_swallowed():
+            result = np.asarray(run(Arms(width)), dtype=object)
+        results.append(_read(result, width))
     if any(sympy.expand(result - results[0]) != 0 for result in results):
         raise TypeError("the result depends on how many arms are singled out, so it is not about any number of arms")
     return results[0]
 
 
 class ArmValue(Opaque):
-    """A quantity of one arm; in the last place, of every arm that is not singled out."""
+    """Stand for a quantity of one arm; in the last place, of every arm that is not singled out."""
 
     __slots__ = ("expression", "place", "width")
 
@@ -97,6 +107,7 @@ class ArmValue(Opaque):
 
     def __add__(self, other: object) -> Any:
         if isinstance(other, ArmValue) and other.place != self.place:
+            # The first addition of two arms begins a sum over arms; NumPy's sum adds the entries one by one.
             return PartialSum(self.width, {}).plus(self).plus(other)
         if isinstance(other, PartialSum):
             return other.plus(self)
@@ -121,7 +132,7 @@ class ArmValue(Opaque):
         if not is_exact_scalar(other):
             self.refuse("/ by an arm's quantity, which no polynomial is")
         divisor = expression_of(other)
-        if divisor.is_zero is not False and not divisor.free_symbols:
+        if divisor.is_zero is not False:
             raise ZeroDivisionError("an arm's quantity is divided by what may be 0")
         return ArmValue(self.expression / divisor, self.place, self.width)
 
@@ -150,7 +161,10 @@ class ArmValue(Opaque):
 
 
 class PartialSum(Opaque):
-    """A sum over arms on its way: it takes one more arm at a time, and becomes a number when it has met all."""
+    """Stand for a sum over arms on its way: it takes one more arm at a time, and becomes a number when it has met all.
+
+    Nothing else can be done with it, since a sum over some of the arms says nothing about a policy of any size.
+    """
 
     __slots__ = ("_terms", "_width")
 
@@ -183,7 +197,11 @@ def _total(terms: dict[int, ArmValue], width: int) -> Any:
 
 
 def _read(result: Array, width: int) -> Any:
-    """Return the expression in a number, or the one in ``ARM`` that all entries of an array share."""
+    """Return the expression in a number, or the one in ``ARM`` that all entries of an array share.
+
+    Raises:
+        TypeError: if the result is neither, or if two entries differ by more than their arm.
+    """
     if result.ndim == 0:
         number = result.item()
         if isinstance(number, ArmValue) or not is_exact_scalar(number):

@@ -1,15 +1,33 @@
-"""What every carrier is by default: an object that refuses each question whose answer depends on the number."""
+"""Define what every carrier is by default: an object that refuses each question whose answer depends on the number."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import numpy as np
 import sympy
 
+# How often a carrier has refused to answer in this process.
+_refusals = 0
+
+
+@contextmanager
+def none_swallowed() -> Iterator[None]:
+    """Raise if a carrier refuses to answer inside and the code goes on: what it does then, it does for no number.
+
+    Raises:
+        TypeError: the code caught a refusal.
+    """
+    before = _refusals
+    yield
+    if before != _refusals:
+        raise TypeError("the code went on although a carrier had refused to answer")
+
 
 class Opaque:
-    """Base of the carriers: comparisons, truth, conversions and descriptions raise a ``TypeError``.
+    """Raise a ``TypeError`` at comparisons, truth, conversions and descriptions: the base of the carriers.
 
     Python would otherwise answer some of them by identity (``==``, ``hash``) or by default (``bool``), and code that
     asks would take a branch that is right for some numbers only. A carrier overrides what it can answer for every
@@ -21,6 +39,8 @@ class Opaque:
 
     def refuse(self, question: str) -> NoReturn:
         """Raise, because the answer would hold for some of the numbers only."""
+        global _refusals
+        _refusals += 1
         raise TypeError(f"{type(self).__name__} stands for many numbers and cannot answer {question!r} for all of them")
 
     def __eq__(self, other: object) -> Any:
@@ -80,5 +100,5 @@ class Opaque:
 
 
 def is_elementwise(other: object) -> bool:
-    """Whether an operand is an array, whose entries NumPy must visit one by one."""
+    """Return whether an operand is an array, whose entries NumPy must visit one by one."""
     return isinstance(other, np.ndarray)

@@ -1,4 +1,4 @@
-"""Every branch of a run on symbols: each question is answered in all possible ways, one run a way.
+"""Follow every branch of a run on symbols: each question is answered in all possible ways, one run for each way.
 
 A symbolic number that is asked whether it is below another answers yes on one path and no on another, and each path
 keeps the answers that it gave as conditions. Together the paths cover all numbers that the assumptions allow.
@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import z3
 
+from qae_theory.proofs.carriers.opaque import none_swallowed
+
 T = TypeVar("T")
 
 # A run that asks more questions than this is not the kind of code that is proved here; better to stop than to hang.
@@ -18,7 +20,7 @@ LARGEST_NUMBER_OF_PATHS = 4096
 
 
 class Path:
-    """One run through the code: the answers given so far and the conditions under which they are right."""
+    """Hold one run through the code: the answers given so far and the conditions under which they are right."""
 
     def __init__(self, assumptions: tuple[Any, ...], answers: tuple[bool, ...]) -> None:
         """Start under the assumptions; the first open questions get the given answers, later ones yes."""
@@ -54,12 +56,16 @@ class Path:
         return tuple(z3.Int(f"{name}!{self._fresh}") for name in names)
 
     def assume(self, *facts: Any) -> None:
-        """Add what defines a fresh symbol."""
+        """Add facts that define a fresh symbol, as conditions of the path."""
         self._solver.add(*facts)
 
 
 def paths(run: Callable[[Path], T], *assumptions: Any) -> Iterator[tuple[Path, T]]:
     """Yield every path through ``run`` under the assumptions, with what it returned there.
+
+    Args:
+        run: runs the code on symbols of the path that it is given; it must ask the same questions each time.
+        *assumptions: z3 formulas that hold on every path.
 
     Raises:
         RuntimeError: if there are more than ``LARGEST_NUMBER_OF_PATHS``.
@@ -72,6 +78,9 @@ def paths(run: Callable[[Path], T], *assumptions: Any) -> Iterator[tuple[Path, T
             raise RuntimeError(f"the run has more than {LARGEST_NUMBER_OF_PATHS} paths")
         planned = pending.pop()
         path = Path(assumptions, planned)
-        yield path, run(path)
+        with none_swallowed():
+            result = run(path)
+        yield path, result
+        # An answer after the planned ones was yes by default; each such place opens the path on which it is no.
         for depth in range(len(planned), len(path.answers)):
             pending.append((*path.answers[:depth], False))

@@ -21,14 +21,24 @@ from hypothesis.strategies import SearchStrategy
 from qae_theory.claims.model import Finding
 from qae_theory.proofs.carriers.paths import Path, paths
 
+# Goals take z3 milliseconds; what takes longer than this is undecided on a slower machine as well.
 Z3_TIMEOUT_MS = 20_000
+# Most assumptions are easily met, and z3 finds a contradiction fast or hardly ever.
 Z3_CONSISTENCY_TIMEOUT_MS = 1_000
 
 
 def valid(goal: Any, *assumptions: Any, timeout_ms: int = Z3_TIMEOUT_MS) -> Finding:
-    """Find whether a goal holds whenever the assumptions do (z3); ``unknown`` and a time-out fail otherwise.
+    """Find whether a goal holds whenever the assumptions do (z3).
 
     Assumptions that z3 refutes allow nothing, so that everything would hold of them: that fails by another criterion.
+
+    Args:
+        goal: a z3 formula.
+        *assumptions: z3 formulas that hold together.
+        timeout_ms: milliseconds after which the goal is undecided.
+
+    Returns:
+        Passed only where z3 finds no countermodel; ``unknown`` and a time-out fail by a criterion of their own.
     """
     if contradictory(*assumptions):
         return Finding(False, "z3 assumptions", "the assumptions contradict each other")
@@ -60,6 +70,13 @@ def valid_on_every_path(goal: Callable[[Path], Any], *assumptions: Any) -> Findi
     """Find whether a formula that is computed by running code on symbols holds for all numbers allowed (z3).
 
     Assumptions that z3 refutes allow nothing, so that everything would hold of them: that fails by another criterion.
+
+    Args:
+        goal: runs the code on symbols of the path that it is given, and returns what is claimed of the result.
+        *assumptions: z3 formulas that the symbols obey.
+
+    Returns:
+        Passed only where z3 finds no countermodel on any path; the detail counts the paths.
     """
     if contradictory(*assumptions):
         return Finding(False, "z3 assumptions", "the assumptions contradict each other")
@@ -79,7 +96,15 @@ def zero(expression: Any, simplify: Callable[[Any], Any] = sympy.cancel) -> Find
     Args:
         expression: exact; one that holds a float is refused, by a criterion of its own.
         simplify: brings it to a normal form; by default that of a rational function.
+
+    Returns:
+        Passed only where the normal form is 0.
+
+    Raises:
+        TypeError: for a text, which SymPy would evaluate, and for a truth value.
     """
+    if isinstance(expression, (str, bool, np.bool_)):
+        raise TypeError(f"an expression is needed, not a {type(expression).__name__}")
     exact = sympy.S(expression)
     if _holds_float(expression) or exact.has(sympy.Float):
         return Finding(False, "float in a proof", f"{exact} holds a rounded number"[:300])
@@ -101,10 +126,20 @@ def all_zero(expressions: Iterable[Any], simplify: Callable[[Any], Any] = sympy.
 
 
 def for_all(cases: Iterable[tuple[str, bool]], domain: str) -> Finding:
-    """Find whether every labelled case holds; an empty domain is a failure."""
+    """Find whether every labelled case holds; an empty domain is a failure.
+
+    Args:
+        cases: the label of each case, and whether it holds.
+        domain: says which cases these are.
+
+    Raises:
+        TypeError: for anything but a truth value, which Python might take for true.
+    """
     count = 0
     for label, holds in cases:
         count += 1
+        if not isinstance(holds, (bool, np.bool_)):
+            raise TypeError(f"a case is true or false, not a {type(holds).__name__}: {label}")
         if not holds:
             return Finding(False, "counterexample", f"fails at {label}")
     return Finding(count > 0, "counterexample", f"{count} cases: {domain}")
@@ -116,7 +151,13 @@ def all_equal(cases: Iterable[tuple[str, Any, Any]], domain: str) -> Finding:
 
 
 def certainly_positive(value: Any, says: str, *, digits: int = 60) -> Finding:
-    """Find whether a number is positive (ball arithmetic); a ball around zero is no answer and fails otherwise."""
+    """Find whether a number is positive (ball arithmetic); a ball around 0 is no answer and fails by another criterion.
+
+    Args:
+        value: what :func:`ball` takes.
+        says: names the number.
+        digits: decimal digits of the working precision.
+    """
     enclosure = ball(value, digits=digits)
     if enclosure > 0:
         return Finding(True, "ball sign", f"{says}: {enclosure.str(8)}")
@@ -126,14 +167,28 @@ def certainly_positive(value: Any, says: str, *, digits: int = 60) -> Finding:
 
 
 def close_to(value: Any, expected: str, says: str, *, half_width: str) -> Finding:
-    """Find whether a number lies within ``half_width`` of a quoted decimal (ball arithmetic)."""
+    """Find whether a number lies within ``half_width`` of a quoted decimal (ball arithmetic).
+
+    Args:
+        value: what :func:`ball` takes.
+        expected: the decimal as it is quoted.
+        says: names the number.
+        half_width: half a unit of the decimal's last place, as a decimal too.
+    """
     distance = abs(ball(value) - flint.arb(expected))
     margin = flint.arb(half_width) - distance
     return Finding(bool(margin > 0), "ball distance", f"{says}: {ball(value).str(8)} against {expected}")
 
 
 def survives(strategy: SearchStrategy[Any], holds: Callable[[Any], bool], *, examples: int, says: str) -> Finding:
-    """Find whether no draw falsifies ``holds`` (Hypothesis), with the same draws on every run."""
+    """Find whether no draw falsifies ``holds`` (Hypothesis), with the same draws on every run.
+
+    Args:
+        strategy: what is drawn from.
+        holds: what is claimed of each draw.
+        examples: how many are drawn.
+        says: names the claim.
+    """
     falsified: list[Any] = []
 
     @settings(
