@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from qae_theory import array_arguments as arguments
 from qae_theory import baselines, checks
 from qae_theory.arrays import Array, is_exact, sqrt
 
@@ -73,9 +74,9 @@ def advantages(rewards: Any, estimator: str = "qae", *, mask: Any = None, **opti
     """
     rule = get_estimator(estimator)
     settings = resolve_options(rule, options, whole_batch=True)
-    values, counts = checks.rewards(rewards, mask)
-    if values.shape[-1] < rule.least_group:
-        checks.refuse("rewards", rewards, f"groups of at least {rule.least_group} responses for {rule.name!r}")
+    values, counts = arguments.rewards_for(
+        rewards, mask, estimator=rule.name, least_group=rule.least_group, binary_only=rule.binary_only
+    )
     if settings.get("std") == "batch":
         if values.ndim < 2:
             checks.refuse("std", "batch", "'population', 'bessel' or 'none' for a group alone; 'batch' needs a batch")
@@ -94,16 +95,24 @@ def advantages(rewards: Any, estimator: str = "qae", *, mask: Any = None, **opti
 
 
 def weighted_advantages(rewards: Array, counts: Array | None, rule: Estimator, settings: Mapping[str, Any]) -> Array:
-    """Advantages of checked groups in which reward j occurs ``counts[..., j]`` times, with resolved ``settings``."""
-    if rule.binary_only:
-        checks.binary("rewards", rewards)
+    """Return the advantages of checked groups.
+
+    Args:
+        rewards: ``[..., G]``, checked, also for what the rule is defined for.
+        counts: how often each reward occurs, ``[..., G]``; None for once each.
+        rule: the estimator.
+        settings: its options, resolved by :func:`resolve_options`.
+
+    Returns:
+        ``[..., G]``; 0 where the count is 0, and throughout a group of fewer than two.
+    """
     result = rule.kernel(rewards, counts, **settings)
     if counts is None and rewards.shape[-1] >= 2 and result.dtype == rewards.dtype:
         return np.asarray(result)
     counted = baselines.group_sizes(rewards, counts)[..., None] >= 2
     if counts is not None:
         counted = counted & (counts > 0)
-    return np.where(counted, result, checks.exact_zero(rewards))
+    return np.where(counted, result, arguments.exact_zero(rewards))
 
 
 def register_estimator(

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from qae_theory import array_arguments as arguments
 from qae_theory import checks
 from qae_theory.arrays import Array, is_exact
 
@@ -45,7 +46,7 @@ def quantile_baseline(rewards: Any, k: Fraction | str | float, *, method: str = 
     >>> float(quantile_baseline([0, 0, 0, 1, 1, 1, 1, 1], "0.4", method="linear"))
     0.8
     """
-    values, _ = checks.rewards(rewards)
+    values, _ = arguments.rewards(rewards)
     level, method = checks.quantile_level(k), checks.interpolation(method)
     return (quantile if method == "inverted_cdf" else interpolated_quantile)(values, None, level)
 

@@ -15,9 +15,9 @@ import numpy as np
 
 from qae_theory import array_arguments as arguments
 from qae_theory import checks
-from qae_theory.arrays import Array, exp, is_exact, log
+from qae_theory.arrays import Array, exp, is_exact
 from qae_theory.numerics import bounds, enclosure
-from qae_theory.numerics.change import finite_change, unit_direction
+from qae_theory.numerics.change import STEP_SIZES, change_of_step, unit_direction
 from qae_theory.softmax import centred, covariance, expectation, log_softmax, surprise
 from qae_theory.updates import uncentred
 
@@ -50,11 +50,9 @@ def entropy_change(logits: Any, direction: Any, step_size: Any) -> Array:
     0.109718
     """
     z, d, eta = arguments.step(logits, direction, step_size)
-    if any(is_exact(x) for x in (z, d, eta)):
-        return _exact_change(z, d, eta)
-    change, known = finite_change(z, d, eta)
+    change, known = change_of_step(z, d, eta)
     if not known.all():
-        checks.refuse("step_size", step_size, "so large only as float64 can tell the new logits apart")
+        checks.refuse("step_size", step_size, STEP_SIZES)
     return change
 
 
@@ -261,15 +259,6 @@ def safe_step_size(logits: Any, arm_rewards: Any, low: Any, high: Any) -> Array:
     b1, b2 = np.broadcast_to(b1, batch).ravel(), np.broadcast_to(b2, batch).ravel()
     steps = [_safe_step(*row) for row in zip(z, r, b1, b2, strict=True)]
     return np.array(steps, dtype=np.float64).reshape(batch)
-
-
-def _exact_change(z: Array, d: Array, eta: Array) -> Array:
-    log_probs = log_softmax(z)
-    probs = exp(log_probs)
-    shift = eta[..., None] * centred(probs, d)
-    log_ratio = shift - log(expectation(probs, exp(shift)))[..., None]
-    new = probs * exp(log_ratio)
-    return expectation(probs, log_probs) - expectation(new, log_probs + log_ratio)
 
 
 def _deviations(probs: Array, d: Array) -> Array:

@@ -14,15 +14,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from qae_theory import array_arguments as arguments
 from qae_theory import checks
 from qae_theory.advantages import get_estimator, resolve_options, weighted_advantages
 from qae_theory.arrays import Array, exact_number, exp, is_exact
 from qae_theory.entropy_change import (
-    entropy_change,
     first_order_entropy_change,
     response_curvatures,
     second_order_entropy_change,
 )
+from qae_theory.numerics.change import STEP_SIZES, change_of_step
 from qae_theory.softmax import expectation, log_softmax
 from qae_theory.updates import counted_group, policy_gradient
 
@@ -116,7 +117,7 @@ def gain(success_prob: Array, table: OutcomeAdvantages, *, mixed_only: bool = Fa
     contrast = table.correct[1:] - table.wrong[:-1]
     if not mixed_only:
         return binomial_mean(success_prob, contrast)
-    zero = checks.exact_zero(contrast)
+    zero = arguments.exact_zero(contrast)
     # Of the other G - 1 responses j are correct: the group is mixed for a correct one unless j = G - 1, for a wrong one
     # unless j = 0.
     correct = np.concatenate([table.correct[1:-1], [zero]])
@@ -278,20 +279,36 @@ def expected_entropy_change(
     >>> round(float(expected_entropy_change([0.0, 2.0], [1, 0], 2, "qae", 0.1)), 6)
     0.00793
     """
-    z, r, eta = checks.single_query(logits, arm_rewards, step_size)
+    z, r, eta = arguments.single_query(logits, arm_rewards, step_size)
     rule = get_estimator(estimator)
     settings = resolve_options(rule, options)
     size = checks.group_size(group_size, least=rule.least_group)
+    if rule.binary_only:
+        arguments.binary("arm_rewards", r)
     counts = count_vectors(len(z), size)
     table = weighted_advantages(np.broadcast_to(r, counts.shape), counts, rule, settings)
     return finite_step_mean(z, counts, table, eta)
 
 
 def finite_step_mean(logits: Array, counts: Array, advantages: Array, step_size: Any) -> Array:
-    """Multinomial mean of the entropy change over count vectors and their responses' advantages, ``[N, n]`` each."""
+    """Return the multinomial mean of the entropy change over count vectors.
+
+    It refuses a step size with which float64 cannot tell the new logits apart.
+
+    Args:
+        logits: ``[n]``, checked.
+        counts: how often each response is in the group, ``[N, n]``.
+        advantages: of each response in that group, ``[N, n]``, in the arithmetic of ``logits``.
+        step_size: eta, a scalar in the arithmetic of ``logits``.
+
+    Returns:
+        A 0-d array, nats.
+    """
     log_probs = log_softmax(logits)
     directions = counted_group(exp(log_probs), exact_counts(counts, logits), advantages)
-    changes = entropy_change(logits, directions, step_size)
+    changes, known = change_of_step(logits, directions, np.asarray(step_size))
+    if not known.all():
+        checks.refuse("step_size", step_size, STEP_SIZES)
     return np.asarray((multinomial_weights(log_probs, counts) * changes).sum(axis=-1))
 
 
@@ -328,6 +345,6 @@ def _compositions(arms: int, group_size: int) -> Iterator[list[int]]:
 
 def _query(logits: Any, arm_rewards: Any) -> tuple[Array, Array, Array, Array]:
     """Checked logits and 0/1 rewards, success probability V, and the expected score g = pi (r - V)."""
-    z, r = checks.mixed_query(logits, arm_rewards)
+    z, r = arguments.mixed_query(logits, arm_rewards)
     probs = exp(log_softmax(z))
     return z, r, expectation(probs, r), policy_gradient(probs, r)

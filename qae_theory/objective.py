@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from qae_theory import array_arguments as arguments
 from qae_theory import checks
 from qae_theory.arrays import Array, is_exact, sqrt
 from qae_theory.baselines import DEFAULT_K, group_mean, quantile
@@ -43,8 +44,8 @@ def clipped_surrogate(ratios: Any, advantages: Any, *, clip_low: Any = 0.2, clip
     [1.28, -0.8]
     """
     x, low, high = _checked_ratios(ratios, clip_low, clip_high)
-    a = checks.like(checks.numbers("advantages", advantages), x)
-    checks.same_batch("advantages", a, x, "ratios")
+    a = arguments.like(arguments.numbers("advantages", advantages), x)
+    arguments.same_batch("advantages", a, x, "ratios")
     return clipped_terms(x, a, low, high)
 
 
@@ -74,7 +75,7 @@ def group_objective(ratios: Any, advantages: Any, *, clip_low: Any = 0.2, clip_h
     terms = clipped_surrogate(ratios, advantages, clip_low=clip_low, clip_high=clip_high)
     if terms.ndim < 1 or terms.shape[-1] < 1:
         checks.refuse("ratios", ratios, "an array [..., G], G >= 1")
-    return np.asarray(terms.sum(axis=-1)) / checks.exact_count(terms.shape[-1], terms)
+    return np.asarray(terms.sum(axis=-1)) / arguments.exact_count(terms.shape[-1], terms)
 
 
 def query_weights(rewards: Any, rule: str, *, k: Any = DEFAULT_K) -> QueryWeights:
@@ -100,8 +101,8 @@ def query_weights(rewards: Any, rule: str, *, k: Any = DEFAULT_K) -> QueryWeight
     >>> [round(float(w), 4) for w in query_weights([1, 0, 0, 0], "qae")]
     [0.5774, 0.0]
     """
-    values, _ = checks.rewards(rewards)
-    checks.binary("rewards", values)
+    values, _ = arguments.rewards(rewards)
+    arguments.binary("rewards", values)
     level = checks.quantile_level(k)
     p = group_mean(values, None)
     degenerate = (p == 0) | (p == 1)
@@ -149,8 +150,8 @@ def masked_objective(
     """
     x, low, high = _checked_ratios(ratios, clip_low, clip_high)
     positive, negative = query_weights(rewards, rule, k=k)
-    values, _ = checks.rewards(rewards)
-    checks.same_batch("rewards", values, x, "ratios")
+    values, _ = arguments.rewards(rewards)
+    arguments.same_batch("rewards", values, x, "ratios")
     return masked_mean(x, values, QueryWeights(positive, negative), low, high)
 
 
@@ -168,7 +169,7 @@ def _mean_over(terms: Array, members: Array) -> Array:
 
 
 def _checked_ratios(ratios: Any, clip_low: Any, clip_high: Any) -> tuple[Array, Any, Any]:
-    x = checks.numbers("ratios", ratios)
+    x = arguments.numbers("ratios", ratios)
     if not np.all(x > 0):
         checks.refuse("ratios", ratios, "positive")
     return x, checks.clip_low(clip_low), checks.clip_high(clip_high)

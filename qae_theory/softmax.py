@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from qae_theory import checks
-from qae_theory.arrays import Array, exp, is_exact, log
-from qae_theory.numerics import kernels
-from qae_theory.numerics.kernels import centred as centred
-from qae_theory.numerics.kernels import expectation as expectation
+from qae_theory import array_arguments as arguments
+from qae_theory.arrays import Array, exp, is_exact
+from qae_theory.numerics.arithmetic import centred as centred
+from qae_theory.numerics.arithmetic import covariance as covariance
+from qae_theory.numerics.arithmetic import expectation as expectation
+from qae_theory.numerics.arithmetic import gaps_below_top, mass_of_others
+from qae_theory.numerics.arithmetic import log_softmax as log_softmax
+from qae_theory.numerics.arithmetic import surprise as surprise
 
 
 def probabilities(logits: Any) -> Array:
@@ -32,7 +35,7 @@ def probabilities(logits: Any) -> Array:
     >>> probabilities([0.0, 0.0]).tolist()
     [0.5, 0.5]
     """
-    return exp(log_softmax(checks.logits(logits)))
+    return exp(log_softmax(arguments.logits(logits)))
 
 
 def entropy(logits: Any) -> Array:
@@ -50,7 +53,7 @@ def entropy(logits: Any) -> Array:
     >>> round(float(entropy([0.0, 0.0])), 6)
     0.693147
     """
-    log_probs = log_softmax(checks.logits(logits))
+    log_probs = log_softmax(arguments.logits(logits))
     return -expectation(exp(log_probs), log_probs)
 
 
@@ -75,16 +78,16 @@ def self_covariance(logits: Any) -> Array:
     >>> bool(self_covariance([0.0, 1e-9]) > 0), float(self_covariance([0.1, 0.1, 0.1]))
     (True, 0.0)
     """
-    z = checks.logits(logits)
+    z = arguments.logits(logits)
     log_probs = log_softmax(z)
     probs = exp(log_probs)
     if is_exact(z):
         return covariance(probs, log_probs, probs)
-    gaps = kernels.gaps_below_top(z)
+    gaps = gaps_below_top(z)
     mean_gap = expectation(probs, gaps)
     above = gaps - mean_gap[..., None]
     # Cov(g, e^g) = E[(g - c)(e^g - e^c)] for the mean c of g: both factors have the same sign.
-    top = np.exp(mean_gap - np.log1p(kernels.mass_of_others(gaps)))
+    top = np.exp(mean_gap - np.log1p(mass_of_others(gaps)))
     return np.asarray(top * expectation(probs, above * np.expm1(above)))
 
 
@@ -103,47 +106,6 @@ def entropy_gradient(logits: Any) -> Array:
     >>> entropy_gradient([0.0, 0.0]).tolist()
     [-0.0, -0.0]
     """
-    z = checks.logits(logits)
+    z = arguments.logits(logits)
     probs = exp(log_softmax(z))
     return -probs * surprise(probs, z)
-
-
-def log_softmax(logits: Array) -> Array:
-    r"""Return log-probabilities :math:`z_i - \log\sum_je^{z_j}` of checked logits.
-
-    Args:
-        logits: ``[..., n]``, float64 or exact objects, which are left in their own arithmetic.
-
-    Returns:
-        ``[..., n]``, in nats; each in float64 with the relative accuracy of :func:`entropy`.
-    """
-    if is_exact(logits):
-        return logits - log(exp(logits).sum(axis=-1, keepdims=True))
-    return kernels.log_softmax(logits)
-
-
-def surprise(probs: Array, logits: Array) -> Array:
-    r"""Return centred log-probabilities :math:`\log\pi - E_\pi\log\pi` of checked logits.
-
-    Args:
-        probs: :math:`\pi`, the probabilities of ``logits``, ``[..., n]``.
-        logits: ``[..., n]``, float64 or exact objects.
-
-    Returns:
-        ``[..., n]``, in nats; finite in float64 also where an arm's probability rounds to 0.
-    """
-    return centred(probs, log_softmax(logits)) if is_exact(logits) else kernels.surprise(probs, logits)
-
-
-def covariance(probs: Array, x: Array, y: Array) -> Array:
-    r"""Return :math:`\mathrm{Cov}_\pi(x, y) = E_\pi[(x - E_\pi x)(y - E_\pi y)]` over the last axis.
-
-    Args:
-        probs: :math:`\pi`, ``[..., n]``.
-        x: a value for each arm, ``[..., n]``.
-        y: another, ``[..., n]``.
-
-    Returns:
-        ``[...]``, in the product of the units of ``x`` and ``y``.
-    """
-    return expectation(probs, centred(probs, x) * centred(probs, y))

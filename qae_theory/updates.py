@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from qae_theory import array_arguments as arguments
 from qae_theory import checks
 from qae_theory.arrays import Array, exp
 from qae_theory.softmax import centred, log_softmax
@@ -55,13 +56,13 @@ def update_direction(
     >>> update_direction([0.0, 0.0], [1, 0], "sampled_group", responses=[0, 1], advantages=[1, -1]).tolist()
     [0.5, -0.5]
     """
-    z, r = checks.query(logits, arm_rewards)
-    b = checks.response_baseline(baseline, z)
+    z, r = arguments.query(logits, arm_rewards)
+    b = arguments.response_baseline(baseline, z)
     probs = exp(log_softmax(z))
     if rule == "sampled_group":
         if np.any(b != 0):
             checks.refuse("baseline", baseline, "left out for 'sampled_group', whose advantages contain it")
-        return _sampled_group(probs, *checks.sampled_group(z, responses, advantages))
+        return _sampled_group(probs, *arguments.sampled_group(z, responses, advantages))
     if not isinstance(rule, str) or rule not in _POPULATION_RULES:
         checks.refuse("rule", rule, f"one of {', '.join((*_POPULATION_RULES, 'sampled_group'))}")
     for name, value in (("responses", responses), ("advantages", advantages)):
@@ -106,4 +107,4 @@ def _sampled_group(probs: Array, responses: Array, advantage: Array) -> Array:
     # A scatter, not a one-hot product: [batch, G, n] would not fit for a vocabulary of responses.
     np.add.at(pushes, (rows, chosen), np.broadcast_to(advantage, (*batch, group_size)).reshape(chosen.shape))
     total = advantage.sum(axis=-1, keepdims=True)
-    return (pushes.reshape(*batch, arms) - total * probs) / checks.exact_count(group_size, advantage)
+    return (pushes.reshape(*batch, arms) - total * probs) / arguments.exact_count(group_size, advantage)

@@ -27,7 +27,7 @@ HEAVY = frozenset({"torch", "transformers", "trl", "accelerate", "vllm", "verl",
 # Loaded by verl itself: what it needs of torch and verl may stand at the top.
 PLUG_IN = frozenset({"llm_validation/verl_engine/plugin.py", "llm_validation/verl_engine/trainer.py"})
 # Calls verl's own estimator in verl's environment, inside a function. Nothing else imports verl.
-CALLS_VERL = frozenset({"llm_validation/engines/phantom_advantage.py"})
+CALLS_VERL = frozenset({"llm_validation/claims/phantom_advantage.py"})
 NEVER: Mapping[str, frozenset[str]] = {
     "qae_theory": HEAVY,
     "simulators": HEAVY - {"torch", "ray"},
@@ -39,7 +39,7 @@ NEVER: Mapping[str, frozenset[str]] = {
 LAYERS = (
     ("numerics",),
     ("arrays",),
-    ("conversion",),
+    ("array_arguments",),
     ("checks",),
     ("baselines", "softmax"),
     ("advantages", "objective", "updates"),
@@ -201,7 +201,7 @@ def test_the_theory_stands_on_its_declared_libraries() -> None:
         ("llm_validation/train.py", "class A:\n    import torch", "imports torch at the top"),
         ("llm_validation/train.py", "def f():\n    import verl", "imports verl"),
         ("llm_validation/cluster/checks/all.py", "def f():\n    from verl import utils", "imports verl.utils"),
-        ("llm_validation/engines/phantom_advantage.py", "from verl import utils", "imports verl.utils at the top"),
+        ("llm_validation/claims/phantom_advantage.py", "from verl import utils", "imports verl.utils at the top"),
         ("paper_figures/figure_1.py", "import llm_validation", "imports llm_validation"),
     ],
 )

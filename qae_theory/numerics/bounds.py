@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qae_theory.numerics import rows
-from qae_theory.numerics.kernels import Array
+from qae_theory.numerics.arithmetic import Array
 from qae_theory.numerics.rows import (
     FUNCTION_ERROR,
     LARGEST_SHIFT,

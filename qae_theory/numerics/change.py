@@ -10,7 +10,17 @@ import math
 
 import numpy as np
 
-from qae_theory.numerics.kernels import Array, centred, expectation, log_softmax, surprise
+from qae_theory.numerics.arithmetic import (
+    Array,
+    centred,
+    exp,
+    expectation,
+    is_exact,
+    log,
+    log_ratio_of_shift,
+    log_softmax,
+    surprise,
+)
 from qae_theory.numerics.stepped import stepped_gaps
 
 # Directions outside these powers of two are divided by their own, so that products neither over- nor underflow.
@@ -19,6 +29,8 @@ _PLAIN_SIZE = 300
 _LARGE_SHIFT = 1.0
 # e^700 is a float64, and so are the sums of a few of them.
 _LARGEST_SHIFT = 700.0
+# What is asked of a step size whose change is unknown.
+STEP_SIZES = "so large only as float64 can tell the new logits apart"
 # What a new logit may be off by before the change is unknown.
 _LARGEST_ERROR = 2.0**-40
 # f(y) / y^2 = sum of y^k (k + 1)/(k + 2)!: for |y| < 1/8 the first ten terms leave 1e-17.
@@ -26,16 +38,33 @@ _SERIES_REACH = 0.125
 _SERIES = [(k + 1) / math.factorial(k + 2) for k in range(10)]
 
 
+def change_of_step(z: Array, d: Array, eta: Array) -> tuple[Array, Array]:
+    r"""Return :math:`H(\mathrm{softmax}(z + \eta d)) - H(\mathrm{softmax}(z))` and whether it could be found.
+
+    Args:
+        z: logits ``[..., n]``, checked; exact objects or float64.
+        d: direction ``[..., n]``, logit change per unit step, in the same arithmetic.
+        eta: step size ``[...]``, in the same arithmetic.
+
+    Returns:
+        The change in nats, and false where float64 cannot tell the new logits apart, ``[...]`` each.
+    """
+    if any(is_exact(x) for x in (z, d, eta)):
+        change = _exact_change(z, d, eta)
+        return change, np.ones(np.shape(change), dtype=bool)
+    return finite_change(z, d, eta)
+
+
 def finite_change(z: Array, d: Array, eta: Array) -> tuple[Array, Array]:
-    """Entropy change ``[...]`` of checked arguments, and whether it could be found."""
+    """Return what :func:`change_of_step` does, in float64: by the log-ratios of all arms, found in the better way."""
     with np.errstate(all="ignore"):
-        log_probs = log_softmax(z)
-        probs = np.exp(log_probs)
         unit, exponent = unit_direction(d)
         step = _column(np.ldexp(eta, exponent))
+        log_probs = log_softmax(z)
+        probs = np.exp(log_probs)
         shift = np.asarray(step * centred(probs, unit))
         near = np.abs(shift).max(axis=-1) < _LARGE_SHIFT
-        log_ratio = _from_shift(probs, np.where(_column(near), shift, 0.0))
+        log_ratio = log_ratio_of_shift(probs, np.where(_column(near), shift, 0.0))
         change, known = np.asarray(_by_terms(z, log_probs, probs, log_ratio)[0]), np.ones(near.shape, dtype=bool)
         if not near.all():
             far = ~near
@@ -46,7 +75,7 @@ def finite_change(z: Array, d: Array, eta: Array) -> tuple[Array, Array]:
 
 
 def _far_change(z: Array, d: Array, unit: Array, step: Array, eta: Array) -> tuple[Array, Array]:
-    """As :func:`finite_change`, for rows ``[r, n]`` whose logits move far.
+    """Return what :func:`finite_change` does, for rows ``[r, n]`` whose logits move far.
 
     The log-ratio of each arm is found in two ways, from the shift of the logits and from the new logits, and taken from
     the one whose parts are smaller: that is what rounding goes by.
@@ -60,7 +89,7 @@ def _far_change(z: Array, d: Array, unit: Array, step: Array, eta: Array) -> tup
     counts = (probs > 0) | (np.exp(new_log_probs) > 0)
     shift = np.where(counts, step * (unit - _column(unit[row, z.argmax(axis=-1)])), 0.0)
     possible = _column(shift.max(axis=-1) < _LARGEST_SHIFT)
-    by_shift = _from_shift(probs, np.where(possible, shift, 0.0))
+    by_shift = log_ratio_of_shift(probs, np.where(possible, shift, 0.0))
     of_shift = np.abs(shift) + np.abs(by_shift - shift)
     of_logits = np.abs(new_log_probs) + np.abs(log_probs)
     log_ratio = np.where(possible & (of_shift < of_logits), by_shift, new_log_probs - log_probs)
@@ -69,8 +98,18 @@ def _far_change(z: Array, d: Array, unit: Array, step: Array, eta: Array) -> tup
     return np.where(size < before + after, change, after - before), known
 
 
+def _exact_change(z: Array, d: Array, eta: Array) -> Array:
+    """Return the entropy change in exact arithmetic, as the difference of two entropies: there nothing cancels."""
+    log_probs = log_softmax(z)
+    probs = exp(log_probs)
+    shift = eta[..., None] * centred(probs, d)
+    log_ratio = shift - log(expectation(probs, exp(shift)))[..., None]
+    new = probs * exp(log_ratio)
+    return expectation(probs, log_probs) - expectation(new, log_probs + log_ratio)
+
+
 def unit_direction(d: Array) -> tuple[Array, Array]:
-    """Directions up to a constant and a power of two, and its exponents ``[...]``, which are mostly 0.
+    """Return directions up to a constant and a power of two, and the exponents ``[...]`` of that, which are mostly 0.
 
     Entries that share their leading bits lose those, without rounding (Sterbenz): a constant direction becomes 0. Very
     large and very small ones are brought to a size of 1.
@@ -90,23 +129,18 @@ def unit_direction(d: Array) -> tuple[Array, Array]:
     return d * _column(np.ldexp(1.0, -half)) * _column(np.ldexp(1.0, half - exponent)), exponent
 
 
-def _from_shift(probs: Array, shift: Array) -> Array:
-    """log(pi'/pi) = shift - log E e^shift, without cancellation for a small shift."""
-    return np.asarray(shift - _column(np.log1p(expectation(probs, np.expm1(shift)))))
-
-
 def _by_terms(z: Array, log_probs: Array, probs: Array, log_ratio: Array) -> tuple[Array, Array]:
-    """The change as its two sums, and the size of their terms."""
+    """Return the change as its two sums, and the size of their terms, ``[...]`` each."""
     new = np.exp(log_probs + log_ratio)
     # pi' - pi by whichever of expm1(y), -expm1(-y) cannot overflow.
     moved = np.where(log_ratio > 0, -new * np.expm1(-np.abs(log_ratio)), probs * np.expm1(np.minimum(log_ratio, 0)))
-    s = surprise(probs, z)
     divergence = _divergence(probs, new, moved, log_ratio)
+    s = surprise(probs, z)
     return -expectation(moved, s) - divergence, expectation(np.abs(moved), np.abs(s)) + divergence
 
 
 def _divergence(probs: Array, new: Array, moved: Array, log_ratio: Array) -> Array:
-    """KL(pi' || pi) as the sum of pi f(y): pi' y - (pi' - pi), or for small y by the series."""
+    """Return KL(pi' || pi), the sum of pi f(y), as that of pi' y - (pi' - pi) or, for small y, of the series of f."""
     small = np.abs(log_ratio) < _SERIES_REACH
     terms = new * np.where(new > 0, log_ratio, 0.0) - moved
     if small.any():

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from qae_theory.numerics.kernels import Array
+from qae_theory.numerics.arithmetic import Array
 
 # Every operation here, sums and exponentials included, is right to this, relative to the sizes of what it works on.
 # The exponential is the worst, with 2**-97; a test holds all of them to a hundredth of it.

@@ -15,8 +15,8 @@ import numpy as np
 
 from qae_theory.numerics import bounds
 from qae_theory.numerics import double_double as dd
+from qae_theory.numerics.arithmetic import Array
 from qae_theory.numerics.double_double import PRECISION, Pair
-from qae_theory.numerics.kernels import Array
 from qae_theory.numerics.stepped import DEEPEST_GAP, cut, stepped_gaps
 
 Sides = tuple[Array, Array]

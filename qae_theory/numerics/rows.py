@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qae_theory.numerics.kernels import Array
+from qae_theory.numerics.arithmetic import Array
 
 UNIT = 2.0**-53
 # At most this many terms are added up in one go. The error of a sum is then at most (COLUMNS + n / COLUMNS) half-units,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from qae_theory.numerics import double_double as dd
+from qae_theory.numerics.arithmetic import Array
 from qae_theory.numerics.double_double import Pair
-from qae_theory.numerics.kernels import Array
 
 # A weight e^-1000 is 0 in float64, and far below what any sum of weights can show.
 DEEPEST_GAP = -1000.0

@@ -22,7 +22,7 @@ ONCE = {
     "finite_or_none": "qae_theory.runs.plain",
     "RUNGS": "qae_theory.curves.rungs",
     "overlong_penalty": "qae_theory.paper.overlong",
-    "Array": "qae_theory.numerics.kernels",
+    "Array": "qae_theory.numerics.arithmetic",
 }
 # Another thing of the same name: what a configuration may take from rewards at most, not the penalty of a response.
 ALSO = {"overlong_penalty": "llm_validation.cluster.checks.rewards"}

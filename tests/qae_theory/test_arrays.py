@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qae_theory import advantages, checks, entropy, entropy_change, quantile_baseline, update_direction
+from qae_theory import advantages, array_arguments, entropy, entropy_change, quantile_baseline, update_direction
 from qae_theory import arrays as _exact
 from qae_theory.objective import clipped_surrogate
 from tests import strategies as s
@@ -103,10 +103,10 @@ def test_fractions_beside_floats_become_floats() -> None:
 
 def test_floats_beside_exact_numbers_are_read_as_decimals() -> None:
     exact = s.as_exact([F(0), F(1)])
-    assert checks.like(np.array([0.1, 2.5]), exact).tolist() == [F(1, 10), F(5, 2)]
+    assert array_arguments.like(np.array([0.1, 2.5]), exact).tolist() == [F(1, 10), F(5, 2)]
     same = np.array([0.1])
-    assert checks.like(same, np.array([1.0])) is same
-    assert checks.like(exact, exact) is exact
+    assert array_arguments.like(same, np.array([1.0])) is same
+    assert array_arguments.like(exact, exact) is exact
     assert update_direction(exact, [1, 0], "natural_gradient", baseline=0.1).tolist() == [F(9, 10), F(-1, 10)]
 
 
@@ -119,10 +119,10 @@ def test_symbols_beside_floats_stay_symbols() -> None:
 
 def test_counts_and_zeros_in_the_arithmetic_of_an_array() -> None:
     exact, floats = s.as_exact([1]), np.array([1.0])
-    assert isinstance(checks.exact_zero(exact), F)
-    assert isinstance(checks.exact_zero(floats), float)
-    assert isinstance(checks.exact_count(3, exact), F)
-    assert isinstance(checks.exact_count(3, floats), int)
+    assert isinstance(array_arguments.exact_zero(exact), F)
+    assert isinstance(array_arguments.exact_zero(floats), float)
+    assert isinstance(array_arguments.exact_count(3, exact), F)
+    assert isinstance(array_arguments.exact_count(3, floats), int)
 
 
 def test_entropy_of_balls_is_a_ball() -> None:

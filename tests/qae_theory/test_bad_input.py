@@ -40,7 +40,7 @@ KERNELS = {
         "ordered_interpolation",
     },
     "advantages": {"weighted_advantages"},
-    "softmax": {"log_softmax", "expectation", "centred", "covariance"},
+    "softmax": set(),
     "updates": {"uncentred", "policy_gradient", "natural_gradient", "counted_group"},
     "entropy_change": {"curvature_brackets"},
     "group_expectation": {

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import qae_theory as q
-from qae_theory import checks
-from qae_theory.conversion import held_by_float64, number_array
+from qae_theory import array_arguments
+from qae_theory.array_arguments import held_by_float64, number_array
 from tests.assertions import refuses
 
 BEYOND = 2**53 + 1  # the least positive integer that is no float64
@@ -89,7 +89,8 @@ def test_the_largest_integer_beside_floats_is_refused_where_exact_numbers_become
         q.entropy_change([0.0, 1.0], [2**64 + 1, 0], 0.1)
     with pytest.raises(ValueError, match=r"^step_size must be exactly held by float64"):
         q.entropy_change([0.0, 1.0], [1, 0], F(2**80 + 1))
-    assert checks.like(np.array([F(1, 3)], dtype=object), np.zeros(1)).tolist() == [1 / 3]  # a Fraction is rounded
+    third = np.array([F(1, 3)], dtype=object)
+    assert array_arguments.like(third, np.zeros(1)).tolist() == [1 / 3]  # a Fraction is rounded
 
 
 def test_guarantees_about_floats_take_no_rounded_rational() -> None:
@@ -101,8 +102,8 @@ def test_guarantees_about_floats_take_no_rounded_rational() -> None:
         ("step_size", ([0.0, 1.0], [1, 0], Decimal("0.1"))),
     ):
         with pytest.raises(ValueError, match=rf"^{name} must be held by float64 without rounding"):
-            checks.float_step(*arguments)
-    z, d, eta = checks.float_step([0.0, 1.0], [F(1, 2), 0], F(1, 4))
+            array_arguments.float_step(*arguments)
+    z, d, eta = array_arguments.float_step([0.0, 1.0], [F(1, 2), 0], F(1, 4))
     assert (z.tolist(), d.tolist(), eta.tolist()) == ([0.0, 1.0], [0.5, 0.0], 0.25)
 
 
