@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -106,6 +107,9 @@ def _rolled_step(batch: Batch, record: StepRecord, settings: RunSettings, thresh
     given = measures.of_rollouts(groups.responses, settings, threshold=threshold)
     if not groups.known:
         given.pop("rollouts/groups")
+    rewards = [line.record["reward"] for line in batch.kept.values()]
+    if len(rewards) > len(groups.responses):
+        given[findings.MEAN_OF_OUTPUTS] = math.fsum(rewards) / len(rewards)
     differing = findings.of_rollout_dump(
         batch.step,
         groups.responses,

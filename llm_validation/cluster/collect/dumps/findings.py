@@ -28,6 +28,7 @@ TWINS = {
     "probe/gate/mixed_share": "rollouts/mixed_share",
     "probe/gate/leak_share_linear": "rollouts/leak_share_linear",
 }
+MEAN_OF_OUTPUTS = "rollouts/mean_reward_of_outputs"  # there where a rollout has several
 _ROLLOUTS, _PROBE = "the rollouts", "the probe's dump"
 
 
@@ -108,6 +109,8 @@ def compared(
     findings = []
     for metric, twin, source in sorted(_twins(measures)):
         theirs, ours = logged.get(metric), measures.get(twin)
+        if metric == "critic/score/mean":  # verl's mean is over outputs, of which a rollout may have several
+            ours = measures.get(MEAN_OF_OUTPUTS, ours)
         floor = FLOAT32 if metric.startswith("critic/") else FLOAT64
         # verl leaves responses without a token out of its mean score, and a dump does not tell which those are.
         if metric == "critic/score/mean" and logged.get("response/aborted_ratio"):

@@ -289,8 +289,12 @@ def test_a_rollout_has_one_vote_however_many_outputs_it_has(tmp_path: Path) -> N
     resolved = (job / "resolved.yaml").read_text()
     (job / "resolved.yaml").write_text(resolved.replace("correct_above: -0.5", "correct_above: 0.5"))
     rollouts(job, 1, flipped())
+    log = job / "logs" / "attempt-001.jsonl"
+    lines(log, [{"step": 1, "data": {"critic/score/mean": float(np.float32(7 / 11))}}])  # verl's is over outputs
     found = gathered(job, responses=5)
+    assert found.findings == []
     shares = measures(found, 1)
+    assert shares["rollouts/mean_reward"] == 0.2
     assert {name: shares[f"rollouts/{name}"] for name in ("responses", "success_rate", "hard_share")} == {
         "responses": 5,
         "success_rate": 0.2,

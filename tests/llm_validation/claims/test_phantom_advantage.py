@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llm_validation.engines.phantom_advantage import CASES, EXACT, register, trl_advantage, verl_advantage
+from llm_validation.claims.phantom_advantage import CASES, EXACT, register, trl_advantage, verl_advantage
 from qae_theory.claims.ledger import Ledger, read_catalogue
 from qae_theory.claims.model import Effort, Status
 from qae_theory.claims.run import run_evidence

@@ -1,0 +1,1 @@
+"""Evidence for claims about engines, from the engines' own code."""
