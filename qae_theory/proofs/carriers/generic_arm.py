@@ -96,7 +96,7 @@ class ArmValue(Opaque):
         self.width = width
 
     def _make(self, other: object, combine: Any, question: str) -> Any:
-        """Combine with a number, or with another quantity of the same arm."""
+        """Return the combination with a number or another quantity of the same arm; refuse that of two arms."""
         if isinstance(other, ArmValue):
             if (other.place, other.width) != (self.place, self.width):
                 self.refuse(f"{question} of two different arms")

@@ -1,4 +1,4 @@
-"""z3 integers, and rationals made of them, that the shipped integer code can run on.
+"""Let the shipped integer code run on z3 integers, and on rationals made of them.
 
 A group of G responses, m of them correct, and a level K = p/q stand for all groups and all levels at once. Each
 comparison is followed on a path of its own; ``//`` is Python's where the divisor is certainly positive.
@@ -17,7 +17,10 @@ from qae_theory.proofs.carriers.paths import Path
 
 
 class SymbolicInt(Opaque):
-    """An integer expression with ``+``, ``-``, ``*`` and ``//``; comparisons and truth fork, conversions raise."""
+    """Stand for an integer expression with ``+``, ``-``, ``*`` and ``//``.
+
+    Comparisons and truth fork the path (see ``paths``); conversions raise.
+    """
 
     __slots__ = ("path", "term")
 
@@ -77,11 +80,11 @@ class SymbolicInt(Opaque):
 
 
 class SymbolicRatio(Opaque):
-    """A rational number with symbolic integers, in the place of a Fraction.
+    """Stand for a rational number with symbolic integers, in the place of a Fraction.
 
-    A Fraction is in lowest terms, and the result of arithmetic on symbols cannot be brought there. So the numerator
-    and denominator of a result are two fresh integers n and d with n/d the value and d > 0: a statement that is proved
-    of every such pair is proved of the lowest terms too.
+    A Fraction is in lowest terms, and the result of arithmetic on symbols cannot be brought there. So the numerator and
+    denominator of a result are two fresh integers n and d with n/d the value and d > 0: a statement that is proved of
+    every such pair is proved of the lowest terms too.
     """
 
     __slots__ = ("_given", "bottom", "path", "top")
@@ -104,6 +107,7 @@ class SymbolicRatio(Opaque):
         return self._parts()[1]
 
     def _parts(self) -> tuple[SymbolicInt, SymbolicInt]:
+        # The fresh pair is kept: a numerator and a denominator that are asked for one after the other belong together.
         if not self._given:
             top, bottom = self.path.fresh_integers("numerator", "denominator")
             self.path.assume(bottom > 0, top * self.bottom == self.top * bottom)
@@ -166,7 +170,14 @@ class SymbolicRatio(Opaque):
 
 
 class GroupSymbols(NamedTuple):
-    """All groups and levels at once, as z3 integers: G, m, and K = p/q."""
+    """Hold all groups and levels at once, as z3 integers: G, m, and K = p/q.
+
+    Attributes:
+        group_size: G.
+        num_correct: m.
+        numerator: p.
+        denominator: q.
+    """
 
     group_size: Any
     num_correct: Any
@@ -195,20 +206,20 @@ class GroupSymbols(NamedTuple):
         return self.zeros * self.denominator >= self.numerator * self.group_size
 
     def size_on(self, path: Path) -> Any:
-        """Return G for the shipped functions."""
+        """Return G as a number that the shipped functions can run on, on this path."""
         return SymbolicInt(self.group_size, path)
 
     def correct_on(self, path: Path) -> Any:
-        """Return m for the shipped functions."""
+        """Return m as a number that the shipped functions can run on, on this path."""
         return SymbolicInt(self.num_correct, path)
 
     def level_on(self, path: Path) -> Any:
-        """Return K for the shipped functions."""
+        """Return K as a number that the shipped functions can run on, on this path."""
         return SymbolicRatio(self.numerator, self.denominator, path, given=True)
 
 
 def group_symbols() -> GroupSymbols:
-    """Return the symbols G, m, p, q."""
+    """Return the z3 integers G, m, p and q; ``domain`` says what they have to obey."""
     return GroupSymbols(*z3.Ints("G m p q"))
 
 
@@ -220,6 +231,7 @@ def _knows_better(other: object) -> bool:
 def _integer_term(value: object) -> Any:
     if isinstance(value, SymbolicInt):
         return value.term
+    # A bool is refused: code that calculates with a comparison's answer is not what is proved here.
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         return z3.IntVal(int(value))
     raise TypeError(f"symbolic integers meet integers only, not a {type(value).__name__}")

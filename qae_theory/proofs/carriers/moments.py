@@ -1,4 +1,4 @@
-"""Sums over the arms of a policy with any number of arms, as symbols: moments, and how they move under a step.
+"""Write sums over the arms of a policy with any number of arms as symbols: moments, and how they move under a step.
 
 The quantities of an arm are log pi, a direction d, pi itself, and two free ones, x and y. A sum over arms of a
 polynomial in them is a combination of moments, by linearity. Trusted here: a finite sum is linear and the probabilities
@@ -18,9 +18,12 @@ _PLACE_OF_PROB = ARM.index(PROB)
 
 
 def moment(*powers: int) -> Any:
-    """Return the symbol of E of a monomial in the quantities of ``ARM``, that is of the sum of pi times it; E[1] = 1.
+    """Return the symbol of E[L^a d^b pi^c x^e y^f], the sum over arms of pi times that monomial; E[1] is 1.
 
-    The power of pi may be -1: then it is the plain sum over arms, and all other powers 0 give the number of arms.
+    Args:
+        *powers: the exponents, in the order of ``ARM``. That of pi may be -1: then it is the plain sum over arms, and
+            all
+            other powers 0 give the number of arms.
     """
     return sympy.Symbol("E" + "_".join(map(str, powers)), real=True) if any(powers) else sympy.Integer(1)
 
@@ -31,21 +34,31 @@ def number_of_arms() -> Any:
 
 
 def mean(expression: Any) -> Any:
-    """Return E of a polynomial in the arm's quantities; everything else in it is a constant."""
+    """Return E of a polynomial in the arm's quantities, as a combination of moments; all else in it is a constant."""
     return plain_sum(PROB * expression)
 
 
 def plain_sum(expression: Any) -> Any:
-    """Return the sum over all arms of a polynomial in the arm's quantities, not weighted by pi."""
+    """Return the sum over all arms of a polynomial in the arm's quantities, not weighted by pi.
+
+    Args:
+        expression: a polynomial in the symbols of ``ARM``, which may hold moments as constants.
+    """
     total = sympy.Integer(0)
     for powers, coefficient in sympy.Poly(expression, *ARM).terms():
+        # A plain sum of f is E[f/pi], so one power of pi is taken off.
         shifted = (power - (place == _PLACE_OF_PROB) for place, power in enumerate(powers))
         total += coefficient * moment(*shifted)
     return total
 
 
 def pair_mean(expression: Any) -> Any:
-    """Return E over two independent arms, the second one's quantities being those of ``OTHER_ARM``."""
+    """Return E over two independent arms, the second one's quantities being those of ``OTHER_ARM``.
+
+    Args:
+        expression: a polynomial in the symbols of ``ARM`` and ``OTHER_ARM``.
+    """
+    # Fubini: the mean over the first arm leaves the second one's quantities as constants.
     inner = sympy.sympify(mean(expression))
     return mean(inner.subs(dict(zip(OTHER_ARM, ARM, strict=True)), simultaneous=True))
 
@@ -53,8 +66,8 @@ def pair_mean(expression: Any) -> Any:
 def along_step(expression: Any) -> Any:
     """Return d/d eta at z + eta d of a function of moments.
 
-    E[f] moves by E[f'] + E[f (d - E d)], where f' is the motion of f itself: log pi moves by d - E d, pi by
-    pi (d - E d), and d, x and y stay.
+    E[f] moves by E[f'] + E[f (d - E d)], where f' is the motion of f itself: log pi moves by d - E d, pi by pi (d - E
+    d), and d, x and y stay. The chain rule gives the rest.
     """
     excess = DIRECTION - mean(DIRECTION)
     total = sympy.Integer(0)
@@ -66,7 +79,7 @@ def along_step(expression: Any) -> Any:
 
 
 def moves(quantity: Any, excess: Any) -> Any:
-    """Return how a quantity of one arm moves where log pi moves by ``excess``."""
+    """Return how a quantity of one arm moves where log pi moves by ``excess``: (df/dL + pi df/dpi) excess."""
     return (quantity.diff(LOG_PROB) + PROB * quantity.diff(PROB)) * excess
 
 
@@ -108,6 +121,7 @@ def with_indicator(expression: Any) -> Any:
     for symbol in sympy.sympify(expression).free_symbols:
         if is_moment(symbol):
             powers = list(map(int, symbol.name[1:].split("_")))
+            # The indicator is its own square, so x^k f is f at the arm and 0 elsewhere, for every k >= 1.
             if powers[place] > 0:
                 powers[place] = 0
                 values[symbol] = PROB * monomial(moment(*powers)) if any(powers) else PROB

@@ -1,4 +1,4 @@
-"""z3 reals that the shipped code can run on; each comparison is followed on a path of its own.
+"""Let the shipped code run on z3 reals; each comparison is followed on a path of its own.
 
 NumPy's minimum and maximum ask ``bool(x <= y)``, which a symbolic real answers both ways where both are possible.
 """
@@ -17,7 +17,10 @@ from qae_theory.proofs.carriers.paths import Path
 
 
 class SymbolicReal(Opaque):
-    """A real expression with the arithmetic of a field; comparisons and truth fork, conversions raise."""
+    """Stand for a real expression with the arithmetic of a field.
+
+    Comparisons and truth fork the path (see ``paths``); conversions raise.
+    """
 
     __slots__ = ("_path", "term")
 
@@ -53,6 +56,7 @@ class SymbolicReal(Opaque):
     def __pow__(self, exponent: object) -> SymbolicReal:
         if not isinstance(exponent, int) or isinstance(exponent, bool) or exponent < 1:
             self.refuse("** with an exponent other than a positive integer")
+        # z3 decides polynomials better when a power is written as a product.
         return self._make(z3.Product(*[self.term] * exponent))
 
     def __eq__(self, other: object) -> Any:
@@ -90,8 +94,9 @@ class SymbolicReal(Opaque):
 
 
 def symbolic_reals(path: Path, *terms: Any) -> Array:
-    """Return an exact array of z3 terms that live on this path."""
+    """Return an exact array of rank 1 that holds z3 terms living on this path."""
     array = np.empty(len(terms), dtype=object)
+    # Filling an empty array keeps NumPy from asking each entry for a length or a number.
     array[:] = [SymbolicReal(term, path) for term in terms]
     return array
 
@@ -104,6 +109,7 @@ def real_term(value: Any) -> Any:
     """
     if isinstance(value, SymbolicReal):
         return value.term
+    # The shipped functions return a number as an array of rank 0.
     if isinstance(value, np.ndarray) and value.ndim == 0:
         return real_term(value.item())
     if isinstance(value, sympy.Mul):

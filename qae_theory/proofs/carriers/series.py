@@ -1,4 +1,4 @@
-"""Truncated power series in the step: forward-mode differentiation through the shipped functions, as they are.
+"""Differentiate the shipped functions as they are, with truncated power series in the step (forward mode).
 
 A series takes the place of a number in an exact array. Coefficients are floats or flint balls; no proof rests on them.
 """
@@ -16,7 +16,7 @@ from qae_theory.proofs.carriers.opaque import Opaque, is_elementwise
 
 
 class Series(Opaque):
-    """c_0 + c_1 eta + c_2 eta^2 + ..., cut off after as many terms as are given; it answers no question."""
+    """Stand for c_0 + c_1 eta + c_2 eta^2 + ..., cut off after as many terms as are given; it answers no question."""
 
     __slots__ = ("coefficients",)
 
@@ -47,7 +47,7 @@ class Series(Opaque):
     __rmul__ = __mul__
 
     def exp(self) -> Series:
-        """Return the exponential, from e' = a' e."""
+        """Return the exponential e of a series a, whose coefficients follow from e' = a' e."""
         a = self.coefficients
         e = [_apply("exp", a[0])]
         for k in range(1, len(a)):
@@ -55,7 +55,7 @@ class Series(Opaque):
         return Series(e)
 
     def log(self) -> Series:
-        """Return the natural logarithm, from a l' = a'."""
+        """Return the natural logarithm l of a series a, whose coefficients follow from a l' = a'."""
         a = self.coefficients
         logs = [_apply("log", a[0])]
         for k in range(1, len(a)):
@@ -69,18 +69,29 @@ class Series(Opaque):
 
 
 def moving_logits(logits: Sequence[Any], direction: Sequence[Any], terms: int) -> Array:
-    """Return z + eta d as an exact array of series with this many terms."""
+    """Return z + eta d as an exact array of series, for the shipped functions to run on.
+
+    Args:
+        logits: z, one number per response.
+        direction: d, one number per response.
+        terms: how many coefficients each series has, at least 2.
+    """
     array = np.empty(len(logits), dtype=object)
     for place, (z, d) in enumerate(zip(logits, direction, strict=True)):
+        # 0 * d is a zero of d's own type: a float or a ball.
         array[place] = Series((z, d, *(0 * d for _ in range(terms - 2))))
     return array
 
 
 def first_coefficients(result: Any) -> tuple[Any, ...]:
-    """Return the coefficients of a result of rank 0, lowest power first."""
+    """Return the coefficients of a result of rank 0, lowest power first.
+
+    They are its value, its first derivative at eta = 0, half the second, and so on.
+    """
     series: Series = np.asarray(result, dtype=object).item()
     return series.coefficients
 
 
 def _apply(name: str, x: Any) -> Any:
+    """Return a function of a number by the number's own method (a ball), or by ``math`` (a float)."""
     return getattr(x, name)() if hasattr(x, name) else getattr(math, name)(x)

@@ -1,5 +1,7 @@
-"""Claims `eq4-threshold` and `eq4-left-inverse`: the K-quantile as an order statistic and as a two-regime gate.
+"""Prove claims ``eq4-threshold`` and ``eq4-left-inverse``: the K-quantile as an order statistic and as a gate.
 
+The first: on binary rewards b_K = 0 if m/G <= 1 - K, else 1. The second: inf {x : F(x) >= K} is the ceil(K G)-th
+smallest reward. The shipped integer code runs on symbolic G, m and K = p/q; z3 looks for a group that breaks the claim.
 How the released interpolation differs is in ``eq4_released_code``, the gate in floating point in ``eq4_float``, and
 what the gate does to advantages in ``gate``.
 """
@@ -78,6 +80,8 @@ def _threshold_steps() -> tuple[Step, ...]:
 
 
 def _gate_is_infimum(*, strict: bool) -> Finding:
+    """Find whether the gate's b is the least x with F(x) >= K."""
+    # x is any real below b, not only a reward: the infimum is over all of them.
     s, x = group_symbols(), z3.Real("x")
     needed = s.numerator * s.group_size
     hard = s.zeros * s.denominator > needed if strict else s.is_hard
@@ -92,6 +96,7 @@ def _gate_is_infimum(*, strict: bool) -> Finding:
 
 
 def _gate_is_threshold(*, strict: bool) -> Finding:
+    """Find whether the shipped gate on symbolic integers is the threshold m/G <= 1 - K."""
     s = group_symbols()
     threshold = s.zeros * s.denominator > s.numerator * s.group_size if strict else s.is_hard
 
@@ -103,6 +108,7 @@ def _gate_is_threshold(*, strict: bool) -> Finding:
 
 
 def _rank_selects_zero(*, shift: int) -> Finding:
+    """Find whether the shipped rank lies in 1..G and selects a zero exactly in a hard group."""
     s = group_symbols()
 
     def goal(path: Path) -> Any:
@@ -119,12 +125,14 @@ def _rank(s: Any, path: Path) -> Any:
 
 
 def _baseline_is_gate(effort: Effort, *, level_of: Callable[[Fraction], Fraction]) -> Finding:
+    """Find whether the shipped quantile and gate have the claimed value on every binary group up to a size."""
     largest = effort.pick(20, 10)
 
     def cases() -> Iterator[tuple[str, Any, Any]]:
         for size in range(1, largest + 1):
             groups = [[1] * m + [0] * (size - m) for m in range(size + 1)]
             exact = exact_array([[Fraction(r) for r in group] for group in groups])
+            # At G = 1 no K splits the classes, so any one stands for all.
             for k in levels(size) or (Fraction(1, 3),):
                 expected = [0 if Fraction(m, size) <= 1 - level_of(k) else 1 for m in range(size + 1)]
                 label = f"K={k}, G={size}"
@@ -189,6 +197,7 @@ def _left_inverse_steps() -> tuple[Step, ...]:
 
 
 def _initial_segment(*, strict: bool) -> Finding:
+    """Check the induction step: if r_(j+1) <= x then all of the first j + 1 rewards are at most x."""
     here, following, x = z3.Reals("r_j r_j1 x")
     j, count = z3.Ints("j s_j")
     added = z3.If(following < x if strict else following <= x, 1, 0)
@@ -198,11 +207,13 @@ def _initial_segment(*, strict: bool) -> Finding:
         j >= 0,
         count >= 0,
         z3.Or(j == 0, here <= following),
+        # The hypothesis of the induction; before the first reward it is that nothing has been counted.
         z3.If(j == 0, count == 0, before),
     )
 
 
 def _nothing_added(*, strict: bool) -> Finding:
+    """Check the induction step: above x nothing is counted, so that the count stays at most c - 1."""
     chosen, following, x = z3.Reals("r_c r_j1 x")
     c, j, count = z3.Ints("c j s_j")
     below = x < chosen if strict else x <= chosen
@@ -211,6 +222,7 @@ def _nothing_added(*, strict: bool) -> Finding:
 
 
 def _upper_ray(*, floor: bool) -> Finding:
+    """Find whether F(x) >= K exactly for x >= r_(c), given what the two inductions show of the count."""
     s, x, chosen, count = group_symbols(), z3.Real("x"), z3.Real("r_c"), z3.Int("s_G")
     reached = count * s.denominator >= s.numerator * s.group_size
 
@@ -223,6 +235,7 @@ def _upper_ray(*, floor: bool) -> Finding:
 
 
 def _left_continuous(*, right: bool) -> Finding:
+    """Find whether a slightly smaller K' has the same rank, and no larger one has at K = c/G."""
     s, (p, q) = group_symbols(), z3.Ints("p2 q2")
     order = p * s.denominator - s.numerator * q  # K' - K, times a positive number
 
@@ -232,6 +245,7 @@ def _left_continuous(*, right: bool) -> Finding:
         moved = other.term
         if right:
             return z3.Implies(z3.And(order >= 0, p * s.group_size < (rank + 1) * q), moved == rank)
+        # K' G > c - 1 says that K' is above the last jump of the rank, which is at (c - 1)/G.
         same_below = z3.Implies(z3.And(order <= 0, p * s.group_size > (rank - 1) * q), moved == rank)
         at_an_edge = s.numerator * s.group_size == rank * s.denominator
         return z3.And(same_below, z3.Implies(z3.And(order > 0, at_an_edge), moved > rank))
@@ -251,6 +265,8 @@ def _random_groups_step() -> Step:
 
 
 def _random_groups(effort: Effort, *, definition: Callable[[Any, Fraction], Fraction]) -> Finding:
+    """Find whether the shipped quantile equals its definition on drawn groups of rationals at drawn rational levels."""
+    # A few small numerators and denominators make ties frequent.
     reward = st.builds(Fraction, st.integers(-9, 9), st.integers(1, 6))
     level = st.integers(2, 60).flatmap(lambda q: st.integers(1, q - 1).map(lambda p: Fraction(p, q)))
     draw = st.tuples(st.lists(reward, min_size=1, max_size=12).map(tuple), level)

@@ -1,6 +1,7 @@
-"""Claim `eq4-float`: the gate of Eq. 4 evaluated in binary floating point, and where it goes wrong.
+"""Give witnesses for claim ``eq4-float``: the gate m/G <= 1 - K evaluated in binary floating point goes wrong.
 
-Floats are compared with the exact integer gate here; no proof rests on them.
+Three usual ways to write the gate are compared with the exact integer gate, and the smallest failures are searched for.
+Floats are what is looked at here; no proof rests on them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.proofs.tools.checking import for_all, with_witness
 
+# What a person types as a quantile level.
 TWO_DECIMALS = tuple(Fraction(d, 100) for d in range(1, 100))
 
 
@@ -139,6 +141,7 @@ def _gate_fails(*, gate: FloatGate, k: str, group_size: int, num_correct: int) -
     floating = gate(Fraction(k), group_size, num_correct)
     finding = for_all([(f"K={k}, G={group_size}, m={num_correct}", exact != floating)], "one group")
     deviation = sqrt(num_correct * (group_size - num_correct)) / group_size
+    # A degenerate group has no advantage to show.
     unit = 1 / deviation if deviation else 0.0
     worked = {
         True: f"hard: A = {unit:.4g} for a correct response, 0 for a wrong one",
@@ -160,12 +163,14 @@ def _gate_fails(*, gate: FloatGate, k: str, group_size: int, num_correct: int) -
 
 
 def _both_fail(effort: Effort, *, k: str, group_size: int, num_correct: int) -> Finding:
+    """Find whether the gate by share and the gate by rank are both wrong at one group."""
     by_share = _gate_fails(gate=_float_gate, k=k, group_size=group_size, num_correct=num_correct)
     by_rank = _gate_fails(gate=_float_rank, k=k, group_size=group_size, num_correct=num_correct)
     return by_share if by_rank.passed else by_rank
 
 
 def _disagreements(gate: FloatGate, sizes: range) -> Iterator[tuple[Fraction, int, int]]:
+    """Yield every (K, G, m) at which a float gate differs from the exact one."""
     for size in sizes:
         for k in TWO_DECIMALS:
             for m in _tie_and_neighbours(k, size):
@@ -180,11 +185,13 @@ def _tie_and_neighbours(k: Fraction, size: int) -> Iterator[int]:
 
 
 def _none_smaller(*, gate: FloatGate, largest: int) -> Finding:
+    """Find whether no group up to a size is judged wrong."""
     wrong = next(_disagreements(gate, range(1, largest + 1)), None)
     return for_all([(f"K, G, m = {wrong}", wrong is None)], f"K of two decimals, G <= {largest}")
 
 
 def _only_ties_fail(effort: Effort, *, ties: bool) -> Finding:
+    """Find whether both float gates are right away from exact ties m = G (1 - K)."""
     sizes = range(1, effort.pick(100, 30) + 1)
 
     def cases() -> Iterator[tuple[str, bool]]:

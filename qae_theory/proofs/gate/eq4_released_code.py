@@ -1,6 +1,7 @@
-"""Claims `eq4-released-code` and its rescue: where linear interpolation at (G - 1) K is Eq. 3, and where it leaks.
+"""Prove claims ``eq4-released-code`` and ``-if``: interpolation at (G - 1) K is Eq. 3 exactly if that is an integer.
 
-Everything is in exact arithmetic. How `torch.quantile` rounds is not here.
+Otherwise the baseline is a fraction at exactly one m, and both outcomes get an advantage: a leak. The shipped integer
+code runs on symbolic G, m and K, in exact arithmetic. How ``torch.quantile`` rounds is not here.
 """
 
 from __future__ import annotations
@@ -33,7 +34,15 @@ def register(ledger: Ledger) -> None:
 
 
 class _Interpolation(NamedTuple):
-    """The shipped code on all groups at once: the ranks below and above, the latter's share, and Eq. 3's rank."""
+    """Hold the shipped interpolation on all groups at once.
+
+    Attributes:
+        group: G, m and K = p/q.
+        below: the rank of the order statistic below the position (G - 1) K, from 1.
+        above: the rank of the one above.
+        share: how far the position lies from the lower towards the upper one.
+        rank: Eq. 3's rank, ceil(K G).
+    """
 
     group: GroupSymbols
     below: Any
@@ -66,20 +75,23 @@ def _valid(goal: Callable[[_Interpolation], Any], *assumptions: Callable[[_Inter
 
 
 def _interpolation(s: GroupSymbols, path: Path) -> _Interpolation:
+    """Return what the shipped code computes on this path."""
     below: Any
     share: Any
     below, share = _position(s.size_on(path), s.level_on(path))
     rank: Any = quantile_rank(s.size_on(path), s.level_on(path))
+    # The shipped code takes the last order statistic twice where the position is the last.
     above = z3.If(below.term + 1 <= s.group_size, below.term + 1, s.group_size)
     return _Interpolation(s, below.term, above, share, rank.term)
 
 
 def _is_integer(it: _Interpolation) -> Any:
-    """(G - 1) K is an integer: the share is 0."""
+    """Return the formula that (G - 1) K is an integer: the share is 0."""
     return it.share.top == 0
 
 
 def _is_fractional(it: _Interpolation) -> Any:
+    """Return the formula that (G - 1) K is not an integer."""
     return it.share.top != 0
 
 
@@ -168,6 +180,8 @@ def _proof_steps() -> tuple[Step, ...]:
 
 
 def _position_is(*, step: int) -> Finding:
+    """Find whether the shipped position is (G - 1) K, split into a rank in 1..G and a share in [0, 1)."""
+
     def goal(it: _Interpolation) -> Any:
         s, share = it.group, it.share
         position = (s.group_size - step) * s.numerator * share.bottom
@@ -179,10 +193,13 @@ def _position_is(*, step: int) -> Finding:
 
 
 def _same_rank(*, above: int) -> Finding:
+    """Find whether an integer position gives Eq. 3's rank and value."""
     return _valid(lambda it: z3.And(it.rank == it.below + above, it.value == it.gate), _is_integer)
 
 
 def _rank_when_fractional(*, limit: int) -> Finding:
+    """Find whether Eq. 3's rank is the lower one if f + K <= 1, else the upper one."""
+
     def goal(it: _Interpolation) -> Any:
         s, share = it.group, it.share
         low = share.top * s.denominator + s.numerator * share.bottom <= limit * share.bottom * s.denominator
@@ -192,6 +209,8 @@ def _rank_when_fractional(*, limit: int) -> Finding:
 
 
 def _agree_elsewhere(*, exception: int) -> Finding:
+    """Find whether interpolation is Eq. 3 at every m but one."""
+
     def elsewhere(it: _Interpolation) -> Any:
         return it.group.num_correct != it.group.group_size - exception - (it.below - 1)
 
@@ -199,6 +218,8 @@ def _agree_elsewhere(*, exception: int) -> Finding:
 
 
 def _fractional_value(*, complement: bool) -> Finding:
+    """Find whether at the one exceptional m the group is mixed and the value is the share, strictly between 0 and 1."""
+
     def goal(it: _Interpolation) -> Any:
         s, share = it.group, it.share
         value = share.bottom - share.top if complement else share.top
@@ -212,12 +233,14 @@ def _fractional_value(*, complement: bool) -> Finding:
 
 
 def _leak(*, strict: bool) -> Finding:
+    """Find whether a baseline strictly between 0 and 1 gives both outcomes an advantage, of opposite signs."""
     b, scale, correct, wrong = z3.Reals("b scale A_correct A_wrong")
     domain = (b > 0 if strict else b >= 0, b < 1, scale > 0, correct * scale == 1 - b, wrong * scale == -b)
     return valid(z3.And(correct > 0, wrong < 0), *domain)
 
 
 def _shipped_leaks(effort: Effort, *, shift: int) -> Finding:
+    """Find whether the shipped advantages leak at exactly the m that the proof names, with QAE's signs elsewhere."""
     largest = effort.pick(14, 8)
 
     def cases() -> Iterator[tuple[str, Any, Any]]:
@@ -242,15 +265,13 @@ def _shipped_leaks(effort: Effort, *, shift: int) -> Finding:
 
 
 def _shipped_agree(*, group_size: int) -> Finding:
+    """Find whether both shipped quantiles agree on every group of a size at the paper's four levels."""
     batch = exact_array([[Fraction(int(i < m)) for i in range(group_size)] for m in range(group_size + 1)])
-    cases = (
-        (
-            f"G={group_size}, K={k}",
-            (quantile_baseline(batch, k, method="linear") == quantile_baseline(batch, k)).all(),
-        )
-        for k in ("0.2", "0.4", "0.6", "0.8")
-    )
-    return for_all(((label, bool(holds)) for label, holds in cases), "four K, every m")
+    cases = []
+    for k in ("0.2", "0.4", "0.6", "0.8"):
+        agree = quantile_baseline(batch, k, method="linear") == quantile_baseline(batch, k)
+        cases.append((f"G={group_size}, K={k}", bool(agree.all())))
+    return for_all(cases, "four K, every m")
 
 
 def _witness_steps() -> tuple[Step, ...]:
@@ -290,15 +311,16 @@ def _witness_steps() -> tuple[Step, ...]:
 
 
 def _differs(*, group_size: int, num_correct: int, k: str, value: Fraction) -> Finding:
+    """Find whether one group's interpolated quantile has this value and Eq. 3 another; show the advantages of both."""
     group = exact_array([[Fraction(1)] * num_correct + [Fraction(0)] * (group_size - num_correct)])
     linear, exact = quantile_baseline(group, k, method="linear")[0], quantile_baseline(group, k)[0]
     holds = linear == value and linear != exact and oracle.quantile(tuple(group[0]), Fraction(k)) == exact
     finding = for_all([(f"G={group_size}, m={num_correct}, K={k}: {linear} against {exact}", bool(holds))], "one group")
-    rows: dict[str, Callable[[], Any]] = {
+    by_rule: dict[str, Callable[[], Any]] = {
         "qae_linear": lambda: advantages(group, "qae_linear", k=k, eps=0),
         "qae, Bessel": lambda: advantages(group, "qae", k=k, eps=0, std="bessel"),
     }
-    shown = {f"A of a correct and a wrong response, {name}": _pair(row()[0]) for name, row in rows.items()}
+    shown = {f"A of a correct and a wrong response, {name}": _pair(row()[0]) for name, row in by_rule.items()}
     worked = {
         "G": str(group_size),
         "m": str(num_correct),
@@ -310,10 +332,12 @@ def _differs(*, group_size: int, num_correct: int, k: str, value: Fraction) -> F
 
 
 def _pair(row: Any) -> str:
+    """Return the advantages of the first and the last response, a correct and a wrong one, as text."""
     return f"({row[0]}, {row[-1]})"
 
 
 def _both_outcomes(*, rule: str) -> Finding:
+    """Find whether a rule gives both outcomes an advantage in each of the three groups."""
     cases = []
     for size, m in ((2, 1), (8, 5), (32, 19)):
         group = exact_array([[Fraction(1)] * m + [Fraction(0)] * (size - m)])

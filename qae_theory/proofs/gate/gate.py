@@ -1,7 +1,8 @@
-"""Claims `gate-hard` and `gate-easy`: the signs and zeros of QAE's advantages in the two regimes of the gate.
+"""Prove claims ``gate-hard`` and ``gate-easy``: the signs and zeros of QAE's advantages in the two regimes of the gate.
 
-The quantile itself is in ``eq4``, rewards that are not binary are in ``gate_nonbinary``, and the ties of all estimators
-to their definitions in ``gate_ties``.
+In a mixed group A > 0 for R = 1 and A = 0 for R = 0 if m/G <= 1 - K, and A = 0, A < 0 otherwise. The proof is about
+real numbers (z3, SymPy); ties compare the shipped advantages on small groups. The quantile itself is in ``eq4``,
+rewards that are not binary are in ``gate_nonbinary``, and the ties of all estimators in ``gate_ties``.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 import sympy
@@ -24,6 +25,7 @@ from qae_theory.proofs.tools import oracle
 from qae_theory.proofs.tools.checking import all_zero, for_all, valid
 from qae_theory.proofs.tools.estimator_ties import exact_array, levels, near, same
 
+# The shipped default 1e-6, none at all, and one so large that a misplaced eps moves every value.
 EPS = (Fraction(0), Fraction(1, 1_000_000), Fraction(1, 10))
 
 
@@ -90,8 +92,10 @@ def _variance_is(*, bessel_factor: Callable[[Any], Any]) -> Finding:
 
 
 def _signs_are(*, hard: bool, baseline: int) -> Finding:
+    """Find whether a mixed group has the regime's signs, given the baseline, for any std that either divisor allows."""
     size, m, reward, std, eps, a = z3.Reals("G m R std eps A")
     p = m / size
+    # The std enters as the non-negative root of its equation, since z3 decides polynomials and not roots.
     population, bessel = std * std == p * (1 - p), std * std * (size - 1) == p * (1 - p) * size
     domain = (
         size >= 2,
@@ -101,6 +105,7 @@ def _signs_are(*, hard: bool, baseline: int) -> Finding:
         std >= 0,
         eps >= 0,
         z3.Or(reward == 0, reward == 1),
+        # The advantage is defined without a quotient: z3 gives a division by 0 some value.
         a * (std + eps) == reward - baseline,
     )
     correct, wrong = (a > 0, a == 0) if hard else (a == 0, a < 0)
@@ -108,30 +113,32 @@ def _signs_are(*, hard: bool, baseline: int) -> Finding:
 
 
 def _degenerate_is(*, hard: bool, all_correct: bool) -> Finding:
+    """Find whether a degenerate group of the regime is all wrong, or all correct, for every K."""
     size, m, k = z3.Reals("G m K")
     in_regime = m <= size * (1 - k) if hard else m > size * (1 - k)
     return valid(m == (size if all_correct else 0), size >= 1, z3.Or(m == 0, m == size), k > 0, k < 1, in_regime)
 
 
 def _shipped_regime(effort: Effort, *, hard: bool, std_of: Callable[[str], str]) -> Finding:
+    """Find whether the shipped advantages of every group of the regime are those that the statement names."""
     largest = effort.pick(8, 4)
 
     def cases() -> Iterator[tuple[str, bool]]:
         for size in range(2, largest + 1):
             for k, std, eps in product(levels(size), ("population", "bessel"), EPS):
-                counts = [m for m in range(size + 1) if (Fraction(m, size) <= 1 - k) == hard]
-                rows = [[1] * m + [0] * (size - m) for m in counts]
-                expected = [_regime_row(m, size, std_of(std), eps, hard) for m in counts]
-                exact = advantages(exact_array(rows), "qae", k=k, std=std, eps=eps)
-                entries = [a for row in expected for a in row]
+                regime_counts = [m for m in range(size + 1) if (Fraction(m, size) <= 1 - k) == hard]
+                groups = [[1] * m + [0] * (size - m) for m in regime_counts]
+                expected = [_regime_advantages(m, size, std_of(std), eps, hard) for m in regime_counts]
+                exact = advantages(exact_array(groups), "qae", k=k, std=std, eps=eps)
+                pairs = zip(exact.flat, chain.from_iterable(expected), strict=True)
                 label = f"G={size}, K={k}, {std}, eps={eps}"
-                yield label, all(same(a, b) for a, b in zip(exact.flat, entries, strict=True))
-                yield f"{label}, floats", near(advantages(rows, "qae", k=k, std=std, eps=eps), expected)
+                yield label, all(same(a, b) for a, b in pairs)
+                yield f"{label}, floats", near(advantages(groups, "qae", k=k, std=std, eps=eps), expected)
 
     return for_all(cases(), f"(G, K, std, eps), all groups of the regime, G <= {largest}")
 
 
-def _regime_row(m: int, size: int, std: str, eps: Fraction, hard: bool) -> list[Any]:
+def _regime_advantages(m: int, size: int, std: str, eps: Fraction, hard: bool) -> list[Any]:
     """Return the advantages that the statement names: 1/(std + eps) on one side of a mixed group, 0 elsewhere."""
     if m in (0, size):
         return [Fraction(0)] * size

@@ -1,4 +1,8 @@
-"""Claim `gate-nonbinary`: DAPO's rewards, with an overlong penalty, take the zeros from the two regimes of the gate."""
+"""Give witnesses for claim ``gate-nonbinary``: with DAPO's overlong penalty the gate no longer leaves one side at 0.
+
+Rewards are then 1 or -1 less a penalty in [0, 1]. The smallest groups that lose a zero are shown with the shipped
+advantages; z3 shows what survives, the signs of correct responses in hard groups and of wrong ones in easy groups.
+"""
 
 from __future__ import annotations
 
@@ -108,15 +112,18 @@ def _zero_is_lost(*, rewards: tuple[str, ...]) -> Finding:
 
 
 def _is_hard(group: Sequence[Fraction], k: Fraction) -> bool:
+    """Return whether a group's share of correct responses is at most 1 - K."""
     return Fraction(sum(r in CORRECT for r in group), len(group)) <= 1 - k
 
 
 def _loses_zero(group: Sequence[Fraction], shipped: Any, hard: bool) -> bool:
+    """Return whether a response on the side that the gate leaves at 0 has an advantage."""
     gated = WRONG if hard else CORRECT
     return any(r in gated and bool(a != 0) for r, a in zip(group, shipped, strict=True))
 
 
 def _mixed_groups_keep_zeros(*, size: int) -> Finding:
+    """Find whether no mixed group of a size on the grid loses a zero, at any class of K."""
 
     def cases() -> Iterator[tuple[str, bool]]:
         for group in combinations_with_replacement(CORRECT + WRONG, size):
@@ -137,6 +144,7 @@ def _order_survives(*, gap: int) -> Finding:
 
     def goal(path: Path) -> Any:
         rank: Any = quantile_rank(s.size_on(path), s.level_on(path))
+        # Wrong rewards sort below correct ones, so that the first G - m ranks are wrong responses'.
         ranked = z3.If(rank.term <= s.zeros, baseline <= gap, baseline >= 0)
         return z3.Implies(ranked, signs)
 

@@ -1,7 +1,8 @@
-"""Claims `gate-query-group` and its rescue: whether a query's sampled group falls on the query's side of the threshold.
+"""Prove claims ``gate-query-group`` and ``-if``: a query's sampled group need not be on the query's side of the gate.
 
-The paper calls queries hard and easy; the gate acts on groups. How often they differ is a binomial tail, bounded here
-by Hoeffding's inequality, whose proof is short enough to be checked step by step.
+The paper calls queries hard and easy; the gate acts on groups. How often they differ is a binomial tail, at most exp(-2
+G (V - (1 - K))^2) by Hoeffding's inequality (J. Amer. Statist. Assoc. 58, 1963), whose proof is short enough to be
+checked here step by step with z3 and SymPy.
 """
 
 from __future__ import annotations
@@ -46,7 +47,13 @@ def register(ledger: Ledger) -> None:
 
 
 def other_side(success_prob: Fraction, group_size: int, k: Fraction) -> Fraction:
-    """Return the exact probability that a sampled group is on the other side of the shipped gate than its query."""
+    """Return the exact probability that a sampled group is on the other side of the shipped gate than its query.
+
+    Args:
+        success_prob: V, the query's success probability.
+        group_size: G.
+        k: quantile level K.
+    """
     hard_query = success_prob <= 1 - k
     differs = [Fraction(bool(is_hard_group(m, group_size, k)) != hard_query) for m in range(group_size + 1)]
     mean = binomial_mean(np.array(success_prob, dtype=object), np.array(differs, dtype=object))
@@ -171,6 +178,7 @@ def _threshold_step() -> Step:
 
 
 def _probability(*, k: Fraction, expected: tuple[tuple[int, Fraction], ...]) -> Finding:
+    """Find whether queries at V = 1/2 have these probabilities of a group on the other side."""
     cases = [(f"G={size}", other_side(HALF, size, k), value) for size, value in expected]
     shown = {"V": "1/2", "K": str(k), "query": "hard" if 1 - k >= HALF else "easy"}
     for size, value in expected:
@@ -179,6 +187,7 @@ def _probability(*, k: Fraction, expected: tuple[tuple[int, Fraction], ...]) -> 
 
 
 def _both_sides_occur(*, all_correct_is_easy: bool) -> Finding:
+    """Find whether the shipped gate calls the group of wrong responses hard and the group of correct ones easy."""
     s = group_symbols()
 
     def none_correct(path: Path) -> Any:
@@ -192,6 +201,7 @@ def _both_sides_occur(*, all_correct_is_easy: bool) -> Finding:
 
 
 def _excess(*, factor: int) -> Finding:
+    """Find whether a group on the other side has an excess of at least G e over its mean."""
     s, success = group_symbols(), z3.Real("V")
     size, m = z3.ToReal(s.group_size), z3.ToReal(s.num_correct)
     threshold, gap = z3.Real("threshold"), z3.Real("e")
@@ -211,6 +221,7 @@ def _excess(*, factor: int) -> Finding:
 
 
 def _indicator_below(*, above_one: bool) -> Finding:
+    """Find whether the indicator of X >= a is at most exp(t (X - a))."""
     x, a, power = z3.Reals("X a power")
     # What is used of the exponential at t > 0: it is positive, and at least 1 where its argument is at least 0.
     exponential = (power > 0, z3.Implies(x >= a, power >= 1))
@@ -219,6 +230,7 @@ def _indicator_below(*, above_one: bool) -> Finding:
 
 
 def _one_more_response(*, own: int) -> Finding:
+    """Check the induction step of E exp(tX) = (1 - q + q e^t)^G: one more response multiplies each term by the base."""
     size, m, q, t = sympy.symbols("G m q t", positive=True)
 
     def weight(trials: Any, successes: Any) -> Any:
@@ -233,6 +245,7 @@ def _one_more_response(*, own: int) -> Finding:
 
 
 def _lemma(*, eighth: int) -> Finding:
+    """Check Hoeffding's lemma: h and h' vanish at 0, and h'' is a square."""
     q, t = sympy.symbols("q t", positive=True)
     height = q * t + t**2 / eighth - sympy.log(1 - q + q * sympy.exp(t))
     share = q * sympy.exp(t) / (1 - q + q * sympy.exp(t))
@@ -242,18 +255,23 @@ def _lemma(*, eighth: int) -> Finding:
 
 
 def _exponent(*, choice: int) -> Finding:
+    """Check the exponent of the bound at the chosen t."""
     size, q, gap = sympy.symbols("G q e", positive=True)
+    # t = 4 e minimises the exponent, a parabola in t.
     t = choice * gap
     return all_zero([size * (q * t + t**2 / 8) - t * size * (q + gap) + 2 * size * gap**2])
 
 
 def _one_percent(*, group_size: int) -> Finding:
+    """Find whether this is the least G at which the bound is at most 1%."""
+    # exp(-2 G e^2) <= 1/100 at e = 1/10.
     needed = ball(100).log() / (2 * ball(Fraction(1, 100)))
     smallest = bool(flint.arb(group_size) >= needed) and bool(flint.arb(group_size - 1) < needed)
     return for_all([(f"G = {group_size} against {needed.str(6)}", smallest)], "V = 1/2, K = 2/5")
 
 
 def _shipped_tail(effort: Effort, *, twice: int) -> Finding:
+    """Find whether the exact probability obeys the bound exp(-twice G e^2), in ball arithmetic."""
     sizes = effort.pick((1, 2, 3, 8, 16, 33, 64), (1, 3, 16))
     probs = [Fraction(n, 10) for n in range(1, 10)]
 
@@ -268,6 +286,7 @@ def _shipped_tail(effort: Effort, *, twice: int) -> Finding:
 
 
 def _half_at_threshold(*, k: Fraction) -> Finding:
+    """Find whether a group of odd size is on the other side with probability exactly 1/2."""
     sizes = (1, 3, 5, 15, 101)
     cases = [(f"G={size}", other_side(HALF, size, k), HALF) for size in sizes]
     shown = {"V": "1/2", "K": str(k), "P(group easy), G = 1, 3, 5, 15 and 101": "1/2"}

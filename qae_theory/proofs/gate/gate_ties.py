@@ -1,7 +1,7 @@
-"""Ties of `gate-hard` and `gate-easy`: all nine estimators against their definitions, in every form of a group.
+"""Tie claims ``gate-hard`` and ``gate-easy`` to the code: all nine estimators equal their definitions on any group.
 
-That is options, masks, counts, batches, scales and the registry. The comparisons that other modules share are in
-``estimator_ties``, the definitions in ``oracle``.
+A group comes with options, masks, counts, in batches and on scales of all sizes; the registry is checked too. The
+comparisons that other modules share are in ``estimator_ties``, the definitions in ``oracle``.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from qae_theory.proofs.tools.checking import for_all
 from qae_theory.proofs.tools.estimator_ties import binary_groups, exact_array, graded_groups, keywords, near, same
 from qae_theory.proofs.tools.oracle import Group, Options
 
+# Each rule's registered source, typed here once more: a report cites it.
 SOURCES = {
     "grpo": "arXiv 2402.03300",
     "dr_grpo": "arXiv 2503.20783",
@@ -178,7 +179,10 @@ def _form_steps() -> tuple[Step, ...]:
 
 
 def _defaults_match(*, eps: Fraction) -> Finding:
-    """Without options: K = 2/5, population std (``qae_linear``: Bessel), eps = 1e-6; the name ``qae``."""
+    """Find whether each rule without options has its documented defaults.
+
+    They are K = 2/5, population std (Bessel for ``qae_linear``) and eps = 1e-6; without a name the rule is ``qae``.
+    """
     group = tuple(Fraction(x) for x in (1, 0, 0, 1, 0, 0, 0))
 
     def expected(rule: str) -> Any:
@@ -196,7 +200,10 @@ def _defaults_match(*, eps: Fraction) -> Finding:
 
 
 def _counts_match(effort: Effort, *, lost: int) -> Finding:
-    """A group as (reward, count) pairs against the group written out, for every rule; ``lost`` is planted."""
+    """Find whether a group as (reward, count) pairs has the advantages of the group written out, for every rule.
+
+    ``lost`` is added to the first expected value, for the control.
+    """
 
     def cases() -> Iterator[tuple[str, bool]]:
         for rule in oracle.RULES:
@@ -205,7 +212,7 @@ def _counts_match(effort: Effort, *, lost: int) -> Finding:
             for counts in product(range(effort.pick(5, 3)), repeat=len(rewards)):
                 if sum(counts) == 0:
                     continue
-                group = tuple(r for r, c in zip(rewards, counts, strict=True) for _ in range(c))
+                group = tuple(np.repeat(np.array(rewards, dtype=object), counts))
                 for k in (Fraction(1, 3), Fraction(2, 5), Fraction(3, 4)):
                     label = f"{rule}, rewards {rewards}, counts {counts}, K={k}"
                     yield label, _counted_form_is_expanded(rule, rewards, counts, group, k, lost)
@@ -216,6 +223,8 @@ def _counts_match(effort: Effort, *, lost: int) -> Finding:
 def _counted_form_is_expanded(
     rule: str, rewards: Sequence[Any], counts: Sequence[int], group: Group, k: Fraction, lost: int
 ) -> bool:
+    """Return whether the counted form, exact and in float64, equals the definition on the written-out group."""
+    # Odd and even sizes take turns with the two divisors, so that both are met without doubling the cases.
     options = Options(k=k, std="bessel" if sum(counts) % 2 else "population", eps=Fraction(0), exact=True)
     settings = resolve_options(get_estimator(rule), keywords(rule, options))
     values = exact_array([[Fraction(r) for r in rewards]])
@@ -228,22 +237,23 @@ def _counted_form_is_expanded(
 
 
 def _blocks_match(*, shift: int) -> Finding:
-    """Batches larger than the working block, masked or not: each row's own values, bit for bit."""
+    """Find whether batches larger than the working block give each group its own values, bit for bit, masked or not."""
     # A period that is no power of two, so that no block starts where the last one did.
     pattern = np.array(binary_groups(16), dtype=np.float64)
-    rows = np.resize(pattern, (4500, 16))
-    flags = np.resize(np.array([[i % 7 != j % 5 for j in range(16)] for i in range(29)]), rows.shape)
+    batch = np.resize(pattern, (4500, 16))
+    flags = np.resize(np.array([[i % 7 != j % 5 for j in range(16)] for i in range(29)]), batch.shape)
     small = advantages(pattern, "qae")
-    cases = [("4500 x 16", _same_rows(advantages(rows, "qae"), np.resize(small, rows.shape), shift))]
-    cube = advantages(rows.reshape(3, 1500, 16), "qae")
-    cases.append(("3 x 1500 x 16", cube.shape == (3, 1500, 16) and _same_rows(cube, advantages(rows, "qae"), shift)))
+    cases = [("4500 x 16", _same_rows(advantages(batch, "qae"), np.resize(small, batch.shape), shift))]
+    cube = advantages(batch.reshape(3, 1500, 16), "qae")
+    cases.append(("3 x 1500 x 16", cube.shape == (3, 1500, 16) and _same_rows(cube, advantages(batch, "qae"), shift)))
     split = np.concatenate(
-        [advantages(rows[i : i + 900], "grpo", mask=flags[i : i + 900]) for i in range(0, 4500, 900)]
+        [advantages(batch[i : i + 900], "grpo", mask=flags[i : i + 900]) for i in range(0, 4500, 900)]
     )
-    cases.append(("masked", _same_rows(advantages(rows, "grpo", mask=flags), split, shift)))
-    cube = advantages(rows.reshape(3, 1500, 16), "grpo", mask=flags.reshape(3, 1500, 16))
+    cases.append(("masked", _same_rows(advantages(batch, "grpo", mask=flags), split, shift)))
+    cube = advantages(batch.reshape(3, 1500, 16), "grpo", mask=flags.reshape(3, 1500, 16))
     cases.append(("masked cube", cube.shape == (3, 1500, 16) and _same_rows(cube, split, shift)))
     wide = np.zeros((2, 2**16 + 4))
+    # A row may be longer than a block; then it is a block of its own.
     wide[0, :4], wide[1, :-4] = 1, 1  # more rewards in one row than a block holds
     expected = advantages(wide[:1], "psr"), advantages(wide[1:], "psr")
     cases.append(("2 x 65540", _same_rows(advantages(wide, "psr"), np.concatenate(expected), shift)))
@@ -251,7 +261,7 @@ def _blocks_match(*, shift: int) -> Finding:
 
 
 def _ranks_match(*, shift: int) -> Finding:
-    """Shapes (5,), (6, 5) and (2, 3, 5) of the same six groups."""
+    """Find whether shapes (5,), (6, 5) and (2, 3, 5) of the same six groups give the same values, bit for bit."""
     groups = np.array(binary_groups(5)[1:7], dtype=np.float64)
     flags = np.array([[(i + j) % 4 != 1 for j in range(5)] for i in range(6)])
 
@@ -279,13 +289,14 @@ def _ranks_match(*, shift: int) -> Finding:
 
 
 def _same_rows(large: Any, expected: Any, shift: int) -> bool:
+    """Return whether a batch, flattened to the expected shape and shifted by some rows, equals what is expected."""
     return np.array_equal(np.roll(large.reshape(expected.shape), shift, axis=0), expected)
 
 
 def _scale_free(*, exponent: int) -> Finding:
-    """At eps = 0 standardised advantages ignore scale and origin of the rewards, up to the edge of float64.
+    """Find whether standardised advantages at eps = 0 ignore scale and origin of the rewards, up to float64's ends.
 
-    Powers of two, so that scaling is exact; ``exponent`` plants a factor 2**exponent in the expectation.
+    The scales are powers of two, so that scaling is exact; ``exponent`` plants a factor 2**exponent in the expectation.
     """
     group = tuple(Fraction(x) for x in (3, -1, 0, 0, 2))
     floats = np.array(group, dtype=np.float64)
@@ -306,7 +317,7 @@ def _scale_free(*, exponent: int) -> Finding:
 
 
 def _lone_responses(*, value: int) -> Finding:
-    """A group of one has A = 0 under every rule that is defined for it; leave-one-out refuses."""
+    """Find whether a group of one has A = 0 under every rule that is defined for it; leave-one-out must refuse."""
     cases = [
         (
             rule,
@@ -321,7 +332,10 @@ def _lone_responses(*, value: int) -> Finding:
 
 
 def _registry_matches(*, sources: Mapping[str, str]) -> Finding:
-    """Names, sources, options; refusals of duplicates, unknown names, foreign options, graded rewards."""
+    """Find whether the registry has its names, sources and options, and refuses what it should.
+
+    It refuses duplicates, unknown names, options that a rule does not have, and graded rewards for a binary rule.
+    """
     rules = {name: get_estimator(name) for name in estimator_names()}
     listing = ", ".join(oracle.RULES)
     cases = [("names", list(rules)[:9] == list(oracle.RULES))]
@@ -360,6 +374,7 @@ def _registry_matches(*, sources: Mapping[str, str]) -> Finding:
 
 
 def _frozen(rule: Estimator) -> bool:
+    """Return whether an entry of the registry refuses to be changed."""
     try:
         rule.name = rule.name  # type: ignore[misc]
     except FrozenInstanceError:
@@ -376,7 +391,7 @@ def _call(name: str, option: str) -> Any:
 
 
 def _refused(call: Callable[[], Any], *fragments: str) -> bool:
-    """Whether the call raises a ValueError that says all this."""
+    """Return whether the call raises a ValueError whose message holds all fragments."""
     try:
         call()
     except ValueError as error:
@@ -385,7 +400,7 @@ def _refused(call: Callable[[], Any], *fragments: str) -> bool:
 
 
 def _unused_rows_do_not_count(*, ghost: int) -> Finding:
-    """A reward that occurs ``ghost`` = 0 times takes no part: in range, mean, variance and rank alike."""
+    """Find whether a reward that occurs ``ghost`` = 0 times takes no part in range, mean, variance or rank."""
     group = tuple(Fraction(x) for x in (1, 1, 0, 0, 0))
 
     def cases() -> Iterator[tuple[str, bool]]:
@@ -393,6 +408,7 @@ def _unused_rows_do_not_count(*, ghost: int) -> Finding:
             options = Options(k=Fraction(3, 5), eps=Fraction(0))
             settings = resolve_options(get_estimator(rule), keywords(rule, options))
             expected = oracle.advantages(group, rule, options)
+            # Outside the range on either side, and in every position: an order statistic could pick it up anywhere.
             for outside in (9.0, -9.0):
                 for order in ((0, 1, 2), (2, 0, 1), (1, 2, 0)):
                     values = np.array([[1.0, 0.0, outside]])[:, order]
@@ -409,7 +425,7 @@ def _unused_rows_do_not_count(*, ghost: int) -> Finding:
 
 
 def _kernels_match(*, divisor: int) -> Finding:
-    """The kernels below the estimators, counted and written out, exact."""
+    """Find whether mean, leave-one-out mean and variances equal their definitions, counted and written out, exactly."""
     groups = [group for size in (2, 3, 5) for group in graded_groups(size)]
 
     def cases() -> Iterator[tuple[str, bool]]:

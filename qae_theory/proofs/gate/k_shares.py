@@ -1,4 +1,8 @@
-"""Claim `k-shares`: a larger K gives no more positive and no fewer negative advantages, whatever the rewards."""
+"""Prove claim ``k-shares``: a larger K gives no more positive and no fewer negative advantages, whatever the rewards.
+
+The rank ceil(K G) does not fall in K, so neither does the baseline, and the sets of signs are nested. z3 decides the
+steps for all integers and reals; ties compare the shipped advantages on drawn and listed groups.
+"""
 
 from __future__ import annotations
 
@@ -68,6 +72,7 @@ def _share_steps() -> tuple[Step, ...]:
 
 
 def _rank_monotone(*, strict: bool) -> Finding:
+    """Find whether the shipped rank at K' = p2/q2 is at least that at K <= K'."""
     s, (p, q) = group_symbols(), z3.Ints("p2 q2")
 
     def goal(path: Path) -> Any:
@@ -79,9 +84,11 @@ def _rank_monotone(*, strict: bool) -> Finding:
 
 
 def _sets_nested(*, reverse: bool) -> Finding:
+    """Find whether a higher baseline makes no advantage newly positive, and leaves every negative one negative."""
     low, high, reward, scale = z3.Reals("b_K b_K2 R scale")
     before, after = z3.Reals("A_K A_K2")
     domain = (
+        # The std does not depend on K, so both advantages have the same scale.
         scale > 0,
         low >= high if reverse else low <= high,
         before * scale == reward - low,
@@ -91,6 +98,7 @@ def _sets_nested(*, reverse: bool) -> Finding:
 
 
 def _shipped_sets_nested(effort: Effort, *, reverse: bool) -> Finding:
+    """Find whether the shipped sets of positive and negative advantages are nested on drawn groups."""
     reward = st.builds(Fraction, st.integers(-4, 4), st.sampled_from([1, 2, 4]))
     level = st.integers(2, 40).flatmap(lambda q: st.integers(1, q - 1).map(lambda p: Fraction(p, q)))
 
@@ -111,6 +119,8 @@ def _shipped_sets_nested(effort: Effort, *, reverse: bool) -> Finding:
 
 
 def _shipped_shares(effort: Effort, *, level_of: Any) -> Finding:
+    """Find whether the shipped signs are those of R - b_K, with b_K from its definition."""
+
     def cases() -> Iterator[tuple[str, Any, Any]]:
         for size in range(2, effort.pick(9, 6) + 1):
             groups = binary_groups(size) + graded_groups(size)
@@ -124,5 +134,6 @@ def _shipped_shares(effort: Effort, *, level_of: Any) -> Finding:
 
 
 def _signs(group: Sequence[Fraction], baseline: Fraction) -> list[int]:
+    """Return the sign of each R - b, or zeros for a degenerate group."""
     degenerate = len(set(group)) == 1
     return [0 if degenerate else (r > baseline) - (r < baseline) for r in group]

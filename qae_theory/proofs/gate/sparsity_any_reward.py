@@ -1,4 +1,8 @@
-"""Claim `sparsity-any-reward`: how many advantages have each sign for any real rewards; zeros come from ties."""
+"""Prove claim ``sparsity-any-reward``: for any real rewards at most ceil(K G) - 1 advantages are negative.
+
+At most G - ceil(K G) are positive, and with distinct rewards exactly one is zero: zeros come from ties. z3 shows it by
+ranks for every group; ties count the signs of the shipped advantages.
+"""
 
 from __future__ import annotations
 
@@ -71,6 +75,7 @@ def _ties() -> tuple[Step, ...]:
 
 
 def _signs_by_rank(*, strict: bool) -> Finding:
+    """Find whether a response's sign bounds its rank on the right side of the baseline's rank c."""
     s, j = group_symbols(), z3.Int("j")
     reward, baseline = z3.Reals("r_j r_c")
 
@@ -86,6 +91,7 @@ def _signs_by_rank(*, strict: bool) -> Finding:
 
 
 def _one_zero(*, distinct: bool) -> Finding:
+    """Find whether only the baseline's own response has A = 0 if the rewards are distinct."""
     s, j = group_symbols(), z3.Int("j")
     reward, baseline = z3.Reals("r_j r_c")
 
@@ -99,6 +105,7 @@ def _one_zero(*, distinct: bool) -> Finding:
 
 
 def _shipped_counts(effort: Effort, *, shift: int) -> Finding:
+    """Find whether the shipped advantages have no more negative and positive entries than the ranks allow."""
     largest = effort.pick(9, 5)
 
     def cases() -> Iterator[tuple[str, bool]]:
@@ -114,6 +121,8 @@ def _shipped_counts(effort: Effort, *, shift: int) -> Finding:
 
 
 def _shipped_distinct(effort: Effort, *, zeros: int) -> Finding:
+    """Find whether the shipped advantages of drawn groups of distinct rewards have this number of zeros."""
+    # Quarters are exact in float64, so that distinct rationals stay distinct floats.
     reward = st.builds(Fraction, st.integers(-40, 40), st.sampled_from([1, 2, 4]))
     level = st.integers(2, 40).flatmap(lambda q: st.integers(1, q - 1).map(lambda p: Fraction(p, q)))
     draw = st.tuples(st.lists(reward, min_size=2, max_size=12, unique=True), level)

@@ -1,7 +1,7 @@
-"""Claim `sparsity-formula`: the share of zero advantages in a mixed group under QAE.
+"""Prove claim ``sparsity-formula``: a mixed group has the share 1 - m/G of zero advantages if hard, and m/G if easy.
 
-The zeros are the wrong responses of a hard group and the correct ones of an easy group. The shares of this module are
-what the other claims on sparsity average.
+The zeros under QAE are the wrong responses of a hard group and the correct ones of an easy group. z3 counts them for
+every group and level; a tie counts the shipped ones. The other claims on sparsity average the shares of this module.
 """
 
 from __future__ import annotations
@@ -29,7 +29,13 @@ def register(ledger: Ledger) -> None:
 
 
 def zero_share(k: Any, group_size: int, num_correct: int) -> Fraction:
-    """Return the share of zero advantages that the formula gives; a degenerate group has zeros only."""
+    """Return the share of zero advantages that the formula gives; a degenerate group has zeros only.
+
+    Args:
+        k: quantile level K.
+        group_size: G.
+        num_correct: m.
+    """
     p = Fraction(num_correct, group_size)
     if p in (0, 1):
         return Fraction(1)
@@ -37,7 +43,7 @@ def zero_share(k: Any, group_size: int, num_correct: int) -> Fraction:
 
 
 def shipped_zero_share(k: Fraction, group_size: int) -> list[Fraction]:
-    """Return the share of zeros among the shipped advantages of binary groups, for m = 0..G."""
+    """Return the share of zeros among the shipped advantages of binary groups, one Fraction for each m = 0..G."""
     batch = np.tri(group_size + 1, group_size, -1)  # row m has m ones
     zeros = (advantages(batch, "qae", k=k) == 0).sum(axis=-1)
     return [Fraction(int(count), group_size) for count in zeros]
@@ -67,6 +73,7 @@ def _formula_steps() -> tuple[Step, ...]:
 
 
 def _zeros_counted(*, swapped: bool) -> Finding:
+    """Find whether the zeros among (R - b)/scale are those that the formula counts, in every mixed group."""
     s = group_symbols()
     size, m = z3.ToReal(s.group_size), z3.ToReal(s.num_correct)
     scale, success, failure, share = z3.Reals("scale A_correct A_wrong share")
@@ -84,6 +91,7 @@ def _zeros_counted(*, swapped: bool) -> Finding:
 
 
 def _shipped_formula(effort: Effort, *, level_of: Callable[[Fraction], Fraction]) -> Finding:
+    """Find whether the shipped advantages of every small binary group have as many zeros as the formula gives."""
     largest = effort.pick(24, 9)
 
     def cases() -> Iterator[tuple[str, Any, Any]]:

@@ -1,4 +1,8 @@
-"""Claim `sparsity-monotone`: the share of non-zero advantages does not fall throughout as K grows."""
+"""Give witnesses for claim ``sparsity-monotone``: the share of non-zero advantages does not fall throughout as K grows.
+
+It jumps up where a group turns from hard to easy. On average, under difficulty symmetric about 1/2, it is the same at K
+and 1 - K. Shares are counted among the shipped advantages; SymPy and z3 do the averages.
+"""
 
 from __future__ import annotations
 
@@ -79,6 +83,7 @@ def _non_zero_jump(*, group_size: int, num_correct: int, low: str, high: str) ->
 
 
 def _average_turns(*, centre: Fraction) -> Finding:
+    """Find whether the mean share under uniform difficulty is 1/4 + (K - c)^2 and the same at K and 1 - K."""
     c = rational(centre)
     share = 1 - limit_share(sympy.Integer(1), K)
     parabola = (K - c) ** 2 + sympy.Rational(1, 4)
@@ -86,16 +91,20 @@ def _average_turns(*, centre: Fraction) -> Finding:
 
 
 def _mirror(*, at_ties: bool) -> Finding:
+    """Find whether a group at K has as many zeros as its mirror image, G - m correct, at 1 - K."""
     size, m, k = z3.Reals("G m K")
 
     def zeros(correct: Any, level: Any) -> Any:
         return z3.If(correct <= size * (1 - level), size - correct, correct)
 
+    # At m = G (1 - K) both a group and its mirror image count as hard.
     apart = () if at_ties else (m != size * (1 - k),)
     return valid(zeros(m, k) == zeros(size - m, 1 - k), size >= 2, m >= 1, m <= size - 1, k > 0, k < 1, *apart)
 
 
 def _shipped_mirror(effort: Effort, *, at_ties: bool) -> Finding:
+    """Find whether mean shares of the shipped zeros are equal at K and 1 - K."""
+
     def mean(k: Fraction, size: int) -> Fraction:
         return sum(shipped_zero_share(k, size)[1:-1], Fraction(0)) / (size - 1)
 

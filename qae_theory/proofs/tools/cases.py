@@ -1,4 +1,8 @@
-"""The policies, directions and steps on which shipped functions meet ball arithmetic, and batches of them."""
+"""List the policies, directions and steps on which shipped functions meet ball arithmetic, and batches of them.
+
+The cases cover what float64 makes hard: equal logits, gaps up to the ends of the range, tiny and huge steps. What is
+checked on them is in the ties of each page.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,14 @@ from qae_theory.claims.model import Effort
 
 @dataclass(frozen=True)
 class Case:
-    """One policy with a direction; ``flat`` if equal logits make first-order terms cancel."""
+    """Hold one policy with a direction.
+
+    Attributes:
+        label: names the case in a counterexample.
+        logits: ``[n]``, float64.
+        direction: ``[n]``, the change of the logits for a unit step.
+        flat: whether equal logits make first-order terms cancel, so that no relative accuracy can be asked of them.
+    """
 
     label: str
     logits: Array
@@ -27,6 +38,7 @@ def policies(effort: Effort, *, extreme: bool = False) -> list[Case]:
     """Return policies from uniform to peaked, one arm to many; ``extreme`` adds logits at the ends of float64."""
     rng = np.random.default_rng(effort.seed)
     flat = {
+        # A counterexample reports its label, so each case is called by what is hard about it.
         "one arm": [3.0],
         "uniform": [0.0, 0.0, 0.0],
         "nearly uniform": [0.0, 1e-9, -2e-9, 5e-10],
@@ -40,10 +52,11 @@ def policies(effort: Effort, *, extreme: bool = False) -> list[Case]:
         "peaked, gap 700": [0.0, -650.0, -700.0],
         "drawn": list(rng.normal(scale=2.0, size=effort.pick(200, 20))),
     }
+    # A sum or difference of these logits overflows; the log-probabilities must not.
     ends = {"beyond float64": [1e308, -1e308, 1e308], "gap 1e3": [0.0, -1e3, -1.0], "large": [1.7e308, 0.0]}
     cases = []
-    for shapes, is_flat in ((flat, True), (plain, False), (ends if extreme else {}, True)):
-        for label, logits in shapes.items():
+    for named_logits, is_flat in ((flat, True), (plain, False), (ends if extreme else {}, True)):
+        for label, logits in named_logits.items():
             cases.append(Case(label, np.array(logits), rng.uniform(-1.0, 1.0, len(logits)), is_flat))
     return cases
 
@@ -56,7 +69,7 @@ def steps_of(effort: Effort) -> tuple[float, ...]:
 
 
 def row_by_row(effort: Effort, function: Callable[..., Any], *, arity: int, shift: int) -> Iterator[tuple[str, bool]]:
-    """Yield whether a batch of ``function`` gives each row its own result, whatever is batched.
+    """Yield, with a label, whether each row of a batch gets the result that it gets alone, whatever is batched.
 
     Args:
         effort: brings the seed of the drawn batch.
@@ -68,6 +81,7 @@ def row_by_row(effort: Effort, function: Callable[..., Any], *, arity: int, shif
     steps = np.array([[1e-9, 0.3, 30.0], [-1e-4, 1.0, 1e-6]])  # small ones beside large ones
     full = (rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 3, 4)), steps)[:arity]
     for batched in product((True, False), repeat=arity):
+        # Without a batched argument there are no rows to compare.
         if not any(batched):
             continue
         arguments = [x if keep else x[0, 0] for x, keep in zip(full, batched, strict=True)]

@@ -285,7 +285,7 @@ def _ball_power(value: Any, arguments: list[Any]) -> Any:
 
 
 def _holds_float(value: Any) -> bool:
-    return isinstance(value, (float, np.floating))
+    return isinstance(value, (float, complex, np.inexact))
 
 
 def _same(left: Any, right: Any) -> bool:

@@ -1,6 +1,7 @@
-"""Brute force over all n^G groups of a small query, in exact arithmetic: what closed forms are compared with.
+"""Enumerate all n^G groups of a small query in exact arithmetic: what closed forms are compared with.
 
-Uses listed groups and the shipped ``advantages`` and ``update_direction``; nothing from ``group_expectation``.
+The groups are listed and go through the shipped ``advantages`` and ``update_direction``; nothing comes from
+``group_expectation``, whose closed forms are what is checked with them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,12 @@ from qae_theory.updates import update_direction
 
 
 class Query(NamedTuple):
-    """A policy with rational probabilities (they sum to 1) and the 0/1 reward of each response."""
+    """Hold one question as a bandit: a policy with rational probabilities and a reward per response.
+
+    Attributes:
+        probs: the probability of each response; they sum to 1.
+        arm_rewards: the reward of each response, 0 or 1.
+    """
 
     probs: tuple[Fraction, ...]
     arm_rewards: tuple[int, ...]
@@ -46,34 +52,42 @@ class Query(NamedTuple):
 
 
 def query(probs: str, arm_rewards: str) -> Query:
-    """Return the query that two strings spell, as in ``query("1/4 3/4", "1 0")``."""
+    """Return the query that two strings give, as in ``query("1/4 3/4", "1 0")``: probabilities, then 0/1 rewards."""
     return Query(tuple(Fraction(p) for p in probs.split()), tuple(int(r) for r in arm_rewards.split()))
 
 
 def exact(values: Any) -> Array:
-    """Return an object array of Fractions."""
+    """Return an object array of Fractions, in the shape of ``values``."""
     array = np.asarray(values)
+    # The extra None keeps NumPy from turning a list of Fractions into a numeric array.
     flat = np.array([Fraction(x) for x in array.ravel().tolist()] + [None], dtype=object)[:-1]
     return flat.reshape(array.shape)
 
 
 def all_groups(arms: int, size: int) -> Array:
-    """Return every ordered group, ``[n^G, G]`` response indices."""
+    """Return every ordered group as response indices, ``[n^G, G]``."""
     return np.array(list(product(range(arms), repeat=size)))
 
 
 def group_weights(probs: Array, groups: Array) -> Array:
-    """Return the probability of each ordered group of independent responses."""
+    """Return the probability of each ordered group of independent responses, the product of pi over it: ``[n^G]``."""
     return np.asarray(np.prod(probs[groups], axis=-1))
 
 
 def group_advantages(case: Query, groups: Array, rule: str, **options: Any) -> Array:
-    """Return the shipped advantages of every listed group, exactly."""
+    """Return the shipped advantages of every listed group, exactly, ``[n^G, G]``."""
     return advantages(exact(case.arm_rewards)[groups], rule, **options)
 
 
 def group_directions(case: Query, groups: Array, rule: str, **options: Any) -> Array:
-    """Return the shipped ``sampled_group`` update of every listed group, ``[n^G, n]``."""
+    """Return the shipped ``sampled_group`` update of every listed group, ``[n^G, n]``.
+
+    Args:
+        case: the query.
+        groups: ``[n^G, G]`` response indices.
+        rule: name of the estimator.
+        **options: K, std and eps, as the rule takes them.
+    """
     return update_direction(
         case.logits,
         case.arm_rewards,
@@ -84,7 +98,14 @@ def group_directions(case: Query, groups: Array, rule: str, **options: Any) -> A
 
 
 def mean_direction(case: Query, size: int, rule: str, **options: Any) -> Array:
-    """Return the expected update over all n^G groups."""
+    """Return the expected update over all n^G groups, sum over groups of P(group) times its update, ``[n]``.
+
+    Args:
+        case: the query.
+        size: G.
+        rule: name of the estimator.
+        **options: K, std and eps, as the rule takes them.
+    """
     groups = all_groups(len(case.probs), size)
     weights = group_weights(case.exact_probs, groups)
     return np.asarray((weights[:, None] * group_directions(case, groups, rule, **options)).sum(axis=0))

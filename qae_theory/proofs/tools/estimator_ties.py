@@ -1,6 +1,7 @@
-"""Ties of the shipped quantiles and estimators to their definitions in ``oracle``, over options and masks.
+"""Tie the shipped quantiles and estimators to their definitions in ``oracle``, over options, groups and masks.
 
-Each check takes the reading of the definition as an argument, so that a control can misread it by one token.
+Each check takes a ``Reading``: a function that returns the rule and options that the definition is read with. A control
+passes one that misreads a single token, and the same comparison must then fail.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
-from itertools import pairwise, product
+from itertools import chain, pairwise, product
 from typing import Any
 
 import numpy as np
@@ -28,45 +29,52 @@ ROUNDING = 1e-12
 
 
 def faithful(rule: str, options: Options) -> tuple[str, Options]:
-    """The definition as it is."""
+    """Return the rule and its options as they are."""
     return rule, options
 
 
 def other_level(rule: str, options: Options) -> tuple[str, Options]:
-    """1 - K for K."""
+    """Return the options with 1 - K for K."""
     return rule, replace(options, k=1 - options.k)
 
 
 def other_std(rule: str, options: Options) -> tuple[str, Options]:
-    """Bessel for population, and back."""
+    """Return the options with Bessel's standard deviation for the population's, or back."""
     return rule, replace(options, std="population" if options.std == "bessel" else "bessel")
 
 
 def mean_for_quantile(rule: str, options: Options) -> tuple[str, Options]:
-    """GRPO's baseline for QAE's."""
+    """Return GRPO, whose baseline is the mean, for QAE."""
     return ("grpo" if rule == "qae" else rule), options
 
 
 def pos_for_neg(rule: str, options: Options) -> tuple[str, Options]:
-    """Eq. 7 for Eq. 8."""
+    """Return the mask of Eq. 7 for that of Eq. 8."""
     return ("pos_mask" if rule == "neg_mask" else rule), options
 
 
 def psr_for_nsr(rule: str, options: Options) -> tuple[str, Options]:
-    """Successes only for failures only."""
+    """Return successes only for failures only."""
     return ("psr" if rule == "nsr" else rule), options
 
 
 def levels(size: int) -> tuple[Fraction, ...]:
-    """One K for every way that K G and (G - 1) K lie among the integers: j/G, j/(G-1), and between."""
+    """Return one K for every way that K G and (G - 1) K can lie among the integers: j/G, j/(G-1), and between.
+
+    A quantile depends on K through these positions only, so that one K for each way is enough.
+    """
     edges = sorted({Fraction(j, n) for n in (size, size - 1) if n for j in range(n + 1)})
     between = [(low + high) / 2 for low, high in pairwise(edges)]
+    # K is strictly between 0 and 1, so both ends are left out.
     return tuple(sorted(edges[1:-1] + between))
 
 
 @cache
 def binary_groups(size: int) -> tuple[Group, ...]:
-    """One group for every number of correct responses, with the correct ones first, last or in between."""
+    """Return one group per number of correct responses, with the correct ones first, last or in between.
+
+    Every order is not needed: each rule treats responses alike, which the rotated groups test.
+    """
     one, zero = Fraction(1), Fraction(0)
     groups = [(one,) * m + (zero,) * (size - m) for m in range(size + 1)]
     turned = [group[i % size :] + group[: i % size] for i, group in enumerate(groups)]
@@ -75,48 +83,56 @@ def binary_groups(size: int) -> tuple[Group, ...]:
 
 @cache
 def graded_groups(size: int) -> tuple[Group, ...]:
-    """Groups with ties, negative rewards and penalties; all entries are exact in float64."""
+    """Return groups with ties, negative rewards and penalties; all rewards are exact in float64."""
     grades = [Fraction(x) for x in (-2, -1, -1, 1, Fraction(-3, 2), Fraction(1, 4), 1, 0, 3)]
-    rows = [tuple(grades[(start + step * i) % 9] for i in range(size)) for start in range(9) for step in (1, 2, 4)]
-    return tuple(dict.fromkeys([*rows, (Fraction(-1),) * size]))
+    groups = []
+    for start in range(9):
+        # Steps that are prime to 9 walk through all nine grades before one comes again.
+        for step in (1, 2, 4):
+            groups.append(tuple(grades[(start + step * i) % 9] for i in range(size)))
+    return tuple(dict.fromkeys([*groups, (Fraction(-1),) * size]))
 
 
 def groups_for(rule: str, size: int) -> tuple[Group, ...]:
-    """Groups that the rule takes."""
+    """Return the groups that a rule takes: with 0/1 rewards only for some, with any rewards for the others."""
     return binary_groups(size) if rule in oracle.BINARY_ONLY else binary_groups(size) + graded_groups(size)
 
 
 def option_grid(rule: str, size: int, *, exact: bool = False) -> Iterator[Options]:
-    """Every class of K, both standard deviations and three eps, as far as the rule has them."""
+    """Yield every class of K, both standard deviations and three eps, as far as the rule has them."""
     names = oracle.OPTION_NAMES[rule]
     ks = levels(size) if "k" in names else (Fraction(2, 5),)
     stds = ("population", "bessel") if "std" in names else ("population",)
+    # The shipped default is 1e-6; 1/10 is large enough that a misplaced eps moves every value.
     eps = (Fraction(0), Fraction(1, 1_000_000), Fraction(1, 10)) if "eps" in names else (Fraction(0),)
     for k, std, e in product(ks, stds, eps):
         yield Options(k=k, std=std, eps=e, exact=exact)
 
 
 def keywords(rule: str, options: Options) -> dict[str, Any]:
-    """The options as keyword arguments of ``qae_theory.advantages``."""
+    """Return the options as keyword arguments of ``qae_theory.advantages``."""
     return {name: getattr(options, name) for name in oracle.OPTION_NAMES[rule]}
 
 
-def exact_array(rows: Sequence[Sequence[Any]]) -> Any:
-    """Fractions in an object array."""
-    array = np.empty((len(rows), len(rows[0])), dtype=object)
+def exact_array(groups: Sequence[Sequence[Any]]) -> Any:
+    """Return Fractions in an object array of rank 2."""
+    array = np.empty((len(groups), len(groups[0])), dtype=object)
     for index in np.ndindex(array.shape):
-        array[index] = rows[index[0]][index[1]]
+        array[index] = groups[index[0]][index[1]]
     return array
 
 
 def near(shipped: Any, expected: Any) -> bool:
-    """Equal up to rounding, the sign of a zero apart; no NaN."""
+    """Return whether floats equal the expected values up to rounding.
+
+    The sign of a zero is free, and a NaN equals nothing.
+    """
     right = np.asarray(expected, dtype=np.float64)
     return bool(np.all(np.abs(shipped - right) <= ROUNDING * np.maximum(1, np.abs(right))))
 
 
 def same(left: Any, right: Any) -> bool:
-    """Exactly equal; floats are not exact."""
+    """Return whether two numbers are exactly equal; a float is not exact, so it equals nothing."""
     if isinstance(left, (float, np.floating)) or isinstance(right, float):
         return False
     return bool(left == right) or (
@@ -125,7 +141,13 @@ def same(left: Any, right: Any) -> bool:
 
 
 def floats_match(effort: Effort, *, rules: Sequence[str], reading: Reading) -> Finding:
-    """Float64 batches of the rules against their definitions."""
+    """Find whether float64 batches of the rules equal their definitions.
+
+    Args:
+        effort: bounds the group sizes.
+        rules: names of estimators.
+        reading: how the definition is read.
+    """
 
     def cases() -> Iterator[tuple[str, bool]]:
         for size in range(2, effort.pick(9, 5) + 1):
@@ -141,7 +163,12 @@ def floats_match(effort: Effort, *, rules: Sequence[str], reading: Reading) -> F
 
 
 def exact_match(effort: Effort, *, reading: Reading) -> Finding:
-    """Fractions in, exact numbers out, equal to the definitions."""
+    """Find whether the rules turn Fractions into exact numbers that equal their definitions.
+
+    Args:
+        effort: bounds the group sizes and thins out groups and options.
+        reading: how the definition is read.
+    """
 
     def cases() -> Iterator[tuple[str, bool]]:
         for size in range(2, effort.pick(6, 4) + 1):
@@ -150,14 +177,20 @@ def exact_match(effort: Effort, *, reading: Reading) -> Finding:
                 for options in list(option_grid(rule, size, exact=True))[:: effort.pick(3, 7)]:
                     shipped = advantages(exact_array(groups), rule, **keywords(rule, options))
                     expected = [oracle.advantages(group, *reading(rule, options)) for group in groups]
-                    pairs = zip(shipped.flat, (a for row in expected for a in row), strict=True)
+                    pairs = zip(shipped.flat, chain.from_iterable(expected), strict=True)
                     yield f"{rule}, G={size}, {options}", all(same(a, b) for a, b in pairs)
 
     return for_all(cases(), "(rule, G, K, std, eps) in exact arithmetic")
 
 
 def quantiles_match(effort: Effort, *, level_of: Callable[[Fraction], Fraction], method: str) -> Finding:
-    """``quantile_baseline`` of a batch against the definition, for every level class; exact and float64."""
+    """Find whether ``quantile_baseline`` of a batch equals the definition for every level class, exact and in float64.
+
+    Args:
+        effort: bounds the group sizes.
+        level_of: the level that the definition reads, given K.
+        method: ``inverted_cdf`` or ``linear``.
+    """
     definition = oracle.quantile if method == "inverted_cdf" else oracle.linear_quantile
 
     def cases() -> Iterator[tuple[str, bool]]:
@@ -178,7 +211,14 @@ def quantiles_match(effort: Effort, *, level_of: Callable[[Fraction], Fraction],
 
 
 def masks_match(effort: Effort, *, reading: Reading) -> Finding:
-    """Every mask of every group: unscorable rows hold NaN or nonsense and change nothing."""
+    """Find whether responses that the mask leaves out change nothing, for every mask of every group of four.
+
+    Their rewards hold NaN or nonsense, so that any use of them shows.
+
+    Args:
+        effort: thins out the options.
+        reading: how the definition is read.
+    """
     grades = [Fraction(x) for x in (-2, 1, Fraction(1, 4))]
     masks = list(product((True, False), repeat=4))
 
@@ -189,6 +229,7 @@ def masks_match(effort: Effort, *, reading: Reading) -> Finding:
             flags = np.array([mask for _, mask in rows])
             for options in list(option_grid(rule, 4))[:: effort.pick(4, 17)]:
                 expected = [oracle.masked_advantages(row, mask, *reading(rule, options)) for row, mask in rows]
+                # NaN shows in every sum and is lost in some comparisons; a number far from the rewards shows there.
                 for junk in (np.nan, -7.5):
                     batch = np.where(flags, np.array([row for row, _ in rows], dtype=np.float64), junk)
                     shipped = advantages(batch, rule, mask=flags, **keywords(rule, options))
@@ -198,7 +239,12 @@ def masks_match(effort: Effort, *, reading: Reading) -> Finding:
 
 
 def exact_masks_match(effort: Effort, *, reading: Reading) -> Finding:
-    """Masked groups of Fractions stay exact."""
+    """Find whether masked groups of Fractions stay exact and equal their definitions.
+
+    Args:
+        effort: thins out the masks.
+        reading: how the definition is read.
+    """
     rows = [tuple(Fraction(x) for x in row) for row in ((1, 0, 0, 1, 0), (0, 1, 1, 1, 0), (0, 0, 0, 0, 1))]
     masks = [tuple(bool(code >> i & 1) for i in range(5)) for code in range(0, 32, effort.pick(1, 3))]
 
@@ -209,7 +255,7 @@ def exact_masks_match(effort: Effort, *, reading: Reading) -> Finding:
                 batch = exact_array([row] * len(masks))
                 shipped = advantages(batch, rule, mask=np.array(masks), **keywords(rule, options))
                 expected = [oracle.masked_advantages(row, mask, *reading(rule, options)) for mask in masks]
-                pairs = zip(shipped.flat, (a for line in expected for a in line), strict=True)
-                yield f"{rule}, {row}", all(same(a, b) for a, b in pairs)
+                flat = chain.from_iterable(expected)
+                yield f"{rule}, {row}", all(same(a, b) for a, b in zip(shipped.flat, flat, strict=True))
 
     return for_all(cases(), "(rule, group of five), each under many masks")

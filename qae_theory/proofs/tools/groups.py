@@ -1,4 +1,7 @@
-"""Exact groups of rewards, and small helpers that proofs about groups share. Holds no mathematics."""
+"""Make exact groups of rewards, and compare exact arrays: small helpers that the proofs about groups share.
+
+The module holds no mathematics; the definitions that estimators are compared with are in ``oracle``.
+"""
 
 from __future__ import annotations
 
@@ -18,57 +21,54 @@ LEVELS = (Fraction(2, 5), Fraction(3, 5), Fraction(1, 10), Fraction(11, 20))
 
 
 def exact(values: Sequence[Any]) -> Array:
-    """An exact array of rank 1; integers become Fractions."""
+    """Return an exact array of rank 1 whose integers have become Fractions."""
     array = np.empty(len(values), dtype=object)
     array[:] = [Fraction(value) if isinstance(value, int) else value for value in values]
     return array
 
 
 def binary_group(num_correct: int, group_size: int) -> Array:
-    """A group of 0/1 rewards, the correct ones last, as Fractions."""
+    """Return a group of 0/1 rewards as Fractions, the correct responses last."""
     return exact([0] * (group_size - num_correct) + [1] * num_correct)
 
 
 def mixed_groups(largest: int) -> Iterator[tuple[int, int]]:
-    """All (m, G) with 0 < m < G <= ``largest``."""
+    """Return every (m, G) with 0 < m < G <= ``largest``: the groups with correct and wrong responses."""
     return ((m, size) for size in range(2, largest + 1) for m in range(1, size))
 
 
 def is_zero(value: Any) -> bool:
-    """Whether an exact number made of rationals, roots and logarithms is 0 after SymPy's ``expand``."""
+    """Return whether an exact number made of rationals, roots and logarithms is 0 after SymPy's ``expand``."""
     return bool(value == 0) or (isinstance(value, sympy.Basic) and bool(sympy.expand(value) == 0))
 
 
 def same(cases: Iterable[tuple[str, Any, Any]], domain: str) -> Finding:
-    """Exact equality of two arrays in every labelled case, entry by entry."""
+    """Find whether two exact arrays are equal, entry by entry, in every labelled case."""
     return for_all(((label, _same_arrays(left, right)) for label, left, right in cases), domain)
 
 
 def close(cases: Iterable[tuple[str, Any, Any]], domain: str, tolerance: float = 1e-12) -> Finding:
-    """Float64 equality of two arrays in every labelled case.
+    """Find whether two float64 arrays are equal up to rounding in every labelled case.
 
-    The tolerance, absolute and relative, is thousands of roundings of the few dozen that these sums make.
+    The tolerance, absolute and relative, is thousands of times the few dozen roundings that these sums make.
     """
-    return for_all(
-        (
-            (
-                label,
-                np.shape(left) == np.shape(right) and np.allclose(left, right, rtol=tolerance, atol=tolerance),
-            )
-            for label, left, right in cases
-        ),
-        domain,
-    )
+
+    def are_close(left: Any, right: Any) -> bool:
+        # NumPy would broadcast arrays of different shapes, and compare entries that do not belong together.
+        same_shape = np.shape(left) == np.shape(right)
+        return same_shape and bool(np.allclose(left, right, rtol=tolerance, atol=tolerance))
+
+    return for_all(((label, are_close(left, right)) for label, left, right in cases), domain)
 
 
 def number(value: Any) -> Any:
-    """The number in a 0-d array, which NumPy may have unboxed already; a Fraction as a SymPy number."""
+    """Return the number in a 0-d array, which NumPy may have unboxed already; a Fraction becomes a SymPy number."""
     value = np.asarray(value).item()
     return rational(value) if isinstance(value, (int, Fraction)) else value
 
 
 def floats(values: Array) -> Array:
-    """Exact numbers rounded to float64."""
+    """Return exact numbers rounded to float64, in the same shape."""
     return np.array([float(value) for value in values.flat]).reshape(values.shape)
 
 

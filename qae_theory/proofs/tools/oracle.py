@@ -1,6 +1,7 @@
-"""Quantiles and advantages written from their definitions: scalar loops over Fractions, no NumPy.
+"""Compute quantiles and advantages from their definitions: scalar loops over Fractions, no NumPy.
 
-The shipped arrays are compared with these. Shares no code with them; not fast, batched or for users.
+The shipped estimators, which sort arrays, are compared with these (docs/theory.md, "What the paper defines" and
+"Quantile and gate"). No code is shared with them; nothing here is fast, batched or meant for users.
 """
 
 from __future__ import annotations
@@ -19,7 +20,14 @@ Group = tuple[Fraction, ...]
 
 @dataclass(frozen=True)
 class Options:
-    """The options of an estimator; ``exact`` keeps irrational square roots as SymPy numbers."""
+    """Hold the options of an estimator.
+
+    Attributes:
+        k: quantile level K.
+        std: ``population`` (divide by G) or ``bessel`` (by G - 1).
+        eps: what is added to the standard deviation.
+        exact: whether irrational square roots stay SymPy numbers; they become floats otherwise.
+    """
 
     k: Fraction = Fraction(2, 5)
     std: str = "population"
@@ -28,43 +36,53 @@ class Options:
 
 
 def distribution(rewards: Group, x: Fraction) -> Fraction:
-    """F(x): the share of the group's rewards that are at most x."""
+    """Return F(x), the share of the group's rewards that are at most x."""
     return Fraction(sum(1 for reward in rewards if reward <= x), len(rewards))
 
 
 @cache
 def quantile(rewards: Group, k: Fraction) -> Fraction:
-    """Inf {x : F(x) >= k}; F is right-continuous and rises at rewards only: the least such reward."""
+    """Return inf {x : F(x) >= k}, the K-quantile as the paper defines it.
+
+    F is right-continuous and rises at rewards only, so the infimum is the least such reward.
+    """
     return min(x for x in rewards if distribution(rewards, x) >= k)
 
 
 @cache
 def linear_quantile(rewards: Group, k: Fraction) -> Fraction:
-    """Height at (G - 1) k of the broken line through the points (i, i-th smallest reward), i from 0."""
+    """Return NumPy's default quantile, by linear interpolation.
+
+    It is the height at (G - 1) k of the broken line through the points (i, i-th smallest reward), i from 0.
+    """
     heights = sorted(rewards)
     at = (len(heights) - 1) * k
     for left in range(len(heights) - 1):
         if left <= at <= left + 1:
             return heights[left] * (left + 1 - at) + heights[left + 1] * (at - left)
+    # A lone reward makes a line without a segment.
     return heights[0]
 
 
 @cache
 def mean(rewards: Group) -> Fraction:
-    """The arithmetic mean."""
+    """Return the arithmetic mean of a group's rewards."""
     return sum(rewards, Fraction(0)) / len(rewards)
 
 
 @cache
 def variance(rewards: Group, std: str) -> Fraction:
-    """Half the mean squared difference over ordered pairs; ``bessel`` leaves out the pairs (i, i)."""
+    """Return half the mean squared difference over ordered pairs (i, j); ``bessel`` leaves out the pairs (i, i)."""
     size = len(rewards)
     pairs = size * (size - 1) if std == "bessel" else size * size
     return sum((x - y) ** 2 for x in rewards for y in rewards) / Fraction(2 * pairs)
 
 
 def root(x: Fraction, *, exact: bool) -> Any:
-    """The square root: a Fraction where that is rational, else a SymPy number or a float."""
+    """Return the square root of a Fraction.
+
+    A rational root is a Fraction; another one is a SymPy number if ``exact``, else a float.
+    """
     top, bottom = isqrt(x.numerator), isqrt(x.denominator)
     if top * top == x.numerator and bottom * bottom == x.denominator:
         return Fraction(top, bottom)
@@ -72,7 +90,8 @@ def root(x: Fraction, *, exact: bool) -> Any:
 
 
 def _over_std(numerators: Sequence[Fraction], rewards: Group, options: Options) -> list[Any]:
-    """Numerators over std + eps; zeros for a group whose rewards are all equal."""
+    """Return numerators over std + eps, or zeros for a group whose rewards are all equal."""
+    # At eps = 0 an equal group would divide 0 by 0.
     if len(set(rewards)) == 1:
         return [Fraction(0) for _ in rewards]
     scale = root(variance(rewards, options.std), exact=options.exact) + options.eps
@@ -117,6 +136,7 @@ def _neg_mask(rewards: Group, options: Options) -> list[Any]:
     return _over_std([Fraction(1 if r == 1 else -int(easy)) for r in rewards], rewards, options)
 
 
+# The order is that of the shipped registry, so that a rule that is missing on one side is seen.
 # In the order of registration.
 RULES: Mapping[str, Callable[[Group, Options], list[Any]]] = {
     "grpo": _grpo,
@@ -139,12 +159,25 @@ OPTION_NAMES: Mapping[str, tuple[str, ...]] = {
 
 @cache
 def advantages(rewards: Group, rule: str, options: Options) -> tuple[Any, ...]:
-    """Advantages of one group; a lone response has 0 under every rule."""
+    """Return the advantages of one group; a lone response has 0 under every rule.
+
+    Args:
+        rewards: one Fraction per response.
+        rule: a name of ``RULES``.
+        options: K, std, eps and whether square roots stay exact.
+    """
     return tuple(RULES[rule](rewards, options)) if len(rewards) > 1 else tuple(Fraction(0) for _ in rewards)
 
 
 def masked_advantages(rewards: Group, mask: Sequence[bool], rule: str, options: Options) -> list[Any]:
-    """Advantages of the scorable rows as a group of their own; 0 in the other rows."""
+    """Return one advantage per response: those that the mask keeps are a group of their own, the others have 0.
+
+    Args:
+        rewards: one Fraction per response.
+        mask: whether each response can be scored.
+        rule: a name of ``RULES``.
+        options: K, std, eps and whether square roots stay exact.
+    """
     kept = [i for i, scorable in enumerate(mask) if scorable]
     values = iter(advantages(tuple(rewards[i] for i in kept), rule, options))
     return [next(values) if scorable else Fraction(0) for scorable in mask]

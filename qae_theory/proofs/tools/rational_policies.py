@@ -1,4 +1,7 @@
-"""Policies with rational probabilities, for running the shipped functions on exact numbers."""
+"""Make policies with rational probabilities, for running the shipped functions on exact numbers.
+
+Rational probabilities have logits that are logarithms of rationals, and SymPy decides equality among those.
+"""
 
 from __future__ import annotations
 
@@ -35,17 +38,18 @@ def log_form(value: Any) -> Any:
 
 
 def population(probs: Probs) -> list[int]:
-    """Return equally likely rewards, a share of them 1 that is the probability of the first response."""
+    """Return equally likely 0/1 rewards whose share of ones is the probability of the first response."""
     size = probs[0].denominator
     return [1] * probs[0].numerator + [0] * (size - probs[0].numerator)
 
 
 def small_policies(largest: int) -> list[Probs]:
     """Return every policy on 2 and 3 responses with a common denominator up to ``largest``, each once."""
-    found = set()
+    policies = set()
     for size in range(2, largest + 1):
         for arms in (2, 3):
             for parts in product(range(1, size), repeat=arms):
                 if sum(parts) == size:
-                    found.add(tuple(Fraction(x, size) for x in parts))
-    return sorted(found, key=str)
+                    policies.add(tuple(Fraction(x, size) for x in parts))
+    # The order of a set differs between runs; a counterexample should be the same one each time.
+    return sorted(policies, key=str)

@@ -1,4 +1,4 @@
-"""The nine rules written down once more, as formulas in m, G and K: what the proofs about expected gains are about.
+"""Write the nine rules down once more, as formulas in m, G and K: what the proofs about expected gains are about.
 
 The shipped estimators are arrays and sorting; these are the closed forms that the proofs put into z3 and SymPy.
 ``agrees_with_shipped`` ties the two, exactly and for every m; no proof rests on these formulas without that tie.
@@ -39,6 +39,7 @@ def numerators(rule: str, m: Any, size: Any, k: Any, select: Select | None = Non
     baseline = choose(hard, 0, 1)
     above_zeros = (size - 1) * k - (size - m - 1)  # how far position (G - 1) K lies above the last zero
     leaked = choose(above_zeros <= 0, 0, choose(above_zeros >= 1, 1, above_zeros))
+    # Functions, not values: RLOO's formula divides by G - 1, which other rules may have 0.
     formulas: dict[str, Callable[[], tuple[Any, Any]]] = {
         "grpo": lambda: (1 - m / size, -m / size),
         "dr_grpo": lambda: (1 - m / size, -m / size),
@@ -55,15 +56,22 @@ def numerators(rule: str, m: Any, size: Any, k: Any, select: Select | None = Non
 
 
 def squared_scale(m: Fraction, size: Fraction, std: str) -> Fraction:
-    """Return the variance of m ones and G - m zeros."""
+    """Return the variance of m ones and G - m zeros: m (G - m)/G^2, or G/(G - 1) times that for ``bessel``."""
     population = m * (size - m) / size**2
     return population * size / (size - 1) if std == "bessel" else population
 
 
 def advantage_pair(rule: str, m: int, size: int, k: Fraction, std: str) -> tuple[Any, Any]:
-    """Return A(correct), A(wrong) of a group of m correct ones among G >= 2, at eps = 0, as SymPy numbers.
+    """Return A(correct), A(wrong) of a group of m correct responses among G >= 2, at eps = 0, as SymPy numbers.
 
     An outcome that does not occur has 0, and so have both in a degenerate group of a standardised rule.
+
+    Args:
+        rule: a name of ``RULES``.
+        m: number of correct responses.
+        size: G.
+        k: quantile level.
+        std: ``population`` or ``bessel``.
     """
     if rule in STANDARDISED and m in (0, size):
         return sympy.S(0), sympy.S(0)
@@ -88,7 +96,13 @@ def option_sets(rule: str, levels: tuple[Fraction, ...]) -> Iterator[dict[str, A
 def agrees_with_shipped(
     sizes: range, levels: tuple[Fraction, ...], level_of: Callable[[Fraction], Fraction] = lambda k: k
 ) -> Finding:
-    """Find whether the formulas are the shipped ``outcome_advantages``, exactly: all rules, every m, both stds."""
+    """Find whether the formulas are the shipped ``outcome_advantages``, exactly: all rules, every m, both stds.
+
+    Args:
+        sizes: the group sizes G.
+        levels: the quantile levels K.
+        level_of: the level that the formulas read; another one than K makes a control.
+    """
 
     def cases() -> Iterator[tuple[str, Any, Any]]:
         for rule, size in product(RULES, sizes):
@@ -105,7 +119,10 @@ def agrees_with_shipped(
 
 
 def exactly_equal(cases: Any, domain: str) -> Finding:
-    """Find whether sums of rational multiples of square roots, which SymPy keeps in a normal form, are equal."""
+    """Find whether two sums of rational multiples of square roots are equal in every labelled case.
+
+    SymPy's ``expand`` brings such sums to a normal form, so that an equal pair leaves 0.
+    """
     return all_equal(((label, sympy.expand(number(left) - number(right)), 0) for label, left, right in cases), domain)
 
 

@@ -1,7 +1,7 @@
-"""A small autoregressive policy as a tree of contexts, in exact arithmetic: entropies and their two derivatives.
+"""Model a small autoregressive policy as a tree of contexts in exact arithmetic, with its entropies and changes.
 
 A context has logits over its tokens, a direction for them, and what follows each token: another context, or the end.
-Everything is computed by the shipped functions of one softmax, context by context.
+Everything is computed by the shipped functions of one softmax, context by context (claim ``sequence-chain-rule``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,13 @@ from qae_theory.softmax import covariance, entropy, log_softmax, probabilities
 
 @dataclass(frozen=True)
 class Context:
-    """One context: logits and direction of its tokens, and the context after each token (None: the response ends)."""
+    """Hold one context of the tree.
+
+    Attributes:
+        logits: one per token.
+        direction: one per token, the change of the logits for a unit step.
+        after: the context after each token; None where the response ends.
+    """
 
     logits: tuple[Any, ...]
     direction: tuple[Any, ...]
@@ -33,14 +39,14 @@ class Context:
 
 
 def context(logits: str, direction: str, *after: Context | None) -> Context:
-    """Return a context from words: ``context("1 2", "0 1")`` has the logits log 1 and log 2 and then ends."""
-    weights = tuple(sympy.log(sympy.Integer(word)) for word in logits.split())
-    pushes = tuple(sympy.Rational(word) for word in direction.split())
-    return Context(weights, pushes, after or (None,) * len(weights))
+    """Return a context from two strings: ``context("1 2", "0 1")`` has the logits log 1 and log 2 and then ends."""
+    exact_logits = tuple(sympy.log(sympy.Integer(weight)) for weight in logits.split())
+    exact_direction = tuple(sympy.Rational(push) for push in direction.split())
+    return Context(exact_logits, exact_direction, after or (None,) * len(exact_logits))
 
 
 def log_probs_of_responses(tree: Context) -> Iterator[Any]:
-    """Yield the logarithm of each response's probability, the sum of its tokens'."""
+    """Yield the logarithm of each response's probability: the sum of its tokens' log-probabilities."""
     for log_prob, child in zip(expressions(log_softmax(formulas(tree.logits))), tree.after, strict=True):
         if child is None:
             yield log_prob
@@ -50,17 +56,20 @@ def log_probs_of_responses(tree: Context) -> Iterator[Any]:
 
 
 def sequence_entropy(tree: Context) -> Any:
-    """Return the entropy of whole responses: the shipped entropy of the policy over them."""
+    """Return the entropy of whole responses, by the shipped entropy of the policy over all of them."""
     return expression(entropy(formulas(log_probs_of_responses(tree))))
 
 
 def future_entropy(tree: Context | None) -> Any:
-    """Return the entropy of all tokens from this context on."""
+    """Return the entropy of all tokens from this context on, 0 after the end of a response."""
     return sympy.Integer(0) if tree is None else sequence_entropy(tree)
 
 
 def frozen_change(tree: Context) -> Any:
-    """Return the sum over contexts of P(context) times the first-order change of the context's own entropy."""
+    """Return the change of entropy that comes from each context alone, with how often contexts are visited held fixed.
+
+    It is the sum over contexts of P(context) times the first-order change of the context's own entropy.
+    """
     own = expression(first_order_entropy_change(formulas(tree.logits), formulas(tree.direction)))
     for prob, child in zip(expressions(probabilities(formulas(tree.logits))), tree.after, strict=True):
         if child is not None:
@@ -69,7 +78,10 @@ def frozen_change(tree: Context) -> Any:
 
 
 def visit_change(tree: Context) -> Any:
-    """Return the sum over contexts of P(context) times the covariance of the direction with the entropy to come."""
+    """Return the change of entropy that comes from visiting contexts more or less often.
+
+    It is the sum over contexts of P(context) times the covariance of the direction with the entropy still to come.
+    """
     probs = probabilities(formulas(tree.logits))
     to_come = formulas(future_entropy(child) for child in tree.after)
     total = expression(covariance(probs, formulas(tree.direction), to_come))
