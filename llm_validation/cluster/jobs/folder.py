@@ -1,6 +1,7 @@
-"""The folder of one job on shared storage: what it is, its attempts, and everything that it writes.
+"""Name the places in the folder of one job on shared storage, and keep its record ``job.json``.
 
-It is found again by experiment and overrides, so that launching the same job twice is launching it once.
+The folder is found again by experiment and overrides, so that launching the same job twice launches it once. What verl
+writes into the places is read elsewhere (``collect``).
 """
 
 from __future__ import annotations
@@ -25,12 +26,18 @@ _ATTEMPT = re.compile(r"attempt-(\d+)\.(jsonl|out)")
 
 
 class JobFolderError(RuntimeError):
-    """A job folder that cannot be used; the message is one line."""
+    """Raised for a job folder that cannot be used; the message has one line."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One start of the trainer: its number, from 1, and where it writes."""
+    """One start of the trainer.
+
+    Attributes:
+        number: counted from 1.
+        metrics: the file of verl's file logger.
+        output: the file of everything that the trainer printed.
+    """
 
     number: int
     metrics: Path
@@ -39,64 +46,66 @@ class Attempt:
 
 @dataclass(frozen=True)
 class JobFolder:
-    """The places of one job."""
+    """The folder of one job, with its places as properties."""
 
     path: Path
 
     @property
     def name(self) -> str:
-        """``<experiment>-<id>``, the name of the job on the cluster too."""
+        """Return ``<experiment>-<id>``, which is the job's name on the cluster too."""
         return self.path.name
 
     @property
     def facts_file(self) -> Path:
-        """Experiment, overrides, id, submissions and attempts, in JSON."""
+        """Return the JSON file with experiment, overrides, id, submissions and attempts."""
         return self.path / "job.json"
 
     @property
     def resolved(self) -> Path:
-        """The whole configuration, as the trainer gets it but for the places of this folder."""
+        """Return the YAML file with the trainer's configuration, except for the places in this folder."""
         return self.path / "resolved.yaml"
 
     @property
     def logs(self) -> Path:
-        """``attempt-NNN.jsonl`` of verl's file logger, ``attempt-NNN.out`` of what the trainer printed."""
+        """Return the folder of ``attempt-NNN.jsonl`` (verl's file logger) and ``attempt-NNN.out`` (the trainer's
+        output).
+        """
         return self.path / "logs"
 
     @property
     def rollouts(self) -> Path:
-        """``<step>.jsonl``: the responses of a training step."""
+        """Return the folder of ``<step>.jsonl``, the responses of a training step."""
         return self.path / "rollouts"
 
     @property
     def validation(self) -> Path:
-        """``<step>.jsonl``: the responses of a validation."""
+        """Return the folder of ``<step>.jsonl``, the responses of a validation."""
         return self.path / "validation"
 
     @property
     def probe(self) -> Path:
-        """``<step>.jsonl``: what the probe says of every response."""
+        """Return the folder of ``<step>.jsonl``, the probe's figures of every response."""
         return self.path / "probe"
 
     @property
     def checkpoints(self) -> Path:
-        """verl's ``global_step_N`` folders."""
+        """Return the folder of verl's ``global_step_N`` folders."""
         return self.path / "checkpoints"
 
     @property
     def tensorboard(self) -> Path:
-        """TensorBoard's event files, a folder an attempt."""
+        """Return the folder of TensorBoard's event files; each attempt has its own folder in it."""
         return self.path / "tensorboard"
 
     def exists(self) -> bool:
-        """Whether the job has been launched."""
+        """Return whether the job has been launched."""
         return self.facts_file.is_file()
 
     def read(self) -> dict[str, Any]:
-        """What ``job.json`` says.
+        """Return the contents of ``job.json``.
 
         Raises:
-            JobFolderError: there is none, or it cannot be read.
+            JobFolderError: the file is missing or cannot be read.
         """
         try:
             facts = json.loads(self.facts_file.read_text(encoding="utf-8"))
@@ -109,7 +118,13 @@ class JobFolder:
         return facts
 
     def change(self, change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-        """Change ``job.json``, whole or not at all; processes that do so at the same time wait for one another."""
+        """Change ``job.json``, whole or not at all, and return its new contents.
+
+        Processes that do so at the same time wait for one another.
+
+        Args:
+            change: a function that changes the contents in place.
+        """
         with self._changing():
             facts = self.read()
             change(facts)
@@ -117,7 +132,7 @@ class JobFolder:
         return facts
 
     def create(self, experiment: str, overrides: Sequence[str]) -> dict[str, Any]:
-        """Make the folder, or find it; what ``job.json`` says.
+        """Make the folder, or find it, and return the contents of ``job.json``.
 
         Raises:
             JobFolderError: the folder is of another job, or cannot be written.
@@ -132,70 +147,95 @@ class JobFolder:
         except OSError as error:
             raise JobFolderError(f"{self.path} cannot be written: {error}") from None
         found = self.read()
+        # The id is a short hash; comparing the record itself excludes a collision and a folder renamed by hand.
         if {key: found.get(key) for key in identity} != identity:
             raise JobFolderError(f"{self.path} is of another job: {found['experiment']} {found.get('overrides')}")
         return found
 
     def finished(self) -> bool:
-        """Whether the trainer has come to its end."""
+        """Return whether the trainer has come to its end."""
         return self.exists() and bool(self.read().get("finished"))
 
     def new_attempt(self, *, from_step: int, **facts: Any) -> Attempt:
-        """The next attempt, noted in ``job.json``; it never writes where an earlier one has written."""
-        attempt: list[Attempt] = []
+        """Record the next attempt in ``job.json`` and return it; it never writes where an earlier one has written.
+
+        Args:
+            from_step: the step of the checkpoint that the attempt starts from; 0 for none.
+            facts: further entries of the attempt's record.
+        """
+        added: list[Attempt] = []
 
         def add(job: dict[str, Any]) -> None:
             attempts = job.setdefault("attempts", [])
-            number = 1 + max([*(a["number"] for a in attempts), *self._written(), 0])
-            attempt.append(self._attempt(number))
+            # Files count as well as records: an attempt may have been killed between writing one and the other.
+            number = 1 + max([*(attempt["number"] for attempt in attempts), *self._written(), 0])
+            added.append(self._attempt(number))
             where = {"host": platform.node(), "pid": os.getpid()}
             attempts.append({"number": number, "started": now(), "from_step": from_step, **where, **facts})
 
         self.logs.mkdir(parents=True, exist_ok=True)
         self.change(add)
-        return attempt[0]
+        return added[0]
 
-    def end_attempt(self, number: int, exit_status: int, says: str) -> None:
-        """Note how an attempt has ended."""
+    def end_attempt(self, number: int, exit_status: int, outcome: str) -> None:
+        """Record how an attempt has ended.
+
+        Args:
+            number: of the attempt.
+            exit_status: the trainer's exit status; 128 + n where signal n killed it.
+            outcome: ``finished``, ``stopped`` or ``died``.
+        """
 
         def end(job: dict[str, Any]) -> None:
             for attempt in job["attempts"]:
                 if attempt["number"] == number:
-                    attempt.update(ended=now(), exit=exit_status, says=says)
+                    attempt.update(ended=now(), exit=exit_status, says=outcome)
 
         self.change(end)
 
     def newest_checkpoint(self) -> Checkpoint | None:
-        """The newest checkpoint that the job can go on from."""
+        """Return the newest checkpoint that the job can resume from, or None."""
         return newest_complete(self.checkpoints)
 
     def has_metrics(self, step: int) -> bool:
-        """Whether some attempt has written the metrics of a step, whole."""
-        return any(_logs_step(line, step) for path in self.logs.glob("attempt-*.jsonl") for line in path.open("rb"))
+        """Return whether some attempt has written the metrics of a step as a complete line."""
+        for path in self.logs.glob("attempt-*.jsonl"):
+            with path.open("rb") as log:
+                if any(_is_of_step(line, step) for line in log):
+                    return True
+        return False
 
     def _attempt(self, number: int) -> Attempt:
+        """Return the attempt of a number, with the names of its files."""
         stem = f"attempt-{number:03d}"
         return Attempt(number, self.logs / f"{stem}.jsonl", self.logs / f"{stem}.out")
 
     def _written(self) -> Iterator[int]:
-        """Numbers of the attempts that have left a file."""
-        names = (_ATTEMPT.fullmatch(path.name) for path in self.logs.iterdir()) if self.logs.is_dir() else ()
-        yield from (int(match[1]) for match in names if match)
+        """Yield the numbers of the attempts that have left a file."""
+        if not self.logs.is_dir():
+            return
+        for path in self.logs.iterdir():
+            match = _ATTEMPT.fullmatch(path.name)
+            if match:
+                yield int(match[1])
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
+        """Hold the lock on ``job.json``; it is a file of its own, because a rename replaces ``job.json`` itself."""
         with (self.path / ".job.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
 
 def job_folder(root: Path, experiment: str, overrides: Sequence[str]) -> JobFolder:
-    """Where this job is, or would be, below ``root``."""
+    """Return the folder that this job has, or would have, below ``root``."""
     return JobFolder(root / f"{experiment}-{job_id(experiment, overrides)}")
 
 
 def job_id(experiment: str, overrides: Sequence[str]) -> str:
-    """Twelve hexadecimal digits of experiment and overrides (in their order: in Hydra the last one wins).
+    """Return twelve hexadecimal digits of experiment and overrides.
+
+    The order of the overrides counts, since in Hydra the last one wins.
 
     >>> job_id("smoke-qae", ["a=1"]) == job_id("smoke-qae", ["a=1"]) != job_id("smoke-qae", ["a=2"])
     True
@@ -203,7 +243,8 @@ def job_id(experiment: str, overrides: Sequence[str]) -> str:
     return run_id({"experiment": experiment, "overrides": list(overrides)}, "")
 
 
-def _logs_step(line: bytes, step: int) -> bool:
+def _is_of_step(line: bytes, step: int) -> bool:
+    """Return whether a line of verl's file logger is complete and of this step."""
     if not line.endswith(b"\n"):  # cut off by a kill
         return False
     try:
@@ -214,5 +255,5 @@ def _logs_step(line: bytes, step: int) -> bool:
 
 
 def now() -> str:
-    """The time, in UTC."""
+    """Return the time in UTC, to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,4 +1,4 @@
-"""Launching a job: once, however often it is asked for. A job that died is submitted again and goes on.
+"""Launch a job once, however often it is asked for; a job that died is submitted again and resumes.
 
 The job's folder is on storage that this machine and every node of the cluster see at the same path.
 """
@@ -22,7 +22,13 @@ State = Literal["submitted", "resubmitted", "running", "finished"]
 
 @dataclass(frozen=True)
 class Launched:
-    """What launching has come to: the state of the job, and one line that says it."""
+    """The result of launching.
+
+    Attributes:
+        folder: the job's folder.
+        state: what has been done or found.
+        sentence: one line that tells a person the same.
+    """
 
     folder: JobFolder
     state: State
@@ -43,14 +49,17 @@ def launch(
     """Submit a job, unless it is finished, waits or runs.
 
     Args:
-        experiment: its name.
+        experiment: name of the experiment.
         overrides: Hydra overrides, in their order.
-        root: folder of job folders, on shared storage.
-        backend: where to.
-        attempts: starts of the trainer, at most, in one submission.
-        python: the interpreter on the cluster, as a shell word or words.
-        extra: further words for the job's command.
-        resolved: the whole configuration as YAML, kept in the folder; the job writes it again as it composes there.
+        root: the folder of all jobs' folders, on shared storage.
+        backend: the scheduler that gets the job.
+        attempts: how often the trainer is started at most in one submission.
+        python: the interpreter on the cluster, as one or several words of a shell.
+        extra: further arguments of the job's command.
+        resolved: the whole configuration as YAML, kept in the folder; the job writes it again as it is composed there.
+
+    Returns:
+        What has been done, or what was found.
 
     Raises:
         JobFolderError: the job's folder cannot be made or used.
@@ -64,9 +73,9 @@ def launch(
             write_atomically(folder.resolved, resolved)
         if facts.get("finished"):
             return Launched(folder, "finished", f"finished at {facts['finished']}: {folder.path}")
-        found = _alive(folder, facts, backend)
-        if found:
-            return Launched(folder, "running", f"{found}: {folder.path}")
+        sign_of_life = _alive(folder, facts, backend)
+        if sign_of_life:
+            return Launched(folder, "running", f"{sign_of_life}: {folder.path}")
         number = len(facts.get("submissions", [])) + 1
         command = job_command(folder, python=python, attempts=attempts, extra=extra)
         submission = _submit(folder, backend, number, command)
@@ -74,9 +83,12 @@ def launch(
 
 
 def _alive(folder: JobFolder, facts: dict[str, Any], backend: Backend) -> str | None:
-    """What shows that the job waits or runs: a submission that the scheduler has, or a process in the folder."""
+    """Return what shows that the job waits or runs, or None.
+
+    It is a submission that the scheduler still has, or a process that holds the folder's lock.
+    """
     for entry in reversed(facts.get("submissions", [])):
-        if entry["backend"] != backend.name:
+        if entry["backend"] != backend.name:  # another scheduler's ids mean nothing to this one
             continue
         state = backend.state(folder, entry["id"])
         if state:
@@ -85,14 +97,19 @@ def _alive(folder: JobFolder, facts: dict[str, Any], backend: Backend) -> str | 
     return f"running, {who}" if who else None
 
 
-def _submit(folder: JobFolder, backend: Backend, number: int, words: Sequence[str]) -> str:
-    """Note the submission, make it, note its name: one that this process did not live to note is found all the same."""
+def _submit(folder: JobFolder, backend: Backend, number: int, arguments: Sequence[str]) -> str:
+    """Record the submission, make it, and record its id.
+
+    It is recorded before it is made, so that a submission whose launcher was killed is still found.
+    """
     planned = backend.submission_id(folder, number)
-    entry = {"backend": backend.name, "id": planned, "submitted": now(), "command": list(words)}
+    entry = {"backend": backend.name, "id": planned, "submitted": now(), "command": list(arguments)}
     folder.change(lambda facts: facts.setdefault("submissions", []).append(entry))
     try:
-        submission = backend.submit(folder, planned, words)
+        submission = backend.submit(folder, planned, arguments)
     except BackendError:
+        # The scheduler may have taken the job although its answer was lost: the record goes only where it says it has
+        # none.
         if _was_not_taken(folder, backend, planned):
             folder.change(lambda facts: facts["submissions"].pop())
         raise
@@ -105,7 +122,7 @@ def _submit(folder: JobFolder, backend: Backend, number: int, words: Sequence[st
 
 
 def _was_not_taken(folder: JobFolder, backend: Backend, planned: str | None) -> bool:
-    """Whether the scheduler says so; where it says nothing, the note of the submission stays."""
+    """Return whether the scheduler says that it has no such submission; False where it says nothing."""
     try:
         return backend.state(folder, planned) is None
     except BackendError:
@@ -113,6 +130,7 @@ def _was_not_taken(folder: JobFolder, backend: Backend, planned: str | None) -> 
 
 
 def _launched(folder: JobFolder, backend: Backend, submission: str, *, again: bool) -> Launched:
+    """Return the result of a submission, with the step from which the job goes on."""
     checkpoint = folder.newest_checkpoint()
     start = "from the start" if checkpoint is None else f"from step {checkpoint.step}"
     how = f"submitted again, {start}," if again else "submitted"
@@ -122,7 +140,7 @@ def _launched(folder: JobFolder, backend: Backend, submission: str, *, again: bo
 
 @contextmanager
 def _one_at_a_time(folder: JobFolder) -> Iterator[None]:
-    """Two launches of the same job at once: the second one waits, and then finds what the first has submitted."""
+    """Let a second launch of the same job wait, and then find what the first has submitted."""
     try:
         with (folder.path / ".launch.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,7 +1,8 @@
-"""One process at a time on a job folder, across machines and file systems.
+"""Let one process at a time work on a job's folder, across machines and file systems.
 
 A lock on a file holds where the file system carries it between machines, and goes with the process however that ends.
-Where it does not, a beating file shows that a process on another machine is alive; clocks are not compared.
+Where it does not, a file that is rewritten every few seconds (a beat) shows that a process on another machine is
+alive. Clocks are not compared, because those of two machines differ.
 """
 
 from __future__ import annotations
@@ -23,32 +24,36 @@ from qae_theory.runs.files import to_json, write_atomically
 
 LOCK = "running.lock"
 BEAT = "running.json"
-SECONDS = 10.0  # between beats
-_MISSED = 2.5  # beats that must fail to come before another machine's process counts as dead
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+SECONDS = 10.0  # between beats: seldom enough for shared storage, and a dead job is replaced within half a minute
+_MISSED = 2.5  # beats that must fail to come before another machine's process counts as dead; one may be late
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what file systems without locks answer
 
 
 class JobBusyError(RuntimeError):
-    """Another process works on the job; the message is one line."""
+    """Raised where another process works on the job; the message has one line."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """The lock of this process; a child that is given ``descriptor`` holds it with it."""
+    """The lock of this process; a child that inherits ``descriptor`` holds the lock with it."""
 
     descriptor: int
 
 
 @contextmanager
 def alone(folder: Path, *, seconds: float = SECONDS) -> Iterator[Held]:
-    """Let no other process work on the same job.
+    """Let no other process work on the same job while this context lasts.
 
     Args:
-        folder: of the job.
-        seconds: between beats; a process on another machine that has not ended in order is waited for 2.5 of them.
+        folder: the job's folder.
+        seconds: the time between beats; a process on another machine that has not ended in order is waited for 2.5
+            times as long.
+
+    Yields:
+        The lock, to be handed to children.
 
     Raises:
-        JobBusyError: another process is at it; says which.
+        JobBusyError: another process works on the job; the message says which.
     """
     with (folder / LOCK).open("a") as lock:
         locked = _take(lock, folder, tries=10)
@@ -59,7 +64,7 @@ def alone(folder: Path, *, seconds: float = SECONDS) -> Iterator[Held]:
 
 
 def running(folder: Path) -> str | None:
-    """Which process works on the job, as far as can be told at once from here; None where none is seen."""
+    """Return which process works on the job, as far as can be told at once from here; None where none is seen."""
     if not (folder / LOCK).is_file():
         return None
     with (folder / LOCK).open("a") as lock:
@@ -71,7 +76,10 @@ def running(folder: Path) -> str | None:
 
 
 def _take(lock: IO[str], folder: Path, *, tries: int) -> bool:
-    """Lock the file; False where the file system has no locks. A look by ``running`` takes it for a moment: try on."""
+    """Lock the file; return False where the file system has no locks.
+
+    A look by :func:`running` takes the lock for a moment, so that a taken lock is tried again before it counts.
+    """
     for left in reversed(range(tries)):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -89,7 +97,10 @@ def _take(lock: IO[str], folder: Path, *, tries: int) -> bool:
 
 
 def _beats(folder: Path, seconds: float, *, here_too: bool) -> bool:
-    """Whether a process (of another machine, unless ``here_too``) that did not end in order still beats."""
+    """Return whether a process that did not end in order still beats.
+
+    It is one of another machine; with ``here_too``, where no lock tells, it may be one of this machine.
+    """
     last = _beat(folder)
     if not last or last.get("ended") or (last.get("host") == platform.node() and not here_too):
         return False
@@ -99,6 +110,7 @@ def _beats(folder: Path, seconds: float, *, here_too: bool) -> bool:
 
 @contextmanager
 def _beating(folder: Path, seconds: float) -> Iterator[None]:
+    """Write a beat every ``seconds`` seconds from a thread, and at the end that the process ended in order."""
     over = threading.Event()
     facts = {"host": platform.node(), "pid": os.getpid()}
 
@@ -126,6 +138,7 @@ def _beating(folder: Path, seconds: float) -> Iterator[None]:
 
 
 def _beat(folder: Path) -> dict[str, Any]:
+    """Return the last beat; empty where there is none that can be read."""
     try:
         found = json.loads((folder / BEAT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -134,9 +147,11 @@ def _beat(folder: Path) -> dict[str, Any]:
 
 
 def _who(folder: Path) -> str:
+    """Return which process works on the job, as its last beat says."""
     last = _beat(folder)
     return f"process {last.get('pid')} on {last.get('host')}" if last else "another process"
 
 
 def _busy(folder: Path) -> str:
+    """Return the message of a :class:`JobBusyError`."""
     return f"{_who(folder)} works on {folder}"

@@ -1,7 +1,7 @@
-"""Jobs on a Slurm cluster: a batch script that starts Ray on its nodes and runs the job on the first of them.
+"""Submit jobs to Slurm: a batch script starts Ray on its nodes and runs the job on the first of them.
 
-Two minutes before the time limit Slurm tells the script, which ends the job and puts it back into the queue; the job
-goes on from its newest checkpoint. A job that is cancelled stays so.
+Two minutes before the time limit Slurm signals the script, which ends the job and puts it back into the queue; the job
+resumes from its newest checkpoint. A job that a person cancels is not queued again.
 """
 
 from __future__ import annotations
@@ -11,30 +11,33 @@ import shlex
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from llm_validation.cluster.jobs.backends import BackendError
 from llm_validation.cluster.jobs.folder import JobFolder
 from qae_theory.checks import refuse
 from qae_theory.runs.files import write_atomically
 
-WARNING_SECONDS = 120  # that the script is told before the time limit
+WARNING_SECONDS = 120  # before the time limit; the trainer has half of it (`job.GRACE`) before it is killed
 SCRIPT = "job.sbatch"
 _OPTION = re.compile(r"[a-z][a-z-]*(=\S.*)?")
 
 
 @dataclass(frozen=True)
 class SlurmJobs:
-    """Jobs of the cluster that this machine submits to.
+    """The Slurm cluster that this machine submits to.
 
-    Args:
-        nodes: of the run.
-        gpus_per_node: of each; 0 asks for none.
-        cpus_per_node: processors a node for Ray; None takes what Slurm gives the task.
-        options: of ``sbatch``, without their dashes: ``partition=gpu``, ``time=2-00:00:00``, ``account=x``.
+    Attributes:
+        nodes: number of nodes of the run.
+        gpus_per_node: GPUs of each node; 0 asks for none.
+        cpus_per_node: processors of each node for Ray; None takes what Slurm gives the task.
+        options: options of ``sbatch`` without their dashes: ``partition=gpu``, ``time=2-00:00:00``, ``account=x``.
         setup: shell lines that make ``ray`` and the package available, such as ``source /shared/venv/bin/activate``.
-        container: words before every command on a node: ``apptainer exec --nv image.sif``, or options of ``srun``
-            such as ``--container-image=image.sqsh --container-mounts=/shared``.
+        container: words before every command on a node: ``apptainer exec --nv image.sif``, or options of ``srun`` such
+            as ``--container-image=image.sqsh --container-mounts=/shared``.
+        name: by which a job's folder records this scheduler.
+
+    Raises:
+        ValueError: one of ``options`` is no long option.
     """
 
     nodes: int
@@ -51,13 +54,14 @@ class SlurmJobs:
                 refuse("sbatch option", option, "a long option of sbatch without dashes, such as partition=gpu")
 
     def submission_id(self, folder: JobFolder, number: int) -> None:
-        """Slurm gives it."""
+        """Return None: Slurm numbers its jobs itself."""
 
-    def submit(self, folder: JobFolder, submission: str | None, words: Sequence[str]) -> str:
-        """Write the script into the job's folder and hand it to ``sbatch``."""
+    def submit(self, folder: JobFolder, submission: str | None, arguments: Sequence[str]) -> str:
+        """Write the script into the job's folder, hand it to ``sbatch``, and return the number of the Slurm job."""
         path = folder.path / SCRIPT
         folder.logs.mkdir(parents=True, exist_ok=True)  # Slurm opens its output there, and makes no folder
-        write_atomically(path, self.shown(folder, words))
+        write_atomically(path, self.shown(folder, arguments))
+        # With --parsable the last line is "number" or "number;cluster"; a site's own sbatch may print lines before it.
         answer = _asked(["sbatch", "--parsable", str(path)]).strip().splitlines()
         number = answer[-1].partition(";")[0] if answer else ""
         if not number.isdecimal():
@@ -65,19 +69,22 @@ class SlurmJobs:
         return number
 
     def state(self, folder: JobFolder, submission: str | None) -> str | None:
-        """Slurm's word for a job in its queue (``pending``, ``running``, ...), found by name where it has no id yet."""
+        """Return Slurm's word for a job in its queue (``pending``, ``running``, ...), or None where it has no such job.
+
+        A job whose number is not known yet is found by its name among the user's own.
+        """
         asked = ["--jobs", submission] if submission else ["--me", "--name", folder.name]
         try:
             answer = _asked(["squeue", "--noheader", "--format", "%T", *asked])
         except BackendError as error:
-            if "Invalid job id" in str(error):  # of a job that ended a while ago
+            if "Invalid job id" in str(error):  # squeue forgets a job some minutes after its end
                 return None
             raise
-        words = answer.split()
-        return words[0].lower() if words else None
+        states = answer.split()
+        return states[0].lower() if states else None
 
-    def shown(self, folder: JobFolder, words: Sequence[str]) -> str:
-        """The script."""
+    def shown(self, folder: JobFolder, arguments: Sequence[str]) -> str:
+        """Return the batch script."""
         directives = [
             f"job-name={folder.name}",
             f"nodes={self.nodes}",
@@ -97,25 +104,25 @@ class SlurmJobs:
             container=f" {container}" if container else "",
             job_dir=shlex.quote(str(folder.path)),
             gpus=self.gpus_per_node,
-            job=shlex.join(words),
+            job=shlex.join(arguments),
         )
 
 
-def _asked(words: Sequence[str]) -> str:
+def _asked(arguments: Sequence[str]) -> str:
+    """Return what a command of Slurm prints.
+
+    Raises:
+        BackendError: the command is missing, fails, or does not answer within two minutes.
+    """
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
     except FileNotFoundError:
-        raise BackendError(f"{words[0]} is not on this machine: launch from a login node of the cluster") from None
+        raise BackendError(f"{arguments[0]} is not on this machine: launch from a login node of the cluster") from None
     except subprocess.TimeoutExpired:
-        raise BackendError(f"{words[0]} did not answer within 120 s") from None
+        raise BackendError(f"{arguments[0]} did not answer within 120 s") from None
     if done.returncode:
-        raise BackendError(f"{words[0]} failed: {' '.join(done.stderr.split())}")
+        raise BackendError(f"{arguments[0]} failed: {' '.join(done.stderr.split())}")
     return done.stdout
-
-
-def script_path(folder: JobFolder) -> Path:
-    """Where the script of a job lies."""
-    return folder.path / SCRIPT
 
 
 # One Ray head on the first node, one worker on each of the others, the job beside the head.

@@ -1,4 +1,8 @@
-"""The command line and environment of one attempt: verl's trainer, its experiment, and the places of the job folder."""
+"""Build the command line and the environment of one attempt.
+
+They are verl's trainer, the experiment with the job's overrides, and the places of the job's folder. ``job`` runs
+them.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +18,16 @@ from llm_validation.cluster.recipes.compose import config_dir
 def command(
     folder: JobFolder, facts: Mapping[str, Any], attempt: Attempt, checkpoint: Checkpoint | None, trainer: Sequence[str]
 ) -> list[str]:
-    """The trainer's command, the places of the job folder after the job's own overrides.
+    """Return the trainer's command.
 
-    The checkpoint is named rather than left to verl's ``auto``, which believes its tracker file whatever the folder
-    that it names holds.
+    The places of the job's folder come after the job's own overrides, and so win over them. The checkpoint is named
+    rather than left to verl's ``auto``, which believes its tracker file whatever the folder that it names holds.
 
     Args:
-        folder: of the job.
-        facts: what ``job.json`` says.
-        attempt: whose files it writes.
-        checkpoint: to go on from; None to begin.
+        folder: the job's folder.
+        facts: the contents of ``job.json``.
+        attempt: the attempt whose files the trainer writes.
+        checkpoint: the checkpoint to resume from; None to begin.
         trainer: the command that takes Hydra overrides.
     """
     return [
@@ -38,13 +42,14 @@ def command(
 
 
 def places(folder: JobFolder, attempt: Attempt) -> list[str]:
-    """Overrides that have verl write into the job folder.
+    """Return Hydra overrides by which verl writes into the job's folder.
 
-    verl's file logger opens its file anew and runs in a Ray worker, to which the driver's environment does not extend:
-    hence a file an attempt, by way of Ray's runtime environment.
+    verl's file logger opens its file anew and runs in a Ray worker, to which the driver's environment does not extend.
+    Hence each attempt has its own file, and the variables also go through Ray's runtime environment.
     """
     variables = environment(folder, attempt)
-    own = {
+    # `++` sets a key whether or not verl's configuration has it; the probe's folder and the variables are not in it.
+    by_key = {
         "trainer.default_local_dir": folder.checkpoints,
         "trainer.rollout_data_dir": folder.rollouts,
         "trainer.validation_data_dir": folder.validation,
@@ -52,11 +57,11 @@ def places(folder: JobFolder, attempt: Attempt) -> list[str]:
         "hydra.run.dir": folder.logs / "hydra" / f"attempt-{attempt.number:03d}",
         **{f"++ray_kwargs.ray_init.runtime_env.env_vars.{name}": value for name, value in variables.items()},
     }
-    return [f"{key}={quoted(str(value))}" for key, value in own.items()]
+    return [f"{key}={quoted(str(value))}" for key, value in by_key.items()]
 
 
 def environment(folder: JobFolder, attempt: Attempt) -> dict[str, str]:
-    """Variables that verl's loggers read."""
+    """Return the variables of the environment that verl's loggers read."""
     return {
         "VERL_FILE_LOGGER_PATH": str(attempt.metrics),
         "TENSORBOARD_DIR": str(folder.tensorboard / f"attempt-{attempt.number:03d}"),
@@ -64,14 +69,14 @@ def environment(folder: JobFolder, attempt: Attempt) -> dict[str, str]:
 
 
 def resume(checkpoint: Checkpoint | None) -> list[str]:
-    """Overrides that have verl begin, or go on from this checkpoint."""
+    """Return Hydra overrides by which verl begins, or resumes from this checkpoint."""
     if checkpoint is None:
         return ["trainer.resume_mode=disable"]
     return ["trainer.resume_mode=resume_path", f"trainer.resume_from_path={quoted(str(checkpoint.path))}"]
 
 
 def quoted(text: str) -> str:
-    r"""Text as one value of a Hydra override, whatever it holds.
+    r"""Return text as one value of a Hydra override, whatever it holds.
 
     >>> print(quoted("/data/it's here"))
     '/data/it\'s here'

@@ -1,6 +1,6 @@
-"""Which of verl's checkpoints a run can go on from. Reads names and ends of files only; loads none of them.
+"""Find which of verl's checkpoints a run can resume from, by names and ends of files; none of them is loaded.
 
-verl writes ``global_step_N/actor/`` (a file a rank), then ``global_step_N/data.pt``, then the number N into
+verl writes ``global_step_N/actor/`` (one file per rank), then ``global_step_N/data.pt``, then the number N into
 ``latest_checkpointed_iteration.txt``; none of it atomically. A kill can leave each of them half written or missing.
 """
 
@@ -24,7 +24,14 @@ _SHARD = re.compile(r"(model|optim|extra_state)_world_size_(\d+)_rank_(\d+)\.pt"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A folder ``global_step_N``; ``fault`` says in a few words why a run cannot go on from it."""
+    """A folder ``global_step_N``.
+
+    Attributes:
+        path: the folder.
+        step: N.
+        fault: why a run cannot resume from it, in a few words; None where it can.
+        world_size: the number of ranks that wrote it, where its files tell (FSDP).
+    """
 
     path: Path
     step: int
@@ -33,32 +40,36 @@ class Checkpoint:
 
     @property
     def complete(self) -> bool:
-        """Whether a run can go on from it."""
+        """Return whether a run can resume from it."""
         return self.fault is None
 
 
 def checkpoints(folder: Path) -> list[Checkpoint]:
-    """Every ``global_step_N`` below ``folder``, oldest first.
+    """Return every ``global_step_N`` below ``folder``, oldest first.
 
     One that is newer than the step in verl's tracker file was still being written when the run ended: it counts as
-    incomplete, whatever is in it. A tracker that is missing or unreadable (a kill between opening and writing it) says
-    nothing, and the folders speak for themselves.
+    incomplete, whatever is in it. A tracker that is missing or unreadable, as after a kill between opening and writing
+    it, says nothing; then the folders alone decide.
     """
     if not folder.is_dir():
         return []
     last = tracked_step(folder)
-    named = ((_STEP.fullmatch(path.name), path) for path in folder.iterdir() if path.is_dir())
-    found = [_checkpoint(path, int(match[1]), last) for match, path in named if match]
-    return sorted(found, key=lambda checkpoint: checkpoint.step)
+    listed = []
+    for path in folder.iterdir():
+        match = _STEP.fullmatch(path.name)
+        if match and path.is_dir():
+            listed.append(_checkpoint(path, int(match[1]), last))
+    return sorted(listed, key=lambda checkpoint: checkpoint.step)
 
 
 def newest_complete(folder: Path) -> Checkpoint | None:
-    """The newest checkpoint that a run can go on from."""
-    return max((c for c in checkpoints(folder) if c.complete), key=lambda c: c.step, default=None)
+    """Return the newest checkpoint that a run can resume from, or None."""
+    whole = [checkpoint for checkpoint in checkpoints(folder) if checkpoint.complete]
+    return whole[-1] if whole else None
 
 
 def tracked_step(folder: Path) -> int | None:
-    """The step in verl's tracker file; None where there is no readable one."""
+    """Return the step in verl's tracker file; None where the file is missing or unreadable."""
     try:
         text = (folder / TRACKER).read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
@@ -69,11 +80,15 @@ def tracked_step(folder: Path) -> int | None:
 def settle(folder: Path) -> Checkpoint | None:
     """Leave verl's folder as if the newest complete checkpoint were the last that was ever written.
 
-    Newer ones, all incomplete, go to ``set_aside/`` (in place of what lies there): a later save to the same step would
-    mix its files with theirs, and the mixture could pass for whole. The tracker names the checkpoint again.
+    Newer checkpoints, all incomplete, are moved to ``set_aside/`` in place of what lies there: a later save to the
+    same step would mix its files with theirs, and the mixture could pass for whole. The tracker is set to the
+    checkpoint.
+
+    Args:
+        folder: verl's folder of checkpoints.
 
     Returns:
-        The checkpoint to go on from; None where the run has to begin again.
+        The checkpoint to resume from; None where the run has to begin again.
     """
     newest = newest_complete(folder)
     step = 0 if newest is None else newest.step
@@ -91,13 +106,20 @@ def settle(folder: Path) -> Checkpoint | None:
 
 
 def remove_surplus(folder: Path, *, keep: int) -> list[Path]:
-    """Delete the oldest complete checkpoints beyond the ``keep`` newest, and what verl left of those it deleted.
+    """Delete the oldest complete checkpoints beyond the ``keep`` newest, and what verl left of those that it deleted.
 
     verl keeps its list of checkpoints in memory: those of an earlier attempt it never deletes, and of its own it
     deletes the actor but leaves the folder. Nothing newer than the newest complete checkpoint is touched.
 
+    Args:
+        folder: verl's folder of checkpoints.
+        keep: how many complete checkpoints stay, at least 1.
+
     Returns:
         The folders that were deleted.
+
+    Raises:
+        ValueError: ``keep`` is below 1.
     """
     if keep < 1:
         raise ValueError(f"keep must be an integer >= 1; got {keep!r}")
@@ -113,6 +135,7 @@ def remove_surplus(folder: Path, *, keep: int) -> list[Path]:
 
 
 def _checkpoint(path: Path, step: int, last: int | None) -> Checkpoint:
+    """Return the checkpoint in a folder with its fault, if it has one."""
     if last is not None and step > last:
         return Checkpoint(path, step, f"newer than the last finished save (step {last})")
     fault, world_size = _actor_fault(path / "actor")
@@ -122,7 +145,7 @@ def _checkpoint(path: Path, step: int, last: int | None) -> Checkpoint:
 
 
 def _actor_fault(actor: Path) -> tuple[str | None, int | None]:
-    """What is wrong with the actor's part, and of how many ranks it is (FSDP only)."""
+    """Return what is wrong with the actor's part (None: nothing), and of how many ranks it is (FSDP only)."""
     if not actor.is_dir():
         return "no actor", None
     shards = [match for path in actor.iterdir() if (match := _SHARD.fullmatch(path.name))]
@@ -137,8 +160,10 @@ def _actor_fault(actor: Path) -> tuple[str | None, int | None]:
 
 
 def _shards_fault(actor: Path, shards: Iterable[re.Match[str]], size: int) -> str | None:
+    """Return what is wrong with the files that ``size`` ranks wrote, or None."""
     kinds = sorted({match[1] for match in shards if int(match[2]) == size})
     names = [f"{kind}_world_size_{size}_rank_{rank}.pt" for kind in kinds for rank in range(size)]
+    # Optimiser and extra state are optional in verl's `checkpoint.save_contents`; without weights nothing resumes.
     if "model" not in kinds:
         return "no files of the model"
     broken = [name for name in names if not _is_whole(actor / name)]
@@ -146,7 +171,7 @@ def _shards_fault(actor: Path, shards: Iterable[re.Match[str]], size: int) -> st
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether a file of ``torch.save`` has its end: it is a zip archive, whose directory is written last."""
+    """Return whether a file of ``torch.save`` is complete: it is a zip archive, whose directory is written last."""
     try:
         with zipfile.ZipFile(path):
             return True
