@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -119,6 +120,38 @@ def _on_reals() -> Iterator[tuple[str, Callable[[Any], Any], Callable[[Any], Any
     yield "1 at v == 10**9", lambda v: v * 0 + 1 if v == 10**9 else v, lambda v: v + 0 if v == 10**9 else v
     yield "{1: 2}.get(v, v)", lambda v: {1: 2}.get(v, v), lambda v: v
     yield "np.isclose(v, 1)", lambda v: v * 2 if np.isclose(_array(v), 1)[0] else v, lambda v: v
+    yield "2 v where float(v) is refused and that is caught", _float_or_double, lambda v: v
+    yield "2 v at v < 1, asked the other way round", lambda v: v * 2 if v < 1 else v, lambda v: v + 0 if v < 1 else v
+    yield "2 v between 3 and 4", lambda v: v * 2 if 3 < v < 4 else v, lambda v: v * 1 if 3 < v < 4 else v
+    yield "2 v where v is nan", lambda v: v * 2 if v != v else v * 0, lambda v: v * 2 if v != v else v
+    yield "np.where(v > 0, v, 0)", lambda v: np.where(_array(v) > 0, _array(v), 0)[0], lambda v: _array(v)[0]
+    yield "np.heaviside(v, 1)", lambda v: v * np.heaviside(_array(v), 1)[0], lambda v: v
+    yield "np.unique([v, 0])[0]", lambda v: np.unique(_array(v, v * 0))[0], lambda v: np.unique(_array(v, v))[0]
+    yield "np.searchsorted", lambda v: v * np.searchsorted(_array(v * 0), v), lambda v: v
+    yield (
+        "np.count_nonzero(v)",
+        lambda v: v + np.count_nonzero(_array(v)) - 1,
+        lambda v: v * np.count_nonzero(_array(v)),
+    )
+    yield "np.nan_to_num(v) - 1", lambda v: np.nan_to_num(_array(v))[0] - 1, lambda v: np.nan_to_num(_array(v))[0]
+    yield "np.rint(v)", lambda v: np.rint(_array(v))[0], lambda v: v
+    yield "np.sqrt(v v)", lambda v: np.sqrt(_array(v * v))[0], lambda v: v
+    yield "v as float64", lambda v: _array(v).astype(np.float64)[0], lambda v: _array(v).astype(object)[0]
+    yield "2 v where v as bool", lambda v: v * 2 if _array(v).astype(bool)[0] else v, lambda v: v
+    yield "np.linalg.norm", lambda v: np.linalg.norm(_array(v)), lambda v: v
+    yield "np.interp", lambda v: np.interp(v, [0, 1], [0, 1]), lambda v: v
+    yield "np.digitize", lambda v: v * np.digitize(_array(v), [0])[0], lambda v: v
+    yield "divmod(v, 1)", lambda v: divmod(v, 1)[0], lambda v: v
+    yield "v with Decimal", lambda v: v + Decimal(0), lambda v: v + 0
+    yield "v with True", lambda v: v * True, lambda v: v * 1
+    yield "0 at v * 3 == 1", lambda v: v * 0 if v * 3 == 1 else v, lambda v: v * 1 if v * 3 == 1 else v
+
+
+def _float_or_double(v: Any) -> Any:
+    try:
+        return v * 2 if float(v) > 5 else v
+    except TypeError:
+        return v
 
 
 # What is claimed of each function of a group size G and a level K is that it is G.
@@ -159,6 +192,19 @@ def _on_integers() -> Iterator[tuple[str, Callable[[Any, Any], Any], Callable[[A
     yield "2 g where K > 9/10", lambda g, k: g * 2 if k > Fraction(9, 10) else g, lambda g, k: g * 2 if k > 1 else g
     yield "2 g where float(K) > .5", lambda g, k: g * 2 if float(k) > 0.5 else g, lambda g, k: g
     yield "2 g where K is false", lambda g, k: g if k - Fraction(1, 2) else g * 2, lambda g, k: g if k else g * 2
+    yield "2 g where g is odd", lambda g, k: g * 2 if g // 2 * 2 != g else g, lambda g, k: g // 1
+    yield "g where hash(K) is that of 1/2", lambda g, k: g * 2 if hash(k) == hash(Fraction(1, 2)) else g, lambda g, k: g
+    yield "Fraction(K)", lambda g, k: g * Fraction(k) / Fraction(k), lambda g, k: g
+    yield "math.ceil(g K)", lambda g, k: math.ceil(g * k), lambda g, k: g
+    yield "2 g where g in range(5)", lambda g, k: g * 2 if g in range(5) else g, lambda g, k: g * 1
+    yield "2 g where g in (7, 8)", lambda g, k: g * 2 if g in (7, 8) else g, lambda g, k: g * 1 if g in (7, 8) else g
+    yield "g ^ 0 as bits", lambda g, k: g ^ 0, lambda g, k: g
+    yield "g << 0", lambda g, k: g << 0, lambda g, k: g
+    yield "g ** 1.0", lambda g, k: g**1.0, lambda g, k: g
+    yield "str(g) has four letters", lambda g, k: g * 2 if len(str(g)) == 4 else g, lambda g, k: g
+    yield "2 g where g K > 100", lambda g, k: g * 2 if g * k > 100 else g, lambda g, k: g * 1 if g * k > 100 else g
+    yield "2 g where K has denominator 2", lambda g, k: g * 2 if k.denominator == 2 else g, lambda g, k: g
+    yield "2 g where g > 5 is refused of a float and caught", _integer_or_double, lambda g, k: g
     yield (
         "2 g where (g - 1) K is in lowest terms an integer",
         lambda g, k: g * 2 if ((g - 1) * k).denominator == 1 else g,
@@ -169,6 +215,13 @@ def _on_integers() -> Iterator[tuple[str, Callable[[Any, Any], Any], Callable[[A
         lambda g, k: g + (g * k).numerator - g * k.numerator,
         _cross_multiplied,
     )
+
+
+def _integer_or_double(g: Any, k: Any) -> Any:
+    try:
+        return g * 2 if int(g) > 5 else g
+    except TypeError:
+        return g
 
 
 def _cross_multiplied(g: Any, k: Any) -> Any:
@@ -238,6 +291,35 @@ def _on_arms() -> Iterator[tuple[str, Callable[..., Any], Callable[..., Any], An
     yield "2 x where x > 0", lambda p, x, y: (p * np.where(x > 0, 2 * x, x)).sum(), expectation, mean
     yield "2 x where any x", lambda p, x, y: (p * x).sum() * (2 if np.any(x) else 1), expectation, mean
     yield "|x|", lambda p, x, y: (p * np.abs(x)).sum(), expectation, mean
+    yield "2 x where x > 0 is refused and caught", _positive_or_double, expectation, mean
+    yield "the weighted median", lambda p, x, y: x[np.searchsorted(np.cumsum(p), p[0])], expectation, mean
+    yield "x[0] + x[1] + the rest twice", lambda p, x, y: (p * x)[[0, 1, 2, 2]].sum(), expectation, mean
+    yield "one arm for another", lambda p, x, y: (p[[1, 0, *range(2, len(p))]] * x).sum(), expectation, mean
+    yield "one arm twice", lambda p, x, y: (p * x)[[0, 0, *range(2, len(p))]].sum(), expectation, mean
+    yield "np.dot with x reversed", lambda p, x, y: np.dot(p, x[::-1]), lambda p, x, y: np.dot(p, x), mean
+    yield "np.diff", lambda p, x, y: np.diff(p * x).sum(), expectation, mean
+    yield "np.outer", lambda p, x, y: np.outer(p, x).sum(), expectation, mean
+    yield "np.max with an initial 0", lambda p, x, y: np.max(x, initial=0), expectation, mean
+    yield "np.sum of the others", lambda p, x, y: np.delete(p * x, 0).sum(), expectation, mean
+    yield "np.trapezoid by hand", lambda p, x, y: (x[1:] + x[:-1]).sum(), expectation, mean
+    yield "np.percentile", lambda p, x, y: np.percentile(x, 50), expectation, mean
+    yield "np.argsort", lambda p, x, y: (p * x[np.argsort(x)]).sum(), expectation, mean
+    yield "np.unique", lambda p, x, y: np.unique(p * x).sum(), expectation, mean
+    yield "np.count_nonzero(x)", lambda p, x, y: (p * x).sum() * np.count_nonzero(x), expectation, mean
+    yield "np.all(x)", lambda p, x, y: (p * x).sum() * (2 if np.all(x) else 1), expectation, mean
+    yield "np.array_equal(x, y)", lambda p, x, y: (p * x).sum() * (2 if np.array_equal(x, y) else 1), expectation, mean
+    yield "np.isclose(x, y)", lambda p, x, y: (p * np.where(np.isclose(x, y), 2 * x, x)).sum(), expectation, mean
+    yield "np.linalg.norm", lambda p, x, y: np.linalg.norm(x), expectation, mean
+    yield "x as float64", lambda p, x, y: (p * x.astype(np.float64)).sum(), expectation, mean
+    yield "max over sorted()", lambda p, x, y: sorted(p * x)[-1], expectation, mean
+    yield "E x by a plain mean of x / p", lambda p, x, y: (x / p).mean(), expectation, mean
+    yield "E x times E y / E y", lambda p, x, y: (p * x).sum() * (p * y).sum() / (p * y).sum(), expectation, mean
+    yield (
+        "p log p for log p",
+        lambda p, x, y: (p * np.log(p)).sum(),
+        lambda p, x, y: np.log(p).sum() * 0,
+        sympy.Integer(0),
+    )
     yield "x y / y", lambda p, x, y: (p * (x * y / y)).sum(), expectation, mean
     yield "x ** 0.5 squared", lambda p, x, y: (p * (x**0.5) ** 2).sum(), expectation, mean
     yield "exp of x", lambda p, x, y: (p * _array(*(entry.exp() for entry in x))).sum(), expectation, mean
@@ -258,6 +340,13 @@ def _on_arms() -> Iterator[tuple[str, Callable[..., Any], Callable[..., Any], An
     yield "the squared probabilities sum to 1", lambda p, x, y: (p * p).sum(), lambda p, x, y: p.sum(), sympy.Integer(1)
 
 
+def _positive_or_double(p: Any, x: Any, y: Any) -> Any:
+    try:
+        return (p * np.where(x > 0, 2 * x, x)).sum()
+    except TypeError:
+        return (p * x).sum()
+
+
 # What is claimed of each function of an expression v is that it is v.
 def _formula_claim(function: Callable[[Any], Any]) -> Check:
     v = sympy.Symbol("v", real=True)
@@ -275,22 +364,57 @@ def _on_formulas() -> Iterator[tuple[str, Callable[[Any], Any], Callable[[Any], 
     yield "|v|", abs, lambda v: v
     yield "a float", lambda v: v * 0.5 * 2, lambda v: v * Fraction(1, 2) * 2
     yield "a SymPy float", lambda v: v * sympy.Float(0.1) * 10, lambda v: v * sympy.Rational(1, 10) * 10
-    yield "sqrt(v^2)", lambda v: (v * v).sqrt(), lambda v: (v * v).exp().log() / v
+    yield "sqrt(v^2)", lambda v: (v * v).sqrt(), lambda v: (v.exp() * v.exp()).sqrt().log()
     yield "v / (v - v)", lambda v: v / (v - v), lambda v: v / 1
     yield "2 v where hash(v) is that of 1", lambda v: v * 2 if hash(v) == hash(1) else v, lambda v: v
     yield "2 v where str(v) is '1'", lambda v: v * 2 if str(v) == "1" else v, lambda v: v
     yield "np.sort([v, 0])[0]", lambda v: np.sort(_array(v, v * 0))[0], lambda v: np.sort(_array(v))[0]
-    yield "(v ** 0.5) ** 2", lambda v: (v**0.5) ** 2, lambda v: (v**2) / v
+    yield "(v ** 0.5) ** 2", lambda v: (v**0.5) ** 2, lambda v: v * v.exp() / v.exp()
+    yield "v v / v", lambda v: v * v / v, lambda v: v * v.exp() / v.exp()
+    yield "v^2 v^-1", lambda v: v**2 * v**-1, lambda v: v * v.exp() ** -1 * v.exp()
+    yield "v + 1 - 1 / (v - v)^0", lambda v: v + 1 - 1 / (v - v + v), lambda v: v + 1 - 1 / (v - v + 1)
+    yield "exp(log v)", lambda v: v.log().exp() + v.log() - (v * v).log() / 2, lambda v: v.exp().log()
+    yield "np.maximum(v, 0)", lambda v: np.maximum(_array(v), 0)[0], lambda v: np.maximum(_array(v), _array(v))[0]
+    yield "v clipped", lambda v: np.clip(_array(v), 0, 1)[0], lambda v: _array(v)[0]
+    yield "np.sign(v)", lambda v: v * np.sign(_array(v))[0], lambda v: v
+    yield "2 v where v in (1, 2)", lambda v: v * 2 if v in (1, 2) else v, lambda v: v
+    yield "np.unique([v, 0])[0]", lambda v: np.unique(_array(v, v * 0))[0], lambda v: v
+    yield "np.argmax([v, 0])", lambda v: _array(v, v * 0)[np.argmax(_array(v, v * 0))], lambda v: v
+    yield "round(v)", round, lambda v: v
+    yield "v % 2", lambda v: v % 2, lambda v: v
+    yield "v // 1", lambda v: v // 1, lambda v: v / 1
+    yield "np.isnan(v)", lambda v: v * 2 if np.isnan(_array(v))[0] else v, lambda v: v
+    yield "v with Decimal", lambda v: v * Decimal(1), lambda v: v * 1
+    yield "v with True", lambda v: v * True, lambda v: v * 1
+    yield "v with nan", lambda v: v * float("nan"), lambda v: v
 
 
 def _on_checkers() -> Iterator[tuple[str, Check, Check]]:
     x = z3.Real("x")
+    a, b, c = z3.Ints("a b c")
+    positive = (a > 0, b > 0, c > 0)
     v = sympy.Symbol("v")
     yield "zero of a float that rounds to 0", lambda: zero(0.1 + 0.2 - 0.3 - 5.551115123125783e-17), lambda: zero(0)
     yield "zero of 0.0", lambda: zero(0.0), lambda: zero(Fraction(0))
     yield "zero of a SymPy float", lambda: zero(sympy.Float(0.0)), lambda: zero(v / 10 - v / 10)
     yield "zero of a float that cancels", lambda: zero(np.float64(0)), lambda: zero(sympy.Integer(0))
     yield "zero of nan", lambda: zero(sympy.nan), lambda: zero(v - v)
+    yield "zero of a text", lambda: zero("x - x"), lambda: zero(v - v)
+    yield "zero of False", lambda: zero(False), lambda: zero(0)
+    yield "zero of a complex float", lambda: zero(0j), lambda: zero(sympy.I - sympy.I)
+    yield "zero of infinity", lambda: zero(sympy.oo), lambda: zero(v * 0)
+    yield "a case that is a list", lambda: for_all([("one", [False])], "one"), lambda: for_all([("one", True)], "one")
+    yield "a case that is a text", lambda: for_all([("one", "False")], "one"), lambda: for_all([("one", True)], "one")
+    yield (
+        "a case that is no number",
+        lambda: for_all([("one", math.nan)], "one"),
+        lambda: for_all([("one", True)], "one"),
+    )
+    yield (
+        "no answer of z3",
+        lambda: valid(a**3 + b**3 != c**3, *positive, timeout_ms=50),
+        lambda: valid(a > 0, *positive),
+    )
     yield "no residuals at all", lambda: all_zero([]), lambda: all_zero([0])
     yield "no cases at all", lambda: for_all([], "nothing"), lambda: for_all([("one", True)], "one")
     yield "assumptions that contradict each other", lambda: valid(x > 1, x > 0, x < 0), lambda: valid(x > -1, x > 0)

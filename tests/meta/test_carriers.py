@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
+from tests import ROOT
 from tests.meta import carriers
 
 ATTACKS = {f"{attack.carrier}: {attack.name}": attack for attack in carriers.attacks()}
@@ -52,3 +55,29 @@ def test_the_table_says_what_happened_and_its_status_counts_what_is_wrong(
     monkeypatch.setattr(carriers, "attacks", lambda: iter([known, known._replace(false=known.true)]))
     assert carriers.main() == 1
     assert "2 attacks, 1 of them not as they must be" in capsys.readouterr().out
+
+
+# The modules whose functions run on carriers; the rest of the package prepares arguments or is never given symbols.
+ON_CARRIERS = ("advantages", "baselines", "entropy_change", "group_expectation", "objective", "softmax", "updates")
+CATCHES_REFUSALS = {"Exception", "BaseException", "TypeError", "ArithmeticError", "ZeroDivisionError", "AttributeError"}
+
+
+def caught(source: str) -> set[str]:
+    """Names of what the handlers of a source catch; ``BaseException`` for one that names nothing."""
+    names: set[str] = set()
+    for handler in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ExceptHandler)):
+        named = {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)} if handler.type else set()
+        names |= named or {"BaseException"}
+    return names
+
+
+@pytest.mark.parametrize("module", ON_CARRIERS)
+def test_no_shipped_function_that_runs_on_carriers_catches_their_refusals(module: str) -> None:
+    source = (ROOT / "qae_theory" / f"{module}.py").read_text(encoding="utf-8")
+    assert caught(source) & CATCHES_REFUSALS == set()
+
+
+def test_every_kind_of_handler_is_seen() -> None:
+    assert caught("try:\n    f()\nexcept TypeError:\n    g()") == {"TypeError"}
+    assert caught("try:\n    f()\nexcept (ValueError, TypeError) as e:\n    g()") == {"ValueError", "TypeError"}
+    assert caught("try:\n    f()\nexcept:\n    g()") == {"BaseException"}

@@ -6,8 +6,9 @@ sum that meets each entry once is a sum over all arms. Multiplying different arm
 a product or a position says nothing about a policy of any size, and raises.
 
 A result is found on two widths, with two and with three arms singled out, and counts only if it is the same on both:
-what depends on the length of the array is not about any number of arms. Two arms are the fewest that this speaks of; a
-policy with one arm is among the instances of the ties.
+what depends on the length of the array is not about any number of arms. Code that changes its mind at a longer array
+only would not be noticed here: that the shipped functions do not is the matter of the claims ``shipped-agrees-...``.
+Two arms are the fewest that this speaks of; a policy with one arm is among the instances of the ties.
 """
 
 from __future__ import annotations
