@@ -1,7 +1,8 @@
 """The checks in TRL's ``GRPOTrainer``: ``watch(trainer)`` before ``trainer.train()``.
 
-TRL keeps the last batch in ``_logs`` (1.16.0), whether it writes completions or not; nothing is generated or scored
-again. The metrics join those that TRL logs, for every logger that the trainer has.
+TRL keeps the last batch in ``_logs`` (1.16.0), whether it writes completions or not, and makes a new list of
+``_buffered_inputs`` for each; nothing is generated or scored again. The metrics join those that TRL logs, for every
+logger that the trainer has.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def watch(trainer: Any, every: int = EVERY, settings: AuditSettings | None = Non
     known = (settings or AuditSettings()).over(settings_of(trainer.args))
     window = Window(every, known)
     pending: dict[str, float] = {}
-    last: list[bytes] = [b""]
+    last: list[Any] = [None]
 
     class Audit(TrainerCallback):  # type: ignore[misc, unused-ignore]
         """Takes each new batch at the end of a step, and adds what was found to the next log."""
@@ -39,11 +40,10 @@ def watch(trainer: Any, every: int = EVERY, settings: AuditSettings | None = Non
             del args, control
             if not state.is_world_process_zero or not len(trainer._logs["advantages"]):
                 return
-            rewards, components, advantages = _batch(trainer)
-            content = rewards.tobytes() + advantages.tobytes()
-            if content == last[0]:  # an update on the same rollouts
+            if trainer._buffered_inputs is last[0]:  # an update on the same rollouts
                 return
-            last[0] = content
+            last[0] = trainer._buffered_inputs
+            rewards, components, advantages = _batch(trainer)
             groups = np.arange(len(rewards)) // trainer.num_generations
             pending.update(window.add(state.global_step, groups.tolist(), rewards, advantages, components=components))
 

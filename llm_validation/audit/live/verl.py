@@ -12,6 +12,7 @@ import numpy as np
 
 from llm_validation.audit.live.window import EVERY, Window
 from llm_validation.audit.model.settings import AuditSettings
+from llm_validation.verl_engine.rollout_keys import rollouts_of
 
 _FIELDS = ("uid", "response_mask", "rm_scores", "advantages")
 
@@ -43,19 +44,26 @@ def watched(trainer_class: type, every: int = EVERY, settings: AuditSettings | N
 
 
 def step_metrics(window: Window, step: int, batch: Any) -> dict[str, float]:
-    """Return the metrics of one batch of verl's transfer queue; outputs of one rollout have one vote."""
+    """Return the metrics of one batch of verl's transfer queue; outputs of one rollout have one vote.
+
+    A rollout's score is that of its last output, its advantage that of any output with a token that counts.
+
+    Args:
+        window: takes the batch.
+        step: of the trainer.
+        batch: verl's ``KVBatchMeta``, when the advantages have been put into the queue.
+    """
     queue = import_module("transfer_queue")
     data = queue.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=list(_FIELDS))
     scores, advantages, masks = (data[name].unbind() for name in ("rm_scores", "advantages", "response_mask"))
-    rollouts: dict[tuple[str, str], tuple[float, float, float]] = {}
-    for key, uid, score, advantage, mask in zip(
-        batch.keys, data["uid"].tolist(), scores, advantages, masks, strict=True
-    ):
-        counted = mask.bool()
-        value = float(advantage[counted][0]) if bool(counted.any()) else 0.0
-        name = (str(uid), str(key).rsplit("_", 1)[0])
-        tokens = rollouts.get(name, (0.0, 0.0, 0.0))[2] + float(counted.sum())
-        rollouts[name] = (float(score.sum()), value, tokens)
-    groups = [uid for uid, _ in rollouts]
-    columns = np.array(list(rollouts.values()), dtype=np.float64)
-    return window.add(step, groups, columns[:, 0], columns[:, 1], tokens=columns[:, 2])
+    final, of_row = rollouts_of(map(str, batch.keys))
+    tokens, values = np.zeros(len(final)), np.zeros(len(final))
+    for row, rollout in enumerate(of_row):
+        counted = masks[row].bool()
+        count = int(counted.sum())
+        tokens[rollout] += count
+        if count:
+            values[rollout] = float(advantages[row][counted][0])
+    rewards = np.array([float(scores[row].sum()) for row in final])
+    uids = [str(uid) for uid in data["uid"].tolist()]
+    return window.add(step, [uids[row] for row in final], rewards, values, tokens=tokens)
