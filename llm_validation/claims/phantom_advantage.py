@@ -1,15 +1,13 @@
 """Claim `phantom-advantage`: what the training engines' own code gives a group of equal rewards.
 
-verl's estimator is called in verl's environment, TRL's arithmetic through one step of the stock ``GRPOTrainer``. Both
+verl's estimator is called in verl's environment, TRL's arithmetic through one batch of the stock ``GRPOTrainer``. Both
 work in single precision, where the mean of rewards that are no binary fractions is not the reward.
 """
 
 from __future__ import annotations
 
-import io
 import tempfile
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 
@@ -59,7 +57,11 @@ def verl_advantage(reward: float, size: int) -> float:
 
 
 def trl_advantage(reward: float, size: int) -> float:
-    """Return the advantage that the stock ``GRPOTrainer`` logs for each of ``size`` responses with this reward."""
+    """Return the advantage that the stock ``GRPOTrainer`` gives each of ``size`` responses with this reward.
+
+    It is the number that its loss gets: sampling, scoring and advantages are the trainer's own, in one batch; only the
+    update, in which no advantage is made, is left out.
+    """
     from datasets import Dataset
     from trl import GRPOTrainer
 
@@ -72,17 +74,17 @@ def trl_advantage(reward: float, size: int) -> float:
     config = TrainConfig(
         model=preset, task="digits", group_size=size, prompts_per_step=1, inner_updates=1, steps=1, max_new_tokens=1
     )
-    printed = io.StringIO()  # the trainer prints its metrics
-    with tempfile.TemporaryDirectory() as folder, quiet(), random_states_restored(), redirect_stdout(printed):
+    question = {"prompt": "1+1="}
+    with tempfile.TemporaryDirectory() as folder, quiet(), random_states_restored():
         trainer = GRPOTrainer(
             model=build_model(preset, seed=0),
             processing_class=preset_tokenizer(preset),
             reward_funcs=lambda completions, **_: [reward] * len(completions),
             args=grpo_arguments(config, Path(folder)),
-            train_dataset=Dataset.from_list([{"prompt": "1+1="}]),
+            train_dataset=Dataset.from_list([question]),
         )
-        trainer.train()
-        return float(trainer._logs["advantages"][0])
+        output = trainer._generate_and_score_completions([question] * size)
+        return float(output["advantages"][0])
 
 
 def _phantom(advantage: Advantage, *, cases: tuple[tuple[float, int], ...]) -> Finding:
