@@ -87,19 +87,27 @@ def expected_first_order_change(
     return expected_gain(success, size, estimator, options=options) * first_order(logits, pushes).value
 
 
+@cache
+@precise
+def curvatures(logits: tuple[Any, ...], arm_rewards: tuple[Any, ...]) -> tuple[flint.arb, ...]:
+    """Return V, the sums of pi_y Q_y over right and over wrong responses, and the second order along pi (r - V)."""
+    success, pushes = score(logits, arm_rewards)
+    of_logit = dict(zip(logits, response_curvatures(logits), strict=True))
+    sums = {1: flint.arb(0), 0: flint.arb(0)}
+    kinds = dict.fromkeys(zip(logits, arm_rewards, strict=True))
+    for (logit, r), atom in zip(kinds, atoms(logits, arm_rewards), strict=True):
+        sums[int(r)] += atom.prob * of_logit[logit] * atom.count
+    return success, sums[1], sums[0], second_order(logits, pushes).value
+
+
 @precise
 def expected_second_order_change(
     logits: Sequence[Any], arm_rewards: Sequence[Any], size: int, estimator: str, options: Options = ()
 ) -> flint.arb:
     """Return E[d' (Hess H) d] from the three moments of the advantages."""
-    success, pushes = score(logits, arm_rewards)
+    success, right, wrong, along = curvatures(tuple(logits), tuple(arm_rewards))
     alpha_1, alpha_0, beta = advantage_moments(success, size, estimator, options)
-    curved, curvature = flint.arb(0), dict(zip(logits, response_curvatures(logits), strict=True))
-    for logit, atom in zip(
-        dict.fromkeys(zip(logits, arm_rewards, strict=True)), atoms(logits, arm_rewards), strict=True
-    ):
-        curved += (alpha_1 if atom.rest[0] == 1 else alpha_0) * atom.prob * curvature[logit[0]] * atom.count
-    return (curved + (size - 1) * beta * second_order(logits, pushes).value) / size
+    return (alpha_1 * right + alpha_0 * wrong + (size - 1) * beta * along) / size
 
 
 @precise

@@ -51,7 +51,7 @@ def every_bend(function: str) -> list[Bend]:
         Bend(function, condition, change)
         for condition in conditions.OF_FUNCTION[function]
         for change in kinds
-        if _can_differ(condition, change)
+        if _can_differ(condition, change, function)
     ]
 
 
@@ -68,17 +68,32 @@ def draw(count: int = COUNT, seed: int = SEED) -> list[Bend]:
     return drawn[:count]
 
 
-def _can_differ(condition: Condition, change: Change) -> bool:
+# Options that a rule does not have.
+LACKING = {
+    **dict.fromkeys(("dr_grpo", "rloo", "psr", "nsr"), ("k", "std", "eps")),
+    "grpo": ("k",),
+    **dict.fromkeys(("uncentred", "policy_gradient", "natural_gradient"), ()),
+    "policy_gradient": ("baseline",),
+    "sampled_group": ("baseline",),
+}
+# Functions that are 0 at equal logits: there only what is added shows.
+ZERO_AT_EQUAL = (*("self_covariance", "entropy_gradient", "first_order_entropy_change", "expected_first_order_change"),)
+
+
+def _can_differ(condition: Condition, change: Change, function: str) -> bool:
     """Return whether a change can do anything where the condition holds, as far as the words tell."""
-    about = change.needs
+    about, says = change.needs or "", condition.says
+    if says == "equal logits" and function in ZERO_AT_EQUAL:
+        return change is changes.OFF_BY_ONE
     if change is changes.BINARY:
-        return "float" in condition.says
+        return "float" in says
     if change is changes.AXIS_LOST:
-        return "axes" in condition.says or "rows" in condition.says or "numbers" in condition.says
-    if about in ("k", "method", "mask", "std", "eps", "baseline", "low", "high", "mixed_only", "clip_low", "clip_high"):
-        default = {"method": "inverted_cdf", "std": "population"}.get(about or "")
-        return condition.says != f"{about} is {default!r}" and not condition.says.startswith("no mask")
-    return change.says not in condition.without
+        return "axes" in says or "rows" in says or "numbers" in says
+    if about and any(says.endswith(f"is {name!r}") and about in LACKING[name] for name in LACKING):
+        return False
+    default = {"method": "inverted_cdf", "std": "population", "eps": "0"}.get(about)
+    nothing_given = (f"{about} is {default!r}", "no mask and G > 200") if about else ()
+    return says not in nothing_given and change.says not in condition.without
 
 
 def install(bend: Bend) -> None:

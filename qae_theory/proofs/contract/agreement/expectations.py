@@ -94,6 +94,14 @@ def _setting(number: int, estimator: str | None = None) -> Setting:
     )
 
 
+def _at_the_gate() -> Iterator[tuple[Setting, float, int]]:
+    """Yield every level with a success probability near 1 - K, where most groups lie at the gate's edge."""
+    for number, level in enumerate(forms.LEVELS):
+        size = (10, 24, 51, 100, 20, 401, 7, 1025)[number % 8]
+        setting = Setting(groups.GATED[number % 4], level, STDS[(number // 4) % len(STDS)], groups.EPS[number % 8])
+        yield setting, min(max(float(1 - level.means), 0.02), 0.98), size
+
+
 def _sizes(quick: bool) -> tuple[int, ...]:
     return (*LARGE_QUICK[:2], *SIZES_QUICK, *LARGE_QUICK[2:]) if quick else tuple(reversed(forms.GROUP_SIZES))
 
@@ -112,6 +120,8 @@ def _gain_cells(quick: bool) -> Iterator[Cell]:
             if i % 4 == 2:
                 p = read_only(np.array(PROBS[:4]).reshape(2, 2) if number % 2 else np.array(PROBS[2:5]))
             yield _gain_cell(p, size, setting, mixed)
+    for setting, p, size in _at_the_gate():
+        yield _gain_cell(p, size, setting, size % 3 == 0)
     for estimator in groups.ESTIMATORS:
         for i, size in enumerate((2, 6, 16, 40, 100)):
             yield _gain_cell(PROBS[i], size, _setting(i * 7, estimator), bool(i % 2))
@@ -181,6 +191,8 @@ def _moment_cells(quick: bool) -> Iterator[Cell]:
             p = PROBS[(number + i) % len(PROBS)]
             given: Any = read_only(np.array(PROBS[:6]).reshape(2, 3)) if i == 2 else p
             yield _moment_cell(given, size, _setting(number * 3 + i))
+    for setting, p, size in _at_the_gate():
+        yield _moment_cell(p, size, setting)
     yield _moment_cell(np.zeros((2, 0)), 8, _setting(3))
     for argument, arguments in (
         ("success_prob", (0.0, 4, "qae")),
@@ -214,6 +226,8 @@ def _table_cells(quick: bool) -> Iterator[Cell]:
     for number, size in enumerate(_sizes(quick)):
         for i in range(1 if quick and size > 1000 else 4 if quick else 9):
             yield _table_cell(size, _setting(number * 4 + i))
+    for setting, _, size in _at_the_gate():
+        yield _table_cell(size, setting)
     for size in range(1, 65):
         edges = forms.levels_at_edge(size) or [forms.LEVELS[0]]
         yield _table_cell(size, Setting(groups.GATED[size % 4], edges[-1 - size % len(edges)], None, None))
@@ -261,8 +275,12 @@ def _query_cells(quick: bool, expect: Callable[..., Answer], *, least: int) -> I
             z = policies.logits(kind, (arms,), rng)
             # A large group takes the reference time, so that in a quick plan it goes with few policies only.
             some = sizes if not quick or number % 6 == 0 else [size for size in sizes if size <= 512]
-            size = some[(number * 5 + i * 3) % len(some)]
-            yield _query_cell(expect, kind, read_only(z), mixed_rewards(z, rng), size, _setting(number * 2 + i))
+            r, size = mixed_rewards(z, rng), some[(number * 5 + i * 3) % len(some)]
+            yield _query_cell(expect, kind, read_only(z), r, size, _setting(number * 2 + i))
+            # The policy's part of the reference is at hand: more settings cost little.
+            for more in range(4):
+                setting = _setting(number * 7 + more * 3 + 1, (*groups.GATED, "grpo")[(number + more) % 5])
+                yield _query_cell(expect, kind, read_only(z), r, (5, 16, 2, 10)[(number + more) % 4], setting)
     for point in forms.draws(5, 50 if quick else 500, SEED):
         arms, kind = (
             forms.pick([n for n in forms.ARMS if 2 <= n <= 600], point[0]),
@@ -326,17 +344,16 @@ def _first_order(
 ) -> tuple[float, float]:
     """Return the value, and the size of its terms per unit of the gain."""
     nearest = reference("numbers").nearest
-    success, slope = _slope(z, r)
+    success, slope, surprise = _slope(z, r)
     gain = reference("expectations").expected_gain(success, size, estimator, options=options)
-    surprise = reference("policies").mean_surprise(z)
     # The direction pi (r - V) is rounded where V is near 0 or 1.
     return nearest(gain * slope.value), nearest(slope.size) + 1e-4 * nearest(surprise)
 
 
 @lru_cache(maxsize=3000)
-def _slope(z: tuple[float, ...], r: tuple[float, ...]) -> tuple[Any, Any]:
+def _slope(z: tuple[float, ...], r: tuple[float, ...]) -> tuple[Any, Any, Any]:
     success, pushes = reference("expectations").score(z, r)
-    return success, reference("changes").first_order(z, pushes)
+    return success, reference("changes").first_order(z, pushes), reference("policies").mean_surprise(z)
 
 
 @lru_cache(maxsize=3000)
@@ -387,6 +404,12 @@ def _change_cells(quick: bool) -> Iterator[Cell]:
     sizes += [(1, 4), (8, 3), (16, 2), (51, 2), (64, 1), (600, 1)]
     if not quick:
         sizes += [(2, 4096), (3, 64), (6, 6), (100, 2), (20, 3), (2, 1025), (3, 33), (5, 9)]
+    for setting, p, size in _at_the_gate():
+        z, r = np.array([float(np.log(p / (1 - p))), 0.0]), np.array([1.0, 0.0])
+        eta = (0.3, -0.3, 1e-6, 2.5)[size % 4]
+        arguments = (read_only(z), read_only(r), size, setting.estimator, eta)
+        label = f"{setting}, success probability {p}, G = {size}, eta = {eta}"
+        yield Cell(label, arguments, partial(_expected_change, z, r, size, setting, eta), setting.given)
     kinds = ("gentle", "peaked", "Zipf", "equal", "two levels", "near uniform", "sorted")
     steps = (0.1, -0.1, 1.0, -1.0, 1e-3, 3.0, 1e-6)
     for number, (arms, size) in enumerate(sizes):

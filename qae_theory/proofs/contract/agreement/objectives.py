@@ -199,7 +199,20 @@ def _masked_cells(quick: bool) -> Iterator[Cell]:
         yield _masked_cell(label, rule, ratios, groups.rewards("binary", shape, rng), level, low, high, layout)
     place = rng.integers(0, 7, 2200)
     few, rows = rng.choice(RATIOS, (7, 16)), groups.rewards("binary", (7, 16), rng)
-    yield _masked_cell("[2200, 16]", "qae", few[place], rows[place], forms.LEVELS[0], None, None, "plain")
+    for rule in RULES:
+        level = forms.level(Fraction(5, 16))
+        rows[:3] = groups.edge_rows(16, [level], rng)[2:5]
+        for low, high in ((None, None), (0.5, 1.0)):
+            yield _masked_cell("[2200, 16]", rule, few[place], rows[place], level, low, high, "plain")
+    for number, size in enumerate((10, 20, 33, 50, 64, 100, 200, 400)):
+        levels = [level for level in forms.levels_at_edge(size) if isinstance(level.given, float)] or [forms.LEVELS[4]]
+        for i, layout in enumerate(("nested lists", "plain", "strided")):
+            level, rule = levels[(number + i * 5) % len(levels)], RULES[1 + (number + i) % 3]
+            rows = groups.edge_rows(size, [level], rng)
+            low, high = LOWS[(number + i) % len(LOWS)], HIGHS[(number + 2 * i) % len(HIGHS)]
+            yield _masked_cell(
+                f"edges at G = {size}", rule, rng.choice(RATIOS, rows.shape), rows, level, low, high, layout
+            )
     ones = [1.0, 1.0]
     refused: tuple[tuple[str, tuple[Any, ...], dict[str, Any]], ...] = (
         ("ratios", ([1.0, -1.0], [1, 0], "qae"), {}),

@@ -25,6 +25,7 @@ KINDS = (
     "large offset",
     "one-hot",
     "sorted",
+    "log-probabilities",
 )
 TYPES = ("float64", "float32", "float16", "longdouble", ">f8", "mixed objects", "int64", "int8", "uint8", "bool")
 TOLERANCE = 1e-12
@@ -51,6 +52,8 @@ def logits(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array
     if kind == "Zipf":
         ranks = 1.0 + np.arange(levels.shape[-1])
         return np.broadcast_to(-np.log(ranks)[place], shape).copy()
+    if kind == "log-probabilities":
+        return -1.0 - np.abs(values)
     if kind == "sorted":
         return np.sort(2 * values, axis=-1)
     peak = np.zeros(shape)

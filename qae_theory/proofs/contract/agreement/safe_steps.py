@@ -36,6 +36,10 @@ def _cells(quick: bool) -> Iterator[Cell]:
             low, high = PAIRS[(number + i) % len(PAIRS)]
             yield _cell(f"{kind} logits, n = {arms}", read_only(z), read_only(r), low, high)
     yield from _drawn(90 if quick else 800)
+    many = policies.logits("gentle", (5, 20), rng)
+    place, right = rng.integers(0, 5, 2500), rewards((5, 20), 0.5, many, rng)
+    for low, high in ((0.25, 0.75), (0.0, 1.0)):
+        yield _cell("[2500, 20]", read_only(many[place]), read_only(right[place]), low, high)
     zeros = [0.0, 1.0]
     for argument, arguments in (
         ("arm_rewards", (zeros, [1, 2], 0.0, 1.0)),

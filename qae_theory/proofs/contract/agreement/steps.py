@@ -15,7 +15,7 @@ from qae_theory.proofs.contract.agreement.references import reference
 
 DIRECTIONS = ("dense", "group", "probabilities", "one arm", "constant", "large", "tiny")
 STEPS = (0.1, -0.1, 1e-3, -1e-3, 1.0, -1.0, 1e-8, 0.0, 2.5, -2.5, 30.0, 1e-12)
-TYPES = ("float64", "float32", "float16", "longdouble", ">f8", "mixed objects", "int64", "int8")
+TYPES = ("float64", "float32", "float16", "longdouble", ">f8", "mixed objects", "int64", "int8", "bool")
 METHODS = ("best", "brackets", "ratio-box", "cross-entropy", "third-order")
 # Of the sizes of the terms, as the docstrings promise, and a little for the reference's own rounding to float64.
 TOLERANCE = 2.1e-13
@@ -220,7 +220,7 @@ def _drawn(value: Any, count: int, with_step: bool) -> Iterator[Cell]:
         type_name, way = forms.pick(TYPES, point[4]), forms.pick(DIRECTIONS, point[5])
         z = policies.logits(kind, (*batch, arms), rng)
         if type_name in TYPES[6:]:
-            z = np.round(z) % 64
+            z = np.round(z) % (2 if type_name == "bool" else 64)
         if kind == "large offset":
             z = z - 1e6 + 512
         z_given = forms.laid_out(forms.as_type(z, type_name), layout)
