@@ -134,15 +134,15 @@ def change_measures(step: Step, env: Environment, update: Update, *, k: str = DE
 
         * ``entropy_change``: the actual change.
         * ``first_order``, ``second_order``: the prediction from the first pass's direction times the step size, which
-          is the whole update for one pass of SGD.
+            is the whole update for one pass of SGD.
         * ``positive``, ``negative``: parts of the first-order change from responses with A > 0 and with A < 0.
         * ``hard``, ``easy``: its parts from hard and easy groups. ``hard_query``, ``easy_query``: its parts from
-          queries with V <= 1 - K and V > 1 - K.
+            queries with V <= 1 - K and V > 1 - K.
         * ``lower_bound``, ``upper_bound``: guaranteed bounds for the actual displacement. ``bound_violations``: number
-          of queries outside them, 0 unless something is wrong. ``rows``: number of queries.
+            of queries outside them, 0 unless something is wrong. ``rows``: number of queries.
         * ``interval_covered``: share of queries inside Prop. 4.2's interval, the change at b = 0 and at b = 1 by the
-          paper's identity, times the rule's gain w. ``paper_interval_covered``: share inside that interval as it
-          stands.
+            paper's identity, times the rule's gain w. ``paper_interval_covered``: share inside that interval as it
+            stands.
     """
     pi = policy(step.before.logits)
     log_probs = response_log_probs(pi.log_probs, env.tree)

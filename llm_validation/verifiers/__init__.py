@@ -36,7 +36,7 @@ _VERIFIERS: dict[str, type[PooledVerifier]] = {
 class Scoring(NamedTuple):
     """How responses are scored, wherever they are.
 
-    Args:
+    Attributes:
         verifier: what compares answers, by its name.
         extraction: where a response says its answer.
     """

@@ -18,7 +18,7 @@ _OF_SCORE = {1.0: Outcome.RIGHT, 0.0: Outcome.WRONG, None: Outcome.UNSCORABLE}
 class Verifier(ABC):
     """Scores completions against exact answers; a context manager, for those that hold processes.
 
-    Args:
+    Attributes:
         extraction: where a completion says its answer.
     """
 
