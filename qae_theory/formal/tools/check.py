@@ -51,7 +51,7 @@ def _run(options: argparse.Namespace) -> None:
     # Independent of one another, and each runs one program at a time.
     stages: list[tuple[str, Callable[[], str]]] = [
         ("ties", ties.check),
-        ("coqchk", record.check_compiled),
+        ("coqchk", lambda: record.check_compiled(libraries=options.libraries)),
         ("pins", lambda: _pins(theorems)),
         ("controls", _controls),
     ]
@@ -138,6 +138,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m qae_theory.formal.tools.check", description=__doc__)
     parser.add_argument("--update", action="store_true", help="write statements, axioms and pins before the checks")
     parser.add_argument("--partial", action="store_true", help="let claims be without a theorem")
+    parser.add_argument(
+        "--libraries", action="store_true", help="let coqchk read Coq's libraries too, which takes some minutes"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="programs of Coq that run at a time")
     return parser
 

@@ -48,13 +48,20 @@ def coqc(file: Path, *, timeout: float = 600, print_refusals: bool = False) -> A
     return _run(["coqc", *(["-test-mode"] if print_refusals else []), *FLAGS, str(file)], timeout=timeout)
 
 
-def coqchk(modules: list[str], *, timeout: float = 600) -> Answer:
-    """Let Coq's independent checker read the compiled modules; the libraries that they require are admitted.
+def coqchk(modules: list[str], *, libraries: bool = False, timeout: float = 600) -> Answer:
+    """Let Coq's independent checker read the compiled modules.
 
     The virtual machine evaluates what the proofs by interval arithmetic evaluate, as it does in ``coqc``: without it
     they take minutes.
+
+    Args:
+        modules: names of modules of this folder.
+        libraries: read the libraries too that they require, which are admitted otherwise; some minutes and 1 GB.
+        timeout: seconds.
     """
-    names = [argument for module in modules for argument in ("-norec", f"QAE.{module}")]
+    names: list[str] = []
+    for module in modules:
+        names += [f"QAE.{module}"] if libraries else ["-norec", f"QAE.{module}"]
     return _run(["coqchk", "-silent", "-bytecode-compiler", "yes", "-R", str(COMPILED), "QAE", *names], timeout=timeout)
 
 

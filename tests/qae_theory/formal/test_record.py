@@ -117,10 +117,26 @@ def test_a_record_of_the_same_sources_keeps_its_date(tmp_path: Path, monkeypatch
 
 def test_what_coqchk_refuses_is_not_accepted(checked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = coq.Answer(passed=False, output="", errors="Fatal Error: Anomaly: bad magic number")
-    monkeypatch.setattr(coq, "coqchk", lambda modules: refusal)
+    monkeypatch.setattr(coq, "coqchk", lambda modules, **_: refusal)
     accepted, said = record.coqchk_says()
     assert not accepted
     assert "bad magic number" in said
+
+
+@pytest.mark.parametrize("libraries", [False, True])
+def test_coqchk_is_told_whether_to_read_the_libraries(monkeypatch: pytest.MonkeyPatch, libraries: bool) -> None:
+    commands: list[list[str]] = []
+
+    def run(command: list[str], *, timeout: float) -> coq.Answer:
+        commands.append(command)
+        return coq.Answer(passed=True, output="", errors="")
+
+    monkeypatch.setattr(coq, "_run", run)
+    said = record.check_compiled(libraries=libraries)
+    assert ("libraries" in said) == libraries
+    (command,) = commands
+    assert command.count("-norec") == (0 if libraries else len(sources.modules()))
+    assert [f"QAE.{module}" for module in sources.modules()] == [one for one in command if one.startswith("QAE.")]
 
 
 @pytest.mark.slow
