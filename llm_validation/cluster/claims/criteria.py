@@ -1,14 +1,15 @@
-"""What counts as found for each of the paper's claims that need a cluster, fixed before any run.
+"""Fix, before any run, what counts as found for each of the paper's claims that need a cluster.
 
 Common to all: a run counts from step ``LEAST`` on, the only length that the paper states; accuracy is that of the last
-evaluation; each claim's intervals hold together at ``LEVEL``. A statement's control is the same computation on figures
-moved to where the claim does not hold, with their scatter left as it is.
+evaluation; the intervals of a claim hold together at ``LEVEL`` (Bonferroni). A statement's control is the same
+computation on figures moved to where the claim does not hold, with their scatter left as it is. How intervals are
+computed is in ``contrasts``.
 
 What a word of the paper is taken to mean:
 
 * "comparable" pass@16: not lower by more than ``COMPARABLE``;
-* "spikes", "surges": half as much again as before, at least (``SURGE``), on average over the window; "steady": less
-  than that up or down; "bounded": less than twice (``BOUND``);
+* "spikes", "surges": at least half as much again as before (``SURGE``), on average over the window; "steady": less
+than that up or down; "bounded": less than twice (``BOUND``);
 * "about 80%": the band of ``qae_theory.curves.sparsity``;
 * "most of its effect": more than half.
 """
@@ -38,12 +39,14 @@ from qae_theory.curves.statistics import bonferroni
 from qae_theory.runs.collected import ENTROPY, Collected
 
 LEVEL = 0.95
-LEAST = 300
-COMPARABLE = 0.05
-SURGE, BOUND = log(1.5), log(2.0)
+LEAST = 300  # steps
+COMPARABLE = 0.05  # of accuracy: one and a half of the 30 questions of AIME
+SURGE, BOUND = log(1.5), log(2.0)  # logarithms, because curves are compared by ratios
 BEFORE, SPIKE = range(1, 10), range(10, 81)  # steps of Fig. 1
+# The paper shows no finer division of a run than "early" and "later": thirds, chosen before any run.
 EARLY, LATE = range(1, LEAST // 3 + 1), range(LEAST // 3 + 1, LEAST + 1)
 MIDDLE, LAST = range(LEAST // 3 + 1, 2 * LEAST // 3 + 1), range(2 * LEAST // 3 + 1, LEAST + 1)
+# Names of the curves, the first that a run has: figures recomputed from dumps come before those that verl logged.
 NEGATIVE_ENTROPY = ("recomputed/probe/entropy/before/negative", "probe/entropy/before/negative")
 ZERO_SHARE = ("recomputed/rollouts/zero_share", "probe/advantage/zero_share", "recomputed/probe/advantage/zero_share")
 WORDS = ("recomputed/rollouts/anthropomorphic_words",)
@@ -66,32 +69,41 @@ Rows = Mapping[str, Sequence[Collected]]
 
 
 class LackingError(ValueError):
-    """Runs are there, but not what a statement needs of them; says what."""
+    """Raised where there are runs, but not what a statement needs of them; the message says what."""
 
 
 @dataclass(frozen=True)
 class ClusterClaim:
-    """The rows that a claim is about, and its statements from their runs."""
+    """Describe how a claim is judged.
+
+    Attributes:
+        rows: names of the paper's rows that the claim is about.
+        statements: a function that returns the claim's statements, given the runs of each row.
+    """
 
     rows: tuple[str, ...]
     statements: Callable[[Rows], list[Statement]]
 
 
 def table_1(rows: Rows) -> list[Statement]:
-    """The mean of .26 and .28 is above each lower setting."""
+    """State that the mean of clip ratios .26 and .28 is above each lower setting."""
     at = {level: _accuracy(rows, name, "AIME24") for level, name in TABLE_1.items()}
     lower = ("0.20", "0.22", "0.24")
     level = bonferroni(LEVEL, len(lower))
-    found = {low: difference([(0.5, at["0.26"]), (0.5, at["0.28"]), (-1.0, at[low])], level) for low in lower}
-    return [_above(f"AIME24 pass@1 is higher between 0.26 and 0.28 than at {low}", one) for low, one in found.items()]
+    statements = []
+    for low in lower:
+        gap = difference([(0.5, at["0.26"]), (0.5, at["0.28"]), (-1.0, at[low])], level)
+        statements.append(_above(f"AIME24 pass@1 is higher between 0.26 and 0.28 than at {low}", gap))
+    return statements
 
 
 def table_2(rows: Rows) -> list[Statement]:
-    """At least seven of eight differences are positive in 95% of the draws; pass@16 is comparable on average."""
+    """State that seven of eight differences are positive in 95% of the draws and pass@16 is comparable."""
     once: dict[str, Difference] = {}
     many: list[Difference] = []
     for stream, benchmark in enumerate(("AIME24", "AIME25")):
         for own, (method, pair) in enumerate(PAIRS.items()):
+            # Methods on one benchmark share its questions; the eight seeds of the other draws are all different.
             key = {"stream": stream, "own": 8 * stream + own}
             once[f"{method} on {benchmark}"] = _gap(rows, pair, benchmark, 1, LEVEL, **key)
             many.append(_gap(rows, pair, benchmark, 16, LEVEL, **key))
@@ -99,7 +111,7 @@ def table_2(rows: Rows) -> list[Statement]:
 
 
 def figure_1(rows: Rows) -> list[Statement]:
-    """DAPO's entropy spikes at steps 10 to 80, QAE's does not, and its accuracy rises after step 80."""
+    """State that DAPO's entropy spikes at steps 10 to 80, QAE's does not, and QAE's accuracy rises later."""
     level = bonferroni(LEVEL, 3)
     dapo, qae = (_ratio(rows, name, ENTROPY, SPIKE, BEFORE, level) for name in (DAPO, QAE))
     return [
@@ -110,7 +122,7 @@ def figure_1(rows: Rows) -> list[Statement]:
 
 
 def figure_2(rows: Rows) -> list[Statement]:
-    """With clip-higher the words surge, more than without, while accuracy levels off."""
+    """State that with clip-higher anthropomorphic words surge, more than without, while accuracy levels off."""
     level = bonferroni(LEVEL, 3)
     surge = _ratio(rows, DAPO, WORDS, range(10, EARLY.stop), BEFORE, level)
     gap = log_gap(rows[DAPO], rows[STRONG], WORDS, EARLY, level)
@@ -123,7 +135,7 @@ def figure_2(rows: Rows) -> list[Statement]:
 
 
 def figure_5(rows: Rows) -> list[Statement]:
-    """Accuracy against DAPO, negative samples' entropy, and zeros among the advantages, on the 8B model."""
+    """State how QAE compares with DAPO on the 8B model: accuracy, negative samples' entropy, zero advantages."""
     level = bonferroni(LEVEL, 4)
     negative = _ratio(rows, QAE, NEGATIVE_ENTROPY, LATE, EARLY, level)
     zeros = _there(level_of(rows[QAE], ZERO_SHARE, range(1, LEAST + 1), level), "share of zero advantages")
@@ -134,30 +146,31 @@ def figure_5(rows: Rows) -> list[Statement]:
         _statement(
             f"between {BAND[0]:.0%} and {BAND[1]:.0%} of QAE's advantages are zero",
             zeros,
-            lambda one: BAND[0] <= one.low and one.high <= BAND[1],
-            0.5,
+            holds=lambda share: BAND[0] <= share.low and share.high <= BAND[1],
+            elsewhere=0.5,  # a share of one half lies outside the band
         ),
     ]
 
 
 def figure_6(rows: Rows) -> list[Statement]:
-    """The 14B model, and which mask recovers more than half of QAE's gain under which clipping."""
+    """State that QAE gains on the 14B model, and which mask recovers more than half of its gain under which clipping."""
     level = bonferroni(LEVEL, 5)
     large = _mean_gap(rows, (LARGE, LARGE_QAE), level)
-    found = [_above("QAE's pass@1 on the 14B model is above DAPO's, mean of AIME24 and AIME25", large)]
+    statements = [_above("QAE's pass@1 on the 14B model is above DAPO's, mean of AIME24 and AIME25", large)]
     weak = (DAPO, QAE, "qwen3-8b-neg-mask", "NEG-MASK", "0.28")
     strong = (STRONG, STRONG_QAE, "qwen3-8b-eps020-pos-mask", "POS-MASK", "0.20")
     for base, whole, mask, name, clip in (weak, strong):
-        at = [_accuracy(rows, one, "AIME24") for one in (base, whole, mask)]
-        gain = difference([(-1.0, at[0]), (1.0, at[1])], level)
-        beyond_half = difference([(-0.5, at[0]), (-0.5, at[1]), (1.0, at[2])], level)
-        found.append(_above(f"at epsilon_high = {clip} QAE's AIME24 pass@1 is above the mean baseline's", gain))
-        found.append(_above(f"at epsilon_high = {clip} {name} has more than half of QAE's gain", beyond_half))
-    return found
+        mean_baseline, qae, masked = (_accuracy(rows, row, "AIME24") for row in (base, whole, mask))
+        gain = difference([(-1.0, mean_baseline), (1.0, qae)], level)
+        # mask > (base + qae) / 2 is written as a difference: a ratio of gains has no interval if QAE's may be zero.
+        beyond_half = difference([(-0.5, mean_baseline), (-0.5, qae), (1.0, masked)], level)
+        statements.append(_above(f"at epsilon_high = {clip} QAE's AIME24 pass@1 is above the mean baseline's", gain))
+        statements.append(_above(f"at epsilon_high = {clip} {name} has more than half of QAE's gain", beyond_half))
+    return statements
 
 
 def figure_7(rows: Rows) -> list[Statement]:
-    """Under QAE the words do not surge while accuracy rises."""
+    """State that under QAE anthropomorphic words do not surge while accuracy rises."""
     level = bonferroni(LEVEL, 2)
     words = _ratio(rows, QAE, WORDS, range(10, LEAST + 1), BEFORE, level)
     return [
@@ -167,26 +180,23 @@ def figure_7(rows: Rows) -> list[Statement]:
 
 
 def figure_9(rows: Rows) -> list[Statement]:
-    """From each K to the next, entropy over 300 steps rises."""
+    """State that entropy over 300 steps rises from each K to the next."""
     neighbours = list(zip(SWEEP, list(SWEEP)[1:], strict=False))
     level = bonferroni(LEVEL, len(neighbours))
-    found = {
-        pair: log_gap(rows[SWEEP[pair[1]]], rows[SWEEP[pair[0]]], ENTROPY, range(1, LEAST + 1), level)
-        for pair in neighbours
-    }
-    return [
-        _above(f"entropy at K = {high} is above that at K = {low}", _there(one, "entropy"))
-        for (low, high), one in found.items()
-    ]
+    statements = []
+    for low, high in neighbours:
+        gap = log_gap(rows[SWEEP[high]], rows[SWEEP[low]], ENTROPY, range(1, LEAST + 1), level)
+        statements.append(_above(f"entropy at K = {high} is above that at K = {low}", _there(gap, "entropy")))
+    return statements
 
 
 def figure_10(rows: Rows) -> list[Statement]:
-    """8B: entropy steady under QAE, accuracy above DAPO's."""
+    """State that on the 8B model QAE's entropy is steady and its accuracy is above DAPO's."""
     return _dynamics(rows, DAPO, QAE)
 
 
 def figure_11(rows: Rows) -> list[Statement]:
-    """14B: the same."""
+    """State that on the 14B model QAE's entropy is steady and its accuracy is above DAPO's."""
     return _dynamics(rows, LARGE, LARGE_QAE)
 
 
@@ -204,7 +214,7 @@ CLAIMS: Mapping[str, ClusterClaim] = {
     "figure-10": ClusterClaim((DAPO, QAE), figure_10),
     "figure-11": ClusterClaim((LARGE, LARGE_QAE), figure_11),
 }
-# What no log or dump of this suite holds, and so no run of it can decide.
+# Figures 3 and 8 show single tokens. No log or dump of this suite holds them, so that no run of it decides the claims.
 _NO_TOKENS = (
     "which tokens have high entropy is in no log or dump: of a response there is the sum over its tokens, so "
     "`qae cluster collect` cannot decide it"
@@ -213,124 +223,148 @@ UNDECIDABLE: Mapping[str, str] = {"figure-3": _NO_TOKENS, "figure-8": _NO_TOKENS
 
 
 def _dynamics(rows: Rows, base: str, qae: str) -> list[Statement]:
+    """State that entropy is steady in two later windows and that accuracy is above DAPO's."""
     level = bonferroni(LEVEL, 3)
-    later = {"middle": MIDDLE, "last": LAST}
-    steady = {name: _ratio(rows, qae, ENTROPY, window, EARLY, level) for name, window in later.items()}
-    return [
-        *(
-            _statement(
-                f"QAE's entropy in the {name} third is within half as much again of that in the first",
-                one,
-                lambda found: max(-found.low, found.high) <= SURGE,
-                BOUND,
-            )
-            for name, one in steady.items()
-        ),
-        _above("QAE's AIME24 pass@1 is above DAPO's", _gap(rows, (base, qae), "AIME24", 1, level)),
-    ]
+    statements = []
+    for name, window in {"middle": MIDDLE, "last": LAST}.items():
+        steady = _statement(
+            f"QAE's entropy in the {name} third is within half as much again of that in the first",
+            _ratio(rows, qae, ENTROPY, window, EARLY, level),
+            holds=lambda ratio: max(-ratio.low, ratio.high) <= SURGE,
+            elsewhere=BOUND,
+        )
+        statements.append(steady)
+    gap = _gap(rows, (base, qae), "AIME24", 1, level)
+    return [*statements, _above("QAE's AIME24 pass@1 is above DAPO's", gap)]
 
 
 def _seven_of_eight(once: Mapping[str, Difference]) -> Statement:
-    positive = sum(one.estimate > 0 for one in once.values())
-    share, planted = (
-        _share_of_seven(list(set_)) for set_ in (once.values(), [one.moved(0.0) for one in once.values()])
-    )
-    said = "; ".join(f"{name} {one}" for name, one in once.items())
+    """State that at least seven of the eight comparisons are positive in a share ``LEVEL`` of the draws."""
+    positive = sum(gap.estimate > 0 for gap in once.values())
+    share = _share_of_seven(list(once.values()))
+    planted = _share_of_seven([gap.moved(0.0) for gap in once.values()])
+    listed = "; ".join(f"{name} {gap}" for name, gap in once.items())
     return Statement(
         says=f"pass@1 rises in at least seven of eight comparisons, in {LEVEL:.0%} of the draws",
         found=share >= LEVEL,
-        detail=f"{positive} of {len(once)} are positive, at least seven in {share:.0%} of the draws: {said}",
+        detail=f"{positive} of {len(once)} are positive, at least seven in {share:.0%} of the draws: {listed}",
         planted=f"{MOVED} a difference of 0",
         control_found=planted >= LEVEL,
         control_detail=f"at least seven in {planted:.0%} of the draws",
     )
 
 
-def _share_of_seven(differences: Sequence[Difference]) -> float:
-    positive = np.stack([one.draws[: min(len(d.draws) for d in differences)] > 0 for one in differences])
+def _share_of_seven(gaps: Sequence[Difference]) -> float:
+    """Return the share of joint draws in which at least seven of the differences are positive."""
+    shortest = min(len(gap.draws) for gap in gaps)
+    positive = np.stack([gap.draws[:shortest] > 0 for gap in gaps])
     return float((positive.sum(axis=0) >= 7).mean())
 
 
-def _mean_of(differences: Sequence[Difference]) -> Difference:
-    shortest = min(len(one.draws) for one in differences)
-    draws = np.mean([one.draws[:shortest] for one in differences], axis=0)
+def _mean_of(gaps: Sequence[Difference]) -> Difference:
+    """Return the mean of several differences, with the interval of their joint draws."""
+    shortest = min(len(gap.draws) for gap in gaps)
+    draws = np.mean([gap.draws[:shortest] for gap in gaps], axis=0)
     low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    estimate = float(np.mean([one.estimate for one in differences]))
-    return Difference(estimate, float(low), float(high), draws, differences[0].over)
+    estimate = float(np.mean([gap.estimate for gap in gaps]))
+    return Difference(estimate=estimate, low=float(low), high=float(high), draws=draws, over=gaps[0].over)
 
 
 def _gap(
     rows: Rows, pair: tuple[str, str], benchmark: str, k: int, level: float, *, stream: int = 0, own: int = 0
 ) -> Difference:
+    """Return the accuracy of the second row of a pair less that of the first."""
     base, qae = (_accuracy(rows, name, benchmark, k) for name in pair)
     return difference([(1.0, qae), (-1.0, base)], level, stream=stream, own=own)
 
 
 def _mean_gap(rows: Rows, pair: tuple[str, str], level: float) -> Difference:
-    """Over AIME24 and AIME25; their questions are drawn apart."""
-    gaps = [
-        _gap(rows, pair, benchmark, 1, level, stream=stream, own=stream)
-        for stream, benchmark in enumerate(("AIME24", "AIME25"))
-    ]
-    estimate = sum(one.estimate for one in gaps) / 2
-    below, above = (sum((getattr(one, end) - one.estimate) ** 2 for one in gaps) ** 0.5 / 2 for end in ("low", "high"))
+    """Return the mean gap of a pair over AIME24 and AIME25, whose questions are drawn apart."""
+    gaps = []
+    for stream, benchmark in enumerate(("AIME24", "AIME25")):
+        gaps.append(_gap(rows, pair, benchmark, 1, level, stream=stream, own=stream))
+    estimate = sum(gap.estimate for gap in gaps) / 2
+    # Half-widths of independent estimates add in quadrature.
+    below = sum((gap.low - gap.estimate) ** 2 for gap in gaps) ** 0.5 / 2
+    above = sum((gap.high - gap.estimate) ** 2 for gap in gaps) ** 0.5 / 2
     draws = (gaps[0].draws + gaps[1].draws[: len(gaps[0].draws)]) / 2
-    return Difference(estimate, estimate - below, estimate + above, draws, gaps[0].over)
+    return Difference(estimate=estimate, low=estimate - below, high=estimate + above, draws=draws, over=gaps[0].over)
 
 
 def _gain(rows: Rows, name: str, after: int, level: float) -> Difference:
-    """AIME24 pass@1 at the end less that at the last evaluation up to a step."""
-    runs = rows[name]
-    before = [
-        [one for one in run.evaluated("AIME24") if one["step"] is not None and one["step"] <= after] for run in runs
-    ]
-    first = accuracy([listed[-1] for listed in before if listed], 1) if all(before) else None
+    """Return AIME24 pass@1 at the end less that at the last evaluation up to step ``after``.
+
+    Raises:
+        LackingError: a run has no evaluation up to that step.
+    """
+    before = []
+    for run in rows[name]:
+        steps = [evaluation for evaluation in run.evaluated("AIME24") if evaluation["step"] is not None]
+        before.append([evaluation for evaluation in steps if evaluation["step"] <= after])
+    first = accuracy([evaluations[-1] for evaluations in before], 1) if all(before) else None
     if first is None:
         raise LackingError(f"{name} has no evaluation on AIME24 up to step {after}")
     return difference([(1.0, _accuracy(rows, name, "AIME24")), (-1.0, first)], level)
 
 
 def _accuracy(rows: Rows, name: str, benchmark: str, k: int = 1) -> Accuracy:
+    """Return pass@k of a row at the last evaluation of its runs.
+
+    Raises:
+        LackingError: no run has such an evaluation at step ``LEAST`` or later.
+    """
     last = [last_evaluation(run, benchmark, k) for run in rows[name]]
-    found = accuracy([one for one in last if one is not None and (one["step"] or 0) >= LEAST], k)
-    if found is None:
+    late = [evaluation for evaluation in last if evaluation is not None and (evaluation["step"] or 0) >= LEAST]
+    row = accuracy(late, k)
+    if row is None:
         raise LackingError(f"{name} has no evaluation of pass@{k} on {benchmark} at step {LEAST} or later")
-    return found
+    return row
 
 
 def _ratio(rows: Rows, name: str, curve: Sequence[str], window: range, reference: range, level: float) -> Difference:
+    """Return the logarithm of the ratio of a row's curve in one window to that in another.
+
+    Raises:
+        LackingError: the runs have too few steps of the curve.
+    """
     return _there(log_ratio(rows[name], curve, window, reference, level), f"{curve[0]} of {name}")
 
 
-def _there(found: Difference | None, what: str) -> Difference:
-    if found is None:
+def _there(gap: Difference | None, what: str) -> Difference:
+    """Return the difference; raise :class:`LackingError` where there is none."""
+    if gap is None:
         raise LackingError(f"{what} is not in the logs, or in too few steps")
-    return found
+    return gap
 
 
-def _above(says: str, one: Difference) -> Statement:
-    return _statement(says, one, lambda found: found.low > 0, 0.0)
+def _above(sentence: str, gap: Difference) -> Statement:
+    """State that a difference is positive; the control is a difference of zero."""
+    return _statement(sentence, gap, holds=lambda moved: moved.low > 0, elsewhere=0.0)
 
 
-def _at_least(says: str, one: Difference) -> Statement:
-    return _statement(says, one, lambda found: found.low >= SURGE, 0.0)
+def _at_least(sentence: str, gap: Difference) -> Statement:
+    """State that a logarithm of a ratio is at least ``SURGE``; the control is a ratio of one."""
+    return _statement(sentence, gap, holds=lambda moved: moved.low >= SURGE, elsewhere=0.0)
 
 
-def _below(says: str, one: Difference, bound: float) -> Statement:
-    return _statement(says, one, lambda found: found.high < bound, 2 * bound)
+def _below(sentence: str, gap: Difference, bound: float) -> Statement:
+    """State that a difference is below a bound; the control is twice the bound."""
+    return _statement(sentence, gap, holds=lambda moved: moved.high < bound, elsewhere=2 * bound)
 
 
-def _comparable(says: str, one: Difference) -> Statement:
-    said = f"{says}: not lower by more than {100 * COMPARABLE:g} points"
-    return _statement(said, one, lambda found: found.low > -COMPARABLE, -2 * COMPARABLE)
+def _comparable(sentence: str, gap: Difference) -> Statement:
+    """State that an accuracy is not lower by more than ``COMPARABLE``; the control is lower by twice that."""
+    whole = f"{sentence}: not lower by more than {100 * COMPARABLE:g} points"
+    return _statement(whole, gap, holds=lambda moved: moved.low > -COMPARABLE, elsewhere=-2 * COMPARABLE)
 
 
-def _statement(says: str, one: Difference, holds: Callable[[Difference], bool], elsewhere: float) -> Statement:
-    planted = one.moved(elsewhere)
+def _statement(sentence: str, gap: Difference, *, holds: Callable[[Difference], bool], elsewhere: float) -> Statement:
+    """Return a statement with its control: the same criterion on the difference moved to ``elsewhere``."""
+    planted = gap.moved(elsewhere)
     return Statement(
-        says=says,
-        found=holds(one),
-        detail=str(one),
+        says=sentence,
+        found=holds(gap),
+        detail=str(gap),
         planted=f"{MOVED} {elsewhere:.3g}",
         control_found=holds(planted),
         control_detail=str(planted),

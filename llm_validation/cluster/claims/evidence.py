@@ -1,7 +1,8 @@
-"""Evidence of collected runs for the paper's tables and figures; skipped, with what to run, where there is none.
+"""Give the ledger the evidence of collected runs for the paper's tables and figures.
 
 Only runs that are a row of the paper by name and by configuration count, in the folder that the environment variable
-``QAE_RESULTS`` names, or ``results``. What counts as found is in ``claims``.
+``QAE_RESULTS`` names, or ``results``. Where there is none the evidence is skipped and says what to run. What counts as
+found is in ``criteria``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ NAME = "cluster"
 
 
 def register(ledger: Ledger) -> None:
-    """Add the evidence of collected runs."""
+    """Add the evidence of collected runs to the ledger."""
     for claim in (*CLAIMS, *UNDECIDABLE):
         step = Step(
             says="What `qae cluster collect` found in the logs of the paper's rows.",
@@ -36,7 +37,7 @@ def register(ledger: Ledger) -> None:
 
 
 def _missing(claim: str, effort: Effort) -> str | None:
-    """Which rows are not there and how to get them; None where the claim can be decided."""
+    """Return which rows are missing and how to get them; None where the claim can be decided."""
     del effort
     if claim in UNDECIDABLE:
         return UNDECIDABLE[claim]
@@ -53,42 +54,52 @@ def _missing(claim: str, effort: Effort) -> str | None:
 
 
 def _command(names: Sequence[str]) -> str:
+    """Return the commands that make the missing rows."""
     launch = f"`qae cluster launch {names[0]}`"
     each = f"{launch}, and so for each of the others, " if len(names) > 1 else f"{launch} "
     return f"run {each}and then `qae cluster collect JOB_FOLDER`"
 
 
 def _found(claim: str, effort: Effort) -> Finding:
+    """Return the finding of a claim: all of its statements hold on the collected runs."""
     del effort
     statements = _statements(claim)
-    said = "; ".join(f"{one.says} {'found' if one.found else 'NOT FOUND'}: {one.detail}" for one in statements)
-    runs = "; ".join(str(run) for runs in _rows(claim).values() for run in runs)
-    return Finding(bool(statements) and all(one.found for one in statements), NEGATIVE_CRITERION, f"{said} ({runs})")
+    sentences = []
+    for statement in statements:
+        verdict = "found" if statement.found else "NOT FOUND"
+        sentences.append(f"{statement.says} {verdict}: {statement.detail}")
+    runs = "; ".join(str(run) for row in _rows(claim).values() for run in row)
+    # No statement at all is no finding, although all() of nothing is true.
+    passed = bool(statements) and all(statement.found for statement in statements)
+    return Finding(passed, NEGATIVE_CRITERION, f"{'; '.join(sentences)} ({runs})")
 
 
 def _found_in_planted(claim: str, effort: Effort) -> Finding:
+    """Return whether a statement of the claim is found in its planted data, where none may be."""
     del effort
     return any_found_in_planted(_statements(claim))
 
 
 def _statements(claim: str) -> list[Statement]:
+    """Return the statements of a claim from the collected runs."""
     return CLAIMS[claim].statements(_rows(claim))
 
 
 def _rows(claim: str) -> Rows:
-    """Of each row that the claim is about, the runs that went far enough."""
-    runs = _collections()
-    return {name: [run for run in runs if run.row == name and run.last_step >= LEAST] for name in CLAIMS[claim].rows}
+    """Return the runs of each row of the claim that have reached step ``LEAST``."""
+    long_enough = [run for run in _collections() if run.last_step >= LEAST]
+    return {name: [run for run in long_enough if run.row == name] for name in CLAIMS[claim].rows}
 
 
 def _short(claim: str) -> list[str]:
-    """Runs of these rows that have not come far enough."""
+    """Return one sentence for each run of these rows that has not reached step ``LEAST``."""
     wanted = CLAIMS[claim].rows
     runs = [run for run in _collections() if run.row in wanted and run.last_step < LEAST]
     return [f"{run.name} has reached step {run.last_step} of {LEAST}" for run in runs]
 
 
 def _collections() -> Sequence[Collected]:
+    """Return every collected run in the folder of results."""
     root = results_folder()
     folder = root / EXPERIMENT
     names = tuple(sorted(path.name for path in folder.iterdir())) if folder.is_dir() else ()
@@ -97,5 +108,5 @@ def _collections() -> Sequence[Collected]:
 
 @cache
 def _read(root: Path, names: tuple[str, ...]) -> Sequence[Collected]:
-    """``names`` makes it read again when there is another run."""
+    """Read the collected runs once; ``names`` makes the cache read again when a run has been added."""
     return collected(root) if names else ()

@@ -1,1 +1,1 @@
-"""``qae cluster`` and its subcommands, a module each; what they call stands in the folders beside this one."""
+"""The subcommands of ``qae cluster``: they read arguments and print; what they call is in the sibling folders."""

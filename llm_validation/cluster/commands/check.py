@@ -1,4 +1,7 @@
-"""``qae cluster check``: everything that can be known about a run before it costs anything."""
+"""``qae cluster check``: tell everything that can be known about a run before it costs anything.
+
+The checks themselves are in ``llm_validation.cluster.checks``.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +58,7 @@ def check(
     """
     from llm_validation.cluster.checks.all import checks
 
+    # With `--json -` the output is the JSON text alone, so that it can be piped.
     config = composed(experiment, overrides or ())
     results = checks(experiment, config, job_dir=job_dir, strict=strict, wait=wait)
     if json_file is None or str(json_file) != "-":
@@ -73,9 +77,9 @@ def composed(experiment: str, overrides: Sequence[str], command: str = "check") 
     """Return the composed configuration; end the command with status 2 where there is none.
 
     Args:
-        experiment: its name.
+        experiment: name of the experiment.
         overrides: Hydra overrides, in their order.
-        command: the subcommand's name, for its one line on stderr.
+        command: name of the subcommand, for its one line on stderr.
     """
     from llm_validation.cluster.recipes.compose import MissingVerl, compose
 
@@ -86,7 +90,7 @@ def composed(experiment: str, overrides: Sequence[str], command: str = "check") 
 
 
 def _show(experiment: str, results: Sequence[Check]) -> None:
-    """Print a table on a terminal, and a plain line a check elsewhere."""
+    """Print a table on a terminal, and one plain line per check elsewhere."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -96,6 +100,7 @@ def _show(experiment: str, results: Sequence[Check]) -> None:
         table = Table(box=None, show_header=False, pad_edge=False)
         for check in results:
             table.add_row(Text(check.state, style=_STYLES[check.state]), Text(check.name), Text(check.sentence))
+        # The console does not wrap lines, so that plain output has one per check; a table has to wrap its cells.
         console.print(table, soft_wrap=False)
     else:
         for check in results:
@@ -106,7 +111,7 @@ def _show(experiment: str, results: Sequence[Check]) -> None:
 
 
 def _report(experiment: str, overrides: Sequence[str], results: Sequence[Check], *, strict: bool) -> str:
-    """Return what was found as JSON text."""
+    """Return the results of the checks as JSON text."""
     from llm_validation.cluster.checks.machine import versions
     from qae_theory.runs.files import to_json
 
@@ -123,6 +128,7 @@ def _report(experiment: str, overrides: Sequence[str], results: Sequence[Check],
 
 
 def _write_report(report: str, file: Path) -> None:
+    """Write the JSON text to a file; ``-`` prints it."""
     from qae_theory.runs.files import write_atomically
 
     if str(file) == "-":
@@ -132,6 +138,7 @@ def _write_report(report: str, file: Path) -> None:
 
 
 def _write_resolved(config: Any, file: Path) -> None:
+    """Write the whole configuration as YAML, its interpolations resolved."""
     from omegaconf import OmegaConf
 
     from qae_theory.runs.files import write_atomically

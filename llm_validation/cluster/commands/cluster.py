@@ -1,4 +1,7 @@
-"""``qae cluster``: plan, check, launch and collect runs of verl. Each subcommand has a module of its own."""
+"""``qae cluster``: the group of commands that plan, check, launch and collect runs of verl.
+
+Each subcommand has a module of its own.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``qae cluster collect``: make a result folder and the paper's tables of the logs of a run, wherever they lie."""
+"""``qae cluster collect``: turn the logs of a run, wherever they lie, into a results folder and the paper's tables.
+
+The work is done in ``llm_validation.cluster.collect``; this module reads arguments and prints.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 MOST = 10  # findings shown; the file has them all
 LONGEST_LIST = 60  # characters of line numbers shown
-# What is told of the steps, by its name in dropped.json.
+# Sentences about the steps, by the names under which dropped.json lists them.
 SHOWN = {
     "validation_only": "only validated at",
     "missing": "not in the log",
@@ -87,15 +90,19 @@ def collect(
 
 
 def report(folder: Path) -> Iterator[str]:
-    """Yield what a person wants to know of a collected run, a sentence a line."""
+    """Yield what a person wants to know of a collected run, one sentence at a time.
+
+    Args:
+        folder: the results folder of the run.
+    """
     config, dropped, findings = (_json(folder, name) for name in ("config", "dropped", "findings"))
     steps = dropped["steps"]
     row = f"row {config['row']}" if config["row"] else f"not a row of the paper: {'; '.join(config['no_row_because'])}"
     yield f"{config['name']} ({row})"
     yield f"steps kept: {steps['kept'] or 'none'}"
-    for name, words in SHOWN.items():
+    for name, phrase in SHOWN.items():
         if steps[name]:
-            yield f"{words}: {steps[name]}"
+            yield f"{phrase}: {steps[name]}"
     for what, why in steps["not_whole"].items():
         yield f"dropped, not whole: {what}: {why}"
     for account in dropped["files"]:
@@ -109,6 +116,7 @@ def report(folder: Path) -> Iterator[str]:
 
 
 def _json(folder: Path, name: str) -> Any:
+    """Return the contents of one of the folder's JSON files."""
     return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
 
 
@@ -134,7 +142,10 @@ def _span(text: str) -> tuple[int, int]:
 
 @contextmanager
 def _progress(console: Console) -> Iterator[Callable[[str, int, int], None] | None]:
-    """Give what shows progress: a bar on a terminal, and nothing elsewhere, since only large dumps take long."""
+    """Yield a function that shows progress as a bar on a terminal, and None elsewhere.
+
+    Plain output has no progress lines, since only large dumps take long.
+    """
     if not console.is_terminal:
         yield None
         return

@@ -1,4 +1,4 @@
-"""``qae cluster data`` and ``qae cluster smoke-model``: the files that a run of verl starts from."""
+"""``qae cluster data`` and ``qae cluster smoke-model``: write the files that a run of verl starts from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``qae cluster launch``: submit a run to a Ray or Slurm cluster; asked again, it goes on with the run."""
+"""``qae cluster launch``: submit a run to a Ray or Slurm cluster; asked again, it goes on with the run.
+
+What submitting means is in ``llm_validation.cluster.jobs``; this module reads arguments and prints.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,7 @@ def launch(
     Exit status: 0 when it is submitted, runs or is finished; 1 when a check failed or it was not taken; 2 for wrong
     usage, or where verl is not installed.
     """
-    if (ray is None) != slurm:
+    if (ray is None) != slurm:  # neither or both: `slurm` is a flag and `ray` an address
         fail("cluster launch", "give one of --ray ADDRESS and --slurm", 2)
     if not slurm and (sbatch or setup or container or cpus):
         fail("cluster launch", "--sbatch, --setup, --container and --cpus are for --slurm", 2)
@@ -87,6 +90,7 @@ def launch(
 
 
 def _ray(address: str) -> Backend:
+    """Return the job server of a Ray cluster."""
     from llm_validation.cluster.jobs.on_ray import RayJobs
 
     return RayJobs(address)
@@ -140,7 +144,7 @@ def _check(experiment: str, config: Any, overrides: Sequence[str], root: Path) -
 def _launch(
     experiment: str, overrides: Sequence[str], *, config: Any, root: Path, backend: Backend, job: dict[str, Any]
 ) -> None:
-    """Submit the job, with the configuration as it is composed here beside it."""
+    """Submit the job and print what has been done; the configuration as it is composed here is kept beside it."""
     from omegaconf import OmegaConf
 
     from llm_validation.cluster.jobs.backends import BackendError

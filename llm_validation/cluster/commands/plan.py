@@ -1,4 +1,7 @@
-"""``qae cluster plan``: settings, nodes, memory and GPU hours of an experiment, before it costs anything."""
+"""``qae cluster plan``: tell settings, nodes, memory and GPU hours of an experiment before it costs anything.
+
+The formulas are in ``llm_validation.cluster.estimate``; this module reads arguments and prints.
+"""
 
 from __future__ import annotations
 
@@ -70,27 +73,37 @@ def plan(
     try:
         assumed = dict(_assumption(text) for text in assume or ())
         _positive(nodes=nodes, gpus_per_node=gpus_per_node, response_tokens=response_tokens)
-        config, found = _planned(experiment, [*(overrides or ()), *given], gpu, gpu_memory, response_tokens, assumed)
+        config, run_plan = _planned(
+            experiment,
+            # The options come after the overrides, since the last one wins in Hydra.
+            [*(overrides or ()), *given],
+            gpu=gpu,
+            gpu_memory=gpu_memory,
+            response_tokens=response_tokens,
+            assumed=assumed,
+        )
     except (ValueError, RuntimeError) as error:
         fail("cluster plan", " ".join(str(error).split()), 2)
     if str(json_file) != "-" and str(resolved) != "-":
-        _show(found)
+        _show(run_plan)
     try:
-        _write(config, found, json_file, resolved)
+        _write(config, run_plan, json_file, resolved)
     except OSError as error:
         fail("cluster plan", f"{error.filename} cannot be written: {error.strerror}", 1)
-    if not found.budget.fits:
-        fail("cluster plan", f"{experiment} does not fit: {'; '.join(found.budget.problems)}", 1)
+    if not run_plan.budget.fits:
+        fail("cluster plan", f"{experiment} does not fit: {'; '.join(run_plan.budget.problems)}", 1)
 
 
 def _planned(
     experiment: str,
     overrides: Sequence[str],
+    *,
     gpu: str,
     gpu_memory: float | None,
     response_tokens: float | None,
     assumed: Mapping[str, float],
 ) -> tuple[Any, Plan]:
+    """Return the composed configuration of an experiment and its plan."""
     from llm_validation.cluster.estimate.hardware import gpu_named
     from llm_validation.cluster.estimate.plan import plan as planned
     from llm_validation.cluster.recipes.compose import compose
@@ -118,19 +131,21 @@ def _resolved_values(config: Any, keys: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _assumption(text: str) -> tuple[str, float]:
+    """Return name and value of an option ``NAME=VALUE``."""
     from qae_theory.checks import refuse
 
-    name, found, value = text.partition("=")
+    name, equals_sign, value = text.partition("=")
     try:
         number = float(value)
     except ValueError:
-        number = float("nan")
-    if not found or not 0 <= number < float("inf"):
+        number = float("nan")  # fails the comparison below, as every NaN does
+    if not equals_sign or not 0 <= number < float("inf"):
         refuse("assume", text, "NAME=VALUE with a finite number >= 0")
     return name.strip(), number
 
 
 def _positive(**numbers: float | None) -> None:
+    """Refuse a number that is not finite and positive; None is a number that was not given."""
     from qae_theory.checks import refuse
 
     for name, value in numbers.items():
@@ -139,6 +154,7 @@ def _positive(**numbers: float | None) -> None:
 
 
 def _list() -> None:
+    """Print the experiments, one per line, with what they are for."""
     from llm_validation.cluster.recipes.compose import describe, experiments
 
     names = experiments()
@@ -147,22 +163,25 @@ def _list() -> None:
         print(f"{name:{width}}  {describe(name)}")
 
 
-def _show(found: Plan) -> None:
+def _show(run_plan: Plan) -> None:
+    """Print the plan as text."""
     from llm_validation.cluster.estimate.plan_view import render
 
-    render(found, _console())
+    render(run_plan, _console())
 
 
 def _console() -> Console:
+    """Return a console that is wide enough for the tables where there is no terminal."""
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
     return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=PLAIN_WIDTH)
 
 
-def _write(config: Any, found: Plan, json_file: Path | None, resolved: Path | None) -> None:
+def _write(config: Any, run_plan: Plan, json_file: Path | None, resolved: Path | None) -> None:
+    """Write the plan as JSON and the configuration as YAML, where they were asked for."""
     if json_file is not None:
-        _put(json_file, found.to_json())
+        _put(json_file, run_plan.to_json())
     if resolved is not None:
         from omegaconf import OmegaConf
 
@@ -170,6 +189,7 @@ def _write(config: Any, found: Plan, json_file: Path | None, resolved: Path | No
 
 
 def _put(file: Path, text: str) -> None:
+    """Write a text to a file; ``-`` prints it."""
     from qae_theory.runs.files import write_atomically
 
     if str(file) == "-":

@@ -67,9 +67,7 @@ class JobFolder:
 
     @property
     def logs(self) -> Path:
-        """Return the folder of ``attempt-NNN.jsonl`` (verl's file logger) and ``attempt-NNN.out`` (the trainer's
-        output).
-        """
+        """Return the folder of ``attempt-NNN.jsonl`` (verl's file logger) and ``attempt-NNN.out`` (what was printed)."""
         return self.path / "logs"
 
     @property
