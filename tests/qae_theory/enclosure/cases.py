@@ -120,12 +120,12 @@ def _ties(rng: np.random.Generator, n: int) -> Array:
 
 def _neighbours(rng: np.random.Generator, n: int) -> Array:
     """Numbers a few units in the last place apart."""
-    start = rng.choice([0.1, 1.0, -7.3, 1e300, 2.0**53, 1e-300])
+    start = float(rng.choice([0.1, 1.0, -7.3, 1e300, 2.0**53, 1e-300]))
     return start + np.spacing(start) * rng.integers(-3, 4, n)
 
 
 def _subnormal(rng: np.random.Generator, n: int) -> Array:
-    return SMALLEST * rng.integers(-5, 6, n)
+    return SMALLEST * rng.integers(-5, 6, n).astype(np.float64)
 
 
 def _ends(rng: np.random.Generator, n: int) -> Array:

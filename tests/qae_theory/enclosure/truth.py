@@ -22,12 +22,17 @@ def change(z: Sequence[float], d: Sequence[float], eta: float, enough: Callable[
     ball = flint.arb("nan")
     for bits in PRECISIONS:
         with flint.ctx.workprec(bits):
-            logits = [flint.arb(x) for x in z]
-            step = flint.arb(eta)
-            ball = entropy([x + step * flint.arb(y) for x, y in zip(logits, d, strict=True)]) - entropy(logits)
+            ball = change_at_this_precision(z, d, eta)
             if enough(ball):
                 break
     return ball
+
+
+def change_at_this_precision(z: Sequence[float], d: Sequence[float], eta: float) -> Any:
+    """A ball around the exact change, in the precision that flint has at the call."""
+    logits = [flint.arb(x) for x in z]
+    step = flint.arb(eta)
+    return entropy([x + step * flint.arb(y) for x, y in zip(logits, d, strict=True)]) - entropy(logits)
 
 
 def entropy(z: Sequence[Any]) -> Any:

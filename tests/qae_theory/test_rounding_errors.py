@@ -1,0 +1,112 @@
+"""The float64 functions keep the errors that their docstrings state, against ball arithmetic.
+
+A sample of the long run, `make enclosure`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+import qae_theory
+from qae_theory.numerics import change as kernel
+from qae_theory.softmax import centred, log_softmax
+from tests.qae_theory import shipped
+from tests.qae_theory.enclosure import cases, errors
+
+PUBLIC = {
+    "entropy_change": qae_theory.entropy_change,
+    "first_order": qae_theory.first_order_entropy_change,
+    "second_order": qae_theory.second_order_entropy_change,
+    "self_covariance": qae_theory.self_covariance,
+}
+
+
+def generator(number: int) -> np.random.Generator:
+    """Return draws that no other test shares."""
+    return np.random.default_rng(np.random.SeedSequence(20260923, spawn_key=(300, number)))
+
+
+@pytest.mark.parametrize("name", errors.FUNCTIONS)
+@pytest.mark.parametrize(("kind", "count", "number"), [("adversarial", 2000, 0), ("ordinary", 1000, 1)])
+def test_errors_are_within_the_promise(kind: str, count: int, number: int, name: str) -> None:
+    found = errors.largest(getattr(cases, kind)(generator(number), count), [name])
+    assert found.values[name] + found.refused[name] == count
+    assert found.values[name] > count / 2
+    assert 0 < found.units[name] <= errors.PROMISED
+
+
+@pytest.mark.parametrize("name", errors.FUNCTIONS)
+def test_errors_are_within_the_promise_for_many_arms(name: str) -> None:
+    found = errors.largest(cases.vocabulary(generator(2), 2, arms=20_000), [name])
+    assert found.values[name] == 2
+    assert found.units[name] <= errors.PROMISED
+
+
+@pytest.mark.parametrize("name", errors.FUNCTIONS)
+def test_the_docstrings_state_what_is_tested(name: str) -> None:
+    text = re.sub(r"\s+", " ", PUBLIC[name].__doc__ or "")
+    assert "2e-13" in text
+    assert "1e-300" in text
+    assert "151,936" in text
+    assert errors.PROMISED == 2e-13 / 2.0**-53
+
+
+def test_a_derivative_beyond_float64_is_refused_and_counted() -> None:
+    batch = cases.Batch(np.array([[0.0, 1.0, 0.5]]), np.array([[1e308, 1.0, -1e308]]), np.array([-1.0]))
+    found = errors.largest([batch], ["second_order", "self_covariance"])
+    assert found.refused == {"second_order": 1, "self_covariance": 0}
+    assert found.values == {"second_order": 0, "self_covariance": 1}
+    assert found.units["second_order"] == 0
+
+
+# Controls: what is planted shows
+
+
+@pytest.mark.parametrize("name", errors.FUNCTIONS)
+@pytest.mark.parametrize("bend", [lambda x: x * (1 + 3e-13), lambda x: x - 1e-15, lambda x: x * np.nan])
+def test_a_small_error_is_caught(monkeypatch: pytest.MonkeyPatch, name: str, bend: Any) -> None:
+    function, exact = errors.FUNCTIONS[name]
+    monkeypatch.setitem(errors.FUNCTIONS, name, (lambda z, d, eta: bend(function(z, d, eta)), exact))
+    assert errors.largest(cases.ordinary(generator(3), 250), [name]).units[name] > errors.PROMISED
+
+
+def test_a_needless_refusal_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: Any) -> Any:
+        raise ValueError("direction must be smaller")
+
+    monkeypatch.setitem(errors.FUNCTIONS, "first_order", (refuse, errors.first_order))
+    assert errors.largest(cases.ordinary(generator(4), 1), ["first_order"]).units["first_order"] == np.inf
+
+
+@pytest.mark.parametrize(
+    ("name", "z", "d", "eta"),
+    [
+        ("entropy_change", [-0.78, 0.0], [1e308, -1.7e308], -2.5e-313),
+        ("first_order", [0.0, 1.0], [1.7e308, -1.7e308], 1.0),
+        ("second_order", [0.0, 230.0], [1e170, 0.0], 1.0),  # 1e-100 of 1e340
+    ],
+)
+def test_directions_that_are_not_scaled_are_caught(
+    monkeypatch: pytest.MonkeyPatch, name: str, z: list[float], d: list[float], eta: float
+) -> None:
+    batch = cases.Batch(np.array([z]), np.array([d]), np.array([eta]))
+    assert errors.largest([batch], [name]).units[name] <= errors.PROMISED
+    monkeypatch.setattr(kernel, "_PLAIN_SIZE", 10**6)
+    with np.errstate(all="ignore"):
+        assert errors.largest([batch], [name]).units[name] > errors.PROMISED
+
+
+def test_differences_of_log_probabilities_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of nearly equal arms they lose what the differences of logits keep."""
+
+    def from_log_probs(probs: Any, logits: Any) -> Any:
+        return centred(probs, log_softmax(logits))
+
+    batch = cases.Batch(np.array([[0.0, 1e-9, -2e-9]]), np.array([[1.0, 0.0, 0.0]]), np.array([1.0]))
+    assert errors.largest([batch], ["first_order"]).units["first_order"] <= errors.PROMISED
+    monkeypatch.setattr(shipped("entropy_change"), "surprise", from_log_probs)
+    assert errors.largest([batch], ["first_order"]).units["first_order"] > errors.PROMISED
