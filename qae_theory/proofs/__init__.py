@@ -1,8 +1,8 @@
-"""Evidence for every claim about QAE's mathematics: a folder for each page of the catalogue, a module a proposition.
+"""Hold the evidence for every claim about QAE's mathematics: a folder for each page of the catalogue.
 
-Each module has a ``register(ledger)``. ``tools`` holds the trusted checkers and what the shipped functions are run on
-and compared with; a module that ends in
-``_ties`` compares them, for a proposition beside it. Provider ``theory`` of the entry-point group ``qae.evidence``.
+Each module is about one proposition and has a ``register(ledger)``; one whose name ends in ``_ties`` compares the
+proposition beside it with the shipped code. ``tools`` holds the trusted checkers, ``carriers`` what stands for many
+numbers at once. This is the provider ``theory`` of the entry-point group ``qae.evidence``.
 """
 
 from __future__ import annotations

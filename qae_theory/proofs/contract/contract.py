@@ -1,6 +1,7 @@
-"""The contract of the shipped functions: what they refuse, in which words, and which defaults they take.
+"""Check the contract of the shipped functions: what they refuse, in which words, and which defaults they take.
 
-A ledger that trusts its functions must know that they do not silently accept nonsense.
+A ledger that trusts its functions must know that they do not silently accept nonsense. Every bad call of the table here
+must raise a ``ValueError`` with exactly the message beside it.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def register(ledger: Ledger) -> None:
 
 
 def refusals() -> Iterator[Refusal]:
-    """Bad calls, each with the whole message that it must raise."""
+    """Yield bad calls, each with the whole message that it must raise."""
     yield from _bad_groups()
     yield from _bad_options()
     yield from _bad_registrations()
@@ -93,6 +94,7 @@ def refusals() -> Iterator[Refusal]:
 
 
 def _bad_groups() -> Iterator[Refusal]:
+    """Yield calls whose rewards or mask are no group."""
     bad: Any
     call: Any
     for bad in ([], 1.0, [1.0, _NAN], [1.0, _INF], [[1.0], [1.0, 2.0]], ["a", "b"], [1.0, 2.0**1000]):
@@ -113,6 +115,7 @@ def _bad_groups() -> Iterator[Refusal]:
 
 
 def _bad_options() -> Iterator[Refusal]:
+    """Yield calls with an estimator, a level, an eps or a std that there is not."""
     bad: Any
     call: Any
     names = ", ".join(estimator_names())
@@ -147,6 +150,7 @@ def _bad_options() -> Iterator[Refusal]:
 
 
 def _bad_registrations() -> Iterator[Refusal]:
+    """Yield registrations whose fields are of the wrong kind."""
     kernel = get_estimator("qae").kernel
     text, number = "a text that is not empty", "an integer >= 1"
     yes_or_no, mapping = "True or False", "a mapping from names of options to allowed values"
@@ -167,7 +171,7 @@ def _bad_registrations() -> Iterator[Refusal]:
 
 
 def _foreign_numbers() -> Iterator[Refusal]:
-    """What only looks like numbers, and what float64 would round."""
+    """Yield calls with what only looks like numbers, and with what float64 would round."""
     bad: Any
     finite = "an array [..., n] of finite numbers"
     held = f"{finite}, all of them exactly held by float64, which has 53 bits"
@@ -185,6 +189,7 @@ def _foreign_numbers() -> Iterator[Refusal]:
 
 
 def _bad_policies() -> Iterator[Refusal]:
+    """Yield calls whose logits, directions, steps or baselines are not allowed."""
     bad: Any
     call: Any
     zeros = [0.0, 1.0]
@@ -256,6 +261,7 @@ def _bad_policies() -> Iterator[Refusal]:
 
 
 def _bad_expectations() -> Iterator[Refusal]:
+    """Yield calls whose success probability, group size or query is not allowed."""
     bad: Any
     call: Any
     zeros = [0.0, 1.0]
@@ -292,6 +298,7 @@ def _bad_expectations() -> Iterator[Refusal]:
 
 
 def _bad_objectives() -> Iterator[Refusal]:
+    """Yield calls whose ratios, clip ranges or rules are not allowed."""
     bad: Any
     call: Any
     ones = [1.0, 1.0]
@@ -327,16 +334,17 @@ def _bad_objectives() -> Iterator[Refusal]:
 
 
 def query_weights_of(rule: str) -> Callable[[Any], Any]:
-    """``query_weights`` of one rule, as a function of the rewards."""
+    """Return ``query_weights`` of one rule, as a function of the rewards."""
     return lambda rewards: query_weights(rewards, rule)
 
 
 def query_weights_with_k(rewards: Any, k: Any) -> Any:
-    """``query_weights`` of QAE, as a function of rewards and K."""
+    """Return ``query_weights`` of QAE, as a function of rewards and K."""
     return query_weights(rewards, "qae", k=k)
 
 
 def _compositions(arms: int, group_size: int) -> int:
+    """Return the number of ways to write ``group_size`` as a sum over arms, binomial(G + n - 1, n - 1)."""
     count = 1
     for i in range(1, arms):
         count = count * (group_size + i) // i
@@ -348,11 +356,13 @@ def _as_fractions() -> str:
 
 
 def _refusals(*, rename: Callable[[str], str]) -> Finding:
+    """Find whether every bad call raises its message; ``rename`` changes what is expected, for the control."""
     cases = ((text, _message(call), rename(text)) for call, text in refusals())
     return all_equal(cases, "bad calls, each with the words of its refusal")
 
 
 def _message(call: Callable[[], Any]) -> str:
+    """Return what a call says when it refuses, or that it accepted."""
     try:
         call()
     except ValueError as refusal:
@@ -363,6 +373,7 @@ def _message(call: Callable[[], Any]) -> str:
 
 
 def _defaults(*, k: str) -> Finding:
+    """Find whether each function without options gives what it gives with its defaults written out."""
     rewards = np.array([[1.0, 0, 0, 0, 0], [1, 1, 1, 0, 0], [1, 1, 0, 0, 0]])
     eps = 1e-6
     explicit: dict[str, dict[str, Any]] = {
@@ -377,6 +388,7 @@ def _defaults(*, k: str) -> Finding:
         for name, options in explicit.items()
     ]
     cases.append(("estimator", q.advantages(rewards).tolist(), q.advantages(rewards, "qae", k=k).tolist()))
+    # Ratios on both sides of both bounds, so that each default of the clip range matters.
     ratios = [[1.4, 1.3, 0.7, 0.9, 1.0]] * 3
     clips = {"clip_low": 0.2, "clip_high": 0.28}
     signs = [[1.0, -1.0, -1.0, 1.0, -1.0]] * 3
@@ -392,10 +404,12 @@ def _defaults(*, k: str) -> Finding:
 
 
 def _registration(*, scale: int) -> Finding:
+    """Find whether a registered estimator is kept as it was given, with its defaults, and read back so."""
 
     def scaled(rewards: Any, counts: Any, scale: Any = 1) -> Any:
         return scale * rewards
 
+    # The registry is global: it is put back after the two entries of this check.
     with mock.patch.dict(_REGISTRY):
         register_estimator("plain", scaled, source="here")
         register_estimator("scaled", scaled, source="there", defaults={"scale": 3}, binary_only=True, least_group=2)

@@ -1,6 +1,7 @@
-"""Claim `identity`: the derivative of entropy along any direction, for any number of arms.
+"""Prove claim ``identity``: H' = -Cov_pi(log pi, d) along any direction d of the logits, for any number of arms.
 
-The floating-point functions are held against ball arithmetic in ``identity_ties``.
+The shipped entropy runs on a policy with any number of arms and is differentiated by a rule for moments, which SymPy
+decides. The floating-point functions are compared with ball arithmetic in ``identity_ties``.
 """
 
 from __future__ import annotations
@@ -84,6 +85,7 @@ def _proof() -> tuple[Step, ...]:
 
 
 def _arm_moves(*, sign: int) -> Finding:
+    """Find whether pi' = pi (d - E d) and (log pi)' = d - E d for one arm beside the sum of all others."""
     eta, z, d, average = sympy.symbols("eta z d m", real=True)
     rest = sympy.Function("R", positive=True)(eta)
     weight = sympy.exp(z + eta * d)
@@ -97,6 +99,7 @@ def _arm_moves(*, sign: int) -> Finding:
 
 
 def _term_moves(*, own: int) -> Finding:
+    """Find whether the derivative of pi f is pi (f' + f (d - E d)), for a monomial f with symbolic exponents."""
     eta, a, b, average = sympy.symbols("eta a b m", real=True)
     log_prob = sympy.Function("L")(eta)
     at_eta = {LOG_PROB: log_prob, PROB: sympy.exp(log_prob)}
@@ -109,7 +112,9 @@ def _term_moves(*, own: int) -> Finding:
 
 
 def _rule_replayed(effort: Effort, *, order: int) -> Finding:
+    """Find whether ``along_step`` gives SymPy's derivative of some moments on policies with 2 and 3 arms."""
     eta = sympy.Symbol("eta")
+    # Unequal and of both signs, so that no term drops out by symmetry.
     directions = [sympy.Rational(1, 2), sympy.Integer(3), sympy.Rational(-2, 5)]
     residuals = []
     for n in effort.pick((2, 3), (2,)):
@@ -125,6 +130,7 @@ def _rule_replayed(effort: Effort, *, order: int) -> Finding:
 
 
 def _shipped_derivative(*, sign: int) -> Finding:
+    """Find whether the shipped entropy moves at the rate -Cov(log pi, d), which is the shipped first-order change."""
     shipped_entropy = for_any_policy(lambda arms: entropy(arms.logits()))
     shipped = for_any_policy(lambda arms: first_order_entropy_change(arms.logits(), arms.entries(DIRECTION)))
     moved = moments.along_step(shipped_entropy)
@@ -134,6 +140,7 @@ def _shipped_derivative(*, sign: int) -> Finding:
 
 
 def _pairwise(*, factor: Any) -> Finding:
+    """Find whether the shipped covariance is ``factor`` times E (x - x')(y - y') over two independent arms."""
     other_x, other_y = OTHER_ARM[3], OTHER_ARM[4]
     shipped = for_any_policy(lambda arms: covariance(arms.probs(), arms.entries(X), arms.entries(Y)))
     return zero(shipped - factor * moments.pair_mean((X - other_x) * (Y - other_y)), sympy.expand)

@@ -1,4 +1,8 @@
-"""Ties of claim `identity`: shipped functions against SymPy, power series, ball arithmetic and finite differences."""
+"""Tie claim ``identity`` to the shipped functions: SymPy, power series, ball arithmetic and finite differences.
+
+Three kinds of derivative of the shipped entropy are compared with the shipped closed form, and the functions on floats
+with their exact values. The proof is in ``identity``.
+"""
 
 from __future__ import annotations
 
@@ -100,6 +104,7 @@ def shipped_floats() -> tuple[Step, ...]:
 
 
 def _symbolic(effort: Effort, *, scale: int) -> Finding:
+    """Find whether SymPy's derivative of the shipped entropy is the shipped first-order change and gradient."""
     eta = sympy.Symbol("eta", real=True)
     residuals = []
     for n in effort.pick((2, 3, 4), (2, 3)):
@@ -116,6 +121,8 @@ def _symbolic(effort: Effort, *, scale: int) -> Finding:
 
 
 def _automatic(effort: Effort, *, coefficient: int) -> Finding:
+    """Find whether the shipped entropy on power series has the shipped first-order change as its first coefficient."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for case in policies(effort):
             with flint.ctx.workdps(400):  # log sum exp of a gap of 700 needs 300 digits to see the small arm
@@ -128,6 +135,8 @@ def _automatic(effort: Effort, *, coefficient: int) -> Finding:
 
 
 def _finite_differences(effort: Effort, *, scale: float) -> Finding:
+    """Find whether the difference quotient of the shipped change tends to the shipped closed form at first order."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         # From 1e-1 to 1e-3 the difference stays well above the round-off of the shipped change (1e-15 relative).
         steps = np.logspace(-1, -3, 5)
@@ -151,18 +160,18 @@ def _near(value: Any, truth: Any, case: Case, *, floor: float = 0.0) -> bool:
 
 
 def _float_policies(effort: Effort, *, off: float) -> Finding:
+    """Find whether the shipped functions of one policy on floats are the ball-arithmetic values, to a few roundings."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for case in policies(effort, extreme=True):
             with flint.ctx.workdps(exact.DIGITS):
                 probs, _ = exact.policy(exact.balls(case.logits))
                 for name, values, truths in _policy_functions(case, off):
+                    close = []
                     # The entropy is one number, whose tolerance asks for no probability.
-                    pairs = zip(truths, probs, strict=False)
-                    tolerances = [_relative(name, case) * abs(t) + _floor(name, p) for t, p in pairs]
-                    close = (
-                        exact.close(value, truth, relative=1.0, scale=tolerance)
-                        for value, truth, tolerance in zip(values, truths, tolerances, strict=True)
-                    )
+                    for value, truth, prob in zip(values, truths, probs[: len(truths)], strict=True):
+                        tolerance = _relative(name, case) * abs(truth) + _floor(name, prob)
+                        close.append(exact.close(value, truth, relative=1.0, scale=tolerance))
                     yield f"{name}, {case.label}", all(close)
 
     return for_all(cases(), "policies from uniform to gaps beyond float64")
@@ -181,16 +190,20 @@ def _policy_functions(case: Case, off: float) -> Iterator[tuple[str, Any, list[A
 
 def _relative(name: str, case: Case) -> Any:
     # exp turns an absolute error of its argument, half an ulp of a gap, into a relative one.
+    """Return the relative error that a function's floats may have, as a ball."""
     widest = min(float(np.ptp(case.logits / 2)), 1000.0)
     return flint.arb(1e-15 * (4 + widest) if name != "log_softmax" else 1e-15)
 
 
 def _floor(name: str, prob: Any) -> Any:
     # 1e-300: subnormal numbers. A gradient is pi times a difference of logarithms: a few ulp of those remain.
+    """Return the absolute error that a function's floats may have, as a ball."""
     return flint.arb(1e-300) + (flint.arb(4e-15) * prob if name == "entropy_gradient" else 0)
 
 
 def _float_derivatives(effort: Effort, *, off: float) -> Finding:
+    """Find whether the shipped first- and second-order changes on floats are the ball-arithmetic values."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for case in policies(effort):
             with flint.ctx.workdps(exact.DIGITS):
@@ -205,6 +218,8 @@ def _float_derivatives(effort: Effort, *, off: float) -> Finding:
 
 
 def _float_changes(effort: Effort, *, off: float) -> Finding:
+    """Find whether the shipped entropy change on floats is the ball-arithmetic one, for steps of every size."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for case, eta in product(policies(effort), steps_of(effort)):
             with flint.ctx.workdps(exact.DIGITS):
@@ -224,6 +239,7 @@ def _float_changes(effort: Effort, *, off: float) -> Finding:
 
 
 def _ends(*, sign: int) -> Finding:
+    """Find whether the largest steps of float64, and exact and mixed arrays, give what they should."""
     z, d = np.array([0.0, 2.0, -1.0]), np.array([1.0, 0.0, -1.0])
     weights = [[1, 2, 3], [5, 1, 1]]
     exact_logits = np.array([[sympy.log(w) for w in row] for row in weights], dtype=object)
@@ -234,6 +250,7 @@ def _ends(*, sign: int) -> Finding:
         # 1e-12: a few roundings on the side of the floats.
         return name, bool(np.allclose(np.asarray(left, dtype=float), right, rtol=1e-12, atol=0.0))
 
+    # 1.5e308 times a direction of 1 is still a float; a difference of two such logits is not.
     steps = np.array([1.5e308, 1e-9, -1e300])
     with np.errstate(over="ignore"):
         changes = entropy_change(z, d, steps)
@@ -252,6 +269,7 @@ def _ends(*, sign: int) -> Finding:
 
 
 def _batches(effort: Effort, *, shift: int) -> Finding:
+    """Find whether every shipped function treats the rows of a batch apart."""
     functions: tuple[tuple[Callable[..., Any], int], ...] = (
         (log_softmax, 1),
         (probabilities, 1),

@@ -1,4 +1,8 @@
-"""Claims `prop42-finite-step` and `prop42-finite-step-if`: Prop. 4.2's order beyond first order, and how far."""
+"""Prove claims ``prop42-finite-step`` and ``-if``: Prop. 4.2's order fails at a large step, not below the safe one.
+
+Two arms are the witness, by the shipped functions on exact numbers: the order holds up to eta = 2 log((1 - p)/p) and
+fails beyond. Under a step of at most ``safe_step_size`` the two routes of ``safe_step`` prove it.
+"""
 
 from __future__ import annotations
 
@@ -126,7 +130,7 @@ def _within_step() -> Step:
 
 
 def _change(logits: Any, rewards: Any, baseline: Any, step: Any) -> Any:
-    """Return the shipped change of the shipped update, exactly."""
+    """Return the shipped entropy change of the shipped uncentred update, exactly."""
     direction = update_direction(logits, rewards, "uncentred", baseline=baseline)
     return sympy.sympify(np.asarray(entropy_change(logits, direction, step), dtype=object).item())
 
@@ -140,6 +144,7 @@ def _query(prob: Fraction) -> tuple[Any, Any]:
 
 
 def _order_fails(*, step: Fraction) -> Finding:
+    """Find whether the entropy changes of the two baselines are in the wrong order at this step; show them."""
     logits, rewards = _query(WITNESS_PROB)
     eta = np.array(rational(step), dtype=object)
     changes = [_change(logits, rewards, np.array(Fraction(b), dtype=object), eta) for b in (0, 1)]
@@ -164,6 +169,7 @@ def _order_fails(*, step: Fraction) -> Finding:
 
 
 def _gap_moves(*, sign: int) -> Finding:
+    """Find whether the update moves the logit gap of two arms by eta (p + b (1 - 2p))."""
     p, b = sympy.symbols("p b", positive=True)
     logits = formulas([sympy.log(p / (1 - p)), 0])
     first, second = expressions(update_direction(logits, formulas([1, 0]), "uncentred", baseline=scalar(b)))
@@ -171,10 +177,12 @@ def _gap_moves(*, sign: int) -> Finding:
 
 
 def _falls_with_gap(*, sign: int) -> Finding:
+    """Find whether the entropy of two arms is even in the gap, with slope -x e^x / (1 + e^x)^2."""
     x = sympy.Symbol("x", real=True)
     value = expression(entropy(formulas([x, 0])))
     slope = sympy.diff(value, x) - sign * x * sympy.exp(x) / (1 + sympy.exp(x)) ** 2
     mirrored = value - value.subs(x, -x)
+    # In one positive symbol the residual is rational up to logarithms, which SymPy's simplification decides.
     weight = sympy.Symbol("w", positive=True)  # e^x
     return all_zero((r.subs(x, sympy.log(weight)) for r in (slope, mirrored)), _in_logs)
 
@@ -185,6 +193,7 @@ def _in_logs(residual: Any) -> Any:
 
 
 def _limit(*, two: int) -> Finding:
+    """Find whether the order holds exactly for eta <= -2g, if p < 1/2, and always otherwise."""
     p, g, eta = z3.Reals("p g eta")
     left, right = g + eta * p, g + eta * (1 - p)
     larger = left * left >= right * right
@@ -195,6 +204,8 @@ def _limit(*, two: int) -> Finding:
 
 
 def _law_replayed(effort: Effort, *, sign: int) -> Finding:
+    """Find whether exact changes just below and above the limit are in order and out of it."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for k in range(1, 10, effort.pick(1, 4)):
             prob = Fraction(k, 20)
@@ -209,6 +220,7 @@ def _law_replayed(effort: Effort, *, sign: int) -> Finding:
 
 
 def _one_order(*, low: Any) -> Finding:
+    """Find whether both halves of the proposition ask for one order of two baselines."""
     b, gate = z3.Reals("b gate")
     hard = z3.Q(Fraction(low).numerator, Fraction(low).denominator)
     # As (b1, b2): (b_K, b) on hard queries, (b, b_K) on easy ones, always 0 <= b1 < b2 <= 1.
@@ -217,6 +229,8 @@ def _one_order(*, low: Any) -> Finding:
 
 
 def _order_within(effort: Effort, *, factor: int) -> Finding:
+    """Find whether the exact order holds at ``factor`` times the shipped safe step."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         # Easy and hard queries for K = 2/5, right arms first or last.
         queries = [

@@ -1,7 +1,8 @@
-"""Claims `ratio-box`, `ratio-box-clip` and its rescue: entropy between the smallest and largest ratio of probabilities.
+"""Prove claims ``ratio-box``, ``ratio-box-clip`` and ``ratio-box-clip-if``: m H <= H' <= M H.
 
-The bound needs no smallness and no number of responses. PPO's clipping does not keep ratios in the clip range; where
-they are in it, entropy is.
+m and M are the smallest and the largest ratio pi'_i / pi_i. The bound needs no smallness and no number of responses.
+PPO's clipping does not keep ratios in the clip range (one shipped update is the witness); where they are in it, entropy
+is. z3 and SymPy decide the steps; ties compare the shipped bounds.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from qae_theory.proofs.tools.checking import (
 from qae_theory.softmax import probabilities
 from qae_theory.updates import update_direction
 
+# DAPO's clip range.
 CLIP_LOW, CLIP_HIGH = Fraction(1, 5), Fraction(28, 100)
 
 
@@ -165,6 +167,7 @@ def _displacement() -> tuple[Step, ...]:
 
 
 def _weighted_below(*, sign: int) -> Finding:
+    """Find whether a ratio of at most M makes a positive term -pi log pi at most M times as large."""
     ratio, most, surprise, p, log_p = z3.Reals("ratio M s p log_p")
     # log p < 0 for 0 < p < 1, by the lemma of the divergence at t = p: log p <= p - 1.
     positive = valid(-p * log_p > 0, p > 0, p < 1, log_p <= p - 1)
@@ -172,6 +175,7 @@ def _weighted_below(*, sign: int) -> Finding:
 
 
 def _exchanged(*, positive: bool) -> Finding:
+    """Find whether the bound for the policies exchanged gives m H <= H'."""
     old, new, least, most, inverse = z3.Reals("H H_new m M inverse")
     facts = (least > 0, most > 0, inverse * least == 1, old <= inverse * new, new <= most * old)
     box = z3.And(least * old <= new, new / old >= least, new / old <= most)
@@ -179,6 +183,7 @@ def _exchanged(*, positive: bool) -> Finding:
 
 
 def _ratio_is_mean(*, sign: int) -> Finding:
+    """Find whether pi_i / pi'_i is the mean under pi of exp(eta (d_j - d_i))."""
     z, d, eta = sympy.symbols("z d eta", real=True)
     rest, moved_rest = sympy.symbols("R R_moved", positive=True)
     old = sympy.exp(z) / (sympy.exp(z) + rest)
@@ -189,6 +194,7 @@ def _ratio_is_mean(*, sign: int) -> Finding:
 
 
 def _mean_in_box(*, wide: int) -> Finding:
+    """Find whether a mean of numbers in [low, 1/low], and its inverse, lie in that interval."""
     term, other, low, high, prob = z3.Reals("term other low high p")
     # Two arms at a time: a mean of numbers in an interval is in it, and the inverse interval is [1/high, 1/low].
     mean = prob * term + (1 - prob) * other
@@ -202,6 +208,8 @@ def _mean_in_box(*, wide: int) -> Finding:
 
 
 def _replayed(effort: Effort, *, inside: bool) -> Finding:
+    """Find whether exact entropies have their ratio in the box, and the shipped probabilities give the ratios."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for case, eta in product(policies(effort), (1e-3, 0.3, -2.0)):
             if case.flat:
@@ -221,11 +229,14 @@ def _replayed(effort: Effort, *, inside: bool) -> Finding:
 
 
 def _shipped_ratios(case: Any, eta: float) -> Any:
+    """Return pi'_i / pi_i of the shipped probabilities after a step."""
     with np.errstate(divide="ignore", invalid="ignore"):  # beyond a gap of 745 a probability is 0
         return probabilities(case.logits + eta * case.direction) / probabilities(case.logits)
 
 
 def _shipped_bounds(effort: Effort, *, factor: int) -> Finding:
+    """Find whether the shipped bounds contain the exact change of ``factor`` times the step."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for case, eta in product(policies(effort), (1e-3, 0.3, -2.0)):
             if case.flat:
@@ -241,12 +252,14 @@ def _shipped_bounds(effort: Effort, *, factor: int) -> Finding:
 
 
 def _one_update(*, base: Any) -> Finding:
+    """Find whether one shipped update of size log(base) leaves the clip range, in ratios and in entropy."""
     logits, advantages = formulas([0, 0]), formulas([1, -1])
     direction = expressions(update_direction(logits, [1, 0], "sampled_group", responses=[0, 1], advantages=advantages))
     step = sympy.log(sympy.Rational(base))
     moved = formulas([step * d for d in direction])
     new = [sympy.simplify(p) for p in expressions(probabilities(moved))]
     ratios = [sympy.simplify(2 * p) for p in new]
+    # H'/H in ball arithmetic: whether it lies outside the range is then certain.
     entropies = [ball(sum(-p * sympy.log(p) for p in policy)) for policy in (new, [sympy.Rational(1, 2)] * 2)]
     quotient = entropies[0] / entropies[1]
     low, high = (flint.arb(str(float(x))) for x in (1 - CLIP_LOW, 1 + CLIP_HIGH))
@@ -266,6 +279,7 @@ def _one_update(*, base: Any) -> Finding:
 
 
 def _flat_outside(*, ratios: tuple[Fraction, Fraction]) -> Finding:
+    """Find whether the shipped clipped term of each response stays equal when its ratio moves."""
     clip = {"clip_low": CLIP_LOW, "clip_high": CLIP_HIGH}
     nudged = [ratio + Fraction(1, 1000) for ratio in ratios]
     cases = []
@@ -276,6 +290,7 @@ def _flat_outside(*, ratios: tuple[Fraction, Fraction]) -> Finding:
 
 
 def _spread_of_displacement(*, shift: int) -> Finding:
+    """Find whether log-ratios in a range have displacements whose spread is at most the range's width."""
     first, second, number, low, high = z3.Reals("Delta_i Delta_j c log_low log_high")
     ratios = [z3.And(x - number >= low, x - number <= high) for x in (first, second)]
     spread = high - (0 if shift else low)
@@ -283,5 +298,6 @@ def _spread_of_displacement(*, shift: int) -> Finding:
 
 
 def _usual_spread(*, high: str) -> Finding:
+    """Find whether log((1 + e_high)/(1 - e_low)) is the quoted .47."""
     ratio = (1 + Fraction(high)) / (1 - CLIP_LOW)
     return close_to(ball(ratio).log(), "0.47", "log((1 + e_high)/(1 - e_low))", half_width="0.0005")

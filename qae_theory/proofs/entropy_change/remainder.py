@@ -1,7 +1,8 @@
-"""Claim `remainder`: the second derivative of entropy along a line, its brackets, and bounds on a finite change.
+"""Prove claim ``remainder``: eta h_1 - (eta rho)^2 L_- / 2 <= Delta H <= eta h_1 + (eta rho)^2 L_+ / 2.
 
-The lemma on variance and third moment is in ``remainder_joint_lemma``, the ties of the shipped bounds are in
-``remainder_ties``.
+rho is the spread max d - min d of the direction, and L_- and L_+ bound the second derivative of entropy along the step
+on n arms. SymPy does the derivatives on any number of arms, z3 and ball arithmetic the inequalities. The lemma on
+variance and third moment is in ``remainder_joint_lemma``, the ties of the shipped bounds are in ``remainder_ties``.
 """
 
 from __future__ import annotations
@@ -186,6 +187,7 @@ def _taylor() -> tuple[Step, ...]:
 
 
 def _second_derivative(*, sign: int) -> Finding:
+    """Find whether the shipped entropy, differentiated twice, is the shipped second-order change and the formula."""
     shipped = for_any_policy(lambda arms: second_order_entropy_change(arms.logits(), arms.entries(DIRECTION)))
     twice = moments.along_step(moments.along_step(for_any_policy(lambda arms: entropy(arms.logits()))))
     excess, surprise = DIRECTION - moments.mean(DIRECTION), LOG_PROB - moments.mean(LOG_PROB)
@@ -196,6 +198,7 @@ def _second_derivative(*, sign: int) -> Finding:
 
 
 def _scaling(*, power: int) -> Finding:
+    """Find whether the second derivative for m + rho d is rho^2 times that for d."""
     rho, least = sympy.symbols("rho m", real=True)
 
     def curvature(direction: Any) -> Any:
@@ -205,6 +208,8 @@ def _scaling(*, power: int) -> Finding:
 
 
 def _automatic(effort: Effort, *, factor: int) -> Finding:
+    """Find whether the shipped second-order change is twice the entropy's second coefficient on power series."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for case in policies(effort):
             with flint.ctx.workdps(400):  # log sum exp of a gap of 700 needs 300 digits to see the small arm
@@ -220,6 +225,7 @@ def _automatic(effort: Effort, *, factor: int) -> Finding:
 
 def _linear_split(*, sign: int) -> Finding:
     # X = Y + Z with Y and Z in the place of the generic quantities x and y.
+    """Find whether the covariance with D^2 splits at a level as the claim says."""
     square = (DIRECTION - moments.mean(DIRECTION)) ** 2
 
     def with_square(quantity: Any) -> Any:
@@ -230,6 +236,7 @@ def _linear_split(*, sign: int) -> Finding:
 
 
 def _tail(*, most: Any) -> Finding:
+    """Find whether one arm adds at most ``most`` times exp(-T - 1) to E Z."""
     level, q = sympy.symbols("T q", positive=True)
     p = sympy.exp(-level - 1) * q
     identity = zero(
@@ -242,6 +249,7 @@ def _tail(*, most: Any) -> Finding:
 
 
 def _two_sides(*, top: int) -> Finding:
+    """Find whether the second derivative lies between the two sides that the joint lemma bounds."""
     v, cov, size, z_mean, z_square, second = z3.Reals("V cov size EZ EZD second")
     facts = (
         v >= 0, z_mean >= 0, z_square >= 0, z_square <= top * z_mean, size >= cov, size >= -cov,
@@ -253,6 +261,7 @@ def _two_sides(*, top: int) -> Finding:
 
 
 def _levels(*, shift: int) -> Finding:
+    """Find whether the two choices of T give n exp(-T - 1) = 1/e and c."""
     n = sympy.Symbol("n", positive=True)
     c = 1 / (6 * sympy.sqrt(3))
     residuals = [
@@ -265,6 +274,8 @@ def _levels(*, shift: int) -> Finding:
 
 
 def _shipped_brackets(effort: Effort, *, constant: str) -> Finding:
+    """Find whether the shipped brackets are L_- and L_+ to 1e-14, for n from 1 to 1e9."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for n in effort.pick((1, 2, 3, 5, 10, 100, 1000, 151_936, 10**9), (1, 2, 5, 1000, 151_936)):
             with flint.ctx.workdps(40):
@@ -280,6 +291,7 @@ def _shipped_brackets(effort: Effort, *, constant: str) -> Finding:
 
 
 def _implies_stated(*, c_squared: Fraction) -> Finding:
+    """Find whether G(a, T) is at most a/4 + c T, with c the maximum of (1 - s^2) s / 4."""
     a, t, s, c = z3.Reals("a T s c")
     unit = (s >= 0, s <= 1)
     constant = (c > 0, c * c == z3.Q(c_squared.numerator, c_squared.denominator))
@@ -291,6 +303,7 @@ def _implies_stated(*, c_squared: Fraction) -> Finding:
 
 
 def _numbers(*, half: str) -> Finding:
+    """Find whether the quoted decimals bound the constants."""
     c = 1 / (6 * flint.arb(3).sqrt())
     cases = [
         ("(1 + 1/e)/4", bool((1 + flint.arb(-1).exp()) / 4 < flint.arb(half))),
@@ -301,6 +314,8 @@ def _numbers(*, half: str) -> Finding:
 
 
 def _lagrange(effort: Effort, *, factor: int) -> Finding:
+    """Find whether ``factor`` times the rest over eta^2 lies between values of the second derivative along the step."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for case in policies(effort):
             if len(case.logits) > 10 or np.ptp(case.logits) > 100 or len(case.logits) == 1:
@@ -308,9 +323,12 @@ def _lagrange(effort: Effort, *, factor: int) -> Finding:
             with flint.ctx.workdps(exact.DIGITS):
                 z, d, eta = exact.balls(case.logits), exact.balls(case.direction), flint.arb(1) / 2
                 taylor = factor * (exact.entropy_change(z, d, eta) - eta * exact.slope(z, d)) / eta**2
-                along = [
-                    exact.curvature([a + eta * k / 10 * b for a, b in zip(z, d, strict=True)], d) for k in range(11)
-                ]
+                along = []
+                for tenth in range(11):
+                    moved = [a + eta * tenth / 10 * b for a, b in zip(z, d, strict=True)]
+                    along.append(exact.curvature(moved, d))
+                # Between two of the eleven points the derivative may leave their range by about as much as it varies
+                # from one to the next.
                 slack = max(abs(x - y) for x, y in pairwise(along))
                 yield case.label, bool(min(along) - slack <= taylor) and bool(taylor <= max(along) + slack)
 
@@ -318,6 +336,7 @@ def _lagrange(effort: Effort, *, factor: int) -> Finding:
 
 
 def _assemble(*, halves: int) -> Finding:
+    """Find whether Taylor's form and the brackets of the second derivative give the bounds on the change."""
     eta, first, second, change, below, above, rho = z3.Reals("eta h second change below above rho")
     facts = (
         change == eta * first + eta * eta * second / 2,
@@ -330,6 +349,8 @@ def _assemble(*, halves: int) -> Finding:
 
 
 def _orders(effort: Effort, *, scale: float) -> Finding:
+    """Find whether the remainders of the shipped predictions fall at least with orders 2 and 3, less a tenth."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         # The third-order term at 0.01 is 1e-7 of the change: far above the shipped change's 1e-14.
         steps = np.logspace(-1, -2, 5)

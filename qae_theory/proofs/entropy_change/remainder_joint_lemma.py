@@ -1,8 +1,9 @@
-r"""The lemma of claim `remainder`: variance and third-moment covariance of a bounded direction, jointly.
+"""Prove the lemma of claim ``remainder``: variance and third-moment covariance of a bounded direction, jointly.
 
-For x and d in [0, 1] on any probability space, real a and T >= 0, with D = d - E d and V = E D^2:
-a V + T |Cov(x, D^2)| <= G(a, T) = max over s in [0, 1] of (1 - s^2)(a + T s)/4. The two-point d attain it.
-Here T = 1 and a = h; the general case is a multiple. What follows for entropy is in ``remainder``.
+For x and d in [0, 1] on any probability space, real a and T >= 0, with D = d - E d and V = E D^2: a V + T |Cov(x, D^2)|
+<= G(a, T) = max over s in [0, 1] of (1 - s^2)(a + T s)/4. The two-point d attain it. Here T = 1 and a = h; the general
+case is a multiple. z3 decides the polynomial inequalities, SymPy the identities. What follows for entropy is in
+``remainder``.
 """
 
 from __future__ import annotations
@@ -29,13 +30,18 @@ def steps() -> tuple[Step, ...]:
 
 
 def peak(a: Any, t: Any) -> Any:
-    """Return the s >= 0 at which (1 - s^2)(a + t s) is largest, for balls and SymPy numbers; needs t > 0 or a > 0."""
+    """Return the s >= 0 at which (1 - s^2)(a + t s) is largest: t / (a + sqrt(a^2 + 3 t^2)).
+
+    Args:
+        a: a ball or a SymPy number; it must be positive where t is 0.
+        t: a ball or a SymPy number, at least 0.
+    """
     root = (a * a + 3 * t * t) ** sympy.Rational(1, 2) if isinstance(t, sympy.Expr) else (a * a + 3 * t * t).sqrt()
     return t / (a + root)
 
 
 def largest(a: Any, t: Any) -> Any:
-    """Return G(a, t), the largest (1 - s^2)(a + t s)/4."""
+    """Return G(a, t), the largest (1 - s^2)(a + t s)/4 over s >= 0."""
     s = peak(a, t)
     return (1 - s * s) * (a + t * s) / 4
 
@@ -161,6 +167,7 @@ def _closed_form() -> tuple[Step, ...]:
 
 
 def _indicator(*, least: int) -> Finding:
+    """Find whether x (V - D^2) is at most its positive part for x in [0, 1], and Var(d) at most 1/4."""
     spread = (DIRECTION - moments.mean(DIRECTION)) ** 2
     shipped = for_any_policy(lambda arms: covariance(arms.probs(), arms.entries(X), arms.entries(spread)))
     rewritten = zero(shipped + moments.mean(X * (moments.mean(spread) - spread)), sympy.expand)
@@ -171,6 +178,7 @@ def _indicator(*, least: int) -> Finding:
 
 
 def _total_expectation(*, sign: int) -> Finding:
+    """Find whether h V + E[1_A (V - D^2)] has the form that the two cases start from."""
     h, p, e, f = sympy.symbols("h p e f")
     variance = p * e + (1 - p) * f
     reduced = p * (h + 1 - p) * e - sign * (1 - p) * (p - h) * f
@@ -178,6 +186,7 @@ def _total_expectation(*, sign: int) -> Finding:
 
 
 def _conditional_moments(*, square_at_most_mean: bool) -> Finding:
+    """Find whether the second moment about m lies between (beta - m)^2 and beta (1 - beta) + (beta - m)^2."""
     m = sympy.Symbol("m")
     by_moments = moments.mean(X**2) - 2 * m * moments.mean(X) + m**2
     expanded = zero(moments.mean((X - m) ** 2) - by_moments, sympy.expand)
@@ -191,6 +200,7 @@ def _conditional_moments(*, square_at_most_mean: bool) -> Finding:
 
 
 def _both_convex(*, factor: Fraction) -> Finding:
+    """Find whether the bound of the case p <= h is m (1 - m)(h + |1 - 2m|)."""
     h, p, alpha, beta = sympy.symbols("h p alpha beta")
     m = p * beta + (1 - p) * alpha
     bound = p * (h + 1 - p) * (beta * (1 - beta) + (beta - m) ** 2) + (1 - p) * (h - p) * (
@@ -204,11 +214,13 @@ def _both_convex(*, factor: Fraction) -> Finding:
     unit = [z3.And(v >= 0, v <= 1) for v in (q, a, b)]
     coupled = valid(z3.And(gap <= margin * centre * (1 - centre), -gap <= margin * centre * (1 - centre)), *unit)
     s = sympy.Symbol("s")
+    # m (1 - m) = (1 - s^2)/4 at s = 1 - 2m.
     family = zero(((1 - s) / 2) * ((1 + s) / 2) * (h + s) - (1 - s**2) * (h + s) / 4)
     return both(coupled, identity, family)
 
 
 def _concave_side(*, twice: int) -> Finding:
+    """Find whether the bound of the case p > h has the claimed form, and is at most 0 where h + 1 - p <= 0."""
     h, p, alpha, beta = sympy.symbols("h p alpha beta")
     m = p * beta + (1 - p) * alpha
     bound = p * (h + 1 - p) * (beta * (1 - beta) + (beta - m) ** 2) - (1 - p) * (p - h) * (alpha - m) ** 2
@@ -222,7 +234,9 @@ def _concave_side(*, twice: int) -> Finding:
 
 
 def _large_event(*, denominator: int) -> Finding:
+    """Find whether the bound is at most p (h + 1 - p)/4 where h + 1 - 2p <= 0, and that a member of the family."""
     h, p, beta, gap = z3.Reals("h p beta gap")
+    # p (h + 1 - p) is largest at p = (1 + h)/2, which is this s.
     s = (1 - h) / denominator
     domain = (p >= 0, p <= 1, p > h, h + 1 - p > 0, h + 1 - 2 * p <= 0)
     flat = valid((h + 1 - p) * beta * (1 - beta) + (1 - p) * gap**2 * (h + 1 - 2 * p) <= (h + 1 - p) / 4, *domain)
@@ -231,6 +245,7 @@ def _large_event(*, denominator: int) -> Finding:
 
 
 def _parabola(*, twice: int) -> Finding:
+    """Find whether the bound is a concave parabola in beta, given |beta - alpha| <= beta."""
     h, u, beta = sympy.symbols("h u beta")
     p = 1 - u
     worst = (h + 1 - p) * beta * (1 - beta) + (1 - p) * beta**2 * (h + 1 - 2 * p)
@@ -246,10 +261,12 @@ def _parabola(*, twice: int) -> Finding:
 
 
 def _slope_at_one(h: Any, u: Any) -> Any:
+    """Return Q'(1), the parabola's slope at beta = 1."""
     return h * (2 * u - 1) + u * (4 * u - 3)
 
 
 def _end_of_parabola(*, non_negative: bool) -> Finding:
+    """Find whether a parabola that still rises at 1 is largest there, with a value of the family."""
     x, y, t = sympy.symbols("h u beta")
     slope = sympy.diff((x + y) * t - (1 - y) * (x + 2 * y) * t**2, t).subs(t, 1)
     derivative = zero(slope - _slope_at_one(x, y))
@@ -271,6 +288,7 @@ def _end_of_parabola(*, non_negative: bool) -> Finding:
 
 
 def _top_of_parabola(*, below_root: bool) -> Finding:
+    """Find whether a parabola that turns before 1 stays below (h + u)^2 / (4 (h + 2u)) and a value of the family."""
     x, y, t = sympy.symbols("h u beta", real=True)
     curvature = (1 - y) * (x + 2 * y)
     square = zero(
@@ -283,6 +301,7 @@ def _top_of_parabola(*, below_root: bool) -> Finding:
     on_root = (4 * w * w + (2 * h - 3) * w - h == 0, w >= z3.Q(1, 2), w <= 1)
     domain = (u >= 0, u <= 1, h < 1 - u, h + u > 0, h + 2 * u > 1)
     in_range = valid(z3.And(4 * h * h + 4 * h + 9 > 0, -z3.Q(1, 2) < 0, 1 + h >= 0), *domain)
+    # Each step is a claim of its own, so that z3 never meets all of them at once: together they are beyond it.
     below = valid(u < w, _slope_at_one(h, u) < 0, *domain, *on_root)
     side = u <= w if below_root else u > w
     rises = valid((h + u) ** 2 * (h + 2 * w) <= (h + w) ** 2 * (h + 2 * u), side, *domain, *on_root)
@@ -292,6 +311,7 @@ def _top_of_parabola(*, below_root: bool) -> Finding:
 
 
 def _critical_point(*, three: int) -> Finding:
+    """Find whether s_0 = T / (a + sqrt(a^2 + 3 T^2)) is the maximum of (1 - s^2)(a + T s) over s >= 0."""
     a, t, s, q = sympy.symbols("a T s q")
     shape = (1 - s**2) * (a + t * s)
     root = sympy.sqrt(a**2 + three * t**2)
@@ -309,6 +329,7 @@ def _critical_point(*, three: int) -> Finding:
 
 
 def _attained(*, three: int) -> Finding:
+    """Find whether the shipped covariance is 1/(6 sqrt 3) in size for one heavy arm of probability (3 +- sqrt 3)/6."""
     bound = 1 / (6 * sympy.sqrt(3))
     residuals = [largest(sympy.Integer(0), sympy.Integer(1)) - bound]
     for sign in (1, -1):

@@ -1,4 +1,7 @@
-"""Ties of claim `remainder`: the shipped bounds contain the exact change, and they are as tight as was proved."""
+"""Tie claim ``remainder`` to the shipped bounds: they contain the exact change, and are as tight as was proved.
+
+The exact change and the exact bounds come from ball arithmetic; the proof is in ``remainder``.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +66,10 @@ def steps() -> tuple[Step, ...]:
 
 
 def instances(effort: Effort) -> Iterator[tuple[str, Case, float]]:
-    """Yield policies with directions of several sizes and offsets, and steps; one policy has many arms."""
+    """Yield a label, a policy with a direction, and a step size.
+
+    The directions have several sizes and offsets, and one policy has many arms.
+    """
     sizes = ((1.0, 0.0), (1e-3, 1e3), (50.0, -3.0))
     etas = effort.pick((1e-12, -1e-6, 1e-3, 0.1, -0.3, 1.0, 5.0, 1e3), (1e-12, -1e-3, 0.3, 1e3))
     for case in policies(effort):
@@ -77,6 +83,8 @@ def instances(effort: Effort) -> Iterator[tuple[str, Case, float]]:
 
 
 def _contain(effort: Effort, *, factor: int) -> Finding:
+    """Find whether the shipped bounds contain the exact change of ``factor`` times the step."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for label, case, eta in instances(effort):
             with flint.ctx.workdps(exact.DIGITS):
@@ -89,6 +97,8 @@ def _contain(effort: Effort, *, factor: int) -> Finding:
 
 
 def _outward(effort: Effort, *, inward: float) -> Finding:
+    """Find whether the shipped bounds, drawn inward by a share of their width, are never inside the exact bounds."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for label, case, eta in instances(effort):
             lower, upper = _brackets(case, eta)
@@ -113,6 +123,8 @@ def _is_end(bound: Any, shipped: Any) -> bool:
 
 
 def _tight(effort: Effort, *, factor: float) -> Finding:
+    """Find whether rounding widens the shipped bounds by little more than the terms' last digits."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for label, case, eta in instances(effort):
             lower, upper = _brackets(case, eta)
@@ -134,22 +146,25 @@ def _exact_bounds(case: Case, eta: float, *, factor: float = 1.0, ends: float = 
     """Return the claim's bounds, with the quadratic term times a factor and the ends [-H, log n - H] wider."""
     z, d, step = exact.balls(case.logits), exact.balls(case.direction), flint.arb(eta)
     below, above = exact.brackets(len(z))
-    line = step * exact.slope(z, d)
-    square = (step * exact.spread(d)) ** 2 / 2 * flint.arb(factor)
-    now, most = exact.entropy(z), flint.arb(len(z)).log()
+    first_order = step * exact.slope(z, d)
+    half_square = (step * exact.spread(d)) ** 2 / 2 * flint.arb(factor)
+    current, largest_entropy = exact.entropy(z), flint.arb(len(z)).log()
     wider = flint.arb(ends)
-    return (line - square * below).max(-now - wider), (line + square * above).min(most - now + wider)
+    lower = (first_order - half_square * below).max(-current - wider)
+    upper = (first_order + half_square * above).min(largest_entropy - current + wider)
+    return lower, upper
 
 
 def _limits(*, kept: float) -> Finding:
+    """Find whether a step beyond float64 leaves [-H, log n - H], and an empty batch gives empty bounds."""
 
     def cases() -> Iterator[tuple[str, bool]]:
         z = np.array([0.0, 1.0, -2.0])
-        now = float(exact.entropy(exact.balls(z)).mid())
+        current = float(exact.entropy(exact.balls(z)).mid())
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # it is an answer, not an accident
             lower, upper = entropy_change_bounds(z, [1e200, 0.0, -1e200], 1e200)
-        trivial = (-now * kept, (np.log(3.0) - now) * kept)
+        trivial = (-current * kept, (np.log(3.0) - current) * kept)
         yield "eta d beyond float64", bool(np.allclose((lower, upper), trivial, rtol=1e-11, atol=0))
         empty = entropy_change_bounds(np.zeros((0, 3)), [1.0, 0.0, 0.0], 0.5)
         yield "empty batch", all(side.shape == (0,) for side in empty)
@@ -158,6 +173,8 @@ def _limits(*, kept: float) -> Finding:
 
 
 def _batches(effort: Effort, *, shift: int) -> Finding:
+    """Find whether the rows of a batch are treated apart, also where a batch is worked on in blocks."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         yield from row_by_row(effort, entropy_change_bounds, arity=3, shift=shift)
         rng = np.random.default_rng(effort.seed)

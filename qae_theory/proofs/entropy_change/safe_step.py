@@ -1,4 +1,9 @@
-"""Claim `safe-step`: up to which step the uncentred update keeps Prop. 4.2's order of two baselines."""
+"""Prove claim ``safe-step``: up to which step eta the uncentred update keeps Prop. 4.2's order of two baselines.
+
+The order is Delta H(b_1) <= Delta H(b_2) for b_1 < b_2. One route goes by the remainder of the first-order change, one
+by the derivative in the baseline; the larger step counts. The shipped functions run on any number of arms, z3 decides
+the inequalities; ties of the shipped step size are in ``safe_step_ties``.
+"""
 
 from __future__ import annotations
 
@@ -117,6 +122,7 @@ def by_order() -> tuple[Step, ...]:
 
 
 def _first_order_gap(*, sign: int) -> Finding:
+    """Find whether the first-order changes of two baselines differ by (b_2 - b_1) times the self-covariance."""
     low, high = sympy.symbols("b_1 b_2", real=True)
 
     def change(baseline: Any) -> Any:
@@ -132,6 +138,7 @@ def _first_order_gap(*, sign: int) -> Finding:
 
 
 def _remainder_route(*, factor: int) -> Finding:
+    """Find whether the remainder bounds keep the order up to the first route's step."""
     eta, gap, low, high, first, second, below, above, change_1, change_2 = z3.Reals(
         "eta gap rho_1 rho_2 h_1 h_2 below above change_1 change_2"
     )
@@ -141,6 +148,7 @@ def _remainder_route(*, factor: int) -> Finding:
         change_2 >= eta * second - half * (high * high * below), change_1 <= eta * first + half * (low * low * above),
     )  # fmt: skip
     reduced = valid(change_2 - change_1 >= eta * gap - half * curvature, *facts)
+    # Reducing first to three numbers keeps the second goal small enough for z3.
     e, g, c = z3.Reals("eta gap curvature")
     step = valid(e * g - e * e / 2 * c >= 0, e >= 0, c >= 0, e * c <= factor * g)
     return both(step, reduced)
@@ -148,6 +156,7 @@ def _remainder_route(*, factor: int) -> Finding:
 
 def _derivative_in_baseline(*, sign: int) -> Finding:
     # The generic policy stands for pi', x for pi, which does not move with b; the logits move along -eta x.
+    """Find whether the entropy at the new policy moves with b at the rate eta Cov_pi'(log pi', pi)."""
     eta = sympy.Symbol("eta", positive=True)
     r, b = sympy.symbols("r b", real=True)
     direction = for_any_policy(lambda arms: uncentred(arms.entries(X), arms.entries(r - b)))
@@ -158,6 +167,7 @@ def _derivative_in_baseline(*, sign: int) -> Finding:
 
 
 def _ordered_terms(*, kept: bool) -> Finding:
+    """Find whether each pair's term is non-negative where the new policy keeps the order of the old one."""
     i, j, new_i, new_j = z3.Reals("p_i p_j log_i log_j")
     order = [z3.Implies(i > j, new_i >= new_j if kept else new_i <= new_j)]
     order.append(z3.Implies(j > i, new_j >= new_i if kept else new_j <= new_i))
@@ -165,12 +175,14 @@ def _ordered_terms(*, kept: bool) -> Finding:
 
 
 def _never_reversed(*, right: int) -> Finding:
+    """Find whether the step pushes a right response i up at least as far as a less likely j."""
     i, j, r_j, b = z3.Reals("p_i p_j r_j b")
     domain = (i > j, j > 0, b >= 0, b <= 1, z3.Or(r_j == 0, r_j == 1))
     return valid(i * (right - b) - j * (r_j - b) >= 0, *domain)
 
 
 def _both_wrong(*, two: int) -> Finding:
+    """Find whether two wrong responses keep their order up to eta = two / b."""
     i, j, b, eta, log_ratio = z3.Reals("p_i p_j b eta ell")
     lemma = log_ratio * (i + j) >= 2 * (i - j)
     domain = (i >= j, j > 0, i + j <= 1, b > 0, b <= 1, eta >= 0)
@@ -182,6 +194,7 @@ def _both_wrong(*, two: int) -> Finding:
 
 
 def _log_mean_lemma(effort: Effort, *, two: int) -> Finding:
+    """Find whether log t > 2 (t - 1)/(t + 1) at multiples of 1/8 above 1, and the derivatives differ as said."""
     t = sympy.Symbol("t", positive=True)
     slope = zero(sympy.diff(sympy.log(t) - 2 * (t - 1) / (t + 1), t) - (t - 1) ** 2 / (t * (t + 1) ** 2))
 
@@ -193,6 +206,7 @@ def _log_mean_lemma(effort: Effort, *, two: int) -> Finding:
 
 
 def _wrong_above_right(*, share: str) -> Finding:
+    """Find whether a wrong response stays above a less likely right one up to the second route's step."""
     i, j, b, low, high, eta, log_ratio = z3.Reals("p_i p_j b b1 b2 eta ell")
     domain = (i > j, j > 0, i < 1, low >= 0, low <= b, b <= high, high <= 1, low < high, eta >= 0)
     bracket = valid(i * (0 - b) - j * (1 - b) == -(b * i + (1 - b) * j))

@@ -1,4 +1,7 @@
-"""Ties of claim `safe-step`: the shipped step size against ball arithmetic, and the order that it certifies."""
+"""Tie claim ``safe-step`` to the shipped step size: its value in ball arithmetic, and the order that it certifies.
+
+Queries have ties, peaks and up to six arms; the proof is in ``safe_step``.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,14 @@ from qae_theory.proofs.tools.checking import for_all
 
 @dataclass(frozen=True)
 class Instance:
-    """A query with two baselines, b1 < b2, in floats."""
+    """Hold a query with two baselines, in floats.
+
+    Attributes:
+        logits: one per response.
+        rewards: one per response, 0 or 1.
+        low: the smaller baseline b_1.
+        high: the larger baseline b_2.
+    """
 
     logits: tuple[float, ...]
     rewards: tuple[int, ...]
@@ -68,6 +78,7 @@ def steps() -> tuple[Step, ...]:
 
 
 def _instances(effort: Effort) -> Iterator[Instance]:
+    """Yield queries with listed logits and every reward vector, then drawn ones."""
     policies: list[Sequence[float]] = [
         (0.0, 1.0), (0.0, 0.0), (float(np.log(2 / 3)), 0.0), (0.0, 1e-4, 2e-4), (0.0, 0.0, 3.0), (1.0, 0.0, -30.0),
         (0.0, -700.0, -1.0), (-0.3, 0.9, 0.2, 1.7), (0.0, 0.3, 0.31, 2.0, -1.0),
@@ -87,7 +98,7 @@ def _instances(effort: Effort) -> Iterator[Instance]:
 
 
 def _routes(at: Instance, *, factor: int = 1) -> tuple[Any, Any]:
-    """Return both steps of the claim in ball arithmetic, over all pairs; None where there is no limit."""
+    """Return both steps of the claim in ball arithmetic, over all pairs; the first is None where there is no limit."""
     z = exact.balls(at.logits)
     probs, _ = exact.policy(z)
     low, high = flint.arb(at.low), flint.arb(at.high)
@@ -107,6 +118,7 @@ def _routes(at: Instance, *, factor: int = 1) -> tuple[Any, Any]:
 
 
 def _independent(effort: Effort, *, factor: int) -> Finding:
+    """Find whether the shipped step is the larger of the two routes', rounded down."""
     larger: set[str] = set()
 
     def cases() -> Iterator[tuple[str, bool]]:
@@ -128,6 +140,8 @@ def _independent(effort: Effort, *, factor: int) -> Finding:
 
 
 def _certified(effort: Effort, *, sign: int) -> Finding:
+    """Find whether the exact order holds at the shipped step and at parts of it."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for at in _instances(effort):
             step = float(safe_step_size(at.logits, at.rewards, at.low, at.high))
@@ -151,6 +165,7 @@ def _gap(at: Instance, eta: Any) -> Any:
     z = exact.balls(at.logits)
     probs, _ = exact.policy(z)
     after = [
+        # The uncentred update moves each logit by eta pi (r - b).
         exact.entropy([x + eta * p * (r - flint.arb(b)) for x, p, r in zip(z, probs, at.rewards, strict=True)])
         for b in (at.high, at.low)
     ]
@@ -158,6 +173,7 @@ def _gap(at: Instance, eta: Any) -> Any:
 
 
 def _nearly_tight(*, times: str) -> Finding:
+    """Find whether the order of one query holds at the shipped step and fails at ``times`` times it."""
     at = Instance((float(np.log(2.0)), float(np.log(3.0))), (1, 0), 0.0, 1.0)
     step = flint.arb(float(safe_step_size(at.logits, at.rewards, at.low, at.high)))
     with flint.ctx.workdps(exact.DIGITS):
@@ -169,6 +185,7 @@ def _nearly_tight(*, times: str) -> Finding:
 
 
 def _limits(effort: Effort, *, shift: int) -> Finding:
+    """Find whether directions that move nothing have no limit, and the rows of a batch are treated apart."""
     rng = np.random.default_rng(effort.seed)
     z, r = rng.normal(size=(2, 3, 4)), rng.integers(0, 2, (2, 3, 4))
     low, high = rng.uniform(0.0, 0.4, (2, 3)), rng.uniform(0.5, 1.0, (2, 3))

@@ -1,6 +1,7 @@
-"""Claim `self-covariance`: the slope of the paper's entropy change in the baseline is never negative.
+"""Prove claim ``self-covariance``: Cov_pi(pi, log pi) >= 0, with equality at the uniform policy only.
 
-How large it can be is in ``self_covariance_max``.
+It is the slope of the paper's entropy change in the baseline. The shipped function, run on any number of arms, is a sum
+over pairs of arms whose terms are non-negative. How large it can be is in ``self_covariance_max``.
 """
 
 from __future__ import annotations
@@ -98,6 +99,7 @@ def _ties() -> tuple[Step, ...]:
 
 
 def _pairwise(*, factor: Any) -> Finding:
+    """Find whether the shipped value is ``factor`` times E (pi - pi')(log pi - log pi') over two independent arms."""
     other_log, other_prob = (OTHER_ARM[ARM.index(symbol)] for symbol in (LOG_PROB, PROB))
     pairs = factor * moments.pair_mean((PROB - other_prob) * (LOG_PROB - other_log))
     shipped = for_any_policy(lambda arms: self_covariance(arms.logits()))
@@ -106,15 +108,19 @@ def _pairwise(*, factor: Any) -> Finding:
 
 
 def _terms(*, strict: bool) -> Finding:
+    """Find whether (x - y)(log x - log y) is positive unless x = y, given the named lemma both ways."""
     x, y, rise, t, log_t = z3.Reals("x y rise t log_t")
     # rise stands for log x - log y = -log t at t = y/x.
     lemma = valid(rise >= (x - y) / x, log_t <= t - 1, rise == -log_t, t * x == y, x > 0, y > 0)
+    # The lemma at y/x and at x/y.
     both_ways = (rise * x >= x - y, -rise * y >= y - x)
     goal = (x - y) * rise > 0 if not strict else z3.And((x - y) * rise >= 0, ((x - y) * rise == 0) == (x == y))
     return both(lemma, valid(goal, *both_ways, x > 0, y > 0))
 
 
 def _log_lemma(effort: Effort, *, side: int) -> Finding:
+    """Find whether log t < t - 1 at multiples of 1/8 other than 1, in ball arithmetic."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for t in (Fraction(k, 8) for k in range(1, effort.pick(80, 24)) if k != 8):
             yield f"t = {t}", bool(side * (ball(t) - 1 - ball(t).log()) > 0)
@@ -123,6 +129,8 @@ def _log_lemma(effort: Effort, *, side: int) -> Finding:
 
 
 def _exact_policies(effort: Effort, *, least: Any) -> Finding:
+    """Find whether the shipped value of small policies is the pairwise sum, and 0 on uniform ones only."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for weights in product(range(1, effort.pick(5, 3)), repeat=3):
             logits = np.array([sympy.log(w) for w in weights], dtype=object)
@@ -130,6 +138,7 @@ def _exact_policies(effort: Effort, *, least: Any) -> Finding:
                 value = sympy.sympify(np.asarray(self_covariance(logits), dtype=object)[()])
                 shipped = ball(value)
                 pairs = exact.self_covariance([ball(x) for x in logits])
+                # 60 digits of work leave far more than 40 of the sum; a wrong term is of the size of the sum.
                 agree = bool(abs(shipped - pairs) < flint.arb(1e-40))
                 uniform = len(set(weights)) == 1
                 sign = sympy.simplify(value) == 0 if uniform else bool(shipped > ball(least))
@@ -139,6 +148,8 @@ def _exact_policies(effort: Effort, *, least: Any) -> Finding:
 
 
 def _floats(effort: Effort, *, off: float) -> Finding:
+    """Find whether the shipped value on floats is the pairwise sum of the same floats in ball arithmetic."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for case in policies(effort, extreme=True):
             with flint.ctx.workdps(4 * exact.DIGITS):  # tells logits of 1e308 apart
@@ -152,4 +163,5 @@ def _floats(effort: Effort, *, off: float) -> Finding:
 
 
 def _batches(effort: Effort, *, shift: int) -> Finding:
+    """Find whether the rows of a batch are treated apart."""
     return for_all(row_by_row(effort, self_covariance, arity=1, shift=shift), "a batch of shape [2, 3]")

@@ -1,4 +1,8 @@
-"""Claim `self-covariance-max`: which policies have the largest self-covariance, and how large it is."""
+"""Prove claim ``self-covariance-max``: the self-covariance C is largest where one arm is heavy, all others equal.
+
+It is then x (1 - x)(x - y) log(x/y) with y = (1 - x)/(n - 1), maximised in ball arithmetic for three n, and grows like
+(4/27) log n. The shape is shown by moving mass between arms (SymPy, z3), the others' sums being symbols.
+"""
 
 from __future__ import annotations
 
@@ -181,6 +185,7 @@ def _of_arms(*probs: Any) -> Any:
 
 
 def _in_sums(*, sign: int) -> Finding:
+    """Find whether the shipped self-covariance is sum p^2 log p + H P, with P = sum p^2."""
     shipped = for_any_policy(lambda arms: self_covariance(arms.logits()))
     entropy = -moments.mean(LOG_PROB)
     # E[pi log pi] is the sum of p^2 log p, and E[pi] that of p^2.
@@ -188,12 +193,14 @@ def _in_sums(*, sign: int) -> Finding:
 
 
 def _continuous_at_zero(*, power: int) -> Finding:
+    """Find whether p^power log p and p^2 log p tend to 0 with p."""
     p = sympy.Symbol("p", positive=True)
     limits = [sympy.limit(p**exponent * sympy.log(p), p, 0, "+") for exponent in (power, 2)]
     return all_zero(limits)
 
 
 def _boundary(*, sign: int) -> Finding:
+    """Find whether moving mass epsilon to an arm of probability 0 changes C by -P epsilon log epsilon at first."""
     donor, eps, log_eps = sympy.symbols("p epsilon ell", positive=True)
     change = _of_arms(donor - eps, eps).subs(sympy.log(eps), log_eps) - _of_arms(donor)
     square = sympy.Symbol("S", real=True) + donor**2
@@ -204,6 +211,7 @@ def _boundary(*, sign: int) -> Finding:
 
 
 def _convex(*, power: int) -> Finding:
+    """Find whether moving mass between arms changes C at the rate g(p) - g(q), and g'' = 2/x + P/x^2 > 0."""
     x, square, entropy, p, q = sympy.symbols("x P H p q", positive=True)
     r, s, t = sympy.symbols("R S t", real=True)
     rate = sympy.diff(_of_arms(p + t, q - t), t).subs(t, 0)
@@ -216,6 +224,7 @@ def _convex(*, power: int) -> Finding:
 
 
 def _between_two(*, factor: int) -> Finding:
+    """Find whether moving mass between two arms at v has the second derivative 2 g'(v)."""
     v = sympy.Symbol("v", positive=True)
     r, s, t, x, square, entropy = sympy.symbols("R S t x P H", real=True)
     second = sympy.diff(_of_arms(v + t, v - t), t, 2).subs(t, 0)
@@ -225,12 +234,14 @@ def _between_two(*, factor: int) -> Finding:
 
 
 def _ascent(*, positive: bool) -> Finding:
+    """Find whether g'(v) > 0, from the strict tangent inequality of a convex g with g(u) = g(v)."""
     u, v, g_u, g_v, slope = z3.Reals("u v g_u g_v slope")
     goal = slope > 0 if positive else slope < 0
     return valid(goal, u < v, g_u == g_v, g_u > g_v + slope * (u - v))
 
 
 def _family(*, sign: int) -> Finding:
+    """Find whether C is x (1 - x)(x - y) log(x/y) with one arm at x and n - 1 at y, for symbolic n."""
     x, n = sympy.symbols("x n", positive=True)
     y = (1 - x) / (n - 1)
     log_x, log_y = sympy.symbols("a b")
@@ -239,6 +250,7 @@ def _family(*, sign: int) -> Finding:
 
 
 def _shipped_family(effort: Effort, *, sign: int) -> Finding:
+    """Find whether the shipped self-covariance has that value, for a few n."""
     x = sympy.Symbol("x", positive=True)
     log_x, log_y = sympy.symbols("a b", real=True)
     residuals = []
@@ -270,6 +282,8 @@ def _upper(a: Any, b: Any, arms: int) -> Any:
 
 
 def _enclosures(*, off: str) -> Finding:
+    """Find whether the quoted maxima are right to half a unit of their last digit."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for arms, (quoted, best) in QUOTED.items():
             target, half_unit = flint.arb(quoted) + flint.arb(off), flint.arb("0.00005")
@@ -280,6 +294,8 @@ def _enclosures(*, off: str) -> Finding:
 
 
 def _shipped_values(*, off: float) -> Finding:
+    """Find whether the shipped self-covariance on floats has the family's value at the near-best x."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for arms, (_, best) in QUOTED.items():
             x = float(best)
@@ -312,6 +328,8 @@ def _never_above(ceiling: Any, arms: int) -> bool:
         if _upper(a, b, arms) < ceiling:
             continue
         middle = ((a + b) / 2).mid()
+        # A piece that 40 halvings do not bring below the ceiling is a failure of the bound; a value above it refutes
+        # it.
         if depth > 40 or _value(middle, arms) > ceiling:
             return False
         pieces += [(a, middle, depth + 1), (middle, b, depth + 1)]
@@ -319,6 +337,7 @@ def _never_above(ceiling: Any, arms: int) -> bool:
 
 
 def _cubic(*, peak: Any) -> Finding:
+    """Find whether x^2 (1 - x) is at most its peak for x >= 0, and x - y may be replaced by x in the bound."""
     x = z3.Real("x")
     bound = valid(x * x * (1 - x) <= z3.Q(int(peak.p), int(peak.q)), x >= 0)
     y, rise, size = z3.Reals("y rise size")
@@ -327,6 +346,7 @@ def _cubic(*, peak: Any) -> Finding:
 
 
 def _tail(*, most: str) -> Finding:
+    """Find whether x^2 (1 - x) log(x/(1 - x)) is at most a number on [1/2, 1), piece by piece in ball arithmetic."""
     ceiling = flint.arb(most)
 
     def upper(a: Any, b: Any) -> Any:
@@ -340,6 +360,8 @@ def _tail(*, most: str) -> Finding:
             a, b = pieces.pop()
             if upper(a, b) < ceiling:
                 yield f"[{a.str(5)}, {b.str(5)}]", True
+            # A piece this short that is still above the ceiling holds a point above it, for all that the bound can
+            # tell.
             elif b - a < flint.arb(2) ** -20:
                 yield f"[{a.str(5)}, {b.str(5)}]", False
                 return
@@ -351,6 +373,7 @@ def _tail(*, most: str) -> Finding:
 
 
 def _from_below(*, two: int) -> Finding:
+    """Find whether C at x = 2/3 is (4/27)(1 - 1/(2 (n - 1))) log(2 (n - 1)), for symbolic n."""
     n = sympy.Symbol("n", positive=True)
     log = sympy.Symbol("ell")
     x = sympy.Rational(2, 3)

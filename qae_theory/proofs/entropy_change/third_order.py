@@ -1,7 +1,8 @@
-"""Claim `third-order`: a bound on the remainder of the second-order prediction, made of moments at the starting policy.
+"""Prove claim ``third-order``: |Delta H - eta h_1 - eta^2 h_2 / 2| <= |eta|^3 B_3 / 6.
 
-The argument follows the policy along the step: every moment on the way is bounded by an exponentially weighted one at
-the start. The ties of the bound to exact changes are in ``third_order_ties``.
+B_3 is made of moments at the starting policy. The argument follows the policy along the step: every moment on the way
+is bounded by one at the start, weighted with exp(tau d_+). SymPy does the derivatives on any number of arms, z3 the
+inequalities. The ties of the bound to exact changes are in ``third_order_ties``.
 """
 
 from __future__ import annotations
@@ -150,11 +151,13 @@ def _formula(two: Any, direction: Any) -> Any:
 
 
 def _third_derivative(*, two: int) -> Finding:
+    """Find whether the shipped second-order change moves along the step at the claimed third derivative."""
     second = for_any_policy(lambda arms: second_order_entropy_change(arms.logits(), arms.entries(DIRECTION)))
     return zero(moments.along_step(second) - _formula(two, DIRECTION), sympy.expand)
 
 
 def _shift_and_sign(*, parity: int) -> Finding:
+    """Find whether a constant added to d drops out of the third derivative, and -d for d changes its sign."""
     constant = sympy.Symbol("k", real=True)
     odd = _formula(2, -DIRECTION) - parity * _formula(2, DIRECTION)
     shifted = _formula(2, DIRECTION + constant) - _formula(2, DIRECTION)
@@ -162,6 +165,7 @@ def _shift_and_sign(*, parity: int) -> Finding:
 
 
 def _policy_below(*, positive_part: bool) -> Finding:
+    """Find whether pi_t <= pi exp(tau d_+) for 0 <= t <= tau, if E d = 0 at the start."""
     t, tau, d, top = z3.Reals("t tau d top")
     reach = tau * z3.If(d > 0, d, 0) if positive_part else tau * d
     exponent = valid(t * d <= reach, t >= 0, t <= tau)
@@ -174,6 +178,7 @@ def _policy_below(*, positive_part: bool) -> Finding:
 
 
 def _mean_moves(*, power: int) -> Finding:
+    """Find whether E d moves at the rate Var(d), and |E_t d| is at most min(tau a_2, a_1)."""
     rate = moments.along_step(moments.mean(DIRECTION))
     variance = moments.mean(DIRECTION**power) - moments.mean(DIRECTION) ** power
     mean, first, second, tau, second_moment = z3.Reals("Ed a_1 a_2 tau Edd")
@@ -191,6 +196,7 @@ def _mean_moves(*, power: int) -> Finding:
 
 
 def _surprise_moves(*, step: int) -> Finding:
+    """Find whether log pi_t - E_t log pi_t = S - E_t S + t delta_t."""
     t, log_partition = sympy.symbols("t log_M", real=True)
     # At the new policy, whose expectations are the moments here; x stands for the old log pi.
     old = moments.X
@@ -201,6 +207,7 @@ def _surprise_moves(*, step: int) -> Finding:
 
 
 def _powers(*, binomial: int) -> Finding:
+    """Find whether |delta| <= |d| + m gives the expanded bounds on the third and fourth moments."""
     size, m = sympy.symbols("size m", positive=True)
     third = (size + m) ** 3 - (size**3 + binomial * m * size**2 + 3 * m**2 * size + m**3)
     fourth = (size + m) ** 4 - (size**4 + 4 * m * size**3 + 6 * m**2 * size**2 + 4 * m**3 * size + m**4)
@@ -212,6 +219,7 @@ def _powers(*, binomial: int) -> Finding:
 
 
 def _weighted_powers(*, binomial: int) -> Finding:
+    """Find whether the same expansion holds with |S| beside the powers."""
     surprise, size, m = sympy.symbols("s size m", positive=True)
     third = surprise * (size + m) ** 3
     claimed = surprise * (size**3 + binomial * m * size**2 + 3 * m**2 * size + m**3)
@@ -220,21 +228,23 @@ def _weighted_powers(*, binomial: int) -> Finding:
 
 
 def _third_derivative_bounded(*, three: int) -> Finding:
+    """Find whether the bounds on the parts add up to B_3."""
     third, cube, mixed, c, variance = z3.Reals("phi3 E_cube E_mixed c Var")
-    t_bound, beside, s0, tau, d_bound, a2, line = z3.Reals("T beside s_0 tau D a_2 line")
+    t_bound, beside, s0, tau, d_bound, a2, surprise_bound = z3.Reals("T beside s_0 tau D a_2 line")
     facts = (
         third == -2 * cube - mixed + 3 * c * variance,
         z3.And(cube <= t_bound, -cube <= t_bound),
         z3.And(mixed <= beside + s0 * t_bound + tau * d_bound, -mixed <= beside + s0 * t_bound + tau * d_bound),
-        z3.And(c <= line + tau * a2, -c <= line + tau * a2),
+        z3.And(c <= surprise_bound + tau * a2, -c <= surprise_bound + tau * a2),
         z3.And(variance >= 0, variance <= a2),
     )
-    bound = 2 * t_bound + beside + s0 * t_bound + tau * d_bound + three * a2 * (line + tau * a2)
+    bound = 2 * t_bound + beside + s0 * t_bound + tau * d_bound + three * a2 * (surprise_bound + tau * a2)
     return valid(z3.And(third <= bound, -third <= bound), *facts)
 
 
 def _surprise_drifts(*, centred: bool) -> Finding:
     # x stands for S, which does not move: it belongs to the starting policy.
+    """Find whether E_t S moves at the rate E_t[S delta], and a smaller bound on it makes B_3 no larger."""
     rate = moments.along_step(moments.mean(moments.X))
     excess = DIRECTION - moments.mean(DIRECTION) if centred else DIRECTION
     size, other, t_bound = z3.Reals("size s_0 T")
@@ -243,6 +253,7 @@ def _surprise_drifts(*, centred: bool) -> Finding:
 
 
 def _remainder_bounded(*, six: int) -> Finding:
+    """Find whether a third derivative of at most B_3 leaves a remainder of at most tau^3 B_3 / 6."""
     rest, tau, third, bound = z3.Reals("rest tau phi3 B_3")
     cube = tau * tau * tau
     # Taylor: the remainder is tau^3/6 times the third derivative at some point of the path.

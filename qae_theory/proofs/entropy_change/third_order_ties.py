@@ -1,4 +1,7 @@
-"""Ties of claim `third-order`: the bound in ball arithmetic against exact changes, and the shipped bound."""
+"""Tie claim ``third-order`` to numbers: its bound in ball arithmetic contains exact changes, and is the shipped bound.
+
+The proof is in ``third_order``; the third derivative and the bound are written here once more, from their formulas.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from qae_theory.proofs.tools import ball_entropy as exact
 from qae_theory.proofs.tools.cases import Case, policies
 from qae_theory.proofs.tools.checking import for_all
 
+# From steps at which the bound is tight to one at which it is wider than the entropy's range.
 STEPS = (1e-6, -1e-3, 0.1, -0.7, 2.0)
 
 
@@ -56,19 +60,31 @@ def steps() -> tuple[Step, ...]:
 
 
 def third_derivative(z: exact.Balls, d: exact.Balls) -> Any:
-    """Return -2 E delta^3 - E[S delta^3] + 3 c E delta^2 at a policy, as a ball."""
+    """Return -2 E delta^3 - E[S delta^3] + 3 E[S delta] E delta^2 at a policy, as a ball.
+
+    Args:
+        z: logits, one ball per response.
+        d: direction, one ball per response.
+    """
     probs, logs = exact.policy(z)
     excess, surprise = exact.centred(probs, d), exact.centred(probs, logs)
     cubes = exact.product(excess, excess, excess)
-    line, variance = (
+    covariance, variance = (
         exact.mean(probs, exact.product(surprise, excess)),
         exact.mean(probs, exact.product(excess, excess)),
     )
-    return -2 * exact.mean(probs, cubes) - exact.mean(probs, exact.product(surprise, cubes)) + 3 * line * variance
+    return -2 * exact.mean(probs, cubes) - exact.mean(probs, exact.product(surprise, cubes)) + 3 * covariance * variance
 
 
 def bound(z: exact.Balls, d: exact.Balls, eta: Any, *, three: int = 3) -> Any:
-    """Return B_3 in its sharper form as a ball; ``three`` is the factor of its last term."""
+    """Return B_3 of claim ``third-order`` in its sharper form, as a ball.
+
+    Args:
+        z: logits, one ball per response.
+        d: direction, one ball per response.
+        eta: step size, a ball.
+        three: the factor of the last term, 3; another one makes a control.
+    """
     probs, logs = exact.policy(z)
     sign = 1 if eta >= 0 else -1
     tau = abs(eta)
@@ -93,6 +109,8 @@ def bound(z: exact.Balls, d: exact.Balls, eta: Any, *, three: int = 3) -> Any:
 
 
 def _lagrange(effort: Effort, *, factor: int) -> Finding:
+    """Find whether ``factor`` times the rest over eta^3 lies between values of the third derivative along the step."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for case in policies(effort):
             if len(case.logits) > 10 or np.ptp(case.logits) > 100 or len(case.logits) == 1:
@@ -104,6 +122,8 @@ def _lagrange(effort: Effort, *, factor: int) -> Finding:
                 for tenth in range(11):
                     moved = [a + eta * tenth / 10 * b for a, b in zip(z, d, strict=True)]
                     along.append(third_derivative(moved, d))
+                # Between two of the eleven points the derivative may leave their range by about as much as it varies
+                # from one to the next.
                 slack = max(abs(x - y) for x, y in pairwise(along))
                 taylor = factor * rest / eta**3
                 yield case.label, bool(min(along) - slack <= taylor) and bool(taylor <= max(along) + slack)
@@ -122,6 +142,8 @@ def _moving(effort: Effort) -> list[Case]:
 
 
 def _contains(effort: Effort, *, scale: float) -> Finding:
+    """Find whether the exact change lies within ``scale`` times the bound of the second-order prediction."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for case, step in product(_moving(effort), STEPS):
             with flint.ctx.workdps(exact.DIGITS):
@@ -133,6 +155,8 @@ def _contains(effort: Effort, *, scale: float) -> Finding:
 
 
 def _shipped_bounds(effort: Effort, *, three: int) -> Finding:
+    """Find whether the shipped bounds contain the exact change and are the exact bound, cut to the entropy's range."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for case, step in product(_moving(effort), STEPS):
             lower, upper = entropy_change_bounds(case.logits, case.direction, step, method="third-order")
@@ -140,8 +164,8 @@ def _shipped_bounds(effort: Effort, *, three: int) -> Finding:
                 z, d, eta = exact.balls(case.logits), exact.balls(case.direction), flint.arb(step)
                 change, reach = exact.entropy_change(z, d, eta), abs(eta) ** 3 / 6 * bound(z, d, eta, three=three)
                 prediction = change - _rest(z, d, eta)
-                now, most = exact.entropy(z), flint.arb(len(z)).log()
-                low, high = (prediction - reach).max(-now), (prediction + reach).min(most - now)
+                current, largest_entropy = exact.entropy(z), flint.arb(len(z)).log()
+                low, high = (prediction - reach).max(-current), (prediction + reach).min(largest_entropy - current)
                 below, above = flint.arb(float(lower)), flint.arb(float(upper))
                 inside = bool(below <= change) and bool(change <= above)
                 # 1e-6 of the reach: far above the rounding that the shipped bounds allow for, far below a wrong term;

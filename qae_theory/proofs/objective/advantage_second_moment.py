@@ -1,4 +1,8 @@
-"""Claim `advantage-second-moment`: QAE's advantages are sparser than GRPO's, but larger."""
+"""Prove claim ``advantage-second-moment``: QAE's advantages are sparser than GRPO's, but larger.
+
+The mean square advantage of a mixed group is 1/(1 - m/G) for QAE on hard groups, G/m on easy ones, and 1 for GRPO (eps
+= 0, population std). SymPy decides the formula for symbolic m and G; a tie compares the shipped advantages.
+"""
 
 from __future__ import annotations
 
@@ -51,6 +55,7 @@ def _tie() -> Step:
 
 
 def _moments(*, extra: int) -> Finding:
+    """Find whether the three mean squares are those of the claim, with the variance divided by G - ``extra``."""
     m, n = sympy.symbols("m n", positive=True)
     size = m + n
     p = m / size
@@ -63,6 +68,7 @@ def _moments(*, extra: int) -> Finding:
 
 
 def _shipped_moments(effort: Effort, *, std: str) -> Finding:
+    """Find whether the shipped advantages of every mixed group up to a size have these mean squares, exactly."""
     largest = effort.pick(20, 10)
 
     def cases() -> Iterator[tuple[str, Any, Any]]:

@@ -1,6 +1,7 @@
-"""What the proofs about the clipped objective share: the clipped term on symbols, clip ranges, rules and their weights.
+"""Share what the proofs about the clipped objective need: the clipped term on symbols, clip ranges, rules and weights.
 
-No evidence is registered here.
+The clipped term is min(x A, clip(x, 1 - e_low, 1 + e_high) A) of a ratio x and an advantage A (docs/theory.md,
+"Objective"). No evidence is registered here.
 """
 
 from __future__ import annotations
@@ -32,7 +33,13 @@ def options(rule: str, k: Any) -> dict[str, Any]:
 
 
 def numerators(rule: str, hard: bool, p: Any) -> tuple[Any, Any]:
-    """Return a rule's advantage of a correct and of a wrong response, times the standard deviation (eps = 0)."""
+    """Return a rule's advantage of a correct and of a wrong response, times the standard deviation (eps = 0).
+
+    Args:
+        rule: a name of ``RULES``.
+        hard: whether the group is hard, m/G <= 1 - K.
+        p: the group's success rate m/G, a number or a symbol.
+    """
     return {
         "grpo": (1 - p, -p),
         "qae": (1, 0) if hard else (0, -1),
@@ -42,7 +49,17 @@ def numerators(rule: str, hard: bool, p: Any) -> tuple[Any, Any]:
 
 
 def weights(rule: str, hard: bool, p: Any) -> tuple[Any, Any]:
-    """Return Prop. 4.1's weights: u and v, masked as the rule says, and sqrt(p (1 - p)) on both sides for GRPO."""
+    """Return Prop. 4.1's weights of the correct and of the wrong side.
+
+    They are u = sqrt(p/(1 - p)) and v = sqrt((1 - p)/p), masked as the rule says, and sqrt(p (1 - p)) on both sides for
+    GRPO.
+
+    Args:
+        rule: a name of ``RULES``.
+        hard: whether the group is hard, m/G <= 1 - K.
+        p: the group's success rate m/G, a Fraction or a SymPy symbol.
+    """
+    # The shipped square root keeps Fractions exact; SymPy symbols need SymPy's.
     root = sympy.sqrt if isinstance(p, sympy.Basic) else lambda value: sqrt(exact([value])).item()
     u, v, both_sides = root(p / (1 - p)), root((1 - p) / p), root(p * (1 - p))
     return {
@@ -54,25 +71,43 @@ def weights(rule: str, hard: bool, p: Any) -> tuple[Any, Any]:
 
 
 def some_ratios(size: int, turn: int) -> Array:
-    """Return ratios below, inside and above the usual clip range, in an order that ``turn`` shifts."""
+    """Return ratios below, inside and above the usual clip range, in an order that ``turn`` shifts.
+
+    Args:
+        size: how many.
+        turn: where in the list of ratios to begin.
+    """
+    # .8 is the usual lower end itself, and .15 and 3 lie far outside on either side.
     pool = [Fraction(n, 20) for n in (3, 16, 19, 20, 24, 27, 60)]
     return exact([pool[(2 * i + turn) % len(pool)] for i in range(size)])
 
 
 def clip_symbols() -> tuple[Any, Any, Any, Any]:
-    """Return z3 symbols for a ratio x, an advantage A and the two clip ranges."""
+    """Return the z3 reals x (ratio), A (advantage), e_low and e_high (clip range)."""
     x, a, low, high = z3.Reals("x A e_low e_high")
     return x, a, low, high
 
 
 def clip_domain(*ratios: Any) -> tuple[Any, ...]:
-    """Return what ratios and clip ranges have to obey: x > 0, 0 <= e_low < 1, e_high >= 0."""
+    """Return what ratios and clip ranges have to obey: x > 0, 0 <= e_low < 1, e_high >= 0.
+
+    Args:
+        *ratios: the z3 reals that stand for ratios.
+    """
     _, _, low, high = clip_symbols()
     return (*(x > 0 for x in ratios), low >= 0, low < 1, high >= 0)
 
 
 def clip_term(x: Any, a: Any, low: Any, high: Any, path: Path) -> Any:
-    """Return the shipped clipped term of one symbolic ratio and advantage, as a z3 term."""
+    """Return the shipped clipped term of one symbolic ratio and advantage, as a z3 term.
+
+    Args:
+        x: ratio.
+        a: advantage.
+        low: e_low.
+        high: e_high.
+        path: the path that comparisons are followed on.
+    """
     values = clipped_terms(
         symbolic_reals(path, x), symbolic_reals(path, a), SymbolicReal(low, path), SymbolicReal(high, path)
     )

@@ -1,6 +1,7 @@
-"""Claim `figure-4`: the weights that the middle and right panels draw are those that Prop. 4.1 gives.
+"""Prove claim ``figure-4``: the weights that the middle and right panels draw are those that Prop. 4.1 gives.
 
-The panels are drawn from the shipped ``query_weights``; the left panel is empirical and not here.
+Their shapes at K = .4 (where each curve jumps, rises, falls and peaks) are decided by z3; a tie compares the points of
+the shipped ``query_weights``, from which the panels are drawn. The left panel is empirical and not here.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ def _drawn() -> tuple[Step, ...]:
 
 
 def _shapes(*, top: Fraction) -> Finding:
+    """Find whether u rises, v falls, both lie above s = sqrt(p (1 - p)), and s is largest at p = 1/2 only."""
     p, q = z3.Reals("p q")
     domain = (p > 0, p < q, q < 1)
     # All weights are positive, so that their squares are ordered as they are.
@@ -79,6 +81,7 @@ def _shapes(*, top: Fraction) -> Finding:
 
 
 def _jump(*, threshold: Fraction) -> Finding:
+    """Find whether the gate changes at this success rate, with u^2 = 3/2 and v^2 = 2/3 there."""
     size = 1000
     at = int(threshold * size)
     gates = is_hard_group(at, size, LEVEL) and not is_hard_group(at + 1, size, LEVEL)
@@ -91,6 +94,8 @@ def _jump(*, threshold: Fraction) -> Finding:
 
 
 def _shipped_points(effort: Effort, *, k: Fraction) -> Finding:
+    """Find whether the shipped weights are the proposition's, exactly on small groups and in float64 at G = 1000."""
+
     def cases() -> Iterator[tuple[str, Any, Any]]:
         for size in range(2, effort.pick(24, 10) + 1):
             for m in range(1, size):
@@ -102,6 +107,7 @@ def _shipped_points(effort: Effort, *, k: Fraction) -> Finding:
                         expected,
                     )
 
+    # The figure draws groups of 1000; exact square roots of that many are slow, so these are compared in float64.
     exactly = same(cases(), "every mixed group up to a size, QAE and GRPO")
     p = np.arange(1, 1000) / 1000
     drawn = np.array([query_weights(np.repeat([1.0, 0.0], [m, 1000 - m]), "qae", k=k) for m in range(1, 1000)])

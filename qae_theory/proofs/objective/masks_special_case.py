@@ -1,4 +1,8 @@
-"""Claim `masks-special-case`: no choice of masks makes the masked objective GRPO's or DAPO's."""
+"""Give witnesses for claim ``masks-special-case``: no choice of masks makes the masked objective GRPO's or DAPO's.
+
+With nothing masked the weights are (u, v), GRPO's are (s, s), and u = v at p = 1/2 only, where u = 2 s. A group of
+three is the example; z3 and SymPy decide the rest for all p, G; ties compare the shipped weights, advantages and gains.
+"""
 
 from __future__ import annotations
 
@@ -92,21 +96,25 @@ def _mask_steps() -> tuple[Step, ...]:
 
 
 def _no_mask_matches(*, num_correct: int, group_size: int) -> Finding:
+    """Find whether none of the four maskings of a group has weights proportional to GRPO's."""
     rewards = binary_group(num_correct, group_size)
     u, v = (side.item() for side in query_weights(rewards, "pos_mask", k="0.4"))
     grpo = [side.item() for side in query_weights(rewards, "grpo")]
     masks = {"none masked": (u, v), "wrong masked": (u, 0), "correct masked": (0, v), "both masked": (0, 0)}
-    # Proportional to GRPO's weights, with a factor above 0, means a ratio of 1 between the sides.
-    cases = [
-        (f"{name}: {left}, {right}", bool(sympy.S(left) * grpo[1] != sympy.S(right) * grpo[0]) or left == 0)
-        for name, (left, right) in masks.items()
-    ]
+    cases = []
     shown = {"K": "2/5", "R": str(tuple(int(r) for r in rewards)), "GRPO": str(tuple(map(str, grpo)))}
-    return with_witness(for_all(cases, "four maskings"), {**shown, **{n: f"({a}, {b})" for n, (a, b) in masks.items()}})
+    for name, (left, right) in masks.items():
+        # Proportional to GRPO's weights, with a factor above 0, means a ratio of 1 between the sides.
+        differs = bool(sympy.S(left) * grpo[1] != sympy.S(right) * grpo[0]) or left == 0
+        cases.append((f"{name}: {left}, {right}", differs))
+        shown[name] = f"({left}, {right})"
+    return with_witness(for_all(cases, "four maskings"), shown)
 
 
 def _weights_exceed(*, larger: bool) -> Finding:
+    """Find whether u and v both exceed s, and are equal at p = 1/2 only, where they are 2 s."""
     p, s = z3.Reals("p s")
+    # u and v are rational in p and s, which z3 decides; the step below names them as the paper's square roots.
     u, v = s / (1 - p), s / p
     known = (p > 0, p < 1, s > 0, s * s == p * (1 - p))
     named = valid(z3.And(u * u == p / (1 - p), v * v == (1 - p) / p, u > 0, v > 0), *known)  # u and v are the paper's
@@ -116,6 +124,7 @@ def _weights_exceed(*, larger: bool) -> Finding:
 
 
 def _unmasked(effort: Effort, *, unmasked_rule: Callable[[bool], str]) -> Finding:
+    """Find whether the shipped advantages with nothing masked are (2R - 1)/sigma."""
     largest = effort.pick(16, 8)
 
     def cases() -> Iterator[tuple[str, Any, Any]]:
@@ -130,6 +139,7 @@ def _unmasked(effort: Effort, *, unmasked_rule: Callable[[bool], str]) -> Findin
 
 
 def _gap(*, factor: int) -> Finding:
+    """Find whether A+ - A- is ``factor`` times GRPO's and QAE's in either regime, with nothing masked."""
     p, sigma = sympy.symbols("p sigma", positive=True)
     unmasked = (1 - (-1)) / sigma
     grpo, qae_hard, qae_easy = ((1 - p) - (-p)) / sigma, (1 - 0) / sigma, (0 - (-1)) / sigma
@@ -137,6 +147,7 @@ def _gap(*, factor: int) -> Finding:
 
 
 def _shipped_gap(effort: Effort, *, factor: int) -> Finding:
+    """Find whether the shipped advantages of every mixed group up to a size have that gap."""
     largest = effort.pick(16, 8)
 
     def cases() -> Iterator[tuple[str, Any, Any]]:
@@ -150,6 +161,7 @@ def _shipped_gap(effort: Effort, *, factor: int) -> Finding:
 
 
 def _gain_ratio(*, doubled: bool) -> Finding:
+    """Find whether the expected gain doubles at G = 2, and grows by 3/2 (1 + 2 p (1 - p)) at G = 3."""
     p = sympy.Symbol("p", positive=True)
     residuals = []
     for size, factor in ((2, sympy.Integer(2)), (3, sympy.Rational(3, 2) * (1 + 2 * p * (1 - p)))):
@@ -162,6 +174,7 @@ def _gain_ratio(*, doubled: bool) -> Finding:
 
 
 def _rare_gain_ratio(*, lost: int) -> Finding:
+    """Find whether the gain of rare successes grows by the factor G/(G - 1)."""
     size, sigma = sympy.symbols("G sigma", positive=True)
     unmasked, grpo = 1 / sigma, (1 - 1 / size) / sigma
     tied = []

@@ -1,4 +1,8 @@
-"""Claim `prop41-amplification`: on hard groups QAE gives a success 1/(1 - p^) times the advantage that GRPO gives."""
+"""Prove claim ``prop41-amplification``: on hard groups a success gets G/(G - m) times GRPO's advantage under QAE.
+
+That factor 1/(1 - m/G) lies between G/(G - 1) and 1/K. SymPy and z3 decide it for all m, G and K = p/q, the gate being
+the shipped one on symbolic integers; a tie compares the shipped advantages.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,7 @@ from qae_theory.proofs.carriers.paths import Path
 from qae_theory.proofs.tools.checking import all_zero, valid, valid_on_every_path
 from qae_theory.proofs.tools.groups import LEVELS, binary_group, mixed_groups, same
 
+# Neither eps nor the divisor of the std enters the quotient, so all of them are tried.
 SETTINGS: tuple[dict[str, Any], ...] = ({"eps": 0}, {}, {"std": "bessel", "eps": Fraction(1, 10**4)})
 
 
@@ -66,6 +71,7 @@ def _amplification_steps() -> tuple[Step, ...]:
 
 
 def _quotient(*, baseline: int) -> Finding:
+    """Find whether QAE's advantage of a success over GRPO's is 1/(1 - m/G), given QAE's baseline."""
     m, n = sympy.symbols("m n", positive=True)
     sigma, eps = sympy.symbols("sigma epsilon", positive=True)
     p = m / (m + n)
@@ -74,6 +80,7 @@ def _quotient(*, baseline: int) -> Finding:
 
 
 def _at_least(*, fewest: int) -> Finding:
+    """Find whether G/(G - m) >= G/(G - 1), with equality at m = 1 only."""
     size, m = z3.Ints("G m")
     # Cross-multiplied: G (G - 1) >= G (G - m), denominators positive.
     smaller, larger = size * (size - m), size * (size - 1)
@@ -81,6 +88,7 @@ def _at_least(*, fewest: int) -> Finding:
 
 
 def _at_most(*, easy: bool) -> Finding:
+    """Find whether G/(G - m) <= 1/K on hard groups, with equality at m/G = 1 - K only."""
     s = group_symbols()
     # Cross-multiplied with K = p/q: G p <= (G - m) q; equality is m q = G (q - p).
     bound = s.group_size * s.numerator <= s.zeros * s.denominator
@@ -95,6 +103,7 @@ def _at_most(*, easy: bool) -> Finding:
 
 
 def _shipped_quotient(effort: Effort, *, level_of: Callable[[Fraction], Fraction]) -> Finding:
+    """Find whether the shipped advantages of every mixed hard group up to a size have this quotient, exactly."""
     largest = effort.pick(20, 10)
 
     def cases() -> Iterator[tuple[str, Any, Any]]:

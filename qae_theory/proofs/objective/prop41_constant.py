@@ -1,4 +1,8 @@
-"""Claim `prop41-constant`: with eps > 0 the identity of Prop. 4.1 holds up to a factor that differs between groups."""
+"""Give witnesses for claim ``prop41-constant``: with eps > 0 the identity of Prop. 4.1 holds up to a factor.
+
+The factor sigma/(sigma + eps) differs between groups. Two groups show it with the shipped objectives; z3 and ball
+arithmetic say how far from 1 it can be.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,7 @@ from qae_theory.proofs.objective.clipping import CLIPS, RULES, some_ratios
 from qae_theory.proofs.tools.checking import all_zero, both, close_to, for_all, rational, valid, with_witness
 from qae_theory.proofs.tools.groups import binary_group, exact, mixed_groups, same
 
+# verl's 1e-6 and TRL's 1e-4, and one that is smaller than either.
 EPS = (Fraction(1, 10**8), Fraction(1, 10**6), Fraction(1, 10**4))
 
 
@@ -89,6 +94,7 @@ def _both_sides(num_correct: int, group_size: int, rule: str, eps: Fraction) -> 
 
 
 def _factors_differ(*, other: int) -> Finding:
+    """Find whether objective over masked form is another number in two groups of four."""
     factors = []
     for m in (1, other):
         left, right = _both_sides(m, 4, "grpo", EPS[1])
@@ -105,6 +111,7 @@ def _factors_differ(*, other: int) -> Finding:
 
 
 def _factor(effort: Effort, *, std: str) -> Finding:
+    """Find whether objective over masked form is sigma/(sigma + eps) for every rule and small mixed group."""
     residuals = []
     for (m, size), rule, eps in product(mixed_groups(effort.pick(8, 4)), RULES, EPS):
         left, right = _both_sides(m, size, rule, eps)
@@ -114,12 +121,14 @@ def _factor(effort: Effort, *, std: str) -> Finding:
 
 
 def _variance_range(*, least: int) -> Finding:
+    """Find whether m (G - m) lies between G - 1 and G^2/4 in a mixed group."""
     size, m = z3.Ints("G m")
     spread = m * (size - m)
     return valid(z3.And(spread >= size - least, 4 * spread <= size * size), m >= 1, m <= size - 1)
 
 
 def _sizes(*, rare: int) -> Finding:
+    """Find whether the quoted distances of the factor from 1 at G = 16 are right to their two digits."""
     findings = []
     for eps, exponent in zip(EPS, ("e-8", "e-6", "e-4"), strict=True):
         for m, digits in ((8, "2.0"), (rare, "4.1")):
@@ -133,6 +142,7 @@ def _sizes(*, rare: int) -> Finding:
 
 
 def _bessel_constant(effort: Effort, *, upside_down: bool) -> Finding:
+    """Find whether Bessel's std at eps = 0 multiplies the advantages by sqrt((G - 1)/G), in every mixed group."""
     largest = effort.pick(16, 8)
 
     def cases() -> Iterator[tuple[str, Any, Any]]:

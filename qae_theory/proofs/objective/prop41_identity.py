@@ -1,6 +1,8 @@
-"""Claim `prop41-identity`: the group objective is the masked, re-weighted form, for all groups, ratios and clip ranges.
+"""Prove claim ``prop41-identity`` (Prop. 4.1): the group objective is a masked, re-weighted form of itself.
 
-The shipped objectives are held against each other in ``prop41_identity_ties``.
+(1/G) sum_i f(x_i, A_i) = w_+ E_+[s^+] - w_- E_-[s^-] for all groups, ratios and clip ranges, at eps = 0. The shipped
+clipped term runs on symbols (z3); SymPy does the weights for symbolic m and G. The shipped objectives are compared with
+each other in ``prop41_identity_ties``.
 """
 
 from __future__ import annotations
@@ -90,6 +92,7 @@ def proof_steps() -> tuple[Step, ...]:
 
 
 def _surrogate_splits(*, wrong_side: Any) -> Finding:
+    """Find whether the shipped clipped term is A min(x, 1 + e_high) for A >= 0 and A max(x, 1 - e_low) for A <= 0."""
     x, a, low, high = clip_symbols()
 
     def goal(path: Path) -> Any:
@@ -118,6 +121,7 @@ def _sum_grows(*, sign: int) -> Finding:
 
 
 def _variance(*, lost: int) -> Finding:
+    """Find whether the variance of m ones and n zeros, divided by G - ``lost``, is p (1 - p)."""
     m, n = sympy.symbols("m n", positive=True)
     size = m + n
     p = m / size
@@ -125,6 +129,7 @@ def _variance(*, lost: int) -> Finding:
 
 
 def _signs_of_advantages(*, grpo_wrong: int) -> Finding:
+    """Find whether A+ >= 0 >= A- for every rule and regime, and QAE's are R - b by definition."""
     p, reward, baseline = z3.Reals("p R b")
     findings = []
     for rule, hard in product(RULES, (True, False)):
@@ -150,6 +155,7 @@ def _weights_follow(*, swap: bool) -> Finding:
     for rule in RULES:
         for hard in (True, False):
             top_right, top_wrong = numerators(rule, hard, p)
+            # Times sqrt(p (1 - p)) = sqrt(m n)/G are the numerators, so they are divided by it.
             left = (top_right * m * mean_right + top_wrong * n * mean_wrong) / size / sympy.sqrt(m * n) * size
             weight_right, weight_wrong = weights(rule, hard, 1 - p if swap else p)
             residuals.append(left - (weight_right * mean_right - weight_wrong * mean_wrong))

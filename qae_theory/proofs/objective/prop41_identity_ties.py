@@ -1,4 +1,7 @@
-"""Ties of claim `prop41-identity`: shipped advantages, weights and objectives, on symbols, exactly and in floats."""
+"""Tie claim ``prop41-identity`` to the shipped advantages, weights and objectives.
+
+They are compared on symbols, in exact arithmetic and in floats; the proof is in ``prop41_identity``.
+"""
 
 from __future__ import annotations
 
@@ -104,6 +107,7 @@ def steps() -> tuple[Step, ...]:
 
 
 def _shipped_advantages(effort: Effort, *, std: str) -> Finding:
+    """Find whether the shipped advantages of every mixed group up to a size are the proof's, rule by rule."""
     largest = effort.pick(20, 10)
 
     def cases() -> Iterator[tuple[str, Any, Any]]:
@@ -117,6 +121,7 @@ def _shipped_advantages(effort: Effort, *, std: str) -> Finding:
 
 
 def _shipped_weights(effort: Effort, *, level_of: Callable[[Fraction], Fraction]) -> Finding:
+    """Find whether the shipped weights of every mixed group up to a size are the proposition's."""
     largest = effort.pick(20, 10)
 
     def cases() -> Iterator[tuple[str, Any, Any]]:
@@ -130,6 +135,7 @@ def _shipped_weights(effort: Effort, *, level_of: Callable[[Fraction], Fraction]
 
 def _shipped_on_symbols(effort: Effort, *, std: str) -> Finding:
     """Find whether both sides, run on symbolic ratios and clip ranges, are equal on every path."""
+    # No group at all would prove nothing, so the start is a failure.
     finding = Finding(False, "z3 countermodel", "no groups")
     for m, size in effort.pick(((1, 2), (1, 3), (2, 3)), ((1, 2),)):
         for rule in RULES:
@@ -140,6 +146,7 @@ def _shipped_on_symbols(effort: Effort, *, std: str) -> Finding:
 
 
 def _equal_on_symbols(rule: str, rewards: Array, std: str) -> Finding:
+    """Find whether objective and masked form of one group are equal for all ratios and clip ranges."""
     _, _, low, high = clip_symbols()
     ratios = z3.Reals([f"x_{i}" for i in range(len(rewards))])
     own, weighted = advantages(rewards, rule, eps=0, std=std), QueryWeights(*query_weights(rewards, rule))
@@ -153,7 +160,7 @@ def _equal_on_symbols(rule: str, rewards: Array, std: str) -> Finding:
 
 
 def _shipped_exactly(effort: Effort, *, std: str) -> Finding:
-    """Find whether both sides are equal as Fractions and roots, three groups a call, in two orders of the rewards."""
+    """Find whether both sides are equal as Fractions and roots, three groups a call, in two orders of rewards."""
     largest = effort.pick(7, 5)
     cases = []
     for size in range(2, largest + 1):
@@ -202,8 +209,8 @@ def token_means(*, lengths: tuple[int, ...], per_response: bool) -> Finding:
     """Find whether token-level terms average to the masked form.
 
     Args:
-        lengths: the tokens of each response.
-        per_response: average over each response's tokens first, not over all tokens at once.
+        lengths: the number of tokens of each response.
+        per_response: whether to average over each response's tokens first, not over all tokens at once.
     """
     size = len(lengths)
 
@@ -225,13 +232,14 @@ def token_means(*, lengths: tuple[int, ...], per_response: bool) -> Finding:
 
 
 def _clipped_mean(ratios: Array, reward: Any) -> Any:
-    """Return s+ of a correct response, s- of a wrong one."""
+    """Return the mean of s+ over the tokens of a correct response, that of s- of a wrong one."""
     low, high = CLIPS[0]["clip_low"], CLIPS[0]["clip_high"]
     clipped = np.minimum(ratios, 1 + high) if reward == 1 else np.maximum(ratios, 1 - low)
     return clipped.sum() / Fraction(len(ratios))
 
 
 def _degenerate(*, groups: tuple[tuple[int, ...], ...]) -> Finding:
+    """Find whether both sides and both weights of these groups are 0."""
     cases = []
     for rewards in groups:
         ratios, group = some_ratios(len(rewards), 0), exact(list(rewards))

@@ -1,4 +1,8 @@
-"""Claims `prop41-token-normaliser` and its rescue: one mean over all tokens keeps Prop. 4.1 only for equal lengths."""
+"""Prove claims ``prop41-token-normaliser`` and ``-if``: one mean over all tokens keeps Prop. 4.1 at equal lengths only.
+
+Two responses of 1 and 2 tokens are the witness, with the shipped functions; for equal lengths the mean over all tokens
+is the mean over responses of their token means (SymPy).
+"""
 
 from __future__ import annotations
 
@@ -62,6 +66,7 @@ def _tie() -> Step:
 
 
 def _normaliser_breaks(*, lengths: tuple[int, int]) -> Finding:
+    """Find whether the mean over all tokens differs from the masked form for two responses of these lengths."""
     rewards, ratios = exact([1, 0]), exact([1, 1])
     terms = clipped_surrogate(ratios, advantages(rewards, "qae", k="0.4", eps=0), **CLIPS[0])
     value: Any = (terms * exact(list(lengths))).sum() / sum(lengths)
@@ -72,6 +77,7 @@ def _normaliser_breaks(*, lengths: tuple[int, int]) -> Finding:
 
 
 def _same_mean(*, power: int) -> Finding:
+    """Find whether S/(G L) = (S/L)/G, and G responses of L tokens with one more have (G + 1) L."""
     size, length, total = sympy.symbols("G L S", positive=True)
     tokens = size * length + length - (size + 1) * length
     return all_zero([total / (size * length) - total / length**power / size, tokens])

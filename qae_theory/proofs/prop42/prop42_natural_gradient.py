@@ -1,7 +1,7 @@
-"""Claims `prop42-natural-gradient` and `-strict`: for the natural gradient the baseline shifts all logits alike.
+"""Prove claims ``prop42-natural-gradient`` and ``-strict``: the natural gradient's baseline shifts all logits alike.
 
-Softmax does not see a shift, so that the weak inequality of Proposition 4.2 holds as an equality at every step size,
-and the strict one fails.
+Softmax does not see a shift, so that the weak inequality of Prop. 4.2 holds as an equality at every step size, and the
+strict one fails. The shipped update runs on any number of responses; SymPy decides the steps.
 """
 
 from __future__ import annotations
@@ -56,12 +56,14 @@ def _shift_steps() -> tuple[Step, ...]:
 
 
 def _differs_by_a_number(*, rule: str) -> Finding:
+    """Find whether the directions at b and at 0 differ by -b at every response."""
     b = sympy.Symbol("b", real=True)
     difference = direction(rule, b) - direction(rule, 0)
     return all_zero([*depends_on_arm(difference), difference + b], sympy.expand)
 
 
 def _softmax_ignores_shift(*, own: int) -> Finding:
+    """Find whether adding a number to all logits leaves the probability of a response as it is."""
     c = sympy.Symbol("c", real=True)
     weight, others = sympy.symbols("w R", positive=True)
     moved = weight * sympy.exp(c) / (weight * sympy.exp(c) + others * sympy.exp(own * c))

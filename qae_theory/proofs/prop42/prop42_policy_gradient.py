@@ -1,7 +1,8 @@
-"""Claims `prop42-policy-gradient` and `-strict`: for the exact policy gradient the baseline drops out.
+"""Prove claims ``prop42-policy-gradient`` and ``-strict``: for the exact policy gradient the baseline drops out.
 
-So the weak inequality of Proposition 4.2 holds as an equality, at every step size, and the strict one fails. The
-natural gradient, of which the same is true for another reason, is in ``prop42_natural_gradient``.
+The direction is pi (r - V) for every b, so that the weak inequality of Prop. 4.2 holds as an equality at every step
+size, and the strict one fails. The shipped update runs on any number of responses; SymPy decides. The natural gradient,
+of which the same is true for another reason, is in ``prop42_natural_gradient``.
 """
 
 from __future__ import annotations
@@ -51,7 +52,11 @@ def _same_direction_step() -> Step:
 
 
 def no_effect_step(rule: str) -> Step:
-    """Return the step that the shipped first-order change of this rule does not depend on the baseline."""
+    """Return the step that the shipped first-order change of this rule does not depend on the baseline.
+
+    Args:
+        rule: a name of a rule of ``update_direction``.
+    """
     return Step(
         says=r"In particular the shipped first-order change, on any number of arms, does not depend on $b$.",
         check=partial(_change_without_baseline, rule=rule),
@@ -62,7 +67,11 @@ def no_effect_step(rule: str) -> Step:
 
 
 def every_order_step(rule: str) -> Step:
-    """Return the tie of the shipped finite change: it is the same for every baseline, for two and three responses."""
+    """Return the tie of the shipped finite change: it is the same for every baseline, for two and three responses.
+
+    Args:
+        rule: a name of a rule of ``update_direction``.
+    """
     return Step(
         says=r"Tie: the shipped `entropy_change` at a symbolic step size $\eta$ is identically the same with "
         r"symbolic $b$ as with 0, for 2 and 3 responses with symbolic policy and rewards.",
@@ -74,7 +83,11 @@ def every_order_step(rule: str) -> Step:
 
 
 def equal_change_step(rule: str) -> Step:
-    """Return the witness against the strict inequality."""
+    """Return the witness against the strict inequality: two queries at which both baselines give the same change.
+
+    Args:
+        rule: a name of a rule of ``update_direction``.
+    """
     return Step(
         says=r"$\pi=(1/3,2/3)$, $r=(1,0)$, $K=2/5$: the query is hard, $b_K=0$, and $b=1$ gives exactly the same "
         r"first-order change; in the mirror image, $\pi=(2/3,1/3)$, $K=3/5$, $b_K=1$, so does $b=0$. "
@@ -87,13 +100,19 @@ def equal_change_step(rule: str) -> Step:
 
 
 def direction(rule: str, baseline: Any) -> Any:
-    """Return the shipped direction at one arm of any policy; the reward of an arm is ``X``."""
+    """Return the shipped direction at one arm of any policy; the reward of an arm is ``X``.
+
+    Args:
+        rule: a name of a rule of ``update_direction``.
+        baseline: b, a SymPy number or symbol.
+    """
     return for_any_policy(
         lambda arms: update_direction(arms.logits(), arms.entries(X), rule, baseline=scalar(baseline))
     )
 
 
 def _direction_without_baseline(*, rule: str) -> Finding:
+    """Find whether the shipped direction has the derivative 0 in b."""
     b = sympy.Symbol("b", real=True)
     return all_zero([sympy.diff(direction(rule, b), b)], sympy.expand)
 
@@ -104,20 +123,24 @@ def depends_on_arm(expression_at_arm: Any) -> list[Any]:
 
 
 def _change_without_baseline(*, rule: str) -> Finding:
+    """Find whether the shipped first-order change at b is that at 0."""
     b = sympy.Symbol("b", real=True)
     return all_zero([first_order_change(rule, b) - first_order_change(rule, 0)], sympy.expand)
 
 
 def _same_at_every_order(*, rule: str) -> Finding:
+    """Find whether the shipped finite change with symbolic b is that at 0, for symbolic policies and steps."""
     eta, b = sympy.Symbol("eta", positive=True), sympy.Symbol("b", real=True)
     residuals = []
     for arms in (2, 3):
+        # The last probability is what is left, so that the symbols need no side condition.
         free = sympy.symbols(f"p1:{arms}", positive=True)
         z = formulas(sympy.log(p) for p in (*free, 1 - sum(free)))
         rewards = formulas(sympy.symbols(f"r1:{arms + 1}", real=True))
 
         def change(baseline: Any, z: Any = z, rewards: Any = rewards) -> Any:
             pushed = update_direction(z, rewards, rule, baseline=scalar(baseline))
+            # A baseline that cancels must be gone before it enters an exponent, where SymPy would keep it.
             expanded = formulas(sympy.expand(entry.expression) for entry in pushed)
             return expression(entropy_change(z, expanded, scalar(eta)))
 
@@ -127,6 +150,7 @@ def _same_at_every_order(*, rule: str) -> Finding:
 
 
 def _equal_change(*, rule: str) -> Finding:
+    """Find whether the changes at b_K and at the other end are equal, on a hard query and on its mirror image."""
     shown, residuals = {}, []
     for probs, k in ((THIRDS, HARD_LEVEL), (THIRDS[::-1], EASY_LEVEL)):
         z = logs(probs)

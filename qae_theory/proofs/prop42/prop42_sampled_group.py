@@ -1,8 +1,9 @@
-"""Claim `prop42-sampled-group`: counterexamples to Proposition 4.2 for the step that a trainer takes.
+"""Give witnesses for claim ``prop42-sampled-group``: Prop. 4.2 fails for the step that a trainer takes.
 
-Each is replayed through the shipped expectation, which is first held against a sum over all n^G groups. The two
-without standardisation are in ``prop42_sampled_group_constant``; which way the order goes in general is in
-``sampled_sign_law``.
+That step is d = (1/G) sum_i A_i (e_y - pi) on a sampled group. With two responses and G = 2 QAE raises expected entropy
+more than GRPO on hard groups, and lowers it more on easy ones: the reverse of the paper's order. Each example is
+replayed through the shipped expectation, which is first compared with a sum over all n^G groups. The two without
+standardisation are in ``prop42_sampled_group_constant``; the general order is in ``sampled_sign_law``.
 """
 
 from __future__ import annotations
@@ -196,12 +197,14 @@ def _monotone_step(*, below: bool) -> Step:
 
 
 def _gap_steps(*, k: str, qae: str) -> Finding:
+    """Find whether the shipped steps of the mixed group move the logit gap as claimed, with symbolic p."""
     p = sympy.Symbol("p", positive=True)
     z = formulas([sympy.log(p), sympy.log(1 - p)])
     r = np.array([F(1), F(0)], dtype=object)
     rules = {
         "qae": (advantages(r, "qae", k=k, eps=0), 2 * {"p": p, "1-p": 1 - p}[qae]),
         "grpo": (advantages(r, "grpo", eps=0), 1),
+        # The std of a mixed group of two is 1/2, which makes the standardised advantages R - b twice as large.
         "b=0": (2 * r, 2 * (1 - p)),
         "b=1": (2 * r - 2, 2 * p),
     }
@@ -219,6 +222,7 @@ def _gap_steps(*, k: str, qae: str) -> Finding:
 
 
 def _entropy_slope(*, sign: int) -> Finding:
+    """Find whether the entropy of two responses has the slope -g e^g / (1 + e^g)^2 in the gap g."""
     g = sympy.Symbol("g", real=True)
     z = formulas([g, 0])
     slope = sign * g * sympy.exp(g) / (1 + sympy.exp(g)) ** 2
@@ -227,6 +231,7 @@ def _entropy_slope(*, sign: int) -> Finding:
 
 
 def _entropy_monotone(effort: Effort, *, side: int, sign: int) -> Finding:
+    """Find whether the entropy of two responses falls from each gap to the next, going away from 0."""
     points = [sympy.Rational(side * i, 4) for i in range(effort.pick(60, 16))]
     heights = [number(entropy(np.array([g, sympy.Integer(0)], dtype=object))) for g in points]
     # `points` leave 0, so that H falls from each to the next.
@@ -236,6 +241,7 @@ def _entropy_monotone(effort: Effort, *, side: int, sign: int) -> Finding:
 
 
 def _hard_gaps_in_order(*, widest: str) -> Finding:
+    """Find whether the gaps after the step on a hard group are in order and do not cross 0."""
     p, width, eta = z3.Reals("p L eta")
     limit = 2 * (1 - p if widest == "1-p" else p)
     after = [-width, -width + 2 * p * eta, -width + eta, -width + 2 * (1 - p) * eta]
@@ -244,6 +250,7 @@ def _hard_gaps_in_order(*, widest: str) -> Finding:
 
 
 def _easy_gaps_in_order(*, likelier: bool) -> Finding:
+    """Find whether the gaps after the step on an easy group are in order, all above 0."""
     p, width, eta = z3.Reals("p L eta")
     after = [0, width, width + 2 * (1 - p) * eta, width + eta, width + 2 * p * eta]
     ordered = [left < right for left, right in itertools.pairwise(after)]
@@ -266,6 +273,7 @@ def _standardised(probs: Probs, k: str, eta: Any) -> tuple[Any, Any, Any]:
 
 
 def _standardised_values(*, probs: Probs, k: str, quoted: tuple[str, ...]) -> Finding:
+    """Find whether the expected changes of QAE, GRPO and the other baseline are the quoted ones."""
     values = _standardised(probs, k, F(1, 10))
     names = ("QAE", "GRPO", "the other end")
     # Half a unit of the last quoted digit.
@@ -273,8 +281,10 @@ def _standardised_values(*, probs: Probs, k: str, quoted: tuple[str, ...]) -> Fi
 
 
 def _standardised_order(*, policies: tuple[Probs, ...], k: str, sign: int) -> Finding:
+    """Find whether the three expected changes are in the claimed order, for several policies and steps."""
     findings = []
     for probs in policies:
+        # The largest step of the proof's range is log(q/p)/(2q), at which the gap just reaches 0.
         p, q = sorted(rational(x) for x in probs)
         for eta in (sympy.Rational(1, 10), sympy.Rational(1, 2), sympy.log(q / p) / (2 * q)):
             own, mean, other = _standardised(probs, k, eta)

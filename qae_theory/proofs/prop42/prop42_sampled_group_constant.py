@@ -1,4 +1,9 @@
-"""Claim `prop42-sampled-group` without standardisation: a constant baseline, and given the group's regime (W3, W4)."""
+"""Give witnesses for claim ``prop42-sampled-group`` without standardisation (the evidence named W3 and W4).
+
+W3: with a constant baseline, expected entropy after a sampled step is in the reverse of the paper's order, at second
+order. W4: given the group's regime, so it is at first order. The shipped expectations run on exact numbers; ball
+arithmetic tells the signs.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +39,13 @@ from qae_theory.proofs.tools.rational_policies import SEVENTHS, THIRDS, Probs, l
 from qae_theory.updates import update_direction
 
 F = Fraction
+# The policies that the claim quotes: a right response of probability 1/4 and 1/2 beside two equal wrong ones.
 QUARTERS = (F(1, 4), F(3, 8), F(3, 8))
 HALVES = (F(1, 2), F(1, 4), F(1, 4))
 
 
 def constant_steps() -> tuple[Step, ...]:
-    """Return W3: a constant baseline, at second order."""
+    """Return the steps of W3: a constant baseline, at second order."""
     tens = (F(7, 10), F(3, 10))
     return (
         Step(
@@ -78,7 +84,7 @@ def constant_steps() -> tuple[Step, ...]:
 
 
 def regime_steps() -> tuple[Step, ...]:
-    """Return W4: given the group's regime, at first order."""
+    """Return the steps of W4: a constant baseline given the group's regime, at first order."""
     return (
         Step(
             says=r"$\pi=(1/2,1/4,1/4)$, $r=(1,0,0)$, $G=2$, $K=2/5$, $\eta=1/10$, not standardised, averaged "
@@ -121,11 +127,13 @@ def regime_steps() -> tuple[Step, ...]:
 def _constant_changes(probs: Probs, eta: Fraction) -> tuple[Any, Any]:
     """Return the expected changes at b = 0 and b = 1, not standardised; the first response is right."""
     z, r = logs(probs), [1] + [0] * (len(probs) - 1)
-    zero, one = (expected_entropy_change(z, r, 2, name, eta) for name in ("psr", "nsr"))
-    return number(zero), number(one)
+    # PSR is R - 0 and NSR R - 1, so the two are constant baselines.
+    at_0, at_1 = (expected_entropy_change(z, r, 2, name, eta) for name in ("psr", "nsr"))
+    return number(at_0), number(at_1)
 
 
 def _constant_values(*, cases: tuple[tuple[Probs, str, str], ...]) -> Finding:
+    """Find whether the expected changes at b = 0 and b = 1 are the quoted ones."""
     findings = []
     for probs, *quoted in cases:
         for value, expected in zip(_constant_changes(probs, F(1)), quoted, strict=True):
@@ -135,6 +143,7 @@ def _constant_values(*, cases: tuple[tuple[Probs, str, str], ...]) -> Finding:
 
 
 def _constant_order(*, sign: int) -> Finding:
+    """Find whether b = 0 raises expected entropy more than b = 1 on four queries; show the one of two responses."""
     cases = (
         (QUARTERS, F(1)),
         ((F(7, 10), F(3, 10)), F(1)),
@@ -143,23 +152,24 @@ def _constant_order(*, sign: int) -> Finding:
     )
     findings = []
     for probs, eta in cases:
-        zero, one = _constant_changes(probs, eta)
-        findings.append(certainly_positive(sign * (zero - one), f"pi=({', '.join(map(str, probs))})"))
-    zero, one = _constant_changes(SEVENTHS, F(1, 4))
+        at_0, at_1 = _constant_changes(probs, eta)
+        findings.append(certainly_positive(sign * (at_0 - at_1), f"pi=({', '.join(map(str, probs))})"))
+    at_0, at_1 = _constant_changes(SEVENTHS, F(1, 4))
     witness = {
         "pi": "(1/7, 6/7)",
         "r": "(1, 0)",
         "G": "2",
         "eta": "1/4",
         "query": "hard for K <= 6/7, b_K = 0",
-        "b = 0": str(sympy.N(zero, 8)),
-        "b = 1": str(sympy.N(one, 8)),
+        "b = 0": str(sympy.N(at_0, 8)),
+        "b = 1": str(sympy.N(at_1, 8)),
         "result": "b_K = 0 raises expected entropy more than b = 1",
     }
     return with_witness(both(*findings), witness)
 
 
 def _first_order_is_free_of_b(*, hard_only: bool) -> Finding:
+    """Find whether the mean first-order change over groups does not depend on b."""
     b = sympy.Symbol("b", real=True)
     level = F(2, 5) if hard_only else None
     slopes = [sympy.diff(_mean_first_order(probs, b, level), b) for probs in (THIRDS, HALVES)]
@@ -185,11 +195,12 @@ def _regime_changes(probs: Probs, k: Fraction, eta: Any, *, hard: bool, normalis
     r = np.array([F(1)] + [F(0)] * (len(probs) - 1), dtype=object)
     chosen = np.array([[F(int(is_hard_group(int(row[0]), 2, k) == hard))] for row in counts], dtype=object)
     mass = (multinomial_weights(z, counts) * chosen[:, 0]).sum() if normalise else 1
-    zero, one = (number(finite_step_mean(z, counts, chosen * (r - F(b)), eta)) / mass for b in (0, 1))
-    return zero, one
+    at_0, at_1 = (number(finite_step_mean(z, counts, chosen * (r - F(b)), eta)) / mass for b in (0, 1))
+    return at_0, at_1
 
 
 def _regime_values(*, normalise: bool) -> Finding:
+    """Find whether the expected changes given a hard group are the quoted ones."""
     values = _regime_changes(HALVES, F(2, 5), F(1, 10), hard=True, normalise=normalise)
     findings = []
     for b, (value, quoted) in enumerate(zip(values, ("-0.00445", "-0.00914"), strict=True)):
@@ -199,6 +210,8 @@ def _regime_values(*, normalise: bool) -> Finding:
 
 
 def _regime_first_order(*, values: tuple[Fraction, Fraction]) -> Finding:
+    """Find whether the first-order changes given a hard group are these multiples of log 2."""
+    # P(hard): every group of two but the one with two right responses, of probability 1/4.
     mass = sympy.Rational(3, 4)
     residuals = []
     for b, value in enumerate(values):
@@ -208,6 +221,7 @@ def _regime_first_order(*, values: tuple[Fraction, Fraction]) -> Finding:
 
 
 def _regime_gap_steps(*, widen: tuple[tuple[Any, Any], tuple[Any, Any]]) -> Finding:
+    """Find whether the shipped steps widen the gap of two responses by these amounts in each hard group."""
     z = logs(THIRDS[::-1])
     cases = []
     for b, gaps in enumerate(widen):
@@ -222,10 +236,11 @@ def _regime_gap_steps(*, widen: tuple[tuple[Any, Any], tuple[Any, Any]]) -> Find
 
 
 def _regime_order(*, sign: int) -> Finding:
+    """Find whether b = 0 leaves expected entropy above b = 1 given a hard group, or an easy one in the mirror image."""
     hard = _regime_changes(THIRDS[::-1], F(1, 3), F(1, 10), hard=True)
     large = _regime_changes(THIRDS[::-1], F(1, 3), F(1), hard=True)
     easy = _regime_changes(THIRDS, F(2, 3), F(1, 10), hard=False)
-    findings = (certainly_positive(sign * (zero - one), "b=0 above b=1") for zero, one in (hard, large, easy))
+    findings = (certainly_positive(sign * (at_0 - at_1), "b=0 above b=1") for at_0, at_1 in (hard, large, easy))
     witness = {
         "pi": "(2/3, 1/3)",
         "r": "(1, 0)",

@@ -1,6 +1,6 @@
-"""Ties of claim `prop42-sampled-group`: the shipped expectation and step against a sum over all n^G groups.
+"""Tie claim ``prop42-sampled-group`` to the shipped expectation and step, by a sum over all n^G groups.
 
-The sum is written from the definitions, in ball arithmetic.
+The sum is written here from the definitions, in ball arithmetic, and shares no code with what it is compared with.
 """
 
 from __future__ import annotations
@@ -45,7 +45,12 @@ BATCHES: tuple[tuple[Shape, Shape, Shape], ...] = (
 
 
 def is_sum_over_groups(effort: Effort, *, qae_baseline: str) -> Finding:
-    """Find whether the shipped expectation is the sum over all groups, exactly and in floating point."""
+    """Find whether the shipped expectation is the sum over all groups, exactly and in floating point.
+
+    Args:
+        effort: bounds the group sizes.
+        qae_baseline: ``quantile``; ``mean`` makes a control.
+    """
     policies: tuple[Probs, ...] = (
         (F(1),),
         THIRDS,
@@ -53,6 +58,7 @@ def is_sum_over_groups(effort: Effort, *, qae_baseline: str) -> Finding:
         (F(1, 10), F(2, 10), F(3, 10), F(4, 10)),
     )
     rewards = ((1,), (1, 0), (0, 1, 0), (1, 0, 0, 1))
+    # n^G groups with three exponentials each: these sizes take a second.
     largest = {1: 4, 2: 4, 3: effort.pick(4, 3), 4: effort.pick(3, 2)}
     cases: list[tuple[str, Probs, Any, int, str, Any]] = []
     for probs, r in zip(policies, rewards, strict=True):
@@ -100,6 +106,7 @@ def _sum_over_groups(probs: Probs, r: Any, size: int, rule: Any, step: Fraction)
 
 
 def _ball_entropy(z: list[Any]) -> Any:
+    """Return the entropy of softmax(z) as a ball: log sum exp z - E z."""
     weights = [x.exp() for x in z]
     mass = sum(weights, flint.arb(0))
     return mass.log() - sum((w * x for w, x in zip(weights, z, strict=True)), flint.arb(0)) / mass
@@ -136,7 +143,12 @@ def _oracle_rule(name: str, qae_baseline: str) -> Callable[[list[Fraction]], lis
 
 
 def group_step_by_definition(*, centre: int) -> Finding:
-    """Find whether the shipped step is (1/G) sum_i A_i (e_y - centre pi), broadcasts, and refuses what it should."""
+    """Find whether the shipped step is (1/G) sum_i A_i (e_y - centre pi), broadcasts, and refuses what it should.
+
+    Args:
+        centre: 1; -1 makes a control.
+    """
+    # With symbols for the advantages, the step is compared for all of them at once.
     a = sympy.symbols("a1:4")
     probs = (F(1, 2), F(1, 3), F(1, 6))
     p = [rational(x) for x in probs]
@@ -148,6 +160,7 @@ def group_step_by_definition(*, centre: int) -> Finding:
         for arm, entry in enumerate(expressions(shipped)):
             pushes = sum(x * (int(y == arm) - centre * p[arm]) for x, y in zip(a, group, strict=True))
             residuals.append(entry - pushes / 3)
+    # A yes-or-no answer becomes a residual, so that one criterion covers all.
     residuals += [0 if _broadcasts(*batches) else 1 for batches in BATCHES]
     z, drawn_pair = np.zeros(2), {"responses": [0, 1], "advantages": [1.0, -1.0]}
     refused = (

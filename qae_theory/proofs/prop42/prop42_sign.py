@@ -1,4 +1,8 @@
-"""Claim `prop42-sign`: "explosion-proof" and "collapse-proof" read as signs of the entropy change are false."""
+"""Give witnesses for claim ``prop42-sign``: "explosion-proof" and "collapse-proof", read as signs, are false.
+
+On a hard query QAE's entropy change can be positive, on an easy one negative. Two policies of two responses show it, by
+the shipped functions on exact numbers; ball arithmetic tells the signs.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +31,12 @@ def register(ledger: Ledger) -> None:
 
 
 def _as_given(probs: Probs) -> Probs:
+    """Return the probabilities as they are: a rare right response."""
     return probs
 
 
 def _exchanged(probs: Probs) -> Probs:
+    """Return the probabilities exchanged: a rare wrong response."""
     return probs[::-1]
 
 
@@ -61,6 +67,7 @@ def _steps(arrange: Arrange, *, hard: bool) -> tuple[Step, ...]:
 
 
 def _moves_entropy(*, sign: int, arrange: Arrange, query: str, baseline: int) -> Finding:
+    """Find whether entropy moves with this sign, to first order and at two finite steps."""
     findings, shown = [], []
     for probs in (arrange(THIRDS), arrange(TENTHS)):
         z = logs(probs)
@@ -82,6 +89,7 @@ def _moves_entropy(*, sign: int, arrange: Arrange, query: str, baseline: int) ->
 
 
 def _regime_is(*, arrange: Arrange, level: Fraction, baseline: int) -> Finding:
+    """Find whether the shipped quantile of a population with these success probabilities is the claimed baseline."""
     cases = []
     for probs in (arrange(THIRDS), arrange(TENTHS)):
         cases.append((f"V={probs[0]}", quantile_baseline(population(probs), level), baseline))

@@ -1,4 +1,9 @@
-"""Claim `prop42-uncentred`: Proposition 4.2 at first order, for the update that Sec. 4.3 plugs into the identity."""
+"""Prove claim ``prop42-uncentred``: Prop. 4.2 at first order, for the update that Sec. 4.3 plugs into the identity.
+
+With d = pi (r - b) the first-order change is h(b) = h(0) + b C, with the self-covariance C >= 0. So b_K = 0 on hard
+queries makes it least and b_K = 1 on easy ones largest. The shipped functions run on any number of responses; SymPy and
+z3 decide the steps, ties replay them on small policies.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +42,12 @@ def register(ledger: Ledger) -> None:
 
 
 def first_order_change(rule: str, baseline: Any) -> Any:
-    """Return the shipped first-order change of a shipped update of any policy; the reward of an arm is ``X``."""
+    """Return the shipped first-order change of a shipped update of any policy; the reward of an arm is ``X``.
+
+    Args:
+        rule: a name of a rule of ``update_direction``.
+        baseline: b, a SymPy number or symbol.
+    """
     return for_any_policy(
         lambda arms: first_order_entropy_change(
             arms.logits(), update_direction(arms.logits(), arms.entries(X), rule, baseline=scalar(baseline))
@@ -142,18 +152,21 @@ def _ties() -> tuple[Step, ...]:
 
 
 def _linear_in_baseline(*, rule: str) -> Finding:
+    """Find whether h(b) - h(0) is b times the shipped self-covariance."""
     b = sympy.Symbol("b", real=True)
     slope = for_any_policy(lambda arms: self_covariance(arms.logits()))
     return zero(first_order_change(rule, b) - first_order_change(rule, 0) - b * slope, sympy.expand)
 
 
 def _pairwise_form(*, factor: Any) -> Finding:
+    """Find whether the shipped self-covariance is ``factor`` times a mean over two independent responses."""
     other_log, other_prob = (OTHER_ARM[ARM.index(symbol)] for symbol in (LOG_PROB, PROB))
     shipped = for_any_policy(lambda arms: self_covariance(arms.logits()))
     return zero(shipped - factor * moments.pair_mean((LOG_PROB - other_log) * (PROB - other_prob)), sympy.expand)
 
 
 def _log_increases(effort: Effort, *, sign: int) -> Finding:
+    """Find whether log grows from each fraction i/n to the next."""
     size = effort.pick(200, 40)
     finding = Finding(False, "ball sign", "no fractions")
     for i in range(1, size):
@@ -165,7 +178,9 @@ def _log_increases(effort: Effort, *, sign: int) -> Finding:
 
 
 def _terms_nonnegative(*, increasing: bool) -> Finding:
+    """Find whether p q (p - q)(log p - log q) >= 0, with equality at p = q only, for any increasing function."""
     p, q, log_p, log_q = z3.Reals("p q log_p log_q")
+    # z3 has no logarithm; all that is used of it is that it keeps the order.
     monotone = z3.And(
         z3.Implies(p < q, log_p < log_q if increasing else log_p > log_q),
         z3.Implies(p > q, log_p > log_q if increasing else log_p < log_q),
@@ -176,6 +191,7 @@ def _terms_nonnegative(*, increasing: bool) -> Finding:
 
 
 def _query_quantile(*, complement: bool) -> Finding:
+    """Find whether the K-quantile of a query's rewards is 0 for V <= 1 - K, else 1."""
     success, k, x = z3.Reals("V K x")
     quantile = z3.If(success <= (1 - k if complement else k), z3.RealVal(0), z3.RealVal(1))
 
@@ -183,11 +199,13 @@ def _query_quantile(*, complement: bool) -> Finding:
         return z3.If(at < 0, z3.RealVal(0), z3.If(at < 1, 1 - success, z3.RealVal(1)))
 
     reached = distribution(quantile) >= k
+    # An infimum: F reaches K at the quantile and at no smaller x.
     not_before = z3.Implies(x < quantile, distribution(x) < k)
     return valid(z3.And(reached, not_before), success >= 0, success <= 1, k > 0, k < 1)
 
 
 def _order_follows(*, hard: int) -> Finding:
+    """Find whether a slope C >= 0 gives the order of both regimes, strictly where C > 0 and b differs."""
     h_0, c, b = z3.Reals("h_0 C b")
 
     def h(baseline: Any) -> Any:
@@ -200,6 +218,7 @@ def _order_follows(*, hard: int) -> Finding:
 
 
 def _population_quantile(effort: Effort, *, level_of: Callable[[Fraction], Fraction]) -> Finding:
+    """Find whether the shipped quantile of equally likely responses is 0 for V <= 1 - K, else 1."""
     largest = effort.pick(12, 8)
 
     def cases() -> Iterator[tuple[str, Any, Any]]:
@@ -213,6 +232,7 @@ def _population_quantile(effort: Effort, *, level_of: Callable[[Fraction], Fract
 
 
 def _exact_instances(effort: Effort, *, power: int) -> Finding:
+    """Find whether h(b) - h(0) of small policies is b times the self-covariance, by exact logarithms."""
     baselines = (Fraction(1, 4), Fraction(1, 2), Fraction(1))
 
     def cases() -> Iterator[tuple[str, bool]]:
@@ -231,25 +251,26 @@ def _exact_instances(effort: Effort, *, power: int) -> Finding:
 
 
 def _table_of_rules(effort: Effort, *, mean_weight: float) -> Finding:
-    rows = effort.pick(6, 3)
+    """Find whether the shipped directions in floats are the table of the three rules, however arguments broadcast."""
+    policies = effort.pick(6, 3)
     rng = np.random.default_rng(effort.seed)
-    z = 3 * rng.standard_normal((rows, 1, 4))
+    z = 3 * rng.standard_normal((policies, 1, 4))
     r = rng.integers(0, 2, (2, 4)).astype(float)
-    b = rng.uniform(0, 1, (rows, 2))
+    b = rng.uniform(0, 1, (policies, 2))
 
     def cases() -> Iterator[tuple[str, bool]]:
         for rule in ("uncentred", "policy_gradient", "natural_gradient"):
             direction = update_direction(z, r, rule, baseline=b)
             shared = update_direction(z, r[0], rule, baseline=0.25)
-            yield f"{rule}: shapes", (direction.shape, shared.shape) == ((rows, 2, 4), (rows, 1, 4))
-            for i, j in itertools.product(range(rows), range(2)):
+            yield f"{rule}: shapes", (direction.shape, shared.shape) == ((policies, 2, 4), (policies, 1, 4))
+            for i, j in itertools.product(range(policies), range(2)):
                 expected = _rule_by_hand(rule, z[i, 0], r[j], b[i, j], mean_weight)
                 yield f"{rule}, row {i}, {j}", bool(np.abs(direction[i, j] - expected).max() < FLOAT_TOLERANCE)
-            for i in range(rows):
+            for i in range(policies):
                 expected = _rule_by_hand(rule, z[i, 0], r[0], 0.25, mean_weight)
                 yield f"{rule}, scalar b", bool(np.abs(shared[i, 0] - expected).max() < FLOAT_TOLERANCE)
 
-    return for_all(cases(), f"{rows} policies, 2 reward vectors, a baseline each; a scalar baseline for all")
+    return for_all(cases(), f"{policies} policies, 2 reward vectors, a baseline each; a scalar baseline for all")
 
 
 def _rule_by_hand(rule: str, z: Any, r: Any, b: float, mean_weight: float) -> Any:
@@ -257,6 +278,7 @@ def _rule_by_hand(rule: str, z: Any, r: Any, b: float, mean_weight: float) -> An
     weights = [math.exp(x) for x in z]
     p = [w / math.fsum(weights) for w in weights]
     a = [x - b for x in r]
+    # fsum rounds once, so that the tolerance covers the shipped sum alone.
     mean = mean_weight * math.fsum(x * y for x, y in zip(p, a, strict=True))
     table = {
         "uncentred": [x * y for x, y in zip(p, a, strict=True)],

@@ -1,7 +1,9 @@
-"""Claim `sampled-sign-law`: which way a constant baseline moves entropy on sampled groups.
+"""Prove claim ``sampled-sign-law``: which way a constant baseline moves expected entropy on sampled groups.
 
-At second order over all groups (a), and at first order given the regime (b). The replays on small queries, and the ties
-to the shipped expectations, are in ``sampled_sign_law_ties``.
+(a) At second order, over all groups, b = 1 less b = 0 is (1/G) E[(1 - 2r) Q] with Q the curvature along e_y - pi. (b)
+At first order, given the regime, the slope in b is delta h on hard and -delta h on easy groups, so that one of the
+paper's two orders fails wherever h is not 0. The shipped functions run on any number of responses; the replays on small
+queries are in ``sampled_sign_law_ties``.
 """
 
 from __future__ import annotations
@@ -126,6 +128,7 @@ def _regimes() -> tuple[Step, ...]:
 
 
 def _score_mean(*, rule: str) -> Finding:
+    """Find whether E[a_y (e_y - pi)] is pi (a - E a), which the shipped direction is for a = r - b."""
     prob, own, mean, success = sympy.symbols("pi_j a_j Ea V", real=True)
     component = prob * own * (1 - prob) - prob * (mean - prob * own)
     centred = component - prob * (own - mean)
@@ -137,12 +140,15 @@ def _score_mean(*, rule: str) -> Finding:
 
 
 def _curvature_of_score(*, sign: int) -> Finding:
+    """Find whether the shipped second-order change along e_y - pi is what the shipped function of it returns."""
     along = for_any_policy(lambda arms: second_order_entropy_change(arms.logits(), arms.entries(X - sign * PROB)))
     shipped = for_any_policy(lambda arms: response_curvatures(arms.logits()))
     return zero(moments.with_indicator(along) - shipped, sympy.expand)
 
 
 def _contraction(*, weight: Callable[[Any], Any]) -> Finding:
+    """Find whether the second-order change differs between b = 1 and b = 0 by E[(1 - 2r) Q]/G."""
+    # The second term has no b: one symbol stands for it.
     size, mean_part = sympy.symbols("G gHg", positive=True)
 
     # x stands for r and y for Q_y.
@@ -155,6 +161,7 @@ def _contraction(*, weight: Callable[[Any], Any]) -> Finding:
 
 
 def _threshold(*, shift: int) -> Finding:
+    """Find whether a group is hard exactly for m <= t = G - ceil(K G) = floor(G (1 - K)), with 0 <= t < G."""
     s = group_symbols()
     share = s.group_size * (s.denominator - s.numerator)  # G (1 - K) q
 
@@ -162,6 +169,7 @@ def _threshold(*, shift: int) -> Finding:
         hard = bool(is_hard_group(s.correct_on(path), s.size_on(path), s.level_on(path)))
         rank: Any = quantile_rank(s.size_on(path), s.level_on(path))
         t = s.group_size - rank.term
+        # t = floor(share/q), written without a quotient.
         is_floor = z3.And(t * s.denominator <= share, share < (t + 1) * s.denominator)
         return z3.And(hard == (s.num_correct + shift <= t), is_floor, t >= 0, t <= s.group_size - 1)
 
@@ -169,6 +177,7 @@ def _threshold(*, shift: int) -> Finding:
 
 
 def _slopes_from_delta(*, sign: int) -> Finding:
+    """Find whether the weights of both regimes are linear in b with slopes delta and -delta."""
     below, delta = sympy.symbols("F delta")
     hard = (1 - B) * below + B * (below + delta)
     easy = (1 - B) * (1 - below) + B * (1 - below - delta)
@@ -176,6 +185,7 @@ def _slopes_from_delta(*, sign: int) -> Finding:
 
 
 def _linear_change(*, power: int) -> Finding:
+    """Find whether the shipped first-order change along w d is w times that along d."""
     w = sympy.Symbol("w", real=True)
 
     def change(direction: Any) -> Any:
@@ -185,6 +195,7 @@ def _linear_change(*, power: int) -> Finding:
 
 
 def _one_regime_fails(*, sign: int) -> Finding:
+    """Find whether exactly one of the two orders fails where h is not 0."""
     h, delta, below, b, c = z3.Reals("h delta F b c")
 
     def hard(baseline: Any) -> Any:

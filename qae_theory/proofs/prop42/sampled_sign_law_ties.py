@@ -1,4 +1,7 @@
-"""Ties and replayed lemmas of claim `sampled-sign-law`: small queries with a symbolic baseline, all groups of them."""
+"""Tie claim ``sampled-sign-law`` to the shipped functions, and replay its lemmas on small queries.
+
+All groups of two or three responses are listed, with a symbolic baseline b; SymPy decides every residual.
+"""
 
 from __future__ import annotations
 
@@ -143,6 +146,7 @@ def steps() -> tuple[Step, ...]:
 
 
 def _one_response_mean(*, rule: str) -> Finding:
+    """Find whether the mean of the shipped one-response steps is the shipped step of a rule."""
     residuals = []
     for arms in (2, 3, 4):
         free = sympy.symbols(f"p1:{arms}", positive=True)
@@ -159,6 +163,7 @@ def _one_response_mean(*, rule: str) -> Finding:
 
 
 def _second_moment(effort: Effort, *, pairs: Callable[[int], int]) -> Finding:
+    """Find whether the first two moments of the shipped step over all groups are the lemma's."""
     residuals = []
     for (probs, r), size in itertools.product(QUERIES, effort.pick((1, 2, 3), (1, 2))):
         arms, p = len(probs), [rational(x) for x in probs]
@@ -175,20 +180,23 @@ def _second_moment(effort: Effort, *, pairs: Callable[[int], int]) -> Finding:
 
 
 def _constant_moments(*, beta: int) -> Finding:
+    """Find whether the shipped moments of R - b are (1 - b)^2, b^2 and ``beta``, for PSR and NSR too."""
     p = sympy.Symbol("p", positive=True)
     residuals = []
     for size in range(2, 8):
-        found = moments(scalar(p), _constant_table(size, B))
+        shipped_moments = moments(scalar(p), _constant_table(size, B))
         expected = ((1 - B) ** 2, B**2, beta)
-        residuals += [expression(x) - y for x, y in zip(found, expected, strict=True)]
+        residuals += [expression(x) - y for x, y in zip(shipped_moments, expected, strict=True)]
         for name, b in (("psr", 0), ("nsr", 1)):
             shipped, own = outcome_advantages(size, name, exact=True), _constant_table(size, sympy.Integer(b))
+            # Without a correct (wrong) response a group has no such advantage, and the tables fill in what they like.
             for mine, theirs in ((own.correct[1:], shipped.correct[1:]), (own.wrong[:-1], shipped.wrong[:-1])):
                 residuals += [x - y for x, y in zip(expressions(mine), expressions(theirs), strict=True)]
     return all_zero(residuals, sympy.expand)
 
 
 def _curvature_is_hessian(effort: Effort, *, sign: int) -> Finding:
+    """Find whether the shipped curvatures are SymPy's Hessian of the shipped entropy along e_y - pi."""
     residuals = []
     policies = (THIRDS, THREE, (F(1, 7), F(4, 7), F(2, 7)))
     for probs in policies[: effort.pick(3, 2)]:
@@ -205,6 +213,7 @@ def _curvature_is_hessian(effort: Effort, *, sign: int) -> Finding:
 
 
 def _curvature_difference(effort: Effort, *, weight: Callable[[Any], Any]) -> Finding:
+    """Find whether the shipped second-order expectations of NSR and PSR differ as (a) says, exactly."""
     policies = (THIRDS, THREE, (F(1, 10), F(2, 10), F(3, 10), F(4, 10)))
     residuals = []
     for probs in policies[: effort.pick(3, 2)]:
@@ -212,7 +221,7 @@ def _curvature_difference(effort: Effort, *, weight: Callable[[Any], Any]) -> Fi
         q = response_curvatures(z)
         for r, size in itertools.product(itertools.product((0, 1), repeat=len(probs)), (2, 3, 4)):
             if len(set(r)) == 1:
-                continue
+                continue  # the shipped function refuses a query without two outcomes
             nsr, psr = (number(expected_second_order_change(z, r, size, name)) for name in ("nsr", "psr"))
             residuals.append(nsr - psr - sum(p[y] * weight(r[y]) * q[y] for y in range(len(p))) / size)
             own = sum(p[y] * r[y] * q[y] for y in range(len(p)))
@@ -222,6 +231,7 @@ def _curvature_difference(effort: Effort, *, weight: Callable[[Any], Any]) -> Fi
 
 
 def _remainder_order(effort: Effort, *, factor: Fraction) -> Finding:
+    """Find whether the difference of the shipped finite changes leaves a remainder of order 3 in eta."""
     steps = [2.0**-i for i in range(4, effort.pick(10, 8))]
     worst = math.inf
     queries = ((THIRDS, (1, 0), 2), ((0.5, 0.3, 0.2), (0, 1, 1), 3), ((0.7, 0.1, 0.2), (1, 0, 0), 2))
@@ -240,6 +250,7 @@ def _remainder_order(effort: Effort, *, factor: Fraction) -> Finding:
 
 
 def _regime_mean(effort: Effort, *, swap: bool) -> Finding:
+    """Find whether the mean shipped step given the regime is the shipped gain times the policy gradient."""
     residuals = []
     for (probs, r), size in itertools.product(QUERIES, effort.pick((1, 2, 3), (1, 2))):
         p = sum(rational(x) for x, y in zip(probs, r, strict=True) if y)
@@ -255,9 +266,11 @@ def _regime_mean(effort: Effort, *, swap: bool) -> Finding:
 
 
 def _gain_slope(effort: Effort, *, trials: Callable[[int], int]) -> Finding:
+    """Find whether the shipped gain of R - b in one regime has the slope delta, or -delta, in b."""
     p = sympy.Symbol("p", positive=True)
     residuals = []
     for size in range(1, effort.pick(6, 3) + 1):
+        # Levels a/(2G + 1) meet every class of K without an exact tie.
         for k in (F(a, 2 * size + 1) for a in range(1, 2 * size + 1)):
             t, n = math.floor(size * (1 - k)), trials(size)
             delta = sympy.binomial(n, t) * p**t * (1 - p) ** (n - t)
@@ -268,6 +281,7 @@ def _gain_slope(effort: Effort, *, trials: Callable[[int], int]) -> Finding:
 
 
 def _finite_step_slope(effort: Effort, *, sign: int) -> Finding:
+    """Find whether the shipped finite-step mean has the first-order slope of (b) in b."""
     eta = sympy.Symbol("eta", real=True)
     residuals = []
     queries = ((THIRDS, 1, F(2, 5)), (THIRDS, 2, F(2, 5)), (THIRDS[::-1], 2, F(2, 3)), (THIRDS, 3, F(1, 3)))
