@@ -41,7 +41,7 @@ _OPTION_CHECKS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
 
 
 def advantages(rewards: Any, estimator: str = "qae", *, mask: Any = None, **options: Any) -> Array:
-    r"""Advantages of each group's responses.
+    r"""Return the advantages of each group's responses.
 
     :math:`A_i = (R_i - b)/(\mathrm{std} + \varepsilon)` for the standardised rules, b the rule's baseline of the group.
     In float64, :math:`R_i - b` and the standard deviation are right to a few units in the last place of the group's
@@ -150,12 +150,15 @@ def register_estimator(
 
 
 def estimator_names() -> tuple[str, ...]:
-    """Names of all registered estimators, in order of registration."""
+    """Return the names of all registered estimators, in order of registration."""
     return tuple(_REGISTRY)
 
 
 def _checked_defaults(defaults: Any) -> Mapping[str, Any]:
-    """A copy of an estimator's defaults that cannot change later; those this package knows must be allowed values."""
+    """Return a copy of an estimator's defaults that cannot change later.
+
+    The options that this package knows must have allowed values.
+    """
     if not isinstance(defaults, Mapping) or not all(isinstance(name, str) and name.isidentifier() for name in defaults):
         checks.refuse("defaults", defaults, "a mapping from names of options to allowed values")
     for name, check in _OPTION_CHECKS.items():
@@ -168,7 +171,7 @@ def _checked_defaults(defaults: Any) -> Mapping[str, Any]:
 
 
 def get_estimator(name: str) -> Estimator:
-    """The estimator of that name.
+    """Return the estimator of that name.
 
     Raises:
         ValueError: if there is none; the message lists the names that exist.
@@ -179,7 +182,7 @@ def get_estimator(name: str) -> Estimator:
 
 
 def resolve_options(rule: Estimator, options: Mapping[str, Any], *, whole_batch: bool = False) -> dict[str, Any]:
-    """Checked options of an estimator, defaults filled in; refuses an option that it does not have.
+    """Return the checked options of an estimator, defaults filled in; refuse an option that it does not have.
 
     ``std="batch"`` is allowed for a ``whole_batch`` only: what is defined group by group has no batch.
     """
@@ -252,13 +255,13 @@ def _neg_mask(rewards: Array, counts: Array | None, k: Any, std: Any, eps: Any) 
 
 
 def _extent(group: baselines.Ordered) -> _Extent:
-    """Range of the rewards that count; of any reward where none does."""
+    """Return the range of the rewards that count, or of all rewards of a group in which none counts."""
     low = baselines.order_statistic(group, np.minimum(group.sizes, 1))[..., None]
     return _Extent(low, baselines.order_statistic(group, group.sizes)[..., None] - low)
 
 
 def _near_zero(rewards: Array, extent: _Extent) -> Array:
-    """Rewards less their group's minimum where that is far from 0 as the range of the group goes.
+    """Return the rewards less their group's minimum where that is far from 0 as the range of the group goes.
 
     A mean near 1000 is rounded to 1e-13, which is much for rewards that differ by 1e-6. Differences from the minimum
     are exact or nearly so, and all 0 where the rewards are equal. Rewards that are not far stay as they are.
@@ -276,9 +279,10 @@ def _from_mean(rewards: Array, counts: Array | None, extent: _Extent) -> Array:
 
 
 def _over_std(numerator: Array, rewards: Array, counts: Array | None, extent: _Extent, std: Any, eps: Any) -> Array:
-    """``numerator / (std + eps)``; 0 for a degenerate group, which is one with max = min, not one with a small std.
+    """Return ``numerator / (std + eps)``, and 0 for a degenerate group.
 
-    ``std`` is a kind of :func:`checks.std_kind`, or the standard deviation of a batch, a number.
+    A group is degenerate if max = min, not if its std is small. ``std`` is a kind of :func:`checks.std_kind`, or the
+    standard deviation of a batch, a number.
     """
     degenerate = extent.spread == 0
     if not isinstance(std, str):
@@ -294,7 +298,7 @@ def _over_std(numerator: Array, rewards: Array, counts: Array | None, extent: _E
 
 
 def _deviation(rewards: Array, counts: Array | None, extent: _Extent, std: str) -> Array:
-    """Standard deviation of each group, ``[..., 1]``; 0 for a degenerate one."""
+    """Return the standard deviation of each group, ``[..., 1]``; 0 for a degenerate one."""
     low, spread = extent
     unit = np.where(spread == 0, 1, spread)
     # In units of the group's range the variance can neither overflow nor underflow.
@@ -304,7 +308,7 @@ def _deviation(rewards: Array, counts: Array | None, extent: _Extent, std: str) 
 
 
 def _batch_std(rewards: Array, counts: Array | None) -> Any:
-    """Bessel's standard deviation of all rewards of a batch that count, a number; 0 for an empty batch."""
+    """Return Bessel's standard deviation of all rewards of a batch that count, a number; 0 for an empty batch."""
     row, row_counts = rewards.reshape(1, -1), None if counts is None else counts.reshape(1, -1)
     if not row.size:
         return 0.0

@@ -23,7 +23,7 @@ LARGEST_REWARD = 2.0**1000
 
 
 def refuse(name: str, value: object, allowed: str) -> NoReturn:
-    """Raise the one kind of error this package raises for bad input.
+    """Raise the one kind of error that this package raises for bad input.
 
     Args:
         name: the argument.
@@ -65,7 +65,7 @@ def number_array(name: str, value: Any, allowed: str) -> Array:
 
 
 def is_infinite(x: Any) -> bool:
-    """Whether an exact number is infinite or not a number.
+    """Return whether an exact number is infinite or not a number.
 
     SymPy has ``is_finite`` as a property (None for a symbol and for its NaN), flint and Decimal as a method.
     """
@@ -76,7 +76,7 @@ def is_infinite(x: Any) -> bool:
 
 
 def held_by_float64(x: Any) -> bool:
-    """Whether a rational number is a float64, without rounding."""
+    """Return whether a rational number is a float64, without rounding."""
     try:
         return bool(float(x) == x)  # Python compares a float with an int or a Fraction exactly
     except OverflowError:
@@ -138,12 +138,12 @@ def binary(name: str, value: Array) -> None:
 
 
 def logits(value: Any) -> Array:
-    """Logits ``[..., n]``."""
+    """Return logits ``[..., n]``, or refuse what is no array of finite numbers."""
     return vector("logits", value)
 
 
 def vector(name: str, value: Any, *, arms: int | None = None, looked_at: bool = True) -> Array:
-    """A finite array ``[..., n]``, of ``arms`` entries on its last axis where that is given.
+    """Return a finite array ``[..., n]``, of ``arms`` entries on its last axis where that is given.
 
     A float array that is not ``looked_at`` may hold NaN and infinities: the caller finds them on the way, and asks
     again.
@@ -158,7 +158,7 @@ def vector(name: str, value: Any, *, arms: int | None = None, looked_at: bool = 
 
 
 def numbers(name: str, value: Any) -> Array:
-    """A finite scalar or an array of finite numbers, of any rank."""
+    """Return a finite scalar or an array of finite numbers, of any rank."""
     allowed = "a finite number or an array of finite numbers"
     array = number_array(name, value, allowed)
     _finite(name, value, array, allowed)
@@ -174,7 +174,7 @@ def same_batch(name: str, value: Array, other: Array, shape_of: str, *, shown: A
 
 
 def query(logits_value: Any, arm_rewards: Any) -> tuple[Array, Array]:
-    """Logits ``[..., n]`` and the rewards of the responses, ``[..., n]``, in one arithmetic."""
+    """Return the logits ``[..., n]`` and the rewards of the responses, ``[..., n]``, in one arithmetic."""
     z = logits(logits_value)
     r = like(vector("arm_rewards", arm_rewards, arms=z.shape[-1]), z, name="arm_rewards")
     same_batch("arm_rewards", r, z, "logits")
@@ -182,7 +182,7 @@ def query(logits_value: Any, arm_rewards: Any) -> tuple[Array, Array]:
 
 
 def binary_query(logits_value: Any, arm_rewards: Any) -> tuple[Array, Array]:
-    """As :func:`query`, with rewards 0 and 1 only."""
+    """Return what :func:`query` does; refuse rewards other than 0 and 1."""
     z, r = query(logits_value, arm_rewards)
     if not np.all((r == 0) | (r == 1)):
         refuse("arm_rewards", arm_rewards, "0 or 1 in every entry")
@@ -190,7 +190,7 @@ def binary_query(logits_value: Any, arm_rewards: Any) -> tuple[Array, Array]:
 
 
 def mixed_query(logits_value: Any, arm_rewards: Any) -> tuple[Array, Array]:
-    """As :func:`binary_query`, with both rewards present."""
+    """Return what :func:`binary_query` does; refuse a query without a right or without a wrong response."""
     z, r = binary_query(logits_value, arm_rewards)
     if not np.all((r == 1).any(axis=-1) & (r == 0).any(axis=-1)):
         refuse("arm_rewards", arm_rewards, "0 for some response and 1 for another")
@@ -198,7 +198,7 @@ def mixed_query(logits_value: Any, arm_rewards: Any) -> tuple[Array, Array]:
 
 
 def single_query(logits_value: Any, arm_rewards: Any, step_size: Any) -> tuple[Array, Array, Array]:
-    """One query ``[n]`` with any finite rewards, and a scalar step size."""
+    """Return one query ``[n]`` with any finite rewards, and a scalar step size, in one arithmetic."""
     z, r = query(logits_value, arm_rewards)
     eta = like(numbers("step_size", step_size), z, name="step_size")
     for name, value, array, rank, allowed in (
@@ -212,7 +212,10 @@ def single_query(logits_value: Any, arm_rewards: Any, step_size: Any) -> tuple[A
 
 
 def step(logits_value: Any, direction: Any, step_size: Any, *, looked_at: bool = True) -> tuple[Array, Array, Array]:
-    """Logits and direction ``[..., n]`` and step size ``[...]``, in one arithmetic; ``looked_at`` as in `vector`."""
+    """Return logits and direction ``[..., n]`` and step size ``[...]``, in one arithmetic.
+
+    ``looked_at`` is as in :func:`vector`.
+    """
     z = vector("logits", logits_value, looked_at=looked_at)
     d = like(vector("direction", direction, arms=z.shape[-1], looked_at=looked_at), z, name="direction")
     same_batch("direction", d, z, "logits")
@@ -224,7 +227,7 @@ def step(logits_value: Any, direction: Any, step_size: Any, *, looked_at: bool =
 def float_step(
     logits_value: Any, direction: Any, step_size: Any, *, looked_at: bool = True
 ) -> tuple[Array, Array, Array]:
-    """As :func:`step`, for a guarantee about the numbers given: what float64 would round is refused."""
+    """Return what :func:`step` does, for a guarantee about the numbers given: refuse what float64 would round."""
     z, d, eta = step(logits_value, direction, step_size, looked_at=looked_at)
     floating(logits=z, direction=d, step_size=eta)
     for name, value in (("logits", logits_value), ("direction", direction), ("step_size", step_size)):
@@ -249,14 +252,14 @@ def floating(**arrays: Array) -> None:
 
 
 def response_baseline(value: Any, z: Array) -> Array:
-    """A baseline, scalar or ``[...]``, for queries with logits ``z``."""
+    """Return a baseline, scalar or ``[...]``, for queries with logits ``z``."""
     b = like(numbers("baseline", value), z, name="baseline")
     same_batch("baseline", b[..., None], z, "logits", shown=value)
     return b
 
 
 def baseline_pair(low: Any, high: Any, z: Array) -> tuple[Array, Array]:
-    """Two baselines 0 <= low < high <= 1, each a scalar or ``[...]``, for queries with logits ``z``."""
+    """Return two baselines 0 <= low < high <= 1, each a scalar or ``[...]``, for queries with logits ``z``."""
     b1, b2 = like(numbers("low", low), z, name="low"), like(numbers("high", high), z, name="high")
     if np.any(b1 < 0):
         refuse("low", low, "a baseline in [0, 1)")
@@ -268,7 +271,7 @@ def baseline_pair(low: Any, high: Any, z: Array) -> tuple[Array, Array]:
 
 
 def sampled_group(z: Array, responses: Any, advantages: Any) -> tuple[Array, Array]:
-    """Responses and their advantages, ``[..., G]`` each, for queries with logits ``z``."""
+    """Return the responses and their advantages, ``[..., G]`` each, for queries with logits ``z``."""
     for name, value in (("responses", responses), ("advantages", advantages)):
         if value is None:
             refuse(name, value, "given for 'sampled_group'")
@@ -280,7 +283,7 @@ def sampled_group(z: Array, responses: Any, advantages: Any) -> tuple[Array, Arr
 
 
 def response_indices(value: Any, arms: int) -> Array:
-    """Indices ``[..., G]`` of sampled responses."""
+    """Return the indices ``[..., G]`` of sampled responses."""
     allowed = f"an integer array [..., G], G >= 1, with entries in 0..{arms - 1}"
     array = plain_array("responses", value, allowed)
     if array.ndim < 1 or array.shape[-1] < 1 or array.dtype.kind not in "iu":
@@ -291,12 +294,12 @@ def response_indices(value: Any, arms: int) -> Array:
 
 
 def exact_zero(array: Array) -> Any:
-    """Zero in the arithmetic of ``array``."""
+    """Return zero in the arithmetic of ``array``."""
     return exact_number(0) if is_exact(array) else 0.0
 
 
 def like(value: Array, array: Array, *, name: str = "value") -> Array:
-    """``value`` in the arithmetic of ``array``: floats become the decimals that they print as where that is exact.
+    """Return ``value`` in the arithmetic of ``array``: where that is exact, floats become the decimals they print as.
 
     Symbols and balls stay what they are beside floats. Beside floats a Fraction is rounded, but no integer is: an
     integer that float64 cannot hold is refused under ``name``.
@@ -311,12 +314,12 @@ def like(value: Array, array: Array, *, name: str = "value") -> Array:
 
 
 def exact_count(count: int, array: Array) -> Any:
-    """A count in the arithmetic of ``array``, so that dividing by it stays exact where the array is."""
+    """Return a count in the arithmetic of ``array``, so that dividing by it stays exact where the array is."""
     return exact_number(count) if is_exact(array) else count
 
 
 def _in_float64(name: str, value: Any, array: Array, allowed: str) -> Array:
-    """Floats, integers and booleans as float64, where that holds them."""
+    """Return floats, integers and booleans as float64, where that holds them."""
     if array.dtype == np.float64:
         # NumPy has made one array of a list of integers and floats: the integers are gone, so look at the list again.
         if not hasattr(value, "dtype") and array.size and np.abs(array).max() >= _CONSECUTIVE_INTEGERS:
@@ -352,7 +355,10 @@ def _has_masked_rows(value: Any) -> bool:
 
 
 def _is_number(x: Any) -> bool:
-    """Whether an object is real as far as anyone can tell: symbols and balls are; containers and durations are not."""
+    """Return whether an object is real as far as anyone can tell.
+
+    Symbols and balls are real; containers and durations are not.
+    """
     if isinstance(x, Real):
         return True
     if isinstance(x, (Complex, timedelta)) or hasattr(x, "__len__"):

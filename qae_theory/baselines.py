@@ -22,7 +22,7 @@ DEFAULT_K = "0.4"
 
 
 def quantile_baseline(rewards: Any, k: Fraction | str | float, *, method: str = "inverted_cdf") -> Array:
-    r"""K-quantile of each group's rewards.
+    r"""Return the K-quantile of each group's rewards.
 
     ``inverted_cdf`` is Eq. 3 of the paper, :math:`b_K = \inf\{x : F(x) \ge K\}` with F the group's empirical CDF: the
     order statistic of rank :math:`\lceil K G\rceil`, found with integers. ``linear`` is the released code's
@@ -52,7 +52,7 @@ def quantile_baseline(rewards: Any, k: Fraction | str | float, *, method: str = 
 
 
 def quantile_rank(group_size: int, k: Fraction) -> int:
-    r"""1-based rank :math:`\lceil K G\rceil` of the K-quantile among G ordered rewards.
+    r"""Return the 1-based rank :math:`\lceil K G\rceil` of the K-quantile among G ordered rewards.
 
     >>> quantile_rank(100, Fraction(55, 100))
     55
@@ -61,7 +61,7 @@ def quantile_rank(group_size: int, k: Fraction) -> int:
 
 
 def is_hard_group(num_correct: Any, group_size: int, k: Fraction) -> Any:
-    r"""Whether a binary group is hard, :math:`\hat p = m/G \le 1-K`, decided with integers.
+    r"""Return whether a binary group is hard, :math:`\hat p = m/G \le 1-K`, decided with integers.
 
     >>> is_hard_group(1, 10, Fraction(9, 10))
     True
@@ -92,7 +92,7 @@ def in_order(rewards: Array, counts: Array | None) -> Ordered:
 
 
 def order_statistic(group: Ordered, ranks: Array) -> Array:
-    """Reward of the given 1-based rank in each group, ``[...]``."""
+    """Return the reward of the given 1-based rank in each group, ``[...]``."""
     if group.reached is None:
         return np.asarray(group.values[..., int(ranks) - 1], dtype=group.values.dtype)
     place = (group.reached < ranks[..., None]).sum(axis=-1, keepdims=True)
@@ -100,22 +100,22 @@ def order_statistic(group: Ordered, ranks: Array) -> Array:
 
 
 def quantile(rewards: Array, counts: Array | None, k: Fraction) -> Array:
-    """The K-quantile of Eq. 3, ``[..., G] -> [...]``."""
+    """Return the K-quantile of Eq. 3, ``[..., G] -> [...]``."""
     return ordered_quantile(in_order(rewards, counts), k)
 
 
 def ordered_quantile(group: Ordered, k: Fraction) -> Array:
-    """As :func:`quantile`, of sorted groups."""
+    """Return what :func:`quantile` does, for groups that are sorted already."""
     return order_statistic(group, _for_each_size(lambda size: quantile_rank(size, k), group.sizes))
 
 
 def interpolated_quantile(rewards: Array, counts: Array | None, k: Fraction) -> Array:
-    """The released code's quantile: linear between the order statistics around position (G - 1) K."""
+    """Return the released code's quantile: linear between the order statistics around position (G - 1) K."""
     return ordered_interpolation(in_order(rewards, counts), k)
 
 
 def ordered_interpolation(group: Ordered, k: Fraction) -> Array:
-    """As :func:`interpolated_quantile`, of sorted groups."""
+    """Return what :func:`interpolated_quantile` does, for groups that are sorted already."""
     below = _for_each_size(lambda size: _position(size, k)[0], group.sizes)
     above = np.minimum(below + 1, group.sizes)
     share = _for_each_size(lambda size: _position(size, k)[1], group.sizes)
@@ -135,12 +135,12 @@ def leave_one_out_mean(rewards: Array, counts: Array | None) -> Array:
 
 
 def constant_baseline(rewards: Array, value: Any) -> Array:
-    """The same baseline for every group, ``[..., G] -> [...]``."""
+    """Return the same baseline for every group, ``[..., G] -> [...]``."""
     return np.full(rewards.shape[:-1], value, dtype=rewards.dtype)
 
 
 def group_variance(rewards: Array, counts: Array | None, std: str) -> Array:
-    """Variance of each group's rewards, divided by G (``population``) or G - 1 (``bessel``); 0 at G = 1."""
+    """Return the variance of each group's rewards, divided by G (``population``) or G - 1 (``bessel``); 0 at G = 1."""
     deviations = rewards - group_mean(rewards, counts)[..., None]
     squares = np.square(deviations) if is_exact(deviations) else np.square(deviations, out=deviations)
     sizes = group_sizes(rewards, counts)
@@ -148,7 +148,10 @@ def group_variance(rewards: Array, counts: Array | None, std: str) -> Array:
 
 
 def group_sizes(rewards: Array, counts: Array | None) -> Array:
-    """How many responses count in each group: integers ``[...]``, or one number for all where every response counts."""
+    """Return how many responses count in each group.
+
+    That is integers ``[...]``, or one number for all groups where every response counts.
+    """
     return np.asarray(rewards.shape[-1] if counts is None else counts.sum(axis=-1))
 
 
@@ -159,7 +162,7 @@ def _total(values: Array, counts: Array | None) -> Array:
 
 
 def _at_least_one(sizes: Array, like: Array) -> Array:
-    """Divisors in the arithmetic of ``like``: Fractions where it is exact, so that int / int never makes a float."""
+    """Return divisors in the arithmetic of ``like``: Fractions where it is exact, so that int / int makes no float."""
     sizes = np.maximum(sizes, 1)
     return _for_each_size(Fraction, sizes) if is_exact(like) else sizes
 
@@ -172,7 +175,10 @@ def _position(size: int, k: Fraction) -> tuple[int, Fraction]:
 
 
 def _for_each_size(function: Callable[[int], Any], sizes: Array) -> Array:
-    """``function`` of every size, evaluated once a distinct size and in Python integers, which do not overflow."""
+    """Return ``function`` of every size, evaluated once for each distinct size.
+
+    It is given Python integers, which do not overflow.
+    """
     if sizes.ndim == 0:
         return np.array(function(int(sizes)))
     distinct, place = np.unique(sizes, return_inverse=True)

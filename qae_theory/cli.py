@@ -17,7 +17,10 @@ HELP = "Check Quantile Advantage Estimation: what is proved, what holds under an
 
 
 def build_app() -> typer.Typer:
-    """The application with every subcommand that loads. A provider that does not load costs one line on stderr."""
+    """Return the application with every subcommand that loads.
+
+    A provider that does not load costs one line on standard error.
+    """
     app = typer.Typer(
         name="qae",
         help=HELP,
@@ -35,7 +38,7 @@ def build_app() -> typer.Typer:
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Build the application and run it: the console script's entry point."""
     app = build_app()
     if not app.registered_commands and not app.registered_groups:
         print(f"qae: no commands found; install the package ({DISTRIBUTION}) first", file=sys.stderr)
@@ -43,7 +46,7 @@ def main() -> None:
 
 
 def package_version() -> str:
-    """Version of the installed distribution."""
+    """Return the version of the installed distribution."""
     try:
         return version(DISTRIBUTION)
     except PackageNotFoundError:
@@ -61,7 +64,7 @@ def _root(
         bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
     ] = False,
 ) -> None:
-    """Every subcommand's parent; does nothing itself."""
+    """Take the options of ``qae`` itself; every subcommand runs after it."""
 
 
 def _one_line(error: Exception) -> str:

@@ -27,7 +27,7 @@ _UNIT_ROUNDOFF = 2.0**-53
 
 
 def entropy_change(logits: Any, direction: Any, step_size: Any) -> Array:
-    r"""Exact finite-step entropy change :math:`H(\mathrm{softmax}(z + \eta d)) - H(\mathrm{softmax}(z))`, in nats.
+    r"""Return the exact entropy change :math:`H(\mathrm{softmax}(z + \eta d)) - H(\mathrm{softmax}(z))`, in nats.
 
     Computed as :math:`-\sum_i(\pi'_i - \pi_i)\log\pi_i - KL(\pi'\|\pi)`, a sum of terms of two signs and one of terms
     that are not negative, or as the difference of the entropies where those are smaller. The error is at most 2e-13 of
@@ -57,7 +57,7 @@ def entropy_change(logits: Any, direction: Any, step_size: Any) -> Array:
 
 
 def first_order_entropy_change(logits: Any, direction: Any) -> Array:
-    r"""First-order entropy change per unit step, :math:`-\mathrm{Cov}_\pi(\log\pi, d)`.
+    r"""Return the first-order entropy change per unit step, :math:`-\mathrm{Cov}_\pi(\log\pi, d)`.
 
     In float64 the error is at most 2e-13 of :math:`\sum_i\pi_i|\log\pi_i + H||d_i - E_\pi d|`, for n up to 151,936,
     plus 1e-300 of the range of d, plus the smallest float64.
@@ -87,7 +87,7 @@ def first_order_entropy_change(logits: Any, direction: Any) -> Array:
 
 
 def second_order_entropy_change(logits: Any, direction: Any) -> Array:
-    r"""Second derivative of entropy along a direction, :math:`d^\top \nabla^2 H\, d`.
+    r"""Return the second derivative of entropy along a direction, :math:`d^\top \nabla^2 H\, d`.
 
     :math:`\varphi''(0) = -\mathrm{Var}_\pi(d) - E_\pi[(\log\pi - E\log\pi)(d - E d)^2]` for
     :math:`\varphi(t) = H(\mathrm{softmax}(z + t d))`; the entropy change is
@@ -119,7 +119,7 @@ def second_order_entropy_change(logits: Any, direction: Any) -> Array:
 
 
 def response_curvatures(logits: Any) -> Array:
-    r"""Curvature of entropy along each sampled response's score, :math:`Q_y = (e_y - \pi)^\top \nabla^2 H (e_y - \pi)`.
+    r"""Return entropy's curvature along each response's score, :math:`Q_y = (e_y - \pi)^\top \nabla^2 H (e_y - \pi)`.
 
     Args:
         logits: ``[..., n]``, finite.
@@ -145,7 +145,7 @@ def response_curvatures(logits: Any) -> Array:
 
 
 def entropy_change_bounds(logits: Any, direction: Any, step_size: Any, *, method: str = "best") -> tuple[Array, Array]:
-    r"""Guaranteed two-sided bounds on the entropy change of a finite step, in nats.
+    r"""Return guaranteed two-sided bounds on the entropy change of a finite step, in nats.
 
     With :math:`h_1` the first-order change, :math:`\rho = \max d - \min d`, :math:`\pi'` the policy after the step,
     :math:`A = -\sum_i(\pi'_i-\pi_i)\log\pi_i`:
@@ -186,7 +186,7 @@ def entropy_change_bounds(logits: Any, direction: Any, step_size: Any, *, method
 
 
 def entropy_change_enclosure(logits: Any, direction: Any, step_size: Any) -> tuple[Array, Array]:
-    r"""A certified narrow enclosure of the exact entropy change, in nats.
+    r"""Return a certified narrow enclosure of the exact entropy change, in nats.
 
     :math:`\Delta H = -\sum_i(\pi'_i-\pi_i)\log\pi_i - KL(\pi'\|\pi)` in double-double arithmetic (about 106 bits) with
     a bound on its rounding, intersected with :func:`entropy_change_bounds`. It is a few units in the last place of
@@ -214,7 +214,7 @@ def entropy_change_enclosure(logits: Any, direction: Any, step_size: Any) -> tup
 
 
 def curvature_brackets(arms: int) -> tuple[float, float]:
-    r""":math:`(L_-, L_+)` with :math:`-\rho^2 L_- \le \varphi'' \le \rho^2 L_+` for n arms.
+    r"""Return :math:`(L_-, L_+)` with :math:`-\rho^2 L_- \le \varphi'' \le \rho^2 L_+` for n arms.
 
     :math:`L_- = G(1 + 1/e, \log n)`, :math:`L_+ = G(-1, \log(n/c) - 1) + c` with :math:`c = 1/(6\sqrt3)` and
     :math:`G(a, T) = \max_{0 \le s \le 1} (1 - s^2)(a + Ts)/4`.
@@ -227,7 +227,7 @@ def curvature_brackets(arms: int) -> tuple[float, float]:
 
 
 def safe_step_size(logits: Any, arm_rewards: Any, low: Any, high: Any) -> Array:
-    r"""A step size below which Prop. 4.2's order is certified for the ``uncentred`` update.
+    r"""Return a step size below which Prop. 4.2's order is certified for the ``uncentred`` update.
 
     For baselines :math:`b_1 < b_2` and every :math:`\eta` up to the result, :math:`\Delta H(b_1) \le \Delta H(b_2)`.
     The larger of :math:`2(b_2-b_1)C/(\rho_2^2L_- + \rho_1^2L_+)` and
@@ -262,20 +262,21 @@ def safe_step_size(logits: Any, arm_rewards: Any, low: Any, high: Any) -> Array:
 
 
 def _deviations(probs: Array, d: Array) -> Array:
-    """d - E d, centred twice: of a peaked policy the rounding of the first mean, squared, is as large as the variance.
+    """Return d - E d, centred twice.
 
-    What the first centring leaves is exact where d is near its mean, and so small that the second mean has new digits.
+    Of a peaked policy the rounding of the first mean, squared, is as large as the variance. What the first centring
+    leaves is exact where d is near its mean, and so small that the second mean has new digits.
     """
     return centred(probs, centred(probs, d))
 
 
 def _counted_surprise(probs: Array, z: Array) -> Array:
-    """log pi - E log pi; 0 for an arm without probability, whose gap may be too large to be multiplied with."""
+    """Return log pi - E log pi, and 0 for an arm without probability: its gap may be too large for a product."""
     return np.where(probs > 0, surprise(probs, z), 0.0)
 
 
 def _at_scale(value: Array, exponent: Array, direction: Any) -> Array:
-    """A derivative along a direction that was divided by a power of two."""
+    """Return a derivative along a direction from that along the direction divided by a power of two."""
     with np.errstate(over="ignore"):
         scaled = np.ldexp(value, exponent)
     if not np.isfinite(scaled).all():
@@ -284,7 +285,7 @@ def _at_scale(value: Array, exponent: Array, direction: Any) -> Array:
 
 
 def _enclosed(kernel: Callable[..., Any], logits: Any, direction: Any, step_size: Any) -> tuple[Array, Array]:
-    """Both sides of a kernel on rows, in the shape of the batch."""
+    """Return both sides of a kernel on rows, in the shape of the batch."""
     # To read 150,000 logits once more, for NaN, would take a third of a softmax: the kernel answers NaN for them.
     z, d, eta = arguments.float_step(logits, direction, step_size, looked_at=False)
     batch, arms = np.broadcast_shapes(z.shape[:-1], d.shape[:-1], eta.shape), z.shape[-1]
@@ -318,14 +319,17 @@ def _remainder_step(z: Array, r: Array, b1: float, b2: float) -> float:
 
 
 def _push_spread(weights: Array, excess: Array, advantage: Array) -> float:
-    """Max - min of ``weights * advantage``; pushes of one size are told apart by ``excess``, the weights less 1."""
+    """Return max - min of ``weights * advantage``.
+
+    Pushes of one size are told apart by ``excess``, the weights less 1.
+    """
     if advantage.min() == advantage.max():
         return float(np.ptp(excess) * np.abs(advantage[0]))
     return float(np.ptp(uncentred(weights, advantage)))
 
 
 def _order_step(z: Array, probs: Array, r: Array, b2: float) -> float:
-    """Up to this step pi' keeps pi's order for every baseline up to b2.
+    """Return a step up to which pi' keeps pi's order for every baseline up to b2.
 
     The worst right arm for a wrong one is the likeliest below it. Logits are compared, not probabilities, so that
     rounding makes no ties.
@@ -339,7 +343,7 @@ def _order_step(z: Array, probs: Array, r: Array, b2: float) -> float:
 
 
 def _joint_bound(a: float, t: float) -> float:
-    """G(a, t): the most that a Var(d) + t |Cov(x, (d - E d)^2)| can be for x and d in [0, 1]; needs a >= -t."""
+    """Return G(a, t): the most that a Var(d) + t |Cov(x, (d - E d)^2)| can be for x and d in [0, 1]; needs a >= -t."""
     s = t / (a + math.sqrt(a * a + 3 * t * t))
     return (1 - s * s) * (a + t * s) / 4
 

@@ -51,7 +51,7 @@ class AdvantageMoments(NamedTuple):
 def expected_gain(
     success_prob: Any, group_size: int, estimator: str, *, mixed_only: bool = False, **options: Any
 ) -> Array:
-    r"""Gain :math:`w(p, G) = E[A_i \mid R_i = 1] - E[A_i \mid R_i = 0]` of an estimator.
+    r"""Return the gain :math:`w(p, G) = E[A_i \mid R_i = 1] - E[A_i \mid R_i = 0]` of an estimator.
 
     On-policy and unclipped, the expected update on a query is :math:`w\,\nabla p` (claim `neutrality`).
 
@@ -82,7 +82,7 @@ def expected_gain(
 
 
 def outcome_advantages(group_size: int, estimator: str, *, exact: bool = False, **options: Any) -> OutcomeAdvantages:
-    """Advantages that an estimator gives to a correct and to a wrong response, for every number of correct ones.
+    """Return what an estimator gives a correct and a wrong response, for every number of correct ones in the group.
 
     Args:
         group_size: G >= 1, and at least 2 for an estimator that needs it.
@@ -112,7 +112,7 @@ def outcome_advantages(group_size: int, estimator: str, *, exact: bool = False, 
 
 
 def gain(success_prob: Array, table: OutcomeAdvantages, *, mixed_only: bool = False) -> Array:
-    """w(p, G) of a checked p and a table of advantages; ``mixed_only`` as in :func:`expected_gain`."""
+    """Return w(p, G) of a checked p and a table of advantages; ``mixed_only`` as in :func:`expected_gain`."""
     size = len(table.correct) - 1
     contrast = table.correct[1:] - table.wrong[:-1]
     if not mixed_only:
@@ -126,7 +126,7 @@ def gain(success_prob: Array, table: OutcomeAdvantages, *, mixed_only: bool = Fa
 
 
 def mixed_probability(success_prob: Array, group_size: int) -> Array:
-    """P(0 < m < G), without cancellation for p near 0 or 1."""
+    """Return P(0 < m < G), without cancellation for p near 0 or 1."""
     if is_exact(success_prob):
         return 1 - success_prob**group_size - (1 - success_prob) ** group_size
     rare = np.minimum(success_prob, 1 - success_prob)
@@ -134,7 +134,7 @@ def mixed_probability(success_prob: Array, group_size: int) -> Array:
 
 
 def binomial_mean(success_prob: Array, values: Array) -> Array:
-    """E[values[j]] for j binomial with N = len(values) - 1 trials, ``[...]``."""
+    """Return E[values[j]] for j binomial with N = len(values) - 1 trials, ``[...]``."""
     trials = len(values) - 1
     j = np.arange(trials + 1)
     p = np.asarray(success_prob)[..., None]
@@ -148,7 +148,7 @@ def binomial_mean(success_prob: Array, values: Array) -> Array:
 
 
 def advantage_moments(success_prob: Any, group_size: int, estimator: str, **options: Any) -> AdvantageMoments:
-    r"""Second moments of the advantages over sampled groups.
+    r"""Return the second moments of the advantages over sampled groups.
 
     :math:`\alpha_r = E[A_i^2 \mid R_i = r]`, :math:`\beta = E[A_iA_j\mid 1,1] - 2E[A_iA_j\mid 1,0] + E[A_iA_j\mid
     0,0]`.
@@ -176,7 +176,7 @@ def advantage_moments(success_prob: Any, group_size: int, estimator: str, **opti
 
 
 def moments(success_prob: Array, table: OutcomeAdvantages) -> AdvantageMoments:
-    """alpha_1, alpha_0 and beta of a checked p and a table of advantages of groups of at least two."""
+    """Return alpha_1, alpha_0 and beta of a checked p and a table of advantages of groups of at least two."""
     correct, wrong = table
     pairs = correct[2:] ** 2 - 2 * correct[1:-1] * wrong[1:-1] + wrong[:-2] ** 2
     return AdvantageMoments(
@@ -189,7 +189,7 @@ def moments(success_prob: Array, table: OutcomeAdvantages) -> AdvantageMoments:
 def expected_first_order_change(
     logits: Any, arm_rewards: Any, group_size: int, estimator: str, **options: Any
 ) -> Array:
-    r"""Expected first-order entropy change of a sampled group's step.
+    r"""Return the expected first-order entropy change of a sampled group's step.
 
     :math:`-w\,\mathrm{Cov}_\pi(\log\pi, \pi(r - V))` with the gain w of :func:`expected_gain`.
 
@@ -219,7 +219,7 @@ def expected_first_order_change(
 def expected_second_order_change(
     logits: Any, arm_rewards: Any, group_size: int, estimator: str, **options: Any
 ) -> Array:
-    r"""Expected curvature :math:`E[d^\top\nabla^2H\,d]` of a sampled group's step.
+    r"""Return the expected curvature :math:`E[d^\top\nabla^2H\,d]` of a sampled group's step.
 
     With :math:`Q_y` from :func:`response_curvatures` and :math:`g = \pi(r - V)` it is
     :math:`\frac1G(\alpha_1\sum_{r_y=1}\pi_yQ_y + \alpha_0\sum_{r_y=0}\pi_yQ_y)` plus
@@ -255,7 +255,7 @@ def expected_second_order_change(
 def expected_entropy_change(
     logits: Any, arm_rewards: Any, group_size: int, estimator: str, step_size: Any, **options: Any
 ) -> Array:
-    r"""Exact expected entropy change of one step on a sampled group, at a finite step size.
+    r"""Return the exact expected entropy change of one step on a sampled group, at a finite step size.
 
     :math:`E[H(\mathrm{softmax}(z + \eta d))] - H(\pi)`, :math:`d = \frac1G\sum_iA_i(e_{y_i} - \pi)`, summed over the
     :math:`\binom{G+n-1}{n-1}` count vectors with multinomial weights.
@@ -313,7 +313,7 @@ def finite_step_mean(logits: Array, counts: Array, advantages: Array, step_size:
 
 
 def count_vectors(arms: int, group_size: int) -> Array:
-    """All ways to draw G responses from n, as counts ``[N, n]`` that sum to G."""
+    """Return all ways to draw G responses from n, as counts ``[N, n]`` that sum to G; refuse more than two million."""
     total = comb(group_size + arms - 1, arms - 1)
     if total > LARGEST_ENUMERATION:
         checks.refuse("group_size", group_size, f"small enough for {LARGEST_ENUMERATION} count vectors, not {total}")
@@ -321,7 +321,7 @@ def count_vectors(arms: int, group_size: int) -> Array:
 
 
 def multinomial_weights(log_probs: Array, counts: Array) -> Array:
-    """Probability of each count vector, ``[N, n] -> [N]``."""
+    """Return the probability of each count vector, ``[N, n] -> [N]``."""
     if is_exact(log_probs):
         probs = exp(log_probs)
         ways = [factorial(int(row.sum())) // prod(factorial(int(c)) for c in row) for row in counts]
@@ -333,7 +333,7 @@ def multinomial_weights(log_probs: Array, counts: Array) -> Array:
 
 
 def exact_counts(counts: Array, like: Array) -> Array:
-    """Counts in the arithmetic of ``like``."""
+    """Return counts in the arithmetic of ``like``."""
     return np.vectorize(exact_number, otypes=[object])(counts) if is_exact(like) else counts
 
 
@@ -344,7 +344,7 @@ def _compositions(arms: int, group_size: int) -> Iterator[list[int]]:
 
 
 def _query(logits: Any, arm_rewards: Any) -> tuple[Array, Array, Array, Array]:
-    """Checked logits and 0/1 rewards, success probability V, and the expected score g = pi (r - V)."""
+    """Return checked logits and 0/1 rewards, the success probability V, and the expected score g = pi (r - V)."""
     z, r = arguments.mixed_query(logits, arm_rewards)
     probs = exp(log_softmax(z))
     return z, r, expectation(probs, r), policy_gradient(probs, r)

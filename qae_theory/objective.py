@@ -24,7 +24,7 @@ class QueryWeights(NamedTuple):
 
 
 def clipped_surrogate(ratios: Any, advantages: Any, *, clip_low: Any = 0.2, clip_high: Any = 0.28) -> Array:
-    r"""PPO's clipped term :math:`f(x, A) = \min(xA, \mathrm{clip}(x, 1-\varepsilon_{low}, 1+\varepsilon_{high})A)`.
+    r"""Return PPO's clipped :math:`f(x, A) = \min(xA, \mathrm{clip}(x, 1-\varepsilon_{low}, 1+\varepsilon_{high})A)`.
 
     Args:
         ratios: importance ratios, positive, ``[...]``.
@@ -55,7 +55,7 @@ def clipped_terms(ratios: Array, advantages: Array, low: Any, high: Any) -> Arra
 
 
 def group_objective(ratios: Any, advantages: Any, *, clip_low: Any = 0.2, clip_high: Any = 0.28) -> Array:
-    r"""Left side of Prop. 4.1, :math:`\frac1G\sum_i f(x_i, A_i)`.
+    r"""Return the left side of Prop. 4.1, :math:`\frac1G\sum_i f(x_i, A_i)`.
 
     Args:
         ratios: ``[..., G]``, positive.
@@ -79,7 +79,7 @@ def group_objective(ratios: Any, advantages: Any, *, clip_low: Any = 0.2, clip_h
 
 
 def query_weights(rewards: Any, rule: str, *, k: Any = DEFAULT_K) -> QueryWeights:
-    r"""Weights of :math:`E_{\pi^+}[s^+]` and of :math:`-E_{\pi^-}[s^-]` in a group's objective.
+    r"""Return the weights of :math:`E_{\pi^+}[s^+]` and of :math:`-E_{\pi^-}[s^-]` in a group's objective.
 
     At eps = 0, with the population std, :math:`u = \sqrt{p/(1-p)}`, :math:`v = \sqrt{(1-p)/p}` and p the group's
     success rate: ``grpo`` :math:`\sqrt{p(1-p)}` on both; ``qae`` u on hard groups, v on easy ones; ``pos_mask`` u on
@@ -124,7 +124,7 @@ def query_weights(rewards: Any, rule: str, *, k: Any = DEFAULT_K) -> QueryWeight
 def masked_objective(
     ratios: Any, rewards: Any, rule: str, *, k: Any = DEFAULT_K, clip_low: Any = 0.2, clip_high: Any = 0.28
 ) -> Array:
-    r"""Right side of Prop. 4.1, the masked and re-weighted form.
+    r"""Return the right side of Prop. 4.1, the masked and re-weighted form.
 
     :math:`w_+E_{\pi^+}[\min(x, 1+\varepsilon_{high})] - w_-E_{\pi^-}[\max(x, 1-\varepsilon_{low})]`, weights from
     :func:`query_weights`.

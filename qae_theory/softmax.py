@@ -21,7 +21,7 @@ from qae_theory.numerics.arithmetic import surprise as surprise
 
 
 def probabilities(logits: Any) -> Array:
-    r"""Softmax policy :math:`\pi_i = e^{z_i}/\sum_j e^{z_j}`.
+    r"""Return the softmax policy :math:`\pi_i = e^{z_i}/\sum_j e^{z_j}`.
 
     Args:
         logits: ``[..., n]``, finite.
@@ -39,7 +39,7 @@ def probabilities(logits: Any) -> Array:
 
 
 def entropy(logits: Any) -> Array:
-    r"""Entropy :math:`H(\pi) = -\sum_i \pi_i \log \pi_i` of the softmax policy, in nats.
+    r"""Return the entropy :math:`H(\pi) = -\sum_i \pi_i \log \pi_i` of the softmax policy, in nats.
 
     Args:
         logits: ``[..., n]``, finite.
@@ -58,7 +58,7 @@ def entropy(logits: Any) -> Array:
 
 
 def self_covariance(logits: Any) -> Array:
-    r"""Self-covariance :math:`C(\pi) = \mathrm{Cov}_\pi(\log\pi, \pi) \ge 0`, zero only for the uniform policy.
+    r"""Return the self-covariance :math:`C(\pi) = \mathrm{Cov}_\pi(\log\pi, \pi) \ge 0`, 0 only for the uniform policy.
 
     It is the slope in the baseline of the paper's first-order entropy change (Sec. 4.3). In float64 it is summed as
     :math:`e^c\pi_{top}\sum_i\pi_i s_i(e^{s_i} - 1)` with :math:`s_i = z_i - z_{top} - c`, c the mean gap: no term is
@@ -93,7 +93,7 @@ def self_covariance(logits: Any) -> Array:
 
 
 def entropy_gradient(logits: Any) -> Array:
-    r"""Gradient of the entropy in the logits, :math:`\partial H/\partial z_i = -\pi_i(\log\pi_i + H)`, ``[..., n]``.
+    r"""Return the gradient of the entropy in the logits, :math:`\partial H/\partial z_i = -\pi_i(\log\pi_i + H)`.
 
     Args:
         logits: ``[..., n]``, finite.

@@ -26,7 +26,7 @@ def update_direction(
     responses: Any = None,
     advantages: Any = None,
 ) -> Array:
-    r"""Logit change per unit step, under one of four updates.
+    r"""Return the logit change per unit step, under one of four updates.
 
     ===================  ==========================================================================
     ``uncentred``        :math:`\pi (r - b)`, which Sec. 4.3 of the paper plugs into the identity
@@ -72,22 +72,31 @@ def update_direction(
 
 
 def uncentred(probs: Array, advantage: Array) -> Array:
-    """pi (r - b)."""
+    r"""Return :math:`\pi(r - b)`, ``[..., n]``, for probabilities and the advantages r - b of all responses."""
     return probs * advantage
 
 
 def policy_gradient(probs: Array, advantage: Array) -> Array:
-    """pi (r - b - E_pi[r - b]) = pi (r - V)."""
+    r"""Return :math:`\pi(r - b - E_\pi[r - b]) = \pi(r - V)`, ``[..., n]``, for the same arguments."""
     return probs * centred(probs, advantage)
 
 
 def natural_gradient(probs: Array, advantage: Array) -> Array:
-    """r - b."""
+    """Return :math:`r - b`, ``[..., n]``: the policy gradient with Fisher's matrix divided out."""
     return np.broadcast_to(advantage, np.broadcast_shapes(probs.shape, advantage.shape))
 
 
 def counted_group(probs: Array, counts: Array, advantage: Array) -> Array:
-    r"""(1/G) sum_y c_y A_y (e_y - pi) for a group in which response y occurs c_y times, all ``[..., n]``."""
+    r"""Return :math:`\frac1G\sum_yc_yA_y(e_y - \pi)` for a group in which response y occurs :math:`c_y` times.
+
+    Args:
+        probs: :math:`\pi`, ``[..., n]``.
+        counts: c, ``[..., n]``, which sum to G.
+        advantage: A of each response, ``[..., n]``.
+
+    Returns:
+        The logit change per unit step, ``[..., n]``.
+    """
     pushes = counts * advantage
     total = pushes.sum(axis=-1, keepdims=True)
     return (pushes - total * probs) / counts.sum(axis=-1, keepdims=True)

@@ -56,25 +56,25 @@ class Ledger:
 
     @property
     def claims(self) -> tuple[Claim, ...]:
-        """All lines."""
+        """Return all claims."""
         return tuple(self._claims.values())
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
-        """All evidence."""
+        """Return all evidence."""
         return tuple(self._evidence.values())
 
     def evidence_for(self, claim_id: str) -> tuple[Evidence, ...]:
-        """Evidence of one line."""
+        """Return the evidence of one claim."""
         return tuple(e for e in self._evidence.values() if e.claim == claim_id)
 
     def find(self, claim_id: str, name: str) -> Evidence:
-        """One piece of evidence."""
+        """Return one piece of evidence."""
         return self._evidence[claim_id, name]
 
 
 def read_catalogue() -> list[Claim]:
-    """The statements of all claims, from the TOML files of ``claims/catalogue``, in file-name order."""
+    """Return the statements of all claims, from the TOML files of ``claims/catalogue``, in file-name order."""
     folder = files("qae_theory.claims") / "catalogue"
     pages = sorted((page for page in folder.iterdir() if page.name.endswith(".toml")), key=lambda page: page.name)
     claims: list[Claim] = []
@@ -89,7 +89,7 @@ def _claim(line: dict[str, Any]) -> Claim:
 
 
 def load_ledger() -> Ledger:
-    """The catalogue with the evidence of every installed package that registers some in ``qae.evidence``."""
+    """Return the catalogue with the evidence of every installed package that registers some in ``qae.evidence``."""
     ledger = Ledger(read_catalogue())
     for provider in sorted(entry_points(group=EVIDENCE_GROUP), key=lambda point: point.name):
         provider.load()(ledger)

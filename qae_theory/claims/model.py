@@ -96,7 +96,7 @@ class Effort:
     seed: int = 20260923
 
     def pick(self, full: Any, quick: Any) -> Any:
-        """``quick`` on a quick run, ``full`` otherwise."""
+        """Return ``quick`` on a quick run, ``full`` otherwise."""
         return quick if self.quick else full
 
 
@@ -159,12 +159,12 @@ class Step:
 
     @property
     def is_decisive(self) -> bool:
-        """Whether the argument stands or falls with this step's own check."""
+        """Return whether the argument stands or falls with this step's own check."""
         return not self.tie and self.citation is None
 
     @property
     def where(self) -> str:
-        """File and line of the check."""
+        """Return the file and line of the check."""
         return source_line(self.check)
 
 
@@ -190,12 +190,15 @@ class Evidence:
 
     @property
     def where(self) -> str:
-        """File and line of the first step's check."""
+        """Return the file and line of the first step's check."""
         return self.steps[0].where
 
     @property
     def strength(self) -> Kind:
-        """The kind that the steps allow: a symbolic proof with a decisive step on instances is a checked argument."""
+        """Return the kind that the steps allow.
+
+        A symbolic proof with a decisive step on instances is a checked argument.
+        """
         weak = any(step.is_decisive and step.generality is Generality.INSTANCES for step in self.steps)
         return Kind.ARGUMENT if self.kind is Kind.PROOF and weak else self.kind
 
@@ -277,7 +280,7 @@ class Entry:
 
     @property
     def witness(self) -> Mapping[str, str] | None:
-        """The first stored witness, if any."""
+        """Return the first stored witness, if any."""
         return next((outcome.witness for outcome in self.outcomes if outcome.witness), None)
 
 
@@ -296,7 +299,7 @@ def _with_effort(check: Check) -> Callable[[Effort], Finding]:
 
 
 def source_line(function: Callable[..., Any]) -> str:
-    """``package/module.py:line`` of a function, seen through ``functools.partial``."""
+    """Return ``package/module.py:line`` of a function, seen through ``functools.partial``."""
     while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(function)

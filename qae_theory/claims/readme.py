@@ -64,11 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def between_markers(text: str, made: str) -> str:
-    """The text with what was made between its markers.
-
-    Raises:
-        ValueError: the markers are not there exactly once, in order.
-    """
+    """Return the text with what was made put between its markers."""
     before, found_begin, rest = text.partition(BEGIN)
     _, found_end, after = rest.partition(END)
     if not (found_begin and found_end) or text.count(BEGIN) != 1 or text.count(END) != 1:
@@ -77,7 +73,7 @@ def between_markers(text: str, made: str) -> str:
 
 
 def counts(records: Sequence[Mapping[str, Any]]) -> str:
-    """A sentence on the claims by verdict, and one on the lines by condition of families of claims."""
+    """Return a sentence on the claims by verdict, and one on the lines by condition of families of claims."""
     claims = [record for record in records if record.get("condition") is None]
     lines = [record for record in records if record.get("condition") is not None]
     sentences = [f"{len(claims)} claims: {_by_verdict(claims)}."]
@@ -87,7 +83,10 @@ def counts(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def ledger_table(records: Sequence[Mapping[str, Any]]) -> str:
-    """The counts, and a row for each claim: id, title, verdict, strongest evidence; lines by condition are counted."""
+    """Return the counts, and a row for each claim: id, title, verdict, strongest evidence.
+
+    Lines by condition are counted and have no row.
+    """
     titles = {claim.id: " ".join(claim.title.split()) for claim in read_catalogue()}
     of_family: dict[str, list[Mapping[str, Any]]] = {}
     for record in records:
@@ -108,7 +107,10 @@ def _by_verdict(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def strongest_evidence(record: Mapping[str, Any]) -> str:
-    """The strongest kind among the passed evidence that decided the verdict; for an assumption, with its witness."""
+    """Return the strongest kind among the passed evidence that decided the verdict.
+
+    For an assumption its witness is named too.
+    """
     verdict = Verdict(record["verdict"])
     passed = [item for item in record["evidence"] if item["passed"]]
     kinds = [Kind(item["kind"]) for item in passed if Role(item["role"]) in _DECIDING_ROLES[verdict]]

@@ -72,14 +72,14 @@ class RunFacts:
 
 
 def verdict_reason(entry: Entry) -> str:
-    """One sentence: how the verdict follows from the outcomes (plain text)."""
+    """Return one sentence in plain text that says how the verdict follows from the outcomes."""
     if entry.problems:
         return f"Nothing may be concluded, because evidence broke: {'; '.join(entry.problems)}."
     return _REASONS[entry.verdict](entry)
 
 
 def not_run_reason(entry: Entry) -> str:
-    """Why a claim has no verdict."""
+    """Return why a claim has no verdict."""
     skipped = [f"{outcome.name}: {outcome.detail}" for outcome in entry.outcomes if outcome.status is Status.SKIPPED]
     if skipped:
         return "; ".join(skipped)
@@ -89,7 +89,10 @@ def not_run_reason(entry: Entry) -> str:
 
 
 def skipped_lines(entries: Iterable[Entry]) -> list[str]:
-    """What was skipped of claims that have a verdict all the same: one line for each reason, however many it held."""
+    """Return what was skipped of claims that have a verdict all the same.
+
+    There is one line for each reason, however many pieces it held up.
+    """
     claims: dict[str, dict[str, None]] = {}  # by reason, each a set that keeps the order
     for entry in entries:
         if entry.verdict is not Verdict.NOT_RUN:
@@ -109,7 +112,7 @@ def counts(entries: Iterable[Entry]) -> dict[Verdict, int]:
 
 
 def counts_line(entries: Sequence[Entry]) -> str:
-    """The counts as a phrase: ``3 proved, 1 refuted``."""
+    """Return the counts as a phrase: ``3 proved, 1 refuted``."""
     return ", ".join(f"{number} {verdict.value}" for verdict, number in counts(entries).items()) or "no claims"
 
 
@@ -131,9 +134,9 @@ def apart(entries: Iterable[Entry]) -> tuple[list[Entry], dict[str, list[Entry]]
 
 
 def named(entries: Sequence[Entry]) -> str:
-    """The ids of claims, and how many lines by condition stand beside them: ``channels, and 12 lines by condition``.
+    """Return the ids of claims, and how many lines by condition stand beside them.
 
-    A line by condition that stands alone has its id.
+    It reads like ``channels, and 12 lines by condition``.
     """
     ids = [entry.claim.id for entry in entries if entry.claim.condition is None]
     lines = [entry.claim.id for entry in entries if entry.claim.condition is not None]
@@ -143,7 +146,7 @@ def named(entries: Sequence[Entry]) -> str:
 
 
 def by_section(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
-    """Entries by section, in the order in which sections first occur."""
+    """Return the entries by section, in the order in which sections first occur."""
     sections: dict[str, list[Entry]] = {}
     for entry in entries:
         sections.setdefault(entry.claim.section, []).append(entry)
@@ -151,14 +154,14 @@ def by_section(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
 
 
 def run_line(facts: RunFacts) -> str:
-    """The run in one line."""
+    """Return one line that says which run this is."""
     size = "quick sizes" if facts.quick else "full sizes"
     code = f", commit {facts.commit[:12]}" if facts.commit else ""
     return f"Run {facts.run_id}{code}, {size}, seed {facts.seed}, {facts.seconds:.1f} s, Python {facts.python}."
 
 
 def outcome_line(outcome: Outcome) -> str:
-    """A piece of evidence in one line."""
+    """Return one line on a piece of evidence."""
     number = len(outcome.steps)
     steps = f"{number} step{'' if number == 1 else 's'}"
     status = STATUS_WORDS[outcome.status]

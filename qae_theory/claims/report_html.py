@@ -14,7 +14,7 @@ from qae_theory.claims.text import HtmlText
 
 
 def render(entries: Sequence[Entry], facts: RunFacts) -> tuple[str, list[str]]:
-    """The page, and the formulas that could not be turned into MathML."""
+    """Return the page, and the formulas that could not be turned into MathML."""
     text = HtmlText()
     sections = report.by_section(entries)
     page = _template("page.html").substitute(

@@ -11,7 +11,7 @@ from qae_theory.claims.text import markdown_cell, markdown_plain
 
 
 def render(entries: Sequence[Entry], facts: RunFacts) -> str:
-    """The whole report."""
+    """Return the whole report."""
     parts = [
         f"# {report.TITLE}",
         f"{report.counts_line(entries)} ({len(entries)} claims). {report.run_line(facts)}",
@@ -28,7 +28,7 @@ def render(entries: Sequence[Entry], facts: RunFacts) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; cells are given as Markdown."""
+    """Return a Markdown table; cells are given as Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

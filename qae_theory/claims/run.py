@@ -38,7 +38,7 @@ def run_evidence(evidence: Evidence, effort: Effort) -> Outcome:
 
 
 def run_all(evidence: Sequence[Evidence], effort: Effort, *, jobs: int = 1) -> Generator[Outcome]:
-    """Outcomes as they come, in any order. Workers start at the call, before the first outcome is asked for.
+    """Return the outcomes as they come, in any order. Workers start at the call, before the first outcome is asked for.
 
     Forked workers inherit the evidence with all that it imports, which costs nothing; where forking is not safe they
     load the ledger themselves. In neither case are checks pickled. Evidence that needs something prepared runs here, in
@@ -67,7 +67,7 @@ def run_all(evidence: Sequence[Evidence], effort: Effort, *, jobs: int = 1) -> G
 
 
 def slow_first(evidence: Sequence[Evidence]) -> list[Evidence]:
-    """Evidence that imports further packages before the rest: one that takes long must not be left for the end."""
+    """Return the evidence that imports further packages before the rest: one that takes long must not be the last."""
     return sorted(evidence, key=lambda item: not item.requires)
 
 
@@ -107,7 +107,7 @@ _INHERITED: dict[tuple[str, str], Evidence] = {}
 
 
 def _start_worker(evidence: Sequence[Evidence] | None) -> None:
-    """Ctrl-C is the parent's to handle."""
+    """Leave Ctrl-C to the parent process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     items = load_ledger().evidence if evidence is None else evidence
     _INHERITED.update({(item.claim, item.name): item for item in items})
@@ -142,7 +142,7 @@ def _run_step(step: Step, effort: Effort) -> StepOutcome:
 
 
 def _safely(check: Callable[[Effort], Finding], effort: Effort) -> Finding:
-    """A check that raises has not passed, and not by its own criterion either."""
+    """Return a check's finding; one that raises has not passed, and not by its own criterion either."""
     try:
         return check(effort)
     except Exception as error:
@@ -159,7 +159,7 @@ def _status(steps: list[StepOutcome]) -> Status:
 
 
 def _answer(steps: Sequence[StepOutcome]) -> Answer | None:
-    """What the step that did not find its effect says of it."""
+    """Return what a step that did not find its effect says about the effect."""
     return steps[-1].finding.answer
 
 

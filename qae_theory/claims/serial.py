@@ -9,12 +9,12 @@ from qae_theory.claims.model import Entry, Outcome, Status, StepOutcome
 
 
 def ledger_records(entries: Iterable[Entry]) -> list[dict[str, Any]]:
-    """One record a claim, in the order of the entries, in JSON's types."""
+    """Return one record a claim, in the order of the entries, in JSON's types."""
     return [_entry_record(entry) for entry in entries]
 
 
 def metrics_records(entries: Iterable[Entry]) -> list[dict[str, Any]]:
-    """One flat record for each piece of evidence."""
+    """Return one flat record for each piece of evidence."""
     return [_metrics_record(outcome) for entry in entries for outcome in entry.outcomes]
 
 

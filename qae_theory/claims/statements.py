@@ -27,13 +27,13 @@ class Statement:
 
 
 def all_found(run: StoredRun, statements: Sequence[Statement]) -> Finding:
-    """Passed only if there are statements and each of them is found."""
+    """Return a finding that passes only if there are statements and each of them is found."""
     said = "; ".join(f"{one.says} {'found' if one.found else 'NOT FOUND'}: {one.detail}" for one in statements)
     return Finding(bool(statements) and all(one.found for one in statements), NEGATIVE_CRITERION, f"{said} ({run})")
 
 
 def any_found_in_planted(statements: Sequence[Statement]) -> Finding:
-    """The control of :func:`all_found`: rejected only if no statement is found in its planted data."""
+    """Return the control of :func:`all_found`: rejected only if no statement is found in its planted data."""
     wrong = [one for one in statements if one.control_found]
     shown = wrong or statements
     detail = "; ".join(f"{one.planted}: {one.control_detail}" for one in shown)

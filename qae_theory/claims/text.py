@@ -39,15 +39,15 @@ class HtmlText:
             dollarmath_plugin(parser, renderer=self._formula, allow_space=False, allow_digits=False, double_inline=True)
 
     def block(self, text: str) -> str:
-        """Prose as paragraphs, in a box that scrolls by itself where a formula is wider than the page."""
+        """Return prose as paragraphs, in a box that scrolls by itself where a formula is wider than the page."""
         return f'<div class="text">{_hold_punctuation(self._prose.render(text).strip())}</div>'
 
     def inline(self, text: str) -> str:
-        """Prose without a paragraph around it."""
+        """Return prose without a paragraph around it."""
         return _hold_punctuation(self._prose.renderInline(text))
 
     def plain(self, text: str) -> str:
-        """Plain text with formulas."""
+        """Return plain text with formulas."""
         return _hold_punctuation(self._plain.renderInline(text))
 
     def _formula(self, latex: str, options: dict[str, Any]) -> str:
@@ -62,7 +62,7 @@ class HtmlText:
 
 
 def mathml(latex: str, *, display: bool = False) -> str:
-    """LaTeX as a MathML element, in the subset that browsers draw (MathML Core).
+    """Return LaTeX as a MathML element, in the subset that browsers draw (MathML Core).
 
     Raises:
         ValueError: the formula holds a command that has no MathML here, or lacks an argument.
@@ -71,7 +71,7 @@ def mathml(latex: str, *, display: bool = False) -> str:
 
 
 def pieces(latex: str) -> list[str]:
-    r"""An inline formula as MathML elements between which a line may break: browsers break none of their own accord.
+    r"""Return an inline formula as MathML elements between which a line may break; browsers break none by themselves.
 
     A long formula is divided before each relation that is outside brackets.
 
@@ -114,7 +114,7 @@ def _convert(latex: str, *, display: bool) -> ElementTree.Element:
 
 
 def markdown_plain(text: str) -> str:
-    r"""Plain text for Markdown: code and formulas stay, other special characters are escaped.
+    r"""Return plain text for Markdown: code and formulas stay, other special characters are escaped.
 
     >>> print(markdown_plain("a*b <= `c*d` and $x_1$"))
     a\*b \<= `c*d` and $x_1$
@@ -124,13 +124,13 @@ def markdown_plain(text: str) -> str:
 
 
 def markdown_cell(text: str) -> str:
-    """A prose text for a cell of a Markdown table: one line, and no bar that would end the cell."""
+    """Return prose for a cell of a Markdown table: one line, and no bar that would end the cell."""
     pieces = _CODE_OR_MATH.split(" ".join(text.split()))
     return "".join(_cell_piece(piece, math=i % 2 == 1) for i, piece in enumerate(pieces))
 
 
 def _hold_punctuation(page: str) -> str:
-    """No line may begin with the comma after a formula: move it into the formula's box, which does not break."""
+    """Move the comma after a formula into the formula's box, which does not break: no line may begin with a comma."""
     return _AFTER_MATH.sub(r"</math>\1</span>", page)
 
 
@@ -141,7 +141,7 @@ def _cell_piece(piece: str, *, math: bool) -> str:
 
 
 def _to_core(element: ElementTree.Element) -> None:
-    """MathML Core has no ``mathvariant`` but "normal": use Unicode's letters. Function names need space."""
+    """Use Unicode's letters for ``mathvariant``, of which MathML Core has "normal" only; space function names."""
     _lower_primes(element)
     variant, text = element.get("mathvariant"), element.text or ""
     if variant in _VARIANTS:
@@ -157,7 +157,7 @@ def _to_core(element: ElementTree.Element) -> None:
 
 
 def _lower_primes(element: ElementTree.Element) -> None:
-    """A prime is raised already; as an exponent most fonts would raise and shrink it a second time."""
+    """Lower primes, which are raised already: as exponents most fonts would raise and shrink them a second time."""
     if element.tag not in ("msup", "msubsup") or set(element[-1].text or " ") - set("′″‴"):
         return
     prime = element[-1]

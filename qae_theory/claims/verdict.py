@@ -38,7 +38,7 @@ def judge(claim: Claim, outcomes: Iterable[Outcome]) -> Entry:
 
 
 def proves(outcome: Outcome) -> bool:
-    """Whether evidence of this kind, if it passes, proves what it speaks for."""
+    """Return whether evidence of this kind, if it passes, proves what it speaks for."""
     covering = outcome.kind is Kind.CERTIFICATE and outcome.covers_statement
     return outcome.kind in (Kind.FORMAL, Kind.PROOF) or covering
 
@@ -71,7 +71,10 @@ def _weak_verdict(outcomes: tuple[Outcome, ...], supporting: Sequence[Outcome]) 
 
 
 def _negative_verdict(answers: Sequence[Answer | None]) -> Verdict:
-    """Several checks agree, or the line is undecided; one that does not say more than "not found" could not tell."""
+    """Return the verdict of checks that did not find their effect: what several agree on, else undecided.
+
+    One that says no more than "not found" could not tell.
+    """
     different = set(answers)
     (answer, *others) = different
     return Verdict.UNDECIDED if others or answer is None else _OF_ANSWER.get(answer, Verdict.UNDECIDED)

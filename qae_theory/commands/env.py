@@ -41,7 +41,7 @@ def env(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
 
 
 def environment() -> dict[str, Any]:
-    """Everything that ``qae env`` shows. Loads the providers, and nothing else."""
+    """Return everything that ``qae env`` shows; the providers are loaded for it, and nothing else is."""
     import platform
 
     from qae_theory.cli import DISTRIBUTION, package_version

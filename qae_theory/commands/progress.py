@@ -31,10 +31,10 @@ class Display(Protocol):
     """Is told what happens."""
 
     def add(self, outcome: Outcome) -> None:
-        """A piece of evidence is done."""
+        """Take note of a piece of evidence that is done."""
 
     def judged(self, entry: Entry) -> None:
-        """All evidence of a claim is done."""
+        """Take note of a claim whose evidence is all done."""
 
 
 @contextmanager
@@ -53,7 +53,7 @@ class Tally:
     """Evidence done and registered, by claim and kind, and seconds by claim."""
 
     def __init__(self, evidence: Sequence[Evidence]) -> None:
-        """Nothing is done yet."""
+        """Start with nothing done."""
         self.total = Counter((item.claim, item.strength) for item in evidence)
         self.done: Counter[tuple[str, Kind]] = Counter()
         self.seconds: Counter[str] = Counter()
@@ -67,7 +67,7 @@ class Tally:
             self.wrong.add(outcome.claim)
 
     def kinds(self, claim_id: str) -> str:
-        """``symbolic proof 1/1, witness 0/2``."""
+        """Return how many pieces of each kind are done: ``symbolic proof 1/1, witness 0/2``."""
         kinds = (kind for kind in Kind if self.total[claim_id, kind])
         return ", ".join(f"{kind} {self.done[claim_id, kind]}/{self.total[claim_id, kind]}" for kind in kinds)
 
@@ -122,7 +122,7 @@ class BarDisplay:
             self._console.print(Text(f"BROKEN {entry.claim.id}: {entry.problems[0]}", style="bold red"))
 
     def table(self) -> Table:
-        """A row for each claim: its verdict, and on a wide terminal its update, evidence and seconds."""
+        """Return a row for each claim: its verdict, and on a wide terminal its update, evidence and seconds."""
         wide = self._console.width >= _WIDE
         table = Table(box=None, pad_edge=False, expand=False)
         for header in ("claim", "verdict", *(("update", "evidence") if wide else ())):

@@ -103,7 +103,7 @@ def _verify(
 
 
 def choose(ledger: Ledger, claim_ids: Sequence[str]) -> list[Claim]:
-    """The named claims in the ledger's order, or all.
+    """Return the named claims in the ledger's order, or all.
 
     Raises:
         typer.BadParameter: an id is unknown; the message lists close matches and all ids.
@@ -119,7 +119,10 @@ def choose(ledger: Ledger, claim_ids: Sequence[str]) -> list[Claim]:
 
 
 def shown(claims: Sequence[Claim]) -> list[Claim]:
-    """The claims that have a row of their own: lines by condition are counted with their family, where it is there."""
+    """Return the claims that have a row of their own.
+
+    Lines by condition are counted with their family, where it is there.
+    """
     ids = {claim.id for claim in claims}
     return [claim for claim in claims if claim.condition is None or claim.family not in ids]
 
@@ -191,12 +194,12 @@ def write(
 
 
 def exit_status(entries: Iterable[Entry]) -> int:
-    """1 when anything broke or contradicts, else 0: a refuted claim is a result."""
+    """Return 1 when anything broke or contradicts, else 0: a refuted claim is a result."""
     return int(any(entry.problems for entry in entries))
 
 
 def summary(entries: Sequence[Entry], seconds: float) -> list[str]:
-    """Counts of claims and of each family's lines, what was not run or skipped and why, problems in detail, time."""
+    """Return the summary of a run: counts of claims and lines, what was not run or skipped and why, problems, time."""
     from qae_theory.claims.model import Verdict
     from qae_theory.claims.report import apart, counts_line, named, not_run_reason, skipped_lines
 

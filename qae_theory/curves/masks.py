@@ -19,7 +19,7 @@ READINGS = {
 
 
 def mask_readings(weak: Sequence[Trajectory], strong: Sequence[Trajectory], level: float) -> dict[str, Any]:
-    """Every reading of one condition; ``weak`` and ``strong`` are the runs of QAE, POS-MASK and NEG-MASK."""
+    """Return every reading of one condition; ``weak`` and ``strong`` are the runs of QAE, POS-MASK and NEG-MASK."""
     return {
         "tracks": tracks(*weak, curve="success", level=level),
         "tracks_entropy": tracks(*weak, curve="sequence_entropy", level=level),
@@ -28,17 +28,17 @@ def mask_readings(weak: Sequence[Trajectory], strong: Sequence[Trajectory], leve
 
 
 def exchanged(runs: Sequence[Trajectory]) -> list[Trajectory]:
-    """QAE's run and the two masks' with their labels exchanged in every other seed."""
+    """Return QAE's run and the two masks' with the masks' labels exchanged in every other seed."""
     qae, pos, neg = runs
     return [qae, alternated(pos, neg), alternated(neg, pos)]
 
 
 def tracks(qae: Trajectory, pos: Trajectory, neg: Trajectory, *, curve: str, level: float) -> dict[str, Any]:
-    """POS-MASK's distance from QAE's curve less NEG-MASK's: positive where NEG-MASK is the nearer one."""
+    """Return POS-MASK's distance from QAE's curve less NEG-MASK's: positive where NEG-MASK is the nearer one."""
     far, near = (path_distance(qae.steps, qae.curves[curve], one.curves[curve]) for one in (pos, neg))
     return paired_difference(far, near, level=level).record()
 
 
 def leads(pos: Trajectory, neg: Trajectory, *, level: float) -> dict[str, Any]:
-    """POS-MASK's final success less NEG-MASK's."""
+    """Return POS-MASK's final success less NEG-MASK's."""
     return paired_difference(pos.curves["success"][:, -1], neg.curves["success"][:, -1], level=level).record()

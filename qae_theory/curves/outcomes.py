@@ -71,11 +71,11 @@ class Line:
 
     @property
     def id(self) -> str:
-        """``<claim>@<substrate>/<condition>``."""
+        """Return the line's id, ``<claim>@<substrate>/<condition>``."""
         return f"{self.claim}@{self.condition}"
 
     def record(self) -> dict[str, Any]:
-        """In JSON's types; None for what is not finite."""
+        """Return the line in JSON's types, with None for what is not finite."""
         return {
             key: str(value) if isinstance(value, Answer) else finite_or_none(value)
             for key, value in asdict(self).items()

@@ -87,7 +87,7 @@ def slope(values: Iterable[Array], at: Sequence[float]) -> Array:
 
 
 def _first_passage(best: Array, values: Array, levels: Array) -> Array:
-    """Of one seed, whose best success so far never falls."""
+    """Return when one seed first reaches a level, for a best success so far that never falls."""
     after = np.searchsorted(best, levels, side="left")
     inside = np.minimum(after, len(best) - 1)
     before = np.maximum(inside - 1, 0)

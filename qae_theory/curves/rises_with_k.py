@@ -16,11 +16,9 @@ READINGS = ("equal steps", "equal progress")
 
 
 def slope_readings(runs: Mapping[str, Mapping[str, Trajectory]], level: float) -> dict[str, Any]:
-    """Slopes by condition, neighbouring K compared, and the slopes with K's labels reversed in every other seed.
+    """Return slopes by condition and the comparison of neighbouring K, in both readings.
 
-    Args:
-        runs: condition, K as text, run; at least two K, with the curves ``sequence_entropy`` and ``success``.
-        level: of the slopes' intervals together, and of the neighbours' together.
+    In the second reading the labels of K are reversed in every other seed.
     """
     each = bonferroni(level, len(READINGS) * len(runs))
     steps = sum(len(by_k) - 1 for by_k in runs.values())
@@ -33,13 +31,13 @@ def slope_readings(runs: Mapping[str, Mapping[str, Trajectory]], level: float) -
 
 
 def reversed_labels(by_k: Mapping[str, Trajectory]) -> dict[str, Trajectory]:
-    """The runs with K's labels reversed in every other seed."""
+    """Return the runs with K's labels reversed in every other seed."""
     pairs = zip(by_k, by_k.values(), reversed(list(by_k.values())), strict=True)
     return {k: alternated(run, opposite) for k, run, opposite in pairs}
 
 
 def entropy_slopes(by_k: Mapping[str, Trajectory], level: float) -> dict[str, Any]:
-    """Least-squares slope of entropy in K by seed, in each reading."""
+    """Return the least-squares slope of entropy in K by seed, in each reading."""
     ks = np.array([float(k) for k in by_k])
     entropies, gain = entropies_by_reading(by_k)
     slopes = {reading: _slope(ks, values, level).record() for reading, values in entropies.items()}
@@ -47,7 +45,7 @@ def entropy_slopes(by_k: Mapping[str, Trajectory], level: float) -> dict[str, An
 
 
 def entropies_by_reading(by_k: Mapping[str, Trajectory]) -> tuple[dict[str, Array], float]:
-    """Entropies ``[K, S]`` at the end and at the largest gain that all seeds reach, and that gain."""
+    """Return the entropies ``[K, S]`` at the end and at the largest gain that all seeds reach, and that gain."""
     gain = common_gains([run.curves["success"] for run in by_k.values()], 1)
     final = np.stack([run.curves["sequence_entropy"][:, -1] for run in by_k.values()])
     equal = np.stack(
@@ -57,7 +55,10 @@ def entropies_by_reading(by_k: Mapping[str, Trajectory]) -> tuple[dict[str, Arra
 
 
 def neighbours(by_k: Mapping[str, Trajectory], level: float) -> dict[str, list[dict[str, Any]]]:
-    """Entropy at each K less that at the K before it, in each reading: a slope does not tell a valley from a line."""
+    """Return the entropy at each K less that at the K before it, in each reading.
+
+    A slope alone does not tell a valley from a line.
+    """
     entropies, _ = entropies_by_reading(by_k)
     return {
         reading: [
@@ -69,6 +70,6 @@ def neighbours(by_k: Mapping[str, Trajectory], level: float) -> dict[str, list[d
 
 
 def _slope(ks: Array, entropies_ks: Array, level: float) -> Interval:
-    """Of entropies ``[K, S]``, in nats per unit of K."""
+    """Return the least-squares slope of entropies ``[K, S]``, in nats per unit of K."""
     centred = ks - ks.mean()
     return mean_interval((centred @ entropies_ks) / (centred @ centred), level=level)

@@ -16,7 +16,7 @@ from qae_theory.curves.trajectories import Trajectory, alternated
 
 
 def exchanged(run: Trajectory) -> Trajectory:
-    """The run with the labels of positive and negative samples exchanged in every other seed."""
+    """Return the run with the labels of positive and negative samples exchanged in every other seed."""
     curves = dict(run.curves)
     for suffix in ("", "_sample_entropy"):
         one, other = f"positive{suffix}", f"negative{suffix}"
@@ -25,7 +25,7 @@ def exchanged(run: Trajectory) -> Trajectory:
 
 
 def sign_readings(pair: tuple[str, str], run: Trajectory, level: float) -> dict[str, Any]:
-    """Both readings of one condition and rule; None where fewer than two seeds have a figure."""
+    """Return both readings of one condition and rule; None where fewer than two seeds have a figure."""
     curves = run.curves
     gap = curves["negative_sample_entropy"] - curves["positive_sample_entropy"]
     growing = curves["entropy_change"] > 0
@@ -48,12 +48,12 @@ def _seed_means(values: Array, chosen: Array) -> Array:
 
 
 def _trend(steps: Array, row: Array) -> float:
-    """Least-squares slope of one seed's curve, in nats per update; NaN with fewer than two entries."""
+    """Return the least-squares slope of one seed's curve, in nats per update; NaN with fewer than two entries."""
     there = np.isfinite(row)
     return float(np.polyfit(steps[there], row[there], 1)[0]) if there.sum() > 1 else float("nan")
 
 
 def _interval(by_seed: Array, level: float) -> dict[str, Any] | None:
-    """Over the seeds that have a figure; None with fewer than two."""
+    """Return the interval over the seeds that have a figure; None with fewer than two."""
     there = by_seed[np.isfinite(by_seed)]
     return mean_interval(there, level=level).record() if len(there) > 1 else None

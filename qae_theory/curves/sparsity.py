@@ -29,5 +29,5 @@ def share_row(difficulty: str, k: str, curve: str, run: Trajectory, level: float
 
 
 def in_band(share: Mapping[str, float]) -> bool:
-    """Whether the whole interval lies in the band."""
+    """Return whether the whole interval lies in the band."""
     return BAND[0] <= share["low"] and share["high"] <= BAND[1]

@@ -20,11 +20,11 @@ class Interval(NamedTuple):
     draws: int
 
     def excludes(self, value: float) -> bool:
-        """Whether ``value`` lies outside."""
+        """Return whether ``value`` lies outside the interval."""
         return not self.low <= value <= self.high
 
     def record(self) -> dict[str, float | int]:
-        """In JSON's types."""
+        """Return the interval in JSON's types."""
         return dict(self._asdict())
 
     def __str__(self) -> str:
@@ -32,7 +32,7 @@ class Interval(NamedTuple):
 
 
 def mean_interval(sample: Array, *, level: float = 0.99) -> Interval:
-    """Student's interval for the mean of independent draws ``[N]``, N >= 2."""
+    """Return Student's interval for the mean of independent draws ``[N]``, N >= 2."""
     x = np.asarray(sample, dtype=np.float64).ravel()
     if len(x) < 2:
         raise ValueError(f"sample must have at least 2 entries; got {len(x)}")
@@ -42,7 +42,7 @@ def mean_interval(sample: Array, *, level: float = 0.99) -> Interval:
 
 
 def proportion_interval(successes: int, trials: int, *, level: float = 0.99) -> Interval:
-    """Clopper and Pearson's exact interval for a probability."""
+    """Return the exact interval of Clopper and Pearson for a probability."""
     if trials < 1 or not 0 <= successes <= trials:
         raise ValueError(f"successes must be in 0..trials and trials >= 1; got {successes} of {trials}")
     found = stats.binomtest(int(successes), int(trials)).proportion_ci(level, method="exact")
@@ -50,5 +50,5 @@ def proportion_interval(successes: int, trials: int, *, level: float = 0.99) -> 
 
 
 def bonferroni(level: float, comparisons: int) -> float:
-    """Level of each of several intervals that hold together with probability ``level`` at least."""
+    """Return the level of each of several intervals that hold together with probability ``level`` at least."""
     return 1 - (1 - level) / comparisons

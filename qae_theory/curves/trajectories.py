@@ -24,7 +24,7 @@ class Trajectory(NamedTuple):
 
 
 def from_records(records: Iterable[Mapping[str, Any]], names: Sequence[str], **labels: Any) -> Trajectory:
-    """The run with these labels, from records of any number of runs in any order.
+    """Return the run with these labels, from records of any number of runs in any order.
 
     Raises:
         ValueError: naming ``records`` where the run is missing or has not every update of every seed exactly once.
@@ -42,7 +42,7 @@ def from_records(records: Iterable[Mapping[str, Any]], names: Sequence[str], **l
 
 
 def at_gain(success: Array, curve: Array, gains: object) -> Array:
-    """A curve where a seed has first gained so much success over its start: equal progress, not equal time.
+    """Return a curve where a seed has first gained so much success over its start: equal progress, not equal time.
 
     Linear between records; first passage, so that a fall of success later does not matter.
 
@@ -60,13 +60,16 @@ def at_gain(success: Array, curve: Array, gains: object) -> Array:
 
 
 def common_gains(successes: Iterable[Array], count: int = 3) -> Array:
-    """Evenly spaced gains of success that every seed of every run reaches, the largest included, ``[count]``."""
+    """Return evenly spaced gains of success that every seed of every run reaches, ``[count]``.
+
+    The largest common gain is included.
+    """
     reach = min(float((success.max(axis=1) - success[:, 0]).min()) for success in successes)
     return np.linspace(0.0, max(reach, 0.0), count + 1)[1:]
 
 
 def alternated(one: Trajectory, other: Trajectory) -> Trajectory:
-    """The seeds 0, 2, ... of one run and the seeds 1, 3, ... of the other, of the same starts.
+    """Return the seeds 0, 2, ... of one run and the seeds 1, 3, ... of the other, of the same starts.
 
     What tells the two runs apart averages out between a run made so and its counterpart: data for a control.
     """
@@ -76,7 +79,7 @@ def alternated(one: Trajectory, other: Trajectory) -> Trajectory:
 
 
 def mean_level(steps: Array, curve: Array) -> Array:
-    """Area under each seed's curve over the updates it spans, ``[S, records] -> [S]``."""
+    """Return the area under each seed's curve over the updates it spans, ``[S, records] -> [S]``."""
     return np.asarray(np.trapezoid(curve, steps, axis=1) / (steps[-1] - steps[0]))
 
 
@@ -86,12 +89,12 @@ def path_distance(steps: Array, one: Array, other: Array) -> Array:
 
 
 def paired_difference(one: Array, other: Array, *, level: float) -> Interval:
-    """Interval for the mean of ``one - other`` over seeds that share their randomness, ``[S]`` each."""
+    """Return the interval for the mean of ``one - other`` over seeds that share their randomness, ``[S]`` each."""
     return mean_interval(np.asarray(one) - np.asarray(other), level=level)
 
 
 def _first_passage(best: Array, curve: Array, targets: Array) -> Array:
-    """Of one seed: ``best`` non-decreasing from 0."""
+    """Return where one seed's best success so far, which starts at 0 and never falls, first reaches each level."""
     after = np.searchsorted(best, targets, side="left")
     inside = np.minimum(after, len(best) - 1)
     before = np.maximum(inside - 1, 0)

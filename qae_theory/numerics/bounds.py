@@ -82,7 +82,7 @@ class Terms(NamedTuple):
 
 
 def bounds(z: Array, d: Array, eta: Array, *, method: str, curvature: tuple[float, float]) -> Sides:
-    """Lower and upper bound for rows ``[r, n]`` and finite steps ``[r]``, ``[r]`` each.
+    """Return the lower and the upper bound of the rows ``[r, n]`` for finite steps ``[r]``, in nats, ``[r]`` each.
 
     A row that is not finite gets NaN.
 
@@ -119,7 +119,10 @@ def _block(z: Array, d: Array, eta: Array, method: str, curvature: tuple[float, 
 
 
 def _terms(z: Array, d: Array, eta: Array, curvature: tuple[float, float], room: rows.Room, *, shifted: bool) -> Terms:
-    """Moments and their bounds; those weighted with e^(tau x) are those of no step where they are not asked for."""
+    """Return moments and their bounds.
+
+    Those weighted with e^(tau x) are those of no step where they are not asked for.
+    """
     arms = z.shape[1]
     policy, direction = rows.read(z, d, eta, room)
     tau = np.ldexp(direction.mantissa, np.clip(direction.exponent, LOWEST_STEP, HIGHEST_STEP))
@@ -137,7 +140,7 @@ def _terms(z: Array, d: Array, eta: Array, curvature: tuple[float, float], room:
 
 
 def _plain_error(arms: int) -> float:
-    """Relative error of an expectation, in units of the expectation of its terms' sizes.
+    """Return the relative error of an expectation, in units of the expectation of its terms' sizes.
 
     A weight is e^(gap (1 + u)), off by 745 + 8 units at most, a term by 4 more, a sum by its length; twice, as the
     mass that divides is off by as much.
@@ -146,12 +149,15 @@ def _plain_error(arms: int) -> float:
 
 
 def _shifted_error(arms: int) -> float:
-    """As :func:`_plain_error`, with weights e^(tau x): an exponent of up to 300, off by two units of itself."""
+    """Return what :func:`_plain_error` does, for weights e^(tau x).
+
+    An exponent of up to 300 is off by two units of itself.
+    """
     return _plain_error(arms) + _GENEROUS * 2 * (2 * LARGEST_SHIFT + FUNCTION_ERROR + 8) * UNIT
 
 
 def _gap_error(policy: Policy) -> Array:
-    """What S = (z - top) - mean gap is off by: a unit of the gap, which is at most |S| + |mean gap|.
+    """Return what S = (z - top) - mean gap is off by: a unit of the gap, which is at most |S| + |mean gap|.
 
     The unit of |S| is among the 4 units of a term in :func:`_plain_error`.
     """
@@ -159,14 +165,17 @@ def _gap_error(policy: Policy) -> Array:
 
 
 def _entropy(policy: Policy, arms: int) -> Entropy:
-    """H = log(1 + others) - E[gap]: two terms of one sign, so the error is relative to H, however peaked it is."""
+    """Return H = log(1 + others) - E[gap] with its error.
+
+    Both terms have one sign, so the error is relative to H, however peaked the policy is.
+    """
     h = np.log1p(policy.others) - policy.mean_gap
     error = _plain_error(arms) * h + UNDERFLOW
     return Entropy(np.maximum(h - error, 0.0), h + error)
 
 
 def _slope(m: Moments, policy: Policy, arms: int) -> Slope:
-    """Derivatives at the start, with what their centring leaves."""
+    """Return the derivatives at the start, with what their centring leaves."""
     relative, gap_error = _plain_error(arms), _gap_error(policy)
     lost = np.where(policy.uniform, 0.0, UNDERFLOW)  # equal logits: S is exactly 0, and so is all that it multiplies
     off_mean = np.abs(m.s) + relative * m.abs_s + gap_error + lost
@@ -183,7 +192,7 @@ def _slope(m: Moments, policy: Policy, arms: int) -> Slope:
 
 
 def _upper_moments(shifted: Shifted, slope: Slope, policy: Policy, tau: Array, arms: int) -> UpperMoments:
-    r"""Moments along the path: :math:`E_t|x|^k \le a_k` and :math:`E_t|S||x|^k \le s_k` for t up to tau.
+    r"""Return the moments along the path: :math:`E_t|x|^k \le a_k` and :math:`E_t|S||x|^k \le s_k` for t up to tau.
 
     As :math:`E e^{tx} \ge e^{tEx}`, :math:`\pi_t/\pi \le e^{\tau x_+}`, but for a factor of :math:`e^{\tau|Ex|}` that
     the rest of the centring may add. :math:`E_tx` grows by the variance, so by at most :math:`\tau a_2`, and
@@ -199,12 +208,12 @@ def _upper_moments(shifted: Shifted, slope: Slope, policy: Policy, tau: Array, a
 
 
 def _ends(terms: Terms) -> Sides:
-    """[-H, log n - H]."""
+    """Return [-H, log n - H]."""
     return -terms.entropy.high, np.log(terms.arms) * (1 + 16 * UNIT) - terms.entropy.low
 
 
 def _brackets(terms: Terms) -> Sides:
-    r""":math:`\tau h_1 \mp \frac{\tau^2}2\rho^2L_\mp`."""
+    r"""Return :math:`\tau h_1 \mp \frac{\tau^2}2\rho^2L_\mp`."""
     slope, (below, above) = terms.slope, terms.curvature
     quadratic = 0.5 * terms.tau * terms.direction.spread**2 * (1 + 1e-14)  # the brackets are right to 1e-14
     room = slope.first_error + 16 * UNIT * (np.abs(slope.first) + quadratic * max(below, above))
@@ -212,7 +221,7 @@ def _brackets(terms: Terms) -> Sides:
 
 
 def _third_order(terms: Terms) -> Sides:
-    r""":math:`\tau h_1 + \frac{\tau^2}2\varphi''(0) \mp \frac{\tau^3}6B_3`, with B_3 of claim `third-order`.
+    r"""Return :math:`\tau h_1 + \frac{\tau^2}2\varphi''(0) \mp \frac{\tau^3}6B_3`, with B_3 of claim `third-order`.
 
     With m at least :math:`|E_tx|`, :math:`|x - E_tx|^3` has a mean of at most T, and its fourth power of at most D.
     """
@@ -231,7 +240,7 @@ def _third_order(terms: Terms) -> Sides:
 
 
 def _cross_entropy(terms: Terms) -> Sides:
-    r"""Bounds from the cross-entropy of each policy in the other.
+    r"""Return the bounds from the cross-entropy of each policy in the other.
 
     :math:`A = -\sum_i(\pi'_i - \pi_i)\log\pi_i` from above; with the roles exchanged, from below,
     :math:`-\sum_i(\pi'_i-\pi_i)\log\pi'_i = A - \tau(E_{\pi'}x - E_\pi x)`.
@@ -249,10 +258,9 @@ def _cross_entropy(terms: Terms) -> Sides:
 
 
 def _ratio_box(terms: Terms) -> Sides:
-    r"""Entropy times the range of :math:`\pi'/\pi - 1`, where :math:`\log(\pi'/\pi) = \tau x - \log E e^{\tau x}`.
+    r"""Return the entropy times the range of :math:`\pi'/\pi - 1`.
 
-    A step too long for the expectation has :math:`|\log(\pi'/\pi)| \le \tau\rho`. For one that is shorter than the
-    least tau the box is too wide: it grows with tau.
+    Here :math:`\log(\pi'/\pi) = \tau x - \log E e^{\tau x}`.
     """
     direction, shifted, slope, tau = terms.direction, terms.shifted, terms.slope, terms.tau
     log_mean = np.log(shifted.moved)
@@ -281,7 +289,7 @@ METHODS = ("best", *_KINDS)
 
 
 def _stepped(low: Array, high: Array, terms: Terms) -> Sides:
-    """Bounds per unit step, times the step. Of a step below all others, only the first order is left."""
+    """Return bounds per unit step, times the step. Of a step below all others, only the first order is left."""
     slope, direction = terms.slope, terms.direction
     tiny = direction.exponent < LOWEST_STEP
     room = slope.first_error + 16 * UNIT * np.abs(slope.first) + _TINY_STEP_CURVATURE
@@ -295,7 +303,7 @@ def _stepped(low: Array, high: Array, terms: Terms) -> Sides:
 
 
 def _where(known: Array, sides: Sides) -> Sides:
-    """No bounds where they are not known."""
+    """Return the bounds where they are known, and infinite ones elsewhere."""
     return np.where(known, sides[0], -np.inf), np.where(known, sides[1], np.inf)
 
 

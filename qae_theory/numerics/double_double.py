@@ -28,22 +28,22 @@ class Pair(NamedTuple):
     low: Array
 
     def at(self, key: Any) -> Pair:
-        """Part of an array of numbers, as ``array[key]``."""
+        """Return the part of an array of numbers, as ``array[key]``."""
         return Pair(self.high[key], self.low[key])
 
 
 def exactly(x: Array) -> Pair:
-    """A float."""
+    """Return a float as a pair."""
     return Pair(x, np.zeros_like(x))
 
 
 def difference(a: Array, b: Array) -> Pair:
-    """The difference of two floats, exactly."""
+    """Return the difference of two floats, exactly."""
     return _two_sum(a, -b)
 
 
 def product(a: Array, b: Array) -> Pair:
-    """The product of two floats, exactly where it is at least 2**-900 in size."""
+    """Return the product of two floats, exactly where it is at least 2**-900 in size."""
     high = a * b
     a_high, a_low = _split(a)
     b_high, b_low = _split(b)
@@ -51,12 +51,12 @@ def product(a: Array, b: Array) -> Pair:
 
 
 def negative(x: Pair) -> Pair:
-    """-x."""
+    """Return -x."""
     return Pair(-x.high, -x.low)
 
 
 def add(x: Pair, y: Pair) -> Pair:
-    """x + y, also where they nearly cancel."""
+    """Return the sum x + y, also where they nearly cancel."""
     high, low = _two_sum(x.high, y.high)
     low_high, low_low = _two_sum(x.low, y.low)
     high, low = _fast_two_sum(high, low + low_high)
@@ -64,36 +64,36 @@ def add(x: Pair, y: Pair) -> Pair:
 
 
 def add_float(x: Pair, y: Array) -> Pair:
-    """x + y for a float y."""
+    """Return the sum x + y for a float y."""
     high, low = _two_sum(x.high, y)
     return _fast_two_sum(high, low + x.low)
 
 
 def times(x: Pair, y: Pair) -> Pair:
-    """The product x y."""
+    """Return the product x y."""
     high, low = product(x.high, y.high)
     return _fast_two_sum(high, low + (x.high * y.low + x.low * y.high))
 
 
 def times_float(x: Pair, y: Array) -> Pair:
-    """The product x y for a float y."""
+    """Return the product x y for a float y."""
     high, low = product(x.high, y)
     return _fast_two_sum(high, low + x.low * y)
 
 
 def scaled(x: Pair, factor: float) -> Pair:
-    """The product of x and a power of two, exactly."""
+    """Return the product of x and a power of two, exactly."""
     return Pair(x.high * factor, x.low * factor)
 
 
 def by_power(x: Pair, exponent: Array) -> Pair:
-    """Rows ``[r, n]`` times 2**exponent, ``[r]``, exactly unless they leave float64."""
+    """Return the rows ``[r, n]`` times 2**exponent, ``[r]``, exactly unless they leave float64."""
     factor = np.ldexp(1.0, exponent)[:, None]
     return Pair(x.high * factor, x.low * factor)
 
 
 def over(x: Pair, y: Pair) -> Pair:
-    """The quotient x / y."""
+    """Return the quotient x / y."""
     first = x.high / y.high
     rest = add(x, negative(times_float(y, first)))
     return _fast_two_sum(first, (rest.high + rest.low) / y.high)
@@ -112,17 +112,17 @@ def total(x: Pair) -> Pair:
 
 
 def exp_minus_1(x: Pair) -> Pair:
-    """e^x - 1 for -2000 <= x <= 700, to a relative 2**-97."""
+    """Return e^x - 1 for -2000 <= x <= 700, to a relative 2**-97."""
     return _exponential(x, less=1.0)
 
 
 def exp(x: Pair) -> Pair:
-    """e^x for -2000 <= x <= 700, to a relative 2**-97 or an absolute 2**-1073, whichever is more."""
+    """Return e^x for -2000 <= x <= 700, to a relative 2**-97 or an absolute 2**-1073, whichever is more."""
     return _exponential(x, less=0.0)
 
 
 def log1p(x: Pair) -> Pair:
-    """log(1 + x) for x >= 0, to a relative 2**-95: two steps of Newton's method from float64."""
+    """Return log(1 + x) for x >= 0, to a relative 2**-95: two steps of Newton's method from float64."""
     guess = exactly(np.log1p(x.high))
     for _ in range(2):
         # log(1 + x) = y + log(1 + r), r = (1 + x) e^-y - 1 = (x - (e^y - 1)) e^-y, and r^2 / 2 is below what counts.
@@ -133,7 +133,7 @@ def log1p(x: Pair) -> Pair:
 
 
 def _split(a: Array) -> tuple[Array, Array]:
-    """Two halves of 26 bits (Dekker); needs |a| < 2**995."""
+    """Return two halves of 26 bits (Dekker); needs |a| < 2**995."""
     wide = _SPLITTER * a
     high = wide - (wide - a)
     return high, a - high
@@ -151,14 +151,14 @@ def _fast_two_sum(a: Array, b: Array) -> Pair:
 
 
 def _in_parts(value: Fraction, bits: int) -> tuple[float, float, float]:
-    """Two parts of so many bits, and the rest."""
+    """Return two parts of so many bits, and the rest."""
     first = Fraction(math.floor(value * 2**bits), 2**bits)
     second = Fraction(math.floor((value - first) * 2 ** (2 * bits)), 2 ** (2 * bits))
     return float(first), float(second), float(value - first - second)
 
 
 def _rounded_twice(value: Fraction) -> tuple[float, float]:
-    """A rational as a pair."""
+    """Return a rational as a pair."""
     return float(value), float(value - Fraction(float(value)))
 
 
@@ -170,7 +170,10 @@ _COEFFICIENTS = [_rounded_twice(Fraction(1, math.factorial(k))) for k in range(1
 
 
 def _exponential(x: Pair, *, less: float) -> Pair:
-    """e^x - less, for less 0 or 1: e^x = 2^k (1 + (e^(r/256) - 1))^256 with |r| <= log(2)/2, kept less 1 throughout."""
+    """Return e^x - less, for less 0 or 1.
+
+    It is e^x = 2^k (1 + (e^(r/256) - 1))^256 with |r| <= log(2)/2, kept less 1 throughout.
+    """
     k = np.rint(x.high / _LOG_2[0])
     r = add_float(add_float(add_float(x, -k * _LOG_2[0]), -k * _LOG_2[1]), -k * _LOG_2[2])
     r = scaled(r, 2.0**-_HALVINGS)

@@ -49,16 +49,16 @@ class Start(NamedTuple):
     exponent: Array  # [r]
 
     def mean(self, x: Pair) -> Pair:
-        """E x, ``[r, n] -> [r]``."""
+        """Return E x, ``[r, n] -> [r]``."""
         return dd.over(dd.total(dd.times(self.weights, x)), dd.add_float(self.others, np.ones_like(self.offset)))
 
     def size(self, x: Array) -> Array:
-        """E x in float64, of a size: for error bounds."""
+        """Return E x in float64, of a size: for error bounds."""
         return np.asarray(np.vecdot(self.weights.high, x) / (1 + self.others.high))
 
 
 def enclosure(z: Array, d: Array, eta: Array, *, curvature: tuple[float, float]) -> Sides:
-    """Lower and upper end for rows ``[r, n]`` and finite steps ``[r]``; NaN for a row that is not finite."""
+    """Return the lower and upper end for rows ``[r, n]`` and finite steps ``[r]``; NaN for a row that is not finite."""
     lower, upper = bounds.bounds(z, d, eta, method="best", curvature=curvature)
     height = max(1, _ELEMENTS // z.shape[1])
     with np.errstate(all="ignore"):  # what over- or underflows is seen in the end, as a NaN or in the error's size
@@ -70,7 +70,7 @@ def enclosure(z: Array, d: Array, eta: Array, *, curvature: tuple[float, float])
 
 
 def _block(z: Array, d: Array, eta: Array) -> Sides:
-    """The ends by double-double; NaN where nothing moves, or where it is not enough."""
+    """Return the ends by double-double; NaN where nothing moves, or where it is not enough."""
     low, high = np.full((2, len(z)), np.nan)
     finite = np.isfinite(z).all(axis=1) & np.isfinite(d).all(axis=1)
     moving = np.flatnonzero(finite & (d.max(axis=1) > d.min(axis=1)) & (eta != 0))
@@ -92,7 +92,7 @@ def _block(z: Array, d: Array, eta: Array) -> Sides:
 
 
 def _part(start: Start, chosen: Array) -> Start:
-    """The start of some rows."""
+    """Return the start of some rows."""
     return Start._make(field.at(chosen) if isinstance(field, Pair) else field[chosen] for field in start)
 
 
@@ -121,7 +121,7 @@ def _start(z: Array, d: Array, eta: Array) -> Start:
 
 
 def _short(start: Start) -> Sides:
-    r""":math:`\tau(h_1 + \tau\varphi''(0)/2)`, off by at most a sixth of :math:`\tau^3` times the third derivative.
+    r"""Return :math:`\tau(h_1 + \tau\varphi''(0)/2)`, off by at most :math:`\tau^3/6` times the third derivative.
 
     Along so short a path expectations of sizes grow by less than 1 %, and |x| < 2. Then the third derivative, as it
     stands in claim `third-order`, is at most what is added up here.
@@ -146,7 +146,10 @@ def _short(start: Start) -> Sides:
 
 
 def _moderate(start: Start) -> Sides:
-    r""":math:`-E[tS] - E[f(y)]` with :math:`y = \tau x - K`, :math:`K = \log E e^{\tau x}`, :math:`t = e^y - 1`."""
+    r"""Return :math:`-E[tS] - E[f(y)]` with its error.
+
+    Here :math:`y = \tau x - K`, :math:`K = \log E e^{\tau x}` and :math:`t = e^y - 1`.
+    """
     s = start.surprise
     shift = dd.by_power(dd.times_float(start.move, start.mantissa[:, None]), start.exponent)
     grown = dd.exp_minus_1(shift)
@@ -176,7 +179,7 @@ def _moderate(start: Start) -> Sides:
 
 
 def _divergence_terms(y: Pair, t: Pair) -> Pair:
-    """f(y) = e^y (y - 1) + 1 = (1 + t) y - t; where y is small, y^2 (1/2 + y/3 + y^2/8 + y^3/30 + y^4/144)."""
+    """Return f(y) = e^y (y - 1) + 1 = (1 + t) y - t; where y is small, y^2 (1/2 + y/3 + y^2/8 + y^3/30 + y^4/144)."""
     direct = dd.add(dd.times(dd.add_float(t, np.ones_like(t.high)), y), dd.negative(t))
     squares = dd.times(y, y)
     third = dd.over(y, dd.exactly(np.full_like(y.high, 3.0)))
@@ -188,7 +191,7 @@ def _divergence_terms(y: Pair, t: Pair) -> Pair:
 
 
 def _long(z: Array, d: Array, eta: Array, start: Start) -> Sides:
-    """H' - H, where the new gaps are known; NaN where they are not."""
+    """Return H' - H where the new gaps are known, and NaN where they are not."""
     before = _entropy(start.others, start.mean_gap)
     gaps, off, top = stepped_gaps(z, d, eta)
     weights = _weights(gaps)
@@ -202,14 +205,17 @@ def _long(z: Array, d: Array, eta: Array, start: Start) -> Sides:
 
 
 def _unit(d: Array) -> tuple[Array, Array]:
-    """Directions by a power of two, of size 1, and its exponent; rounds nothing but what lies 2^1022 below that."""
+    """Return directions divided by a power of two, so that they have size 1, and its exponent.
+
+    Nothing is rounded but what lies 2^1022 below that size.
+    """
     _, size = np.frexp(np.maximum(np.abs(d.max(axis=1)), np.abs(d.min(axis=1))))
     half = size // 2
     return d * np.ldexp(1.0, -half)[:, None] * np.ldexp(1.0, half - size)[:, None], size.astype(np.int64)
 
 
 def _entropy(others: Pair, mean_gap: Pair) -> Pair:
-    """log(1 + others) - E[gap]."""
+    """Return log(1 + others) - E[gap]."""
     return dd.add(dd.log1p(others), dd.negative(mean_gap))
 
 
@@ -220,7 +226,7 @@ def _weights(gaps: Pair) -> Pair:
 
 
 def _without(weights: Pair, top: Array) -> Pair:
-    """Mass of all arms but the top one."""
+    """Return the mass of all arms but the top one."""
     high, low = weights.high.copy(), weights.low.copy()
     row = np.arange(len(top))
     high[row, top] = low[row, top] = 0.0
@@ -232,7 +238,7 @@ def _column(x: Pair) -> Pair:
 
 
 def _ends(value: Pair, error: Array) -> Sides:
-    """The floats below and above value - error and value + error."""
+    """Return the floats below and above value - error and value + error."""
     error = error * 1.01  # it is a float's sum itself
     return _down(value.high + _down(value.low - error)), _up(value.high + _up(value.low + error))
 

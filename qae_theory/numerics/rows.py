@@ -60,7 +60,7 @@ class Scaling(NamedTuple):
 
     @classmethod
     def of(cls, high: Array, low: Array, sign: Array, at_top: Array) -> Scaling:
-        """The scaling for directions of this range."""
+        """Return the scaling for directions of this range."""
         _, size = np.frexp(np.maximum(np.abs(high), np.abs(low)))
         size = np.where(np.abs(size) <= PLAIN_SIZE, 0, size)
         half = size // 2
@@ -85,11 +85,11 @@ class Scaling(NamedTuple):
 
     @property
     def plain(self) -> bool:
-        """Whether x is d itself."""
+        """Return whether x is d itself."""
         return self.first is None and self.second is None and self.offset is None
 
     def applied(self, d: Array, out: Array) -> Array:
-        """The rows' d, scaled and less its offset: d itself where nothing is to be done."""
+        """Return the rows' d, scaled and less its offset: d itself where nothing is to be done."""
         x = d
         if self.first is not None:
             x = np.multiply(d, self.first[:, None], out=out)
@@ -100,7 +100,7 @@ class Scaling(NamedTuple):
         return x
 
     def direction(self, centre: Array, eta: Array, constant: Array) -> Direction:
-        """The direction with its centre, for steps eta."""
+        """Return the direction with its centre, for steps eta."""
         mantissa, exponent = np.frexp(eta)
         return Direction(
             scaling=self,
@@ -130,7 +130,7 @@ class Direction(NamedTuple):
 
     @property
     def spread(self) -> Array:
-        """Max - min of x."""
+        """Return max - min of x."""
         return self.highest - self.lowest
 
 
@@ -167,18 +167,18 @@ class Room:
         self.ones = np.ones(min(COLUMNS, arms))
 
     def blocks(self, shape: tuple[int, ...]) -> Array:
-        """Four blocks of this shape, ``[4, r, columns]``, that hold anything."""
+        """Return four blocks of this shape, ``[4, r, columns]``, that hold anything."""
         size = shape[0] * shape[1]
         return self._floats[: 4 * size].reshape(4, *shape)
 
 
 def summation_error(arms: int) -> float:
-    """Roundings that a sum over ``arms`` entries may go through, in half-units of its terms' sizes."""
+    """Return how many roundings a sum over ``arms`` entries may go through, in half-units of its terms' sizes."""
     return min(arms, COLUMNS) + -(-arms // COLUMNS) + 2
 
 
 def read(z: Array, d: Array, eta: Array, room: Room) -> tuple[Policy, Direction]:
-    """First sums of the rows' policies, and scale, range and centre of their directions."""
+    """Return the first sums of the rows' policies, and scale, range and centre of their directions."""
     sums = _first_sums(z, d, room, cut=False)
     cut = not bool(np.isfinite(sums.gaps).all())  # a gap beyond float64
     if cut:
@@ -240,7 +240,7 @@ def _first_sums(z: Array, d: Array, room: Room, *, cut: bool) -> _FirstSums:
 
 
 def _mean(z: Array, d: Array, policy: Policy, scaling: Scaling, room: Room) -> Array:
-    """E[x] before centring, where the directions have to be scaled."""
+    """Return E[x] before centring, where the directions have to be scaled."""
     blocks = _blocks(z.shape[1])
     sums = np.empty((len(blocks), len(z)))
     for number, columns in enumerate(blocks):
@@ -253,7 +253,7 @@ def _mean(z: Array, d: Array, policy: Policy, scaling: Scaling, room: Room) -> A
 
 
 def moments(z: Array, d: Array, policy: Policy, direction: Direction, room: Room) -> Moments:
-    """Moments up to the second in the direction."""
+    """Return the moments up to the second in the direction."""
     blocks = _blocks(z.shape[1])
     signed, sizes = np.empty((5, len(blocks), len(z))), np.empty((4, len(blocks), len(z)))
     for number, columns in enumerate(blocks):
@@ -270,9 +270,9 @@ def moments(z: Array, d: Array, policy: Policy, direction: Direction, room: Room
 def all_moments(
     z: Array, d: Array, policy: Policy, direction: Direction, tau: Array, room: Room
 ) -> tuple[Moments, Shifted]:
-    """As :func:`moments`, with those weighted by the step; ``tau * x`` must be at most LARGEST_SHIFT in size.
+    """Return what :func:`moments` does, with the moments that the step weights.
 
-    Here the moments of sizes are the P-weighted ones, which are no smaller.
+    ``tau * x`` must be at most LARGEST_SHIFT in size.
     """
     blocks = _blocks(z.shape[1])
     signed, moved, sized = (np.empty((count, len(blocks), len(z))) for count in (5, 3, 8))
@@ -298,7 +298,7 @@ def all_moments(
 
 
 def _signed(pair: Array, w: Array, product: Array, sums: Array) -> None:
-    """A block's part of the first five moments, ``[5, r]``; leaves w x^2 in ``product``."""
+    """Add a block's part to the first five moments, ``[5, r]``; leave w x^2 in ``product``."""
     np.vecdot(w, pair, out=sums[:2])
     np.multiply(w, pair[1], out=product)
     np.vecdot(product, pair, out=sums[2:4])
@@ -309,7 +309,7 @@ def _signed(pair: Array, w: Array, product: Array, sums: Array) -> None:
 def _centred(
     z: Array, d: Array, policy: Policy, direction: Direction, room: Room, columns: slice
 ) -> tuple[Array, Array, Array]:
-    """S and x of some columns, ``[2, r, columns]``, their weights, and a free block; all may be overwritten.
+    """Return S and x of some columns, ``[2, r, columns]``, their weights, and a free block; all may be overwritten.
 
     The weights are computed again, which costs no more than to read them back from memory.
     """

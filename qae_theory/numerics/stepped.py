@@ -13,7 +13,7 @@ DEEPEST_GAP = -1000.0
 
 
 def stepped_gaps(z: Array, d: Array, eta: Array) -> tuple[Pair, Array, Array]:
-    r"""Logits after the step less the largest of them, :math:`(z_i - z_j) + \eta(d_i - d_j)`, for finite rows.
+    r"""Return logits after the step less the largest of them, :math:`(z_i - z_j) + \eta(d_i - d_j)`, of finite rows.
 
     Args:
         z: logits ``[r, n]``.
@@ -58,6 +58,6 @@ def stepped_gaps(z: Array, d: Array, eta: Array) -> tuple[Pair, Array, Array]:
 
 
 def cut(gaps: Pair) -> Pair:
-    """Gaps of at least DEEPEST_GAP."""
+    """Return gaps with those below DEEPEST_GAP raised to it."""
     deep = gaps.high < DEEPEST_GAP
     return Pair(np.where(deep, DEEPEST_GAP, gaps.high), np.where(deep, 0.0, gaps.low))

@@ -136,10 +136,7 @@ def syntax_hash(syntax: ast.AST | list[ast.AST]) -> str:
 
 
 def _plain_syntax(node: Any) -> Any:
-    """Nested tuples of a syntax tree without docstrings, positions and empty fields.
-
-    Empty fields are left out because newer versions of Python add fields that older ones do not have.
-    """
+    """Return a syntax tree as nested tuples, without docstrings, positions and empty fields."""
     if isinstance(node, list):
         return [_plain_syntax(item) for item in node]
     if not isinstance(node, ast.AST):

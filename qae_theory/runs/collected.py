@@ -39,41 +39,41 @@ class Collected(StoredRun):
 
     @property
     def row(self) -> str | None:
-        """The row of the paper's tables or figures that the run is; None where it is none."""
+        """Return the row of the paper's tables or figures that the run is; None where it is none."""
         row: str | None = self.config["row"]
         return row
 
     @property
     def model(self) -> str:
-        """The model's own name."""
+        """Return the model's own name."""
         model = str(self.config["settings"].get("model") or "model not known")
         return model.rstrip("/").rpartition("/")[2]
 
     @cached_property
     def lines(self) -> tuple[Mapping[str, Any], ...]:
-        """The logged steps, in their order."""
+        """Return the logged steps, in their order."""
         return tuple(line for line in self.records if not line["abandoned"])
 
     @cached_property
     def evaluations(self) -> tuple[Mapping[str, Any], ...]:
-        """The evaluations, in the order of their steps."""
+        """Return the evaluations, in the order of their steps."""
         found = self.json("evaluations.json")["evaluations"]
         return tuple(evaluation for evaluation in found if not evaluation["abandoned"])
 
     @cached_property
     def last_step(self) -> int:
-        """The last trained step; 0 without one."""
+        """Return the last trained step; 0 without one."""
         return max((line["step"] for line in self.lines if line["attempt"] is not None), default=0)
 
     @property
     def rank(self) -> tuple[int, int, int, str, str]:
-        """What decides which of several collections of one run counts: the greatest."""
+        """Return what decides which of several collections of one run counts: the greatest."""
         by_question = sum(bool(evaluation["counts"]) for evaluation in self.evaluations)
         return self.last_step, len(self.lines), by_question, self.finished, self.folder.name
 
     @property
     def named(self) -> str:
-        """The experiment, the run's id and its last step, for a picture's face."""
+        """Return the experiment, the run's id and its last step, for a picture's face."""
         return f"{self.name}, cluster run {self.folder.name}, to step {self.last_step}"
 
     def curve(self, *names: str) -> tuple[Array, Array]:

@@ -11,7 +11,7 @@ from typing import Any
 
 
 def to_json(value: Any) -> str:
-    """Readable JSON, one line feed at the end; NaN and infinities are refused."""
+    """Return readable JSON with one line feed at the end; refuse NaN and infinities."""
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -30,7 +30,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def read_json(path: Path, *, again: str) -> dict[str, Any]:
-    """A run's JSON file.
+    """Return the content of a run's JSON file.
 
     Raises:
         ValueError: it cannot be read; with what to do.
@@ -54,13 +54,13 @@ def check_unchanged(folder: Path, *, again: str) -> None:
 
 
 def file_hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file of a run but its provenance, by name."""
+    """Return the SHA-256 of every file of a run but its provenance, by name."""
     paths = sorted(path for path in folder.iterdir() if path.is_file() and path.name != "provenance.json")
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
 def changed_files(folder: Path) -> list[str]:
-    """Names of a finished run's files that are gone, cut short or edited since it was written."""
+    """Return the names of a finished run's files that are gone, cut short or edited since it was written."""
     written = json.loads((folder / "provenance.json").read_text(encoding="utf-8")).get("files", {})
     found = file_hashes(folder)
     return [name for name, digest in written.items() if found.get(name) != digest]

@@ -32,13 +32,13 @@ def provenance(*, seed: int, code: str) -> dict[str, Any]:
 
 
 def installed_versions() -> dict[str, str]:
-    """Version of every installed distribution, by name; imports none."""
+    """Return the version of every installed distribution, by name; nothing is imported for it."""
     found = ((d.metadata["Name"], d.version) for d in distributions())
     return dict(sorted((name, version) for name, version in found if name))
 
 
 def machine() -> dict[str, Any]:
-    """Operating system, processor, cores that this process may use, and memory in GiB."""
+    """Return the operating system, processor, cores that this process may use, and memory in GiB."""
     return {
         "system": f"{platform.system()} {platform.release()}",
         "architecture": platform.machine(),
@@ -49,14 +49,17 @@ def machine() -> dict[str, Any]:
 
 
 def usable_cores() -> int:
-    """Cores that this process may use."""
+    """Return the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def git_state() -> dict[str, Any] | None:
-    """Commit of the checkout that ``qae_theory`` lies in, and whether tracked files differ; None outside one."""
+    """Return the commit of the checkout that ``qae_theory`` lies in, and whether tracked files differ from it.
+
+    Outside a checkout the answer is None.
+    """
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return None

@@ -29,7 +29,7 @@ Settings = TypeVar("Settings", bound=Strict)
 
 
 def checked(model: type[Settings], tables: Sequence[Table]) -> Settings:
-    """The tables merged, the last of them counting most, and checked.
+    """Return the tables merged, the last of them counting most, and checked.
 
     Raises:
         ValueError: one line, with the first field that is wrong.
@@ -47,7 +47,7 @@ def checked(model: type[Settings], tables: Sequence[Table]) -> Settings:
 
 
 def read_table(path: Path, *, quick: bool) -> dict[str, Any]:
-    """What a TOML file says about one size.
+    """Return what a TOML file says about one size.
 
     Raises:
         ValueError: the file cannot be read, is not TOML, or has both tables of sizes and plain keys.
@@ -68,7 +68,7 @@ def read_table(path: Path, *, quick: bool) -> dict[str, Any]:
 
 
 def read_setting(text: str) -> dict[str, Any]:
-    """``key=value`` with a TOML value; a dotted key reaches into a table.
+    """Return ``key=value`` as a table, the value read as TOML; a dotted key reaches into a table.
 
     Raises:
         ValueError: it is not that.
@@ -82,7 +82,7 @@ def read_setting(text: str) -> dict[str, Any]:
 
 
 def merge(base: Table, change: Table) -> dict[str, Any]:
-    """``base`` with the entries of ``change``, tables inside merged in the same way."""
+    """Return ``base`` with the entries of ``change``, tables inside merged in the same way."""
     merged = dict(base)
     for key, value in change.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
@@ -91,7 +91,7 @@ def merge(base: Table, change: Table) -> dict[str, Any]:
 
 
 def one_line(error: ValidationError) -> str:
-    """The first thing that is wrong: field, what is allowed, value."""
+    """Return the first thing that is wrong: field, what is allowed, value."""
     first, *others = error.errors(include_url=False)
     place = ".".join(map(str, first["loc"]))
     message = first["msg"].removeprefix("Value error, ")
@@ -111,7 +111,7 @@ def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
 
 
 def without_infinity(value: Any) -> Any:
-    """``value`` with infinities as text: JSON has none, and pydantic reads ``"inf"`` as one."""
+    """Return ``value`` with infinities as text: JSON has none, and pydantic reads ``"inf"`` as one."""
     if isinstance(value, dict):
         return {key: without_infinity(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -99,7 +99,10 @@ def shippings() -> Mapping[str, Shipping]:
 
 
 def _is_run(path: Path) -> bool:
-    """Half-written folders start with a dot, and a run's provenance is written last."""
+    """Return whether a folder holds a finished run.
+
+    Half-written folders start with a dot, and a run's provenance is written last.
+    """
     return not path.name.startswith(".") and (path / "provenance.json").is_file()
 
 

@@ -47,7 +47,7 @@ class StoredRun:
 
     @property
     def named(self) -> str:
-        """The experiment, the run's id and its size, for a picture's face."""
+        """Return the experiment, the run's id and its size, for a picture's face."""
         return f"{self.experiment}, {self._plain}"
 
     @property
@@ -58,22 +58,22 @@ class StoredRun:
 
     @property
     def id(self) -> str:
-        """``<experiment>/<run id>``, for metadata."""
+        """Return ``<experiment>/<run id>``, for metadata."""
         return f"{self.experiment}/{self.folder.name}"
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """What determined the results."""
+        """Return what determined the results."""
         return read_json(self.folder / "config.json", again=AGAIN)
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
-        """Where the results come from."""
+        """Return where the results come from."""
         return read_json(self.folder / "provenance.json", again=AGAIN)
 
     @cached_property
     def analysis(self) -> dict[str, Any]:
-        """The run's own analysis, from ``analysis.json``."""
+        """Return the run's own analysis, from ``analysis.json``."""
         return dict(self.json("analysis.json"))
 
     def json(self, name: str) -> Any:
@@ -89,7 +89,7 @@ class StoredRun:
 
     @cached_property
     def records(self) -> list[dict[str, Any]]:
-        """The lines of ``metrics.jsonl``.
+        """Return the lines of ``metrics.jsonl``.
 
         Raises:
             MissingError: it is not there or cannot be read.
