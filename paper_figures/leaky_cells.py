@@ -43,7 +43,7 @@ class Leak(NamedTuple):
 
     @property
     def size(self) -> float:
-        """The distance of the two baselines."""
+        """Return the distance of the two baselines."""
         return abs(self.released - self.exact)
 
 

@@ -32,12 +32,12 @@ class Compared(NamedTuple):
 
     @property
     def row_names(self) -> dict[str, str]:
-        """Names of the two rows of the paper by label."""
+        """Return the names of the two rows of the paper by label."""
         return {"DAPO": self.row, f"DAPO + QAE, K = {default_k()}": f"{self.row}-qae"}
 
     @property
     def accuracy(self) -> dict[str, float]:
-        """What Table 2 states for them, by label; a row that it lacks is left out."""
+        """Return what Table 2 states for them, by label; a row that it lacks is left out."""
         table, stated = table_2(), {}
         for label, ending in zip(self.row_names, ("", " + QAE"), strict=True):
             row = table.get((self.model, BASELINE + ending))

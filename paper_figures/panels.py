@@ -48,7 +48,7 @@ class Panel:
 
     @property
     def source(self) -> str:
-        """The text on the panel's face: the data's source, or what is missing."""
+        """Return the text on the panel's face: the data's source, or what is missing."""
         if self.missing is not None:
             return self.missing if self.blank else f"the paper's numbers only; ours {self.missing}"
         names = [_names(self.sources), *(path.name for path in self.files)]
@@ -57,7 +57,7 @@ class Panel:
 
     @property
     def blank(self) -> bool:
-        """Whether nothing is drawn."""
+        """Return whether nothing is drawn."""
         return self.draw is _nothing
 
 

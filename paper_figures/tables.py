@@ -46,7 +46,7 @@ class Row(NamedTuple):
 
     @property
     def steps(self) -> str:
-        """The last step of each run, as text."""
+        """Return the last step of each run, as text."""
         return ", ".join(str(run.last_step) for run in self.runs)
 
 

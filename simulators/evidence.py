@@ -20,6 +20,7 @@ from qae_theory.runs import store
 from qae_theory.runs.files import check_unchanged
 from qae_theory.runs.folders import results_folder
 from qae_theory.runs.stored import StoredRun
+from simulators import agreement
 
 if TYPE_CHECKING:
     from qae_theory.curves.outcomes import Line
@@ -49,7 +50,8 @@ PLANTED_SAYS = "no effect: the line's own residuals, which must not be found"
 
 
 def register(ledger: Ledger) -> None:
-    """Add a piece of evidence to the ledger for each claim that an experiment speaks for."""
+    """Add a piece of evidence to the ledger for each claim that an experiment speaks for, and the engine's own."""
+    agreement.register(ledger)
     for claim, experiment in SOURCES:
         step = Step(
             says=f"What `qae simulate {experiment}` found.",

@@ -62,7 +62,7 @@ class Verdict(NamedTuple):
     multiple: Interval
 
     def rejects(self, error_rate: float) -> bool:
-        """Whether the rule is found not to move by w grad p.
+        """Return whether the rule is found not to move by w grad p.
 
         Args:
             error_rate: of all three tests together, by Bonferroni.

@@ -37,7 +37,7 @@ class Tree:
 
     @cached_property
     def token_mask(self) -> Array:
-        """True where a response has a token, ``[R, T]``."""
+        """Return where a response has a token, ``[R, T]`` of bool."""
         return self.cells >= 0
 
     @property
@@ -47,7 +47,7 @@ class Tree:
 
     @property
     def is_bandit(self) -> bool:
-        """Whether every response is one action of a single node."""
+        """Return whether every response is one action of a single node."""
         return self.nodes == 1
 
 

@@ -73,5 +73,5 @@ class Update(Strict):
 
     @property
     def on_policy(self) -> bool:
-        """Whether every gradient is taken at the policy that sampled the group."""
+        """Return whether every gradient is taken at the policy that sampled the group."""
         return self.epochs == 1 and self.behaviour_lag == 1

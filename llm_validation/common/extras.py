@@ -8,7 +8,7 @@ TRAIN = ("torch", "transformers", "trl", "accelerate", "datasets")
 
 
 def missing_line() -> str | None:
-    """What to install before training or probing; None where all is there."""
+    """Return what to install before training or probing; None where all is there."""
     missing = [name for name in TRAIN if find_spec(name) is None]
     if not missing:
         return None

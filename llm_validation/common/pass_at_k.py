@@ -19,7 +19,7 @@ from qae_theory.curves.statistics import Interval
 
 
 def pass_at_k(samples: int, correct: int, k: int) -> Fraction:
-    """The share of subsets of ``k`` of the samples with at least one that is correct.
+    """Return the share of subsets of ``k`` of the samples with at least one that is correct.
 
     ``1 - C(n - c, k) / C(n, k)``. Its expectation is ``1 - (1 - p)^k`` when each of the n samples is correct with
     probability p, independently; ``1 - (1 - c/n)^k`` is biased.
@@ -45,7 +45,7 @@ def pass_at_k(samples: int, correct: int, k: int) -> Fraction:
 
 
 def mean_pass_at_k(counts: Sequence[tuple[int, int]], k: int) -> Fraction:
-    """The mean of :func:`pass_at_k` over questions, exact.
+    """Return the mean of :func:`pass_at_k` over questions, exact.
 
     Args:
         counts: (samples, correct) of each question; at least one question.
@@ -70,7 +70,7 @@ def bootstrap_interval(
     resamples: int = 9999,
     batch: int = 256,
 ) -> Interval:
-    """Expanded percentile interval for the mean of what was measured on each question.
+    """Return the expanded percentile interval for the mean of what was measured on each question.
 
     Questions are drawn anew with replacement, each with all of its samples, so the interval holds for questions like
     these; the samples' own noise is in it. Percentiles are taken at the normal probability of ``sqrt(n / (n - 1))``

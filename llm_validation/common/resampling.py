@@ -30,7 +30,7 @@ class Resampling(NamedTuple):
 
 
 def codes_of(labels: Array) -> tuple[Array, int]:
-    """Clusters numbered from 0, ``[rows]``, and how many there are."""
+    """Return clusters numbered from 0, ``[rows]``, and how many there are."""
     distinct, codes = np.unique(labels, return_inverse=True)
     return codes, len(distinct)
 
@@ -41,10 +41,9 @@ def cluster_sums(codes: Array, count: int, columns: Array) -> Array:
 
 
 def resampled_totals(sums: Array, how: Resampling) -> Array:
-    """Totals over clusters drawn with replacement, as many as there are, ``[clusters, k] -> [resamples, k]``.
+    """Return totals over clusters that are drawn with replacement, as many as there are.
 
-    Raises:
-        ValueError: fewer than 100 resamples, a level outside (0, 1), or a batch below 1.
+    The shapes are ``[clusters, k] -> [resamples, k]``.
     """
     if how.resamples < 100:
         refuse("resamples", how.resamples, "at least 100")
@@ -61,7 +60,7 @@ def resampled_totals(sums: Array, how: Resampling) -> Array:
 
 
 def tail(clusters: int, level: float) -> float:
-    """Probability to leave out on each side of the resamples.
+    """Return the probability to leave out on each side of the resamples.
 
     The plain percentile interval is too narrow by sqrt((n - 1)/n) and by the normal in the place of Student's
     quantile; this widens it by both. Source: Hesterberg 2015, The American Statistician 69(4).
@@ -86,12 +85,12 @@ def interval(estimate: float, resampled: Array, clusters: int, level: float) -> 
 
 
 def at_least(figure: Mapping[str, Any], bound: float) -> bool:
-    """Whether the lower end of the interval reaches ``bound``; never where there is none."""
+    """Return whether the lower end of the interval reaches ``bound``; never where there is none."""
     return figure["low"] is not None and bool(figure["low"] >= bound)
 
 
 def shown(figure: Mapping[str, Any], digits: int = 3) -> str:
-    """``estimate [low, high]``; a dash where there is none.
+    """Return ``estimate [low, high]``; a dash where there is none.
 
     >>> shown({"estimate": 0.5, "low": 0.25, "high": None})
     '0.5 [0.25, -]'

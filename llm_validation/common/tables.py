@@ -49,10 +49,9 @@ def need(table: Table, names: Iterable[str]) -> None:
 
 
 def matches(table: Table, **wanted: Any) -> Array:
-    """Which rows have these values, ``[rows]`` of bool: one value, or a tuple, list or set of several; NaN is NaN.
+    """Return which rows have these values, ``[rows]`` of bool.
 
-    Raises:
-        ValueError: naming a column that the table does not have.
+    A value may be one, or a tuple, list or set of several; NaN counts as equal to NaN.
     """
     need(table, wanted)
     chosen = np.ones(length(table), dtype=bool)
@@ -63,7 +62,7 @@ def matches(table: Table, **wanted: Any) -> Array:
 
 
 def select(table: Table, **wanted: Any) -> dict[str, Array]:
-    """The rows that :func:`matches` finds.
+    """Return the rows that :func:`matches` finds.
 
     >>> select({"arm": np.array(["a", "b"]), "change": np.array([1.0, 2.0])}, arm="b")["change"]
     array([2.])
@@ -72,16 +71,12 @@ def select(table: Table, **wanted: Any) -> dict[str, Array]:
 
 
 def take(table: Table, rows: Array) -> dict[str, Array]:
-    """These rows, by index or by a mask, of every column."""
+    """Return these rows, by index or by a mask, of every column."""
     return {name: column[rows] for name, column in table.items()}
 
 
 def from_rows(rows: Iterable[Mapping[str, Any]]) -> dict[str, Array]:
-    """Columns from rows that all have the same names; at least one row.
-
-    Raises:
-        ValueError: there is no row, or one has other names than the first.
-    """
+    """Return columns from rows that all have the same names; there must be at least one row."""
     listed = list(rows)
     if not listed:
         refuse("rows", listed, "at least one row")
@@ -103,7 +98,7 @@ def write_table(table: Table, path: Path) -> None:
 
 
 def read_table(path: Path) -> dict[str, Array]:
-    """The table of a Parquet file; text columns as NumPy text, missing numbers as NaN.
+    """Return the table of a Parquet file, with text columns as NumPy text and missing numbers as NaN.
 
     Raises:
         ValueError: one line, where the file is missing or cannot be read.
@@ -117,7 +112,7 @@ def read_table(path: Path) -> dict[str, Array]:
 
 
 def _arrow() -> tuple[Any, Any]:
-    """PyArrow, which comes with the extra ``train`` and has no types."""
+    """Return PyArrow, which comes with the extra ``train`` and has no types."""
     return import_module("pyarrow"), import_module("pyarrow.parquet")
 
 

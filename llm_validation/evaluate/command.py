@@ -105,7 +105,7 @@ def evaluate(
 
 
 def report(summary: Mapping[str, Any]) -> list[str]:
-    """One line for each k, and what a reader must know beside it."""
+    """Return one line for each k, and what a reader must know beside it."""
     lines = []
     for k, one in summary["pass_at_k"].items():
         interval = "" if one["low"] is None else f" [{one['low']:.4f}, {one['high']:.4f}] ({100 * one['level']:g} %)"
@@ -136,7 +136,7 @@ def _numbers(text: str) -> list[int]:
 
 @contextmanager
 def _progress(console: Console) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, otherwise a plain line at every tenth of the questions."""
+    """Show a bar on a terminal, and otherwise a plain line at every tenth of the questions."""
     if not console.is_terminal:
         yield _Lines(console)
         return

@@ -143,7 +143,7 @@ def evaluate(
 
 
 def summarise(config: EvaluationConfig, questions: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What ``summary.json`` says.
+    """Return what ``summary.json`` says.
 
     Args:
         config: of the evaluation.
@@ -196,7 +196,7 @@ def _opened(config: EvaluationConfig, batch: int) -> Engine:
 def _sampled(
     config: EvaluationConfig, longest: int, examples: Sequence[Example], engine: Engine, verifier: Verifier
 ) -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
-    """Lines of ``metrics.jsonl`` and ``responses.jsonl``, some questions at a time."""
+    """Yield lines of ``metrics.jsonl`` and ``responses.jsonl``, some questions at a time."""
     for start in range(0, len(examples), QUESTIONS_AT_ONCE):
         some = examples[start : start + QUESTIONS_AT_ONCE]
         responses = engine.generate(
@@ -242,7 +242,7 @@ def _line(
 
 
 def _estimate(config: EvaluationConfig, counts: Sequence[tuple[int, int]], k: int) -> dict[str, Any]:
-    """The mean over questions; its interval where there are two questions at least."""
+    """Return the mean over questions; its interval where there are two questions at least."""
     estimate = float(mean_pass_at_k(counts, k))
     if len(counts) < 2:
         return {"estimate": estimate, "low": None, "high": None, "level": config.level, "draws": len(counts)}

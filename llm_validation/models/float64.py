@@ -12,8 +12,8 @@ from typing import Any
 ATTENTION = "qae_float64"
 
 
-def double_copy(model: Any) -> Any:
-    """The model with float64 weights and float64 arithmetic, in evaluation mode, without gradients.
+def float64_copy(model: Any) -> Any:
+    """Return the model with float64 weights and float64 arithmetic, in evaluation mode, without gradients.
 
     Rotary angles stay as they are: they are constants. Written for Qwen3; for another architecture the test that holds
     derivatives against differences tells whether something is still rounded.
@@ -22,12 +22,12 @@ def double_copy(model: Any) -> Any:
         model: a causal language model of Transformers; unchanged.
     """
     _register_attention()
-    double = copy.deepcopy(model).double().eval().requires_grad_(False)
-    double.config._attn_implementation = ATTENTION
-    for module in double.modules():
+    copied = copy.deepcopy(model).double().eval().requires_grad_(False)
+    copied.config._attn_implementation = ATTENTION
+    for module in copied.modules():
         if type(module).__name__.endswith("RMSNorm"):
             module.forward = _norm(module)
-    return double
+    return copied
 
 
 def _norm(module: Any) -> Any:
@@ -48,7 +48,7 @@ def _register_attention() -> None:
 
 
 def _attention(module: Any, query: Any, key: Any, value: Any, mask: Any, scaling: float, **unused: Any) -> Any:
-    """Plain attention, query [N, heads, T, D], in the arithmetic of its arguments."""
+    """Return plain attention for a query [N, heads, T, D], in the arithmetic of its arguments."""
     del unused  # dropout is off in evaluation
     key, value = (x.repeat_interleave(module.num_key_value_groups, dim=1) for x in (key, value))
     weights = query @ key.transpose(2, 3) * scaling

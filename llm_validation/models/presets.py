@@ -37,7 +37,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 
 
 def build_model(preset: str, *, seed: int) -> Any:
-    """A ``Qwen3ForCausalLM`` of a preset with random float32 weights, over the preset's characters.
+    """Return a ``Qwen3ForCausalLM`` of a preset with random float32 weights, over the preset's characters.
 
     The random state of torch is left as it was.
 
@@ -75,18 +75,18 @@ def build_model(preset: str, *, seed: int) -> Any:
 
 
 def preset_tokenizer(preset: str) -> Any:
-    """The tokenizer of a preset's characters."""
+    """Return the tokenizer of a preset's characters."""
     return build_tokenizer(PRESETS[preset].characters)
 
 
 def load_model(source: str | Path, *, seed: int = 0, dtype: str = "float32") -> tuple[Any, Any]:
-    """Model and tokenizer of a preset's name, of a packaged model's, of a folder, or of a model hub's name.
+    """Return model and tokenizer of a preset, of a packaged model, of a folder, or of a name on a model hub.
 
     Args:
         source: a name of ``PRESETS`` or of ``pretrained.PRETRAINED``; a folder that ``save_pretrained`` wrote; or a
             name, Qwen/Qwen3-0.6B say.
         seed: of a preset's random weights.
-        dtype: of the weights, ``float32`` or ``bfloat16``; for float64 see ``double.double_copy``.
+        dtype: of the weights, ``float32`` or ``bfloat16``; ``models.float64`` makes float64 of them.
 
     Raises:
         ValueError: there is no such model, or its files are damaged; one line.

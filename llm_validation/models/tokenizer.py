@@ -14,7 +14,7 @@ VOCABULARY: tuple[str, ...] = (PAD, EOS, UNKNOWN, *CHARACTERS)
 
 
 def build_tokenizer(characters: str = CHARACTERS) -> Any:
-    """A ``PreTrainedTokenizerFast`` with one token a character, by default printable ASCII and the newline.
+    """Return a ``PreTrainedTokenizerFast`` with one token a character, by default printable ASCII and the newline.
 
     It adds nothing to a text, no start and no end token, and pads on the left. Other characters become the unknown
     token.

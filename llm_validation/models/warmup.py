@@ -43,7 +43,7 @@ class WarmupError(RuntimeError):
 
 
 def warm_model(preset: str, task: str, warmup: Warmup, *, cache: Path, any_code: bool = False) -> Path:
-    """Folder of a preset trained to ``warmup.success``, made on the first call and found again later.
+    """Return the folder of a preset trained to ``warmup.success``, made on the first call and found again later.
 
     Success is the mean probability of the right answer and the end of text, over questions of the task: an expectation
     that needs no sampling.
@@ -76,7 +76,7 @@ def warm_model(preset: str, task: str, warmup: Warmup, *, cache: Path, any_code:
 
 
 def answer_log_probs(model: Any, tokenizer: Any, examples: Sequence[Example]) -> Any:
-    """log pi(answer, end of text | prompt) of each example, in nats, [N], with gradient."""
+    """Return log pi(answer, end of text | prompt) of each example, in nats, [N], with gradient."""
     import torch
 
     ids, mask, answered = _batch(tokenizer, examples)
@@ -112,7 +112,7 @@ def _train(model: Any, tokenizer: Any, examples: Sequence[Example], warmup: Warm
 
 
 def _batch(tokenizer: Any, examples: Sequence[Example]) -> tuple[Any, Any, Any]:
-    """Token ids padded on the left, attention mask, and which tokens belong to the answer, each [N, T]."""
+    """Return token ids padded on the left, the attention mask, and which tokens belong to the answer, [N, T] each."""
     import torch
 
     rows = []

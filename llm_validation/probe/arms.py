@@ -30,12 +30,12 @@ class Weights(NamedTuple):
     right: Array
 
     def of(self, arm_rewards: Array) -> Array:
-        """Advantage of every response, [Q, n] of rewards 0 and 1."""
+        """Return the advantage of every response, [Q, n] of rewards 0 and 1."""
         return np.where(arm_rewards > 0, self.right[:, None], self.wrong[:, None])
 
 
 def arm_weights(arm: str, rewards: Array) -> Weights:
-    """The arm's advantages for groups of rewards 0 and 1, [Q, G].
+    """Return the arm's advantages for groups of rewards 0 and 1, [Q, G].
 
     Raises:
         ValueError: there is no such arm.
@@ -52,7 +52,7 @@ def arm_weights(arm: str, rewards: Array) -> Weights:
 
 
 def is_scaled(arm: str) -> bool:
-    """Whether the arm is a trainer's rule, not plain r - b."""
+    """Return whether the arm is a trainer's rule, not plain r - b."""
     return arm != MEAN and not arm.startswith((CONSTANT, QUANTILE))
 
 
@@ -68,7 +68,7 @@ def _baseline(arm: str, rewards: Array) -> Array:
 
 
 def _of_outcome(given: Array, rewards: Array, outcome: int) -> Array:
-    """All responses of one outcome have one advantage: the first one's, or 0 where there is none."""
+    """Return the advantage that all responses of one outcome have: the first one's, or 0 where there is none."""
     has = rewards == outcome
     first = given[np.arange(len(given)), has.argmax(-1)]
     return np.where(has.any(-1), first, 0.0)

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from llm_validation.engines.base import stop_tokens
 from llm_validation.engines.with_transformers import TransformersEngine
-from llm_validation.models.float64 import double_copy
+from llm_validation.models.float64 import float64_copy
 from llm_validation.probe.arms import arm_weights
 from llm_validation.probe.contexts import LARGEST, Tree, tree_contexts
 from llm_validation.probe.expansion import context_log_probs
@@ -106,7 +106,7 @@ def make_stepper(
 
 
 def questions(config: ProbeConfig, rng: np.random.Generator) -> list[Example]:
-    """Questions that differ: one that is drawn twice would be one table of logits with two groups."""
+    """Return questions that differ: one drawn twice would be one table of logits with two groups."""
     found: dict[str, Example] = {}
     for number in range(ROUNDS):
         drawn = _drawn(config, rng, number)
@@ -118,7 +118,10 @@ def questions(config: ProbeConfig, rng: np.random.Generator) -> list[Example]:
 
 
 def _drawn(config: ProbeConfig, rng: np.random.Generator, number: int) -> list[Example]:
-    """One draw of questions: new ones, or the next so many of a training run's own, in an order of the probe's."""
+    """Return one draw of questions.
+
+    They are new ones, or the next so many of a training run's own, in an order of the probe's.
+    """
     if config.questions_seed is None:
         return load_examples(config.task, split=config.split, count=config.prompts, seed=_drawn_seed(rng))
     own = load_examples(config.task, split=config.split, count=config.prompts * ROUNDS, seed=config.questions_seed)
@@ -144,11 +147,11 @@ class _Asked(NamedTuple):
 
     @property
     def prompts(self) -> list[list[int]]:
-        """Token ids."""
+        """Return the token ids."""
         return [self.tokenizer(one.prompt, add_special_tokens=False).input_ids for one in self.examples]
 
     def generated(self) -> Batch:
-        """Responses sampled by the engine, and their rewards."""
+        """Return the responses sampled by the engine, and their rewards."""
         drawn = TransformersEngine(self.model, self.tokenizer).generate(
             [one.prompt for one in self.examples],
             samples=self.config.group_size,
@@ -168,9 +171,9 @@ def _tree(vocabulary: int, length: int, end: int) -> Tree | None:
 def _enumerated(asked: _Asked, tree: Tree) -> tuple[Batch, Measure]:
     tokenizer, examples, prompts = asked.tokenizer, asked.examples, asked.prompts
     pad = tokenizer.pad_token_id
-    double = double_copy(asked.model)
-    parameters = dict(double.named_parameters())
-    log_probs = context_log_probs(double, parameters, tree_contexts(prompts, tree, pad=pad))
+    exact_model = float64_copy(asked.model)
+    parameters = dict(exact_model.named_parameters())
+    log_probs = context_log_probs(exact_model, parameters, tree_contexts(prompts, tree, pad=pad))
     probs = np.exp(tree.log_probs(log_probs.reshape(len(prompts), tree.contexts, tree.vocabulary)))
     listed = tree.responses()
     texts = tokenizer.batch_decode(listed, skip_special_tokens=True)  # as the trainer has it
@@ -200,7 +203,7 @@ def _listed(asked: _Asked) -> tuple[Batch, Measure]:
 
 
 def _answer_prefixes(asked: _Asked, ends: Sequence[int]) -> list[list[int]]:
-    """What the task's answers begin with, as the model would write them: with a space before a word, or without.
+    """Return what the task's answers begin with, as the model would write it: with a space before a word, or without.
 
     A response to a question whose answer is another one of them is listed too.
     """
@@ -212,7 +215,7 @@ def _answer_prefixes(asked: _Asked, ends: Sequence[int]) -> list[list[int]]:
 
 
 def _leaf_rewards(asked: _Asked, trie: Trie) -> Array:
-    """Rewards of a trie's leaves, [L]: the verifier's of whole responses, 0 of open leaves."""
+    """Return the rewards of a trie's leaves, [L]: the verifier's of whole responses, 0 of open leaves."""
     right = np.zeros(trie.closed.shape)
     context, token = np.nonzero(trie.closed)
     prefixes = trie.prefixes()

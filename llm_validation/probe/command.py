@@ -85,7 +85,7 @@ def _run(source: str, config: ProbeConfig, out: Path) -> Path:
 
 
 def _print(folder: Path) -> None:
-    """One line a setting and arm: means over prompts, in nats per response."""
+    """Print one line for each setting and arm: means over prompts, in nats per response."""
     from llm_validation.common.tables import PROBES_FILE, read_table
     from qae_theory.curves.rungs import RUNGS
 

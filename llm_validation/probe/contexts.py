@@ -54,31 +54,31 @@ class Tree:
 
     @property
     def inner(self) -> Array:
-        """The tokens that do not end a response."""
+        """Return the tokens that do not end a response."""
         return np.delete(np.arange(self.vocabulary), self.end)
 
     @property
     def contexts(self) -> int:
-        """Prefixes of one prompt."""
+        """Return the prefixes of one prompt."""
         return sum((self.vocabulary - 1) ** depth for depth in range(self.length))
 
     @property
     def size(self) -> int:
-        """Responses of one prompt."""
+        """Return the responses of one prompt."""
         return self.contexts + (self.vocabulary - 1) ** self.length
 
     def prefixes(self, depth: int) -> Array:
-        """All prefixes of that many tokens, [(V-1)^depth, depth], in lexicographic order of their tokens' ranks."""
+        """Return all prefixes of that many tokens, [(V-1)^depth, depth], in lexicographic order of tokens' ranks."""
         grids = np.meshgrid(*[self.inner] * depth, indexing="ij")
         return np.stack(grids, -1).reshape(-1, depth) if depth else np.zeros((1, 0), dtype=int)
 
     def responses(self) -> list[tuple[int, ...]]:
-        """The tokens of every response, in order."""
+        """Return the tokens of every response, in order."""
         ended = [(*prefix, self.end) for depth in range(self.length) for prefix in self.prefixes(depth).tolist()]
         return ended + [tuple(prefix) for prefix in self.prefixes(self.length).tolist()]
 
     def path(self, response: Sequence[int]) -> list[int]:
-        """The contexts that a response passes through, as numbers in 0..contexts-1."""
+        """Return the contexts that a response passes through, as numbers in 0..contexts-1."""
         rank = {int(token): number for number, token in enumerate(self.inner)}
         found, within, start = [], 0, 0
         for depth, token in enumerate(response):
@@ -88,7 +88,7 @@ class Tree:
         return found
 
     def log_probs(self, context_log_probs: Array) -> Array:
-        """Response log-probabilities [..., size] of next-token log-probabilities [..., contexts, V].
+        """Return the response log-probabilities [..., size] of next-token log-probabilities [..., contexts, V].
 
         Linear, so that it takes derivatives of log-probabilities to derivatives just as well.
         """
@@ -103,7 +103,7 @@ class Tree:
 
 
 def tree_contexts(prompts: Sequence[Sequence[int]], tree: Tree, *, pad: int) -> Contexts:
-    """Every context of every prompt, prompt by prompt in the tree's order.
+    """Return every context of every prompt, prompt by prompt in the tree's order.
 
     A row is a prompt with the last token of every prefix, each of which sees the prompt, its own prefix and itself: the
     prompt is run once, not once a prefix.
@@ -125,7 +125,7 @@ def tree_contexts(prompts: Sequence[Sequence[int]], tree: Tree, *, pad: int) -> 
 
 
 def rollout_contexts(prompts: Sequence[Sequence[int]], responses: Sequence[Sequence[int]], *, pad: int) -> Contexts:
-    """The contexts of each token of each response, response by response; ``prompts[i]`` is that of ``responses[i]``."""
+    """Return the contexts of each token of each response; ``prompts[i]`` is the prompt of ``responses[i]``."""
     rows = [[*prompt, *response] for prompt, response in zip(prompts, responses, strict=True)]
     ids, mask = pad_left(rows, pad=pad)
     row = np.repeat(np.arange(len(rows)), [len(response) for response in responses])
@@ -134,7 +134,7 @@ def rollout_contexts(prompts: Sequence[Sequence[int]], responses: Sequence[Seque
 
 
 def pad_left(rows: Sequence[Sequence[int]], *, pad: int) -> tuple[Array, Array]:
-    """Rows of token ids as an array, padded on the left, and its mask."""
+    """Return the rows of token ids as an array, padded on the left, and its mask."""
     width = max(map(len, rows))
     ids = np.full((len(rows), width), pad, dtype=np.int64)
     mask = np.zeros_like(ids)

@@ -19,7 +19,7 @@ ROWS = 1024  # rows of tokens in one forward pass; bounds memory, changes no res
 
 
 def context_log_probs(model: Any, parameters: Tensors, contexts: Contexts) -> Array:
-    """log pi(token | context), [C, V] in nats, at these parameters."""
+    """Return log pi(token | context), [C, V] in nats, at these parameters."""
     import torch
 
     with torch.no_grad():
@@ -27,7 +27,7 @@ def context_log_probs(model: Any, parameters: Tensors, contexts: Contexts) -> Ar
 
 
 def expand(model: Any, parameters: Tensors, change: Tensors, contexts: Contexts) -> tuple[Array, Array]:
-    """First and second derivative of :func:`context_log_probs` along ``change``, at s = 0 of parameters + s change.
+    """Return the first and second derivative of :func:`context_log_probs` in s at 0, at parameters + s change.
 
     Returns:
         ``(first, second)``, each [C, V], per unit of s and of s squared.
@@ -43,7 +43,7 @@ def expand(model: Any, parameters: Tensors, change: Tensors, contexts: Contexts)
 
 
 def _parts(model: Any, contexts: Contexts) -> list[Any]:
-    """Functions from parameters to log-probabilities of the contexts of one block of rows each."""
+    """Return functions from parameters to the log-probabilities of the contexts of one block of rows each."""
     import torch
     from torch.func import functional_call
 
@@ -72,7 +72,7 @@ def _parts(model: Any, contexts: Contexts) -> list[Any]:
 
 
 def _in_order(parts: Sequence[Any], contexts: Contexts) -> Array:
-    """The parts' rows in the contexts' order, which may go back and forth between blocks."""
+    """Return the parts' rows in the contexts' order, which may go back and forth between blocks."""
     whole = np.concatenate([part.detach().cpu().numpy() for part in parts])
     found = np.empty_like(whole)
     found[np.argsort(contexts.row // ROWS, kind="stable")] = whole

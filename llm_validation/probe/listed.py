@@ -49,34 +49,34 @@ class Listed:
         self._parts = [slice(start, end) for start, end in pairwise(ends.tolist())]
 
     def success_prob(self, log_probs: Array) -> Array:
-        """The probability of all right responses that are listed, [Q]."""
+        """Return the probability of all right responses that are listed, [Q]."""
         right = np.exp(self._trie.log_probs(log_probs)) * self._leaf_rewards
         return np.bincount(self._trie.leaf_query(), weights=right, minlength=self._trie.queries)
 
     def entropy(self, log_probs: Array) -> Array:
-        """Of the leaves, [Q]."""
+        """Return the entropy over the leaves, [Q] in nats."""
         return self._trie.entropy(log_probs)
 
     def open_mass(self, log_probs: Array) -> Array:
-        """The probability of open leaves, [Q]."""
+        """Return the probability of open leaves, [Q]."""
         return self._trie.open_mass(log_probs)
 
     def chain(self, before: Array, after: Array) -> Chain:
-        """Both terms of the change, exactly."""
+        """Return both terms of the change, exactly."""
         return chain_of_trie(self._trie, before, after)
 
     def moved(self, before: Array, after: Array) -> tuple[Array, Array]:
-        """At the contexts of the rollouts that the trie has."""
+        """Return what the step moved at the contexts of the rollouts that the trie has."""
         rows = before[self._visited], after[self._visited]
         return moved_mass(*rows, self._sampled, self._by[0], self._trie.queries)
 
     def displacement(self, before: Array, first: Array) -> float:
-        """Root mean square of the derivative of log pi, under pi and over prompts."""
+        """Return the root mean square of the derivative of log pi, under pi and over prompts."""
         squares = np.exp(self._trie.log_probs(before)) * self._trie.log_probs(first) ** 2
         return float(np.sqrt(squares.sum() / self._trie.queries))
 
     def guaranteed(self, before: Array, after: Array) -> tuple[Array, Array]:
-        """Bounds at the real change of the leaves' log-probabilities, [Q] each: a consistency check."""
+        """Return the bounds at the real change of the leaves' log-probabilities, [Q] each: a consistency check."""
         start, end = self._trie.log_probs(before), self._trie.log_probs(after)
         sides = [entropy_change_bounds(start[part], (end - start)[part], 1.0) for part in self._parts]
         low, high = zip(*sides, strict=True)
@@ -85,7 +85,10 @@ class Listed:
     def rungs(
         self, before: Array, weights: Weights, per_token: float, derivatives: Derivatives
     ) -> Mapping[str, Prediction]:
-        """Rungs 1, 2 as expectations over groups with these advantages; 3 with every context a table of its own."""
+        """Return rungs 1 and 2 as expectations over groups with these advantages.
+
+        Rung 3 takes every context for a table of its own.
+        """
         group_size = weights.sampled.shape[1]
         pushes = per_token * weights.sampled[self._by]
         logits = predictions.sampled_direction(before, self._visited, self._taken, pushes)
@@ -106,7 +109,7 @@ class Listed:
         return dict(_joined(by_query))
 
     def _advantages(self, weights: Weights, query: int, part: slice) -> Array:
-        """Advantage of each leaf of a prompt, [1, n]."""
+        """Return the advantage of each leaf of a prompt, [1, n]."""
         right, wrong = weights.right[query], weights.wrong[query]
         return np.where(self._leaf_rewards[None, part] > 0, right, wrong)
 

@@ -28,30 +28,33 @@ class Measure(Protocol):
     functional: str
 
     def success_prob(self, log_probs: Array) -> Array:
-        """V of each prompt, [Q]; NaN where it is not known."""
+        """Return V of each prompt, [Q]; NaN where it is not known."""
 
     def entropy(self, log_probs: Array) -> Array:
-        """Nats per response, [Q], of next-token log-probabilities at the contexts."""
+        """Return nats per response, [Q], from next-token log-probabilities at the contexts."""
 
     def open_mass(self, log_probs: Array) -> Array:
-        """The probability of what is not listed, [Q]; NaN where responses are sampled."""
+        """Return the probability of what is not listed, [Q]; NaN where responses are sampled."""
 
     def chain(self, before: Array, after: Array) -> Chain:
-        """Both terms of the change of the entropy of whole responses, [Q] each."""
+        """Return both terms of the change of the entropy of whole responses, [Q] each."""
 
     def moved(self, before: Array, after: Array) -> tuple[Array, Array]:
-        """Probability that the step moved at visited contexts, and the part on tokens never taken there, [Q] each."""
+        """Return the probability that the step moved at visited contexts, and its part on tokens never taken there.
+
+        Both are ``[Q]``.
+        """
 
     def displacement(self, before: Array, first: Array) -> float:
-        """Root mean square of the derivative of log pi of whole responses, under pi and over prompts."""
+        """Return the root mean square of the derivative of log pi of whole responses, under pi and over prompts."""
 
     def guaranteed(self, before: Array, after: Array) -> tuple[Array, Array]:
-        """Bounds on the change, [Q] each, from the real change of log-probabilities."""
+        """Return the bounds on the change, [Q] each, from the real change of log-probabilities."""
 
     def rungs(
         self, before: Array, weights: Weights, per_token: float, derivatives: Derivatives
     ) -> Mapping[str, Prediction]:
-        """All rungs; ``per_token`` is the step size of a token of the loss."""
+        """Return all rungs; ``per_token`` is the step size of a token of the loss."""
 
 
 class Enumerated:
@@ -86,40 +89,43 @@ class Enumerated:
         return self._tree.log_probs(log_probs.reshape(self._queries, self._tree.contexts, self._tree.vocabulary))
 
     def success_prob(self, log_probs: Array) -> Array:
-        """The probability of all right responses."""
+        """Return the probability of all right responses."""
         return (np.exp(self._responses(log_probs)) * self._arm_rewards).sum(-1)
 
     def entropy(self, log_probs: Array) -> Array:
-        """Of whole responses."""
+        """Return the entropy of whole responses."""
         return entropy(self._responses(log_probs))
 
     def open_mass(self, log_probs: Array) -> Array:
-        """Nothing is left out."""
+        """Return zeros, because nothing is left out."""
         del log_probs
         return np.zeros(self._queries)
 
     def chain(self, before: Array, after: Array) -> Chain:
-        """Both terms, exactly."""
+        """Return both terms, exactly."""
         return chain_of_trie(self._trie, before, after)
 
     def moved(self, before: Array, after: Array) -> tuple[Array, Array]:
-        """At the contexts of the rollouts."""
+        """Return what the step moved at the contexts of the rollouts."""
         return moved_mass(before[self._visited], after[self._visited], self._sampled, self._by[0], self._queries)
 
     def displacement(self, before: Array, first: Array) -> float:
-        """Over all responses."""
+        """Return the displacement over all responses."""
         squares = np.exp(self._responses(before)) * self._responses(first) ** 2
         return float(np.sqrt(squares.sum() / self._queries))
 
     def guaranteed(self, before: Array, after: Array) -> tuple[Array, Array]:
-        """The remainder bound at the real change of the responses' log-probabilities."""
+        """Return the remainder bound at the real change of the responses' log-probabilities."""
         start, end = self._responses(before), self._responses(after)
         return entropy_change_bounds(start, end - start, 1.0)
 
     def rungs(
         self, before: Array, weights: Weights, per_token: float, derivatives: Derivatives
     ) -> Mapping[str, Prediction]:
-        """Rungs 1, 2 as expectations over groups with these advantages; 3 with every context a table of its own."""
+        """Return rungs 1 and 2 as expectations over groups with these advantages.
+
+        Rung 3 takes every context for a table of its own.
+        """
         group_size = weights.sampled.shape[1]
         pushes = per_token * weights.sampled[self._by]
         logits = predictions.sampled_direction(before, self._visited, self._taken, pushes)
@@ -155,37 +161,37 @@ class Sampled:
         self._taken = batch.sampled(vocabulary)
 
     def success_prob(self, log_probs: Array) -> Array:
-        """Not known."""
+        """Return NaN, because sampled responses do not tell it."""
         del log_probs
         return np.full(self._owner[-1] + 1, np.nan)
 
     def entropy(self, log_probs: Array) -> Array:
-        """Along the rollouts."""
+        """Return the entropy along the rollouts."""
         return np.bincount(self._owner, weights=entropy(log_probs)) / self._group_size
 
     def open_mass(self, log_probs: Array) -> Array:
-        """Not known."""
+        """Return NaN, because sampled responses do not tell it."""
         del log_probs
         return np.full(self._owner[-1] + 1, np.nan)
 
     def chain(self, before: Array, after: Array) -> Chain:
-        """Both terms, estimated without bias."""
+        """Return both terms, estimated without bias."""
         return chain_of_rollouts(
             before, after, row=self.contexts.row, tokens=self._tokens, owner=self._owner, group_size=self._group_size
         )
 
     def moved(self, before: Array, after: Array) -> tuple[Array, Array]:
-        """At the contexts of the rollouts."""
+        """Return what the step moved at the contexts of the rollouts."""
         return moved_mass(before, after, self._taken, self._owner, int(self._owner[-1]) + 1)
 
     def displacement(self, before: Array, first: Array) -> float:
-        """Over the sampled responses."""
+        """Return the displacement over the sampled responses."""
         del before
         taken = first[np.arange(len(self._tokens)), self._tokens]
         return float(np.sqrt(np.mean(np.bincount(self.contexts.row, weights=taken) ** 2)))
 
     def guaranteed(self, before: Array, after: Array) -> tuple[Array, Array]:
-        """The remainder bounds of all contexts, added up."""
+        """Return the remainder bounds of all contexts, added up."""
         low, high = entropy_change_bounds(before, after - before, 1.0)
         summed = predictions.summed(Prediction(low, low, high), self._owner, self._group_size)
         return summed.low, summed.high
@@ -193,7 +199,7 @@ class Sampled:
     def rungs(
         self, before: Array, weights: Weights, per_token: float, derivatives: Derivatives
     ) -> Mapping[str, Prediction]:
-        """Rungs 1 and 2 from the sampled responses, 3 to 5 from their tokens."""
+        """Return the rungs 1 and 2 from the sampled responses, 3 to 5 from their tokens."""
         responses, group_size = self.contexts.row, self._group_size
         taken = before[np.arange(len(before)), self._tokens]
         totals = np.bincount(responses, weights=taken).reshape(-1, group_size)

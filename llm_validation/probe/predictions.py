@@ -41,18 +41,26 @@ class Derivatives(NamedTuple):
 
 
 def entropy(log_probs: Array) -> Array:
-    """-sum pi log pi in nats, [..., n] -> [...]."""
+    r"""Return :math:`-\sum\pi\log\pi` in nats, ``[..., n] -> [...]``."""
     return -(np.exp(log_probs) * log_probs).sum(-1)
 
 
 def along(log_probs: Array, direction: Array) -> Prediction:
-    """First order along a direction, with the guaranteed interval of a finite step along it, [..., n] -> [...]."""
+    """Return the first-order change along a direction, with the guaranteed interval of a finite step along it.
+
+    Args:
+        log_probs: ``[..., n]``, in nats.
+        direction: logit change of the step, ``[..., n]``.
+
+    Returns:
+        The prediction, ``[...]`` each.
+    """
     low, high = entropy_change_bounds(log_probs, direction, 1.0)
     return Prediction(first_order_entropy_change(log_probs, direction), low, high)
 
 
 def with_curvature(log_probs: Array, derivatives: Derivatives) -> Prediction:
-    r"""Second order: :math:`H' + H''/2`, with the interval of the second-order change of the log-probabilities.
+    r"""Return the second-order change :math:`H' + H''/2`, with the interval of that order.
 
     :math:`H' = -\sum\pi l'(l+1)` and :math:`H'' = -\sum\pi[(l'^2 + l'')(l+1) + l'^2]` for :math:`l = \log\pi`.
     """
@@ -65,7 +73,7 @@ def with_curvature(log_probs: Array, derivatives: Derivatives) -> Prediction:
 
 
 def sampled_direction(context_log_probs: Array, contexts: Array, tokens: Array, pushes: Array) -> Array:
-    """Logit change of each context, [C, V], when token t with push s adds s (e_t - pi) to its context's logits.
+    """Return the logit change of each context, [C, V]: a token t with push s adds s (e_t - pi) to its context's logits.
 
     Args:
         context_log_probs: [C, V].
@@ -87,7 +95,7 @@ def enumerated(
     sampled: Array,
     derivatives: Derivatives,
 ) -> Mapping[str, Prediction]:
-    """All rungs where every response is listed.
+    """Return all rungs where every response is listed.
 
     Args:
         log_probs: [Q, n] of responses.
@@ -116,7 +124,7 @@ def along_rollouts(
     sampled: Array,
     derivatives: Derivatives,
 ) -> Mapping[str, Prediction]:
-    """Rungs 3 to 5 of the entropy summed along given rollouts, per response.
+    """Return the rungs 3 to 5 of the entropy summed along given rollouts, per response.
 
     Args:
         context_log_probs: [C, V] at every token of the rollouts.
@@ -134,7 +142,7 @@ def along_rollouts(
 
 
 def summed(prediction: Prediction, owner: Array, per_response: float) -> Prediction:
-    """Predictions of contexts added up for each prompt; intervals add up too."""
+    """Return the predictions of contexts added up for each prompt; intervals add up too."""
     change, low, high = (np.bincount(owner, weights=side) / per_response for side in prediction)
     return Prediction(change, low, high)
 
@@ -142,7 +150,7 @@ def summed(prediction: Prediction, owner: Array, per_response: float) -> Predict
 def from_samples(
     response_log_probs: Array, advantages: Array, step_size: float, *, responses: int, centred: bool
 ) -> Prediction:
-    r"""Rungs 1 and 2 where responses cannot be listed: the covariance over the sampled ones.
+    r"""Return the rungs 1 and 2 where responses cannot be listed: the covariance over the sampled ones.
 
     :math:`-\eta\,\widehat{\mathrm{Cov}}(\log\pi, \pi A)` with the unbiased sample covariance of the group; the interval
     takes the direction's range from the sampled responses, so it is no guarantee.
@@ -165,7 +173,7 @@ def from_samples(
 
 
 def columns(predictions: Mapping[str, Prediction]) -> dict[str, Array]:
-    """``{rung: [Q], rung_low: [Q], rung_high: [Q]}`` of all rungs, in order."""
+    """Return ``{rung: [Q], rung_low: [Q], rung_high: [Q]}`` of all rungs, in order."""
     return {
         f"{rung}{suffix}": np.asarray(side)
         for rung in RUNGS

@@ -24,7 +24,7 @@ Row = dict[str, Any]
 def probe(
     stepper: Stepper, settings: Sequence[Setting], arms: Sequence[str], *, told: Callable[[], None] = lambda: None
 ) -> list[Row]:
-    """Every setting with every arm: one row a setting, arm and prompt, in nats."""
+    """Return every setting with every arm: one row a setting, arm and prompt, in nats."""
     rows = []
     for together in _of_one_unit(settings):
         for arm in arms:
@@ -35,7 +35,7 @@ def probe(
 
 
 def arm_rows(stepper: Stepper, settings: Sequence[Setting], arm: str) -> Iterator[Row]:
-    """One row a setting and prompt: what was measured, what each rung says, and the bounds.
+    """Yield one row a setting and prompt: what was measured, what each rung says, and the bounds.
 
     ``change`` is of ``functional``; ``frozen`` and ``visiting`` are both terms of the chain rule for whole responses,
     exact or estimated. ``guaranteed_*`` are bounds at the measured displacement, a consistency check; the rungs' bounds
@@ -101,7 +101,7 @@ def _facts(stepper: Stepper, setting: Setting, arm: str, learning_rate: float) -
 
 
 def _of_one_unit(settings: Sequence[Setting]) -> list[list[Setting]]:
-    """Sized settings that differ in their size alone, together; each other setting by itself."""
+    """Return the sized settings that differ in their size alone, together, and each other setting by itself."""
     found: dict[tuple[bool, Setting], list[Setting]] = {}
     for setting in settings:
         sized = setting.size is not None
@@ -110,7 +110,7 @@ def _of_one_unit(settings: Sequence[Setting]) -> list[list[Setting]]:
 
 
 def by_sign(stepper: Stepper, arm: str) -> Row:
-    """Entropy of tokens, and the first-order change of entropy, by the sign of the arm's advantages.
+    """Return the entropy of tokens, and the first-order change of entropy, by the sign of the arm's advantages.
 
     ``entropy_positive``, ``entropy_negative``, ``entropy_zero``: mean over tokens, in nats; NaN where there are none.
     ``growth_positive``, ``growth_negative``: mean over prompts of the first-order change that these responses' part of

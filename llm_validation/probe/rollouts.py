@@ -21,20 +21,20 @@ class Batch:
 
     @property
     def group_size(self) -> int:
-        """G."""
+        """Return G, the number of responses to each prompt."""
         return self.rewards.shape[1]
 
     def contexts(self, *, pad: int) -> Contexts:
-        """The contexts of every token; row q G + i is response i of prompt q."""
+        """Return the contexts of every token; row q G + i is response i of prompt q."""
         prompts = [prompt for prompt in self.prompts for _ in range(self.group_size)]
         return rollout_contexts(prompts, [one for group in self.responses for one in group], pad=pad)
 
     def tokens(self) -> Array:
-        """[C] the token taken at each context."""
+        """Return the token taken at each context, [C]."""
         return np.array([token for group in self.responses for one in group for token in one])
 
     def prefixes(self) -> Array:
-        """[C] a number for each context's prompt and prefix: responses that share a prefix share its table."""
+        """Return a number for each context's prompt and prefix, [C]: responses that share a prefix share its table."""
         places: dict[tuple[int, ...], int] = {}
         found = []
         for query, group in enumerate(self.responses):
@@ -44,7 +44,7 @@ class Batch:
         return np.array(found)
 
     def sampled(self, vocabulary: int) -> Array:
-        """[C, V] whether some response of the group took that token at that context."""
+        """Return whether some response of the group took that token at that context, [C, V]."""
         return taken_at(self.prefixes(), self.tokens(), vocabulary)
 
 

@@ -66,7 +66,7 @@ def probe_checkpoint(
 
 
 def checkpoint_moments(folder: Path, model: Any) -> Moments | None:
-    """AdamW's moments in a training checkpoint, by parameter name; None where it has none.
+    """Return AdamW's moments in a training checkpoint, by parameter name; None where it has none.
 
     Raises:
         ValueError: the file is damaged, or belongs to another model.
@@ -93,7 +93,7 @@ def checkpoint_moments(folder: Path, model: Any) -> Moments | None:
 
 
 def read_signs(folder: Path) -> dict[str, Any]:
-    """``signs.json`` of a finished probe."""
+    """Return the content of ``signs.json`` of a finished probe."""
     content: dict[str, Any] = json.loads((folder / SIGNS_FILE).read_text(encoding="utf-8"))
     return content
 

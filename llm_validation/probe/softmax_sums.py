@@ -58,7 +58,7 @@ class Sums(NamedTuple):
 
 
 def sums_of_logits(logits: Tensor, per_temperature: float, chunk: int | None) -> Sums:
-    """``[rows]`` from ``[..., V]``; where rows have to be copied, ``chunk`` of them at a time."""
+    """Return the sums ``[rows]`` of logits ``[..., V]``; where rows have to be copied, ``chunk`` of them at a time."""
     sums = _empty_sums(logits.shape[:-1].numel(), logits.device)
     first = 0
     for rows in _views(logits):
@@ -70,7 +70,7 @@ def sums_of_logits(logits: Tensor, per_temperature: float, chunk: int | None) ->
 def sums_of_products(
     hidden: Tensor, weight: Tensor, tokens: Tensor, per_temperature: float, chunk: int | None
 ) -> tuple[Sums, Tensor]:
-    """The same for logits ``hidden @ weight.T``, and the logit of each token.
+    """Return the same for logits ``hidden @ weight.T``, and the logit of each token.
 
     ``[rows, D]``, ``[V, D]`` and ``[rows]``; no more than ``chunk`` rows and TILE columns of logits at a time.
     """
@@ -83,7 +83,7 @@ def sums_of_products(
 
 
 def _sum_products(hidden: Tensor, weight: Tensor, tokens: Tensor, per_temperature: float) -> tuple[Tensor, Tensor]:
-    """``[6, rows]`` and ``[rows]`` of one block of rows, tile after tile."""
+    """Return ``[6, rows]`` and ``[rows]`` of one block of rows, tile after tile."""
     import torch
 
     rows = len(hidden)
@@ -102,7 +102,7 @@ def _sum_products(hidden: Tensor, weight: Tensor, tokens: Tensor, per_temperatur
 
 
 def merge(a: Sums, b: Sums, per_temperature: float) -> Sums:
-    """The sums over two sets of entries of the same rows."""
+    """Return the sums over two sets of entries of the same rows."""
     import torch
 
     top = torch.maximum(a.top, b.top)
@@ -111,7 +111,7 @@ def merge(a: Sums, b: Sums, per_temperature: float) -> Sums:
 
 
 def sum_with_torch(rows: Tensor, per_temperature: float, out: Tensor) -> None:
-    """The sums of ``[rows, V]`` into ``[6, rows]``, on any device."""
+    """Write the sums of ``[rows, V]`` into ``[6, rows]``, on any device."""
     import torch
 
     x = rows.to(torch.float64, copy=True)
@@ -125,7 +125,7 @@ def sum_with_torch(rows: Tensor, per_temperature: float, out: Tensor) -> None:
 
 
 def _below(sums: Sums, top: Tensor, per_temperature: float) -> tuple[Tensor, ...]:
-    """All sums but the first, for a largest entry ``top`` that may lie above theirs."""
+    """Return all sums but the first, for a largest entry ``top`` that may lie above theirs."""
     import torch
 
     gap = ((sums.top - top) * per_temperature).clamp(min=LOWEST)
@@ -148,7 +148,7 @@ def _empty_sums(rows: int, device: Any) -> Tensor:
 
 
 def _views(logits: Tensor) -> Iterator[Tensor]:
-    """``[rows, V]`` views that make up the logits; a slice such as ``logits[:, :-1]`` is never copied whole."""
+    """Yield ``[rows, V]`` views that make up the logits; a slice such as ``logits[:, :-1]`` is never copied whole."""
     try:
         flat = logits.view(-1, logits.shape[-1])
     except RuntimeError:  # its leading axes are not one axis in memory
@@ -167,7 +167,10 @@ def _sum_view(rows: Tensor, per_temperature: float, chunk: int | None, out: Tens
 
 
 def _blocks(rows: Tensor, size: int) -> Iterator[Tensor]:
-    """Blocks as they are used: on the CPU contiguous, float32 or float64, one after the other in the same memory."""
+    """Yield blocks as they are used, on the CPU contiguous and in float32 or float64.
+
+    One after the other takes the same memory.
+    """
     import torch
 
     on_cpu, double = rows.device.type == "cpu", rows.dtype == torch.float64
@@ -186,7 +189,7 @@ def _rows_at_a_time(width: int) -> int:
 
 
 def _sum_compiled(rows: Tensor, per_temperature: float, out: Tensor) -> None:
-    """The sums of ``[rows, V]`` in main memory into ``[6, rows]``.
+    """Write the sums of ``[rows, V]`` in main memory into ``[6, rows]``.
 
     Threads take a few rows each. They are Python's, as many as torch uses: Numba's own would not survive a fork.
     """
@@ -212,7 +215,7 @@ def _for_each(work: Callable[[int], None], items: range, threads: int) -> None:
 
 @numba.njit(cache=True, fastmath={"contract"}, error_model="numpy")
 def _exp(x: float) -> Any:
-    """exp within 1 ulp for LOWEST <= x <= 0, NaN for NaN, by Cody and Waite's reduction x = k ln 2 + r."""
+    """Return exp within 1 ulp for LOWEST <= x <= 0, NaN for NaN, by Cody and Waite's reduction x = k ln 2 + r."""
     biased = x * PER_LN2 + ROUND_AND_BIAS
     k = biased - ROUND_AND_BIAS
     r = (x - k * LN2_HIGH) - k * LN2_LOW
@@ -224,7 +227,7 @@ def _exp(x: float) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _largest(z: Any, lanes: Any) -> Any:
-    """The largest entry; an entry that is NaN may be passed over."""
+    """Return the largest entry; an entry that is NaN may be passed over."""
     width = len(lanes)
     for j in range(width):
         lanes[j] = z[j]
@@ -258,7 +261,7 @@ def _add_part(z: Any, top: float, per_temperature: float, ties: Any, se: Any, se
 
 @numba.njit(cache=True, nogil=True)
 def _fold(lanes: Any) -> Any:
-    """The sum, by halves, into the first lane: of ten roundings one after the other."""
+    """Return the sum, taken by halves into the first lane: ten roundings come one after the other."""
     width = len(lanes)
     while width > 1:
         half = (width + 1) // 2
@@ -270,7 +273,7 @@ def _fold(lanes: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _sum_rows(logits: Any, per_temperature: float, out: Any) -> None:
-    """A row's sums into a column of ``out``; each row by itself, so that its bits depend on no other."""
+    """Write a row's sums into a column of ``out``; each row by itself, so that its bits depend on no other."""
     rows, vocabulary = logits.shape
     width = min(LANES, vocabulary)
     largest, lanes = np.empty(width, logits.dtype), np.empty((5, width))

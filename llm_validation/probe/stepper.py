@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from llm_validation.models.float64 import double_copy
+from llm_validation.models.float64 import float64_copy
 from llm_validation.probe.arms import Weights, arm_weights
 from llm_validation.probe.expansion import Tensors, context_log_probs, expand
 from llm_validation.probe.measures import Measure
@@ -60,8 +60,8 @@ class Stepper:
         self._model, self._precision = model, precision
         self._order, self._moments, self._optimiser = order, moments, optimiser
         self._rollouts, self._tokens = batch.contexts(pad=pad), batch.tokens()
-        self._double = exact_copy(model, precision)
-        self._parameters: Tensors = {name: value.detach() for name, value in self._double.named_parameters()}
+        self._in_float64 = exact_copy(model, precision)
+        self._parameters: Tensors = {name: value.detach() for name, value in self._in_float64.named_parameters()}
         self.before = self._log_probs(self._parameters)
         self._steps: dict[tuple[Setting, bytes], Taken] = {}
         self._rates: dict[Setting, float | None] = {}
@@ -95,7 +95,7 @@ class Stepper:
                 yield self._steps[setting, key]
 
     def rate(self, setting: Setting) -> float | None:
-        """The learning rate: the setting's own, or by the rule of ``Setting.size``.
+        """Return the learning rate: the setting's own, or by the rule of ``Setting.size``.
 
         The size is the root mean square of the predicted change of log pi under the reference arm. None where that arm
         takes no step: in no group are there two rewards.
@@ -112,7 +112,7 @@ class Stepper:
         return None if spread_of_unit is None else setting.size / spread_of_unit
 
     def change(self, setting: Setting, advantages: Array) -> dict[str, Any]:
-        """The parameters' change in one step with these advantages, [Q, G]."""
+        """Return the parameters' change in one step with these advantages, [Q, G]."""
         sampled = self.batch.sampled(self.before.shape[1]) if setting.hold_unsampled else None
         return take_step(
             self._model,
@@ -128,21 +128,21 @@ class Stepper:
         )
 
     def token_entropy(self) -> tuple[Array, Array]:
-        """Entropy at every token of the rollouts, in nats, and the response that it belongs to, [C] each."""
-        return entropy(context_log_probs(self._double, self._parameters, self._rollouts)), self._rollouts.row
+        """Return the entropy at every token of the rollouts, in nats, and the response that it belongs to, [C] each."""
+        return entropy(context_log_probs(self._in_float64, self._parameters, self._rollouts)), self._rollouts.row
 
     def _log_probs(self, parameters: Tensors) -> Array:
-        return context_log_probs(self._double, parameters, self.measure.contexts).astype("float64")
+        return context_log_probs(self._in_float64, parameters, self.measure.contexts).astype("float64")
 
     def _expanded(self, change: Tensors) -> tuple[Array, Array]:
-        first, second = expand(self._double, self._parameters, change, self.measure.contexts)
+        first, second = expand(self._in_float64, self._parameters, change, self.measure.contexts)
         return first.astype("float64"), second.astype("float64")
 
 
 def exact_copy(model: Any, precision: str) -> Any:
     """Return a copy of the model for measurements: in float64 throughout, or as it is, in evaluation mode."""
     if precision == "float64":
-        return double_copy(model)
+        return float64_copy(model)
     import copy
 
     return copy.deepcopy(model).eval().requires_grad_(False)

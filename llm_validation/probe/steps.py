@@ -59,7 +59,7 @@ class Setting(Strict):
 
     @property
     def unit(self) -> Setting:
-        """The setting at learning rate 1 and without a size: what all sizes of one kind of step share."""
+        """Return the setting at learning rate 1 and without a size: what all sizes of one kind of step share."""
         return self.model_copy(update={"learning_rate": 1.0, "size": None})
 
 
@@ -76,7 +76,7 @@ def take_step(
     sampled: Array | None = None,
     dtype: str = "float64",
 ) -> dict[str, Any]:
-    """The change of every parameter in one step on given rollouts; the model is left as it was, bit for bit.
+    """Return the change of every parameter in one step on given rollouts; the model is left as it was, bit for bit.
 
     Args:
         model: in the arithmetic that training has.
@@ -108,7 +108,7 @@ def take_step(
 
 @contextmanager
 def restored(model: Any, optimiser: Any = None) -> Iterator[Tensors]:
-    """Parameters, gradients and mode are afterwards what they were; yields a copy of the parameters.
+    """Yield a copy of the parameters; parameters, gradients and mode are afterwards what they were.
 
     Raises:
         RestoreError: a fingerprint of parameters, optimiser state and random states differs from the one before.
@@ -131,7 +131,7 @@ def restored(model: Any, optimiser: Any = None) -> Iterator[Tensors]:
 
 
 def state_fingerprint(model: Any, optimiser: Any = None) -> str:
-    """SHA-256 of the parameters, the optimiser's state, and torch's random state, bit by bit."""
+    """Return the SHA-256 of the parameters, the optimiser's state, and torch's random state, bit by bit."""
     import torch
 
     state = optimiser.state_dict()["state"] if optimiser is not None else {}
@@ -140,7 +140,7 @@ def state_fingerprint(model: Any, optimiser: Any = None) -> str:
 
 
 def fingerprint(tensors: Tensors) -> str:
-    """SHA-256 of names and contents, bit by bit."""
+    """Return the SHA-256 of names and contents, bit by bit."""
     import torch
 
     digest = hashlib.sha256()
@@ -151,7 +151,7 @@ def fingerprint(tensors: Tensors) -> str:
 
 
 def moments_of(optimiser: Any, model: Any) -> dict[str, dict[str, Any]]:
-    """Copies of AdamW's moments by parameter name; parameters that it has not stepped yet are left out."""
+    """Return copies of AdamW's moments by parameter name; parameters that it has not stepped yet are left out."""
     names = {id(value): name for name, value in model.named_parameters()}
     return {
         names[id(value)]: {key: entry.detach().clone() for key, entry in state.items()}
@@ -227,7 +227,7 @@ def token_shares(row: Array, setting: Setting) -> Array:
 
 
 def _token_log_probs(model: Any, rollouts: _Rollouts, rows: Sequence[int] | Array, rounding: Rounding) -> Any:
-    """log pi of the taken tokens of these rows, in the contexts' order."""
+    """Return log pi of the taken tokens of these rows, in the contexts' order."""
     import torch
 
     contexts = rollouts.contexts

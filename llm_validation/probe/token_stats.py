@@ -85,7 +85,7 @@ def token_stats(logits: Tensor, tokens: Tensor, *, temperature: float = 1.0, chu
 def token_stats_from_hidden(
     hidden: Tensor, weight: Tensor, tokens: Tensor, *, temperature: float = 1.0, chunk: int | None = None
 ) -> TokenStats:
-    r"""``token_stats`` of the logits :math:`z = hW^\top`, of which only a block is ever held.
+    r"""Return ``token_stats`` of the logits :math:`z = hW^\top`, of which only a block is ever held.
 
     The product is taken in the type of its factors, as the model's own output layer does, 4096 columns at a time; then
     sums are merged in float64 with a running maximum, which costs a few units in their last place. Results depend on
@@ -129,7 +129,7 @@ def token_stats_from_hidden(
 
 
 def _statistics(sums: Sums, taken: Tensor, per_temperature: float, shape: Any) -> TokenStats:
-    """From the sums, in which the largest entries are apart, without cancellation where pi is peaked."""
+    """Return statistics from the sums, in which the largest entries are apart: nothing cancels where pi is peaked."""
     total = sums.ties + sums.e
     log_total = sums.ties.log() + (sums.e / sums.ties).log1p()
     mean = sums.ex / total  # E[x]; log pi + H = x - E[x]
@@ -190,7 +190,7 @@ def _checked_chunk(value: Any) -> int | None:
 
 
 def _described(value: Any) -> Any:
-    """A tensor by type and shape, as its entries would fill the message."""
+    """Return a tensor's type and shape as text, because its entries would fill the message."""
     import torch
 
     return (value.dtype, tuple(value.shape)) if isinstance(value, torch.Tensor) else value

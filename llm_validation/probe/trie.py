@@ -44,12 +44,12 @@ class Trie:
 
     @property
     def queries(self) -> int:
-        """Q."""
+        """Return Q, the number of prompts."""
         return int(self.query[-1]) + 1
 
     @cached_property
     def depth(self) -> Array:
-        """[C] tokens of each context's prefix."""
+        """Return the number of tokens of each context's prefix, [C]."""
         depth = np.zeros(len(self.parent), dtype=int)
         for context in np.flatnonzero(self.parent != ROOT):
             depth[context] = depth[self.parent[context]] + 1
@@ -57,7 +57,10 @@ class Trie:
 
     @cached_property
     def leaf(self) -> Array:
-        """[C, V] whether a token leads out of the trie: it ends the response or begins a part that is not listed."""
+        """Return whether a token leads out of the trie, [C, V].
+
+        It ends the response or begins a part that is not listed.
+        """
         leaf = np.ones((len(self.parent), self.vocabulary), dtype=bool)
         inner = self.parent != ROOT
         leaf[self.parent[inner], self.token[inner]] = False
@@ -65,7 +68,7 @@ class Trie:
 
     @cached_property
     def closed(self) -> Array:
-        """[C, V] whether a leaf is a whole response."""
+        """Return whether a leaf is a whole response, [C, V]."""
         last = np.zeros((len(self.parent), self.vocabulary), dtype=bool)
         last[self.depth + 1 == self.length] = True
         last[:, list(self.ends)] = True

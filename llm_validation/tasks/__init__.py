@@ -33,12 +33,12 @@ def register_task(task: Task) -> Task:
 
 
 def task_names() -> tuple[str, ...]:
-    """The registered tasks, in alphabetical order."""
+    """Return the registered tasks, in alphabetical order."""
     return tuple(sorted(_TASKS))
 
 
 def get_task(name: str) -> Task:
-    """The task of that name.
+    """Return the task of that name.
 
     Raises:
         ValueError: with the names that there are.
@@ -49,7 +49,7 @@ def get_task(name: str) -> Task:
 
 
 def load_task(source: str) -> Source:
-    """How the answers of a source are checked, and how long its responses may be; see :func:`load_examples`.
+    """Return how the answers of a source are checked and how long its responses may be; see :func:`load_examples`.
 
     Raises:
         ValueError: for a source that cannot be one.
@@ -64,7 +64,7 @@ def load_task(source: str) -> Source:
 
 
 def load_examples(source: str, *, split: str = "train", count: int | None = None, seed: int = 0) -> list[Example]:
-    """Questions with their answers.
+    """Return questions with their answers.
 
     Args:
         source: A task's name; ``gym:NAME`` for a family of reasoning-gym; ``shots:NAME`` for questions after worked
@@ -93,7 +93,7 @@ def load_examples(source: str, *, split: str = "train", count: int | None = None
 
 
 def _outside(source: str) -> str:
-    """A source that names a file or dataset; a mistyped task is not looked for on a network."""
+    """Return a source that names a file or a dataset; a mistyped task is not looked for on a network."""
     if is_file(source) or source in HUB_NAMES or "/" in source or Path(source).is_dir():
         return source
     return refuse(

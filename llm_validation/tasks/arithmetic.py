@@ -14,12 +14,12 @@ TERMS = 5  # of a question of ``totals``
 
 
 def _number(rng: np.random.Generator, digits: int) -> int:
-    """Uniform over the numbers of exactly that many digits; 0 is one of the one-digit numbers."""
+    """Return a number that is uniform over those of exactly that many digits; 0 is one of the one-digit numbers."""
     return int(rng.integers(0 if digits == 1 else 10 ** (digits - 1), 10**digits))
 
 
 def _last_digit(rng: np.random.Generator) -> Example:
-    """From ``3+4=`` to ``38*71+94*27=``: each of four levels of difficulty equally often."""
+    """Return a question from ``3+4=`` to ``38*71+94*27=``, each of four levels of difficulty equally often."""
     level = int(rng.integers(4))
     a, b, c, d = (_number(rng, 2 if level == 3 else 1) for _ in range(4))
     prompt, value = (
@@ -42,7 +42,7 @@ def _product(rng: np.random.Generator) -> Example:
 
 
 def _running_totals(rng: np.random.Generator) -> Example:
-    """``7+5+3+8+6=`` asks for all running totals, ``12=15=23=29``: one wrong step makes the answer wrong."""
+    """Return a question such as ``7+5+3+8+6=`` that asks for all running totals; one wrong step makes it wrong."""
     terms = [int(term) for term in rng.integers(1, 10, size=TERMS)]
     totals = np.cumsum(terms)[1:]
     return Example("+".join(map(str, terms)) + "=", "=".join(map(str, totals)))

@@ -56,12 +56,12 @@ class Task(Source):
 
 
 def held_out(prompt: str) -> bool:
-    """Whether this prompt is for evaluation: fixed by its text alone, the same on every machine."""
+    """Return whether this prompt is for evaluation: its text alone decides, in the same way on every machine."""
     return _stable_hash(prompt) % HELD_OUT == 0
 
 
 def draw_examples(task: Task, *, split: str, count: int, seed: int) -> list[Example]:
-    """``count`` independent draws of the task, given that the prompt is in the split.
+    """Return ``count`` independent draws of the task, given that the prompt is in the split.
 
     The first n of a longer list are the list of length n. Small families repeat prompts, as independent draws do.
 
@@ -84,19 +84,19 @@ def draw_examples(task: Task, *, split: str, count: int, seed: int) -> list[Exam
 
 
 def known_split(split: str) -> str:
-    """The split, if there is one of that name."""
+    """Return the split of that name, or refuse the name."""
     if split not in SPLITS:
         refuse("split", split, " or ".join(map(repr, SPLITS)))
     return split
 
 
 def whole_number(name: str, value: object, *, least: int) -> int:
-    """The value as an integer not below ``least``."""
+    """Return the value as an integer not below ``least``."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         refuse(name, value, f"an integer >= {least}")
     return int(value)
 
 
 def _stable_hash(text: str) -> int:
-    """Python's own ``hash`` of a string differs from process to process; this one does not."""
+    """Return a hash of a text that is the same in every process, as Python's own ``hash`` is not."""
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")

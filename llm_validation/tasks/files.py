@@ -32,17 +32,17 @@ _EVAL_SPLITS = ("eval", "validation", "test")
 
 
 def file_source(source: str) -> Source:
-    """How the answers of a file or dataset are checked: by ``math``, whatever they are."""
+    """Return how the answers of a file or dataset are checked: by ``math``, whatever they are."""
     return Source(source, "math", DEFAULT_MAX_NEW_TOKENS, enumerable=False)
 
 
 def is_file(source: str) -> bool:
-    """Whether the source names a JSON-lines file rather than a dataset."""
+    """Return whether the source names a JSON-lines file rather than a dataset."""
     return Path(source).suffix in (".jsonl", ".json") or Path(source).is_file()
 
 
 def file_examples(source: str, *, count: int | None, seed: int) -> list[Example]:
-    """The questions of a JSON-lines file.
+    """Return the questions of a JSON-lines file.
 
     A file is one split: name another file for evaluation. A record that is there twice counts once.
 
@@ -66,7 +66,7 @@ def file_examples(source: str, *, count: int | None, seed: int) -> list[Example]
 
 
 def hub_examples(source: str, *, split: str, count: int | None, seed: int) -> list[Example]:
-    """The questions of a Hugging Face dataset: a short name, ``owner/name``, or a folder.
+    """Return the questions of a Hugging Face dataset: a short name, ``owner/name``, or a folder.
 
     ``split`` is a split of the dataset; ``eval`` also finds its validation or test split, and a dataset of one split
     gives that one.
@@ -118,7 +118,7 @@ def _hub_split(source: str, splits: Mapping[str, Iterable[Any]], split: str) -> 
 
 
 def _unique(records: Iterable[tuple[str, Any]]) -> list[Example]:
-    """Every question once: one of the public sets repeats each of its records a hundred times."""
+    """Return every question once: one of the public sets repeats each of its records a hundred times."""
     return list(dict.fromkeys(_example(where, record) for where, record in records))
 
 
@@ -136,7 +136,7 @@ def _example(where: str, record: Any) -> Example:
 
 
 def _prompt_text(value: Any) -> str | None:
-    """Text as it is; of a chat the contents of its messages, one after the other."""
+    """Return a text as it is, and of a chat the contents of its messages, one after the other."""
     if isinstance(value, str):
         return value if value.strip() else None
     if not isinstance(value, (list, tuple)):

@@ -25,7 +25,7 @@ _LOOKED_AT = 16  # answers that decide which verifier fits
 
 
 def gym_source(source: str) -> Source:
-    """How the answers of ``gym:NAME`` are checked: ``math`` where they are integers, else ``choice``.
+    """Return how the answers of ``gym:NAME`` are checked: ``math`` where they are integers, else ``choice``.
 
     Raises:
         ValueError: as :func:`gym_examples`.
@@ -36,7 +36,7 @@ def gym_source(source: str) -> Source:
 
 
 def gym_examples(source: str, *, split: str, count: int, seed: int) -> list[Example]:
-    """``count`` questions of a reasoning-gym family, in its default configuration, with prompts of that split only.
+    """Return ``count`` questions of a reasoning-gym family in its default configuration, with prompts of that split.
 
     Raises:
         ValueError: if the package is missing, the family unknown, its answers not unique or its prompts too few.

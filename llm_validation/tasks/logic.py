@@ -13,7 +13,7 @@ _LONGEST = 4  # comparisons in one question
 
 
 def _comparison(rng: np.random.Generator) -> tuple[str, bool]:
-    """``3<5`` or its negation ``!3<5``."""
+    """Return a comparison such as ``3<5``, or its negation ``!3<5``."""
     a, b = (int(x) for x in rng.integers(0, 10, size=2))
     sign = "<>="[int(rng.integers(3))]
     holds = bool(_COMPARE[sign](a, b))
@@ -21,7 +21,7 @@ def _comparison(rng: np.random.Generator) -> tuple[str, bool]:
 
 
 def _chain(rng: np.random.Generator, length: int) -> tuple[str, bool]:
-    """Comparisons joined by ``&`` and ``|``, of which ``&`` binds tighter."""
+    """Return comparisons joined by ``&`` and ``|``, of which ``&`` binds tighter."""
     text, holds = _comparison(rng)
     earlier, current = False, holds  # the disjuncts that are complete, and the conjunction under way
     for _ in range(length - 1):
@@ -34,7 +34,10 @@ def _chain(rng: np.random.Generator, length: int) -> tuple[str, bool]:
 
 
 def _truth(rng: np.random.Generator) -> Example:
-    """One to four comparisons; the truth value is drawn first, so that no constant answer is right more often."""
+    """Return one to four comparisons and their truth value.
+
+    The truth value is drawn first, so that no constant answer is right more often than another.
+    """
     length, wanted = int(rng.integers(1, _LONGEST + 1)), bool(rng.integers(2))
     while True:
         text, holds = _chain(rng, length)

@@ -43,7 +43,7 @@ SHOTS: Mapping[str, Task] = MappingProxyType(
 
 
 def shots_source(source: str) -> Source:
-    """How the answers of ``shots:NAME`` are checked.
+    """Return how the answers of ``shots:NAME`` are checked.
 
     Raises:
         ValueError: there is no such family.
@@ -52,7 +52,7 @@ def shots_source(source: str) -> Source:
 
 
 def shots_examples(source: str, *, split: str, count: int, seed: int) -> list[Example]:
-    """``count`` independent draws from ``shots:NAME``, as of any generator.
+    """Return ``count`` independent draws from ``shots:NAME``, as of any generator.
 
     Raises:
         ValueError: there is no such family, or a split, count or seed that is none.

@@ -56,7 +56,7 @@ class Content:
 
     @property
     def entries(self) -> list[Entry]:
-        """The ledger's entries."""
+        """Return the ledger's entries."""
         return [line.entry for line in self.ledger_lines]
 
     def commands_for(self, picture: Picture) -> list[str]:

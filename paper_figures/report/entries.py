@@ -53,7 +53,7 @@ class LedgerLine:
 
     @property
     def reason(self) -> str:
-        """How the verdict follows from the evidence, or that it does not."""
+        """Return how the verdict follows from the evidence, or that it does not."""
         if self.entry.problems or not any(doubt.startswith(AGAINST) for doubt in self.doubts):
             return reason(self.entry)
         return "It does not follow from the evidence in the file."

@@ -33,14 +33,14 @@ class Picture:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
+        """Return the width and height in pixels."""
         # Two big-endian numbers of four bytes, which end the header: no image library is needed to read them.
         width, height = struct.unpack(">II", self.png[16:HEADER])
         return width, height
 
     @property
     def alt(self) -> str:
-        """What the picture is, for those who do not see it; the caption says what is on it."""
+        """Return what the picture is, for those who do not see it; the caption says what is on it."""
         titles = "; ".join(panel["title"] for panel in self.panels)
         return f"{self.title}. Panels: {titles}. The caption has the values."
 

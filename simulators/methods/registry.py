@@ -73,7 +73,10 @@ class Method:
 
     @property
     def rewards_alone(self) -> bool:
-        """Whether every coefficient depends on the group's rewards only; claim `neutrality` then applies, on-policy."""
+        """Return whether every coefficient depends on the group's rewards only.
+
+        On-policy, claim `neutrality` then applies.
+        """
         return self.token_weights is None and self.token_penalty is None and not self.across_groups
 
 

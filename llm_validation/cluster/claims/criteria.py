@@ -153,7 +153,7 @@ def figure_5(rows: Rows) -> list[Statement]:
 
 
 def figure_6(rows: Rows) -> list[Statement]:
-    """State that QAE gains on the 14B model, and which mask recovers more than half of its gain under which clipping."""
+    """State that QAE gains on the 14B model, and which mask has more than half of its gain under which clipping."""
     level = bonferroni(LEVEL, 5)
     large = _mean_gap(rows, (LARGE, LARGE_QAE), level)
     statements = [_above("QAE's pass@1 on the 14B model is above DAPO's, mean of AIME24 and AIME25", large)]

@@ -122,7 +122,7 @@ def _planned(
 
 
 def _resolved_values(config: Any, keys: Mapping[str, Any]) -> dict[str, Any]:
-    """The values that the job gets for these keys, interpolations resolved."""
+    """Return the values that the job gets for these keys, interpolations resolved."""
     from llm_validation.cluster.recipes.sources import leaves
     from llm_validation.verl_engine.configuration.record import nested
 

@@ -67,7 +67,7 @@ class JobFolder:
 
     @property
     def logs(self) -> Path:
-        """Return the folder of ``attempt-NNN.jsonl`` (verl's file logger) and ``attempt-NNN.out`` (what was printed)."""
+        """Return the folder of ``attempt-NNN.jsonl`` (verl's file logger) and ``attempt-NNN.out`` (output)."""
         return self.path / "logs"
 
     @property

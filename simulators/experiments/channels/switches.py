@@ -149,7 +149,7 @@ def channel_step(state: State, env: Environment, plan: Plan, *, rngs: Generators
 
 
 def exact_mean(method: Method) -> bool:
-    """Whether the expected update follows from the groups' numbers of responses of each reward."""
+    """Return whether the expected update follows from the groups' numbers of responses of each reward."""
     return method.rewards_alone
 
 

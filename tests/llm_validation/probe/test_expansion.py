@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llm_validation.models.float64 import double_copy
+from llm_validation.models.float64 import float64_copy
 from llm_validation.models.presets import build_model
 from llm_validation.probe import expansion
 from llm_validation.probe.contexts import Contexts, Tree, rollout_contexts, tree_contexts
@@ -35,7 +35,7 @@ def single() -> Any:
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    return double_copy(single())
+    return float64_copy(single())
 
 
 def rollouts() -> Contexts:
@@ -109,7 +109,7 @@ def only_double(model: Any) -> None:
 @pytest.mark.parametrize("spoil", [only_double, float32_attention, float32_norms], ids=lambda spoil: spoil.__name__)
 def test_what_is_rounded_to_float32_is_noticed(spoil: Callable[[Any], None]) -> None:
     """Control: weights of float64 alone leave 1e-8 of rounding, which the steps divide by 1e-3 and by 1e-5."""
-    model = double_copy(single())
+    model = float64_copy(single())
     contexts = all_of_one_length()  # eager attention in float64 cannot mask: the least float64 is -inf in float32
     assert max(abs(order - 2) for order in orders(model, contexts)) < SLACK
     spoil(model)
@@ -199,7 +199,7 @@ def test_the_copy_agrees_with_the_float32_model() -> None:
     import torch
 
     original = single()
-    found = logits(double_copy(original))
+    found = logits(float64_copy(original))
     assert found.dtype == torch.float64
     # Logits of size 10 in float32, two layers: 1e-6 each; 1e-5 is what is promised.
     torch.testing.assert_close(found, logits(original).double(), rtol=0, atol=1e-5)
@@ -216,7 +216,7 @@ def test_the_copy_leaves_the_model_alone(training: bool) -> None:
     model = single().train(training)
     weights = {name: value.detach().clone() for name, value in model.named_parameters()}
     before = logits(model)
-    copy = double_copy(model)
+    copy = float64_copy(model)
     for value in copy.parameters():
         value.data.zero_()
     assert model.config._attn_implementation == "eager"
@@ -236,8 +236,8 @@ def test_a_copy_of_a_copy() -> None:
     """The patched norms belong to the copy that they are in."""
     import torch
 
-    one = double_copy(single())
-    two = double_copy(one)
+    one = float64_copy(single())
+    two = float64_copy(one)
     expected = logits(one)
     for value in one.parameters():
         value.zero_()
@@ -249,7 +249,7 @@ def test_the_copy_may_have_dropout_and_tied_weights() -> None:
     model = single().train()
     for layer in model.model.layers:
         layer.self_attn.attention_dropout = 0.5
-    copy = double_copy(model)
+    copy = float64_copy(model)
     assert (logits(copy) == logits(copy)).all()
     assert copy.lm_head.weight is copy.model.embed_tokens.weight
     assert [name for name, _ in copy.named_parameters()] == [name for name, _ in model.named_parameters()]
