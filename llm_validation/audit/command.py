@@ -116,8 +116,11 @@ def _audited(
     """Return the report of the run, and its comparison with another if there is one."""
     from llm_validation.audit.compare import compared
     from llm_validation.audit.gather import gather
+    from llm_validation.audit.reading.walk import require_there
     from llm_validation.audit.report.report import audit_log
 
+    require_there(logs, "LOGS")
+    require_there(others, "--compare")
     with _progress() as told:
         report = audit_log(gather(logs, flags, told))
         if not others:

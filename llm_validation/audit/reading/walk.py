@@ -26,6 +26,21 @@ class Found:
     """What was given on the command line: the file itself or the folder above it."""
 
 
+def require_there(paths: Iterable[Path], name: str) -> None:
+    """Refuse a path that is not there, before anything is read.
+
+    Args:
+        paths: files and folders.
+        name: of the argument, for the message.
+
+    Raises:
+        WalkError: naming the path.
+    """
+    for path in paths:
+        if not path.exists():
+            raise WalkError(f"{name} must be a file or folder that is there; got {str(path)!r}")
+
+
 def files(paths: Iterable[Path]) -> list[Found]:
     """Return all regular files, in natural order of their names (``9.jsonl`` before ``10.jsonl``).
 
@@ -33,9 +48,9 @@ def files(paths: Iterable[Path]) -> list[Found]:
         WalkError: a path is not there, or there are more files than any run of training writes.
     """
     found: dict[tuple[int, int], Found] = {}
+    paths = list(paths)
+    require_there(paths, "LOGS")
     for path in paths:
-        if not path.exists():
-            raise WalkError(f"LOGS must be a file or folder that is there; got {str(path)!r}")
         for one in _below(path):
             status = one.path.stat()
             found.setdefault((status.st_dev, status.st_ino), one)

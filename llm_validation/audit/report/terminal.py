@@ -113,7 +113,7 @@ def _refused(report: Report) -> Iterator[str]:
 
 
 def _findings(report: Report, layout: _Layout) -> Iterator[str]:
-    if not report.findings and report.checked:
+    if not report.findings and report.checked and report.log.level is not None:
         yield f"no finding in the {report.checked} checks that could run"
     for finding in report.findings[:_MOST_FINDINGS]:
         yield f"{_MARKS[finding.severity]} {finding.severity}: {finding.id}: {finding.says}"
@@ -145,13 +145,15 @@ def _compared(comparison: Mapping[str, Any] | None) -> Iterator[str]:
 
 
 def _unchecked(report: Report) -> Iterator[str]:
-    if not report.unchecked:
+    """Say what could not be checked; where the logs hold nothing at all, no more than that."""
+    if report.log.level is None:
+        yield "nothing could be checked: no format of logs that is known here was read"
         return
+    if not report.checked:
+        yield "nothing could be checked"
     by_need: dict[str, list[str]] = {}
     for one in report.unchecked:
         by_need.setdefault(one.needs, []).append(one.check)
-    if not report.checked:
-        yield "nothing could be checked"
     for needs, names in list(by_need.items())[:_MOST_UNCHECKED]:
         yield f"not checked, needs {needs}: {', '.join(names)}"
     if len(by_need) > _MOST_UNCHECKED:

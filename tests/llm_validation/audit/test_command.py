@@ -96,6 +96,43 @@ def test_binary_junk_alone_is_nothing_to_check_and_by_name_refused(tmp_path: Pat
     assert "REFUSED" in result.stdout
 
 
+def test_a_second_run_that_is_not_there_is_said_before_anything_is_read(
+    healthy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unread(path: Path) -> None:
+        raise AssertionError(f"{path} was read")
+
+    monkeypatch.setattr("llm_validation.audit.gather.head_of", unread)
+    assert "--compare must be" in one_sentence(run(healthy, "--compare", healthy / "nothing"))
+
+
+def test_two_runs_are_compared(healthy: Path, tmp_path: Path) -> None:
+    worlds.open_instruct(tmp_path / "other", worlds.made(1, groups=12))
+    result = run(healthy, "--compare", tmp_path / "other", "--json", tmp_path / "r.json")
+    assert result.exit_code == 0
+    assert "compared: " in result.stdout
+    comparison = json.loads((tmp_path / "r.json").read_text())["comparison"]
+    assert [groups["count"] for groups in comparison["groups"]] == [48, 48]
+
+
+def test_the_demonstration_has_what_it_promises(tmp_path: Path) -> None:
+    """A leak, phantom gradients and a collapse; and every kind of report of it."""
+    paths = {kind: tmp_path / f"demo.{kind}" for kind in ("json", "html", "md")}
+    result = run("--demo", *(word for kind, path in paths.items() for word in (f"--{kind}", path)))
+    assert result.exit_code == 1
+    found = {one["id"] for one in json.loads(paths["json"].read_text())["findings"]}
+    assert {"gate-leak", "phantom-gradient", "onset-collapse"} <= found
+    assert paths["html"].read_text().startswith("<!doctype html>")
+    assert paths["md"].read_text().startswith("# Audit")
+    assert sorted(tmp_path.iterdir()) == sorted(paths.values())
+
+
+def test_what_holds_nothing_is_said_in_a_sentence_or_two(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello\n")
+    assert len(run(tmp_path).stdout.splitlines()) == 2
+    assert run(tmp_path).exit_code == 3
+
+
 def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(head, "LONGEST_LINE", 2**21)
     monkeypatch.setattr(json_lines, "LONGEST_LINE", 2**21)

@@ -88,9 +88,10 @@ def test_our_own_stored_answer_is_what_the_audit_says(name: str, tmp_path: Path)
 def test_every_format_is_on_the_page() -> None:
     """Each reader's writer stands in the table of formats."""
     writers = {
-        "verl": "verl", "trl": "TRL", "trainer": "TRL", "tensorboard": "TensorBoard", "wandb": "W&B", "open": "open-instruct",
-        "nemo": "NeMo", "prime": "prime-rl", "roll": "ROLL", "ms": "ms-swift", "areal": "AReaL", "easyr1": "EasyR1",
-        "score": "Qwen2.5-Math", "qae": "qae train", "responses": "JSON lines", "metrics": "qae train",
+        "verl": "verl", "trl": "TRL", "trainer": "TRL", "tensorboard": "TensorBoard", "wandb": "W&B",
+        "open": "open-instruct", "nemo": "NeMo", "prime": "prime-rl", "roll": "ROLL", "ms": "ms-swift",
+        "areal": "AReaL", "easyr1": "EasyR1", "score": "Qwen2.5-Math", "qae": "qae train", "responses": "JSON lines",
+        "metrics": "qae train",
     }  # fmt: skip
     for reader in readers():
         assert writers[reader.name.split("-")[0]] in TEXTS["audit.md"], reader.name

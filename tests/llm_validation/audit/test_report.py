@@ -111,7 +111,7 @@ def test_every_finding_has_something_to_try() -> None:
 
 def test_the_verdicts_are_those_of_the_stored_ledger() -> None:
     """``python -m llm_validation.audit.report.verdicts`` takes them over."""
-    assert verdicts() == of_ledger()
+    assert verdicts() == of_ledger(), "the ledger was stored anew: `make readme` takes its verdicts over"
 
 
 def test_a_remedy_says_what_the_ledger_says_and_no_more() -> None:
