@@ -33,7 +33,7 @@ class World(NamedTuple):
 
     @property
     def rewards(self) -> Array:
-        """Of the sampled groups, [Q, G]."""
+        """Return the rewards of the sampled groups, [Q, G]."""
         return np.take_along_axis(self.arm_rewards, self.drawn, axis=1)
 
 

@@ -100,7 +100,7 @@ def _study(config: StudyConfig, preset: Preset, out: Path, workers: int | None, 
 
 @contextmanager
 def _shown(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar with time left on a terminal, a plain line a part elsewhere."""
+    """Show a bar with the time left on a terminal, and a plain line for each part elsewhere."""
     from rich import progress as rich
 
     if not console.is_terminal:

@@ -12,6 +12,9 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from llm_validation.probe import agreement as probe_agreement
+from llm_validation.train import agreement as train_agreement
+from llm_validation.verl_engine import agreement as verl_agreement
 from llm_validation.verl_engine import eq4_torch
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
@@ -54,7 +57,8 @@ class Stored(NamedTuple):
 
 def register(ledger: Ledger) -> None:
     """Add the evidence of this package."""
-    eq4_torch.register(ledger)
+    for module in (eq4_torch, verl_agreement, train_agreement, probe_agreement):
+        module.register(ledger)
     for claim, line_id in line_claims(ledger):
         step = Step(
             says=f"What `qae validate` found: the line `{line_id}`.",
@@ -119,7 +123,7 @@ def _control(line_id: str, effort: Effort) -> Finding:
 
 @cache
 def _lines(root: Path) -> Mapping[str, Stored]:
-    """Every line of every shipped study, by id; of one that several sizes have, that of the largest size."""
+    """Return every line of every shipped study by id; of one that several sizes have, that of the largest size."""
     found: dict[str, Stored] = {}
     sizes = [run for run in store.stored(root, STUDY) if run.shipped]
     newest = {run.size: run for run in sizes}  # the one that counts comes last

@@ -79,7 +79,7 @@ def draw_all(
 
 
 def _ladder(figure: Any, *, probes: Table) -> bool:
-    """Measured against predicted changes of entropy, a panel a rung, a row a substrate."""
+    """Return a figure of measured against predicted changes: a panel for each rung, a row for each substrate."""
     first: dict[str, Table] = {}
     for substrate, _, rows in plain_sgd(probes):
         first.setdefault(substrate, rows)  # the smallest size comes first
@@ -105,7 +105,7 @@ def _ladder(figure: Any, *, probes: Table) -> bool:
 
 
 def _coverage(figure: Any, *, records: Sequence[Any]) -> bool:
-    """Coverage by step size, a panel a substrate, a line a kind of bound; SGD."""
+    """Return a figure of coverage by step size under SGD: a panel for each substrate, a curve for each bound."""
     sized = [one for one in records if one["size"] is not None and one["setting"].startswith("sgd")]
     substrates = list(dict.fromkeys(one["substrate"] for one in sized))
     if not substrates:
@@ -129,7 +129,7 @@ def _coverage(figure: Any, *, records: Sequence[Any]) -> bool:
 
 
 def _entropy(figure: Any, *, shown: Sequence[Condition]) -> bool:
-    """Entropy above, success below, a column a substrate, under the usual condition."""
+    """Return a figure of entropy above and success below under the usual condition, a column for each substrate."""
     if not shown:
         return False
     figure.set_size_inches(3.6 * len(shown), 5.4)
@@ -147,7 +147,7 @@ def _entropy(figure: Any, *, shown: Sequence[Condition]) -> bool:
 
 
 def _paired(figure: Any, *, shown: Sequence[Condition]) -> bool:
-    """Differences from GRPO by seed: mean and Student's interval, a column a substrate."""
+    """Return a figure of differences from GRPO by seed, with Student's interval: a column for each substrate."""
     from scipy import stats
 
     compared = [
@@ -178,7 +178,7 @@ def _paired(figure: Any, *, shown: Sequence[Condition]) -> bool:
 
 
 def _progress(figure: Any, *, shown: Sequence[Condition]) -> bool:
-    """Entropy against success, a column a substrate."""
+    """Return a figure of entropy against success, a column for each substrate."""
     if not shown:
         return False
     figure.set_size_inches(3.6 * len(shown), 3.4)
@@ -195,7 +195,7 @@ def _progress(figure: Any, *, shown: Sequence[Condition]) -> bool:
 
 
 def _map(figure: Any, *, places: Sequence[Any]) -> bool:
-    """A panel a rule and clip range: learning rate across, inner updates up, the place's name as its colour."""
+    """Return the map: a panel for each rule and clip range, learning rate across, updates up, names as colours."""
     from matplotlib.colors import ListedColormap
 
     if not places:
@@ -227,7 +227,7 @@ def _map(figure: Any, *, places: Sequence[Any]) -> bool:
 
 
 def _rules(condition: Condition) -> list[str]:
-    """The rules that are shown, GRPO first."""
+    """Return the rules that are shown, GRPO first."""
     return [rule for rule in SHOWN_RULES if rule in condition.rules]
 
 

@@ -114,7 +114,7 @@ def ladder_records(probes: Table) -> Record:
 
 
 def _eight_digits(content: Any) -> Any:
-    """Floats with eight significant digits, far more than any interval has."""
+    """Return floats with eight significant digits, far more than any interval has."""
     return json.loads(json.dumps(content), parse_float=lambda text: float(f"{float(text):.8g}"))
 
 

@@ -44,7 +44,7 @@ class Cell(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As it is shown."""
+        """Return the cell's name as it is shown."""
         return f"{self.task.name}, {WARM if self.run is None else self.run.name}, seed {self.seed}"
 
 
@@ -85,7 +85,7 @@ class StudyError(RuntimeError):
 
 
 def cells(config: StudyConfig) -> list[Cell]:
-    """All pieces of work: part by part in the order of the configuration, in a part seed by seed, probes last."""
+    """Return all pieces of work, part by part as configured, in a part seed by seed, with the probes last."""
     runs = [(task, run) for run in config.all_runs for task in config.tasks if not run.tasks or task.task in run.tasks]
     found = []
     for part in dict.fromkeys(run.part for _, run in runs):
@@ -96,7 +96,7 @@ def cells(config: StudyConfig) -> list[Cell]:
 
 
 def finished_study(config: StudyConfig, preset: Preset, *, out: Path) -> Path | None:
-    """The folder of this study by this code, if it is whole."""
+    """Return the folder of this study by this code, if it is whole."""
     return find_run(out, EXPERIMENT, identity(config, preset), modules=MODULES)
 
 
@@ -191,7 +191,7 @@ def speeds(done: Sequence[Done]) -> list[dict[str, Any]]:
 
 
 def start_of(task: StudyTask, seed: int, out: Path, *, any_code: bool = False) -> str | Path:
-    """The model that a seed's training starts from."""
+    """Return the model that a seed's training starts from."""
     return starting_model(task.model, task.task, task.start(seed), cache=out, any_code=any_code)
 
 
@@ -248,7 +248,7 @@ def nearest(steps: Iterable[int], wanted: float) -> int:
 
 
 def probes_table(config: StudyConfig, done: Sequence[Done]) -> Table:
-    """All whole probes, one row a setting, arm and prompt, with what they were taken at; and the bandit's."""
+    """Return all whole probes, one row a setting, arm and prompt, with what they were taken at; and the bandit's."""
     tables = []
     for one in done:
         for probed in one.probes:
@@ -274,12 +274,12 @@ def probes_table(config: StudyConfig, done: Sequence[Done]) -> Table:
 
 
 def runs_table(config: StudyConfig, done: Sequence[Done]) -> Table:
-    """All training runs, one row a step."""
+    """Return all training runs, one row a step."""
     return from_rows(row for one in done if one.trained is not None for row in _steps(config, one))
 
 
 def follow_table(config: StudyConfig, done: Sequence[Done]) -> Table:
-    """All checkpoints of all training runs, one row each: what was measured on questions that stay the same."""
+    """Return all checkpoints of all training runs, one row each: what was measured on questions that stay the same."""
     rows = []
     for one in done:
         if one.followed is None:
@@ -298,7 +298,7 @@ FOLLOWED = (
 
 
 def _facts(config: StudyConfig, done: Done) -> dict[str, Any]:
-    """What a training run was, as columns."""
+    """Return what a training run was, as columns."""
     cell = done.cell
     assert cell.run is not None
     training = config.train_config(cell.task, cell.run, cell.seed)
@@ -353,7 +353,7 @@ def _number(value: Any) -> float:
 
 
 def _arm(run: StudyRun) -> str:
-    """The probe's arm that is the run's rule."""
+    """Return the probe's arm that is the run's rule."""
     return f"{run.estimator}-{run.options['k']}" if "k" in run.options else run.estimator
 
 

@@ -32,7 +32,7 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list
 def what_was_run(
     tables: Mapping[str, Table], summary: Mapping[str, Any], config: Mapping[str, Any], facts: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Which substrates, with what probes and runs, and what is missing."""
+    """Yield a table of the substrates with their probes and runs, and a sentence on what is missing."""
     yield from ("# Where training moves entropy", "")
     yield f"`qae validate --preset {config['preset']}`, run `{facts['run_id']}`. What was asked, and why so, is in"
     yield "[the design](design.md), which is older than the runs."
@@ -65,7 +65,7 @@ def what_was_run(
 
 
 def outcomes(found: Lines) -> Iterator[str]:
-    """How many lines have which outcome, by substrate."""
+    """Yield a table of how many lines have which outcome, by substrate."""
     yield from ("## How many lines are found, absent, opposite, undecided", "")
     counts: dict[str, Counter[str]] = {}
     for line in found.lines:
@@ -81,7 +81,7 @@ def outcomes(found: Lines) -> Iterator[str]:
 
 
 def lines(found: Lines) -> Iterator[str]:
-    """Every line with its figures, family by family."""
+    """Yield every line with its figures, family by family."""
     yield from ("## Every line", "")
     yield (
         "Effect with its 95 % interval over seeds (over probes for one step); s is the smallest effect of interest,"
@@ -121,7 +121,7 @@ def lines(found: Lines) -> Iterator[str]:
 
 
 def ladder(found: Mapping[str, Any]) -> Iterator[str]:
-    """Every rung in every setting, plain arms first."""
+    """Yield every rung in every setting, plain arms first."""
     yield from ("## The prediction ladder", "")
     yield (
         "Measured against predicted change of entropy, in nats per response. Rank: Spearman's correlation. Slope: of"
@@ -151,7 +151,7 @@ def ladder(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def bounds(records: Records) -> Iterator[str]:
-    """Coverage of each kind of bound, and how far outside changes lie."""
+    """Yield the coverage of each kind of bound, and how far outside changes lie."""
     yield from ("## Bounds that can fail", "")
     yield (
         "`predicted`: the sharpest bounds of `qae_theory` at the displacement of log-probabilities predicted before"
@@ -180,7 +180,7 @@ def bounds(records: Records) -> Iterator[str]:
 
 
 def terms(records: Records) -> Iterator[str]:
-    """What each term of the chain rule carries, and the mass moved on tokens never sampled."""
+    """Yield what each term of the chain rule carries, and the mass moved on tokens never sampled."""
     yield from ("## Both terms of the chain rule", "")
     yield (
         "Frozen: the distributions change at contexts that stay as likely. Visiting: the contexts' probabilities"
@@ -205,7 +205,7 @@ def terms(records: Records) -> Iterator[str]:
 
 
 def contrasts(records: Records) -> Iterator[str]:
-    """What K does to entropy in one step, by channel."""
+    """Yield what K does to entropy in one step, by channel."""
     yield from ("## What K does in one step, by channel", "")
     yield (
         "Mean difference of the changes of entropy under QAE at the largest and the smallest K, on the same rollouts:"
@@ -226,7 +226,7 @@ def contrasts(records: Records) -> Iterator[str]:
 
 
 def ordering(records: Records) -> Iterator[str]:
-    """How often Prop. 4.2's order holds."""
+    """Yield how often Prop. 4.2's order holds."""
     yield from ("## How often Prop. 4.2's order holds", "")
     yield (
         "Plain arms: the K-quantile against the constants 0 and 1 and the mean; standardised: QAE against GRPO. Groups"
@@ -253,7 +253,7 @@ def ordering(records: Records) -> Iterator[str]:
 
 
 def places(found: Mapping[str, Records]) -> Iterator[str]:
-    """The map: what each rule does at each place, where it begins to, and the entropy at equal success."""
+    """Yield the map: what each rule does at each place, where it begins to, and the entropy at equal success."""
     if not found["places"]:
         return
     yield from ("## The map of collapse and explosion", "")
@@ -297,7 +297,7 @@ AXES = ("clip_low", "clip_high", "updates", "learning_rate")
 
 
 def sensitivity(records: Records) -> Iterator[str]:
-    """What changes under the alternatives that were stated beforehand."""
+    """Yield what changes under the alternatives that were stated beforehand."""
     yield from ("## If it had been chosen otherwise", "")
     kinds = [str(answer) for answer in Answer]
     rows = [
@@ -317,7 +317,7 @@ def sensitivity(records: Records) -> Iterator[str]:
 
 
 def speed(records: Records) -> Iterator[str]:
-    """How long a training step takes, and what of it."""
+    """Yield how long a training step takes, and what of it."""
     if not records:
         return
     yield from ("## Time of a training step", "")

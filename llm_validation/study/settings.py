@@ -44,11 +44,11 @@ class StudyTask(Strict):
 
     @property
     def name(self) -> str:
-        """The substrate; the task where it has no name."""
+        """Return the name of the substrate, which is the task's where it has none of its own."""
         return self.substrate or self.task
 
     def start(self, seed: int) -> Warmup | None:
-        """How the model that a seed starts from is warmed up."""
+        """Return how the model that a seed starts from is warmed up."""
         if self.warmup is None or not self.own_start:
             return self.warmup
         return self.warmup.model_copy(update={"seed": self.warmup.seed + seed})
@@ -151,7 +151,7 @@ class StudyConfig(Strict):
 
     @property
     def all_runs(self) -> tuple[StudyRun, ...]:
-        """The runs, those of the grids after the others."""
+        """Return the runs, those of the grids after the others."""
         return (*self.runs, *(run for grid in self.grids for run in grid.runs()))
 
     def runs_of(self, task: StudyTask) -> Iterator[StudyRun]:
@@ -161,11 +161,11 @@ class StudyConfig(Strict):
                 yield run
 
     def seeds_of(self, run: StudyRun) -> int:
-        """How many seeds a run has."""
+        """Return how many seeds a run has."""
         return run.seeds or self.seeds
 
     def train_config(self, task: StudyTask, run: StudyRun, seed: int) -> TrainConfig:
-        """The settings of one training run."""
+        """Return the settings of one training run."""
         own: dict[str, Any] = {"task": task.task, "model": task.model, "warmup": None}
         warmup = task.start(seed)
         if warmup is not None:
@@ -175,12 +175,12 @@ class StudyConfig(Strict):
         return checked(TrainConfig, [self.train, task.train, own, rule, run.changes, {"keep_checkpoints": None}])
 
     def follow_config(self, task: StudyTask, seed: int = 0) -> FollowConfig:
-        """What is measured along a seed's runs on this task: the same questions for every rule."""
+        """Return what is measured along a seed's runs on this task: the same questions for every rule."""
         length = {key: task.train[key] for key in ("max_new_tokens",) if key in task.train}
         return checked(FollowConfig, [self.follow, length, task.follow, {"task": task.task, "seed": self.seed + seed}])
 
     def probe_config(self, task: StudyTask, seed: int, *, whole: bool = True) -> ProbeConfig:
-        """The settings of one probe; without ``whole`` no step is taken in it."""
+        """Return the settings of one probe; without ``whole`` no step is taken in it."""
         parts = {"arms": self.arms, "settings": [one.model_dump() for one in self.settings]} if whole else {}
         nothing = {} if whole else {"arms": (), "settings": ()}
         length = {key: task.train[key] for key in ("max_new_tokens",) if key in task.train}
@@ -189,7 +189,7 @@ class StudyConfig(Strict):
 
 
 def shipped_config(preset: Preset) -> StudyConfig:
-    """The study as it comes, in one of its sizes.
+    """Return the study as it is shipped, in one of its sizes.
 
     Raises:
         ValueError: there is no such size.
@@ -198,7 +198,7 @@ def shipped_config(preset: Preset) -> StudyConfig:
 
 
 def changed_config(preset: Preset, changes: Sequence[Table]) -> StudyConfig:
-    """The shipped study with these changes, the last of them counting most.
+    """Return the shipped study with these changes, the last of them counting most.
 
     Raises:
         ValueError: one line that names what is wrong.
@@ -210,6 +210,6 @@ def changed_config(preset: Preset, changes: Sequence[Table]) -> StudyConfig:
 
 
 def identity(config: StudyConfig, preset: Preset) -> dict[str, Any]:
-    """All that determines the study's results, in JSON's types."""
+    """Return all that determines the study's results, in JSON's types."""
     settings = json.loads(config.model_dump_json())
     return {"experiment": EXPERIMENT, "preset": preset, "settings": without_infinity(settings)}

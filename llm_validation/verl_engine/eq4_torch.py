@@ -43,7 +43,7 @@ def register(ledger: Ledger) -> None:
 
 
 def leaks(dtype: str, group_sizes: Iterable[int], levels: Sequence[Fraction]) -> Iterator[Leak]:
-    """Every leak of `torch.quantile` in this arithmetic, small groups first.
+    """Yield every leak of `torch.quantile` in this arithmetic, small groups first.
 
     Args:
         dtype: ``float32`` or ``float64``.
@@ -61,7 +61,7 @@ def leaks(dtype: str, group_sizes: Iterable[int], levels: Sequence[Fraction]) ->
 
 
 def torch_quantiles(dtype: str, group_size: int, k: Fraction) -> list[float]:
-    """`torch.quantile` of the groups with m = 0..G right responses, as the released code calls it."""
+    """Return `torch.quantile` of the groups with m = 0..G right responses, as the released code calls it."""
     import torch
 
     groups = torch.tensor(np.tri(group_size + 1, group_size, -1), dtype=getattr(torch, dtype))
@@ -70,13 +70,13 @@ def torch_quantiles(dtype: str, group_size: int, k: Fraction) -> list[float]:
 
 
 def exact_quantile(group_size: int, num_correct: int, k: Fraction) -> Fraction:
-    """Linear interpolation in rational arithmetic."""
+    """Return the quantile by linear interpolation in rational arithmetic."""
     group = np.array([Fraction(int(i < num_correct)) for i in range(group_size)], dtype=object)
     return Fraction(quantile_baseline(group, k, method="linear").item())
 
 
 def torch_advantages(dtype: str, leak: Leak, baseline: float) -> tuple[float, float]:
-    """(R - b) / (std + eps) of a right and of a wrong response, with Bessel's std, in torch's arithmetic."""
+    """Return (R - b) / (std + eps) of a right and of a wrong response, with Bessel's std, in torch's arithmetic."""
     import torch
 
     rewards = torch.tensor([1.0] * leak.num_correct + [0.0] * (leak.group_size - leak.num_correct))
@@ -110,7 +110,7 @@ def _leaks(effort: Effort, *, dtype: str, levels: Sequence[Fraction]) -> Finding
 
 
 def _opens_the_gate(dtype: str, leak: Leak) -> bool:
-    """Both outcomes get a non-zero advantage from torch's quantile, and one of them none from the exact one."""
+    """Return whether torch's quantile gives both outcomes an advantage where the exact one gives one of them none."""
     return all(torch_advantages(dtype, leak, leak.torch)) and not all(torch_advantages(dtype, leak, float(leak.exact)))
 
 

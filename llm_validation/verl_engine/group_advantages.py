@@ -60,7 +60,7 @@ def group_advantages(
     gate: str = "reward",
     correct_above: float | None = None,
 ) -> Tensor:
-    r"""Advantage of each response among the responses of its group.
+    r"""Return the advantage of each response among the responses of its group.
 
     :math:`A_i = (R_i - b)/(\mathrm{std}(R) + \varepsilon)` with b the group's mean (``grpo``), its order statistic of
     rank :math:`\lceil K g\rceil` (``qae``; g the number of its scorable rows, the rank found with integers) or the
@@ -144,7 +144,7 @@ def group_numbers(index: Any, rows: int) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 def _checked(estimator: str, k: Any, std: str | None, eps: Any, gate: str) -> tuple[Fraction, str, float]:
-    """The quantile level as a rational, the standard deviation to divide by and what is added to it."""
+    """Return the quantile level as a rational, the standard deviation to divide by and what is added to it."""
     if estimator not in ESTIMATORS:
         refuse("estimator", estimator, f"one of {', '.join(ESTIMATORS)}")
     if gate not in GATES:
@@ -165,7 +165,7 @@ def _values(scores: Any) -> Tensor:
 
 
 def _scorable(scores: Tensor, values: Tensor, mask: Any) -> Tensor:
-    """True where a row counts; refuses one that counts and is infinite."""
+    """Return where a row counts; refuse one that counts and is infinite."""
     import torch
 
     scorable = ~values.isnan()
@@ -201,14 +201,14 @@ def _with_range(groups: _Groups) -> _Groups:
 
 
 def _bits(groups: _Groups, correct_above: float | None) -> _Groups:
-    """The same groups with rewards 1 and 0 for right and wrong; in order as the scores are."""
+    """Return the same groups with rewards 1 and 0 for right and wrong, in the order of their scores."""
     threshold = _binary_threshold(groups) if correct_above is None else _threshold(correct_above)
     bits = (groups.rewards > threshold).double()
     return _with_range(groups._replace(rewards=bits))
 
 
 def _binary_threshold(groups: _Groups) -> float:
-    """The wrong one of the two levels that the scores of all live groups are on."""
+    """Return the wrong one of the two levels that the scores of all live groups are on."""
     seen = groups.rewards.masked_select(groups.kept & _at_rows(groups.live, groups))
     for low, high in BINARY_SCALES:
         if bool(((seen == low) | (seen == high)).all()):
@@ -226,12 +226,12 @@ def _threshold(correct_above: Any) -> float:
 
 
 def _order_statistic(groups: _Groups, ranks: Tensor) -> Tensor:
-    """Reward of the given 1-based rank in each group; anything in a group with no scorable row."""
+    """Return the reward of the given 1-based rank in each group; anything in a group with no scorable row."""
     return groups.rewards.index_select(0, groups.start + (ranks - 1).clamp(min=0))
 
 
 def _for_each_size(groups: _Groups, function: Callable[[int], Any], dtype: Any) -> Tensor:
-    """``function`` of every group's size, once a distinct size, in Python's numbers, which are exact."""
+    """Return ``function`` of every group's size, evaluated once for each distinct size in Python's exact integers."""
     import torch
 
     sizes, place = groups.sizes.unique(return_inverse=True)
@@ -240,7 +240,7 @@ def _for_each_size(groups: _Groups, function: Callable[[int], Any], dtype: Any) 
 
 
 def _at_rows(of_groups: Tensor, groups: _Groups) -> Tensor:
-    """Each group's entry at each of its rows.
+    """Return each group's entry at each of its rows.
 
     ``index_select``, here and above, because brackets wake all threads, which on a busy machine costs 20 ms a call.
     """
@@ -254,7 +254,7 @@ def _quantile(groups: _Groups, k: Fraction) -> Tensor:
 
 
 def _interpolated_quantile(groups: _Groups, k: Fraction) -> Tensor:
-    """Linear between the order statistics around position (g - 1) K, as :mod:`qae_theory.baselines` has it."""
+    """Return the value at position (g - 1) K between order statistics, as in :mod:`qae_theory.baselines`."""
     import torch
 
     below = _for_each_size(groups, lambda size: max(size - 1, 0) * k // 1 + 1, torch.int64)
@@ -307,7 +307,7 @@ _NUMERATORS: dict[str, Callable[[_Groups, Fraction], Tensor]] = {
 
 
 def _over_std(numerator: Tensor, groups: _Groups, std: str, eps: float) -> Tensor:
-    """``numerator / (std + eps)``; 0 in a degenerate group and for a row that could not be scored."""
+    """Return ``numerator / (std + eps)``; 0 in a degenerate group and for a row that could not be scored."""
     counted = groups.kept & _at_rows(groups.live, groups)
     if std != "none":
         # In units of the group's range the variance can neither overflow nor underflow.

@@ -42,7 +42,7 @@ def estimate(
     index: Any = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    r"""What verl calls: a rollout's summed reward, its advantage in its group, that at each token of all its outputs.
+    r"""Return each response's advantage at each of its tokens, in the form in which verl calls an estimator.
 
     Advantage :math:`A_i \, m_{it}` for token t of an output of rollout i with m its mask, A of
     :func:`llm_validation.verl_engine.group_advantages.group_advantages`. A rollout has one vote in its group, the score
@@ -121,7 +121,7 @@ def _by_rollout(
 
 
 def options_of(config: Any) -> dict[str, Any]:
-    """Options of :func:`~llm_validation.verl_engine.group_advantages.group_advantages` from keys of ``algorithm``.
+    """Return the options of ``group_advantages`` from the keys of ``algorithm``.
 
     ``quantile_k`` (``"0.4"``; a YAML number is read as the decimal that it prints as), ``advantage_std``
     (``population``, ``bessel`` or ``none``; by default the estimator's own, and ``none`` where verl's
@@ -147,7 +147,7 @@ def options_of(config: Any) -> dict[str, Any]:
 
 
 def advantages_of(scores: torch.Tensor, index: Any, config: Any) -> torch.Tensor:
-    """The scalar advantages ``[B]`` that the estimator named by ``config.adv_estimator`` gives.
+    """Return the scalar advantages ``[B]`` that the estimator named by ``config.adv_estimator`` gives.
 
     Args:
         scores: ``[B]``, the summed rewards.
@@ -170,7 +170,7 @@ def advantages_of(scores: torch.Tensor, index: Any, config: Any) -> torch.Tensor
 def compute_score(
     data_source: str, solution_str: str, ground_truth: Any, extra_info: Any = None, **kwargs: Any
 ) -> dict[str, Any]:
-    """The score of a response, with the name of its benchmark beside it: verl's own, or ours for tasks of ours.
+    """Return the score of a response with its benchmark's name: verl's own score, or ours for tasks of ours.
 
     For ``reward.custom_reward_function`` with path ``pkg://llm_validation.verl_engine.plugin``: the dumps of verl's
     validation then say which benchmark each response belongs to.
@@ -196,7 +196,7 @@ def compute_score(
 
 
 def _scorer(data_source: str) -> Callable[..., Any]:
-    """What scores the responses of a data source, without the source among its arguments."""
+    """Return what scores the responses of a data source, without the source among its arguments."""
     from verl.utils.reward_score import default_compute_score
 
     from llm_validation.verl_engine import scoring
@@ -209,12 +209,12 @@ def _scorer(data_source: str) -> Callable[..., Any]:
 
 
 def registered() -> tuple[str, ...]:
-    """Which of ``ESTIMATORS`` verl's registry holds now, as this module made them."""
+    """Return which of ``ESTIMATORS`` verl's registry holds now, as this module made them."""
     return tuple(name for name in ESTIMATORS if _is_ours(ADV_ESTIMATOR_REGISTRY.get(name)))
 
 
 def discovered() -> tuple[str, ...]:
-    """Which of ``ESTIMATORS`` a new process has after ``import verl`` alone, as a worker of a job would.
+    """Return which of ``ESTIMATORS`` a new process has after ``import verl`` alone, as a worker of a job would.
 
     Raises:
         RuntimeError: in one line, if the process fails.
@@ -232,7 +232,7 @@ def discovered() -> tuple[str, ...]:
 
 
 def import_error() -> str | None:
-    """Why verl's own loading of its plug-ins would not bring these estimators, in one line; None if it would.
+    """Return in one line why verl's own loading of its plug-ins would not bring these estimators; None if it would.
 
     Loads every entry point of the group ``verl.plugins`` that the environment variable ``VERL_USE_EXTERNAL_PLUGINS``
     admits, as ``import verl`` does, and keeps what verl drops: the errors.
@@ -264,7 +264,7 @@ def _load_fault(entry: EntryPoint) -> str | None:
 
 
 def _over_tokens(scalars: torch.Tensor, response_mask: torch.Tensor) -> torch.Tensor:
-    """``scalars[:, None] * response_mask``, as one pass over fresh memory."""
+    """Return ``scalars[:, None] * response_mask``, as one pass over fresh memory."""
     dtype = torch.promote_types(scalars.dtype, response_mask.dtype)
     if response_mask.dtype == dtype or response_mask.device.type != "cpu":
         return scalars[:, None] * response_mask
@@ -296,7 +296,7 @@ def _one_of(key: str, value: Any, allowed: tuple[str, ...]) -> Any:
 
 
 def _number(key: str, value: Any, least: float = float("-inf")) -> float:
-    """A number, or text that YAML took for text, such as 1e-6."""
+    """Return a number; text that YAML took for text, such as 1e-6, is read as one."""
     allowed = "a finite number" if least == float("-inf") else f"a finite number >= {least:g}"
     try:
         number = float("nan") if isinstance(value, bool) else float(decimal_fraction(value))
@@ -308,7 +308,7 @@ def _number(key: str, value: Any, least: float = float("-inf")) -> float:
 
 
 def _plain(said: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with every value a number or text; None becomes empty text."""
+    """Return the mapping with every value a number or text; None becomes empty text."""
     return {key: _scalar(value) for key, value in said.items()}
 
 

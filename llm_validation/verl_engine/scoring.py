@@ -21,7 +21,7 @@ AS: dict[str, str] = {"amc2023": "math_dapo"}
 
 
 def is_ours(data_source: str) -> bool:
-    """Whether a data source is scored here.
+    """Return whether a data source is scored here.
 
     >>> is_ours("qae/digits"), is_ours("math_dapo")
     (True, False)
@@ -30,12 +30,12 @@ def is_ours(data_source: str) -> bool:
 
 
 def source_of(task: str) -> str:
-    """The data source of a task of ours."""
+    """Return the data source of a task of ours."""
     return f"{PREFIX}{get_task(task).name}"
 
 
 def verl_source(data_source: str) -> str:
-    """The data source by which verl's ``default_compute_score`` finds the scorer of this one.
+    """Return the data source by which verl's ``default_compute_score`` finds the scorer of this one.
 
     >>> verl_source("amc2023"), verl_source("aime2024")
     ('math_dapo', 'aime2024')
@@ -44,7 +44,7 @@ def verl_source(data_source: str) -> str:
 
 
 def score(data_source: str, solution_str: str, ground_truth: str) -> float:
-    """+1 where the response is the task's answer, -1 where it is not.
+    """Return +1 where the response is the task's answer, -1 where it is not.
 
     Args:
         data_source: ``qae/`` and the name of a task.
@@ -66,7 +66,7 @@ def score(data_source: str, solution_str: str, ground_truth: str) -> float:
 def compute_score(
     data_source: str, solution_str: str, ground_truth: str, extra_info: Any = None, **kwargs: Any
 ) -> dict[str, Any]:
-    """The same as a reward function of verl: ``score``, ``acc`` and ``pred``, as verl's scorer of DAPO has them.
+    """Return what :func:`score` does in the form of a reward function of verl: ``score``, ``acc`` and ``pred``.
 
     Args:
         data_source: as in :func:`score`.

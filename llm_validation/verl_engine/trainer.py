@@ -70,16 +70,16 @@ class ProbeSettings:
     sequence_ratio: bool
 
     def probes(self, step: int) -> bool:
-        """Whether this step is measured."""
+        """Return whether this step is measured."""
         return _due(step, self.every) or self.counters(step)
 
     def counters(self, step: int) -> bool:
-        """Whether this step has a counterfactual."""
+        """Return whether this step has a counterfactual."""
         return bool(self.arms) and _due(step, self.counterfactual_every)
 
 
 def probe_settings(config: DictConfig) -> ProbeSettings:
-    """The probe's settings from the whole configuration.
+    """Return the probe's settings from the whole configuration.
 
     Raises:
         ValueError: naming the key; also for a configuration that the probe cannot measure: a critic, whose advantages
@@ -118,7 +118,7 @@ def probe_settings(config: DictConfig) -> ProbeSettings:
 
 
 def require_estimators(config: DictConfig) -> None:
-    """Fail where the configured estimator, or an arm's, is not registered in this process.
+    """Refuse to start where the configured estimator, or an arm's, is not registered in this process.
 
     Raises:
         RuntimeError: one line with what verl swallowed, or what there is.
@@ -193,12 +193,12 @@ class ProbeTrainer(PPOTrainerSync):
 
     @property
     def trainer_mode(self) -> str:
-        """verl asks for ``sync`` by name in a dozen places, and takes every other mode for an asynchronous one."""
+        """Return ``sync``: verl asks for it by name in a dozen places and takes other modes for asynchronous."""
         return "sync"
 
     @trainer_mode.setter
     def trainer_mode(self, value: str) -> None:
-        """The configured name, by which this class was found."""
+        """Leave the mode as it is; the configured name is that by which this class was found."""
 
     def _init_resource_pool_mgr(self) -> None:
         super()._init_resource_pool_mgr()
@@ -227,7 +227,7 @@ class ProbeTrainer(PPOTrainerSync):
         return batch
 
     def _report(self, metrics: dict[str, Any], responses: Sequence[Response]) -> None:
-        """Metrics and dump. What cannot be recorded is said, and does not stop the training that it is about."""
+        """Write metrics and dump. What cannot be recorded is said, and does not stop the training that it is about."""
         probe = self.probe
         try:
             records = records_from_tokens(
@@ -251,7 +251,7 @@ class ProbeTrainer(PPOTrainerSync):
 
     @property
     def _rewards_name(self) -> str:
-        """The field that the estimator saw."""
+        """Return the field that the estimator saw."""
         return "token_level_rewards" if self.config.algorithm.use_kl_in_reward else "rm_scores"
 
     def _measure(self, batch: KVBatchMeta) -> TensorDict:
@@ -270,7 +270,7 @@ class ProbeTrainer(PPOTrainerSync):
         return TensorDict({name: response_from_nested(found[name], mask) for name in MEASURED}, batch_size=len(batch))
 
     def _counterfactual(self, batch: KVBatchMeta) -> dict[str, Any]:
-        """Entropies after each arm's update of the present state, nested ``[B, T]``; the state as it was."""
+        """Return the entropies after each arm's update of the present state, nested ``[B, T]``; the state as it was."""
         folder = str(self.probe.scratch_dir)
         own = _get(batch, "advantages", "returns")
         self.actor_rollout_wg.keep_state(folder)
@@ -285,7 +285,7 @@ class ProbeTrainer(PPOTrainerSync):
         return found
 
     def _advantages(self, batch: KVBatchMeta, estimator: str) -> TensorDict:
-        """Another estimator's advantages of the batch, by verl's own route."""
+        """Return another estimator's advantages of the batch, by verl's own route."""
         data = _get(batch, "uid", "response_mask", self._rewards_name)
         mask = data["response_mask"]
         proto = DataProto(batch=data.to_padded_tensor())
@@ -308,7 +308,7 @@ class ProbeTrainer(PPOTrainerSync):
     def _responses(
         self, batch: KVBatchMeta, before: TensorDict, after: TensorDict, by_arm: Mapping[str, Any]
     ) -> Iterator[Response]:
-        """The batch's rows without those that only fill it up."""
+        """Yield the batch's rows without those that only fill it up."""
         measured = ("response_mask", "advantages", "old_log_probs", "entropy")
         tokens = {name: padded_rows(before[name]) for name in measured}
         later = {name: padded_rows(after[name]) for name in MEASURED}
@@ -344,7 +344,7 @@ class ProbeTaskRunner(TaskRunnerV1.__ray_actor_class__):
 
 @hydra.main(config_path=str(Path(verl.trainer.__path__[0]) / "config"), config_name="ppo_trainer", version_base=None)  # type: ignore[untyped-decorator]
 def main(config: DictConfig) -> None:
-    """verl's own entry point, with estimators that must be there and the probe's trainer known."""
+    """Run verl's own entry point, with estimators that must be there and the probe's trainer known."""
     auto_set_device(config)
     validate_config(config=config, use_reference_policy=need_reference_policy(config), use_critic=need_critic(config))
     if not config.trainer.use_v1:
@@ -390,7 +390,7 @@ def _put(batch: KVBatchMeta, fields: TensorDict) -> None:
 
 
 def _copy(batch: KVBatchMeta, extra_info: Mapping[str, Any]) -> KVBatchMeta:
-    """The same rows with other instructions to the workers."""
+    """Return the same rows with other instructions to the workers."""
     return KVBatchMeta(
         keys=list(batch.keys),
         tags=batch.tags,
@@ -401,7 +401,7 @@ def _copy(batch: KVBatchMeta, extra_info: Mapping[str, Any]) -> KVBatchMeta:
 
 
 def padded_rows(nested: Any) -> list[Any]:
-    """A nested tensor's rows as arrays; NumPy has no bfloat16."""
+    """Return a nested tensor's rows as arrays; NumPy has no bfloat16."""
     return [row.float().numpy() for row in nested.unbind()]
 
 

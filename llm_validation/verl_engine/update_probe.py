@@ -75,7 +75,7 @@ class Response(NamedTuple):
 def records_from_tokens(
     responses: Iterable[Response], *, step: int, clip_low: float, clip_high: float, sequence_ratio: bool = False
 ) -> list[dict[str, Any]]:
-    r"""One JSON-ready record a response; all sums over the tokens that count.
+    r"""Return one JSON-ready record a response; all sums over the tokens that count.
 
     ``entropy_change_predicted`` is :math:`\sum_t -A(\log p_t + H_t)`. What it is: at each context c, for the direction
     ``natural_gradient`` of theory.md (logits move by A per unit step, each context's on their own, as in a table),
@@ -116,7 +116,7 @@ def records_from_tokens(
 
 
 def metrics_of(records: Sequence[Record], *, quantile_k: Any, correct_above: float = 0.0) -> dict[str, float]:
-    r"""The probe's metrics of one step's records; one that is not defined for them is left out.
+    r"""Return the probe's metrics of one step's records; one that is not defined for them is left out.
 
     A response is correct when its reward is above ``correct_above``. A group is hard when its success rate p is at most
     1 - K, compared as rationals, else easy; a group without a success is hard, one without a failure easy.
@@ -205,7 +205,7 @@ def _united(final: Record, outputs: Sequence[Record]) -> Record:
 
 
 def gate_leaks(rewards: Any, quantile_k: Any) -> Array:
-    """Whether the interpolated quantile's advantages have other zeros than the exact one's, ``[..., G] -> [...]``.
+    """Return whether the interpolated quantile's advantages have other zeros than the exact one's, ``[...]``.
 
     >>> gate_leaks([[0, 0, 0, 1, 1, 1, 1, 1], [0, 0, 0, 0, 1, 1, 1, 1]], "0.4").tolist()
     [True, False]
@@ -230,7 +230,7 @@ class _Clip(NamedTuple):
     by_response: bool
 
     def counts(self, before: Array, after: Array, advantage: float) -> tuple[int, int]:
-        """Tokens above the range with A > 0, and below it with A < 0."""
+        """Return how many tokens lie above the range with A > 0, and how many below it with A < 0."""
         change = after - before
         ratio = np.exp(np.full_like(change, change.mean()) if self.by_response and change.size else change)
         return int((ratio > self.high).sum()) * (advantage > 0), int((ratio < self.low).sum()) * (advantage < 0)
@@ -271,7 +271,7 @@ def _counted(response: Response, name: str, counted: Array) -> Array:
 
 
 def _select(response: Response, name: str, values: Any, counted: Array) -> Array:
-    """The entries that count, in float64."""
+    """Return the entries that count, in float64."""
     array = np.asarray(values)
     if array.shape != counted.shape or array.ndim != 1:
         refuse(f"{name} of {response.key}", array.shape, f"of the shape of its mask, {counted.shape}, and of rank 1")

@@ -22,7 +22,7 @@ MEASURES = ("change", "sampled", "first_order")  # measured, and what two rungs 
 
 
 def k_contrasts(table: Table, how: Resampling) -> list[dict[str, Any]]:
-    """One record for each task and setting; none where QAE has fewer than two K.
+    """Return one record for each task and setting; none where QAE has fewer than two K.
 
     Returns:
         ``contrast`` of each of ``MEASURES``, in nats per response, and ``share``, the measured one over the mean size

@@ -69,7 +69,10 @@ def _intervals(group: Table) -> Iterator[tuple[str, Array, Array, Array]]:
 
 
 def _ends(group: Table, column: str) -> Array:
-    """A column under b = 0 and b = 1 on the same prompt of the same probe, [rows, 2]; NaN where it was not taken."""
+    """Return a column under b = 0 and b = 1 on the same prompt of the same probe, [rows, 2].
+
+    It is NaN where an arm was not taken.
+    """
     keys = list(zip(group["probe"].tolist(), group["prompt"].tolist(), strict=True))
     found = np.full((len(keys), 2), np.nan)
     for side, arm in enumerate(ENDS):

@@ -48,7 +48,7 @@ class Sums(NamedTuple):
 
 
 def ladder(table: Table, how: Resampling, *, floor: float = FLOOR) -> dict[str, Any]:
-    """Every rung's statistics, in JSON's types.
+    """Return every rung's statistics, in JSON's types.
 
     Args:
         table: the probes table.
@@ -78,7 +78,7 @@ def ladder(table: Table, how: Resampling, *, floor: float = FLOOR) -> dict[str, 
 
 
 def groups(table: Table) -> Iterator[tuple[str, str, dict[str, Array]]]:
-    """Substrate (task, where a table has none), setting and rows of each combination, in the order of their names."""
+    """Yield substrate, setting and rows of each combination, in the order of their names."""
     settings, places = setting_names(table), table.get("substrate", table["task"])
     for place in np.unique(places):
         here = places == place
@@ -87,7 +87,7 @@ def groups(table: Table) -> Iterator[tuple[str, str, dict[str, Array]]]:
 
 
 def guaranteed(table: Table) -> dict[str, int]:
-    """How many guaranteed bounds there are, and how many of them the measured change violates."""
+    """Return how many guaranteed bounds there are, and how many of them the measured change violates."""
     need(table, ("guaranteed_low", "guaranteed_high", "change"))
     low, high, change = (table[name] for name in ("guaranteed_low", "guaranteed_high", "change"))
     there = np.isfinite(low) & np.isfinite(high)
@@ -95,13 +95,13 @@ def guaranteed(table: Table) -> dict[str, int]:
 
 
 def rung_rows(table: Table, rung: str) -> Rows:
-    """A rung's predictions of the changes themselves."""
+    """Return a rung's predictions of the changes themselves."""
     low, high = (table[f"{rung}_{end}"] for end in ("low", "high"))
     return Rows(table[rung], table["change"], low, high, codes_of(table["probe"])[0])
 
 
 def contrast_rows(rows: Rows, matches: Sequence[Match]) -> Rows:
-    """Predictions of differences between arms on one prompt; bounds by interval arithmetic."""
+    """Return predictions of differences between arms on one prompt, with bounds by interval arithmetic."""
     one, other = (np.concatenate([match[i] for match in matches]) for i in (0, 1))
     return Rows(
         rows.predicted[one] - rows.predicted[other],
@@ -113,7 +113,7 @@ def contrast_rows(rows: Rows, matches: Sequence[Match]) -> Rows:
 
 
 def statistics_of(totals: Array, mean_x: float, mean_y: float, floor: float) -> dict[str, Array]:
-    """The statistics from sums ``[..., 11]``, ``[...]`` each; NaN where one is not defined."""
+    """Return the statistics from sums ``[..., 11]``, ``[...]`` each; NaN where one is not defined."""
     n = totals[..., _N]
     with np.errstate(divide="ignore", invalid="ignore"):
         sxx = totals[..., _XX] - totals[..., _X] ** 2 / n
@@ -131,7 +131,7 @@ def statistics_of(totals: Array, mean_x: float, mean_y: float, floor: float) -> 
 
 
 def sums_of(rows: Rows, clusters: int, floor: float) -> Sums:
-    """Sums over each cluster's rows that have a prediction and a measurement."""
+    """Return the sums over each cluster's rows that have a prediction and a measurement."""
     there = np.isfinite(rows.predicted) & np.isfinite(rows.measured)
     x, y, low, high, codes = (column[there] for column in rows)
     mean_x, mean_y = (float(column.mean()) if len(column) else 0.0 for column in (x, y))
@@ -148,7 +148,7 @@ def sums_of(rows: Rows, clusters: int, floor: float) -> Sums:
 
 
 def _parts(group: Table) -> Iterator[tuple[tuple[str, ...], Rows]]:
-    """Each set of rows that gets statistics, and where they go: kind, contrast if it is one, rung."""
+    """Yield each set of rows that gets statistics, and where they go: kind, contrast if it is one, rung."""
     rows = {rung: rung_rows(group, rung) for rung in RUNGS}
     scaled = np.asarray(group["scaled"], dtype=bool)
     for kind, chosen in (("tasks", np.ones_like(scaled)), ("plain", ~scaled), ("standardised", scaled)):
@@ -161,7 +161,7 @@ def _parts(group: Table) -> Iterator[tuple[tuple[str, ...], Rows]]:
 
 
 def contrasts(arms: Array) -> dict[str, list[Pair]]:
-    """The pairs of arms that each contrast is over: all plain ones, all standardised ones, and each by itself."""
+    """Return the arms that each contrast is over: all plain pairs, all standardised ones, and each pair by itself."""
     listed = pairs(arms)
     pooled = {
         "quantile - others": [pair for pair in listed if not pair.scaled],
@@ -171,7 +171,7 @@ def contrasts(arms: Array) -> dict[str, list[Pair]]:
 
 
 def _records(parts: Sequence[Rows], how: Resampling, floor: float) -> list[dict[str, Any]]:
-    """Statistics of each part, from the same resamples of the probes."""
+    """Return the statistics of each part, from the same resamples of the probes."""
     clusters = 1 + max(int(part.clusters.max(initial=0)) for part in parts)
     sums = [sums_of(part, clusters, floor) for part in parts]
     totals = np.split(resampled_totals(np.concatenate([one.sums for one in sums], axis=1), how), len(sums), axis=1)

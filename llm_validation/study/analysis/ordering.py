@@ -29,7 +29,7 @@ COUNTS = ("holds", "fails", "ties", "same_baseline")
 
 
 def ordering(table: Table, how: Resampling, *, floor: float = FLOOR) -> list[dict[str, Any]]:
-    """Rates at which the order holds, one record for each task, setting, pair of arms, regime and kind of group.
+    """Return the rates at which the order holds, a record for each task, setting, pair, regime and kind of group.
 
     Args:
         table: the probes table.
@@ -53,7 +53,7 @@ def ordering(table: Table, how: Resampling, *, floor: float = FLOOR) -> list[dic
 
 
 def is_hard(table: Table, k: str, by: str) -> Array:
-    """Whether each row's prompt is hard at this level, by V or by its group, ``[rows]`` of bool."""
+    """Return whether each row's prompt is hard at this level, by V or by its group, ``[rows]`` of bool."""
     level = quantile_level(k)
     if by == "group":
         pairs_there = zip(table["num_correct"].tolist(), table["group_size"].tolist(), strict=True)
@@ -62,7 +62,7 @@ def is_hard(table: Table, k: str, by: str) -> Array:
 
 
 def outcomes(table: Table, pair: Pair, match: Match, by: str, floor: float) -> tuple[Array, Array, Array]:
-    """What became of each comparison of a pair.
+    """Return what became of each comparison of a pair.
 
     Returns:
         Indicators of holds, fails, ties and equal baselines ``[matches, 4]``, whether hard and whether degenerate
@@ -80,12 +80,12 @@ def outcomes(table: Table, pair: Pair, match: Match, by: str, floor: float) -> t
 
 
 def reversed_order(table: Table) -> dict[str, Array]:
-    """The table with the sign of every change turned round: what the order forbids, data for a control."""
+    """Return the table with the sign of every change turned round: what the order forbids, data for a control."""
     return {**table, "change": -table["change"]}
 
 
 def _same_baseline(rows: Table, pair: Pair) -> Array:
-    """Whether a plain pair's baselines are one number on a row: the quantile is 0 on hard groups, 1 on easy ones."""
+    """Return whether a plain pair's baselines are one number on a row: the quantile is 0 on hard groups, 1 on easy."""
     if pair.scaled:
         return np.zeros(len(rows["change"]), dtype=bool)
     wrong = is_hard(rows, pair.k, "group")
@@ -94,7 +94,7 @@ def _same_baseline(rows: Table, pair: Pair) -> Array:
 
 
 def _of_group(group: Table, how: Resampling, floor: float) -> Iterator[dict[str, Any]]:
-    """Records of one task and setting; the same resamples of its probes for all."""
+    """Yield the records of one task and setting; the same resamples of its probes for all."""
     codes, clusters = codes_of(group["probe"])
     known = bool(np.all(group["enumerable"]))
     listed = pairs(group["arm"])
@@ -117,7 +117,7 @@ def _of_group(group: Table, how: Resampling, floor: float) -> Iterator[dict[str,
 
 
 def _pooled(listed: Sequence[Pair]) -> list[list[Pair]]:
-    """Each pair by itself, and the plain pairs of one K together."""
+    """Return each pair by itself, and the plain pairs of one K together."""
     alone = [[pair] for pair in listed]
     plain = {pair.k: [one for one in listed if one.k == pair.k and not one.scaled] for pair in listed}
     return alone + [some for some in plain.values() if len(some) > 1]
@@ -142,7 +142,7 @@ def _record(sums: Array, resampled: Array, level: float) -> dict[str, Any]:
 
 
 def _equal_shares(rate: Mapping[str, Any], probes: int, level: float) -> dict[str, Any]:
-    """The interval where all probes have one and the same share c, so that resamples have no spread.
+    """Return the interval where all probes have one and the same share c, so that resamples have no spread.
 
     With L the Clopper-Pearson bound for "a probe has c" (all of them do), the mean share is between L c and
     L c + 1 - L. Where all comparisons hold, or all fail, it stays a point: the bootstrap sees no more than was drawn,
@@ -155,7 +155,7 @@ def _equal_shares(rate: Mapping[str, Any], probes: int, level: float) -> dict[st
 
 
 def _against(rate: Mapping[str, Any]) -> dict[str, bool | None]:
-    """The interval against a coin's 50 % and against what the proposition says; None where there is none."""
+    """Return the interval against a coin's 50 % and against what the proposition says; None where there is none."""
     if rate["low"] is None:
         return {"above_half": None, "below_half": None, "always": None}
     return {"above_half": rate["low"] > 0.5, "below_half": rate["high"] < 0.5, "always": at_least(rate, 1.0)}

@@ -52,12 +52,12 @@ class Pair(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As shown."""
+        """Return the pair's name as it is shown."""
         return f"{self.quantile} - {self.other}"
 
 
 def setting_names(table: Table) -> Array:
-    """The setting of each row in words, ``[rows]``."""
+    """Return the setting of each row in words, ``[rows]``."""
     rows = len(table["optimiser"])
     columns = [table[name].tolist() if name in table else [default] * rows for name, default in SETTING.items()]
     words: dict[tuple[str, ...], str] = {}
@@ -81,7 +81,7 @@ def setting_name(
     hold_unsampled: bool = False,
     per_response: bool = False,
 ) -> str:
-    """One setting in words.
+    """Return one setting in words.
 
     >>> setting_name("adam", 1e-8, 16, clipped=True)
     'adam eps 1e-08, 16 updates, clipped'
@@ -106,7 +106,7 @@ FAVOURABLE = setting_name("sgd", float("nan"), 1, clipped=False)
 
 
 def pairs(arms: Array) -> list[Pair]:
-    """The comparisons that Prop. 4.2 is about, of the arms that there are."""
+    """Return the comparisons that Prop. 4.2 is about, of the arms that there are."""
     there = sorted(set(arms.tolist()))
     plain = [(arm, other) for arm in there if arm.startswith("quantile-") for other in OTHERS if other in there]
     scaled = [(arm, "grpo") for arm in there if arm.startswith("qae-") and "grpo" in there]
@@ -114,7 +114,7 @@ def pairs(arms: Array) -> list[Pair]:
 
 
 def matched(table: Table, compared: Sequence[Pair]) -> dict[Pair, Match]:
-    """Rows of each pair's two arms that belong to the same prompt, probe and setting, ``[matches]`` each.
+    """Return the rows of each pair's two arms that belong to the same prompt, probe and setting, ``[matches]`` each.
 
     Raises:
         ValueError: an arm has two rows for one prompt of one probe and setting.
@@ -134,7 +134,7 @@ def _match(key: Array, one: Array, other: Array) -> Match:
 
 
 def _keys(table: Table) -> Array:
-    """One integer for each distinct combination of the key's columns, ``[rows]``."""
+    """Return one integer for each distinct combination of the key's columns, ``[rows]``."""
     key = np.zeros(len(table["probe"]), dtype=np.int64)
     for name in (one for one in KEY if one in table):
         codes, count = codes_of(table[name])

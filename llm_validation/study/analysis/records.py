@@ -51,7 +51,7 @@ def condition_name(settings: Mapping[str, Any]) -> str:
 
 
 def is_channel(condition: Condition) -> bool:
-    """Whether a condition takes one channel out or puts it in: Adam's eps, rounding, or another normaliser."""
+    """Return whether a condition takes one channel out or puts it in: Adam's eps, rounding, or another normaliser."""
     rows = next(iter(condition.rules.values()))
     return any(rows[name][0] != USUAL[name] for name in CHANNELS)
 

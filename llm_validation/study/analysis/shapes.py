@@ -50,7 +50,7 @@ class Choices(NamedTuple):
 
     @property
     def reading(self) -> Reading:
-        """How entropies are read off."""
+        """Return how entropies are read off."""
         return Reading(self.late, self.levels)
 
 
@@ -84,7 +84,7 @@ def shape_lines(tables: Mapping[str, Table], choices: Choices = USUAL) -> Lines:
 
 
 def learns(run: Trajectory, choices: Choices) -> bool:
-    """Whether RL learns: the positive control of a run."""
+    """Return whether RL learns: the positive control of a run."""
     return bool(gain(run.curves[SUCCESS], choices.late, run.steps).mean() > LEARNS)
 
 
@@ -105,7 +105,7 @@ def _of_condition(condition: Condition, stepwise: Condition, choices: Choices, f
 
 
 def _of_rule(name: str, rule: str, condition: Condition, stepwise: Condition, choices: Choices, found: Lines) -> None:
-    """Lines about one rule by itself."""
+    """Add the lines about one rule by itself."""
     (run,) = _trajectories(condition, [rule], choices)
     (steps,) = aligned([stepwise.rules[rule]], STEPWISE)
     tenths = {curve: windows(steps.curves[curve]) for curve in STEPWISE}
@@ -141,7 +141,7 @@ def _level_groups(condition: Condition) -> Iterator[tuple[str, list[str]]]:
 
 
 def _masks(of_substrate: Sequence[Condition], choices: Choices, found: Lines) -> None:
-    """Lines that need both masks: nearness to QAE under weak clipping, the lead under strong clipping."""
+    """Add the lines that need both masks: nearness to QAE under weak clipping, the lead under strong clipping."""
     rules = (TUNED, "pos_mask-0.4", "neg_mask-0.4")
     for condition in of_substrate:
         if not all(rule in condition.rules and seeds_of(condition.rules[rule]) > 1 for rule in rules):
@@ -177,7 +177,7 @@ def _signs(rows: Table, run: Trajectory) -> Iterator[tuple[Family, str, Array]]:
 
 
 def windows(curve: Array) -> Array:
-    """A curve over steps as means over tenths of the training, ``[S, tenths]``: a step's figures are one batch's."""
+    """Return a curve as means over tenths of the training, ``[S, tenths]``: a step's figures are one batch's."""
     parts = np.array_split(np.arange(curve.shape[1]), min(TENTHS, curve.shape[1]))
     return np.stack([np.nanmean(curve[:, part], axis=1) for part in parts], axis=1)
 
@@ -214,7 +214,7 @@ def _add(
 
 
 def _chosen(table: Table, seeds: str) -> dict[str, Array]:
-    """The rows of all seeds, or of the even or the odd ones."""
+    """Return the rows of all seeds, or of the even or the odd ones."""
     if seeds == "all":
         return dict(table)
     return take(table, table["seed"] % 2 == ("even", "odd").index(seeds))

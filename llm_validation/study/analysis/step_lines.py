@@ -86,7 +86,7 @@ def _is_plain_sgd(rows: Table) -> bool:
 
 
 def _size(rows: Table) -> float:
-    """The size of a setting; 0 where it has a learning rate instead."""
+    """Return the size of a setting; 0 where it has a learning rate instead."""
     return float(np.nan_to_num(rows["size"][0])) if "size" in rows else 0.0
 
 
@@ -106,7 +106,7 @@ def _ranks(rows: Table) -> Iterator[float]:
 
 
 def _rates(rows: Table) -> Iterator[float]:
-    """Of each probe, the rate at which the order holds over all pairs and both regimes, less one half."""
+    """Yield, for each probe, the rate at which the order holds over all pairs and both regimes, less one half."""
     for probe in _by_probe(rows):
         listed = [pair for pair in pairs(probe["arm"]) if not pair.scaled]
         counts = np.zeros(2)

@@ -122,7 +122,7 @@ def _of_condition(substrate: str, name: str, rules: Mapping[str, Table]) -> Iter
 
 
 def _ends(values: Array) -> dict[str, Array]:
-    """Means over the first and the last tenth of the steps, [S, steps] -> [S] each; one step at least."""
+    """Return the means over the first and the last tenth of the steps, [S, steps] -> [S] each; one step at least."""
     count = max(1, round(TENTH * values.shape[1]))
     return {"first": values[:, :count].mean(axis=1), "last": values[:, -count:].mean(axis=1)}
 

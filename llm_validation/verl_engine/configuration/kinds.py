@@ -22,7 +22,7 @@ class Kind(Generic[T]):
 
 
 def whole(least: int) -> Kind[int]:
-    """An integer >= ``least``; not True and False, though Python takes them for 1 and 0."""
+    """Return an integer >= ``least``; refuse True and False, though Python takes them for 1 and 0."""
 
     def holds(value: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and value >= least
@@ -31,7 +31,7 @@ def whole(least: int) -> Kind[int]:
 
 
 def one_of(names: Iterable[str]) -> Kind[str]:
-    """One of a few names."""
+    """Return one of a few names, or refuse the value."""
     allowed = tuple(names)
     return Kind(f"one of {', '.join(allowed)}", lambda value: isinstance(value, str) and value in allowed, str)
 

@@ -45,12 +45,12 @@ class Setting(Generic[T]):
 
     @property
     def name(self) -> str:
-        """The last word of the key."""
+        """Return the last word of the key."""
         return self.key.rpartition(".")[2]
 
     @property
     def stated(self) -> bool:
-        """Whether the configuration states a value."""
+        """Return whether the configuration states a value."""
         return self.value is not None
 
     def or_else(self, otherwise: Any) -> Any:
