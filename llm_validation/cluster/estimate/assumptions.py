@@ -1,7 +1,8 @@
-"""What no formula gives: how much of a GPU and of a network a run reaches, how long responses are, how hard questions.
+"""State what no formula gives: efficiency of GPUs and networks, length of responses, difficulty of questions.
 
-Each has three values, for a cheap, a central and a dear run. They were chosen before the estimates were held against
-published figures (``published.py``) and stay as they are: what lies outside is said, not tuned away.
+Each assumption has three values, for a cheap, a central and a dear run. They were chosen before the estimates were
+held against published figures (``published``) and stay as they are: a published figure outside the interval is
+reported, not tuned away.
 """
 
 from __future__ import annotations
@@ -12,49 +13,50 @@ from dataclasses import dataclass
 from qae_theory.checks import refuse
 
 CASES = ("cheap", "central", "dear")
+# Assumptions that are shares and so at most 1, and those that may be 0; all others must be positive.
 SHARES = frozenset({"arithmetic", "decode_bandwidth", "decode_arithmetic", "length_share", "cut_share"})
 MAY_BE_ZERO = frozenset({"decode_overhead", "all_reduce", "step_overhead", "cut_share", "prompt_tokens", "questions"})
 
 
 @dataclass(frozen=True)
 class Efficiency:
-    """One value for each assumption."""
+    """Hold one value for each assumption."""
 
     arithmetic: float
     """Share of the GPU's BF16 FLOPs that training reaches, recomputation counted."""
     experts_slowdown: float
-    """By how much less with experts in place of one MLP."""
+    """The factor by which training is slower with experts in place of one MLP."""
     decode_bandwidth: float
     """Share of the memory's bandwidth that decoding reaches."""
     decode_arithmetic: float
     """Share of the FLOPs that decoding a large batch reaches."""
     decode_overhead: float
-    """Seconds of a decoding step beside the two above: scheduling, sampling, launches."""
+    """Seconds that a decoding step takes beside reading memory and arithmetic: scheduling, sampling, launches."""
     all_reduce: float
-    """Seconds of one all-reduce of tensor parallelism; two a layer."""
+    """Seconds of one all-reduce of tensor parallelism, of which a layer has two."""
     network_inside: float
     """Bytes per second that a GPU gets from the others of its node."""
     network_between: float
-    """The same over nodes."""
+    """Bytes per second that a GPU gets from those of other nodes."""
     step_overhead: float
-    """Seconds of a training step beside all that is counted: weight sync, rewards, moving the batch."""
+    """Seconds of a training step that no formula counts: weight sync, rewards, moving the batch."""
     storage: float
     """Bytes per second that all GPUs together write to or read from shared storage."""
     length_share: float
-    """Mean response length over the longest allowed."""
+    """Mean response length as a share of the longest allowed."""
     cut_share: float
     """Share of responses that run to the limit."""
     prompt_tokens: float
     """Mean prompt length."""
     success_shape: float
-    """s of Beta(s, s), the law of success probabilities over questions: what dynamic sampling throws away."""
+    """The s of Beta(s, s), the law of success probabilities over questions; it decides what dynamic sampling drops."""
     questions: float
-    """Questions of a validation."""
+    """Number of questions of a validation."""
 
 
 @dataclass(frozen=True)
 class Reason:
-    """The three values and why they are what they are."""
+    """Hold the three values of an assumption and the reason for them."""
 
     cheap: float
     central: float
@@ -86,10 +88,14 @@ REASONS: Mapping[str, Reason] = {
 
 
 def efficiency(case: str, **given: float) -> Efficiency:
-    """The assumptions of a case, some of them given instead.
+    """Return the assumptions of a case, with some of them given instead.
+
+    Args:
+        case: ``cheap``, ``central`` or ``dear``.
+        given: values by name of the assumption.
 
     Raises:
-        ValueError: an unknown case or assumption.
+        ValueError: no case or assumption has this name, or a value is out of its range.
     """
     if case not in CASES:
         refuse("case", case, f"one of {', '.join(CASES)}")
@@ -98,6 +104,7 @@ def efficiency(case: str, **given: float) -> Efficiency:
         refuse("assumption", unknown[0], f"one of {', '.join(REASONS)}")
     for name, value in given.items():
         most = 1.0 if name in SHARES else float("inf")
+        # 1e-300 stands for "positive": the formulas divide by these values.
         if not (0 if name in MAY_BE_ZERO else 1e-300) <= value <= most or value == float("inf"):
             refuse(
                 name, value, f"a number {'>= 0' if name in MAY_BE_ZERO else '> 0'}{' and <= 1' if most == 1 else ''}"

@@ -1,4 +1,4 @@
-"""The numbers of a planned run from the record of its configuration, checked one by one and against one another."""
+"""Make the numbers of a planned run from the record of its configuration, checked singly and against one another."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def planned_run(configuration: Configuration) -> PlannedRun:
 
     Raises:
         ValueError: a setting that decides memory or time is missing, of the wrong type, or does not fit the others;
-            names its key.
+            the message names its key.
     """
     run = _numbers(configuration)
     _check_sizes(run, configuration)
@@ -33,6 +33,7 @@ def planned_run(configuration: Configuration) -> PlannedRun:
 
 
 def _numbers(configuration: Configuration) -> PlannedRun:
+    """Return the numbers of a run, each checked by itself."""
     actor, algorithm, data = configuration.actor, configuration.algorithm, configuration.data
     rollout, trainer = configuration.rollout, configuration.trainer
     nodes, gpus_per_node = trainer.nodes.checked(), trainer.gpus_per_node.checked()
@@ -78,12 +79,20 @@ def _model(model: Model) -> str:
 
 
 def _training(configuration: Configuration, *, gpus: int, sequence: int) -> PlannedTraining:
+    """Return the numbers of the actor's training engine.
+
+    Args:
+        configuration: the record of the run's settings.
+        gpus: GPUs of the run.
+        sequence: tokens of the longest prompt and response together.
+    """
     actor, model, algorithm = configuration.actor, configuration.model, configuration.algorithm
     strategy = actor.strategy.checked()
     size = actor.fsdp_size.checked()
     parallel = actor.sequence_parallel.checked()
     optimiser = actor.optimiser.checked()
     dynamic = actor.dynamic_batches.checked()
+    # With a coefficient of 0 the loss has no entropy term; verl may compute the entropy all the same, to log it.
     has_entropy_loss = actor.entropy_coefficient.checked() != 0
     chunked = actor.chunked_entropy.checked()
     return PlannedTraining(
@@ -121,11 +130,12 @@ def _training(configuration: Configuration, *, gpus: int, sequence: int) -> Plan
 
 
 def _full_sequences(micro_batch: Setting[int], sequence: int, parallel: int) -> int:
-    """Return most tokens of a micro-batch on one GPU: so many sequences of full length, shared by ``parallel`` GPUs."""
+    """Return the tokens per GPU of a micro-batch of full-length sequences, each shared by ``parallel`` GPUs."""
     return -(-micro_batch.checked() * sequence // parallel)
 
 
 def _rollout(rollout: Rollout, *, sequence: int) -> PlannedRollout:
+    """Return the numbers of vLLM; other engines and data parallelism inside a replica are refused."""
     if rollout.data_parallel.checked() != 1:
         refuse(rollout.data_parallel.key, rollout.data_parallel.value, "1 for a plan")
     rollout.engine.checked()  # the formulas are of vLLM
@@ -142,6 +152,7 @@ def _rollout(rollout: Rollout, *, sequence: int) -> PlannedRollout:
 
 
 def _probe(configuration: Configuration) -> PlannedProbe:
+    """Return the intervals and arms of the probe."""
     probe = configuration.probe
     arms = len(probe.arms.checked())
     # Without arms there is nothing to do at a counterfactual step, and the trainer does none.
@@ -165,12 +176,14 @@ def _check_sizes(run: PlannedRun, configuration: Configuration) -> None:
 
 
 def _check_divides_gpus(run: PlannedRun, setting: Setting[int], size: int) -> None:
+    """Refuse a group of GPUs whose size does not divide the run's."""
     if run.gpus % size:
         product = f"{run.nodes} x {run.gpus_per_node} = {run.gpus}"
         refuse(setting.key, size, f"a divisor of the number of GPUs, {product}")
 
 
 def _check_holds_a_sequence(run: PlannedRun, setting: Setting[int], tokens: int) -> None:
+    """Refuse a budget of tokens in which the longest sequence does not fit: verl never cuts a sequence."""
     parallel = run.training.sequence_parallel
     least = -(-run.max_sequence // parallel)
     if run.training.dynamic_batches and tokens < least:

@@ -1,4 +1,7 @@
-"""What a GPU can do on paper. How much of it a run reaches is among the cost's assumptions."""
+"""Hold what GPUs can do on paper.
+
+How much of it a run reaches is among the assumptions (``assumptions``), not here.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +15,25 @@ GIB = float(2**30)
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU: dense BF16 arithmetic without sparsity, and its own memory."""
+    """A GPU on paper.
+
+    Attributes:
+        name: as in :data:`GPUS`.
+        memory_gib: its memory in GiB, as the driver reports it.
+        flops: dense BF16 operations per second, without sparsity.
+        bandwidth: bytes per second from its memory.
+        source: where the figures come from.
+    """
 
     name: str
     memory_gib: float
     flops: float
-    """Per second, BF16."""
     bandwidth: float
-    """Bytes per second from its memory."""
     source: str
 
     @property
     def memory(self) -> float:
-        """Bytes."""
+        """Return its memory in bytes."""
         return self.memory_gib * GIB
 
 
@@ -45,10 +54,14 @@ DEFAULT = "H100"
 
 
 def gpu_named(name: str = DEFAULT, memory_gib: float | None = None) -> Gpu:
-    """A GPU by name, with another amount of memory where that is given.
+    """Return a GPU by name, with another amount of memory where that is given.
+
+    Args:
+        name: one of :data:`GPUS`.
+        memory_gib: memory in GiB; by default the kind's own.
 
     Raises:
-        ValueError: an unknown name, or a memory that is not positive.
+        ValueError: no GPU has this name, or the memory is not finite and positive.
     """
     if name not in GPUS:
         refuse("gpu", name, f"one of {', '.join(GPUS)}")

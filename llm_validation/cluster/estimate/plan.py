@@ -1,4 +1,7 @@
-"""What an experiment needs before it costs anything: its settings, nodes, memory and GPU hours, with the formulas."""
+"""Gather what an experiment needs before it costs anything: settings, nodes, memory and GPU hours, with formulas.
+
+Each figure is computed elsewhere in this folder; how a plan is printed is in ``plan_view``.
+"""
 
 from __future__ import annotations
 
@@ -21,30 +24,45 @@ from qae_theory.runs.files import to_json
 
 @dataclass(frozen=True)
 class Plan:
-    """A run before it is launched."""
+    """Hold what is known of a run before it is launched.
+
+    Attributes:
+        experiment: name of the experiment.
+        description: what it is for.
+        differing: the settings that are not verl's own, by key.
+        open_choices: what the paper leaves open, one sentence each.
+        settings: the run's numbers.
+        shape: the model's sizes.
+        gpu: each of its GPUs.
+        budget: its memory.
+        costs: one for each mean response length, shortest first; none where vLLM does not start.
+        assumed: the assumptions with their reasons, by name.
+    """
 
     experiment: str
     description: str
     differing: Mapping[str, Any]
-    """The settings that are not verl's own."""
     open_choices: tuple[str, ...]
     settings: PlannedRun
     shape: ModelShape
     gpu: Gpu
     budget: Budget
     costs: tuple[Cost, ...]
-    """One for each mean response length, shortest first; none where vLLM does not start."""
     assumed: Mapping[str, Reason] = field(default_factory=dict)
 
     @property
     def gpu_hours(self) -> tuple[float, float, float] | None:
-        """From the cheap case of the shortest responses to the dear case of the longest; the central one between."""
+        """Return the GPU hours: the least, the central value and the most.
+
+        The least are those of the cheap case at the shortest responses, the most those of the dear case at the
+        longest.
+        """
         if not self.costs:
             return None
         return self.costs[0].gpu_hours[0], self.costs[len(self.costs) // 2].gpu_hours[1], self.costs[-1].gpu_hours[2]
 
     def as_dict(self) -> dict[str, Any]:
-        """The plan in JSON's types."""
+        """Return the plan in JSON's types."""
         run = self.settings
         return {
             "experiment": self.experiment,
@@ -76,7 +94,7 @@ class Plan:
         }
 
     def to_json(self) -> str:
-        """The plan as JSON text."""
+        """Return the plan as JSON text."""
         return to_json(self.as_dict())
 
 
@@ -89,15 +107,15 @@ def plan(
     assumed: Mapping[str, float] | None = None,
     differing: Mapping[str, Any] | None = None,
 ) -> Plan:
-    """The plan of a composed configuration.
+    """Return the plan of a composed configuration.
 
     Args:
-        experiment: its name.
-        config: of ``compose``, or a plain nested mapping with verl's keys.
-        gpu: each GPU; an H100 if not given.
-        response_tokens: mean response length; a tenth, a fifth and two fifths of the longest if not given.
+        experiment: name of the experiment.
+        config: the result of ``compose``, or a plain nested mapping with verl's keys.
+        gpu: each GPU; by default an H100.
+        response_tokens: mean response length; by default a tenth, a fifth and two fifths of the longest.
         assumed: assumptions by name, the same for the cheap, the central and the dear case.
-        differing: the settings that are not verl's own, for the reader.
+        differing: the settings that are not verl's own, to be shown.
 
     Raises:
         ValueError: an unknown experiment or model, settings that do not fit together, or an unknown assumption.
@@ -106,11 +124,11 @@ def plan(
     shape = shape_of(settings.model)
     lengths = _lengths(settings, response_tokens, given)
     memory = budget_of(settings, shape, gpu=gpu, response_tokens=lengths[len(lengths) // 2])
+    # A cost is a time, and a run whose vLLM does not start takes none.
     costs = [cost_of(settings, shape, gpu=gpu, response_tokens=length, **given) for length in lengths if memory.starts]
-    reasons = {
-        name: Reason(given[name], given[name], given[name], "given") if name in given else reason
-        for name, reason in REASONS.items()
-    }
+    reasons = dict(REASONS)
+    for name, value in given.items():
+        reasons[name] = Reason(cheap=value, central=value, dear=value, why="given")
     return Plan(
         experiment=experiment,
         description=describe(experiment),
@@ -126,6 +144,7 @@ def plan(
 
 
 def _lengths(settings: PlannedRun, response_tokens: float | None, given: Mapping[str, float]) -> tuple[float, ...]:
+    """Return the mean response lengths that the plan is for, shortest first."""
     if response_tokens is not None:
         return (float(response_tokens),)
     if "length_share" in given:
@@ -135,6 +154,7 @@ def _lengths(settings: PlannedRun, response_tokens: float | None, given: Mapping
 
 
 def _memory(budget: Budget) -> dict[str, Any]:
+    """Return the memory in JSON's types."""
     return {
         "fits": budget.fits,
         "problems": list(budget.problems),
@@ -152,15 +172,18 @@ def _memory(budget: Budget) -> dict[str, Any]:
 
 
 def _phase(phase: Phase) -> dict[str, Any]:
+    """Return one phase of the memory in JSON's types."""
     parts = [{"name": part.name, "gib": part.bytes / GIB, "formula": part.formula} for part in phase.parts]
     return {"name": phase.name, "gib": phase.bytes / GIB, "parts": parts}
 
 
 def _cost(cost: Cost) -> dict[str, Any]:
+    """Return the cost at one response length in JSON's types."""
     return {"response_tokens": cost.response_tokens, "cases": [_case(case) for case in cost.cases]}
 
 
 def _case(case: Seconds) -> dict[str, Any]:
+    """Return the seconds of one case in JSON's types."""
     return {
         "case": case.case,
         "groups_per_kept": case.groups_per_kept,

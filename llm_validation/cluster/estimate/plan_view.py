@@ -1,4 +1,4 @@
-"""A plan as text: tables on a terminal, the same lines without colour elsewhere."""
+"""Show a plan as text: tables on a terminal, the same lines without colour elsewhere. It computes no figure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def render(plan: Plan, console: Console) -> None:
-    """Print a plan; where no terminal is, without the blanks that fill up a table."""
+    """Print a plan; where there is no terminal, without the blanks that fill up a table's lines.
+
+    Args:
+        plan: the plan.
+        console: where it is printed.
+    """
     if console.is_terminal:
         _print(plan, console)
         return
@@ -27,33 +32,25 @@ def render(plan: Plan, console: Console) -> None:
 
 
 def _print(plan: Plan, console: Console) -> None:
-    for title, lines in _sections(plan):
+    """Print the sections of a plan, each below its title."""
+    for title, contents in _sections(plan):
         console.print(title, style="bold", markup=False)
-        for line in lines:
-            if isinstance(line, str):
-                console.print(f"  {line}", markup=False)
+        for content in contents:
+            if isinstance(content, str):
+                # Without markup: a setting such as [a, b] is text and no style.
+                console.print(f"  {content}", markup=False)
             else:
-                console.print(line)
+                console.print(content)
         console.print()
 
 
 def _sections(plan: Plan) -> Iterator[tuple[str, Sequence[Any]]]:
-    run, shape, budget = plan.settings, plan.shape, plan.budget
-    yield (
-        f"{plan.experiment}: {plan.description}",
-        [
-            f"{_several(run.nodes, 'node')} x {run.gpus_per_node} {plan.gpu.name} of {plan.gpu.memory_gib:g} GiB = "
-            f"{_several(run.gpus, 'GPU')}",
-            f"{shape.name}: {count(shape.parameters)} parameters, {count(shape.active_parameters)} active for a token",
-            f"{run.steps} steps of {run.prompts} prompts x {run.responses_per_prompt} responses, each "
-            f"{_several(run.updates_per_step, 'update')}; at most {run.max_prompt} + {run.max_response} tokens",
-        ],
-    )
+    """Yield the title of each section with its lines of text and tables."""
+    budget = plan.budget
+    yield f"{plan.experiment}: {plan.description}", _run_lines(plan)
     if plan.differing:
-        yield (
-            "Settings that are not verl's own",
-            [_table(("", ""), [(key, _text(value)) for key, value in sorted(plan.differing.items())])],
-        )
+        settings = [(key, _text(value)) for key, value in sorted(plan.differing.items())]
+        yield "Settings that are not verl's own", [_table(("", ""), settings)]
     if plan.open_choices:
         yield "What the paper leaves open", list(plan.open_choices)
     yield "Memory of a GPU, by phase (GiB)", [_memory_table(budget.phases)]
@@ -63,21 +60,32 @@ def _sections(plan: Plan) -> Iterator[tuple[str, Sequence[Any]]]:
         yield "GPU hours, by mean response length", [_hours_table(plan.costs), _total(plan)]
         yield "A step of the central case (seconds)", [_seconds_table(plan.costs)]
     yield "Formulas", [_table(("", ""), list(PHASES.items()))]
-    yield (
-        "Assumptions",
-        [
-            _table(
-                ("", *CASES, "why"),
-                [
-                    (name, *(f"{getattr(reason, case):g}" for case in CASES), reason.why)
-                    for name, reason in plan.assumed.items()
-                ],
-            )
-        ],
-    )
+    yield "Assumptions", [_assumptions_table(plan)]
+
+
+def _run_lines(plan: Plan) -> list[str]:
+    """Return what the run is: its GPUs, its model and its steps."""
+    run, shape, gpu = plan.settings, plan.shape, plan.gpu
+    nodes, gpus = _several(run.nodes, "node"), _several(run.gpus, "GPU")
+    return [
+        f"{nodes} x {run.gpus_per_node} {gpu.name} of {gpu.memory_gib:g} GiB = {gpus}",
+        f"{shape.name}: {count(shape.parameters)} parameters, {count(shape.active_parameters)} active for a token",
+        f"{run.steps} steps of {run.prompts} prompts x {run.responses_per_prompt} responses, each "
+        f"{_several(run.updates_per_step, 'update')}; at most {run.max_prompt} + {run.max_response} tokens",
+    ]
+
+
+def _assumptions_table(plan: Plan) -> Any:
+    """Return a table of the assumptions in the three cases, with their reasons."""
+    rows = []
+    for name, reason in plan.assumed.items():
+        values = [f"{getattr(reason, case):g}" for case in CASES]
+        rows.append((name, *values, reason.why))
+    return _table(("", *CASES, "why"), rows)
 
 
 def _memory_lines(plan: Plan) -> list[str]:
+    """Return what the memory comes to: the tightest phases, vLLM's cache, and whether the run fits."""
     budget, cache, memory = plan.budget, plan.budget.cache, plan.gpu.memory_gib
     return [
         f"saturates first: {_tight(budget.tightest, memory)}",
@@ -90,16 +98,19 @@ def _memory_lines(plan: Plan) -> list[str]:
 
 
 def _tight(phase: Phase, memory: float) -> str:
+    """Return a phase with its memory and its largest part."""
     return f"{phase.name}, {gib(phase.bytes)} of {memory:g} GiB, most of it {phase.largest.name}"
 
 
 def _total(plan: Plan) -> str:
+    """Return the interval of GPU hours as a sentence."""
     cheap, central, dear = plan.gpu_hours or (0.0, 0.0, 0.0)
-    says = "at each end every assumption is at its own end at once"
-    return f"{central:,.0f} GPU hours, between {cheap:,.0f} and {dear:,.0f}: {says}"
+    caution = "at each end every assumption is at its own end at once"
+    return f"{central:,.0f} GPU hours, between {cheap:,.0f} and {dear:,.0f}: {caution}"
 
 
 def _memory_table(phases: Sequence[Phase]) -> Any:
+    """Return a table of phases, each followed by its parts."""
     rows = []
     for phase in phases:
         rows.append((phase.name, gib(phase.bytes), ""))
@@ -108,6 +119,7 @@ def _memory_table(phases: Sequence[Phase]) -> Any:
 
 
 def _hours_table(costs: Sequence[Cost]) -> Any:
+    """Return a table of GPU hours by mean response length."""
     header = ("response tokens", *CASES, "central: hours by the clock", "groups for one kept", "at once in a replica")
     rows = [
         (
@@ -123,12 +135,14 @@ def _hours_table(costs: Sequence[Cost]) -> Any:
 
 
 def _seconds_table(costs: Sequence[Cost]) -> Any:
+    """Return a table of the central case's seconds by phase and mean response length."""
     header = ("", *(f"{cost.response_tokens:,.0f} tokens" for cost in costs))
     rows = [(name, *(f"{cost.central.phases[name]:,.1f}" for cost in costs)) for name in PHASES]
     return _table(header, [*rows, ("step", *(f"{cost.central.step:,.1f}" for cost in costs))])
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
+    """Return a table without lines; a header of empty texts is not shown."""
     from rich.table import Table
     from rich.text import Text
 
@@ -141,18 +155,20 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
 
 
 def gib(size: float) -> str:
-    """Bytes in GiB, one digit behind the point."""
+    """Return a number of bytes in GiB, with one digit behind the point."""
     return f"{size / GIB:,.1f}"
 
 
 def count(number: float) -> str:
-    """A count of parameters in billions, or in millions where it is less than one."""
+    """Return a count of parameters in billions, or in millions where it is less than one billion."""
     return f"{number / 1e9:.2f}e9" if number >= 1e9 else f"{number / 1e6:.2f}e6"
 
 
 def _several(number: int, of: str) -> str:
+    """Return a number with its noun, in the plural where it is not one."""
     return f"{number} {of}{'' if number == 1 else 's'}"
 
 
 def _text(value: Any) -> str:
+    """Return a setting as YAML writes it."""
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,4 +1,4 @@
-"""The numbers of one run that decide its memory and its time, with verl 0.9.1's defaults where nothing is stated.
+"""Hold the numbers of one run that decide its memory and its time, with verl 0.9.1's defaults where nothing is stated.
 
 They are made from the record of the configuration in ``from_configuration``. The algorithm's own settings change
 neither memory nor time, and are not here.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PlannedTraining:
-    """The FSDP engine of the actor: ``workers/engine/fsdp`` and ``workers/config/engine.py`` of verl 0.9.1."""
+    """Settings of the actor's FSDP engine: ``workers/engine/fsdp`` and ``workers/config/engine.py`` of verl 0.9.1."""
 
     strategy: str
     """``fsdp`` or ``fsdp2``."""
@@ -30,13 +30,13 @@ class PlannedTraining:
     param_offload: bool
     """Whether weights wait in the host's memory while they are not needed."""
     optimizer_offload: bool
-    """The same for the optimiser's numbers."""
+    """Whether the optimiser's numbers wait in the host's memory while they are not needed."""
     offload_policy: bool
     """Whether FSDP2 itself keeps everything in the host's memory and fetches it layer by layer."""
     gradient_checkpointing: bool
     """Whether a layer is computed again in the backward pass, from its input alone."""
     activation_offload: bool
-    """Whether those inputs wait in the host's memory."""
+    """Whether the inputs of layers wait in the host's memory for the backward pass."""
     unsharded_gradients: bool
     """Whether gradients stay whole between the micro-batches of a mini-batch."""
     remove_padding: bool
@@ -52,9 +52,9 @@ class PlannedTraining:
     update_tokens: int
     """Most tokens of a micro-batch on one GPU in the update."""
     log_prob_tokens: int
-    """The same in a pass for log-probabilities."""
+    """Most tokens of a micro-batch on one GPU in a pass for log-probabilities."""
     dynamic_batches: bool
-    """Whether micro-batches are filled up to those numbers of tokens."""
+    """Whether micro-batches are filled up to ``update_tokens`` and ``log_prob_tokens``."""
     reference_model: bool
     """Whether a second copy of the model gives log-probabilities to compare with."""
     recomputes_log_probs: bool
@@ -63,18 +63,18 @@ class PlannedTraining:
 
 @dataclass(frozen=True)
 class PlannedRollout:
-    """vLLM, which generates the responses."""
+    """Settings of vLLM, which generates the responses."""
 
     tensor_parallel: int
-    """GPUs that share one copy."""
+    """GPUs that share one copy of the model."""
     gpu_memory_utilization: float
     """Share of a GPU's memory that vLLM takes, in (0, 1)."""
     max_num_seqs: int
-    """Most sequences at once."""
+    """Most sequences that vLLM generates at once."""
     max_num_batched_tokens: int
-    """Most tokens of one step."""
+    """Most tokens that one step of vLLM takes in."""
     max_model_len: int
-    """Most tokens of a sequence."""
+    """Most tokens of a sequence, prompt and response together."""
     weight_bytes: int
     """Bytes of a weight, of a key and of a value."""
     bucket_bytes: int
@@ -85,7 +85,7 @@ class PlannedRollout:
 
 @dataclass(frozen=True)
 class PlannedProbe:
-    """The probe of ``verl_engine.trainer``: steps between two of a kind; 0 is never."""
+    """Settings of the probe of ``verl_engine.trainer``; intervals are in steps, and 0 means never."""
 
     every: int
     counterfactual_every: int
@@ -95,10 +95,10 @@ class PlannedProbe:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """The numbers of one run; lengths in tokens, ``..._every`` in steps, where 0 is never."""
+    """The numbers of one run; lengths are in tokens, ``..._every`` in steps, where 0 means never."""
 
     model: str
-    """A name or a folder."""
+    """Name or folder of the model."""
     nodes: int
     gpus_per_node: int
     prompts: int
@@ -123,7 +123,7 @@ class PlannedRun:
     """Responses to each question of a validation."""
     save_every: int
     checkpoints_kept: int
-    """The newest so many; 0: all."""
+    """How many of the newest checkpoints are kept; 0 keeps all."""
     saved: tuple[str, ...]
     """What a checkpoint holds: ``model``, ``optimizer``, ``extra``, ``hf_model``."""
     dumps_rollouts: bool
@@ -134,20 +134,20 @@ class PlannedRun:
 
     @property
     def gpus(self) -> int:
-        """GPUs of the run."""
+        """Return the number of GPUs of the run."""
         return self.nodes * self.gpus_per_node
 
     @property
     def replicas(self) -> int:
-        """Copies of vLLM."""
+        """Return the number of copies of vLLM."""
         return self.gpus // self.rollout.tensor_parallel
 
     @property
     def max_sequence(self) -> int:
-        """Tokens of the longest prompt and the longest response together."""
+        """Return the tokens of the longest prompt and the longest response together."""
         return self.max_prompt + self.max_response
 
     @property
     def updates_per_step(self) -> int:
-        """Optimiser updates of a training step."""
+        """Return the number of optimiser updates of a training step."""
         return -(-self.prompts // self.mini_batch_prompts) * self.ppo_epochs

@@ -1,6 +1,6 @@
-"""Published figures, each with its source, beside what the formulas give for the same run.
+"""Hold published figures, each with its source, beside what the formulas give for the same run.
 
-Nothing here enters the formulas. A run that does not state its mean response length cannot test a time. There, one
+Nothing here enters the formulas. A run that does not state its mean response length cannot test a time; there, one
 published time gives the length, and another is compared at that length.
 """
 
@@ -31,7 +31,7 @@ VERL_ISSUE = "github.com/verl-project/verl/issues/795"
 A100_SWEEP = "github.com/tenstorrent/tt-inference-server/issues/340"
 VLLM_LOG = "github.com/vllm-project/vllm/issues/10517"
 
-# Of models that only the published runs use; from their config.json.
+# Sizes of models that only the published runs use; from their config.json.
 LLAMA_8B = ModelShape("Llama-3.1-8B", 32, 4096, 32, 8, 128, 14336, 128256, qk_norm=False)
 QWEN3_32B = ModelShape("Qwen3-32B", 64, 5120, 64, 8, 128, 25600, 151936)
 QWEN25_7B = ModelShape("Qwen2.5-Math-7B", 28, 3584, 28, 4, 128, 18944, 152064, qk_norm=False, qkv_bias=True)
@@ -41,7 +41,17 @@ QWEN25_32B = ModelShape("Qwen2.5-32B", 64, 5120, 40, 8, 128, 27648, 152064, qk_n
 
 @dataclass(frozen=True)
 class Comparison:
-    """A published figure and ours for the same run."""
+    """Hold a published figure and what the formulas give for the same run.
+
+    Attributes:
+        what: the figure in words.
+        source: where it is published.
+        unit: of all the figures.
+        published: the published figure.
+        cheap: the formulas' figure in the cheap case.
+        central: the formulas' figure in the central case.
+        dear: the formulas' figure in the dear case.
+    """
 
     what: str
     source: str
@@ -53,12 +63,16 @@ class Comparison:
 
     @property
     def ratio(self) -> float:
-        """Ours over theirs, central."""
+        """Return the formulas' central figure over the published one."""
         return self.central / self.published
 
     @property
     def inside(self) -> bool:
-        """Whether the figure lies in our interval; for a formula without assumptions, within one percent."""
+        """Return whether the published figure lies in the formulas' interval.
+
+        A formula without assumptions has no interval; there the figure must agree within one percent.
+        """
+        # Published sizes are rounded to three digits or so, hence one percent.
         if self.cheap == self.dear:
             return abs(self.ratio - 1) <= 0.01
         return self.cheap <= self.published <= self.dear
@@ -77,7 +91,20 @@ def run_settings(
     utilization: float = 0.6,
     **changes: Mapping[str, Any],
 ) -> PlannedRun:
-    """PlannedRun of a published run: what it states, and verl's defaults with everything moved to the host."""
+    """Return the numbers of a published run: what it states, and verl's defaults with everything moved to the host.
+
+    Args:
+        nodes: number of nodes.
+        prompts: prompts of a training batch.
+        samples: responses per prompt.
+        mini_batch: prompts of a mini-batch.
+        prompt: longest prompt in tokens.
+        response: longest response in tokens.
+        tensor_parallel: GPUs of a vLLM replica.
+        gpus_per_node: GPUs of a node.
+        utilization: vLLM's share of a GPU's memory.
+        changes: further settings of ``actor``, ``rollout`` and ``algorithm``, in verl's keys.
+    """
     actor: dict[str, Any] = {
         "strategy": "fsdp2",
         "use_dynamic_bsz": True,
@@ -108,11 +135,12 @@ def run_settings(
 
 @cache
 def comparisons() -> tuple[Comparison, ...]:
-    """All figures that test a formula directly."""
+    """Return all published figures that test a formula directly."""
     return (*_sizes(), *_decoding_steps(), *_nemo_steps(), *_verl_phases(), *_dapo_share())
 
 
 def _sizes() -> Iterator[Comparison]:
+    """Yield comparisons of formulas that have no assumptions."""
     llama, moe = LLAMA_8B, SHAPES["Qwen3-30B-A3B"]
     yield _exact(
         "vLLM, Llama-3.1-8B: tokens in 3.81 GiB of cache",
@@ -132,11 +160,12 @@ def _sizes() -> Iterator[Comparison]:
 
 
 def _exact(what: str, source: str, unit: str, published: float, ours: float) -> Comparison:
+    """Return a comparison with a formula that has no assumptions."""
     return Comparison(what, source, unit, published, ours, ours, ours)
 
 
 def _decoding_steps() -> Iterator[Comparison]:
-    """Milliseconds for a token of the only request, 128 tokens in and 128 out."""
+    """Yield the milliseconds per token of a single request, 128 tokens in and 128 out."""
     for name, published in (("Qwen3-14B", 24.3), ("Qwen3-30B-A3B", 9.6)):
         times = [
             1e3 * float(step_seconds(_alone(SHAPES[name], gpu_named("A100"), case), np.asarray(1.0), np.asarray(192.0)))
@@ -146,11 +175,12 @@ def _decoding_steps() -> Iterator[Comparison]:
 
 
 def _alone(shape: ModelShape, gpu: Gpu, case: str) -> Replica:
+    """Return a replica on one GPU that serves a single request."""
     return Replica(shape, gpu, efficiency(case), 1, 1, 1e6)
 
 
 def _nemo_steps() -> Iterator[Comparison]:
-    """Whole steps of NeMo RL's GRPO on H100: 64 prompts x 32, length, tokens and seconds stated.
+    """Yield whole steps of NeMo RL's GRPO on H100: 64 prompts x 32, with length, tokens and seconds stated.
 
     Their engine is Megatron: weights are cut, not gathered, so that the network term is left out (fsdp_size 1). Their
     step has a pass for the reference model too. The mean prompt is what their tokens per second leave over.
@@ -176,7 +206,7 @@ def _nemo_steps() -> Iterator[Comparison]:
         yield Comparison(what, NEMO, "s", step, *times)
 
 
-# GPUs: seconds of generation, log-probabilities and update, the means of 400 steps.
+# By number of GPUs: seconds of generation, log-probabilities and update, the means of 400 steps (source: VERL_ASYNC).
 VERL_H20: Mapping[int, Mapping[str, float]] = {
     32: {"generation": 357.41, "log-probabilities": 107.71, "update": 269.80},
     64: {"generation": 150.72, "log-probabilities": 70.26, "update": 133.41},
@@ -192,7 +222,7 @@ def verl_h20(gpus: int) -> PlannedRun:
 
 
 def _verl_phases() -> Iterator[Comparison]:
-    """At the length that gives the update its time in the central case: the two other phases."""
+    """Yield two phases of verl's runs on H20, at the length that gives the update its time in the central case."""
     gpu = gpu_named("H20")
     for gpus, found in VERL_H20.items():
         settings = verl_h20(gpus)
@@ -204,7 +234,7 @@ def _verl_phases() -> Iterator[Comparison]:
 
 
 def _dapo_share() -> Iterator[Comparison]:
-    """DAPO of Qwen2.5-32B on 128 A800: 230 steps in 5 days give the length; compared is the share of generation."""
+    """Yield generation's share of a DAPO step of Qwen2.5-32B on 128 A800; 230 steps in 5 days give the length."""
     gpu, settings = gpu_named("A800"), _dapo_32b()
     length = length_of(settings, QWEN25_32B, gpu, lambda phases: sum(phases.values()), 5 * 86400 / 230)
     cases = [seconds(settings, QWEN25_32B, gpu, case, length) for case in CASES]
@@ -214,6 +244,7 @@ def _dapo_share() -> Iterator[Comparison]:
 
 
 def _dapo_32b() -> PlannedRun:
+    """Return the settings of DAPO's run of Qwen2.5-32B on 128 GPUs."""
     return run_settings(
         nodes=16,
         prompts=512,
@@ -231,7 +262,14 @@ def _dapo_32b() -> PlannedRun:
 def length_of(
     settings: PlannedRun, shape: ModelShape, gpu: Gpu, time: Callable[[Mapping[str, float]], float], wanted: float
 ) -> float:
-    """The mean response length, to a token, at which the central case takes ``wanted`` seconds.
+    """Return the mean response length, to a token, at which the central case takes ``wanted`` seconds.
+
+    Args:
+        settings: the run's numbers.
+        shape: the model's sizes.
+        gpu: each of its GPUs.
+        time: the seconds that are meant, given those of all phases.
+        wanted: seconds.
 
     Raises:
         ValueError: no allowed length takes that long.
@@ -243,7 +281,7 @@ def length_of(
     low, high = 1.0, float(settings.max_response)
     if not at(low) <= wanted <= at(high):
         refuse("wanted", wanted, f"between {at(low):.3g} and {at(high):.3g} seconds")
-    while high - low > 1:
+    while high - low > 1:  # bisection: time rises with length in every phase
         middle = (low + high) / 2
         low, high = (middle, high) if at(middle) < wanted else (low, middle)
     return high
@@ -251,7 +289,15 @@ def length_of(
 
 @dataclass(frozen=True)
 class Ran:
-    """A run that is known to have fitted on its GPUs, and the memory that the formulas give it."""
+    """Hold a run that is known to have fitted on its GPUs, and the memory that the formulas give it.
+
+    Attributes:
+        what: the run in words.
+        source: where it is published.
+        gpu_gib: memory of a GPU in GiB.
+        tightest: name of the phase that takes most.
+        gib: GiB of that phase by the formulas.
+    """
 
     what: str
     source: str
@@ -261,11 +307,11 @@ class Ran:
 
 
 def fitted() -> tuple[Ran, ...]:
-    """verl's script with the fewest GPUs for a 14B model, at two mean lengths of its micro-batch of 16 sequences.
+    """Return verl's script with the fewest GPUs for a 14B model, at two mean lengths of its micro-batch of 16.
 
     The script has static micro-batches: at full length they would have 16 x 2048 tokens, on GSM8K far fewer.
     """
-    rows = []
+    runs = []
     for tokens in (2048, 512):
         settings = run_settings(
             nodes=1,
@@ -288,5 +334,12 @@ def fitted() -> tuple[Ran, ...]:
         gpu = gpu_named("H800")
         tight = budget_of(settings, QWEN25_14B, gpu=gpu).tightest
         what = f"verl, Qwen2.5-Coder-14B on 4 H800, sequences of {tokens}"
-        rows.append(Ran(what, VERL_SCRIPT, gpu.memory_gib, tight.name, tight.bytes / GIB))
-    return tuple(rows)
+        ran = Ran(
+            what=what,
+            source=VERL_SCRIPT,
+            gpu_gib=gpu.memory_gib,
+            tightest=tight.name,
+            gib=tight.bytes / GIB,
+        )
+        runs.append(ran)
+    return tuple(runs)

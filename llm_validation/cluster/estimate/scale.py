@@ -1,7 +1,8 @@
-"""The tables of docs/scale.md, made from the formulas so that the page cannot go stale.
+"""Make the tables of docs/scale.md from the formulas, so that the page cannot go stale.
 
 ``python -m llm_validation.cluster.estimate.scale [--check] [--page FILE]`` rewrites what is between the page's markers
-and nothing else. The settings here are those of the experiments, without verl; a test holds the two against each other.
+and nothing else. The settings here are those of the experiments, written out so that verl is not needed; a test holds
+the two against each other.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 
 from llm_validation.cluster.estimate.assumptions import CASES, REASONS
@@ -28,7 +30,7 @@ PAGE = Path("docs/scale.md")
 LENGTHS = (2048, 4096, 8192)
 NODES = (1, 2, 4, 8, 16, 32)
 LIMITS = (8192, 20480, 32768)
-# Model, nodes, tensor parallelism of vLLM, prompts of a mini-batch: the experiments' own.
+# By model: nodes, tensor parallelism of vLLM, prompts of a mini-batch, as in the experiments of EXPERIMENTS.
 ROWS: Mapping[str, tuple[int, int, int]] = {
     "Qwen3-8B": (4, 1, 32),
     "Qwen3-14B": (8, 2, 32),
@@ -42,7 +44,14 @@ EXPERIMENTS: Mapping[str, str] = {
 
 
 def row_settings(model: str, *, nodes: int | None = None, response: int = 20480, offload: bool = True) -> PlannedRun:
-    """The settings of a row of the paper, with other nodes, another limit or everything kept on the GPUs."""
+    """Return the settings of a row of the paper, with some of them changed.
+
+    Args:
+        model: one of :data:`ROWS`.
+        nodes: number of nodes; by default the row's own.
+        response: longest response in tokens.
+        offload: whether weights and optimiser states wait in the host's memory.
+    """
     own_nodes, tensor_parallel, mini_batch = ROWS[model]
     tokens = 2048 + response
     actor = {
@@ -84,7 +93,7 @@ def row_settings(model: str, *, nodes: int | None = None, response: int = 20480,
 
 
 def models() -> str:
-    """Parameters and what a number of bytes each makes of them."""
+    """Return a table of parameters, and of what a number of bytes each makes of them."""
     header = [
         "Model",
         "Parameters",
@@ -108,18 +117,20 @@ def models() -> str:
 
 
 def memory() -> str:
-    """GiB of a GPU in each phase, for the three rows."""
+    """Return a table of the GiB of a GPU in each phase, for the three rows."""
     gpu = gpu_named()
     budgets = {model: _budget(row_settings(model), gpu) for model in ROWS}
     header = ["Phase", *(f"{model}, {ROWS[model][0]} x 8" for model in ROWS)]
-    phases = zip(*(budget.phases for budget in budgets.values()), strict=True)
-    rows = [[same[0].name, *(_with_largest(phase) for phase in same)] for same in phases]
-    for name, of in _elsewhere().items():
-        rows.append([name, *(of(budget) for budget in budgets.values())])
+    rows = []
+    for phase_of_models in zip(*(budget.phases for budget in budgets.values()), strict=True):
+        rows.append([phase_of_models[0].name, *map(_with_largest, phase_of_models)])
+    for name, text_of in _elsewhere().items():
+        rows.append([name, *map(text_of, budgets.values())])
     return table(header, rows)
 
 
 def _elsewhere() -> Mapping[str, Callable[[Budget], str]]:
+    """Return what is shown below the phases: the text of each by its name."""
     return {
         "full sequences in a replica's cache": lambda budget: str(budget.cache.full_sequences),
         "host memory of a node": lambda budget: _with_largest(budget.host),
@@ -128,52 +139,51 @@ def _elsewhere() -> Mapping[str, Callable[[Budget], str]]:
 
 
 def _with_largest(phase: Phase) -> str:
+    """Return the GiB of a phase with those of its largest part."""
     return f"{gib(phase.bytes)} ({phase.largest.name.removesuffix(', moved there')} {gib(phase.largest.bytes)})"
 
 
 def _budget(settings: PlannedRun, gpu: Gpu) -> Budget:
+    """Return the memory of a run at a fifth of the longest response, the central assumption."""
     return budget_of(settings, shape_of(settings.model), gpu=gpu, response_tokens=0.2 * settings.max_response)
 
 
 def fewest_nodes() -> str:
-    """The fewest nodes of eight GPUs on which a row fits, by GPU and by what is moved to the host."""
-    header = ["Model", *(f"{name}, {how}" for name in ("A100", "H100", "H200") for how in ("moved", "kept"))]
-    rows = [
-        [
-            model,
-            *(
-                _fewest(model, gpu_named(name), offload=how)
-                for name in ("A100", "H100", "H200")
-                for how in (True, False)
-            ),
-        ]
-        for model in ROWS
-    ]
+    """Return a table of the fewest nodes of eight GPUs on which a row fits, by GPU and by what is moved to the host."""
+    columns = list(product(("A100", "H100", "H200"), (True, False)))
+    header = ["Model", *(f"{name}, {'moved' if offload else 'kept'}" for name, offload in columns)]
+    rows = []
+    for model in ROWS:
+        rows.append([model, *(_fewest(model, gpu_named(name), offload=offload) for name, offload in columns)])
     return table(header, rows)
 
 
 def _fewest(model: str, gpu: Gpu, *, offload: bool) -> str:
-    fit = (nodes for nodes in NODES if _budget(row_settings(model, nodes=nodes, offload=offload), gpu).fits)
-    found = next(fit, None)
-    return str(found) if found else f"more than {NODES[-1]}"
+    """Return the fewest of :data:`NODES` on which a row fits, as text."""
+    for nodes in NODES:
+        if _budget(row_settings(model, nodes=nodes, offload=offload), gpu).fits:
+            return str(nodes)
+    return f"more than {NODES[-1]}"
 
 
 def hours_by_length() -> str:
-    """GPU hours of 300 steps by mean response length."""
+    """Return a table of the GPU hours of 300 steps by mean response length."""
     return _hours_table((model, None, length) for model in ROWS for length in LENGTHS)
 
 
 def hours_by_nodes() -> str:
-    """GPU hours of 300 steps by nodes, at 4,096 tokens."""
+    """Return a table of the GPU hours of 300 steps by nodes, at 4,096 tokens."""
     return _hours_table((model, nodes, 4096) for model in ROWS for nodes in NODES[1:])
 
 
 def _hours_table(cases: Iterator[tuple[str, int | None, int]]) -> str:
+    """Return a table of GPU hours for cases of model, nodes and mean response length."""
     case_heads = [f"GPU hours, {case}" for case in CASES]
     return table(["Model, nodes", "Mean response", *case_heads, "Hours", "Generation", "At once"], list(_hours(cases)))
 
 
 def _hours(cases: Iterator[tuple[str, int | None, int]]) -> Iterator[list[str]]:
+    """Yield the rows of a table of GPU hours."""
     for model, nodes, length in cases:
         settings = row_settings(model, nodes=nodes)
         cost = cost_of(settings, shape_of(settings.model), gpu=gpu_named(), response_tokens=length)
@@ -189,7 +199,7 @@ def _hours(cases: Iterator[tuple[str, int | None, int]]) -> Iterator[list[str]]:
 
 
 def limits() -> str:
-    """What the longest allowed response changes, at a mean of 4,096 tokens."""
+    """Return a table of what the longest allowed response changes, at a mean of 4,096 tokens."""
     header = [
         "Model",
         "Longest",
@@ -219,7 +229,7 @@ def limits() -> str:
 
 
 def published() -> str:
-    """Published figures beside ours."""
+    """Return a table of published figures beside those of the formulas."""
     header = ["What", "Published", "Ours: cheap, central, dear", "Ours / theirs", "Inside", "Source"]
     rows = [
         [
@@ -236,7 +246,7 @@ def published() -> str:
 
 
 def ran() -> str:
-    """A run that fitted, and the memory that the formulas give it."""
+    """Return a table of runs that fitted, with the memory that the formulas give them."""
     header = ["What", "GPU, GiB", "Ours, GiB", "Phase", "Fits by the formula", "Source"]
     rows = [
         [
@@ -253,7 +263,7 @@ def ran() -> str:
 
 
 def assumptions() -> str:
-    """The assumptions with their reasons."""
+    """Return a table of the assumptions with their reasons."""
     rows = [
         [f"`{name}`", *(f"{getattr(reason, case):g}" for case in CASES), reason.why] for name, reason in REASONS.items()
     ]
@@ -261,6 +271,7 @@ def assumptions() -> str:
 
 
 def _number(value: float) -> str:
+    """Return a number with thousands separated, or with four digits where it is below a thousand."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
@@ -278,7 +289,11 @@ TABLES: Mapping[str, Callable[[], str]] = {
 
 
 def with_tables(text: str, made: Mapping[str, str]) -> str:
-    """The page with each table between its own two markers.
+    """Return the page with each table between its own two markers.
+
+    Args:
+        text: the page.
+        made: the tables in Markdown, by name.
 
     Raises:
         ValueError: a table's markers are not there exactly once and in order.
@@ -286,15 +301,15 @@ def with_tables(text: str, made: Mapping[str, str]) -> str:
     for name, body in made.items():
         begin, end = f"<!-- scale:{name}:begin -->", f"<!-- scale:{name}:end -->"
         before, _, rest = text.partition(begin)
-        _, found, after = rest.partition(end)
-        if not found or text.count(begin) != 1 or text.count(end) != 1:
+        _, marker, after = rest.partition(end)
+        if not marker or text.count(begin) != 1 or text.count(end) != 1:
             raise ValueError(f"the page needs the lines {begin} and {end}, once each and in this order")
         text = f"{before}{begin}\n{body}\n{end}{after}"
     return text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the tables, or with ``--check`` say whether the page has them. Returns the exit status."""
+    """Write the tables, or with ``--check`` say whether the page has them; return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m llm_validation.cluster.estimate.scale",
         description="Write the tables of docs/scale.md from the formulas.",

@@ -1,4 +1,4 @@
-"""How much work a training step is: lengths of responses, and groups generated for each group that is trained on."""
+"""Estimate the work of a training step: lengths of responses, and groups generated per group that is trained on."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ class Lengths:
 
     The share e is cut at the limit; a makes the mean exact. mean = most is a batch of equal lengths. Where the mean
     does not allow the share, e is half of the largest that it allows.
+
+    Attributes:
+        mean: mean length in tokens.
+        most: longest length in tokens.
+        cut: the wanted share e of responses that are cut at the limit.
+
+    Raises:
+        ValueError: ``mean`` is not in (0, most], or ``cut`` not in [0, 1).
     """
 
     mean: float
@@ -34,54 +42,55 @@ class Lengths:
 
     @property
     def at_limit(self) -> float:
-        """The share e that is cut."""
+        """Return e, the share of responses that are cut at the limit."""
         return min(self.cut, self.mean / self.most / 2)
 
     @property
     def exponent(self) -> float:
-        """The a of the law."""
+        """Return a, the exponent that gives the law its mean."""
         return (1 - self.at_limit) * self.most / (self.mean - self.at_limit * self.most) - 1
 
     @property
     def square(self) -> float:
-        """E[length^2] = (1 - e) 2 most^2 / ((a + 1)(a + 2)) + e most^2."""
+        """Return E[length^2] = (1 - e) 2 most^2 / ((a + 1)(a + 2)) + e most^2."""
         a = self.exponent
         return self.most**2 * ((1 - self.at_limit) * 2 / ((a + 1) * (a + 2)) + self.at_limit)
 
     @property
     def mean_age(self) -> float:
-        """Tokens so far of a response under way, in a long run of responses: E[length^2] / (2 E[length])."""
+        """Return the mean tokens so far of a response under way in a long run: E[length^2] / (2 E[length])."""
         return self.square / (2 * self.mean)
 
     def survival(self, t: Array) -> Array:
-        """The share of responses longer than ``t``."""
+        """Return the share of responses longer than ``t`` tokens; ``t`` may have any shape."""
         t = np.asarray(t, dtype=float)
         body = (1 - self.at_limit) * np.clip(1 - t / self.most, 0, 1) ** self.exponent + self.at_limit
         return np.where(t < self.most, body, 0.0)
 
     def any_left(self, t: Array, count: float) -> Array:
-        """The probability that one of ``count`` responses is longer than ``t``: 1 - (1 - P)^count."""
-        with np.errstate(divide="ignore"):  # all are longer than 0
+        """Return the probability that one of ``count`` responses is longer than ``t``: 1 - (1 - P)^count."""
+        with np.errstate(divide="ignore"):  # all are longer than t = 0, where the logarithm is -inf and the result 1
             return -np.expm1(count * np.log1p(-self.survival(t)))
 
     def square_with_prompt(self, prompt: float) -> float:
-        """E[(prompt + length)^2]."""
+        """Return E[(prompt + length)^2], for a prompt of so many tokens."""
         return prompt**2 + 2 * prompt * self.mean + self.square
 
 
 def degenerate_share(success: Sequence[tuple[Any, Any]], group_size: int) -> Any:
-    """P(all wrong or all right) of a group: sum over questions of weight (p^G + (1 - p)^G).
+    """Return P(all wrong or all right) of a group: the sum over questions of weight (p^G + (1 - p)^G).
 
     Args:
-        success: pairs (weight, p) of a distribution over questions; exact for Fractions.
+        success: pairs (weight, p) of a distribution over questions; with Fractions the result is exact.
         group_size: G.
 
     Raises:
-        ValueError: weights that do not sum to 1, or a p outside [0, 1].
+        ValueError: the weights do not sum to 1, a p lies outside [0, 1], or G is below 1.
     """
     if group_size < 1:
         refuse("group_size", group_size, "an integer >= 1")
     total = sum(weight for weight, _ in success)
+    # 1e-12 is far above the rounding of a sum of floats and far below any weight that matters.
     if (total != 1 if isinstance(total, (int, Fraction)) else abs(total - 1) > 1e-12) or not success:
         refuse("success", list(success), "pairs (weight, p) whose weights sum to 1")
     for _, p in success:
@@ -91,9 +100,16 @@ def degenerate_share(success: Sequence[tuple[Any, Any]], group_size: int) -> Any
 
 
 def beta_degenerate_share(shape: float, group_size: int) -> float:
-    """The same for p ~ Beta(s, s) over questions: 2 B(s + G, s) / B(s, s).
+    """Return P(all wrong or all right) of a group where p ~ Beta(s, s) over questions: 2 B(s + G, s) / B(s, s).
 
-    s = 1 is uniform difficulty, 2 / (G + 1); the smaller s, the more questions are always or never solved.
+    s = 1 is uniform difficulty, with 2 / (G + 1); the smaller s, the more questions are always or never solved.
+
+    Args:
+        shape: s.
+        group_size: G.
+
+    Raises:
+        ValueError: s is not positive.
     """
     if not shape > 0:
         refuse("success_shape", shape, "a number > 0")
@@ -102,17 +118,20 @@ def beta_degenerate_share(shape: float, group_size: int) -> float:
 
 
 def generation_factor(degenerate: float, *, refill: int = 1, inflight_batches: int = 1) -> float:
-    """Groups generated for each group that is trained on, under dynamic sampling.
+    """Return the groups generated for each group that is trained on, under dynamic sampling.
 
-    1/(1 - q) groups must finish for each that is kept: the mean of a negative binomial law. verl's synchronous replay
-    buffer orders ``refill`` new prompts for each group that it throws away, and waits at the end for those still under
-    way, which it throws away too: (refill - 1) q / (1 - q) more in the limit of a large batch, at most
+    1 / (1 - q) groups must finish for each that is kept: the mean of a negative binomial law. verl's synchronous
+    replay buffer orders ``refill`` new prompts for each group that it throws away, and waits at the end for those
+    still under way, which it throws away too: (refill - 1) q / (1 - q) more in the limit of a large batch, at most
     ``inflight_batches``, the bound on prompts under way. Source: ``trainer/ppo/v1/replay_buffer.py`` of verl 0.9.1.
 
     Args:
         degenerate: q, the share of groups without a signal.
         refill: new prompts for each group thrown away.
-        inflight_batches: most training batches under way at once.
+        inflight_batches: the most training batches under way at once.
+
+    Raises:
+        ValueError: q is not in [0, 1).
     """
     if not 0 <= degenerate < 1:
         refuse("degenerate", degenerate, "in [0, 1)")
