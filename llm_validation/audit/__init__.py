@@ -1,1 +1,1 @@
-"""``qae audit``: what the logs of a GRPO-family run say of its advantages and its entropy, and what they do not say."""
+"""Say what the logs of a GRPO-family run show of its advantages and its entropy, and what they cannot show."""

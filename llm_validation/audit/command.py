@@ -1,4 +1,4 @@
-"""``qae audit``: what the logs of your own run say about advantages and entropy, and what they cannot say."""
+"""Run ``qae audit``, which says what the logs of your own run show and what they cannot show."""
 
 from __future__ import annotations
 

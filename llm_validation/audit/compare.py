@@ -1,4 +1,4 @@
-"""Two runs at equal success: what entropy each has left when it has become equally good.
+"""Compare two runs at equal success: what entropy each has left when it has become equally good.
 
 At equal steps the better run has usually less entropy, for being better. So the entropies are read where the success,
 made monotone by its running maximum, first reaches each of a few levels that both runs reach.

@@ -1,4 +1,4 @@
-"""From paths to a :class:`Log`: every file recognised by its content, read by its reader and accounted for."""
+"""Make a :class:`Log` of paths: each file is recognised by its content, read by its reader and accounted for."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""When a run began to go another way: a changepoint of several series at once, with a permutation error rate."""
+"""Find when a run began to go another way: a changepoint of several series at once, with an error rate."""

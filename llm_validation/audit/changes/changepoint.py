@@ -1,4 +1,4 @@
-r"""A changepoint of several series at once: a break in level and slope against a smooth course.
+r"""Find the changepoint of several series at once: a break in level and slope against a smooth course.
 
 The null course of each series is a cubic in :math:`t` with :math:`\log(1+t)` (a straight line with it where there are
 few steps), which drifts and saturating curves follow. At every candidate step :math:`\tau` a jump and a change of slope

@@ -1,1 +1,1 @@
-"""The checks: pure functions from the log of a run to findings, one module a diagnosis."""
+"""Turn the log of a run into findings: pure functions, one module a diagnosis."""

@@ -1,4 +1,4 @@
-"""All checks, in the order in which they are reported, and how they are run."""
+"""List all checks in the order in which they are reported, and run them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small stored run of ``qae train`` with a leak, phantom gradients and a collapse.
+"""Hold a small stored run of ``qae train`` with a leak, phantom gradients and a collapse.
 
 It is a run of the settings in ``run/config.json``: the released code's quantile (``qae_linear``) at G = 8 and K = 0.4,
 where 5 right of 8 leak; an overlong penalty, which ranks responses that are equally wrong; and a learning rate at which

@@ -1,1 +1,1 @@
-"""Which named estimator made the logged advantages: by exact comparison over the candidates of the registry."""
+"""Find out which named estimator made the logged advantages, by exact comparison over candidates."""

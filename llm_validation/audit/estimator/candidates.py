@@ -1,4 +1,4 @@
-"""The candidates: every registered estimator with every K, standard deviation and eps that trainers use.
+"""List the candidates: every registered estimator with every K, standard deviation and eps that is in use.
 
 A rule is split into numerator and divisor, A = N / (std + eps), so that a numerator is computed once for all divisors.
 """

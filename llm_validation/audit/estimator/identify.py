@@ -1,4 +1,4 @@
-"""The class of candidates that the logged advantages cannot tell apart, or that none fits.
+"""Return the class of candidates that the logged advantages cannot tell apart, or say that none fits.
 
 Candidates are screened on some groups and those that pass are compared on all. eps 0 and 1e-8 coincide in float32, K of
 one rank coincide in exact arithmetic, and a log in which every group is uniform says nothing at all.

@@ -1,4 +1,4 @@
-"""The advantages of responses: the logged ones, else those that the run's estimator makes of the rewards."""
+"""Return the advantages of responses: the logged ones, else what the run's estimator makes of the rewards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How exactly the logged advantages were computed and written, from the numbers themselves.
+"""Tell how exactly the logged advantages were computed and written, from the numbers themselves.
 
 float32 and below are recognised by their bits, rounding in text by its decimals. The levels are tried from the finest
 on: values such as 3/4 are exact at every one.

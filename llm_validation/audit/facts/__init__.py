@@ -1,1 +1,1 @@
-"""Figures of a run that are no findings: shares by K, the advantages' mass, what entropy did."""
+"""Compute figures of a run that are no findings: shares by K, the advantages' mass, what entropy did."""

@@ -1,4 +1,4 @@
-r"""What every K would do with the run's own groups: exact shares of zeros and signs, and the gain.
+r"""Compute what every K would do with the run's own groups: exact shares of zeros and signs, and the gain.
 
 The shares are of the groups as they are. The gain :math:`w(p, G) = E[A \mid 1] - E[A \mid 0]` (claim `neutrality`)
 needs each question's success rate; it is taken as :math:`(m + 1/2)/(G + 1)` for m right of G (Jeffreys), a plug-in

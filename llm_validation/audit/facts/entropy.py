@@ -1,4 +1,4 @@
-"""What entropy did in the updates, by the sign of the advantage, by regime and by clip side, and what was predicted.
+"""Compute what entropy did in the updates, by sign, regime and clip side, and what was predicted.
 
 From sums over the tokens of each response before and after the update, as this project's probe of verl dumps them. The
 prediction is of first order and per unit step: its sign and its order count, not its size.

@@ -1,4 +1,4 @@
-"""Where the advantages' mass lies: by sign, by length, on cut-off responses, on each side of the clip."""
+"""Compute where the advantages' mass lies: by sign, by length, on cut-off responses."""
 
 from __future__ import annotations
 

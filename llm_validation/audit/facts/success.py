@@ -1,4 +1,4 @@
-"""Success rate and entropy by step, from responses where there are any, else from the trainer's metrics."""
+"""Return success rate and entropy by step, from responses where there are any, else from the metrics."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a check is and what it says: findings, their severities and error rates, and intervals of shares."""
+"""Define what a check is and what it says: findings, severities, error rates, and intervals of shares."""

@@ -1,4 +1,4 @@
-"""What a check says: evidence in figures, what would change it, how bad it is, and how often it is wrong.
+"""Define what a check says: evidence in figures, what would change it, how bad it is, how often it is wrong.
 
 A check that compares exact counts with a threshold has no error rate; one that tests a hypothesis states its own.
 """

@@ -1,4 +1,4 @@
-"""Shares of groups with exact intervals, pooled over all steps."""
+"""Compute shares of groups with exact intervals, pooled over all steps."""
 
 from __future__ import annotations
 

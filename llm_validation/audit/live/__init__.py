@@ -1,1 +1,1 @@
-"""The same checks while a run is trained, logged as metrics: a callback for TRL, a hook for verl's trainer."""
+"""Run the checks while a run trains and log them as metrics: a callback for TRL, a hook for verl's trainer."""

@@ -1,4 +1,4 @@
-"""The checks in TRL's ``GRPOTrainer``: ``watch(trainer)`` before ``trainer.train()``.
+"""Run the checks in TRL's ``GRPOTrainer``: call ``watch(trainer)`` before ``trainer.train()``.
 
 TRL keeps the last batch in ``_logs`` (1.16.0), whether it writes completions or not, and makes a new list of
 ``_buffered_inputs`` for each; nothing is generated or scored again. The metrics join those that TRL logs, for every

@@ -1,4 +1,4 @@
-"""The checks in a synchronous V1 trainer of verl: ``watched(PPOTrainerSync)`` in place of the class itself.
+"""Run the checks in a synchronous V1 trainer of verl: ``watched(PPOTrainerSync)`` stands for the class.
 
 A step that is due costs one read of the batch's scores and advantages; the others cost nothing.
 """

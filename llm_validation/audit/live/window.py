@@ -1,4 +1,4 @@
-"""The responses of the last steps, checked every N steps; what is found becomes metrics.
+"""Check the responses of the last steps every N steps, and make metrics of what is found.
 
 Identifying the estimator takes as long as all other checks a hundred times over and its answer does not change: it is
 done once, with the first window.

@@ -1,1 +1,1 @@
-"""What the logs of a run are held in: responses and their groups, metrics by step, settings. Readers fill it."""
+"""Hold the logs of a run: responses and their groups, metrics by step, settings. Readers fill it."""

@@ -1,4 +1,4 @@
-"""What a reader hands over: some responses of one file as columns, in the order of the file.
+"""Define what a reader hands over: responses of one file as columns, in the order of the file.
 
 Which responses form a group, which of them were superseded and which reward is a success is decided later, when all
 files have been read (see ``table``).

@@ -1,4 +1,4 @@
-"""Which responses are right: a column or a flag says it, else two reward levels do. More levels say nothing.
+"""Decide which responses are right: a column or a flag says it, else two reward levels do; more say nothing.
 
 A threshold guessed from the rewards of one step turns an overlong penalty into a success in the next: there is one rule
 for the whole run, or none.

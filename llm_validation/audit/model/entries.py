@@ -1,4 +1,4 @@
-"""What the logs say of single steps, and one record a step from all of it.
+"""Hold what the logs say of single steps, and make one record a step of all of it.
 
 A file whose steps go back was written by a run that was resumed: the steps from there on that stood before are
 superseded, and those that the resumed run has not reached again belong to a branch that was left.

@@ -1,4 +1,4 @@
-"""Which responses form a group where no id says it: by the text of the prompt, or by blocks in the order of the file.
+"""Decide which responses form a group where no id says it: by the prompt's text, or by blocks of the file.
 
 Both are held to one rule: all groups have one size. Where that fails, the rows are refused with the sizes found, for a
 question that stands twice in a batch cannot be told from one with twice as many responses.

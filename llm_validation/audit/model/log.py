@@ -1,4 +1,4 @@
-"""Everything that the files of a run say, in one place: what the checks are functions of."""
+"""Hold everything that the files of a run say: it is what the checks are functions of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is not audited, and why: a file whose groups are not certain, or that cannot be read."""
+"""Record what is not audited, and why: a file whose groups are not certain, or that cannot be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The responses of a run as columns, sorted so that each group's responses stand together; and its groups."""
+"""Hold the responses of a run as columns, sorted so that each group's stand together, and its groups."""
 
 from __future__ import annotations
 

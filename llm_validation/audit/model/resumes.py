@@ -1,4 +1,4 @@
-"""Which responses of a file count where a step stands in it twice: after a resume the later ones do.
+"""Decide which responses count where a step stands twice in a file: after a resume the later ones do.
 
 A file whose steps go back was written by a run that was resumed. What it had written from the step on at which it was
 taken up again does not belong to the run that went on.

@@ -1,4 +1,4 @@
-"""Which numeric columns of a log are scores of reward functions, where the log names the functions only.
+"""Find the numeric columns that are scores of reward functions, where a log names the functions only.
 
 TRL and ms-swift write a column for every reward function, and whatever else a reward function logged beside them. The
 reward is the weighted sum of the scores alone. Every group-centred rule makes advantages that are an affine function of

@@ -1,4 +1,4 @@
-"""The metrics that the checks ask for, under the names that the trainers give them.
+"""Name the metrics that the checks ask for as the trainers name them.
 
 A metric is listed where its meaning is certain. verl's ``actor/pg_clipfrac`` counts both sides together and its
 ``..._lower`` the dual clip, not the low side; EasyR1's ``..._higher`` and ``..._lower`` are the same two.

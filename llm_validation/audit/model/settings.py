@@ -1,4 +1,4 @@
-"""What the run was asked to do, as far as the checks need it: from its own configuration, from flags, else unknown."""
+"""Hold what the run was asked to do, from its own configuration or from flags, as far as checks need it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the chunks of one format to the responses of the run: superseded rows out, outputs merged, groups made.
+"""Make the responses of a run of one format's chunks: drop what was superseded, merge outputs, form groups.
 
 What cannot be grouped with certainty is refused, with the sizes found.
 """

@@ -1,1 +1,1 @@
-"""Readers of logs: one module a format. Which one reads a file is decided by what stands in it, not by its name."""
+"""Read logs: one module a format. What stands in a file decides which reads it, not its name."""

@@ -1,4 +1,4 @@
-"""This package's readers, in the order in which they are asked: the narrower before the wider."""
+"""List this package's readers in the order in which they are asked: the narrower before the wider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run's own configuration where it lies beside the logs: of verl, TRL (as W&B keeps it) and ``qae train``.
+"""Read the run's own configuration where it lies beside the logs: verl's, TRL's in W&B, and ``qae train``'s.
 
 YAML is read as flat scalars by dotted key: the base install has no YAML reader, and a few numbers are all that is
 wanted.

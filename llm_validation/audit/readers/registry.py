@@ -1,4 +1,4 @@
-"""All readers there are: this package's, and those that other packages name in the entry-point group ``qae.readers``.
+"""List all readers: this package's, and those that others name in the entry-point group ``qae.readers``.
 
 A provider is a function that returns readers. The first that recognises a file reads it; the narrower come first.
 """

@@ -1,1 +1,1 @@
-"""What every reader of logs is made of: files found and opened, their beginnings, JSON lines, tokens, rows."""
+"""Open and parse what readers read: files and their beginnings, JSON lines, tokens, rows."""

@@ -1,4 +1,4 @@
-"""Columns of pyarrow as NumPy arrays of float64."""
+"""Turn columns of pyarrow into NumPy arrays of float64."""
 
 from __future__ import annotations
 

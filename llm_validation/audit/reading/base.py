@@ -1,4 +1,4 @@
-"""What a reader is: a name, a test of a file's beginning, and a function that reads it.
+"""Define what a reader is: a name, a test of a file's beginning, and a function that reads it.
 
 Another package adds readers by an entry point in the group ``qae.readers``: a function that returns some.
 """

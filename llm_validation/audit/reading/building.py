@@ -1,4 +1,4 @@
-"""Chunks from records of nested JSON: a reader says what one record is, and the rest is the same for all.
+"""Make chunks of records of nested JSON: a reader says what one record is, the rest is the same for all.
 
 For flat records of numbers ``json_lines.fields`` is faster; this is for lists of tokens and columns in a line.
 """

@@ -1,4 +1,4 @@
-"""The beginning of a file: enough to say what it is, by what stands in it.
+"""Look at the beginning of a file: enough to say what it is, by what stands in it.
 
 A name says nothing: dumps are called ``1.jsonl``, exports ``history.json``, console logs anything.
 """

@@ -1,4 +1,4 @@
-"""JSON lines, by columns where the file lets itself be read so, else line by line; texts are let go.
+"""Parse JSON lines by columns where the file lets itself be read so, else line by line; texts are let go.
 
 A block of whole lines is parsed by pyarrow against the types of the file's first records. A block that does not fit
 (NaN, which JSON has not; a line cut off; a number where there was a text) is parsed again line by line, and what

@@ -1,4 +1,4 @@
-"""A file's bytes, decompressed, whatever it was compressed with and wherever it was cut off."""
+"""Read a file's bytes, decompressed, whatever it was compressed with and wherever it was cut off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pickles are never loaded: a pickle runs what its author wrote. Here is what converts one, to be run by hand."""
+"""Print what converts a pickle, to be run by hand: none is ever loaded, as it runs what its author wrote."""
 
 from __future__ import annotations
 

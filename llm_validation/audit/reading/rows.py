@@ -1,4 +1,4 @@
-"""What readers of responses have in common: steps and rewards, from fields or from a file's place."""
+"""Return steps and rewards of responses, from fields or from a file's place."""
 
 from __future__ import annotations
 

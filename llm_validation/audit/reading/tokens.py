@@ -1,4 +1,4 @@
-"""Lists of tokens' numbers as they stand in logs, and what a response's sums of them are."""
+"""Sum lists of tokens' numbers, as they stand in logs, over a response."""
 
 from __future__ import annotations
 

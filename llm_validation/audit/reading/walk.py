@@ -1,4 +1,4 @@
-"""The files below the paths that were given, each once, however the folders are linked."""
+"""Walk the files below the paths that were given, each once, however the folders are linked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Protocol-buffer messages and the record files that hold them, as far as logs need them; nothing is executed.
+"""Parse protocol-buffer messages and the record files that hold them; nothing is executed.
 
 TensorBoard's and W&B's own packages need not be installed to read what they wrote.
 """

@@ -1,1 +1,1 @@
-"""How an audit is told: on a terminal, as JSON (a contract), HTML and Markdown."""
+"""Write an audit: on a terminal, as JSON (a contract), HTML and Markdown."""

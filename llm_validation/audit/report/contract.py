@@ -1,4 +1,4 @@
-"""The report as JSON: names, types and finding ids are a contract, described in ``docs/audit.md``."""
+"""Write the report as JSON: names, types and finding ids are a contract, described in ``docs/audit.md``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report's figures as SVG text: shares over steps, gain by K, entropy by sign, leaks."""
+"""Draw the report's figures as SVG text: shares over steps, gain by K, entropy by sign, leaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else: no script, no font, no picture from anywhere."""
+"""Write the report as one HTML page that needs nothing else: no script, no font, no picture from anywhere."""
 
 from __future__ import annotations
 

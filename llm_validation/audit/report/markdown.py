@@ -1,4 +1,4 @@
-"""The report in Markdown, for a pull request or an issue."""
+"""Write the report in Markdown, for a pull request or an issue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the field's threads settled on for each diagnosis, and what the ledger says of it. Never an oracle."""
+"""Name what the field's threads settled on for each diagnosis, and what the ledger says of it; no oracle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The result of an audit: a log, the findings, and what could not be checked; and its exit status."""
+"""Put a log, its findings and what could not be checked together, with the exit status that they mean."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The types of the JSON report, and its JSON Schema, which ``python -m llm_validation.audit.report.schema`` writes.
+"""Define the types of the JSON report; ``python -m llm_validation.audit.report.schema`` writes its schema.
 
 A key with a default is there only where it says something.
 """

@@ -1,4 +1,4 @@
-"""What a written report says, in order, without saying how it looks: HTML and Markdown are made of it."""
+"""Say what a written report holds, in order; HTML and Markdown say how it looks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report on a terminal: at most 40 lines, the gravest findings first, and what could not be checked."""
+"""Print the report on a terminal: at most 40 lines, the gravest findings first, and what was not checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger's verdicts as they stood when this package was made, so that a wheel has them too.
+"""Keep the ledger's verdicts as they stood when this package was made, so that a wheel has them too.
 
 ``python -m llm_validation.audit.report.verdicts`` takes them over from ``docs/ledger.json``.
 """

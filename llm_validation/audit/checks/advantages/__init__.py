@@ -1,1 +1,1 @@
-"""Checks that need the advantages of a run."""
+"""Hold the checks that need the advantages of a run."""

@@ -1,4 +1,4 @@
-"""Advantages that are the rewards themselves: no baseline is taken off."""
+"""Find advantages that are the rewards themselves, so that no baseline is taken off."""
 
 from __future__ import annotations
 

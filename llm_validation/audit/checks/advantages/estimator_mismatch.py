@@ -1,4 +1,4 @@
-"""The logged advantages are not those of the estimator that the run is said to use, or of none that has a name here."""
+"""Find advantages that are not the configured estimator's, or those of none that has a name here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Advantages in groups whose rewards are all equal: rounding, or a baseline that is not the group's.
+"""Find advantages in groups of equal rewards: they are rounding, or the baseline is not the group's.
 
 Equal rewards that are no binary fractions, such as 0.7, leave a remainder of their float32 mean. Divided by a standard
 deviation of the same size it becomes an advantage of .05 to .1.

@@ -1,4 +1,4 @@
-"""Nearly all of the advantages' mass has one sign: the update only pushes up, or only pushes down.
+"""Find updates that only push up or only push down: nearly all of the advantages' mass has one sign.
 
 A rule that takes off the group's mean has as much mass above as below. QAE's hard groups have only positive advantages
 and its easy ones only negative ones: on data of one kind the update has one sign.

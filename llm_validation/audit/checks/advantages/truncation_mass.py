@@ -1,4 +1,4 @@
-"""How much of the advantages' mass lies on responses that were cut off at the limit on length.
+"""Weigh how much of the advantages' mass lies on responses that were cut off at the limit on length.
 
 A response that is cut off is wrong for its length. Where only the share of cut-off responses is logged, that is judged.
 """

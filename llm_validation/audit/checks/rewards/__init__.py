@@ -1,1 +1,1 @@
-"""Checks that need the rewards of a run."""
+"""Hold the checks that need the rewards of a run."""

@@ -1,4 +1,4 @@
-"""Data too hard or too easy: most groups are all wrong, or all right.
+"""Find data that is too hard or too easy: most groups are all wrong, or all right.
 
 The share of such groups is compared with one half, over all steps, by an exact one-sided binomial test.
 """

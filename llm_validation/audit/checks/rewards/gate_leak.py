@@ -1,4 +1,4 @@
-"""Groups in which the released code's gate is not the paper's: interpolation moves the quantile between two rewards.
+"""Find groups in which the released code's gate is not the paper's, since its quantile lies between two rewards.
 
 ``torch.quantile`` interpolates at position (G - 1) K. Where that position lies between a wrong and a right response,
 the baseline is a fraction and every response gets an advantage, though the gate on paper lets one side through.

@@ -1,4 +1,4 @@
-"""Groups of one response: a group-centred rule gives them no advantage, or, as verl does, the bare reward.
+"""Find groups of one response: they have no advantage under a centred rule, or, in verl, the bare reward.
 
 verl takes mean 0 and standard deviation 1 for a group of one. It happens where every response gets an id of its own
 (rllm PR 776).

@@ -1,4 +1,4 @@
-"""Groups uniform in correctness whose rewards still differ: what is learned there is not to be right.
+"""Find groups that are all right or all wrong and whose rewards differ: not to be right is learned there.
 
 An overlong penalty, a format bonus or a length term ranks the responses of a group that are all right or all wrong.
 Filtering groups by score (DAPO's ``metric=score``) keeps such groups; filtering by correctness does not.

@@ -1,4 +1,4 @@
-"""Reward functions that never tell two responses of a group apart: they are paid for and move nothing.
+"""Find reward functions that never tell two responses of a group apart, and so move nothing.
 
 What is the same for all responses to a prompt drops out of every group-centred advantage.
 """

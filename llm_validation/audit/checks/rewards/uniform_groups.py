@@ -1,4 +1,4 @@
-"""Groups in which all responses are right or all wrong: no group-centred rule learns from them.
+"""Count groups that are all right or all wrong: no group-centred rule learns from them.
 
 Pooled over all steps: a median over steps of one group each is 0 or 100 %, and says nothing.
 """

@@ -1,1 +1,1 @@
-"""Checks that need metrics by step or settings only."""
+"""Hold the checks that need metrics by step or settings only."""

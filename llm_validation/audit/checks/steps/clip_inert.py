@@ -1,4 +1,4 @@
-"""One update a batch of rollouts: the ratio is 1 where the gradient is taken, and clipping cannot bind.
+"""Find a clip range that does nothing: with one update a batch the ratio is 1 where the gradient is taken.
 
 Then epsilon, clip-higher and the dual clip do nothing, whatever they are set to.
 """

@@ -1,4 +1,4 @@
-"""An entropy bonus in the loss: what entropy does then is not the advantages' doing."""
+"""Find an entropy bonus in the loss: what entropy does then is not the advantages' doing alone."""
 
 from __future__ import annotations
 

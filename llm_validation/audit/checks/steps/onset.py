@@ -1,4 +1,4 @@
-"""Onset of a collapse or an explosion: a changepoint of entropy, length and score together.
+"""Find the onset of a collapse or an explosion: a changepoint of entropy, length and score together.
 
 One permutation test serves both. The break must be large as well: the entropy behind it (the length, where no entropy
 is logged) at most half of its level before and of where its course led, or at least half as much again.

@@ -1,1 +1,1 @@
-"""Checks that need sums over the tokens of each response."""
+"""Hold the checks that need sums over the tokens of each response."""

@@ -1,4 +1,4 @@
-"""The logged entropy against that of the dumped tokens, where both are means over all tokens.
+"""Compare the logged entropy with that of the dumped tokens, where both are means over all tokens.
 
 Only for a run whose aggregation is known to be a mean over tokens: another mean of the same numbers is no error.
 """

@@ -1,4 +1,4 @@
-r"""Sampler and trainer disagree about the probabilities of the sampled tokens: the update is off-policy unawares.
+r"""Find a sampler and a trainer that disagree on the sampled tokens: the update is off-policy unawares.
 
 From log-probabilities of tokens: the mean distance, the effective sample size of the importance ratios,
 :math:`(\sum w)^2/(n\sum w^2)`, and the share of ratios outside the clip range. Else from what the trainer logs of it.

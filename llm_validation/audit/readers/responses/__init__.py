@@ -1,1 +1,1 @@
-"""Readers of responses: dumps of rollouts, completions, traces and score lists."""
+"""Read responses: dumps of rollouts, completions, traces and score lists."""

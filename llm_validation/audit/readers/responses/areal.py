@@ -1,4 +1,4 @@
-"""AReaL's dump of trajectories: ``<version>/<task>.jsonl``, a file a task, one record a response.
+"""Read AReaL's dump of trajectories: ``<version>/<task>.jsonl``, a file a task, one record a response.
 
 Fields (``WorkflowExecutor``): task_id, sample_idx, seqlen, prompt_len, head_version, tail_version, reward, prompt, ...
 The group is the task; its step is the version of the weights that ended its last response.

@@ -1,4 +1,4 @@
-"""Logs that write a whole batch into one line, a list a column: ROLL's dump and ms-swift's ``completions.jsonl``.
+"""Read logs with a whole batch in a line, a list a column: ROLL's dump, ms-swift's ``completions.jsonl``.
 
 ROLL (``dump_rollout_to_specific_path``): global_step, id, prompt, responses, scores, ...; the group is the id.
 ms-swift (``GRPOTrainer.log``): step as text (``gen_step`` under Megatron), prompt, completion, a column for every

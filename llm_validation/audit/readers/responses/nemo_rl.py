@@ -1,4 +1,4 @@
-"""NeMo-RL's ``train_data_step<N>.jsonl``: one record a response, every field in a list of length 1.
+"""Read NeMo-RL's ``train_data_step<N>.jsonl``: one record a response, each field in a list of length 1.
 
 Fields (``grpo.py``, written by ``log_batched_dict_as_jsonl``): content, rewards, advantages (one a token or one a
 response), generation_logprobs and prev_logprobs (one a token, prompt and padding included), token_loss_mask,

@@ -1,4 +1,4 @@
-"""open-instruct's ``<run>_rollouts_<shard>.jsonl``: one record a response, with its advantage.
+"""Read open-instruct's ``<run>_rollouts_<shard>.jsonl``: one record a response, with its advantage.
 
 Fields (``RolloutRecord`` in its ``rl_utils.py``): step, prompt_idx, sample_idx, prompt_tokens, response_tokens, reward,
 advantage, finish_reason, dataset, ground_truth, request_info, logprobs. The group is (step, prompt_idx). Truncated

@@ -1,4 +1,4 @@
-"""This project's own dumps: the rollouts of ``qae train``, and the probe's records of verl's update.
+"""Read this project's own dumps: the rollouts of ``qae train``, the probe's records of verl's update.
 
 A rollout (``llm_validation.train.rollouts.records``) has step, group, reward (null where it could not be scored),
 correct, advantage, tokens. A probe's record (``verl_engine.update_probe``) has sums over the tokens of one output:

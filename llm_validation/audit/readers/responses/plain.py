@@ -1,4 +1,4 @@
-"""Any JSON lines with a reward and a group's name in each: the format that other dumps can be converted to.
+"""Read any JSON lines with a reward and a group's name in each: what other dumps can be converted to.
 
 ``{"step": 3, "group": "q7", "reward": 1.0, "advantage": 0.9, "tokens": 512, "truncated": false, "correct": true}``:
 step, group and reward are needed, the other columns are the model's (see ``chunk.OPTIONAL``).

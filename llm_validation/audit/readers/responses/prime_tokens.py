@@ -1,4 +1,4 @@
-"""prime-rl's ``token_exports/step_<N>/rank_<R>.jsonl``: one sequence a line, a number a token, no groups.
+"""Read prime-rl's ``token_exports/step_<N>/rank_<R>.jsonl``: a sequence a line, a number a token, no groups.
 
 Fields (``TokenExporter``): step, export_step, loss_mask, advantages, rewards, inference_logprobs, trainer_logprobs,
 entropy, importance_ratio, is_masked_high, is_masked_low. What it masks is its own rule, a difference of probabilities.

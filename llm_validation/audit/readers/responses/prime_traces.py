@@ -1,4 +1,4 @@
-"""prime-rl's traces, ``traces.jsonl`` or ``step_<N>/train_rollouts.jsonl``: one trace a line, or an episode of them.
+"""Read prime-rl's ``traces.jsonl`` and ``step_<N>/train_rollouts.jsonl``: a trace or an episode a line.
 
 The group's id stands in ``group.id``, the rewards by name in ``rewards`` (their sum in ``reward``), the advantage in
 ``info.advantage`` where the batch was stamped. The step stands in the record or in the folder's name.

@@ -1,4 +1,4 @@
-"""Scores of many answers to one question: Qwen2.5-Math's ``score: [true, false, ...]`` and NeMo-Gym's rollouts.
+"""Read scores of many answers to one question: Qwen2.5-Math's ``score`` lists and NeMo-Gym's rollouts.
 
 Qwen2.5-Math's evaluation writes a question a line with all its scores. NeMo-Gym writes an answer a line; its question
 is ``_ng_task_index``. Neither has steps: these are evaluations, unless a step is given.

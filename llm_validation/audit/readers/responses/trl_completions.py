@@ -1,4 +1,4 @@
-"""TRL's ``log_completions``: ``completions/completions_NNNNN.parquet``, one file a log.
+"""Read TRL's ``log_completions``: ``completions/completions_NNNNN.parquet``, one file a log.
 
 Columns (TRL 1.16.0, ``GRPOTrainer.log``): step, prompt (a text or a list of messages), completion, a column for every
 reward function, extra columns of the reward functions, advantage. The responses to a prompt stand together, as many as

@@ -1,4 +1,4 @@
-"""verl's dumps of rollouts and validations, ``<step>.jsonl`` a step, of both its trainers.
+"""Read verl's dumps of rollouts and validations, ``<step>.jsonl`` a step, of both its trainers.
 
 The older trainer writes input, output, score, step, the ground truth and what the reward function gave besides
 (``acc``, ``pred``); rows are reordered and only the prompt's text says which belong together. The V1 trainer gives each

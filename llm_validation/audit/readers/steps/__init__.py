@@ -1,1 +1,1 @@
-"""Readers of metrics by step: loggers' files, consoles, TensorBoard and W&B."""
+"""Read metrics by step: loggers' files, consoles, TensorBoard and W&B."""

@@ -1,4 +1,4 @@
-"""verl's console log, also as W&B keeps it (``output.log``): ``step:3 - actor/entropy:0.3 - ...`` in a line.
+"""Read verl's console log, also W&B's ``output.log``: ``step:3 - actor/entropy:0.3 - ...`` in a line.
 
 Numbers stand bare or as ``np.float64(0.3)``. Ray puts a prefix before the line and terminals colours into it. W&B cuts
 lines after 4,096 characters: the pair at the cut is not read, for its number may go on.

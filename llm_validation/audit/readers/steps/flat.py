@@ -1,4 +1,4 @@
-"""Metrics as JSON lines, flat or nested: the ``metrics.jsonl`` of ``qae train``, EasyR1's ``experiment_log.jsonl``.
+"""Read metrics as JSON lines, flat or nested: those of ``qae train`` and EasyR1's ``experiment_log.jsonl``.
 
 ``{"step": 3, "entropy": 1.2}`` and ``{"step": 3, "actor": {"entropy": 1.2}}`` both; nested names are joined by ``/``.
 """

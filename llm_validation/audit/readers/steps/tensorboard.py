@@ -1,4 +1,4 @@
-"""TensorBoard's event files: scalars by step. Each launch writes a file of its own; several may lie in one folder.
+"""Read TensorBoard's event files: scalars by step. Each launch writes one; several may lie in a folder.
 
 Fields of the messages: TensorBoard's ``event.proto``, ``summary.proto`` and ``tensor.proto``.
 """

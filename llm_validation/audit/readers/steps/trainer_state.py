@@ -1,4 +1,4 @@
-"""``trainer_state.json`` of Transformers' trainer: ``log_history``, a record a log, means over ``logging_steps``.
+"""Read ``trainer_state.json`` of Transformers' trainer: a record a log, means over ``logging_steps``.
 
 Every checkpoint has one, which holds all that was logged until then.
 """

@@ -1,4 +1,4 @@
-"""verl's FileLogger: ``{"step": 3, "data": {"actor/entropy": 0.3, ...}}`` in every line."""
+"""Read verl's FileLogger: ``{"step": 3, "data": {"actor/entropy": 0.3, ...}}`` in every line."""
 
 from __future__ import annotations
 

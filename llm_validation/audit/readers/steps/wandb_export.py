@@ -1,4 +1,4 @@
-"""What W&B gives of a run's history: JSON lines, one JSON list, or a table (CSV) of its interface or its page.
+"""Read what W&B gives of a run's history: JSON lines, one JSON list, or a table (CSV).
 
 ``_step`` counts the calls of ``wandb.log``. A trainer that logs without a step (Transformers' callback) has its own
 column for it, which then counts; verl gives W&B its own step, so that ``_step`` is right there.

@@ -1,4 +1,4 @@
-"""W&B's own binary log, ``run-<id>.wandb``, as offline mode leaves it: the history's rows.
+"""Read W&B's own binary log, ``run-<id>.wandb``, as offline mode leaves it: the history's rows.
 
 Fields of the messages: W&B's ``wandb_internal.proto`` (Record, HistoryRecord, HistoryItem, HistoryStep).
 """
