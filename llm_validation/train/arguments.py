@@ -59,6 +59,9 @@ def grpo_arguments(config: TrainConfig, output_dir: Path, *, processes: int = 1)
         epsilon_high=config.clip_high,
         beta=config.kl_beta,
         scale_rewards="group",
+        importance_sampling_level=config.importance_level,
+        off_policy_mask_threshold=config.off_policy_mask,
+        **_sampler_correction(config),
         mask_truncated_completions=False,
         # Optimiser
         optim=OPTIMISERS[config.optimiser],
@@ -85,3 +88,15 @@ def grpo_arguments(config: TrainConfig, output_dir: Path, *, processes: int = 1)
         save_steps=config.save_every * updates,
         save_total_limit=config.keep_checkpoints,
     )
+
+
+def _sampler_correction(config: TrainConfig) -> dict[str, Any]:
+    """Return TRL's options for responses of vLLM, whose probabilities are not quite the trainer's."""
+    if config.sampler_correction == "none":
+        return {"vllm_importance_sampling_correction": False}
+    return {
+        "vllm_importance_sampling_correction": True,
+        "vllm_importance_sampling_mode": config.sampler_correction,
+        "vllm_importance_sampling_clip_min": config.sampler_ratio_min,
+        "vllm_importance_sampling_clip_max": config.sampler_ratio_max,
+    }

@@ -95,7 +95,8 @@ def identity(config: TrainConfig) -> dict[str, Any]:
     Where metrics are sent besides is not part of it.
     """
     facts = config.model_dump(mode="json", exclude={"report_to"})
-    local = {name: Path(source) for name, source in (("model", config.model), ("task", config.task))}
+    sources = (("model", config.model), ("task", config.task), ("chat_template", config.chat_template))
+    local = {name: Path(source) for name, source in sources if source is not None}
     contents = {name: _content(path) for name, path in local.items() if path.exists()}
     return facts | ({"contents": contents} if contents else {})
 

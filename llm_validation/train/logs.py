@@ -14,6 +14,9 @@ from qae_theory.runs.plain import finite_or_none, plain
 # Two equal runs write the same metrics and rollouts; what the clock says has a file of its own.
 METRICS, ROLLOUTS, TIMING = "metrics.jsonl", "rollouts.jsonl", "timing.jsonl"
 NAMES = (METRICS, ROLLOUTS, TIMING)
+# The run is one epoch of its own list of questions, so that this says no more than the step does, and it would be
+# another number in a run that is extended.
+_LEFT_OUT = frozenset({"epoch"})
 _CLOCK = ("_time", "runtime", "_per_second", "_seconds")
 _NOTHING: Mapping[str, Any] = {"bytes": 0, "sha256": hashlib.sha256().hexdigest()}
 _PIECE = 2**20  # bytes read at a time
@@ -75,7 +78,7 @@ class Logs:
     def step(self, step: int, updates: int, logged: Mapping[str, Any]) -> None:
         """One logged step: figures of the clock apart from the others."""
         clock = {key: value for key, value in logged.items() if is_of_the_clock(key)}
-        others = {key: value for key, value in logged.items() if key not in clock}
+        others = {key: value for key, value in logged.items() if key not in clock and key not in _LEFT_OUT}
         self._logs[METRICS].write({"step": step, "updates": updates, **others})
         self._logs[TIMING].write({"step": step, **clock})
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from llm_validation.engines.stops import before_stop
-from llm_validation.verifiers import Verifier, score_of
+from llm_validation.train.components import Facts, component_values, weighted
+from llm_validation.verifiers import Outcome, Verifier, score_of
 from qae_theory.checks import refuse
 from qae_theory.paper.overlong import Overlong, overlong_penalty
 
+COMPONENT = "component/"  # before a component's name among the columns that are handed on
 Scores = Sequence[float | None]
 Score = Callable[[Sequence[str], Sequence[str]], Scores]
 
@@ -56,7 +59,13 @@ def checked_score(score: float | None) -> float | None:
 
 
 def reward_function(
-    verifier: Score, *, signed: bool = False, overlong: Overlong | None = None, stop: Sequence[str] = ()
+    verifier: Score,
+    *,
+    signed: bool = False,
+    overlong: Overlong | None = None,
+    stop: Sequence[str] = (),
+    components: Mapping[str, float] = MappingProxyType({}),
+    most_tokens: int | None = None,
 ) -> Callable[..., list[float | None]]:
     """Return a reward function in the form of TRL, for a dataset with the column ``answer``.
 
@@ -68,6 +77,9 @@ def reward_function(
         signed: as in :func:`shaped_rewards`.
         overlong: as there.
         stop: stop strings; a response counts up to the first of them.
+        components: weights of what is rewarded besides, by component; each component's values are handed on too, under
+            ``component/`` and its name.
+        most_tokens: the longest response; None where it is not known.
     """
 
     def reward(
@@ -80,16 +92,23 @@ def reward_function(
     ) -> list[float | None]:
         texts = [before_stop(completion, stop) for completion in completions]
         lengths = [len(ids) for ids in completion_ids]
+        outcomes: Sequence[Outcome | None] = [None] * len(texts)
         if isinstance(verifier, Verifier):
-            outcomes = verifier.judge(texts, answer)
-            scores = [score_of(outcome) for outcome in outcomes]
-            log_extra("outcome", [outcome.value for outcome in outcomes])
+            judged = verifier.judge(texts, answer)
+            scores = [score_of(outcome) for outcome in judged]
+            log_extra("outcome", [outcome.value for outcome in judged])
+            outcomes = judged
         else:
             scores = [checked_score(score) for score in verifier(texts, answer)]
         if len(scores) != len(completions):
             refuse("verifier", verifier, f"one that returns {len(completions)} scores; it returned {len(scores)}")
         log_extra("correct", scores)
         log_extra("tokens", lengths)
-        return shaped_rewards(scores, lengths, signed=signed, overlong=overlong)
+        rewards = shaped_rewards(scores, lengths, signed=signed, overlong=overlong)
+        facts = [Facts(outcome, tokens, most_tokens) for outcome, tokens in zip(outcomes, lengths, strict=True)]
+        values = component_values(facts, components)
+        for name, column in values.items():
+            log_extra(f"{COMPONENT}{name}", column)
+        return weighted(rewards, values, components)
 
     return reward

@@ -19,6 +19,7 @@ class Rollouts(NamedTuple):
 
     ``correct`` is the verifier's score and ``rewards`` what the advantages were made from: None and NaN where a
     response could not be scored. ``outcomes`` are the names of what came of each response, where the verifier says.
+    ``components`` are the rewarded components without their weights, by name.
     """
 
     prompts: Sequence[str]
@@ -29,12 +30,14 @@ class Rollouts(NamedTuple):
     advantages: Array
     group_size: int
     outcomes: Sequence[str] | None = None
+    components: Mapping[str, Sequence[float]] = {}
 
 
 def group_advantages(rewards: Array, group_size: int, estimator: str, options: Mapping[str, Any]) -> Array:
     """Advantages ``[N]`` of the rewards ``[N]`` of whole groups, one after another.
 
-    A response with the reward NaN stays out of baseline and std and has the advantage 0.
+    With ``std="batch"`` the divisor is that of all rewards given, so that these have to be a whole batch. A response
+    with the reward NaN stays out of baseline and std and has the advantage 0.
 
     Args:
         rewards: NaN for a response that could not be scored.
@@ -73,6 +76,7 @@ def batch_metrics(batch: Rollouts, estimator: str, options: Mapping[str, Any]) -
     different rewards. ``hard_group_share``: groups with a success rate of at most 1 - K, compared as rationals, of
     those with a scorable response; only for an estimator that has K. ``scoring/...``: how many responses were right,
     wrong, unreadable and so on (:func:`llm_validation.verifiers.counts`), where the verifier says.
+    ``components/...``: means of the rewarded components, without their weights.
     """
     correct = np.array([math.nan if score is None else score for score in batch.correct], dtype=np.float64)
     by_group = correct.reshape(-1, batch.group_size)
@@ -83,10 +87,12 @@ def batch_metrics(batch: Rollouts, estimator: str, options: Mapping[str, Any]) -
         "zero_advantage_share": float((batch.advantages == 0).mean()),
         "degenerate_share": float(1 - is_mixed(batch.rewards.reshape(-1, batch.group_size)).mean()),
     }
+    for name, values in batch.components.items():
+        metrics[f"components/{name}"] = float(np.mean(values))
     if batch.outcomes is not None:
         found = counts(map(Outcome, batch.outcomes))
         metrics |= {f"scoring/{name}": float(number) for name, number in found.items()}
-    level = resolve_options(get_estimator(estimator), options).get("k")
+    level = resolve_options(get_estimator(estimator), options, whole_batch=True).get("k")
     if level is not None:
         hard = [_is_hard(group, level) for group in by_group if not np.isnan(group).all()]
         metrics["hard_group_share"] = float(np.mean(hard)) if hard else math.nan
@@ -116,5 +122,7 @@ def records(batch: Rollouts) -> list[dict[str, Any]]:
             "reward": None if math.isnan(batch.rewards[row]) else float(batch.rewards[row]),
             "advantage": float(batch.advantages[row]),
         }
+        for name, values in batch.components.items():
+            record[f"component_{name}"] = values[row]
         found.append(record if batch.outcomes is None else record | {"outcome": batch.outcomes[row]})
     return found

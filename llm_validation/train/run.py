@@ -13,11 +13,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from llm_validation.models.chat import rendered
 from llm_validation.models.presets import load_model
 from llm_validation.models.start import starting_model
 from llm_validation.tasks import Example, load_examples, load_task
 from llm_validation.train import checkpoints, processes
 from llm_validation.train.checkpoints import Checkpoint, Resume
+from llm_validation.train.extension import drop_unplanned, shorter_run, take_over
 from llm_validation.train.folder import RunFolder, begin, finish, left_by_other_code, run_folder
 from llm_validation.train.guard import Guard, TrainingError, watch
 from llm_validation.train.logs import Logs
@@ -104,6 +106,13 @@ def train(
     return run(prepare(config, out=out), told=told, resume=resume, callbacks=callbacks) if found is None else found
 
 
+def _asked(examples: Sequence[Example], tokenizer: Any, config: TrainConfig) -> list[Example]:
+    """Return the questions as the model is asked them, in its chat template if one is set."""
+    prompts = [example.prompt for example in examples]
+    texts = rendered(prompts, tokenizer, template=config.chat_template, system=config.system_prompt)
+    return [Example(text, example.answer) for text, example in zip(texts, examples, strict=True)]
+
+
 def finished_run(config: TrainConfig, *, out: Path) -> Path | None:
     """The folder of this run by this code, if it is whole."""
     folder = run_folder(config, out=out)
@@ -129,6 +138,7 @@ def prepare(config: TrainConfig, *, out: Path) -> Prepared:
             model, tokenizer = load_model(
                 starting_model(config.model, config.task, config.warmup, cache=out), seed=config.seed
             )
+        examples = _asked(examples, tokenizer, config)
     except ValueError as error:
         raise SettingsError(str(error)) from error
     scoring = Scoring(source.verifier, Extraction(config.extraction))
@@ -155,6 +165,7 @@ def run(
         if start is None or start.updates < config.steps * prepared.updates:
             _train(prepared, start, verifier, told, callbacks)
         if processes.is_main():
+            drop_unplanned(config, folder)
             last = checkpoints.sealed(folder.checkpoints)[-1]
             finish(folder, last, seed=config.seed, seconds=time.perf_counter() - started)
         processes.wait()
@@ -237,12 +248,28 @@ def _start(prepared: Prepared, resume: Resume, told: Told) -> Checkpoint | None:
         shutil.rmtree(folder.checkpoints, ignore_errors=True)
     begin(folder)
     checkpoints.remove_unfinished(folder.checkpoints)
+    if resume != "start" and not checkpoints.sealed(folder.checkpoints):
+        _extend(prepared, told)
     start = checkpoints.find_checkpoint(folder.checkpoints, resume=resume)
     if start is not None:
         checkpoints.remove_after(folder.checkpoints, start)
         step = start.updates // prepared.updates
         told(Progress(step, steps, {}, f"goes on from step {step} of {steps}"))
     return start
+
+
+def _extend(prepared: Prepared, told: Told) -> None:
+    """Take over a finished run with fewer steps, if there is one; say which, or why it cannot be."""
+    folder, steps = prepared.folder, prepared.config.steps
+    shorter = shorter_run(prepared.config, folder)
+    if shorter is None:
+        return
+    if shorter.refused is not None:
+        says = f"the finished run of {shorter.steps} steps is not extended: {shorter.refused}; trains from the start"
+        told(Progress(0, steps, {}, says))
+        return
+    take_over(shorter, folder)
+    told(Progress(shorter.steps, steps, {}, f"extends the finished run of {shorter.steps} steps, {shorter.folder}"))
 
 
 def _check_reports(config: TrainConfig) -> None:

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from llm_validation.engines.stops import checked_stops
 from llm_validation.models.warmup import Warmup
+from llm_validation.train.components import checked_weights
 from llm_validation.train.rounding import Rounding
 from llm_validation.verifiers.extraction import Extraction
 from qae_theory.advantages import get_estimator, resolve_options
@@ -15,6 +16,7 @@ from qae_theory.paper.overlong import Overlong
 from qae_theory.runs.settings import Positive, Strict
 
 Share = Annotated[float, Field(ge=0, le=1)]
+SamplerCorrection = Literal["none", "token_truncate", "token_mask", "sequence_truncate", "sequence_mask"]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -28,6 +30,12 @@ class TrainConfig(Strict):
     clip 0.2/0.28 and the loss ``dapo`` (arXiv 2503.14476). ``extraction`` says where a response has its answer
     (``verifiers.extraction``), and ``stop`` lists texts that end a response: a new line for few-shot prompts of a base
     model, whose answer is on its ``first-line``.
+
+    ``chat_template`` is ``own`` (the tokenizer's) or a file, ``system_prompt`` stands before the question in it
+    (``models.chat``). ``components`` adds weighted rewards besides being right (``train.components``).
+    ``importance_level`` and ``off_policy_mask`` are TRL's ``importance_sampling_level`` and
+    ``off_policy_mask_threshold``. ``sampler_correction`` weighs responses of vLLM by how likely the trainer's own
+    forward pass has them, TRL's ``vllm_importance_sampling_mode``, between ``sampler_ratio_min`` and ``..._max``.
     """
 
     task: str = "digits"
@@ -39,6 +47,8 @@ class TrainConfig(Strict):
     prompts_per_step: int = Field(default=32, ge=1)
     extraction: str = "auto"
     stop: tuple[str, ...] = ()
+    chat_template: str | None = None
+    system_prompt: str | None = None
     train_examples: int | None = Field(default=512, ge=1)
     steps: int = Field(default=100, ge=1)
     inner_updates: int = Field(default=1, ge=1)
@@ -62,6 +72,12 @@ class TrainConfig(Strict):
     max_resamples: int = Field(default=10, ge=1)
     overlong: Overlong | None = None
     signed_rewards: bool = False
+    components: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(default_factory=dict)
+    importance_level: Literal["token", "sequence"] = "token"
+    off_policy_mask: Positive | None = None
+    sampler_correction: SamplerCorrection = "sequence_mask"
+    sampler_ratio_min: Positive | None = None
+    sampler_ratio_max: Positive | None = 3.0
     rollouts: Literal["transformers", "vllm"] = "transformers"
     save_every: int = Field(default=25, ge=1)
     keep_checkpoints: int | None = Field(default=None, ge=1)
@@ -78,14 +94,24 @@ class TrainConfig(Strict):
     def _are_stops(cls, stop: tuple[str, ...]) -> tuple[str, ...]:
         return checked_stops(stop)
 
+    @field_validator("components")
+    @classmethod
+    def _are_components(cls, components: dict[str, float]) -> dict[str, float]:
+        return checked_weights(components)
+
     @model_validator(mode="after")
     def _fits_together(self) -> TrainConfig:
         rule = get_estimator(self.estimator)
-        resolve_options(rule, self.options)
+        resolve_options(rule, self.options, whole_batch=True)
         if self.group_size < rule.least_group:
             raise ValueError(f"group_size must be at least {rule.least_group} for {rule.name!r}; got {self.group_size}")
-        if rule.binary_only and (self.signed_rewards or self.overlong is not None):
+        if rule.binary_only and (self.signed_rewards or self.overlong is not None or self.components):
             raise ValueError(f"estimator must take rewards other than 0 and 1 here; {rule.name!r} does not")
+        if self.system_prompt is not None and self.chat_template is None:
+            raise ValueError(f"system_prompt must be left out without a chat_template; got {self.system_prompt!r}")
+        low, high = self.sampler_ratio_min, self.sampler_ratio_max
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"sampler_ratio_min must be at most sampler_ratio_max = {high}; got {low}")
         if self.prompts_per_step % self.inner_updates:
             raise ValueError(
                 f"inner_updates must divide prompts_per_step = {self.prompts_per_step}; got {self.inner_updates}"

@@ -65,11 +65,12 @@ def test_share_of_the_overrides(benchmark: Any, dynamic: bool, monkeypatch: pyte
 
     from llm_validation.models.presets import build_model
     from llm_validation.models.tokenizer import build_tokenizer
-    from llm_validation.train.trainer import make_trainer, trainer_class
+    from llm_validation.train.advantage_trainer import AdvantageMethods
+    from llm_validation.train.trainer import make_trainer
 
     clock, kept = Clock(), []
     for name in NAMES:
-        for owner, whose in ((GRPOTrainer, "trl"), (trainer_class(), "ours")):
+        for owner, whose in ((GRPOTrainer, "trl"), (AdvantageMethods, "ours")):
             monkeypatch.setattr(owner, name, clock.watch(vars(owner)[name], whose))
     config = TrainConfig(
         prompts_per_step=32, group_size=16, max_new_tokens=6, steps=STEPS, warmup=None, dynamic_sampling=dynamic
