@@ -1,7 +1,8 @@
-"""Claims `correlated-verifier` and its rescue: neutrality when a group's scores share a noise.
+"""Prove claims ``correlated-verifier`` and ``-if``: neutrality when a group's scores share a noise z.
 
-Given the noise z the rewards are independent again, so that the expected update is E_z[w(p_z, G) grad p_z]. That lies
-on the line of the mean's gradient only where w is constant or all grad p_z point one way.
+Given z the rewards are independent again, so that the expected update is E_z[w(p_z, G) grad p_z]. That lies on the line
+of the mean's gradient only where w is constant or all grad p_z point one way. The witnesses run the shipped steps over
+all groups; the rescued form is proved with SymPy and tied by enumeration.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from qae_theory.proofs.tools.enumeration import Query, exact, mean_direction
 from qae_theory.proofs.tools.rule_formulas import exactly_equal, number
 
 LEVEL = Fraction(2, 5)
+# Three responses are the fewest at which two gradients can point two ways.
 THIRDS = (Fraction(1, 3),) * 3
 
 
@@ -129,7 +131,14 @@ def _tie() -> Step:
 
 
 def _mean_update(rule: str, size: int, rewards: Sequence[tuple[int, ...]], **options: Any) -> list[Any]:
-    """Return the mean of the shipped steps over all groups and over the reward vectors, which are equally likely."""
+    """Return the mean of the shipped steps over all groups and over the reward vectors, which are equally likely.
+
+    Args:
+        rule: name of the estimator.
+        size: G.
+        rewards: one reward vector per value of the noise.
+        **options: K and eps, as the rule takes them.
+    """
     total = exact([0] * len(THIRDS))
     for arm_rewards in rewards:
         total = total + mean_direction(Query(THIRDS, arm_rewards), size, rule, **options)
@@ -137,11 +146,13 @@ def _mean_update(rule: str, size: int, rewards: Sequence[tuple[int, ...]], **opt
 
 
 def _off_the_line(*, rule: str) -> Finding:
+    """Find whether the mean update is no multiple of the mean success probability's gradient; show both."""
     noises = ((1, 0, 0), (1, 1, 0))
     options = {"k": LEVEL, "eps": 0} if rule == "qae" else {}
     update = _mean_update(rule, 2, noises, **options)
     gradients = [Query(THIRDS, r).success_gradient for r in noises]
     gradient = [number(sum(entries)) / 2 for entries in zip(*gradients, strict=True)]
+    # Two vectors are parallel exactly if all their 2 x 2 minors are 0.
     crossed = [update[i] * gradient[j] - update[j] * gradient[i] for i, j in ((0, 1), (0, 2), (1, 2))]
     apart = for_all([("no multiple of each other", any(sympy.expand(x) != 0 for x in crossed))], "two vectors")
     shown = {
@@ -161,6 +172,7 @@ def _off_the_line(*, rule: str) -> Finding:
 
 
 def _turned_round(*, flip: Fraction) -> Finding:
+    """Find whether QAE's weight is negative although the verifier is better than chance, E J > 0."""
     p = Fraction(4, 5)
     straight, flipped = (Fraction(expected_gain(q, 2, "qae", k=LEVEL, eps=0).item()) for q in (p, 1 - p))
     weight, quality = (1 - flip) * straight - flip * flipped, 1 - 2 * flip
@@ -170,6 +182,7 @@ def _turned_round(*, flip: Fraction) -> Finding:
 
 
 def _gain_is_constant(*, sizes: tuple[int, ...]) -> Finding:
+    """Find whether the shipped gain of these rules does not depend on p."""
     p = sympy.Symbol("p", positive=True)
     residuals = []
     for size in sizes:
@@ -181,6 +194,8 @@ def _gain_is_constant(*, sizes: tuple[int, ...]) -> Finding:
 
 
 def _gain_varies(effort: Effort, *, rules: tuple[str, ...]) -> Finding:
+    """Find whether the shipped gain of each rule differs between p = 1/10 and 1/2."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for rule, size in product(rules, range(4, effort.pick(9, 7))):
             options: dict[str, Any] = {"eps": 0, **({"k": LEVEL} if rule == "qae" else {})} if rule != "rloo" else {}
@@ -191,6 +206,7 @@ def _gain_varies(effort: Effort, *, rules: tuple[str, ...]) -> Finding:
 
 
 def _noisy_score(*, sign: int) -> Finding:
+    """Find whether an accepted response adds c grad pi and a refused one grad pi - c grad pi to the expected score."""
     theta, accepted = sympy.symbols("theta c", real=True)
     prob, rest = sympy.Function("pi")(theta), sympy.Function("rest")(theta)
     score, slope = sympy.diff(sympy.log(prob), theta), sympy.diff(prob, theta)
@@ -203,6 +219,7 @@ def _noisy_score(*, sign: int) -> Finding:
 
 
 def _one_line(*, errors: int) -> Finding:
+    """Find whether p_z = rho_0 + J p, so that grad p_z = J grad p."""
     p, low, high = sympy.symbols("p rho_0 rho_1", real=True)
     quality = 1 - high - (low if errors == 2 else 0)
     noisy = (1 - high) * p + low * (1 - p)
@@ -210,12 +227,14 @@ def _one_line(*, errors: int) -> Finding:
 
 
 def _average_over_noise(*, power: int) -> Finding:
+    """Check the induction step: one more value of the noise adds its chance times J w to the weight."""
     before, chance, quality, gain_here, gradient = sympy.symbols("before rho J w grad_p", real=True)
     grown = before * gradient + chance * gain_here * (quality * gradient)
     return zero(grown - (before + chance * quality**power * gain_here) * gradient, sympy.expand)
 
 
 def _enumerated(effort: Effort, *, errors: int) -> Finding:
+    """Find whether the mean update over all responses and scores is the shipped gain at p_z times J grad p."""
     success, low, high = Fraction(2, 3), Fraction(1, 10), Fraction(1, 5)
     probs, accepted = (success, 1 - success), (1 - high, low)
     quality = 1 - high - (low if errors == 2 else 0)
@@ -226,6 +245,7 @@ def _enumerated(effort: Effort, *, errors: int) -> Finding:
         for (rule, options), size in product(rules, (2, effort.pick(4, 3))):
             total: Any = 0
             for responses, scores in product(product((0, 1), repeat=size), product((0, 1), repeat=size)):
+                # The responses are drawn, then each is scored; all draws are independent, given the errors.
                 weight = Fraction(1)
                 for y, r in zip(responses, scores, strict=True):
                     weight *= probs[y] * (accepted[y] if r else 1 - accepted[y])

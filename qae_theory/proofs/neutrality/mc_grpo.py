@@ -1,4 +1,8 @@
-"""Claim `mc-grpo`: on binary rewards and odd groups MC-GRPO is QAE's gate at K = 1/2 with a constant scale."""
+"""Prove claim ``mc-grpo``: on binary rewards and odd groups MC-GRPO is QAE's gate at K = 1/2 with a constant scale.
+
+MC-GRPO subtracts the median and divides by the median absolute deviation plus eps. The median is b_{1/2} and that
+deviation is 0. z3 decides it for all groups, the rank being the shipped one on symbolic integers; a tie uses NumPy.
+"""
 
 from __future__ import annotations
 
@@ -65,6 +69,7 @@ def _tie() -> Step:
 
 
 def _median_rank(*, odd: bool) -> Finding:
+    """Find whether the shipped rank at K = 1/2 is the middle one of an odd group."""
     s, h = group_symbols(), z3.Int("h")
 
     def goal(path: Path) -> Any:
@@ -77,6 +82,7 @@ def _median_rank(*, odd: bool) -> Finding:
 
 
 def _deviation_is_zero(*, odd: bool) -> Finding:
+    """Find whether more than half of the rewards equal the median, so that the median distance from it is 0."""
     size, m, h = z3.Ints("G m h")
     zero_median = h <= size - m
     at_median = z3.If(zero_median, size - m, m)
@@ -86,11 +92,14 @@ def _deviation_is_zero(*, odd: bool) -> Finding:
 
 
 def _scale_is_eps(*, deviation: int) -> Finding:
+    """Find whether A eps = R - b, given the deviation."""
     a, reward, baseline, eps = z3.Reals("A R b eps")
     return valid(a * eps == reward - baseline, a * (deviation + eps) == reward - baseline, eps > 0)
 
 
 def _replayed(effort: Effort, *, first: int) -> Finding:
+    """Find whether NumPy's median is the shipped quantile, with a median absolute deviation of 0."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for size in range(first, effort.pick(33, 16), 2):
             for m in range(size + 1):

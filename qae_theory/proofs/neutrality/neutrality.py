@@ -1,8 +1,9 @@
-"""Claim `neutrality`: in expectation and to first order every reward-only advantage takes one step, times w(p, G).
+"""Prove claim ``neutrality``: to first order every reward-only advantage takes one expected step, w(p, G) grad p.
 
-The proof is for any differentiable policy, any group size and any permutation-equivariant reward-only advantage. The
-ties to the shipped functions are in ``neutrality_ties`` and ``neutrality_floats``, the limit of w in
-``neutrality_limit``.
+w = E[A | R = 1] - E[A | R = 0]. The proof is for any differentiable policy, any group size and any
+permutation-equivariant reward-only advantage (docs/theory.md, "What the baseline can and cannot do"). SymPy and z3
+decide the steps. The ties to the shipped functions are in ``neutrality_ties`` and ``neutrality_floats``, the limit of w
+in ``neutrality_limit``.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from qae_theory.softmax import entropy
 from qae_theory.updates import update_direction
 
 LEVELS = (Fraction(1, 5), Fraction(2, 5), Fraction(1, 2), Fraction(3, 4))
+# The rules whose advantages are linear in the rewards, so that w does not depend on p.
 CONSTANT_GAIN = ("rloo", "psr", "nsr", "dr_grpo")
 
 
@@ -175,11 +177,12 @@ def _ties() -> tuple[Step, ...]:
 
 
 def _symbolic_table(size: int) -> dict[tuple[int, int], Any]:
-    """Return symbols a(r, m) for every reward and number of correct responses."""
+    """Return a symbol a(r, m) for every reward r and number m of correct responses."""
     return {(r, m): sympy.Symbol(f"a_{r}_{m}") for r in (0, 1) for m in range(size + 1)}
 
 
 def _exchangeable(effort: Effort, *, by_position: int) -> Finding:
+    """Find whether the mean over responses of A s(y) has the expectation of the first response's A s(y)."""
     arm_rewards = (1, 0, 0)
     policy, scores = sympy.symbols("pi1:4"), sympy.symbols("s1:4")
     residuals = []
@@ -197,7 +200,9 @@ def _exchangeable(effort: Effort, *, by_position: int) -> Finding:
 
 
 def _conditioned(effort: Effort, *, own: int) -> Finding:
+    """Find whether E[A_1 s(y_1)] is the sum over responses of pi a_R s, with a_r averaged over the others."""
     arm_rewards = (1, 0, 0)
+    # The last probability is what is left: the others' weights must sum to 1 for the conditioning.
     first, second = sympy.symbols("pi1:3")
     policy, scores = (first, second, 1 - first - second), sympy.symbols("s1:4")
     residuals = []
@@ -219,6 +224,7 @@ def _conditioned(effort: Effort, *, own: int) -> Finding:
 
 
 def _log_derivative(*, sign: int) -> Finding:
+    """Find whether pi times the score is grad pi, scores of tokens add up, and wrong responses give -grad p."""
     theta = sympy.Symbol("theta")
     prob, prefix, token, success = (sympy.Function(name)(theta) for name in ("pi", "prefix", "token", "p"))
     own = prob * sympy.diff(sympy.log(prob), theta) - sympy.diff(prob, theta)
@@ -229,11 +235,13 @@ def _log_derivative(*, sign: int) -> Finding:
 
 
 def _expected_update(*, contrast: Callable[[Any, Any], Any]) -> Finding:
+    """Find whether a_1 grad p - a_0 grad p is the contrast of a_1 and a_0 times grad p."""
     right, wrong, gradient = sympy.symbols("a_1 a_0 grad_p")
     return zero(right * gradient + wrong * (-gradient) - contrast(right, wrong) * gradient, sympy.expand)
 
 
 def _first_order_is_linear(*, power: int) -> Finding:
+    """Find whether the shipped first-order change is linear in d and is the shipped entropy's derivative."""
     w = sympy.Symbol("w", real=True)
 
     def change(direction: Any) -> Any:
@@ -248,6 +256,7 @@ def _first_order_is_linear(*, power: int) -> Finding:
 
 
 def _closed_forms(*, dr_grpo: Callable[[Any], Any]) -> Finding:
+    """Find whether c_(j+1) - w_j is the claimed constant for each rule, and the binomial weights sum to 1."""
     size, j, p, n = sympy.symbols("G j p n", positive=True)
     residuals = []
     for rule in CONSTANT_GAIN:
@@ -259,6 +268,7 @@ def _closed_forms(*, dr_grpo: Callable[[Any], Any]) -> Finding:
 
 
 def _shipped_closed_forms(effort: Effort, *, dr_grpo: Callable[[Any], Any]) -> Finding:
+    """Find whether the shipped gains of the shipped tables are these constants for symbolic p."""
     p = sympy.Symbol("p", positive=True)
     weights, gains = [], []
     for n in range(2, effort.pick(13, 8)):
@@ -276,6 +286,7 @@ def _never(condition: Any, then: Any, otherwise: Any) -> Any:
 
 
 def _gain_is_positive(*, rules: tuple[str, ...]) -> Finding:
+    """Find whether c_m >= 0 >= w_m and c_m > w_m for every rule and 0 < m < G."""
     findings = []
     m, size, k, scale = z3.Reals("m G K scale")
     domain = (size >= 2, k > 0, k < 1, scale > 0)
@@ -286,17 +297,20 @@ def _gain_is_positive(*, rules: tuple[str, ...]) -> Finding:
         inside = z3.And(correct >= 0, wrong <= 0, correct - wrong > 0)
         findings.append(valid(inside, *domain, m > 0, m < size))
         if rule not in STANDARDISED:
+            # A standardised rule gives 0 in a degenerate group; the others' formulas hold there too.
             ends = z3.And(z3.Implies(m == size, correct >= 0), z3.Implies(m == 0, wrong <= 0))
             findings.append(valid(ends, *domain))
     return both(*findings)
 
 
 def _select(condition: Any, then: Any, otherwise: Any) -> Any:
+    """Return z3's conditional expression, with integers as reals."""
     values = [z3.RealVal(x) if isinstance(x, int) else x for x in (then, otherwise)]
     return z3.If(condition, *values)
 
 
 def _reads_the_count(effort: Effort, *, own_share: int) -> Finding:
+    """Find whether the shipped advantage of every response is the table's entry at its reward and its group's m."""
     largest = effort.pick(6, 4)
 
     def cases() -> Iterator[tuple[str, Any, Any]]:
@@ -314,6 +328,7 @@ def _reads_the_count(effort: Effort, *, own_share: int) -> Finding:
 
 
 def _gain_is_contrast(effort: Effort, *, shift: int) -> Finding:
+    """Find whether the shipped gain of a symbolic table is E[c_(J+1)] - E[w_J], by listing the other rewards."""
     p = sympy.Symbol("p", positive=True)
     residuals = []
     for size in range(1, effort.pick(9, 7)):
@@ -328,4 +343,5 @@ def _gain_is_contrast(effort: Effort, *, shift: int) -> Finding:
 
 
 def _formulas_are_shipped(effort: Effort, *, level_of: Callable[[Fraction], Fraction]) -> Finding:
+    """Find whether the shipped tables are those of ``rule_formulas``."""
     return agrees_with_shipped(range(2, effort.pick(17, 7)), LEVELS, level_of)

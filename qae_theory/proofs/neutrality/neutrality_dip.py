@@ -1,7 +1,7 @@
-"""Claim `neutrality-dip`: QAE's gain is above GRPO's for rare and frequent success, and below it at p = 1 - K.
+"""Prove claim ``neutrality-dip``: QAE's gain is above GRPO's for rare and frequent success, and below at p = 1 - K.
 
-At eps = 0, population standard deviation; builds on the group form of ``neutrality_limit``. The ties to the shipped
-gains are in ``neutrality_dip_ties``.
+This is at eps = 0 and population standard deviation, and builds on the group form of ``neutrality_limit``. z3 decides
+the inequalities, SymPy the identities. The ties to the shipped gains are in ``neutrality_dip_ties``.
 """
 
 from __future__ import annotations
@@ -116,6 +116,7 @@ def _quoted_step() -> Step:
 
 
 def _pointwise_below(*, sign: int) -> Finding:
+    """Find whether GRPO's group term exceeds QAE's by u (p - x)/(p (1 - p)) for x <= p."""
     x, p, u = z3.Reals("x p u")
     below_gate, grpo = u / p, u * (1 - x) / (p * (1 - p))  # sigma = u (1 - x)
     domain = (p > 0, p < 1, x >= 0, x <= p, u >= 0)
@@ -127,6 +128,7 @@ def _pointwise_below(*, sign: int) -> Finding:
 
 
 def _some_count_differs(*, smallest: int) -> Finding:
+    """Find whether a group of at least ``smallest`` has a mixed m that is not G p."""
     size, p = z3.Int("G"), z3.Real("p")
     first, second = p * z3.ToReal(size) != 1, z3.And(p * z3.ToReal(size) != 2, size >= 3)
     two = z3.Implies(size == 2, z3.Implies(p != z3.Q(1, 2), first))
@@ -134,6 +136,7 @@ def _some_count_differs(*, smallest: int) -> Finding:
 
 
 def _regimes_at_ends(*, closed: bool) -> Finding:
+    """Find whether the shipped gate calls one success hard and one failure easy for 1/G < K <= 1 - 1/G."""
     s = group_symbols()
     # 1/G < K <= 1 - 1/G, multiplied out; K = p/q.
     above = s.numerator * s.group_size >= s.denominator if closed else s.numerator * s.group_size > s.denominator
@@ -149,6 +152,7 @@ def _regimes_at_ends(*, closed: bool) -> Finding:
 
 
 def _ratio_at_ends(*, lost: int) -> Finding:
+    """Find whether QAE's advantage over GRPO's at the ends is G/(G - 1), above 1."""
     size, sigma = sympy.symbols("G sigma", positive=True)
     success = (1 / sigma) / ((1 - 1 / size) / sigma)
     failure = (-1 / sigma) / (-(size - 1) / size / sigma)
@@ -158,12 +162,14 @@ def _ratio_at_ends(*, lost: int) -> Finding:
 
 
 def _positive_in_the_end(*, four: int) -> Finding:
+    """Find whether the difference of the gains is positive from the G of the proof on."""
     size, square, c, b = z3.Reals("G s2 c B")
     difference = c * square * size - 4 * b * square * square  # times G^2
     return valid(difference > 0, c > 0, b > 0, square > 0, size * square > 1, size * c > four * b * square)
 
 
 def _curved_below(*, power: int) -> Finding:
+    """Find whether the group term has the proof's lower bound of fourth degree on both sides of the gate."""
     u, p_root, d, a, v, v_gate = z3.Reals("U P d a v v_gate")
     slope = valid((1 + u**2) * (1 + p_root) >= u + p_root, u >= 0, p_root > 0)
     # x - p = (U^2 - P^2) / ((1 + U^2)(1 + P^2)), so that (U - P)(x - p) = (x - p)^2 (1 + U^2)(1 + P^2) / (U + P).
@@ -173,9 +179,11 @@ def _curved_below(*, power: int) -> Finding:
             (u - p_root) * (u + p_root) == d * (1 + u**2) * (1 + p_root**2),
         ),
     )
+    # Beyond the gate x - p is at least a, so that lower powers are bounded by the fourth.
     far_square = valid(d**2 * a**2 <= d**4, d >= a, a > 0)
     far_line = valid(d * a**power <= d**4, d >= a, a > 0)
     gate = valid(-v * d >= -v_gate * d, d > 0, v >= 0, v <= v_gate)
+    # The quotients are symbols of their own: with divisions in it the goal is beyond z3.
     c, over_square, over_cube = z3.Reals("c d4_over_a2 d4_over_a3")
     together = valid(
         -v_gate * d >= p_root * d + c * d**2 - c * over_square - (p_root + v_gate) * over_cube,
@@ -185,6 +193,7 @@ def _curved_below(*, power: int) -> Finding:
 
 
 def _quoted(*, level: str) -> Finding:
+    """Find whether the ratios of the shipped gains are the quoted ones, in ball arithmetic."""
     findings = []
     shown = {}
     for p, size, quoted in (

@@ -1,4 +1,7 @@
-"""Ties of claim `neutrality-dip`: the shipped gains of QAE and GRPO at finite G, exactly and in float64."""
+"""Tie claim ``neutrality-dip`` to the shipped gains of QAE and GRPO at finite G, exactly and in float64.
+
+The proof is in ``neutrality_dip``.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +58,7 @@ def steps() -> tuple[Step, ...]:
 
 
 def _shipped_dip(effort: Effort, *, at: Callable[[Fraction], Fraction]) -> Finding:
+    """Find whether the difference of the shipped gains at p = 1 - K is the claimed positive sum."""
     positive: list[tuple[str, bool]] = []
     equal = exactly_equal(_dip_cases(range(2, effort.pick(25, 7)), at, positive), "G >= 2, seven K")
     return both(equal, for_all(positive, "some term is positive"))
@@ -63,7 +67,10 @@ def _shipped_dip(effort: Effort, *, at: Callable[[Fraction], Fraction]) -> Findi
 def _dip_cases(
     sizes: range, at: Callable[[Fraction], Fraction], positive: list[tuple[str, bool]]
 ) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the shipped difference and its formula; note on the way whether a term of the formula is positive."""
+    """Yield the shipped difference and its formula.
+
+    Whether some term of the formula is positive is added to ``positive`` on the way.
+    """
     for size in sizes:
         for k in (*LEVELS, Fraction(1, 100), Fraction(99, 100)):
             p = at(k)
@@ -84,6 +91,7 @@ def _fall(x: Fraction, p: Fraction) -> tuple[Fraction, Any]:
 
 
 def _shipped_ends(effort: Effort, *, inside: Callable[[Fraction, int], bool]) -> Finding:
+    """Find whether the ratio of the shipped gains at p = 0 and 1 is G/(G - 1)."""
     cases = []
     for size in range(3, effort.pick(33, 17)):
         grpo = outcome_advantages(size, "grpo", exact=True, eps=0)
@@ -99,6 +107,7 @@ def _shipped_ends(effort: Effort, *, inside: Callable[[Fraction, int], bool]) ->
 
 
 def _shipped_shape(effort: Effort, *, at: Callable[[Fraction], Fraction]) -> Finding:
+    """Find whether the shipped ratio is above 1 at both ends and below 1 at p = 1 - K."""
     sizes = effort.pick((16, 17, 31, 64, 256, 1024), (16, 31, 256))
 
     def cases() -> Iterator[tuple[str, bool]]:
@@ -111,10 +120,12 @@ def _shipped_shape(effort: Effort, *, at: Callable[[Fraction], Fraction]) -> Fin
 
 
 def _ratio(p: Any, size: int, k: Fraction) -> Any:
+    """Return w_QAE / w_GRPO of the shipped gains."""
     return expected_gain(p, size, "qae", k=k, eps=0) / expected_gain(p, size, "grpo", eps=0)
 
 
 def _shipped_closing(effort: Effort, *, level_of: Callable[[Fraction], Fraction]) -> Finding:
+    """Find whether the shipped ratio is above 1 from the G of the proof on."""
     k = Fraction(2, 5)
     level = float(level_of(k))
 
@@ -122,6 +133,7 @@ def _shipped_closing(effort: Effort, *, level_of: Callable[[Fraction], Fraction]
         for p, multiple in product((0.05, 0.2, 0.3, 0.6, 0.9, 0.95), effort.pick((1, 2, 5, 20), (1, 4))):
             if abs(p - (1 - level)) > 1e-9:
                 size = _settled(p, level) * multiple
+                # Larger groups take seconds each, and their binomial sums lose digits.
                 if size <= 20_000:
                     yield f"p={p}, G={size}", bool(_ratio(p, size, k) > 1)
 

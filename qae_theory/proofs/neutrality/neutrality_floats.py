@@ -1,6 +1,6 @@
-"""Ties of claim `neutrality` in floating point: gains, tables and the probability of a mixed group.
+"""Tie claim ``neutrality`` to the shipped floats: gains, tables and the probability of a mixed group.
 
-The sums that they are held against have exact weights and the formulas of ``rule_formulas``.
+They are compared with sums whose weights are exact and whose terms are the formulas of ``rule_formulas``.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ def _float_steps() -> tuple[Step, ...]:
 
 
 def _float_gain(effort: Effort, *, default_k: Fraction) -> Finding:
+    """Find whether the shipped gain in float64 is the binomial sum with exact weights, for every rule and option."""
     sizes = effort.pick((1, 2, 3, 5, 8, 16, 33, 64), (1, 2, 3, 64))
 
     def cases() -> Iterator[tuple[str, bool]]:
@@ -79,6 +80,8 @@ def _float_gain(effort: Effort, *, default_k: Fraction) -> Finding:
 
 
 def _float_table(effort: Effort, *, default_k: Fraction) -> Finding:
+    """Find whether the shipped tables are float64 and those of ``rule_formulas``."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for rule, size in product(RULES, effort.pick((2, 5, 16, 64), (2, 5))):
             for options in float_options(rule):
@@ -100,7 +103,11 @@ def _occurring(rule: str, m: int, size: int, options: dict[str, Any]) -> tuple[f
 
 
 def float_options(rule: str) -> list[dict[str, Any]]:
-    """Return option sets that exercise every default and every option of a rule."""
+    """Return option sets that exercise every default and every option of a rule.
+
+    Args:
+        rule: a name of ``RULES``.
+    """
     if rule not in STANDARDISED:
         return [{}]
     gate = [{"k": Fraction(3, 4)}] if rule in GATED else []
@@ -121,7 +128,14 @@ def _reference_gain(rule: str, p: Fraction, size: int, mixed_only: bool, options
 
 
 def float_pair(rule: str, m: int, size: int, options: dict[str, Any]) -> tuple[float, float]:
-    """Return A(correct), A(wrong) in float64 by ``rule_formulas``, for the options given or the shipped defaults."""
+    """Return A(correct), A(wrong) in float64 by ``rule_formulas``.
+
+    Args:
+        rule: a name of ``RULES``.
+        m: number of correct responses.
+        size: G.
+        options: ``k``, and ``std`` and ``eps`` where they are not the shipped defaults.
+    """
     if rule in STANDARDISED and m in (0, size):
         return 0.0, 0.0
     correct, wrong = numerators(rule, Fraction(m), Fraction(size), options["k"])
@@ -136,11 +150,12 @@ def float_pair(rule: str, m: int, size: int, options: dict[str, Any]) -> tuple[f
 
 @cache
 def binomial_law(p: Fraction, trials: int) -> tuple[float, ...]:
-    """Return binomial probabilities, exact and then rounded once."""
+    """Return the binomial probabilities C(n, j) p^j (1 - p)^(n - j), j = 0..n, exact and then rounded once."""
     return tuple(float(comb(trials, j) * p**j * (1 - p) ** (trials - j)) for j in range(trials + 1))
 
 
 def _mixed_probability(*, wrong_power: int) -> Finding:
+    """Find whether the shipped probability of a mixed group is 1 - p^G - (1 - p)^G, exactly and in floats."""
     p = np.array((*PROBABILITIES, 0.5, 1e-300))
     cases = []
     for size in (2, 3, 4, 16, 64):

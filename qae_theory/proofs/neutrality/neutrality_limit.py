@@ -1,7 +1,8 @@
-"""Claim `neutrality-limit`: the gains of QAE and GRPO have one limit, 1/sqrt(p(1-p)), with explicit constants.
+"""Prove claim ``neutrality-limit``: the gains of QAE and GRPO tend to 1/sqrt(p (1 - p)), within C/sqrt(G).
 
-Everything is at eps = 0 and with the population standard deviation. At p = 1 - K the rate is G^(-1/2). Where the two
-differ at finite G is in ``neutrality_dip``; the ties to the shipped gains are in ``neutrality_limit_ties``.
+The constants C are explicit, and at p = 1 - K the rate is G^(-1/2). Everything is at eps = 0 and with the population
+standard deviation. z3 decides the inequalities, SymPy the identities. Where the two differ at finite G is in
+``neutrality_dip``; the ties to the shipped gains are in ``neutrality_limit_ties``.
 """
 
 from __future__ import annotations
@@ -141,6 +142,7 @@ def moment_steps() -> tuple[Step, ...]:
 
 
 def _group_form(*, shift: int) -> Finding:
+    """Find whether the binomial coefficients of G - 1 are those of G times (j + 1)/G and (G - j)/G."""
     size, j = sympy.symbols("G j", positive=True)
     ways = sympy.binomial(size - 1, j)
     right = ways - sympy.binomial(size, j + 1) * (j + shift) / size
@@ -149,6 +151,8 @@ def _group_form(*, shift: int) -> Finding:
 
 
 def _integrands(*, exponent: int) -> Finding:
+    """Find whether x (1 - x)/sigma = sigma, x/sigma = u and (1 - x)/sigma = 1/u, with x written in u."""
+    # In u = sqrt(x/(1 - x)) all terms are rational, so that SymPy's normal form decides them.
     u = sympy.Symbol("u", positive=True)
     x = u**2 / (1 + u**2)
     sigma = u / (1 + u**2)
@@ -163,13 +167,17 @@ def _integrands(*, exponent: int) -> Finding:
 
 
 def _qae_deviation(*, factor: Any) -> Finding:
+    """Find whether |F(x) - 1/s| is at most |x - p|/s times 1/(K p), for x up to the gate."""
     u, p_root, k, x, p = z3.Reals("U P K x p")
     domain = (u >= 0, p_root > 0, k > 0, k < 1)
     rates = (x * (1 + u**2) == u**2, p * (1 + p_root**2) == p_root**2)
     meets = p_root * (1 - p) == p / p_root  # u(p)/p = v(p)/(1-p), cross-multiplied
+    # In U and P the square roots are gone; s is P/(1 + P^2).
     scaled = (x - p) * (1 + p_root**2) * (1 + u**2) == u**2 - p_root**2  # s = P/(1 + P^2)
     gate = z3.Implies(x <= 1 - k, (1 + u**2) * k <= 1)
     w = z3.Real("W")
+    # W stands for (1 + U^2) K, which the gate keeps at most 1; both sides are squared, so that no absolute value is
+    # left.
     bound = (u - p_root) ** 2 * w**2 * p_root**2 <= _real(factor) ** 2 * (u**2 - p_root**2) ** 2
     return both(
         valid(meets, *domain, rates[1]),
@@ -180,11 +188,13 @@ def _qae_deviation(*, factor: Any) -> Finding:
 
 
 def _real(value: Any) -> Any:
+    """Return a number as a z3 rational."""
     value = Fraction(value)
     return z3.Q(value.numerator, value.denominator)
 
 
 def _grpo_deviation(*, factor: Any) -> Finding:
+    """Find whether |T(x) - 1/s| is at most |x - p|/s^3."""
     x, p, sigma, s = z3.Reals("x p sigma s")
     domain = (x >= 0, x <= 1, p > 0, p < 1)
     return both(
@@ -195,6 +205,7 @@ def _grpo_deviation(*, factor: Any) -> Finding:
 
 
 def _limit_follows(*, scale: int) -> Finding:
+    """Find whether a mean deviation of at most s/sqrt(G) makes the gap at most C/sqrt(G)."""
     gap, constant, deviation, s, root = z3.Reals("gap C deviation s root_G")
     # gap = |w - 1/s|; the step before gives it from the mean deviation, and that is at most s/sqrt(G).
     facts = (gap * s <= constant * deviation, deviation * root <= s, s > 0, root > 0, constant > 0, deviation >= 0)
@@ -202,6 +213,7 @@ def _limit_follows(*, scale: int) -> Finding:
 
 
 def _falls_away(*, factor: Any) -> Finding:
+    """Find whether 1/s - F(x) is at least (p - x)/(2 p s) for x <= p."""
     u, p_root, p = z3.Reals("U P p")
     inequality = _real(factor) * (p_root - u) * (1 + u**2) * p_root >= p_root**2 - u**2
     return both(
@@ -211,6 +223,7 @@ def _falls_away(*, factor: Any) -> Finding:
 
 
 def _moment_recursion(*, cross: int) -> Finding:
+    """Find whether one more response adds what the induction says to the moments, and the closed form obeys it."""
     size, p, square, fourth, second_sum, fourth_sum = sympy.symbols("G p s2 mu4 ES2 ES4", positive=True)
     s, x = sympy.symbols("S X")
     grown = sympy.Poly(sympy.expand((s + x) ** 4), s, x).as_dict()
@@ -227,12 +240,14 @@ def _moment_recursion(*, cross: int) -> Finding:
 
 
 def _fourth_moment_bound(*, constant: int) -> Finding:
+    """Find whether the fourth moment is at most ``constant`` s^4/G^2 where G s^2 >= 1."""
     size, square = z3.Reals("G square")
     bound = square * (1 + 3 * (size - 2) * square) * size**2 <= constant * square**2 * size**3
     return valid(bound, size >= 1, square > 0, square <= z3.Q(1, 4), size * square >= 1)
 
 
 def _rate_follows(*, eight: int) -> Finding:
+    """Find whether the bounds on the mean deviation give the rate G^(-1/2) from below, and C = 1/s^2 at p = 1 - K."""
     gap, deviation, s, root = z3.Reals("gap deviation s root_G")
     below = valid(
         gap * eight * s * s * root >= 1,

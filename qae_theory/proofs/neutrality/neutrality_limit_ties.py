@@ -1,4 +1,7 @@
-"""Ties and replayed lemmas of claim `neutrality-limit`: exact gains at finite G, and the shipped gains in float64."""
+"""Tie claim ``neutrality-limit`` to the shipped gains, exactly at finite G and in float64, and replay its lemmas.
+
+The proof is in ``neutrality_limit``; the binomial sums are written here once more.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from qae_theory.proofs.tools.checking import all_zero, for_all, rational
 from qae_theory.proofs.tools.rule_formulas import exactly_equal
 
 LEVELS = (Fraction(1, 5), Fraction(2, 5), Fraction(1, 2), Fraction(11, 20), Fraction(9, 10))
+# From rare to frequent success, some of them at a threshold 1 - K of ``LEVELS``.
 PROBABILITIES = tuple(Fraction(p) for p in ("1/50", "1/10", "2/5", "9/20", "1/2", "3/5", "4/5", "19/20"))
 
 
@@ -96,6 +100,8 @@ def steps() -> tuple[Step, ...]:
 
 
 def _shipped_group_form(effort: Effort, *, flip: bool) -> Finding:
+    """Find whether the shipped gains are E[T] and E[F] over the group's success rate, exactly."""
+
     def cases() -> Iterator[tuple[str, Any, Any]]:
         for size, p, k in product(range(1, effort.pick(13, 7)), PROBABILITIES[1:4], LEVELS):
             level = 1 - k if flip else k
@@ -107,6 +113,7 @@ def _shipped_group_form(effort: Effort, *, flip: bool) -> Finding:
 
 
 def _symbolic_group_form(effort: Effort, *, shift: int) -> Finding:
+    """Find whether the shipped gain of a symbolic table is the sum over groups."""
     p = sympy.Symbol("p", positive=True)
     residuals = []
     for n in range(1, effort.pick(8, 6)):
@@ -120,7 +127,14 @@ def _symbolic_group_form(effort: Effort, *, shift: int) -> Finding:
 
 
 def group_form(rule: str, p: Fraction, size: int, k: Fraction) -> Any:
-    """Return E[T(m/G)] for GRPO or E[F(m/G)] for QAE, exactly."""
+    """Return E[T(m/G)] for GRPO or E[F(m/G)] for QAE, exactly (the integrands of claim ``neutrality-limit``).
+
+    Args:
+        rule: ``grpo`` or ``qae``.
+        p: success probability.
+        size: G.
+        k: quantile level K, which GRPO does not read.
+    """
     total = sympy.S(0)
     for m, weight in binomial_weights(p, size):
         x = Fraction(m, size)
@@ -135,12 +149,14 @@ def group_form(rule: str, p: Fraction, size: int, k: Fraction) -> Any:
 
 
 def binomial_weights(p: Fraction, size: int) -> Iterator[tuple[int, Fraction]]:
-    """Yield m and the probability of m correct responses, for m = 0..G."""
+    """Yield m and the probability C(G, m) p^m (1 - p)^(G - m) of m correct responses, for m = 0..G."""
     for m in range(size + 1):
         yield m, comb(size, m) * p**m * (1 - p) ** (size - m)
 
 
 def _mean_deviation(effort: Effort, *, power: int) -> Finding:
+    """Find whether the mean deviation is at most the root of the variance p (1 - p)/G, exactly."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for p, size in product(PROBABILITIES, range(1, effort.pick(65, 17))):
             square = p * (1 - p) / size
@@ -150,6 +166,8 @@ def _mean_deviation(effort: Effort, *, power: int) -> Finding:
 
 
 def _mean_deviation_below(effort: Effort, *, constant: int) -> Finding:
+    """Find whether the mean deviation is at least s/sqrt(constant G) where G s^2 >= 1, exactly."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for p, size in product(PROBABILITIES, range(1, effort.pick(65, 17))):
             if size * p * (1 - p) >= 1:
@@ -169,6 +187,8 @@ def _moment(p: Fraction, size: int, power: int) -> Fraction:
 
 
 def _fourth_moments(effort: Effort, *, shift: int) -> Finding:
+    """Find whether the fourth central moment, summed over the binomial law, is the formula."""
+
     def cases() -> Iterator[tuple[str, bool]]:
         for p, size in product(PROBABILITIES, range(1, effort.pick(17, 9))):
             square = p * (1 - p)
@@ -179,11 +199,13 @@ def _fourth_moments(effort: Effort, *, shift: int) -> Finding:
 
 
 def _shipped_limit(effort: Effort, *, rate: float) -> Finding:
+    """Find whether the shipped gains are within C/G^rate of the limit."""
     sizes = effort.pick((2, 3, 10, 64, 500, 4096), (2, 10, 64, 1024))
     return for_all(_limit_cases(sizes, rate), f"G in {sizes}, eight p, five K")
 
 
 def _limit_cases(sizes: tuple[int, ...], rate: float) -> Iterator[tuple[str, bool]]:
+    """Yield whether each gap of a shipped gain to the limit is within its bound."""
     p = np.array([float(x) for x in PROBABILITIES])
     limit = 1 / np.sqrt(p * (1 - p))
     for size in sizes:
@@ -196,6 +218,7 @@ def _limit_cases(sizes: tuple[int, ...], rate: float) -> Iterator[tuple[str, boo
 
 
 def _shipped_rate(effort: Effort, *, at: Callable[[Fraction], Fraction]) -> Finding:
+    """Find whether the shipped gap at p = 1 - K has the rate G^(-1/2) and the constant of the central limit theorem."""
     sizes = [2**power for power in range(5, effort.pick(13, 11))]
     cases = []
     for k in LEVELS:

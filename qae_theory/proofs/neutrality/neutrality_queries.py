@@ -1,4 +1,8 @@
-"""Claim `neutrality-queries`: summed over queries, the first-order entropy change can differ in sign between rules."""
+"""Prove claim ``neutrality-queries``: summed over queries, the first-order entropy change can differ in sign.
+
+The gains of QAE and GRPO weigh queries differently. Two queries of two responses at G = 2 and K = 2/5 are enough; the
+sums come from the shipped expectations on exact numbers, and ball arithmetic tells their signs.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ from qae_theory.proofs.tools.checking import all_zero, ball, both, certainly_pos
 from qae_theory.proofs.tools.rule_formulas import number
 from qae_theory.updates import update_direction
 
+# One query whose entropy rises and one whose entropy falls, nearly cancelling under GRPO.
 LARGE = (Fraction(1, 10), Fraction(63, 100))
 SMALL = (Fraction(1, 5), Fraction(3, 4))
 
@@ -62,6 +67,7 @@ def _steps() -> tuple[Step, ...]:
 
 
 def _two_arm_form(*, level: str) -> Finding:
+    """Find whether the shipped first-order change and gains of two responses have their closed forms."""
     p = sympy.Symbol("p", positive=True)
     z = formulas([sympy.log(p), sympy.log(1 - p)])
     slope = -2 * p**2 * (1 - p) ** 2 * (sympy.log(p) - sympy.log(1 - p))
@@ -72,6 +78,7 @@ def _two_arm_form(*, level: str) -> Finding:
 
 
 def _opposite_signs(*, probs: tuple[Fraction, ...], size: int, level: str) -> Finding:
+    """Find whether the sum over queries is negative under GRPO and positive under QAE; show both."""
     grpo, qae = _sums(probs, size, level)
     finding = both(certainly_positive(-grpo, "minus GRPO's sum"), certainly_positive(qae, "QAE's sum"))
     return with_witness(
@@ -88,6 +95,7 @@ def _opposite_signs(*, probs: tuple[Fraction, ...], size: int, level: str) -> Fi
 
 
 def _quoted_sums(*, probs: tuple[Fraction, ...]) -> Finding:
+    """Find whether the sums at G = 16 are the quoted ones."""
     grpo, qae = _sums(probs, 16, "2/5")
     # Half a unit of the last quoted digit.
     return both(
@@ -96,10 +104,12 @@ def _quoted_sums(*, probs: tuple[Fraction, ...]) -> Finding:
 
 
 def _sums(probs: tuple[Fraction, ...], size: int, level: str) -> tuple[Any, Any]:
+    """Return the sums over queries of the expected first-order changes under GRPO and under QAE."""
     grpo = sum(_change(p, size, "grpo", eps=0) for p in probs)
     return grpo, sum(_change(p, size, "qae", k=level, eps=0) for p in probs)
 
 
 def _change(p: Fraction, size: int, rule: str, **options: Any) -> Any:
+    """Return the shipped expected first-order change of a query of two responses."""
     logits = np.array([sympy.log(rational(p)), sympy.log(rational(1 - p))], dtype=object)
     return number(expected_first_order_change(logits, [1, 0], size, rule, **options))

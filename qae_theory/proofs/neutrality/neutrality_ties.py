@@ -1,6 +1,7 @@
-"""Ties of claim `neutrality`: the shipped closed forms against enumerations of all n^G groups, written apart from it.
+"""Tie claim ``neutrality`` to the shipped closed forms, by enumerating all n^G groups of small queries.
 
-Other policies, mixed groups and the smallest groups are here too; floating point is in ``neutrality_floats``.
+The enumeration is written apart from the closed forms. Policies that share parameters, mixed groups only and the
+smallest groups are here too; floating point is in ``neutrality_floats``, the proof in ``neutrality``.
 """
 
 from __future__ import annotations
@@ -113,6 +114,8 @@ def _mixed_steps() -> tuple[Step, ...]:
 
 
 def _enumerated_update(effort: Effort, *, level_of: Callable[[Fraction], Fraction]) -> Finding:
+    """Find whether the mean shipped step over all groups is the shipped gain times pi (r - V)."""
+
     def cases() -> Iterator[tuple[str, Any, Any]]:
         for case, size, rule in product(effort.pick(QUERIES, QUERIES[1:]), range(2, effort.pick(5, 4)), RULES):
             for options in option_sets(rule, effort.pick(LEVELS, LEVELS[:1])):
@@ -126,6 +129,7 @@ def _enumerated_update(effort: Effort, *, level_of: Callable[[Fraction], Fractio
 
 
 def _other_policies(effort: Effort, *, normalise: bool) -> Finding:
+    """Find whether the same holds for two policies whose responses share parameters."""
     x, y = sympy.symbols("x y", positive=True)  # exponentials of the two parameters
     at = {x: sympy.Rational(2), y: sympy.Rational(3, 2)}
     total = x + x * y**2 + y + 1
@@ -142,9 +146,11 @@ def _other_policies(effort: Effort, *, normalise: bool) -> Finding:
 def _policy_cases(
     effort: Effort, policies: Any, parameters: tuple[Any, Any], at: dict[Any, Any], *, normalise: bool
 ) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the mean push on a parameter over all groups, and the shipped gain times the gradient of p."""
     for tokens, arm_rewards in policies:
         probs = [sympy.prod(factors) for factors in tokens]
         success = sum(q for q, r in zip(probs, arm_rewards, strict=True) if r)
+        # The parameters are set after differentiating: the groups then have rational probabilities.
         case = Query(tuple(Fraction(str(q.subs(at))) for q in probs), arm_rewards)
         for parameter, size in product(parameters, (2, effort.pick(4, 3))):
             # d/d theta = x d/dx for x = e^theta
@@ -165,6 +171,7 @@ def _policy_cases(
 
 
 def _minus_reward(effort: Effort, *, value: int) -> Finding:
+    """Find whether A = -R has the shipped gain -1 and moves against the gradient of V."""
     case, size = QUERIES[0], effort.pick(4, 3)
     table = OutcomeAdvantages(exact([0] + [-1] * size), exact([0] * (size + 1)))
     groups = all_groups(3, size)
@@ -179,6 +186,7 @@ def _minus_reward(effort: Effort, *, value: int) -> Finding:
 
 
 def _first_order_change(*, centre: bool) -> Finding:
+    """Find whether the shipped expected first-order change is -w Cov(log pi, d), with d the policy gradient."""
     cases: list[tuple[str, Any, Any]] = []
     for case in QUERIES:
         logs = case.logits
@@ -194,6 +202,8 @@ def _first_order_change(*, centre: bool) -> Finding:
 
 
 def _mixed_update(effort: Effort, *, mixed_gain: Callable[..., Any]) -> Finding:
+    """Find whether the mean step given a mixed group is ``mixed_gain`` times pi (r - V)."""
+
     def cases() -> Iterator[tuple[str, Any, Any]]:
         for case, size in product(effort.pick(QUERIES, QUERIES[1:]), range(2, effort.pick(5, 4))):
             groups = all_groups(len(case.probs), size)
@@ -212,12 +222,13 @@ def _mixed_update(effort: Effort, *, mixed_gain: Callable[..., Any]) -> Finding:
 
 
 def _is_mixed(case: Query, groups: Any) -> Any:
+    """Return which groups have correct and wrong responses."""
     correct = np.array(case.arm_rewards)[groups].sum(axis=-1)
     return (correct > 0) & (correct < groups.shape[-1])
 
 
 def _conditioned_gain(p: Fraction, size: int, rule: str, **options: Any) -> Any:
-    """E[A | R = 1, mixed] - E[A | R = 0, mixed]: what ``mixed_only`` is not."""
+    """Return E[A | R = 1, mixed] - E[A | R = 0, mixed], which ``mixed_only`` is not."""
     correct, wrong = outcome_advantages(size, rule, exact=True, **options)
     weights = [comb(size - 1, j) * p**j * (1 - p) ** (size - 1 - j) for j in range(size)]
     right = sum(weights[j] * correct[j + 1] for j in range(size - 1)) / sum(weights[:-1])
@@ -225,6 +236,7 @@ def _conditioned_gain(p: Fraction, size: int, rule: str, **options: Any) -> Any:
 
 
 def _single_response(*, least: int) -> Finding:
+    """Find whether a lone response has gain 0, and mixed groups of one are refused."""
     p = Fraction(1, 3)
     single = [(f"{rule}, G=1", bool(number(expected_gain(p, 1, rule)) == 0)) for rule in RULES if rule != "rloo"]
     refused = [
@@ -237,6 +249,7 @@ def _single_response(*, least: int) -> Finding:
 
 
 def _refuses(rule: str, size: int, *, mixed_only: bool) -> bool:
+    """Return whether the shipped gain refuses these arguments."""
     try:
         expected_gain(Fraction(1, 3), size, rule, mixed_only=mixed_only)
     except ValueError:

@@ -1,7 +1,8 @@
-"""Claim `second-order`: sampling noise times curvature, by three binomial sums, beyond the first order.
+"""Prove claim ``second-order``: E[dH] = eta h_1 + eta^2 h_2 / 2 + O(eta^3), with h_2 by three binomial sums.
 
-For the tabular softmax with any number of responses and any group size. First order is ``neutrality``; the ties to
-brute force are in ``second_order_ties``.
+h_2 = (1/G) sum_y pi_y alpha_{r_y} Q_y + (G - 1)/G beta g' H'' g: sampling noise times curvature beside the mean step's
+own. It is for the tabular softmax with any number of responses and any group size; SymPy decides the steps. First order
+is ``neutrality``; the ties to brute force are in ``second_order_ties``.
 """
 
 from __future__ import annotations
@@ -134,6 +135,7 @@ def _ties() -> tuple[Step, ...]:
 
 
 def _derivatives(*, order: int) -> Finding:
+    """Find whether the shipped first- and second-order changes are the shipped entropy's derivatives."""
     moved = [for_any_policy(lambda arms: entropy(arms.logits()))]
     for _ in range(2):
         moved.append(moments.along_step(moved[-1]))
@@ -143,6 +145,7 @@ def _derivatives(*, order: int) -> Finding:
 
 
 def _taylor(*, half: Any) -> Finding:
+    """Find whether the remainder of one query's finite change starts at eta^3."""
     eta = sympy.Symbol("eta", real=True)
     logits, direction = query("1/4 3/4", "1 0").logits, (sympy.Integer(1), sympy.Rational(-1, 3))
     moving = formulas(z + eta * d for z, d in zip(logits, direction, strict=True))
@@ -154,11 +157,12 @@ def _taylor(*, half: Any) -> Finding:
 
 
 def _symbolic_form(arms: int) -> dict[tuple[int, int], Any]:
-    """Return symbols B(i, j) of a symmetric form."""
+    """Return symbols B(i, j) of a symmetric bilinear form."""
     return {(i, j): sympy.Symbol(f"B{min(i, j)}{max(i, j)}") for i in range(arms) for j in range(arms)}
 
 
 def _diagonal_and_pairs(effort: Effort, *, pairs: Callable[[int], int]) -> Finding:
+    """Find whether E[B(d, d)] splits into G equal diagonal terms and G (G - 1) equal pairs."""
     arm_rewards = (1, 0, 0)
     policy, form = sympy.symbols("pi1:4"), _symbolic_form(3)
     residuals = []
@@ -177,6 +181,7 @@ def _diagonal_and_pairs(effort: Effort, *, pairs: Callable[[int], int]) -> Findi
 
 
 def _conditioned_pairs(effort: Effort, *, own: int) -> Finding:
+    """Find whether the mean over a pair of responses is the sum over their rewards of beta times the form."""
     arm_rewards = (1, 0, 0)
     first, second = sympy.symbols("pi1:3")
     policy, form = (first, second, 1 - first - second), _symbolic_form(3)
@@ -210,6 +215,7 @@ def _mean_over_others(p: Any, values: Sequence[Any]) -> Any:
 
 
 def _score_sums(*, sign: int) -> Finding:
+    """Find whether pi_y (e_y - pi), summed over right, wrong and all responses, is g, -g and 0."""
     pi, r, success = sympy.symbols("pi_i r_i V")
     # Component i of sum over y of f_y pi_y (1{i = y} - pi_i) is f_i pi_i - pi_i E[f]; here f = r, 1 - r and 1.
     right, wrong, every = r * pi - pi * success, (1 - r) * pi - pi * (1 - success), pi - pi
@@ -218,6 +224,7 @@ def _score_sums(*, sign: int) -> Finding:
 
 
 def _pair_form(*, cross: int) -> Finding:
+    """Find whether the pairs add (beta_11 - 2 beta_10 + beta_00) B(g, g)."""
     form, beta_11, beta_10, beta_00 = sympy.symbols("B_gg beta_11 beta_10 beta_00")
     coefficient = {1: 1, 0: -1}  # the sums of scores, in units of g
     beta = {(1, 1): beta_11, (1, 0): beta_10, (0, 1): beta_10, (0, 0): beta_00}
@@ -226,12 +233,14 @@ def _pair_form(*, cross: int) -> Finding:
 
 
 def _curvature_of_score(*, sign: int) -> Finding:
+    """Find whether the shipped second-order change along e_y - pi is what the shipped function of it returns."""
     along = for_any_policy(lambda arms: second_order_entropy_change(arms.logits(), arms.entries(X - sign * PROB)))
     shipped = for_any_policy(lambda arms: response_curvatures(arms.logits()))
     return zero(moments.with_indicator(along) - shipped, sympy.expand)
 
 
 def _shipped_moments(effort: Effort, *, cross: int) -> Finding:
+    """Find whether the shipped moments of symbolic tables are the means that define them."""
     p = sympy.Symbol("p", positive=True)
     residuals = []
     for size in range(2, effort.pick(9, 7)):

@@ -1,11 +1,14 @@
-"""Ties of claim `second-order`: all n^G groups, floating point, and the order of the remainder."""
+"""Tie claim ``second-order`` to the shipped functions: all n^G groups, floating point, and the order of the remainder.
+
+The enumerations are written apart from the closed forms; the proof is in ``second_order``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
-from itertools import combinations_with_replacement, product
+from itertools import chain, combinations_with_replacement, product
 from math import fsum
 from typing import Any
 
@@ -132,10 +135,12 @@ def _float_steps() -> tuple[Step, ...]:
 
 
 def _enumerated_outer(effort: Effort, *, level_of: Callable[[Fraction], Fraction]) -> Finding:
+    """Find whether E[d d'] over all groups is the formula with the shipped moments, exactly."""
     return exactly_equal(_outer_cases(effort, level_of), "all n^G groups of three queries")
 
 
 def _outer_cases(effort: Effort, level_of: Callable[[Fraction], Fraction]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield each entry of E[d d'] over all groups, and of the formula."""
     for case, size in product(effort.pick(QUERIES, QUERIES[1:]), range(2, effort.pick(5, 4))):
         groups = all_groups(len(case.probs), size)
         weights = group_weights(case.exact_probs, groups)
@@ -144,8 +149,8 @@ def _outer_cases(effort: Effort, level_of: Callable[[Fraction], Fraction]) -> It
             for options in option_sets(rule, effort.pick(LEVELS, LEVELS[:1])):
                 d = group_directions(case, groups, rule, **options)
                 claimed = {**options, "k": level_of(options["k"])} if "k" in options else options
-                found = advantage_moments(case.success_prob, size, rule, **claimed)
-                alpha_1, alpha_0, beta = (number(x) for x in found)
+                shipped_moments = advantage_moments(case.success_prob, size, rule, **claimed)
+                alpha_1, alpha_0, beta = (number(x) for x in shipped_moments)
                 for i, j in combinations_with_replacement(range(len(g)), 2):  # both sides are symmetric
                     outer = (weights * d[:, i] * d[:, j]).sum()
                     formula = (alpha_1 * right[i, j] + alpha_0 * wrong[i, j] + (size - 1) * beta * (g[i] * g[j])) / size
@@ -160,6 +165,7 @@ def _noise(case: Query, reward: int) -> Any:
 
 
 def _curvatures(*, centre: bool) -> Finding:
+    """Find whether the shipped curvatures are the shipped second-order change along e_y - pi, exactly."""
     cases = []
     for case in (*QUERIES, query("1/10 1/5 3/10 2/5", "1 0 0 0")):
         shipped = response_curvatures(case.logits)
@@ -171,18 +177,22 @@ def _curvatures(*, centre: bool) -> Finding:
 
 
 def _curvature(case: Query, direction: Any) -> Any:
+    """Return the shipped second-order change of a query along a direction."""
     return number(second_order_entropy_change(case.logits, direction))
 
 
 def _logs(expression: Any) -> Any:
+    """Return an expression with its logarithms taken apart, so that equal ones cancel."""
     return sympy.expand(sympy.expand_log(expression, force=True))
 
 
 def _enumerated_curvature(effort: Effort, *, extra: int) -> Finding:
+    """Find whether the shipped expectation is the mean of the shipped second-order change over all groups."""
     return exactly_equal(_curvature_cases(effort, extra), "nine rules, G = 2, 3")
 
 
 def _curvature_cases(effort: Effort, extra: int) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the mean second-order change over all groups, and the shipped expectation."""
     for case, size in product(effort.pick(QUERIES, QUERIES[:2]), (2, 3)):
         groups = all_groups(len(case.probs), size)
         weights = group_weights(case.exact_probs, groups)
@@ -195,6 +205,7 @@ def _curvature_cases(effort: Effort, extra: int) -> Iterator[tuple[str, Any, Any
 
 
 def _count_vectors(effort: Effort, *, reverse: bool) -> Finding:
+    """Find whether count vectors and multinomial weights are those of the listed groups."""
     cases = []
     for case, size in product(QUERIES, range(1, effort.pick(6, 4))):
         arms = len(case.probs)
@@ -217,6 +228,7 @@ def _count_vectors(effort: Effort, *, reverse: bool) -> Finding:
 
 
 def _float_moments(effort: Effort, *, default_k: Fraction) -> Finding:
+    """Find whether the shipped moments in float64 are the binomial sums, and G = 1 is refused."""
     sizes = effort.pick((2, 3, 8, 33, 64), (2, 3, 64))
 
     def cases() -> Iterator[tuple[str, bool]]:
@@ -232,6 +244,7 @@ def _float_moments(effort: Effort, *, default_k: Fraction) -> Finding:
 
 
 def _near(shipped: list[float], wanted: list[tuple[float, float]]) -> bool:
+    """Return whether each number is right relative to the size of its terms."""
     return all(abs(x - y) <= RELATIVE * size for x, (y, size) in zip(shipped, wanted, strict=True))
 
 
@@ -244,11 +257,12 @@ def _moment_sums(rule: str, p: Fraction, size: int, options: dict[str, Any]) -> 
         [(q * w[j] ** 2,) for j, q in enumerate(one)],
         [(q * c[j + 2] ** 2, -2 * q * c[j + 1] * w[j + 1], q * w[j] ** 2) for j, q in enumerate(two)],
     )
-    flat = [[x for term in terms for x in term] for terms in sums]
+    flat = [list(chain.from_iterable(terms)) for terms in sums]
     return [(fsum(terms), fsum(map(abs, terms))) for terms in flat]
 
 
 def _refuses(rule: str) -> bool:
+    """Return whether the shipped moments refuse a lone response."""
     try:
         advantage_moments(Fraction(1, 3), 1, rule)
     except ValueError:
@@ -257,6 +271,7 @@ def _refuses(rule: str) -> bool:
 
 
 def _float_curvatures(effort: Effort, *, factor: float) -> Finding:
+    """Find whether the shipped curvatures in float64 are the second-order changes along e_y - pi."""
     rng = np.random.default_rng(effort.seed)
     cases = []
     for arms, scale in product((2, 3, 7, 50), (0.1, 1.0, 5.0, 30.0)):
@@ -273,10 +288,12 @@ def _float_curvatures(effort: Effort, *, factor: float) -> Finding:
 
 
 def _float_changes(effort: Effort, *, flip: bool) -> Finding:
+    """Find whether the shipped expectations in float64 are means over listed groups and exact values."""
     return for_all(_change_cases(effort, flip), "three queries, nine rules")
 
 
 def _change_cases(effort: Effort, flip: bool) -> Iterator[tuple[str, bool]]:
+    """Yield whether the shipped changes of each query and rule are what was computed apart."""
     for case, size in product(QUERIES, effort.pick((2, 3, 5), (2, 4))):
         z = np.log(np.array(case.probs, dtype=np.float64))
         given = tuple(1 - r for r in case.arm_rewards) if flip else case.arm_rewards
@@ -286,14 +303,14 @@ def _change_cases(effort: Effort, flip: bool) -> Iterator[tuple[str, bool]]:
             options = next(iter(option_sets(rule, LEVELS)))
             label = f"{rule}, G={size}, pi={case.probs}"
             mean = _listed_mean(case, size, rule, 0.7, options)
-            found = [float(expected_entropy_change(z, given, size, rule, 0.7, **options))]
+            shipped = [float(expected_entropy_change(z, given, size, rule, 0.7, **options))]
             wanted = [mean]
             for change in (expected_first_order_change, expected_second_order_change):
                 value = float(sympy.N(number(change(case.logits, case.arm_rewards, size, rule, **options)), 30))
-                found += change(batch, rewards, size, rule, **options).tolist()
+                shipped += change(batch, rewards, size, rule, **options).tolist()
                 wanted += [value, value]
             # Means of terms of both signs, of size up to 1: a few units in the last place of those terms.
-            yield label, bool(np.allclose(found, wanted, rtol=RELATIVE, atol=1e-15))
+            yield label, bool(np.allclose(shipped, wanted, rtol=RELATIVE, atol=1e-15))
 
 
 def _listed_mean(case: Query, size: int, rule: str, eta: float, options: dict[str, Any]) -> float:
@@ -307,6 +324,7 @@ def _listed_mean(case: Query, size: int, rule: str, eta: float, options: dict[st
 
 
 def _remainder_order(effort: Effort, *, half: float) -> Finding:
+    """Find whether what the second-order prediction leaves falls with a fitted order of 3."""
     steps = 2.0 ** -np.arange(5, effort.pick(10, 9))
     cases = []
     for case, size in product(QUERIES, effort.pick((2, 4, 8), (2, 4))):

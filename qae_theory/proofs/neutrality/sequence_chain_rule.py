@@ -1,4 +1,8 @@
-"""Claim `sequence-chain-rule`: sequence entropy moves with its contexts and with how often they are visited."""
+"""Prove claim ``sequence-chain-rule``: sequence entropy moves with its contexts and with how often they are visited.
+
+dH = sum_c P(c) dH(c) + sum_c P(c) Cov(d, F), with F the entropy still to come after each token. The shipped functions
+run on one context with any number of tokens; the induction over contexts is SymPy's. Small trees replay it.
+"""
 
 from __future__ import annotations
 
@@ -83,6 +87,7 @@ def _replays() -> tuple[Step, ...]:
 
 
 def _chain_of_entropies(*, own: int) -> Finding:
+    """Find whether the term -pi q log(pi q) splits into the context's own entropy and the entropy to come."""
     prob, rest = sympy.symbols("pi_a q", positive=True)
     term = -prob * rest * sympy.log(prob * rest)
     split = -prob * rest * sympy.log(prob) - own * prob * rest * sympy.log(rest)
@@ -91,6 +96,7 @@ def _chain_of_entropies(*, own: int) -> Finding:
 
 def _one_context(*, centred: bool) -> Finding:
     # x stands for F and y for its own motion F'.
+    """Find whether the entropy from a context on moves by H' + E F' + Cov(d, F)."""
     first = for_any_policy(lambda arms: first_order_entropy_change(arms.logits(), arms.entries(DIRECTION)))
     own = moments.along_step(for_any_policy(lambda arms: entropy(arms.logits())))
     visited = moments.mean(Y) + moments.along_step(moments.mean(X))
@@ -100,12 +106,14 @@ def _one_context(*, centred: bool) -> Finding:
 
 
 def _weights_multiply(*, power: int) -> Finding:
+    """Check the induction step: a context's weight is its token's probability times its weight after that token."""
     first, later, own, total = sympy.symbols("pi_a P_a x_c total", real=True)
     # One context more on either side: P(c) is the product of its tokens' probabilities.
     return zero(total + first**power * (later * own) - (total + (first * later) * own), sympy.expand)
 
 
 def _visits_decide(*, push: str) -> Finding:
+    """Find whether frozen contexts give 0 and the truth is -(log 2)/4 for the tree of the step; show both."""
     tree = context("1 1", push, context("1 1", "0 0"), context("1", "0"))
     truth = _derivative(tree)
     quarter = -sympy.log(2) / 4
@@ -127,6 +135,7 @@ def _derivative(tree: Context) -> Any:
 
 
 def _replayed(effort: Effort, *, visits: int) -> Finding:
+    """Find whether SymPy's derivative of whole responses' entropy is the sum of both terms."""
     two_levels = context("1 2 1", "1 -1 1/2", context("1 3", "1/2 0"), None, context("1 1", "0 1"))
     three_levels = context("2 1", "1 0", context("1 1", "0 1", context("1 2", "1 -1"), None), None)
     findings = []

@@ -1,4 +1,9 @@
-"""Claim `clip-sides`: which of PPO's two clip bounds can bind under QAE, and what takes the guarantee away."""
+"""Prove claim ``clip-sides``: under QAE only clip-high can bind in a hard group, and only clip-low in an easy one.
+
+All advantages of a group have one sign, and min(x A, clip(x) A) is flat on one side only. The shipped clipped term and
+the shipped gate run on symbols (z3); ties compare signs and objectives. What takes the guarantee away (an interpolated
+quantile, GRPO, dual clip) is shown too.
+"""
 
 from __future__ import annotations
 
@@ -115,6 +120,7 @@ def _scope() -> tuple[Step, ...]:
 
 
 def _signs(*, easy_baseline: Any) -> Finding:
+    """Find whether every advantage of a hard group is at least 0 and every one of an easy group at most 0."""
     s = group_symbols()
 
     def gate(path: Path) -> Any:
@@ -128,6 +134,7 @@ def _signs(*, easy_baseline: Any) -> Finding:
 
 
 def _positive_side(*, bound: Callable[[Any, Any], Any]) -> Finding:
+    """Find whether the shipped term for A > 0 is x A up to a corner, and constant from there on."""
     x, a, low, high = clip_symbols()
 
     def goal(path: Path) -> Any:
@@ -138,6 +145,7 @@ def _positive_side(*, bound: Callable[[Any, Any], Any]) -> Finding:
 
 
 def _negative_side(*, bound: Callable[[Any, Any], Any]) -> Finding:
+    """Find whether the shipped term for A < 0 is x A down to a corner and constant below it, and 0 for A = 0."""
     x, a, low, high = clip_symbols()
 
     def negative(path: Path) -> Any:
@@ -154,6 +162,7 @@ def _negative_side(*, bound: Callable[[Any, Any], Any]) -> Finding:
 
 
 def _shipped_signs(effort: Effort, *, rule: str) -> Finding:
+    """Find whether the shipped advantages of every mixed group have one sign, and are not all 0."""
     largest = effort.pick(14, 7)
 
     def cases() -> Iterator[tuple[str, bool]]:
@@ -167,6 +176,7 @@ def _shipped_signs(effort: Effort, *, rule: str) -> Finding:
 
 
 def _bounds_bind(*, hard: tuple[int, int], easy: tuple[int, int]) -> Finding:
+    """Find whether the shipped objective of a hard and of an easy group is frozen beyond one bound only."""
     above, inside, below = (Fraction(2), Fraction(3)), (Fraction(9, 10), 1 + HIGH), (Fraction(1, 100), Fraction(1, 2))
     cases = []
     # Correct ones come last: a hard group's last response and an easy group's first have the advantage.
@@ -185,12 +195,14 @@ def _bounds_bind(*, hard: tuple[int, int], easy: tuple[int, int]) -> Finding:
 
 
 def _objective_at(ratio: Fraction, place: int, a: Any) -> Any:
+    """Return the shipped objective of a group whose ratios are 1, but for one."""
     ratios = exact([1] * len(a))
     ratios[place] = ratio
     return number(group_objective(ratios, a, **CLIPS[0]))
 
 
 def _both_signs(*, rule: str, k: Fraction) -> Finding:
+    """Find whether a rule gives one group of eight advantages of both signs; show the clipped terms."""
     a = [number(value) for value in advantages(binary_group(5, 8), rule, k=k, std="population", eps=0)]
     slopes = [clipped_surrogate(exact([2, 3]), value, **CLIPS[0]) for value in (a[-1], a[0])]
     mixed = bool(max(a) > 0) and bool(min(a) < 0)
@@ -202,6 +214,7 @@ def _both_signs(*, rule: str, k: Fraction) -> Finding:
 
 
 def _both_signs_always(effort: Effort, *, rule: str) -> Finding:
+    """Find whether a rule gives every mixed group advantages of both signs."""
     largest = effort.pick(16, 8)
     cases = []
     for m, size in mixed_groups(largest):
@@ -211,6 +224,7 @@ def _both_signs_always(effort: Effort, *, rule: str) -> Finding:
 
 
 def _dual_clip(*, negative: bool) -> Finding:
+    """Find whether the larger of the shipped term and c A is c A for ratios of at least c."""
     x, a, low, high = clip_symbols()
     c = z3.Real("c")
 

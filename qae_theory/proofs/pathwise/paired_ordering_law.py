@@ -1,4 +1,9 @@
-"""Claim `paired-ordering-law`: QAE against GRPO on one and the same group, where sampling noise decides the order."""
+"""Prove claim ``paired-ordering-law``: on one group, QAE's change less GRPO's is -eta c S, and noise decides S's sign.
+
+S = sum_y (p^_y - pi_y) pi_y (log pi_y + H), with p^_y the response's share of the group, and c = (m/G - b_K)/(std +
+eps). S has mean 0 over groups, so that the order of the two rules is sampling noise. SymPy and z3 decide the steps;
+ties run the shipped chain from advantages to entropy change.
+"""
 
 from __future__ import annotations
 
@@ -147,11 +152,13 @@ def noise(responses: tuple[int, ...], probs: Probs = POLICY) -> Any:
 
 
 def _gap_of_rules(*, sign: int) -> Finding:
+    """Find whether QAE's advantage less GRPO's is (m/G - b_K)/t for every response."""
     reward, baseline, p, t = sympy.symbols("R b p t", real=True)
     return zero((reward - baseline) / t - (reward - p) / t - sign * (p - baseline) / t)
 
 
 def _shift_of_direction(*, centre: int) -> Finding:
+    """Find whether adding c to all advantages adds c (p^_y - pi_y) to the direction."""
     own, total, c, size, frequency, prob = sympy.symbols("o t c G frequency pi", real=True)
     before = (own - total * prob) / size
     after = (own + c * size * frequency - (total + c * size) * prob) / size
@@ -159,12 +166,14 @@ def _shift_of_direction(*, centre: int) -> Finding:
 
 
 def _linear_in_direction(*, centred: bool) -> Finding:
+    """Find whether the shipped first-order change is -E[(log pi + H) d]."""
     shipped = for_any_policy(lambda arms: first_order_entropy_change(arms.logits(), arms.entries(DIRECTION)))
     entropy_of_policy = -moments.mean(LOG_PROB) if centred else sympy.Integer(0)
     return zero(shipped + moments.mean((LOG_PROB + entropy_of_policy) * DIRECTION), sympy.expand)
 
 
 def _ordering_is_sign(*, easy_baseline: int) -> Finding:
+    """Find whether the paper's order holds exactly where S >= 0, in both regimes."""
     p, t, eta, s, qae, grpo = z3.Reals("p t eta S dH_QAE dH_GRPO")
     known = (p > 0, p < 1, t > 0, eta > 0)
     hard = valid((qae <= grpo) == (s >= 0), *known, qae - grpo == -eta * ((p - 0) / t) * s)
@@ -173,7 +182,7 @@ def _ordering_is_sign(*, easy_baseline: int) -> Finding:
 
 
 def _mean_frequency(effort: Effort, *, divisor: Callable[[int], int]) -> Finding:
-    """Replay the lemma on the shipped enumeration, for a symbolic policy."""
+    """Find whether the mean share of each response over the shipped enumeration is its probability."""
     p, q = sympy.symbols("p q", positive=True)
     probs = (p, q, 1 - p - q)
     log_probs = formulas(sympy.log(value) for value in probs)
@@ -187,6 +196,7 @@ def _mean_frequency(effort: Effort, *, divisor: Callable[[int], int]) -> Finding
 
 
 def _both_signs(*, first: int, second: int) -> Finding:
+    """Find whether two groups with one success have S of opposite signs, in both regimes; show them."""
     both_regimes = is_hard_group(1, 2, Fraction(2, 5)) and not is_hard_group(1, 2, Fraction(3, 5))
     upper, lower = noise((0, first)), noise((0, second))
     findings = (
@@ -205,6 +215,7 @@ def _both_signs(*, first: int, second: int) -> Finding:
 
 
 def _shipped_gap(effort: Effort, *, method: str) -> Finding:
+    """Find whether the shipped advantages of QAE and GRPO differ by c in every response of every mixed group."""
     largest = effort.pick(14, 8)
 
     def cases() -> Iterator[tuple[str, Any, Any]]:
@@ -226,6 +237,7 @@ def _shipped_gap(effort: Effort, *, method: str) -> Finding:
 
 
 def _shipped_shift(effort: Effort, *, centre: int) -> Finding:
+    """Find whether the shipped direction shifts by c (p^_y - pi_y) on symbolic policies and advantages."""
     arms, size = effort.pick((4, 3), (3, 2))
     weights, a = sympy.symbols(f"w_0:{arms}", positive=True), sympy.symbols(f"A_0:{size}", real=True)
     c = sympy.Symbol("c", real=True)
@@ -242,6 +254,7 @@ def _shipped_shift(effort: Effort, *, centre: int) -> Finding:
 
 
 def _shipped_law(effort: Effort, *, sign: int) -> Finding:
+    """Find whether the shipped first-order changes of both rules differ by ``sign`` c S in every group."""
     z, rewards = logs(POLICY), exact(list(ARM_REWARDS))
     size = effort.pick(4, 3)
 

@@ -1,4 +1,8 @@
-"""Claim `sign-share-law`: under GRPO the wrong responses carry exactly the share V of the expected change."""
+"""Prove claim ``sign-share-law``: under GRPO the wrong responses carry exactly the share V of the expected change.
+
+Given m, the correct responses' part of the expected direction is 1 - V times the whole and the wrong ones' V times it,
+because pi = V pi+ + (1 - V) pi-. SymPy decides it coordinate by coordinate; ties sum the shipped steps over all groups.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +30,7 @@ from qae_theory.proofs.tools.groups import LEVELS, binary_group, exact, mixed_gr
 from qae_theory.proofs.tools.rational_policies import Probs, logs
 from qae_theory.updates import counted_group, update_direction
 
+# Two right and two wrong responses, whose probabilities differ within each side.
 POLICY = (Fraction(1, 2), Fraction(1, 8), Fraction(1, 4), Fraction(1, 8))
 ARM_REWARDS = (1, 1, 0, 0)
 
@@ -104,7 +109,13 @@ def _ties() -> tuple[Step, ...]:
 
 
 class _Parts(NamedTuple):
-    """The probability of a count vector, and the parts of its direction that right and wrong responses bring."""
+    """Hold a count vector's share of the expected direction.
+
+    Attributes:
+        weight: the probability of the count vector.
+        right: the part of the direction that right responses bring, one entry per response.
+        wrong: the part that wrong responses bring.
+    """
 
     weight: Any
     right: Array
@@ -112,13 +123,14 @@ class _Parts(NamedTuple):
 
 
 def _sides(probs: Probs, rewards: tuple[int, ...]) -> tuple[Fraction, Array, Array]:
-    """Return V, pi+ and pi-."""
+    """Return V, pi+ = pi r / V (the policy given a right response) and pi- = pi (1 - r)/(1 - V)."""
     pi, r = exact(list(probs)), exact(list(rewards))
     v = sum(pi * r)
     return v, pi * r / v, pi * (1 - r) / (1 - v)
 
 
 def _conditional_is_product(effort: Effort, *, divide: bool) -> Finding:
+    """Find whether responses, given which of them are right, are independent draws from pi+ and pi-."""
     probs, rewards = (Fraction(1, 2), Fraction(1, 8), Fraction(3, 8)), (1, 1, 0)
     _, right, wrong = _sides(probs, rewards)
     laws = {1: right, 0: wrong} if divide else {1: exact(list(probs)), 0: exact(list(probs))}
@@ -138,6 +150,7 @@ def _conditional_is_product(effort: Effort, *, divide: bool) -> Finding:
 
 
 def _mixture(*, swap: bool) -> Finding:
+    """Find whether pi+ - pi and pi - pi- are 1 - V and V times pi+ - pi-."""
     pi, v = sympy.symbols("pi V", positive=True)
     share = 1 - v if swap else v
     residuals = []
@@ -149,6 +162,7 @@ def _mixture(*, swap: bool) -> Finding:
 
 
 def _parts(*, grpo: bool) -> Finding:
+    """Find whether both parts of the direction are 1 - V and V times the whole."""
     m, n, t, v = sympy.symbols("m n t V", positive=True)
     right, wrong = sympy.symbols("pi_right pi_wrong")
     size, pi = m + n, v * right + (1 - v) * wrong
@@ -159,6 +173,7 @@ def _parts(*, grpo: bool) -> Finding:
 
 
 def _linear_change(*, power: int) -> Finding:
+    """Find whether the shipped first-order change of a sum is the sum of the changes, to scale."""
     share = sympy.Symbol("V", positive=True)
 
     def change(direction: Any) -> Any:
@@ -181,6 +196,7 @@ def _by_side(size: int, num_correct: int, rule: str, **settings: Any) -> Iterato
 
 
 def _shipped_share(effort: Effort, *, share: Callable[[Any], Any]) -> Finding:
+    """Find whether the wrong responses' part of the shipped direction and change is V times the whole."""
     v, z = _sides(POLICY, ARM_REWARDS)[0], logs(POLICY)
 
     def cases() -> Iterator[tuple[str, Any, Any]]:
@@ -196,6 +212,7 @@ def _shipped_share(effort: Effort, *, share: Callable[[Any], Any]) -> Finding:
 
 
 def _shipped_ordered(effort: Effort, *, keep: int) -> Finding:
+    """Find whether the same holds response by response, over every ordered group."""
     v = _sides(POLICY, ARM_REWARDS)[0]
     z, r, size = logs(POLICY), exact(list(ARM_REWARDS)), effort.pick(3, 2)
     nothing = exact([0] * len(POLICY))
@@ -217,6 +234,7 @@ def _shipped_ordered(effort: Effort, *, keep: int) -> Finding:
 
 
 def _one_side(*, rule: str) -> Finding:
+    """Find whether a rule's direction has no part of wrong responses on hard groups, nor of right ones on easy ones."""
     nothing = exact([0] * len(POLICY))
 
     def cases() -> Iterator[tuple[str, Any, Any]]:

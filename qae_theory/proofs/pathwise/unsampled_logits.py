@@ -1,4 +1,9 @@
-"""Claim `unsampled-logits`: the step of one sampled group, and what it does to responses that were not sampled."""
+"""Prove claim ``unsampled-logits``: a sampled group moves an unsampled response's logit by -eta (sum A) pi_y / G.
+
+So QAE pushes it down on hard groups and up on easy ones, and GRPO leaves it. The step is the gradient of the clipped
+objective on policy. SymPy and z3 decide the steps for any number of responses; ties differentiate and run the shipped
+functions.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +31,7 @@ from qae_theory.proofs.tools.rational_policies import logs
 from qae_theory.softmax import log_softmax
 from qae_theory.updates import counted_group, update_direction
 
-# Options, and what the standard deviation's divisor lacks to G.
+# Options, and by how much the standard deviation's divisor is less than G.
 _SETTINGS: tuple[tuple[dict[str, Any], int], ...] = (
     ({"eps": 0}, 0),
     ({}, 0),
@@ -144,6 +149,7 @@ def _tie_steps() -> tuple[Step, ...]:
 
 
 def _score(*, own: int) -> Finding:
+    """Find whether d log pi_y / d z_k is 1{y = k} - pi_k."""
     z_k, z_y = sympy.symbols("z_k z_y", real=True)
     rest = sympy.symbols("T", positive=True)
     normaliser = sympy.exp(z_k) + rest
@@ -153,6 +159,7 @@ def _score(*, own: int) -> Finding:
 
 
 def _unclipped_near_one(*, reach: int) -> Finding:
+    """Find whether the shipped clipped term is x A for ratios in the clip range."""
     x, a, low, high = clip_symbols()
 
     def goal(path: Path) -> Any:
@@ -163,6 +170,7 @@ def _unclipped_near_one(*, reach: int) -> Finding:
 
 
 def _ratio_has_score(*, power: int) -> Finding:
+    """Find whether a ratio e^u has the derivative of u where u = 0."""
     z = sympy.Symbol("z_k", real=True)
     log_ratio = sympy.Function("u")(z)
     slope = sympy.Derivative(log_ratio, z)
@@ -171,6 +179,7 @@ def _ratio_has_score(*, power: int) -> Finding:
 
 
 def _direction_is_gradient(effort: Effort, *, advantage_power: int) -> Finding:
+    """Find whether the shipped direction is SymPy's gradient of the objective through the shipped log-softmax."""
     arms, size = effort.pick((4, 3), (3, 2))
     weights = _weights(arms)
     variables, a = sympy.symbols(f"z_0:{arms}", real=True), sympy.symbols(f"A_0:{size}", real=True)
@@ -180,6 +189,7 @@ def _direction_is_gradient(effort: Effort, *, advantage_power: int) -> Finding:
     for responses in _assignments(arms, size):
         objective = sympy.Integer(0)
         for a_i, y in zip(a, responses, strict=True):
+            # The old policy is a constant: its logits are set before differentiating.
             ratio = sympy.exp(log_probs[y] - log_probs[y].subs(at_policy))
             objective += a_i**advantage_power * ratio / size
         for variable, entry in zip(variables, _direction(weights, responses, a), strict=True):
@@ -188,6 +198,7 @@ def _direction_is_gradient(effort: Effort, *, advantage_power: int) -> Finding:
 
 
 def _one_more_response(*, sign: int) -> Finding:
+    """Check the induction step: one more response keeps the form o - t pi_y of a logit's push."""
     own, total, prob, advantage, is_y = z3.Reals("o t pi_y A is_y")
     before = own - total * prob
     grown = before + advantage * (is_y - prob)
@@ -197,6 +208,7 @@ def _one_more_response(*, sign: int) -> Finding:
 
 
 def _unsampled_push(effort: Effort, *, sign: int) -> Finding:
+    """Find whether the shipped direction on symbols is (o - t pi_y)/G in every coordinate."""
     arms, size = effort.pick((4, 3), (3, 2))
     weights, a = _weights(arms), sympy.symbols(f"A_0:{size}", real=True)
     residuals = []
@@ -209,6 +221,7 @@ def _unsampled_push(effort: Effort, *, sign: int) -> Finding:
 
 
 def _sum_signs(*, hard_baseline: int) -> Finding:
+    """Find whether the advantages sum to m/t under QAE on hard groups, -n/t on easy ones, and 0 under GRPO."""
     m, n, t, p = z3.Reals("m n t p")
     qae_hard = (m * (1 - hard_baseline) + n * (0 - hard_baseline)) / t
     qae_easy = (m * (1 - 1) + n * (0 - 1)) / t
@@ -218,6 +231,7 @@ def _sum_signs(*, hard_baseline: int) -> Finding:
 
 
 def _shipped_sums(effort: Effort, *, level_of: Callable[[Fraction], Fraction]) -> Finding:
+    """Find whether the shipped advantages of every mixed group have these sums."""
     largest = effort.pick(16, 8)
 
     def cases() -> Iterator[tuple[str, Any, Any]]:
@@ -235,6 +249,7 @@ def _shipped_sums(effort: Effort, *, level_of: Callable[[Fraction], Fraction]) -
 
 
 def _shipped_push(effort: Effort, *, weigh: bool) -> Finding:
+    """Find whether shipped advantages and direction together move every logit as claimed, in every group."""
     probs, rewards = (Fraction(1, 10), Fraction(3, 10), Fraction(2, 10), Fraction(4, 10)), exact([1, 0, 0, 1])
     rules: tuple[tuple[str, dict[str, Any]], ...] = (
         ("qae", {"k": "0.4"}),
@@ -271,6 +286,7 @@ _BATCHES: tuple[tuple[tuple[int, ...], ...], ...] = (
 
 
 def _shipped_batches(effort: Effort, *, group_size_of: Callable[[int], int]) -> Finding:
+    """Find whether batches of the shipped direction are the formula, however their axes are shared."""
     rng = np.random.default_rng(effort.seed)
     by_hand = partial(_by_hand, group_size_of=group_size_of)
     cases = []
