@@ -6,10 +6,11 @@ Each case is one step of a tiny model on questions that chance answers; needs TR
 from __future__ import annotations
 
 import io
+import logging
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from fractions import Fraction
 from functools import cache, partial
 from pathlib import Path
@@ -140,7 +141,14 @@ def _step(case: Case) -> tuple[Array, Array]:
         signed_rewards=case.signed,
     )
     kept: list[Any] = []
-    with tempfile.TemporaryDirectory() as folder, quiet(), random_states_restored(), redirect_stdout(io.StringIO()):
+    printed = io.StringIO()  # the trainer prints its metrics
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        quiet(),
+        no_warnings(),
+        random_states_restored(),
+        redirect_stdout(printed),
+    ):
         trainer = make_trainer(
             config,
             model=build_model("tiny", seed=0),
@@ -154,6 +162,17 @@ def _step(case: Case) -> tuple[Array, Array]:
         rewards = trainer._scored[:, 0].double().cpu().numpy()
     advantages = np.asarray(kept[0].double().cpu().numpy())
     return rewards.reshape(-1, case.size), advantages.reshape(-1, case.size)
+
+
+@contextmanager
+def no_warnings() -> Iterator[None]:
+    """Keep TRL from a warning for each response that cannot be scored, as some are meant to be."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _watched(generate: Callable[[Any], Any], kept: list[Any]) -> Callable[[Any], Any]:

@@ -84,7 +84,7 @@ class Setting:
         return ", ".join([self.estimator, *(f"{name} = {x!r}" for name, x in self.given.items())])
 
 
-def _setting(number: int, estimator: str | None = None) -> Setting:
+def setting_of(number: int, estimator: str | None = None) -> Setting:
     """Return one setting after another, all estimators and options in turn."""
     return Setting(
         estimator or groups.ESTIMATORS[number % len(groups.ESTIMATORS)],
@@ -115,7 +115,7 @@ def _gain_cells(quick: bool) -> Iterator[Cell]:
     for number, size in enumerate(_sizes(quick)):
         few = 1 if quick and size > 1000 else 4 if quick else 9
         for i in range(few):
-            setting, mixed = _setting(number * 4 + i), bool((number + i) % 2) and size >= 2
+            setting, mixed = setting_of(number * 4 + i), bool((number + i) % 2) and size >= 2
             p: Any = PROBS[(number + i) % len(PROBS)]
             if i % 4 == 2:
                 p = read_only(np.array(PROBS[:4]).reshape(2, 2) if number % 2 else np.array(PROBS[2:5]))
@@ -124,8 +124,8 @@ def _gain_cells(quick: bool) -> Iterator[Cell]:
         yield _gain_cell(p, size, setting, size % 3 == 0)
     for estimator in groups.ESTIMATORS:
         for i, size in enumerate((2, 6, 16, 40, 100)):
-            yield _gain_cell(PROBS[i], size, _setting(i * 7, estimator), bool(i % 2))
-    yield _gain_cell(np.zeros((0, 2)), 8, _setting(3), False)
+            yield _gain_cell(PROBS[i], size, setting_of(i * 7, estimator), bool(i % 2))
+    yield _gain_cell(np.zeros((0, 2)), 8, setting_of(3), False)
     for p in ("1/3", Fraction(2, 5)):
         for size in (3, 51):
             expect = partial(_exact_gain, Fraction(p), size, "rloo")
@@ -190,10 +190,10 @@ def _moment_cells(quick: bool) -> Iterator[Cell]:
         for i in range(1 if quick and size > 1000 else 3 if quick else 9):
             p = PROBS[(number + i) % len(PROBS)]
             given: Any = read_only(np.array(PROBS[:6]).reshape(2, 3)) if i == 2 else p
-            yield _moment_cell(given, size, _setting(number * 3 + i))
+            yield _moment_cell(given, size, setting_of(number * 3 + i))
     for setting, p, size in _at_the_gate():
         yield _moment_cell(p, size, setting)
-    yield _moment_cell(np.zeros((2, 0)), 8, _setting(3))
+    yield _moment_cell(np.zeros((2, 0)), 8, setting_of(3))
     for argument, arguments in (
         ("success_prob", (0.0, 4, "qae")),
         ("success_prob", (1.5, 400, "qae")),
@@ -225,7 +225,7 @@ def _moment(p: float, size: int, estimator: str, options: Options) -> tuple[floa
 def _table_cells(quick: bool) -> Iterator[Cell]:
     for number, size in enumerate(_sizes(quick)):
         for i in range(1 if quick and size > 1000 else 4 if quick else 9):
-            yield _table_cell(size, _setting(number * 4 + i))
+            yield _table_cell(size, setting_of(number * 4 + i))
     for setting, _, size in _at_the_gate():
         yield _table_cell(size, setting)
     for size in range(1, 65):
@@ -276,10 +276,10 @@ def _query_cells(quick: bool, expect: Callable[..., Answer], *, least: int) -> I
             # A large group takes the reference time, so that in a quick plan it goes with few policies only.
             some = sizes if not quick or number % 6 == 0 else [size for size in sizes if size <= 512]
             r, size = mixed_rewards(z, rng), some[(number * 5 + i * 3) % len(some)]
-            yield _query_cell(expect, kind, read_only(z), r, size, _setting(number * 2 + i))
+            yield _query_cell(expect, kind, read_only(z), r, size, setting_of(number * 2 + i))
             # The policy's part of the reference is at hand: more settings cost little.
             for more in range(4):
-                setting = _setting(number * 7 + more * 3 + 1, (*groups.GATED, "grpo")[(number + more) % 5])
+                setting = setting_of(number * 7 + more * 3 + 1, (*groups.GATED, "grpo")[(number + more) % 5])
                 yield _query_cell(expect, kind, read_only(z), r, (5, 16, 2, 10)[(number + more) % 4], setting)
     for point in forms.draws(5, 50 if quick else 500, SEED):
         arms, kind = (
@@ -288,7 +288,7 @@ def _query_cells(quick: bool, expect: Callable[..., Answer], *, least: int) -> I
         )
         batch, layout = forms.pick(forms.BATCHES, point[2]), forms.pick(forms.LAYOUTS, point[3])
         z = policies.logits(kind, (*batch, arms), rng)
-        setting = _setting(int(point[4] * 1000))
+        setting = setting_of(int(point[4] * 1000))
         size = forms.pick([size for size in SIZES_QUICK if size >= least], point[4])
         yield _query_cell(expect, kind, forms.laid_out(z, layout), mixed_rewards(z, rng), size, setting)
     zeros = [0.0, 1.0]
@@ -415,7 +415,7 @@ def _change_cells(quick: bool) -> Iterator[Cell]:
     for number, (arms, size) in enumerate(sizes):
         for i in range(2 if quick and arms * size < 150 else 1 if quick else 6):
             kind = kinds[(number + i) % len(kinds)]
-            z, setting = policies.logits(kind, (arms,), rng), _setting(number * 3 + i)
+            z, setting = policies.logits(kind, (arms,), rng), setting_of(number * 3 + i)
             r = (rng.random(arms) < 0.5).astype(np.float64)
             if setting.estimator not in groups.BINARY and (number + i) % 2:
                 r = rng.integers(-4, 5, arms) / 4
