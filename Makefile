@@ -29,7 +29,7 @@ VERL_BIN := .venv-verl/bin
 VERL_PIP := $(VERL_BIN)/python -m pip --disable-pip-version-check -q
 VERL := .venv-verl/.installed
 
-.PHONY: help verify formal simulate validate figures report test test-torch test-train test-vllm test-verl test-ray test-pages drift site lint bench readme mutation clean
+.PHONY: help verify formal simulate validate figures report test test-torch test-train test-vllm test-verl test-ray test-pages drift site lint bench readme mutation enclosure clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do \
@@ -101,6 +101,9 @@ readme: $(BASE) ## Write the claims table into README.md, and the verdicts for t
 
 mutation: $(BASE) ## Run the mutation tests (long)
 	$(BIN)/python -m tests.mutation $(ARGS)
+
+enclosure: $(BASE) ## Hold bounds and stated rounding errors against ball arithmetic (long)
+	$(BIN)/python -m tests.qae_theory.enclosure $(ARGS)
 
 clean: ## Remove the environment, caches and build products; results stay
 	rm -rf .venv .venv-vllm .venv-verl build dist site mutants .benchmarks tests/browser/node_modules site .hypothesis .mypy_cache .pytest_cache .ruff_cache

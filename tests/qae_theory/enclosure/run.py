@@ -63,3 +63,19 @@ def _hold_row(batch: Batch, row: int, found: Mapping[str, tuple[Any, Any]], outc
             inside = truth.within(ball, float(low), float(high))
         if not inside:
             outcome.violations[name].append((z[:8], d[:8], eta, float(low), float(high), str(ball)))
+
+
+def units_wide(batches: Iterable[Batch], *, reach: float = 300.0, smallest: float = 1e-280) -> Array:
+    """Return how wide the enclosure is, in units in the last place of its larger end.
+
+    Only of steps that move some arm against another by at most ``reach`` nats and entropy by at least ``smallest``.
+    """
+    widths = []
+    for batch in batches:
+        with np.errstate(over="ignore", invalid="ignore"):
+            moved = np.abs(batch.step_size) * (batch.direction.max(axis=1) - batch.direction.min(axis=1))
+        lower, upper = entropy_change_enclosure(*batch)
+        larger = np.maximum(np.abs(lower), np.abs(upper))
+        kept = (moved <= reach) & (larger >= smallest)
+        widths.append(((upper - lower) / np.spacing(larger))[kept])
+    return np.concatenate(widths)

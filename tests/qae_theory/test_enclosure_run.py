@@ -1,0 +1,136 @@
+"""The long run and the figures of docs/numerics.md, at small sizes: what they find, print and refuse to pass."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qae_theory import advantages, entropy, entropy_change, probabilities
+from qae_theory.numerics import bounds, rows
+from tests.qae_theory.enclosure import __main__ as command
+from tests.qae_theory.enclosure import cases, controls, errors, run, steps, widths
+
+SMALL = ["--adversarial", "500", "--ordinary", "250", "--vocabulary", "0", "--vocabulary-errors", "0"]
+
+
+def generator(number: int) -> np.random.Generator:
+    """Return draws that no other test shares."""
+    return np.random.default_rng(np.random.SeedSequence(20260923, spawn_key=(400, number)))
+
+
+@pytest.fixture
+def small_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of two kinds of instances, a fraction of a second each, and hardly any for the planted faults."""
+    monkeypatch.setattr(sys, "argv", ["enclosure", *SMALL])
+    monkeypatch.setattr(command, "KINDS", ("adversarial", "ordinary"))
+    monkeypatch.setattr(command, "CONTROL_INSTANCES", 50)
+
+
+@pytest.mark.usefixtures("small_run")
+def test_the_run_passes_and_writes_its_figures(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["enclosure", *SMALL, "--json", str(tmp_path / "figures.json")])
+    monkeypatch.setattr(command, "CONTROL_INSTANCES", 1000)
+    assert command.main() == 0
+    out = capsys.readouterr().out
+    assert "adversarial: 500 instances; violations: best 0, brackets 0," in out
+    assert "entropy_change: at most " in out
+    figures = json.loads((tmp_path / "figures.json").read_text("utf-8"))
+    assert figures["kinds"]["ordinary"]["violations"] == dict.fromkeys(run.shipped(), 0)
+    assert figures["kinds"]["ordinary"]["values"] == dict.fromkeys(errors.FUNCTIONS, 250)
+    assert set(figures["planted faults"]) == set(controls.FAULTS)
+    assert min(figures["planted faults"].values()) > 0
+
+
+@pytest.mark.usefixtures("small_run")
+@pytest.mark.parametrize("fault", ["no rescaling of the direction", "no room for rounding"])
+def test_the_run_fails_on_faulty_bounds(capsys: pytest.CaptureFixture[str], fault: str) -> None:
+    """The other planted faults show in more instances than are drawn here."""
+    with controls.FAULTS[fault]():
+        assert command.main() == 1
+    assert "without [" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("small_run")
+def test_the_run_fails_on_an_error_beyond_the_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = errors.FUNCTIONS["self_covariance"][1]
+    monkeypatch.setitem(errors.FUNCTIONS, "self_covariance", (lambda z, d, eta: 1.0, exact))
+    assert command.main() == 1
+
+
+@pytest.mark.usefixtures("small_run")
+def test_the_run_fails_where_a_planted_fault_is_not_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(controls, "FAULTS", {"none": lambda: controls.replaced("PLAIN_SIZE", rows.PLAIN_SIZE)})
+    assert command.main() == 1
+
+
+def test_a_fault_is_taken_back() -> None:
+    before = rows.UNIT
+    with controls.replaced("UNIT", 0.0):
+        assert [vars(place)["UNIT"] for place in (rows, bounds)] == [0.0, 0.0]
+    assert [vars(place)["UNIT"] for place in (rows, bounds)] == [before, before]
+    with pytest.raises(AssertionError), controls.replaced("NO_SUCH_NAME", 0):
+        pass
+
+
+def test_widths_in_units_leave_out_what_the_docstring_leaves_out() -> None:
+    z, d = np.array([[0.0, 1.0]] * 4), np.array([[1.0, 0.0]] * 4)
+    assert len(run.units_wide([cases.Batch(z, d, np.array([0.1, 301.0, 0.0, 1e-300]))])) == 1
+
+
+# Steps as training takes them
+
+
+@pytest.mark.parametrize("name", steps.POLICIES)
+def test_policies_are_what_they_say(name: str) -> None:
+    policies = [probabilities(steps.POLICIES[name](generator(0), arms)) for arms in (2, 50, 1000)]
+    for policy in policies:
+        share = float(entropy(np.log(policy))) / np.log(len(policy))
+        assert share > 0.98 if name == "flat" else share < 0.99
+        assert (policy.max() >= 0.9) == (name == "peaked") or len(policy) == 2
+
+
+def test_a_sampled_group_moves_the_responses_and_keeps_the_sum() -> None:
+    z = steps.zipf(generator(1), 40)
+    d = steps.sampled_group(generator(2), z)
+    assert d.sum() == pytest.approx(0, abs=1e-15)
+    moved = np.abs(d) > 1e-12
+    assert 2 <= moved.sum() <= steps.GROUP_SIZE  # GRPO's advantages add up to 0: arms that were not drawn stay
+    assert np.abs(d).max() <= np.abs(advantages([1.0] + [0.0] * 15, "grpo")).max()
+    with pytest.raises(ValueError, match="too peaked"):
+        steps.sampled_group(generator(3), np.array([0.0, 800.0]))
+
+
+def test_the_step_that_moves_entropy() -> None:
+    z, d = np.array([0.0, 2.0]), np.array([1.0, 0.0])
+    for change in (0.01, 0.1):
+        eta = steps.step_that_moves(z, d, change)
+        assert eta is not None
+        assert abs(float(entropy_change(z, d, eta))) == pytest.approx(change, rel=1e-9)
+    assert steps.step_that_moves(z, d, 5.0) is None
+
+
+# How narrow the bounds are
+
+
+def test_the_bounds_are_as_narrow_as_is_claimed() -> None:
+    """Pooled over policies and directions, eta log-uniform: a median of 100 at least. The page has all sizes."""
+    figures = widths.table({5: 50, 300: 20}, seed=7)
+    assert min(cell["0.1"] for cell in figures) > 1 - 1e-9  # never wider than the brackets
+    for cell in figures:
+        if cell["policy"] == "":
+            assert cell["rows"] == 6 * (50 if cell["arms"] == 5 else 20)
+            assert cell["0.5"] >= (100 if cell["step_size"] == "log-uniform" else 2)
+
+
+def test_figures_of_a_model() -> None:
+    logits = [np.array([0.0, 800.0]), *(steps.zipf(generator(4), 500) for _ in range(20))]
+    figures = widths.of_model(logits, seed=8)
+    assert [row["change"] for row in figures] == [0.01, 0.03, 0.1]
+    assert all(row["positions"] == 21 and 15 <= row["rows"] <= 20 for row in figures)
+    assert figures[0]["0.5"] > figures[1]["0.5"] > figures[2]["0.5"] > 1
