@@ -1,4 +1,8 @@
-"""Collects claims and evidence: the catalogue's statements and whatever the installed packages can show for them."""
+"""Collect claims and evidence: the catalogue's statements, and what the installed packages can show for them.
+
+The ledger refuses what would make a verdict ambiguous: ids and names that are taken, evidence without steps, and roles
+that the kind of evidence or the claim does not allow. What the evidence says is judged in ``verdict``.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ EVIDENCE_GROUP = "qae.evidence"
 
 
 class Ledger:
-    """Claims and their evidence, in the order of the catalogue. Refuses what would make a verdict ambiguous."""
+    """Hold claims and their evidence, in the order of the catalogue."""
 
     def __init__(self, claims: list[Claim]) -> None:
         """Start with these claims and no evidence."""
@@ -23,13 +27,21 @@ class Ledger:
             self.add_claim(claim)
 
     def add_claim(self, claim: Claim) -> None:
-        """Add a line; its id must be new."""
+        """Add a line.
+
+        Raises:
+            ValueError: if its id is taken.
+        """
         if claim.id in self._claims:
             raise ValueError(f"claim id {claim.id!r} is in the ledger already")
         self._claims[claim.id] = claim
 
     def add(self, evidence: Evidence) -> None:
-        """Add evidence for a line that exists, under a name that is new for that line."""
+        """Add evidence for a line that exists.
+
+        Raises:
+            ValueError: if the claim is unknown, the name is taken, there are no steps, or kind and role do not fit.
+        """
         if evidence.claim not in self._claims:
             raise ValueError(f"claim id {evidence.claim!r} is not in the ledger; it has {', '.join(self._claims)}")
         if (evidence.claim, evidence.name) in self._evidence:
@@ -49,6 +61,7 @@ class Ledger:
             raise ValueError(
                 f"{evidence.kind} {evidence.name!r} for {evidence.claim!r} cannot refute; register it as evidence for"
             )
+        # A rescued line has its counterexample in the role WITHOUT; an unqualified one has no assumption to be under.
         under = evidence.role in (Role.UNDER, Role.WITHOUT)
         if under != (self._claims[evidence.claim].assumption is not None):
             raise ValueError(f"role of {evidence.name!r} for {evidence.claim!r}: assumption and role go together")
@@ -56,12 +69,12 @@ class Ledger:
 
     @property
     def claims(self) -> tuple[Claim, ...]:
-        """Return all claims."""
+        """Return all claims, in the order of the catalogue."""
         return tuple(self._claims.values())
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
-        """Return all evidence."""
+        """Return all evidence, in the order of registration."""
         return tuple(self._evidence.values())
 
     def evidence_for(self, claim_id: str) -> tuple[Evidence, ...]:
@@ -69,13 +82,18 @@ class Ledger:
         return tuple(e for e in self._evidence.values() if e.claim == claim_id)
 
     def find(self, claim_id: str, name: str) -> Evidence:
-        """Return one piece of evidence."""
+        """Return one piece of evidence, given its claim and its name.
+
+        Raises:
+            KeyError: if there is none.
+        """
         return self._evidence[claim_id, name]
 
 
 def read_catalogue() -> list[Claim]:
     """Return the statements of all claims, from the TOML files of ``claims/catalogue``, in file-name order."""
     folder = files("qae_theory.claims") / "catalogue"
+    # The names begin with numbers, so that the order of files is that of the pages.
     pages = sorted((page for page in folder.iterdir() if page.name.endswith(".toml")), key=lambda page: page.name)
     claims: list[Claim] = []
     for page in pages:
@@ -91,6 +109,7 @@ def _claim(line: dict[str, Any]) -> Claim:
 def load_ledger() -> Ledger:
     """Return the catalogue with the evidence of every installed package that registers some in ``qae.evidence``."""
     ledger = Ledger(read_catalogue())
+    # A fixed order: which package is asked first must not depend on how they were installed.
     for provider in sorted(entry_points(group=EVIDENCE_GROUP), key=lambda point: point.name):
         provider.load()(ledger)
     return ledger

@@ -1,7 +1,7 @@
-"""The words of the ledger: claim, evidence, step, finding, outcome, verdict.
+"""Define the words of the ledger: claim, evidence, step, finding, outcome, verdict.
 
 Evidence is a list of steps. A step is one check with its negative control: the same check of a planted falsehood, one
-token away, which must be rejected by the same criterion. Computes nothing; see ``verdict``.
+token away, which must be rejected by the same criterion. Nothing is computed here; see ``verdict``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, cast
 
 
 class Kind(StrEnum):
-    """Kinds of evidence, strongest first."""
+    """Name the kinds of evidence, strongest first."""
 
     FORMAL = "formal proof"
     PROOF = "symbolic proof"
@@ -29,18 +29,19 @@ class Kind(StrEnum):
 
 
 # Exact kinds: what they show against a statement refutes it. A statistical check that fails to find an effect does not.
+# One exact counterexample is enough.
 REFUTING = (Kind.FORMAL, Kind.PROOF, Kind.CERTIFICATE, Kind.WITNESS)
 
 
 class Generality(StrEnum):
-    """How much of its statement a step's check covers."""
+    """Tell how much of its statement a step's check covers."""
 
     GENERAL = "general"  # every case that the step speaks of
     INSTANCES = "instances"  # some cases only: sizes up to a bound, drawn inputs, listed examples
 
 
 class Reading(StrEnum):
-    """Whose statement a claim is."""
+    """Tell whose statement a claim is."""
 
     AS_STATED = "as stated"  # the paper says it
     STRONGER = "stronger than stated"  # a reading that goes beyond the paper's words
@@ -49,7 +50,7 @@ class Reading(StrEnum):
 
 
 class Answer(StrEnum):
-    """What a statistical line says of an effect, given the smallest size of interest fixed beforehand."""
+    """Tell what a statistical check found of an effect, given the smallest size of interest fixed beforehand."""
 
     FOUND = "found"  # the interval lies beyond the smallest size
     ABSENT = "absent"  # the interval lies inside plus or minus the smallest size: evidence of no effect
@@ -58,7 +59,7 @@ class Answer(StrEnum):
 
 
 class Role(StrEnum):
-    """What a piece of evidence says about the statement."""
+    """Tell what a piece of evidence says about the statement."""
 
     FOR = "for"
     AGAINST = "against"
@@ -67,7 +68,7 @@ class Role(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What the evidence for a claim allows to say."""
+    """Tell what the evidence for a claim allows to say."""
 
     PROVED = "proved"
     UNDER_ASSUMPTION = "holds under an assumption"
@@ -80,7 +81,7 @@ class Verdict(StrEnum):
 
 
 class Status(StrEnum):
-    """What became of a piece of evidence. Only ``BROKEN`` makes a run fail."""
+    """Tell what became of a piece of evidence. Only ``BROKEN`` makes a run fail."""
 
     PASSED = "passed"
     NEGATIVE = "negative"  # a statistical check that ran properly and did not find the effect
@@ -90,7 +91,12 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Effort:
-    """How much a check may spend. ``quick`` shrinks sizes and never leaves a check out."""
+    """Tell how much a check may spend. ``quick`` shrinks sizes and never leaves a check out.
+
+    Attributes:
+        quick: whether the run is a quick one.
+        seed: the seed of everything random.
+    """
 
     quick: bool = False
     seed: int = 20260923
@@ -102,10 +108,14 @@ class Effort:
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found.
+    """Hold what one check found.
 
-    ``criterion`` names the test that was applied; a control counts as rejected only by the criterion of its check.
-    ``answer`` is what a statistical check says of the effect that it looked for; it has passed only if that is found.
+    Attributes:
+        passed: whether what the step states was found to hold.
+        criterion: names the test that was applied; a control counts as rejected only by the criterion of its check.
+        detail: what was seen, in a few words or figures.
+        witness: a worked example to store beside it, as names and values.
+        answer: what a statistical check says of the effect that it looked for; it has passed only if that is found.
     """
 
     passed: bool
@@ -121,7 +131,7 @@ Check = Callable[[Effort], Finding] | Callable[[], Finding]
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One checked step of an argument, with its negative control.
+    """Hold one checked step of an argument, with its negative control.
 
     Attributes:
         says: what the step states, as Markdown with ``$math$``.
@@ -164,18 +174,26 @@ class Step:
 
     @property
     def where(self) -> str:
-        """Return the file and line of the check."""
+        """Return file and line of the check."""
         return source_line(self.check)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """A named piece of evidence for one claim.
+    """Hold a named piece of evidence for one claim.
 
-    ``covers_statement``: a certificate whose finite domain is the very domain that the statement names.
-    ``requires``: packages without which it is skipped. ``missing``: says what else it lacks, stored results for
-    example, and how to get it; None where it can run. ``prepare``: is called once before any evidence runs, and does
-    work whose cached result many pieces of evidence share.
+    Attributes:
+        claim: the claim's id.
+        name: a name that is the claim's only one of its kind.
+        kind: what sort of evidence the steps are registered as.
+        role: what it says about the statement.
+        steps: the argument, in order.
+        covers_statement: whether this is a certificate whose finite domain is the very domain that the statement names.
+        requires: packages without which it is skipped.
+        missing: says what else it lacks, stored results for example, and how to get it; it returns None where the
+            evidence can run.
+        prepare: is called once before any evidence runs, and does work whose cached result many pieces of evidence
+            share.
     """
 
     claim: str
@@ -190,14 +208,14 @@ class Evidence:
 
     @property
     def where(self) -> str:
-        """Return the file and line of the first step's check."""
+        """Return file and line of the first step's check."""
         return self.steps[0].where
 
     @property
     def strength(self) -> Kind:
         """Return the kind that the steps allow.
 
-        A symbolic proof with a decisive step on instances is a checked argument.
+        A symbolic proof with a decisive step that is checked on instances only is a checked argument.
         """
         weak = any(step.is_decisive and step.generality is Generality.INSTANCES for step in self.steps)
         return Kind.ARGUMENT if self.kind is Kind.PROOF and weak else self.kind
@@ -205,7 +223,19 @@ class Evidence:
 
 @dataclass(frozen=True)
 class StepOutcome:
-    """A step as it went: the finding of the check, and whether the control was rejected for the check's own reason."""
+    """Hold a step as it went.
+
+    Attributes:
+        says: what the step states.
+        planted: the falsehood of its control.
+        citation: the named lemma that it replays, if it does.
+        where: file and line of the check.
+        finding: what the check found.
+        control_rejected: whether the control was rejected for the check's own reason.
+        control_detail: what the control found.
+        generality: how much of the step the check covers.
+        tie: whether the step ties a formula to the shipped code.
+    """
 
     says: str
     planted: str
@@ -220,7 +250,7 @@ class StepOutcome:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A piece of evidence as it went."""
+    """Hold a piece of evidence as it went: what it was, its status, and the steps that were run."""
 
     claim: str
     name: str
@@ -238,7 +268,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Claim:
-    """One line of the ledger: an unqualified statement about one update, or, with ``assumption``, its rescued form.
+    """Hold one line of the ledger: an unqualified statement about one update, or its form under an assumption.
 
     Attributes:
         id: the line's name; a line of a family is named ``<family>@<substrate>/<condition>``.
@@ -249,7 +279,7 @@ class Claim:
         needs: the package that brings its evidence; ``theory`` is this one.
         reading: whose statement it is.
         update: the update rule that it is about.
-        assumption: what rescues the unqualified line of the same name without ``-if``.
+        assumption: under which the line of the same name without ``-if`` holds.
         note: what a reader should know beside the statement.
         family: the family that a line by condition belongs to.
         condition: the substrate and condition of such a line.
@@ -271,7 +301,14 @@ class Claim:
 
 @dataclass(frozen=True)
 class Entry:
-    """A claim with its verdict and the outcomes that the verdict was computed from."""
+    """Hold a claim with its verdict and the outcomes that the verdict was computed from.
+
+    Attributes:
+        claim: the claim.
+        verdict: what the outcomes allow to say.
+        outcomes: every piece of its evidence, as it went.
+        problems: evidence that broke, and contradictions; with one of them nothing may be concluded.
+    """
 
     claim: Claim
     verdict: Verdict
@@ -287,6 +324,7 @@ class Entry:
 def _with_effort(check: Check) -> Callable[[Effort], Finding]:
     """Return the check as a function of the effort, whether it takes one or not."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    # A ``partial`` has given its keywords already; what is left to give by position is the effort.
     given_by_position = [
         parameter
         for parameter in inspect.signature(check).parameters.values()
@@ -299,7 +337,10 @@ def _with_effort(check: Check) -> Callable[[Effort], Finding]:
 
 
 def source_line(function: Callable[..., Any]) -> str:
-    """Return ``package/module.py:line`` of a function, seen through ``functools.partial``."""
+    """Return ``package/module.py:line`` of a function, seen through ``functools.partial``.
+
+    A path outside this checkout is shortened to its last two parts: a report must not tell where it was made.
+    """
     while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(function)

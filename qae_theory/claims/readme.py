@@ -1,7 +1,7 @@
-"""The counts of verdicts in README.md and the table of all verdicts in docs/verdicts.md, made from a ledger file.
+"""Write the counts of verdicts into README.md and the table of all verdicts into docs/verdicts.md, from a ledger file.
 
 ``python -m qae_theory.claims.readme [--check] [LEDGER_JSON]`` rewrites what is between the two markers of each file and
-nothing else. Computes no verdict.
+nothing else. No verdict is computed here.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from qae_theory.claims.text import markdown_cell
 from qae_theory.runs.files import write_atomically
 
 BEGIN, END = "<!-- ledger:begin -->", "<!-- ledger:end -->"
+# The roles whose evidence a verdict rests on; one that found nothing rests on none.
 _DECIDING_ROLES = {
     Verdict.PROVED: {Role.FOR},
     Verdict.REFUTED: {Role.AGAINST},
@@ -64,7 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def between_markers(text: str, made: str) -> str:
-    """Return the text with what was made put between its markers."""
+    """Return the text with what was made put between its markers.
+
+    Raises:
+        ValueError: if the text lacks a marker, or has one twice.
+    """
     before, found_begin, rest = text.partition(BEGIN)
     _, found_end, after = rest.partition(END)
     if not (found_begin and found_end) or text.count(BEGIN) != 1 or text.count(END) != 1:
@@ -102,6 +107,7 @@ def ledger_table(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _by_verdict(records: Sequence[Mapping[str, Any]]) -> str:
+    """Return how many records have each verdict, in the order of the verdicts, as words."""
     found = Counter(record["verdict"] for record in records)
     return ", ".join(f"{found[verdict]} {verdict}" for verdict in Verdict if found[verdict])
 

@@ -1,7 +1,7 @@
-"""What a report says about the ledger, in words: meanings, reasons and counts.
+"""Say in words what a report tells about the ledger: meanings, reasons and counts.
 
-Laid out by ``report_markdown`` and ``report_html``. Every sentence about a verdict is made from the outcomes by the
-rule of ``verdict``; none is written by hand.
+The words are laid out by ``report_markdown`` and ``report_html``. Every sentence about a verdict is made from the
+outcomes by the rule of ``verdict``; none is written by hand.
 """
 
 from __future__ import annotations
@@ -61,7 +61,16 @@ STATUS_WORDS = {
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a report says about the run that it comes from."""
+    """Hold what a report says about the run that it comes from.
+
+    Attributes:
+        run_id: the run's name.
+        quick: whether the checks ran at their small sizes.
+        seed: the seed of everything random.
+        seconds: how long the run took.
+        python: the version of Python.
+        commit: the commit of the code, if it is known.
+    """
 
     run_id: str
     quick: bool
@@ -72,14 +81,17 @@ class RunFacts:
 
 
 def verdict_reason(entry: Entry) -> str:
-    """Return one sentence in plain text that says how the verdict follows from the outcomes."""
+    """Return one sentence in plain text that says how the verdict follows from the outcomes.
+
+    Evidence that broke is named in place of a reason, since nothing may be concluded then.
+    """
     if entry.problems:
         return f"Nothing may be concluded, because evidence broke: {'; '.join(entry.problems)}."
     return _REASONS[entry.verdict](entry)
 
 
 def not_run_reason(entry: Entry) -> str:
-    """Return why a claim has no verdict."""
+    """Return why a claim has no verdict: what its evidence lacks, or that there is none."""
     skipped = [f"{outcome.name}: {outcome.detail}" for outcome in entry.outcomes if outcome.status is Status.SKIPPED]
     if skipped:
         return "; ".join(skipped)
@@ -106,7 +118,7 @@ def skipped_lines(entries: Iterable[Entry]) -> list[str]:
 
 
 def counts(entries: Iterable[Entry]) -> dict[Verdict, int]:
-    """Number of claims by verdict, in the order of the verdicts; verdicts that do not occur are left out."""
+    """Return the number of claims by verdict, in the order of the verdicts; verdicts that do not occur are left out."""
     found = Counter(entry.verdict for entry in entries)
     return {verdict: found[verdict] for verdict in Verdict if found[verdict]}
 
@@ -169,12 +181,14 @@ def outcome_line(outcome: Outcome) -> str:
 
 
 def _passed(entry: Entry, *roles: Role) -> str:
+    """Return the evidence in these roles that passed, strongest first, as words."""
     chosen = [o for o in entry.outcomes if o.status is Status.PASSED and o.role in roles]
     ordered = sorted(chosen, key=lambda outcome: list(Kind).index(outcome.kind))
     return _listing([f"the {outcome.kind.value} “{outcome.name}”" for outcome in ordered])
 
 
 def _strongest(entry: Entry, *roles: Role) -> str:
+    """Return the evidence in these roles that passed and proves, as words with its number of steps."""
     proofs = [o for o in entry.outcomes if o.status is Status.PASSED and o.role in roles and proves(o)]
     return _listing([f"the {o.kind.value} “{o.name}”{_steps_checked(o)}" for o in proofs])
 
@@ -185,6 +199,7 @@ def _steps_checked(outcome: Outcome) -> str:
 
 
 def _listing(words: list[str]) -> str:
+    """Return words as "a, b and c"."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "nothing"
 
 
@@ -221,6 +236,7 @@ def weak_steps(outcome: Outcome) -> list[StepOutcome]:
 
 
 def _looked_for(entry: Entry) -> str:
+    """Return what statistical checks found in place of their effect."""
     said = {
         Verdict.ABSENT: "Absent: the effect was looked for, and its interval leaves no room for one of interest",
         Verdict.OPPOSITE: "Opposite: the effect was looked for, and one of the other sign was found",

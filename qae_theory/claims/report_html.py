@@ -1,4 +1,7 @@
-"""The ledger as one self-contained HTML page: no script, no font, no picture from anywhere else."""
+"""Lay the ledger out as one self-contained HTML page: no script, no font, no picture from anywhere else.
+
+The words come from ``report``, formulas from ``text``, the frame from ``templates``.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,12 @@ from qae_theory.claims.text import HtmlText
 
 
 def render(entries: Sequence[Entry], facts: RunFacts) -> tuple[str, list[str]]:
-    """Return the page, and the formulas that could not be turned into MathML."""
+    """Return the page, and the formulas that could not be turned into MathML.
+
+    Args:
+        entries: the claims with their verdicts, in the order of the ledger.
+        facts: which run they come from.
+    """
     text = HtmlText()
     sections = report.by_section(entries)
     page = _template("page.html").substitute(
@@ -110,6 +118,7 @@ def _evidence(outcome: Outcome, text: HtmlText) -> str:
     return _template("evidence.html").substitute(
         status=outcome.status.value,
         word=report.STATUS_WORDS[outcome.status],
+        # What broke is what a reader came for, so it is shown unfolded.
         open=" open" if outcome.status is Status.BROKEN else "",
         kind=escape(outcome.kind.value),
         role=escape(outcome.role.value),

@@ -1,4 +1,7 @@
-"""The ledger as a Markdown report."""
+"""Lay the ledger out as a Markdown report.
+
+The words come from ``report``; texts are escaped by ``text``.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,12 @@ from qae_theory.claims.text import markdown_cell, markdown_plain
 
 
 def render(entries: Sequence[Entry], facts: RunFacts) -> str:
-    """Return the whole report."""
+    """Return the whole report, ending in a newline.
+
+    Args:
+        entries: the claims with their verdicts, in the order of the ledger.
+        facts: which run they come from.
+    """
     parts = [
         f"# {report.TITLE}",
         f"{report.counts_line(entries)} ({len(entries)} claims). {report.run_line(facts)}",
@@ -28,7 +36,12 @@ def render(entries: Sequence[Entry], facts: RunFacts) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table; cells are given as Markdown."""
+    """Return a Markdown table.
+
+    Args:
+        header: one cell per column, as Markdown.
+        rows: one list of cells per row, as Markdown.
+    """
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -1,4 +1,7 @@
-"""Runs evidence: every step's check and its negative control, serially or in worker processes."""
+"""Run evidence: every step's check and its negative control, one after another or in worker processes.
+
+What runs never stops the run: a check that raises has not passed. Verdicts are computed in ``verdict``.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,15 @@ from importlib.util import find_spec
 from qae_theory.claims.ledger import load_ledger
 from qae_theory.claims.model import Answer, Effort, Evidence, Finding, Outcome, Status, Step, StepOutcome
 
+# The criterion of statistical checks: one that fails by it ran properly, and found no effect.
 NEGATIVE_CRITERION = "effect not found"
 
 
 def run_evidence(evidence: Evidence, effort: Effort) -> Outcome:
-    """Run one piece of evidence. Stops at the first step that does not hold; never raises."""
+    """Run one piece of evidence, and return its outcome.
+
+    It stops at the first step that does not hold, and never raises: a check that does is broken evidence.
+    """
     missing = [package for package in evidence.requires if not _is_installed(package)]
     if missing:
         return _outcome(evidence, Status.SKIPPED, f"not installed: {', '.join(missing)}", 0.0, ())
@@ -43,6 +50,11 @@ def run_all(evidence: Sequence[Evidence], effort: Effort, *, jobs: int = 1) -> G
     Forked workers inherit the evidence with all that it imports, which costs nothing; where forking is not safe they
     load the ledger themselves. In neither case are checks pickled. Evidence that needs something prepared runs here, in
     a thread beside the workers: what is prepared waits for another program and is cached in this process.
+
+    Args:
+        evidence: what to run.
+        effort: how much each check may spend.
+        jobs: worker processes; with 1, everything runs in this process.
 
     Raises:
         BrokenProcessPool: a worker died, for want of memory, say.
@@ -72,6 +84,7 @@ def slow_first(evidence: Sequence[Evidence]) -> list[Evidence]:
 
 
 def _one_by_one(evidence: Sequence[Evidence], effort: Effort) -> Generator[Outcome]:
+    """Yield the outcomes in order, all run in this process."""
     _prepare(evidence)
     for item in evidence:
         yield run_evidence(item, effort)
@@ -85,11 +98,13 @@ def _prepare(evidence: Sequence[Evidence]) -> None:
 
 
 def _run_prepared(preparing: Future[None], item: Evidence, effort: Effort) -> Outcome:
+    """Return an outcome once what is shared has been prepared."""
     preparing.result()  # an error of what prepares is an error of the run
     return run_evidence(item, effort)
 
 
 def _as_they_come(pools: Sequence[Executor], futures: list[Future[Outcome]]) -> Generator[Outcome]:
+    """Yield each outcome when it is there; stop the workers when the caller stops or one of them died."""
     try:
         for future in as_completed(futures):
             yield future.result()
@@ -114,6 +129,7 @@ def _start_worker(evidence: Sequence[Evidence] | None) -> None:
 
 
 def _run_by_name(claim: str, name: str, effort: Effort) -> Outcome:
+    """Return the outcome of one piece of evidence, in a worker."""
     return run_evidence(_INHERITED[claim, name], effort)
 
 
@@ -125,8 +141,10 @@ def _is_installed(package: str) -> bool:
 
 
 def _run_step(step: Step, effort: Effort) -> StepOutcome:
+    """Return a step as it went, its check and its control run."""
     finding = _safely(step.run_check, effort)
     control = _safely(step.run_control, effort)
+    # A control that fails for another reason (a time-out, an error) shows nothing about the check.
     rejected = not control.passed and control.criterion == finding.criterion
     return StepOutcome(
         says=step.says,
@@ -150,6 +168,7 @@ def _safely(check: Callable[[Effort], Finding], effort: Effort) -> Finding:
 
 
 def _status(steps: list[StepOutcome]) -> Status:
+    """Return what became of the evidence, given its steps as far as they were run."""
     if all(step.finding.passed and step.control_rejected for step in steps):
         return Status.PASSED
     last = steps[-1]
@@ -164,6 +183,7 @@ def _answer(steps: Sequence[StepOutcome]) -> Answer | None:
 
 
 def _detail(steps: list[StepOutcome]) -> str:
+    """Return what went wrong first, or what all steps found."""
     for step in steps:
         if not step.finding.passed:
             return f"{step.says} [{step.finding.criterion}] {step.finding.detail}"

@@ -1,4 +1,7 @@
-"""The ledger as JSON: the list that ``qae verify --json`` writes, and one record for each piece of evidence."""
+"""Write the ledger as JSON: the list that ``qae verify --json`` writes, and one record per piece of evidence.
+
+Verdicts, kinds and roles are written by their values, so that a reader needs no Python.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from qae_theory.claims.model import Entry, Outcome, Status, StepOutcome
 
 
 def ledger_records(entries: Iterable[Entry]) -> list[dict[str, Any]]:
-    """Return one record a claim, in the order of the entries, in JSON's types."""
+    """Return one record per claim, in the order of the entries, in JSON's types."""
     return [_entry_record(entry) for entry in entries]
 
 

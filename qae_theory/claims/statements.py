@@ -1,4 +1,7 @@
-"""Falsifiable statements about a run's results, and what several of them together say for a claim."""
+"""State falsifiable results of a stored run, and what several of them together say for a claim.
+
+An analysis makes statements, each with the same computation on planted data; the ledger turns them into findings.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,15 @@ from qae_theory.runs.stored import StoredRun
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """One falsifiable statement of an analysis: found or not, with its figures, and the same on planted data.
+    """Hold one falsifiable statement of an analysis, with its figures and the same on planted data.
 
-    ``control`` is what the same computation says of data in which the effect has been taken away or turned round; it
-    must not be found there.
+    Attributes:
+        says: what is stated.
+        found: whether the effect was found.
+        detail: the figures.
+        planted: says in words how the effect was taken away or turned round.
+        control_found: what the same computation says of that planted data; the effect must not be found there.
+        control_detail: its figures.
     """
 
     says: str
@@ -27,7 +35,12 @@ class Statement:
 
 
 def all_found(run: StoredRun, statements: Sequence[Statement]) -> Finding:
-    """Return a finding that passes only if there are statements and each of them is found."""
+    """Return a finding that passes only if there are statements and each of them is found.
+
+    Args:
+        run: the stored run, named in the detail.
+        statements: what its analysis states.
+    """
     said = "; ".join(f"{one.says} {'found' if one.found else 'NOT FOUND'}: {one.detail}" for one in statements)
     return Finding(bool(statements) and all(one.found for one in statements), NEGATIVE_CRITERION, f"{said} ({run})")
 

@@ -1,7 +1,7 @@
-"""Texts of the ledger as HTML and as Markdown: formulas to MathML, everything else escaped.
+"""Turn the texts of the ledger into HTML and Markdown: formulas into MathML, everything else escaped.
 
-Two sorts of text. Prose (statements, notes, steps) is Markdown with ``$LaTeX$``. Plain text (details, findings,
-witnesses) may hold ``$LaTeX$`` and code in backticks; any other character stands for itself.
+There are two sorts of text. Prose (statements, notes, steps) is Markdown with ``$LaTeX$``. Plain text (details,
+findings, witnesses) may hold ``$LaTeX$`` and code in backticks; any other character stands for itself.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 MATHML = "http://www.w3.org/1998/Math/MathML"
+# How many children each MathML element must have; a missing argument leaves one short.
 _CHILDREN = {"mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "munder": 2, "mover": 2, "msubsup": 3, "munderover": 3}
 _CODE_OR_MATH = re.compile(r"(`+[^`]+`+|\$[^$\s](?:[^$\n]*[^$\s])?\$)")
 _AFTER_MATH = re.compile(r"</math></span>((?:[,.;:!?)’”]|-\w+)+)")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$])")
+# Spaces around a function's name, which MathML Core would set tight.
 _CLOSE = {"lspace": "0.1em", "rspace": "0.17em"}
 LONG_FORMULA = 22  # characters of LaTeX: about what a phone shows on a line
 _RELATIONS = frozenset("=<>≤≥≠⟺⟹⟸⇔⇒⇐→↦∼~≈≡∈∉⊂⊆∝")
@@ -94,12 +96,14 @@ def pieces(latex: str) -> list[str]:
 
 
 def _inline(elements: list[ElementTree.Element]) -> ElementTree.Element:
+    """Return elements as one inline formula."""
     root = ElementTree.Element("math", display="inline")
     ElementTree.SubElement(root, "mrow").extend(elements)
     return root
 
 
 def _convert(latex: str, *, display: bool) -> ElementTree.Element:
+    """Return LaTeX as an element tree in MathML Core, with the LaTeX as its alternative text."""
     try:
         root = ElementTree.fromstring(convert(latex, display="block" if display else "inline"))
     except Exception as error:  # the converter raises its own errors, IndexError, and what the XML parser raises
@@ -135,6 +139,7 @@ def _hold_punctuation(page: str) -> str:
 
 
 def _cell_piece(piece: str, *, math: bool) -> str:
+    """Return a piece of prose whose bars no longer end a table's cell."""
     if math and piece.startswith("$"):
         return re.sub(r"(?<!\\)\|", r"\\vert ", piece)
     return re.sub(r"(?<!\\)\|", r"\\|", piece)
@@ -182,10 +187,12 @@ _VARIANTS = {
     "sans-serif": (0x1D5A0, 0x1D5BA, 0x1D7E2),
     "monospace": (0x1D670, 0x1D68A, 0x1D7F6),
 }
+# Unicode had these letters before it got the alphabets, and left their places empty.
 _OWN_PLACE = {("double-struck", letter): symbol for letter, symbol in zip("CHNPQRZ", "ℂℍℕℙℚℝℤ", strict=True)}
 
 
 def _letter(character: str, variant: str) -> str:
+    """Return a character in one of Unicode's mathematical alphabets."""
     if (variant, character) in _OWN_PLACE:
         return _OWN_PLACE[variant, character]
     for first, last, start in zip("Aa0", "Zz9", _VARIANTS[variant], strict=True):

@@ -1,4 +1,7 @@
-"""From outcomes to a verdict. Pure: the same outcomes always give the same verdict, and nothing else enters."""
+"""Compute the verdict that outcomes allow.
+
+The rule is pure: the same outcomes always give the same verdict, and nothing else enters.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,10 @@ def judge(claim: Claim, outcomes: Iterable[Outcome]) -> Entry:
 
 
 def proves(outcome: Outcome) -> bool:
-    """Return whether evidence of this kind, if it passes, proves what it speaks for."""
+    """Return whether evidence of this kind, if it passes, proves what it speaks for.
+
+    A formal or a symbolic proof does, and so does a certificate that covers the statement's own domain.
+    """
     covering = outcome.kind is Kind.CERTIFICATE and outcome.covers_statement
     return outcome.kind in (Kind.FORMAL, Kind.PROOF) or covering
 
@@ -46,6 +52,7 @@ def proves(outcome: Outcome) -> bool:
 def _verdict(
     claim: Claim, outcomes: tuple[Outcome, ...], passed: list[Outcome], *, refuted: bool, proved: bool
 ) -> Verdict:
+    """Return the verdict, given whether the statement is refuted or proved."""
     if refuted:
         return Verdict.REFUTED
     if claim.assumption is not None:
@@ -56,6 +63,7 @@ def _verdict(
 
 
 def _verdict_under_assumption(outcomes: tuple[Outcome, ...], passed: list[Outcome]) -> Verdict:
+    """Return the verdict of a line with an assumption, which needs a pass under it and a counterexample without."""
     under = [o for o in passed if o.role is Role.UNDER]
     without = [o for o in passed if o.role is Role.WITHOUT and o.kind in (Kind.WITNESS, Kind.FORMAL)]
     if any(proves(o) for o in under) and without:
@@ -64,6 +72,7 @@ def _verdict_under_assumption(outcomes: tuple[Outcome, ...], passed: list[Outcom
 
 
 def _weak_verdict(outcomes: tuple[Outcome, ...], supporting: Sequence[Outcome]) -> Verdict:
+    """Return the verdict where nothing proves or refutes the statement."""
     answers = [o.answer for o in outcomes if o.status is Status.NEGATIVE]
     if answers:
         return _negative_verdict(answers)

@@ -18,13 +18,16 @@ _LONGEST = 240  # seconds; the slowest file takes a tenth of this on two busy co
 
 
 def stale() -> list[str]:
-    """Modules whose compiled file is missing or of another state of the sources."""
+    """Return the modules whose compiled file is missing or of another state of the sources."""
     known = _known_keys()
     return [module for module, key in _wanted_keys().items() if known.get(module) != key or not _compiled(module)]
 
 
 def compile_all(*, jobs: int = 2) -> dict[str, float]:
-    """Compile what is stale; return the seconds that each compiled module took.
+    """Compile what is stale, and return the seconds that each compiled module took.
+
+    Args:
+        jobs: files that are compiled at a time.
 
     Raises:
         CheckError: with Coq's message, at the first file that does not compile.
@@ -38,6 +41,7 @@ def compile_all(*, jobs: int = 2) -> dict[str, float]:
     seconds: dict[str, float] = {}
     with ThreadPoolExecutor(jobs) as pool:
         while waiting or running:
+            # A module starts as soon as all that it requires is compiled.
             for module in [name for name in waiting if known.keys() >= sources.requirements(name)]:
                 del waiting[module]
                 running[pool.submit(_compile, module)] = module
@@ -50,11 +54,13 @@ def compile_all(*, jobs: int = 2) -> dict[str, float]:
                         other.cancel()
                     raise coq.CheckError(f"{module}.v does not compile:\n{coq.first_error(answer)}")
                 known[module] = wanted[module]
+                # After each file: what is compiled is not lost if a later one fails.
                 _KEYS.write_text(json.dumps(known, indent=1), encoding="utf-8")
     return seconds
 
 
 def _compile(module: str) -> tuple[coq.Answer, float]:
+    """Compile a copy of a module's source; return Coq's answer and the seconds that it took."""
     copy = layout.COMPILED / f"{module}.v"
     shutil.copyfile(sources.path(module), copy)
     start = time.monotonic()
@@ -63,12 +69,13 @@ def _compile(module: str) -> tuple[coq.Answer, float]:
 
 
 def _wanted_keys() -> dict[str, str]:
-    """The keys of the sources; a compiled file of another version of Coq cannot be read."""
+    """Return the keys of the sources; a compiled file of another version of Coq cannot be read."""
     version = coq.version()
     return {module: f"{version} {key}" for module, key in sources.keys().items()}
 
 
 def _known_keys() -> dict[str, str]:
+    """Return of which state each compiled file is."""
     if not _KEYS.is_file():
         return {}
     known: dict[str, str] = json.loads(_KEYS.read_text(encoding="utf-8"))
@@ -76,6 +83,7 @@ def _known_keys() -> dict[str, str]:
 
 
 def _compiled(module: str) -> bool:
+    """Return whether a module has a compiled file."""
     return (layout.COMPILED / f"{module}.vo").is_file()
 
 

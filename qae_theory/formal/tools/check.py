@@ -20,7 +20,7 @@ _UPDATE = "python -m qae_theory.formal.tools.check --update"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run every check; 0 if all passed, 1 if one failed, 2 if Coq is missing."""
+    """Run every check, and return the exit status: 0 if all passed, 1 if one failed, 2 if Coq is missing."""
     options = _parser().parse_args(arguments)
     absent = coq.missing()
     if absent is not None:
@@ -61,12 +61,14 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _stage(name: str, work: Callable[[], str]) -> None:
+    """Run one stage, and print its name, how long it took and what it said."""
     start = time.monotonic()
     said = work()
     print(f"{name:22} {time.monotonic() - start:6.1f} s   {said}", flush=True)
 
 
 def _scan() -> str:
+    """Scan the sources for what leaves something unproved, after the scan has found its planted gaps."""
     failed = scan.failed_controls()
     if failed:
         raise coq.CheckError(f"the scan is wrong about: {'; '.join(failed)}")
@@ -77,6 +79,7 @@ def _scan() -> str:
 
 
 def _compile(jobs: int) -> str:
+    """Compile what is stale, and say how much that was."""
     seconds = build.compile_all(jobs=jobs)
     slowest = max(seconds, key=lambda module: seconds[module], default=None)
     return f"{len(seconds)} of {len(sources.modules())} files" + (
@@ -85,6 +88,7 @@ def _compile(jobs: int) -> str:
 
 
 def _survey(theorems: dict[str, sources.Theorem], *, write: bool, jobs: int) -> str:
+    """Ask Coq for each theorem's statement and axioms, and compare them with what is committed."""
     failed = survey.failed_controls()
     if failed:
         raise coq.CheckError(f"the list of allowed axioms is wrong about {', '.join(failed)}")
@@ -104,6 +108,7 @@ def _survey(theorems: dict[str, sources.Theorem], *, write: bool, jobs: int) -> 
 
 
 def _write_or_compare(file: Path, text: str, *, write: bool) -> None:
+    """Write a committed result, or check that it is what Coq says now."""
     if write:
         file.write_text(text, encoding="utf-8")
     elif not file.is_file() or file.read_text(encoding="utf-8") != text:
@@ -111,6 +116,7 @@ def _write_or_compare(file: Path, text: str, *, write: bool) -> None:
 
 
 def _new_pins(theorems: dict[str, sources.Theorem]) -> str:
+    """Write the pins and the changed pins from the sources."""
     changes = pins.find_changes(theorems)
     layout.PINS.write_text(pins.pins_text(theorems), encoding="utf-8")
     layout.CHANGED_PINS.write_text(pins.changed_pins_text(theorems, changes), encoding="utf-8")
@@ -118,6 +124,8 @@ def _new_pins(theorems: dict[str, sources.Theorem]) -> str:
 
 
 def _pins(theorems: dict[str, sources.Theorem]) -> str:
+    """Check that each theorem still has the pinned statement, and that each changed one is refused."""
+    # White space aside: an editor may break the lines of the committed file otherwise.
     if not layout.PINS.is_file() or layout.PINS.read_text(encoding="utf-8").split() != pins.pins_text(theorems).split():
         raise coq.CheckError(f"{layout.PINS.name} does not pin the statements of the sources: {_UPDATE}")
     pins.check_pins()
@@ -126,7 +134,10 @@ def _pins(theorems: dict[str, sources.Theorem]) -> str:
 
 
 def _controls() -> str:
-    """Planted falsehoods that are refuted as theorems: one file or more, each of its theorems a control."""
+    """Say how many planted falsehoods are refuted as theorems, in one file or more.
+
+    Each theorem of these files is a control.
+    """
     names = [name for name in sources.theorems() if name.startswith("control_")]
     files = [module for module in sources.modules() if module.startswith("Controls")]
     if not names or not files:

@@ -22,7 +22,13 @@ class CheckError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a program of Coq printed, and whether it succeeded."""
+    """Hold what a program of Coq printed, and whether it succeeded.
+
+    Attributes:
+        passed: whether its exit status was 0 and it answered in time.
+        output: what it printed.
+        errors: what it printed on standard error.
+    """
 
     passed: bool
     output: str
@@ -30,7 +36,7 @@ class Answer:
 
 
 def missing() -> str | None:
-    """Say what is missing for checking the proofs and how to install it; None if nothing is."""
+    """Return what is missing for checking the proofs and how to install it; None if nothing is."""
     if not (shutil.which("coqc") and shutil.which("coqchk")):
         return f"Coq is not installed: {INSTALL}"
     library_folder = Path(_run(["coqc", "-where"]).output.strip()) / "user-contrib"
@@ -39,12 +45,18 @@ def missing() -> str | None:
 
 
 def version() -> str:
-    """Coq's version, for example ``8.16.1``."""
+    """Return Coq's version, for example ``8.16.1``."""
     return _run(["coqc", "--print-version"]).output.split()[0]
 
 
 def coqc(file: Path, *, timeout: float = 600, print_refusals: bool = False) -> Answer:
-    """Compile one file against the compiled theories; ``print_refusals`` prints the message of each ``Fail``."""
+    """Compile one file against the compiled theories, and return what Coq answered.
+
+    Args:
+        file: the source.
+        timeout: seconds.
+        print_refusals: whether to print the message of each ``Fail``, which Coq otherwise keeps to itself.
+    """
     return _run(["coqc", *(["-test-mode"] if print_refusals else []), *FLAGS, str(file)], timeout=timeout)
 
 
@@ -61,18 +73,20 @@ def coqchk(modules: list[str], *, libraries: bool = False, timeout: float = 600)
     """
     names: list[str] = []
     for module in modules:
+        # Without -norec coqchk reads everything that a module requires.
         names += [f"QAE.{module}"] if libraries else ["-norec", f"QAE.{module}"]
     return _run(["coqchk", "-silent", "-bytecode-compiler", "yes", "-R", str(COMPILED), "QAE", *names], timeout=timeout)
 
 
 def first_error(answer: Answer) -> str:
-    """The error of a failed run in a few lines."""
+    """Return the error of a failed run in a few lines."""
     text = answer.errors.strip() or answer.output.strip()
     found = re.search(r"^File .*", text, flags=re.MULTILINE | re.DOTALL)
     return (found.group(0) if found else text)[:1500]
 
 
 def _run(command: list[str], *, timeout: float = 60) -> Answer:
+    """Run a command, and return its answer; no answer in time is a failed one."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
     except subprocess.TimeoutExpired:

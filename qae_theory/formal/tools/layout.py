@@ -1,4 +1,4 @@
-"""Where the sources, the committed results and the compiled files of the Coq proofs lie."""
+"""Say where the sources, the committed results and the compiled files of the Coq proofs lie."""
 
 from __future__ import annotations
 

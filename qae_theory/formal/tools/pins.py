@@ -35,14 +35,19 @@ _SECONDS = 20  # for one refusal: Coq may unfold two statements far before it se
 
 @dataclass(frozen=True)
 class Change:
-    """A statement with one token changed, and the change in words."""
+    """Hold a statement with one token changed.
+
+    Attributes:
+        statement: the changed statement.
+        words: the change in words, such as ``<= becomes <``.
+    """
 
     statement: str
     words: str
 
 
 def pins_text(theorems: Mapping[str, sources.Theorem]) -> str:
-    """The text of ``Pins.v``."""
+    """Return the text of ``Pins.v``: each claim's statement, proved by its theorem."""
     parts = ["(** The statement of each claim's theorem, said again and proved by the theorem. *)", _header(theorems)]
     parts += [
         f"Definition pin_{theorem.name} :\n  {theorem.statement} :=\n  @QAE.{theorem.module}.{theorem.name}."
@@ -52,7 +57,7 @@ def pins_text(theorems: Mapping[str, sources.Theorem]) -> str:
 
 
 def changed_pins_text(theorems: Mapping[str, sources.Theorem], changes: Mapping[str, Change]) -> str:
-    """The text of ``ChangedPins.v``, with one change per claim."""
+    """Return the text of ``ChangedPins.v``, with one change per claim."""
     parts = [
         "(** The pinned statements, one token changed in each: none of them is proved by the theorem. *)",
         _header(theorems),
@@ -62,7 +67,10 @@ def changed_pins_text(theorems: Mapping[str, sources.Theorem], changes: Mapping[
 
 
 def find_changes(theorems: Mapping[str, sources.Theorem]) -> dict[str, Change]:
-    """A change for each claim: that of ``ChangedPins.v`` where it still is one, else the first that Coq refuses."""
+    """Return a change for each claim.
+
+    It is that of ``ChangedPins.v`` where it still is one, else the first that Coq refuses.
+    """
     stored = _stored_changes()
     changes = {}
     for claim, theorem in theorems.items():
@@ -101,7 +109,7 @@ def check_changed_pins(theorems: Mapping[str, sources.Theorem]) -> int:
 
 
 def find_change(theorem: sources.Theorem) -> Change:
-    """The first change of one token that Coq accepts as a statement and refuses as the theorem's type.
+    """Return the first change of one token that Coq accepts as a statement and refuses as the theorem's type.
 
     Raises:
         CheckError: if there is none.
@@ -115,7 +123,7 @@ def find_change(theorem: sources.Theorem) -> Change:
 
 
 def candidates(statement: str) -> Iterator[Change]:
-    """Statements with one token changed, the last relation first: it is nearest to what is concluded.
+    """Yield statements with one token changed, the last relation first: it is nearest to what is concluded.
 
     >>> next(candidates("forall x : R, 0 < x -> 0 <= x ^ 2")).words
     '<= becomes <'
@@ -131,7 +139,7 @@ def candidates(statement: str) -> Iterator[Change]:
 
 
 def _stored_changes() -> dict[str, Change]:
-    """The changes of ``ChangedPins.v`` by the name of the theorem."""
+    """Return the changes of ``ChangedPins.v`` by the name of the theorem."""
     if not layout.CHANGED_PINS.is_file():
         return {}
     pattern = r"\(\* (.*?) \*\)\nDefinition changed_(\w+) : Prop :=\n  (.*?)\.\nFail "
@@ -140,6 +148,7 @@ def _stored_changes() -> dict[str, Change]:
 
 
 def _header(theorems: Mapping[str, sources.Theorem]) -> str:
+    """Return the first lines of a file of pins, which import nothing of this folder but the definitions."""
     used = sorted({theorem.module for theorem in theorems.values()})
     return "\n".join(
         [
@@ -152,6 +161,7 @@ def _header(theorems: Mapping[str, sources.Theorem]) -> str:
 
 
 def _refusal(theorem: sources.Theorem, change: Change) -> str:
+    """Return the text that states a change and lets Coq refuse the theorem as its proof."""
     name = theorem.name
     return (
         f"(* {change.words} *)\nDefinition changed_{name} : Prop :=\n  {change.statement}.\n"
@@ -160,7 +170,7 @@ def _refusal(theorem: sources.Theorem, change: Change) -> str:
 
 
 def _mismatches(output: str) -> set[str]:
-    """Names of the theorems that were refused because their type is another one."""
+    """Return the names of the theorems that were refused because their type is another one."""
     names = set()
     for message in output.split(_REFUSED)[1:]:
         found = re.search(
@@ -169,12 +179,14 @@ def _mismatches(output: str) -> set[str]:
             message,
             flags=re.DOTALL,
         )
+        # Refused for a type mismatch, and as the proof of its own change: any other failure shows nothing.
         if found and found.group(1) == found.group(2):
             names.add(found.group(1))
     return names
 
 
 def _compile(name: str, text: str) -> coq.Answer:
+    """Compile a text as a file of that name, and return what Coq answered."""
     layout.GENERATED.mkdir(parents=True, exist_ok=True)
     file = layout.GENERATED / f"{name}.v"
     file.write_text(text, encoding="utf-8")

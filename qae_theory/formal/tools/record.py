@@ -1,4 +1,4 @@
-"""The records of checking runs, and what may be said of the proofs where Coq is missing.
+"""Keep the records of checking runs, and say what may be said of the proofs where Coq is missing.
 
 ``checked.json`` is committed: it says which sources were checked, with which Coq, and when; it never counts as a check.
 ``build/passed.json`` lies beside the compiled files: it says that pins, controls and ties passed here for these very
@@ -23,7 +23,13 @@ _ALONE, _WITH_LIBRARIES = 600, 8000
 
 @dataclass(frozen=True)
 class Record:
-    """A passed run: Coq's version, the day, and the SHA-256 of every file that it read."""
+    """Hold a passed run.
+
+    Attributes:
+        coq: Coq's version.
+        date: the day, as ``YYYY-MM-DD``.
+        sources: the SHA-256 of every file that the run read, by its path.
+    """
 
     coq: str
     date: str
@@ -31,14 +37,17 @@ class Record:
 
 
 def read() -> Record | None:
-    """The stored record, or None if there is none."""
+    """Return the stored record, or None if there is none."""
     if not layout.CHECKED.is_file():
         return None
     return Record(**json.loads(layout.CHECKED.read_text(encoding="utf-8")))
 
 
 def write(coq_version: str) -> Record:
-    """Store that the sources as they are now passed; a record of the same sources and Coq keeps its date."""
+    """Store that the sources as they are now passed, and return the record.
+
+    A record of the same sources and the same Coq keeps its date, so that a run that changes nothing leaves no trace.
+    """
     hashes, stored = sources.hashes(), read()
     if stored is not None and (stored.coq, stored.sources) == (coq_version, hashes):
         return stored
@@ -70,6 +79,7 @@ def accepted() -> ties.Returned:
 
 
 def _note() -> dict[str, Any]:
+    """Return what is noted beside the compiled files; nothing if no run has passed here."""
     if not layout.PASSED.is_file():
         return {}
     note: dict[str, Any] = json.loads(layout.PASSED.read_text(encoding="utf-8"))
@@ -77,6 +87,7 @@ def _note() -> dict[str, Any]:
 
 
 def _state() -> dict[str, object]:
+    """Return what a note is good for: this version of Coq, and these sources."""
     return {"coq": coq.version(), "sources": sources.hashes()}
 
 
@@ -109,7 +120,9 @@ def coqchk_says() -> tuple[bool, str]:
 
 
 def check_compiled(*, libraries: bool = False) -> str:
-    """Let ``coqchk`` read what is compiled; say how many modules. Compiles nothing and takes some seconds.
+    """Let ``coqchk`` read what is compiled, and return how many modules that were.
+
+    It compiles nothing and takes some seconds.
 
     Args:
         libraries: read the libraries too that the modules require; some minutes.
@@ -124,7 +137,7 @@ def check_compiled(*, libraries: bool = False) -> str:
 
 
 def without_coq() -> str:
-    """One line for the ledger where the proofs cannot be checked."""
+    """Return one line for the ledger where the proofs cannot be checked."""
     record = read()
     if record is None:
         return "formally proved in Coq by this folder's sources, no checking run recorded; `make formal` checks them"

@@ -54,7 +54,13 @@ HARMLESS = (
 
 @dataclass(frozen=True)
 class Finding:
-    """A forbidden word: where it stands and why it is forbidden."""
+    """Hold a forbidden word.
+
+    Attributes:
+        module: where it stands.
+        words: the word.
+        reason: why it is forbidden.
+    """
 
     module: str
     words: str
@@ -65,7 +71,7 @@ class Finding:
 
 
 def scan_all() -> list[Finding]:
-    """Findings in all modules."""
+    """Return the findings in all modules."""
     findings: list[Finding] = []
     for module in sources.modules():
         findings += scan(module, sources.path(module).read_text(encoding="utf-8"))
@@ -73,7 +79,7 @@ def scan_all() -> list[Finding]:
 
 
 def scan(module: str, source: str) -> list[Finding]:
-    """Findings in one source text."""
+    """Return the findings in one source text."""
     code = sources.without_comments(source)
     findings = []
     for reason, pattern in _FORBIDDEN.items():
@@ -82,13 +88,13 @@ def scan(module: str, source: str) -> list[Finding]:
 
 
 def failed_controls() -> list[str]:
-    """The planted texts that the scan misses, and the harmless ones that it reports; none if the scan works."""
+    """Return the planted texts that the scan misses, and the harmless ones that it reports; none if the scan works."""
     missed = [text for text in PLANTED if not scan("Planted", text)]
     return missed + [text for text in HARMLESS if scan("Harmless", text)]
 
 
 def _open_variables(module: str, code: str) -> list[Finding]:
-    """Variables and hypotheses outside every section, where they would be axioms."""
+    """Return variables and hypotheses outside every section, where they would be axioms."""
     findings = []
     open_sections: list[str] = []
     for sentence in _SENTENCE.findall(code):

@@ -1,4 +1,7 @@
-"""Read the Coq sources: their text without comments, what they require, their theorems, and their hashes."""
+"""Read the Coq sources: their text without comments, what they require, their theorems, and their hashes.
+
+Coq is not needed for this; the sources are read by a few patterns that the house style of the proofs keeps to.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,13 @@ _TOKEN = re.compile(r'\(\*|\*\)|"')
 
 @dataclass(frozen=True)
 class Theorem:
-    """A theorem: its name, the module that proves it, and its statement as the source writes it."""
+    """Hold a theorem as its source writes it.
+
+    Attributes:
+        name: its name.
+        module: the module that proves it.
+        statement: what it states, closed by ``forall``.
+    """
 
     name: str
     module: str
@@ -25,7 +34,11 @@ class Theorem:
 
 
 def modules() -> list[str]:
-    """Names of all modules, each after those that it requires."""
+    """Return the names of all modules, each after those that it requires.
+
+    Raises:
+        ValueError: if modules require one another.
+    """
     ordered: list[str] = []
     pending = set(_files())
     while pending:
@@ -59,15 +72,15 @@ def _files() -> dict[str, Path]:
 
 @cache
 def requirements(module: str) -> frozenset[str]:
-    """Modules of this folder that a module requires."""
+    """Return the modules of this folder that a module requires."""
     code = without_comments(path(module).read_text(encoding="utf-8"))
     return frozenset(name for names in _REQUIRE.findall(code) for name in names.split())
 
 
 def without_comments(source: str) -> str:
-    """The source with every comment and the inside of every string left out.
+    """Return the source with every comment and the inside of every string left out.
 
-    As Coq reads them: comments nest, and a string hides the marks of comments, in a comment too.
+    They are read as Coq reads them: comments nest, and a string hides the marks of comments, in a comment too.
 
     Raises:
         ValueError: a comment or a string is not closed.
@@ -101,7 +114,7 @@ def without_comments(source: str) -> str:
 
 
 def theorems() -> dict[str, Theorem]:
-    """All theorems by name.
+    """Return all theorems by name.
 
     Raises:
         ValueError: if two modules prove theorems of one name.
@@ -116,12 +129,12 @@ def theorems() -> dict[str, Theorem]:
 
 
 def claims() -> list[str]:
-    """Ids of the claims that have a theorem, in the ledger's order."""
+    """Return the ids of the claims that have a theorem, in the ledger's order."""
     return layout.CLAIMS.read_text(encoding="utf-8").split()
 
 
 def theorem_name(claim: str) -> str:
-    """The name of a claim's theorem.
+    """Return the name of a claim's theorem.
 
     >>> theorem_name("gate-hard")
     'gate_hard'
@@ -130,14 +143,14 @@ def theorem_name(claim: str) -> str:
 
 
 def claim_theorems() -> tuple[dict[str, Theorem], list[str]]:
-    """The theorem of each claim, and the claims that have none."""
+    """Return the theorem of each claim, and the claims that have none."""
     proved = theorems()
     found = {claim: proved[theorem_name(claim)] for claim in claims() if theorem_name(claim) in proved}
     return found, [claim for claim in claims() if claim not in found]
 
 
 def keys() -> dict[str, str]:
-    """A hash of each module: of its source and of the keys of all that it requires."""
+    """Return a hash of each module: of its source and of the keys of all that it requires."""
     result: dict[str, str] = {}
     for module in modules():
         digest = hashlib.sha256(path(module).read_bytes())
@@ -148,7 +161,7 @@ def keys() -> dict[str, str]:
 
 
 def hashes() -> dict[str, str]:
-    """The SHA-256 of each file that a checking run reads, by its path in the folder of the proofs."""
+    """Return the SHA-256 of each file that a checking run reads, by its path in the folder of the proofs."""
     files = [*sorted(layout.THEORIES.rglob("*.v")), layout.CLAIMS, layout.STATEMENTS, layout.AXIOMS]
     files += [layout.PINS, layout.CHANGED_PINS]
     return {
@@ -159,6 +172,7 @@ def hashes() -> dict[str, str]:
 
 
 def _theorems_of(module: str) -> list[Theorem]:
+    """Return the theorems of a module, in the order of its source."""
     code = without_comments(path(module).read_text(encoding="utf-8"))
     result = []
     for found in _THEOREM.finditer(code):
@@ -171,9 +185,10 @@ def _theorems_of(module: str) -> list[Theorem]:
 
 
 def _closed(declaration: str) -> str:
-    """The statement of ``(x : T) ... : P`` as ``forall (x : T) ..., P``."""
+    """Return the statement of ``(x : T) ... : P`` as ``forall (x : T) ..., P``."""
     depth = 0
     for index, symbol in enumerate(declaration):
+        # A colon inside brackets gives a binder's type; the first one outside ends the binders.
         depth += {"(": 1, "{": 1, "[": 1, ")": -1, "}": -1, "]": -1}.get(symbol, 0)
         if symbol == ":" and depth == 0:
             binders, statement = declaration[:index].strip(), declaration[index + 1 :].strip()

@@ -41,7 +41,14 @@ _AXIOM = re.compile(r"^([\w.']+)(?=\s*:|\s*$)", flags=re.MULTILINE)
 
 @dataclass(frozen=True)
 class Surveyed:
-    """What Coq says of a claim's theorem; ``axioms`` gives each axiom's statement by its name."""
+    """Hold what Coq says of a claim's theorem.
+
+    Attributes:
+        claim: the claim's id.
+        module: the module that proves the theorem.
+        statement: the theorem as Coq prints it.
+        axioms: each axiom's statement by its name.
+    """
 
     claim: str
     module: str
@@ -50,19 +57,23 @@ class Surveyed:
 
     @property
     def forbidden(self) -> list[str]:
-        """The axioms that are not allowed to this theorem."""
+        """Return the axioms that are not allowed to this theorem."""
         integers = self.module.endswith(DECIMALS)
         return [name for name in self.axioms if name not in CLASSICAL and not (integers and name.startswith(INTEGERS))]
 
     @property
     def outside_definitions(self) -> list[str]:
-        """Notions in the statement that are defined in a module of this folder other than ``Definitions.v``."""
+        """Return notions in the statement that are defined in a module of this folder other than ``Definitions.v``."""
         own = "|".join(module for module in sources.modules() if module not in ("Compat", "Definitions"))
         return sorted(set(re.findall(rf"(?<![\w.])(?:QAE\.)?(?:{own})\.\w+", self.statement)))
 
 
 def survey(theorems: Mapping[str, sources.Theorem], *, jobs: int = 2) -> list[Surveyed]:
-    """Survey the theorem of each claim, in ``jobs`` programs at a time.
+    """Return what Coq says of the theorem of each claim.
+
+    Args:
+        theorems: the theorems by claim.
+        jobs: programs of Coq that run at a time.
 
     Raises:
         CheckError: if Coq does not answer.
@@ -77,7 +88,7 @@ def survey(theorems: Mapping[str, sources.Theorem], *, jobs: int = 2) -> list[Su
 
 
 def failed_controls() -> list[str]:
-    """The axioms that are wrongly allowed or wrongly refused; none if the whitelist works."""
+    """Return the axioms that are wrongly allowed or wrongly refused; none if the list of allowed ones works."""
 
     def refused(module: str, axiom: str) -> bool:
         return bool(Surveyed("planted", module, "", {axiom: ""}).forbidden)
@@ -87,12 +98,12 @@ def failed_controls() -> list[str]:
 
 
 def statements_text(found: list[Surveyed]) -> str:
-    """The text of ``statements.txt``."""
+    """Return the text of ``statements.txt``."""
     return "\n\n".join(f"{each.claim} ({each.module}.v)\n{each.statement}" for each in found) + "\n"
 
 
 def axioms_text(found: list[Surveyed]) -> str:
-    """The text of ``axioms.txt``: per claim the names of its axioms; the classical ones also with what they state."""
+    """Return the text of ``axioms.txt``: per claim the names of its axioms, and at the end what each axiom states."""
     parts = ["\n".join([each.claim, *(f"  {name}" for name in sorted(each.axioms))]) for each in found]
     stated: dict[str, str] = {}
     for each in found:
@@ -102,7 +113,7 @@ def axioms_text(found: list[Surveyed]) -> str:
 
 
 def definitions_used(statement: str) -> list[str]:
-    """Names of ``Definitions.v`` that occur in a statement, in the file's order."""
+    """Return the names of ``Definitions.v`` that occur in a statement, in the file's order."""
     code = sources.without_comments(sources.path("Definitions").read_text(encoding="utf-8"))
     defined = re.findall(r"\b(?:Definition|Fixpoint|Inductive)\s+(\w+)", code)
     words = set(re.findall(r"\w+", statement))
@@ -110,6 +121,7 @@ def definitions_used(statement: str) -> list[str]:
 
 
 def _survey_share(index: int, theorems: Mapping[str, sources.Theorem]) -> list[Surveyed]:
+    """Return what Coq says of a share of the theorems, asked in one file."""
     file = layout.GENERATED / f"Survey{index}.v"
     file.write_text("\n".join(_questions(theorems)) + "\n", encoding="utf-8")
     answer = coq.coqc(file)
@@ -119,16 +131,19 @@ def _survey_share(index: int, theorems: Mapping[str, sources.Theorem]) -> list[S
 
 
 def _questions(theorems: Mapping[str, sources.Theorem]) -> list[str]:
+    """Return the lines of a file that asks Coq for statements and axioms."""
     used = sorted({theorem.module for theorem in theorems.values()})
     lines = [
         "From QAE Require Import Compat Definitions.",
         f"From QAE Require {' '.join(used)}.",
+        # Fixed, so that the committed texts are the same on every machine.
         "Set Printing Width 118.",
         "Set Printing Depth 100000.",
     ]
     for claim, theorem in theorems.items():
         full_name = f"QAE.{theorem.module}.{theorem.name}"
         lines += [
+            # A printed mark tells where one theorem's answers end and the next one's begin.
             f'Goal True. idtac "{_MARK} {claim}". Abort.',
             f"Check @{full_name}.",
             f"Print Assumptions {full_name}.",
@@ -137,6 +152,11 @@ def _questions(theorems: Mapping[str, sources.Theorem]) -> list[str]:
 
 
 def _read(output: str, theorems: Mapping[str, sources.Theorem]) -> list[Surveyed]:
+    """Return what Coq printed, theorem by theorem.
+
+    Raises:
+        CheckError: if an answer is missing.
+    """
     parts = re.split(rf"^{_MARK} (\S+)$", output, flags=re.MULTILINE)[1:]
     found = []
     for claim, text in zip(parts[::2], parts[1::2], strict=True):
@@ -151,7 +171,7 @@ def _read(output: str, theorems: Mapping[str, sources.Theorem]) -> list[Surveyed
 
 
 def _tidy(statement: str) -> str:
-    """The printed statement without the theorem's name, indented by two."""
+    """Return the printed statement without the theorem's name, indented by two."""
     _, _, text = statement.partition(":")
     first, *rest = text.strip().split("\n")
     # Coq indents what follows the first line by the seven columns of "     : ".
@@ -159,6 +179,6 @@ def _tidy(statement: str) -> str:
 
 
 def _axioms(text: str) -> dict[str, str]:
-    """Names and statements, white space normalised: where the lines break depends on the context of printing."""
+    """Return names and statements, white space normalised: where the lines break depends on the context of printing."""
     parts = _AXIOM.split(text)[1:]
     return {name: " ".join(said.split()).removeprefix(": ") for name, said in zip(parts[::2], parts[1::2], strict=True)}

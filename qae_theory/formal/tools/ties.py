@@ -1,8 +1,8 @@
-"""The ties between the definitions in Coq and the shipped Python: by table, by symbols, by values.
+"""Tie the definitions in Coq to the shipped Python: by table, by symbols, by values.
 
-Each writes a file of Coq that states what the shipped functions returned. They tie small sizes; what ties large ones is
-the suite's comparison with its independent references. What Coq accepted is noted, so that a later run can see, without
-Coq, whether the shipped functions still return it.
+Each tie writes a file of Coq that states what the shipped functions returned. They tie small sizes; what ties large
+ones is the suite's comparison with its independent references. What Coq accepted is noted, so that a later run can see,
+without Coq, whether the shipped functions still return it.
 """
 
 from __future__ import annotations
@@ -19,32 +19,39 @@ DRIFT = 1e-14
 
 @dataclass(frozen=True)
 class Returned:
-    """What the shipped functions return: hashes of the exact values and of the formulas, and each float by its name."""
+    """Hold what the shipped functions return.
+
+    Attributes:
+        table: a hash of the exact values.
+        symbols: a hash of the formulas.
+        values: each float by its name.
+    """
 
     table: str
     symbols: str
     values: Mapping[str, float]
 
     def differs_from(self, accepted: Returned) -> str | None:
-        """Say which value is another one than Coq accepted; None if each is the same, floats up to rounding."""
+        """Return which value is another one than Coq accepted; None if each is the same, floats up to rounding."""
         if self.table != accepted.table:
             return "the exact values of gate, quantile and advantages are other ones than Coq accepted"
         if self.values.keys() != accepted.values.keys():
             return "other floats are compared than Coq accepted"
         for name, value in self.values.items():
+            # A NaN is not within any distance, and so it differs.
             if not abs(value - accepted.values[name]) <= DRIFT:
                 return f"{name} is {value!r}, and Coq accepted {accepted.values[name]!r}"
         return None
 
 
 def returned() -> Returned:
-    """Ask the shipped functions for all that the ties compare; about a second."""
+    """Return all that the ties compare, asked of the shipped functions now; it takes about a second."""
     values = {case.name: case.value for case in ties_values.cases()}
     return Returned(_hash(ties_table.text()[0]), _hash(ties_symbols.text()[0]), values)
 
 
 def noted(record: Mapping[str, object]) -> Returned:
-    """Read what :func:`to_note` wrote.
+    """Return what :func:`to_note` wrote.
 
     Raises:
         TypeError: the record holds other fields.
@@ -53,12 +60,15 @@ def noted(record: Mapping[str, object]) -> Returned:
 
 
 def to_note(values: Returned) -> dict[str, object]:
-    """What the shipped functions return, as JSON can hold it; Python writes a float so that it reads the same again."""
+    """Return what the shipped functions return, as JSON can hold it.
+
+    Python writes a float so that it reads the same again.
+    """
     return asdict(values)
 
 
 def check() -> str:
-    """Let Coq check all three ties; say how much each compared.
+    """Let Coq check all three ties, and return how much each compared.
 
     Raises:
         CheckError: if a value is not the definition's, or a planted one is not refused.
@@ -70,7 +80,10 @@ def check() -> str:
 
 
 def _compile(name: str, text_and_count: tuple[str, int], *, refusal: str | None = None) -> int:
-    """Compile a file of ties; with ``refusal``, each of its cases has a change that must be refused in these words."""
+    """Compile a file of ties, and return how many values it compares.
+
+    With ``refusal``, each of its cases has a change that must be refused in these words.
+    """
     text, count = text_and_count
     layout.GENERATED.mkdir(parents=True, exist_ok=True)
     file = layout.GENERATED / f"{name}.v"
@@ -84,4 +97,5 @@ def _compile(name: str, text_and_count: tuple[str, int], *, refusal: str | None 
 
 
 def _hash(text: str) -> str:
+    """Return the SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()

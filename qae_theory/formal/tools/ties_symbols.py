@@ -45,7 +45,16 @@ Ltac by_binomial :=
 
 @dataclass(frozen=True)
 class Case:
-    """A value of a shipped function, its names in Coq, and the definition that it should be with a tactic for it."""
+    """Hold a value of a shipped function on symbols, and the definition that it should be.
+
+    Attributes:
+        name: the lemma's name.
+        binders: the variables of the statement.
+        definition: the term of Coq.
+        value: the SymPy expression that the function returned.
+        names: what its symbols are called in Coq.
+        tactic: proves the two equal.
+    """
 
     name: str
     binders: str
@@ -56,17 +65,18 @@ class Case:
 
     @property
     def first(self) -> str:
-        """The first variable of the statement: the logits, or the success probability."""
+        """Return the first variable of the statement: the logits, or the success probability."""
         return self.binders[1:].split()[0]
 
 
 def text() -> tuple[str, int]:
-    """The file of Coq, and how many values it holds against their definitions."""
+    """Return the file of Coq, and how many values it compares with their definitions."""
     cases = [*_policy_cases(2), *_policy_cases(3), *_group_cases()]
     return "\n".join([_HEADER, *map(_lemma, cases)]) + "\n", len(cases)
 
 
 def _lemma(case: Case) -> str:
+    """Return the lemma of a case, and the goal with a flipped sign that the same tactic must refuse."""
     value, flipped = (to_coq.expression(x, case.names) for x in (case.value, _flip(case.value)))
     statement = f"forall {case.binders},\n  {case.definition} ="
     return (
@@ -76,14 +86,14 @@ def _lemma(case: Case) -> str:
 
 
 def _flip(value: Any) -> Any:
-    """The expression with the sign of its first summand, or of the whole if it is a product, flipped."""
+    """Return the expression with the sign of its first summand, or of the whole if it is a product, flipped."""
     value = sympy.sympify(value)
     first = value.as_ordered_terms()[0]
     return sympy.Add(-first, value - first, evaluate=True)
 
 
 def _policy_cases(arms: int) -> Iterator[Case]:
-    """Functions of the logits z, the rewards r, a direction d and a baseline b."""
+    """Yield functions of the logits z, the rewards r, a direction d and a baseline b."""
     z, d, r = (_symbols(letter, arms) for letter in "zdr")
     b = sympy.Symbol("b", real=True)
     names = {b: "b"}
@@ -118,7 +128,7 @@ def _policy_cases(arms: int) -> Iterator[Case]:
 
 
 def _group_cases() -> Iterator[Case]:
-    """Binomial sums of any table of advantages: gain and second moments, groups of two, three and four."""
+    """Yield binomial sums of any table of advantages: gain and second moments, for groups of two, three and four."""
     p = sympy.Symbol("p", real=True)
     for size in (2, 3, 4):
         correct, wrong = _symbols("c", size + 1), _symbols("w", size + 1)
@@ -141,12 +151,13 @@ def _group_cases() -> Iterator[Case]:
 
 
 def _name_exponentials(value: Any, z: Any, names: dict[Any, str]) -> tuple[Any, dict[Any, str]]:
-    """The value with exp(z_i) and the logarithm of their sum as symbols, and the names with theirs.
+    """Return the value with exp(z_i) and the logarithm of their sum as symbols, and the names with theirs.
 
     The substitution only names parts of what the function returned; nothing is simplified.
     """
     value = sympy.sympify(np.asarray(value).item())
     log_sum = sympy.Symbol("L", real=True)
+    # The sum first: once the exponentials are symbols, it could not be found any more.
     value = value.subs(sympy.log(sympy.Add(*map(sympy.exp, z))), log_sum)
     named = {**names, log_sum: "ln (\\sum_x exp (z x))"}
     for i, logit in enumerate(z):
@@ -157,11 +168,12 @@ def _name_exponentials(value: Any, z: Any, names: dict[Any, str]) -> tuple[Any, 
 
 
 def _symbols(letter: str, count: int) -> Any:
+    """Return an exact array of real symbols."""
     return np.array(sympy.symbols(f"{letter}0:{count}", real=True), dtype=object)
 
 
 def _arm(index: int) -> str:
-    """The response of that index: ord0, lift ord0 ord0, ..."""
+    """Return the response of that index in Coq: ord0, lift ord0 ord0, ..."""
     name = "ord0"
     for _ in range(index):
         name = f"(lift ord0 {name})"

@@ -67,7 +67,15 @@ Definition advantages_agree (t : rule * divisor * nat * nat * nat * seq Q) : boo
 
 @dataclass(frozen=True)
 class Table:
-    """A table of expected values: its test in Coq, its rows, the same rows with one entry changed, and its size."""
+    """Hold a table of expected values.
+
+    Attributes:
+        name: the stem of the lemmas' names.
+        test: decides a row in Coq.
+        rows: the rows, as terms.
+        changed: the same rows with one entry changed, which the test must refuse.
+        entries: how many values the table holds.
+    """
 
     name: str
     test: str
@@ -77,12 +85,13 @@ class Table:
 
 
 def text() -> tuple[str, int]:
-    """The file of Coq, and how many values it compares."""
+    """Return the file of Coq, and how many values it compares."""
     tables = [_gate_table(), *map(_quantile_table, _QUANTILE_LEVELS), _advantage_table()]
     return "\n".join([_HEADER, *map(_lemmas, tables)]) + "\n", sum(table.entries for table in tables)
 
 
 def _lemmas(table: Table) -> str:
+    """Return the lemma that a table agrees, and the one that the changed table does not."""
     rows, changed = ("[::\n  " + ";\n  ".join(rows) + "]" for rows in (table.rows, table.changed))
     return (
         f"Lemma {table.name}_agree : all {table.test}\n  {rows} = true.\nProof. by vm_compute. Qed.\n"
@@ -91,6 +100,7 @@ def _lemmas(table: Table) -> str:
 
 
 def _gate_table() -> Table:
+    """Return the shipped gate of every group on the grid, and of the groups where floating point fails."""
     grid = [(k, size) for k in _LEVELS for size in range(1, _LARGEST_GATE + 1)]
     grid += [(k, size) for k, size, _ in _AWKWARD]
     rows = []
@@ -105,16 +115,19 @@ def _gate_table() -> Table:
 
 
 def _gate_row(k: Fraction, size: int, hard: list[bool]) -> str:
+    """Return one level and size with the gate for m = 0..G, as a term."""
     return f"({k.numerator}, {k.denominator}, {size}, [:: {'; '.join(str(x).lower() for x in hard)}])"
 
 
 def _quantile_table(k: Fraction) -> Table:
+    """Return both shipped quantiles of every group of small integers, at one level."""
     rows = []
     for size in range(1, _LARGEST_QUANTILE + 1):
         for rewards in itertools.product(_REWARDS, repeat=size):
             exact = np.array([F(x) for x in rewards], dtype=object)
             order_statistic = F(quantile_baseline(exact, k).item())
             interpolated = F(quantile_baseline(exact, k, method="linear").item())
+            # Times the level's denominator the interpolated quantile is an integer, which Coq compares fast.
             rows.append((rewards, order_statistic, interpolated * k.denominator))
     changed = [*rows]
     rewards, order_statistic, interpolated = rows[-2]
@@ -126,18 +139,16 @@ def _quantile_table(k: Fraction) -> Table:
 
 
 def _quantile_row(rewards: tuple[int, ...], order_statistic: Fraction, interpolated: Fraction) -> str:
+    """Return one group with both quantiles, as a term."""
     listed = "; ".join(map(str, rewards))
     return f"([:: {listed}]%Z, ({order_statistic.numerator})%Z, ({_integer(interpolated)})%Z)"
 
 
 def _advantage_table() -> Table:
-    rows = [
-        (rule, divisor, k, size, list(_shipped_squares(rule, divisor, k, size)))
-        for rule in _RULES
-        for divisor in _DIVISORS
-        for k in _ADVANTAGE_LEVELS
-        for size in _ADVANTAGE_SIZES
-    ]
+    """Return the signed squares of the shipped advantages of every rule, divisor, level and size."""
+    rows = []
+    for rule, divisor, k, size in itertools.product(_RULES, _DIVISORS, _ADVANTAGE_LEVELS, _ADVANTAGE_SIZES):
+        rows.append((rule, divisor, k, size, list(_shipped_squares(rule, divisor, k, size))))
     changed = [*rows]
     rule, divisor, k, size, squares = rows[len(rows) // 3]
     changed[len(rows) // 3] = (rule, divisor, k, size, [squares[0], -squares[1] or F(1), *squares[2:]])
@@ -147,12 +158,13 @@ def _advantage_table() -> Table:
 
 
 def _advantage_row(rule: str, divisor: str, k: Fraction, size: int, squares: list[Fraction]) -> str:
+    """Return one rule, divisor, level and size with its signed squares, as a term."""
     listed = "; ".join(to_coq.rational(x) for x in squares)
     return f"({_RULES[rule]}, {_DIVISORS[divisor]}, {k.numerator}, {k.denominator}, {size}, [:: {listed}]%Q)"
 
 
 def _shipped_squares(rule: str, divisor: str, k: Fraction, size: int) -> Iterator[Fraction]:
-    """A |A| of a correct response in groups with 1, ..., G correct ones, then of a wrong one with 0, ..., G - 1."""
+    """Yield A |A| of a correct response for m = 1, ..., G, then of a wrong one for m = 0, ..., G - 1."""
     options = {"k": k, "std": divisor, "eps": 0}
     known = {name: value for name, value in options.items() if name in get_estimator(rule).defaults}
     for first_is_correct in (True, False):
@@ -165,7 +177,7 @@ def _shipped_squares(rule: str, divisor: str, k: Fraction, size: int) -> Iterato
 
 
 def _signed_square(advantage: Any) -> Fraction:
-    """A |A| of an exact advantage, which is a rational number although A may be a square root."""
+    """Return A |A| of an exact advantage, which is a rational number although A may be a square root."""
     exact = sympy.sympify(advantage)
     square = sympy.simplify(exact**2)
     if not square.is_Rational:
@@ -174,6 +186,7 @@ def _signed_square(advantage: Any) -> Fraction:
 
 
 def _integer(x: Fraction) -> int:
+    """Return a whole Fraction as an int."""
     if x.denominator != 1:
         raise ValueError(f"{x} is not an integer")
     return x.numerator

@@ -82,7 +82,14 @@ Ltac of_pairs := rewrite /standardised_change /gap_entropy; by_interval.
 
 @dataclass(frozen=True)
 class Case:
-    """A float of a shipped function, the definition whose value it should be, and the tactics that prove it."""
+    """Hold a float of a shipped function, and the definition whose value it should be.
+
+    Attributes:
+        name: the stem of the lemmas' names.
+        definition: the term of Coq.
+        value: the float.
+        tactics: prove that the two are near, and that a planted float is not.
+    """
 
     name: str
     definition: str
@@ -91,7 +98,7 @@ class Case:
 
 
 def text() -> tuple[str, int]:
-    """The file of Coq, and how many floats it holds against their definitions."""
+    """Return the file of Coq, and how many floats it compares with their definitions."""
     compared = cases()
     logits, direction, rewards = ("; ".join(map(to_coq.real, vector)) for vector in (_LOGITS, _DIRECTION, _ARM_REWARDS))
     header = _HEADER.format(logits=logits, direction=direction, rewards=rewards)
@@ -99,11 +106,12 @@ def text() -> tuple[str, int]:
 
 
 def cases() -> list[Case]:
-    """Every float that is compared, as the shipped functions return it now."""
+    """Return every float that is compared, as the shipped functions return it now."""
     return [*_policy_cases(), *_gain_cases(), *_group_cases()]
 
 
 def _lemmas(case: Case) -> str:
+    """Return the lemma that a float is near its definition, and the one that the planted float is not."""
     exact = F(case.value)
     near = f"Rabs ({case.definition} - {to_coq.real(exact)}) <= {to_coq.real(TOLERANCE)}"
     far = f"{to_coq.real(TOLERANCE)} < Rabs ({case.definition} - {to_coq.real(exact * PLANTED)})"
@@ -114,7 +122,7 @@ def _lemmas(case: Case) -> str:
 
 
 def _policy_cases() -> Iterator[Case]:
-    """Entropy, its slopes, its curvature and its change along a step, for three responses."""
+    """Yield entropy, its slopes, its curvature and its change along a step, for three responses."""
     z, d, r = (_floats(vector) for vector in (_LOGITS, _DIRECTION, _ARM_REWARDS))
     baseline, step = float(_BASELINE), float(_STEP)
     uncentred = update_direction(z, r, "uncentred", baseline=baseline)
@@ -133,7 +141,7 @@ def _policy_cases() -> Iterator[Case]:
 
 
 def _gain_cases() -> Iterator[Case]:
-    """The gain of every named rule in groups of four."""
+    """Yield the gain of every named rule in groups of four."""
     for rule, (estimator, table) in _RULES.items():
         options: dict[str, Any] = {"k": _LEVEL, "eps": 0}
         known = {name: value for name, value in options.items() if name in get_estimator(rule).defaults}
@@ -143,7 +151,7 @@ def _gain_cases() -> Iterator[Case]:
 
 
 def _group_cases() -> Iterator[Case]:
-    """The expected entropy change over groups of two, a finite step, for two responses: the query of witness W1."""
+    """Yield the expected entropy change over groups of two for a finite step: the query of witness W1."""
     z = np.log(np.array([0.1, 0.9]))
     step = "(1 / 10)"
     probability, level = "(ltac:(lra) : 0 < 1 / 10 < 1)", "(ltac:(lra) : 0 < 2 / 5 <= 1)"
@@ -158,4 +166,5 @@ def _group_cases() -> Iterator[Case]:
 
 
 def _floats(vector: Sequence[Fraction]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return Fractions as a float64 array."""
     return np.array([float(x) for x in vector])

@@ -1,4 +1,7 @@
-"""Write Python's numbers and SymPy's expressions as terms of Coq."""
+"""Write Python's numbers and SymPy's expressions as terms of Coq.
+
+A term is written with every bracket, so that it reads the same whatever notations are open.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import sympy
 
 
 def rational(x: Fraction) -> str:
-    """A fraction as an element of ``Q``.
+    """Return a fraction as an element of ``Q``.
 
     >>> rational(Fraction(-3, 4))
     '(-3 # 4)'
@@ -19,7 +22,7 @@ def rational(x: Fraction) -> str:
 
 
 def real(x: Fraction) -> str:
-    """A fraction, a float's exact value for example, as a real number.
+    """Return a fraction, a float's exact value for example, as a real number.
 
     >>> real(Fraction(-3, 4))
     '(-3 / 4)'
@@ -28,7 +31,7 @@ def real(x: Fraction) -> str:
 
 
 def expression(value: Any, names: Mapping[Any, str]) -> str:
-    """A sum of products of powers, numbers and named terms as a real number.
+    """Return a sum of products of powers, numbers and named terms as a real number.
 
     Args:
         value: a SymPy expression; every part that is not a sum, a product, an integer power or a rational number has a
@@ -46,6 +49,7 @@ def expression(value: Any, names: Mapping[Any, str]) -> str:
     if value in names:
         return names[value]
     if value.is_Rational:
+        # A negative number needs brackets, or its sign would be read as a subtraction.
         numerator = str(value.p) if value.p >= 0 else f"({value.p})"
         return numerator if value.q == 1 else f"({numerator} / {value.q})"
     if value.is_Add or value.is_Mul:
