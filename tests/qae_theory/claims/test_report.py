@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -12,7 +13,7 @@ import pytest
 from qae_theory.claims import report_html, report_markdown
 from qae_theory.claims.ledger import Ledger, load_ledger, read_catalogue
 from qae_theory.claims.model import Entry, Evidence, Finding, Kind, Outcome, Role, Status, StepOutcome, Verdict
-from qae_theory.claims.report import RunFacts, counts, counts_line
+from qae_theory.claims.report import RunFacts, counts, counts_line, skipped_lines
 from qae_theory.claims.verdict import judge
 from tests.qae_theory.claims.samples import claim, outcome, step_outcome
 
@@ -125,6 +126,15 @@ def test_witness_is_escaped() -> None:
 def test_broken_evidence_is_open_and_says_so() -> None:
     assert re.search(r'<details class="evidence broken" open>', page())
     assert "Nothing may be concluded" in page()
+
+
+def test_a_reason_for_skipping_is_said_once_for_all_claims_that_have_a_verdict_without() -> None:
+    skipped = replace(outcome(Kind.FORMAL, status=Status.SKIPPED), detail="no Coq here")
+    with_proof = [judge(claim(name), [skipped, outcome()]) for name in ("a", "b")]
+    not_run = judge(claim("c"), [skipped])
+    assert skipped_lines([*with_proof, not_run]) == ["skipped, of 2 claims with other evidence: no Coq here"]
+    assert skipped_lines(with_proof[:1]) == ["skipped, of a: no Coq here"]
+    assert skipped_lines([not_run]) == []
 
 
 def test_counts() -> None:

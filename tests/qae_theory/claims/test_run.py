@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Status, Step, Verdict
-from qae_theory.claims.run import NEGATIVE_CRITERION, run_all, run_evidence
+from qae_theory.claims.run import NEGATIVE_CRITERION, run_all, run_evidence, slow_first
 from qae_theory.claims.verdict import judge
 from tests.qae_theory.claims.samples import FAILS, HOLDS, claim, evidence, finds, raises, step
 
@@ -110,6 +110,38 @@ def many() -> list[Evidence]:
 def test_number_of_workers_changes_nothing(jobs: int) -> None:
     outcomes = {outcome.name: outcome.status for outcome in run_all(many(), QUICK, jobs=jobs)}
     assert outcomes == {f"proof-{i}": Status.PASSED if i % 3 else Status.BROKEN for i in range(12)}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_evidence_shares_is_prepared_once_and_seen_by_each_piece(jobs: int) -> None:
+    prepared: list[int] = []
+
+    def seen(effort: Effort, *, times: int) -> Finding:
+        return finds(effort, passed=prepared == [os.getpid()] * times)
+
+    def prepare() -> None:
+        prepared.append(os.getpid())
+
+    check, control = partial(seen, times=1), partial(seen, times=2)
+    sharing = [replace(evidence(name, steps=(step(check, control),)), prepare=prepare) for name in ("one", "another")]
+    outcomes = {one.name: one.status for one in run_all([*many(), *sharing], QUICK, jobs=jobs)}
+    assert prepared == [os.getpid()]
+    assert (outcomes["one"], outcomes["another"]) == (Status.PASSED, Status.PASSED)
+    assert len(outcomes) == len(many()) + 2
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_error_of_what_prepares_is_an_error_of_the_run(jobs: int) -> None:
+    def fail() -> None:
+        raise OSError("planted")
+
+    with pytest.raises(OSError, match="planted"):
+        list(run_all([evidence(), replace(evidence("second"), prepare=fail)], QUICK, jobs=jobs))
+
+
+def test_evidence_that_imports_further_packages_starts_first_and_the_order_is_kept_otherwise() -> None:
+    first, second, torch = evidence("first"), evidence("second"), evidence("third", requires=("torch",))
+    assert [item.name for item in slow_first([first, second, torch])] == ["third", "first", "second"]
 
 
 def test_dead_worker_is_an_error_not_a_verdict() -> None:
