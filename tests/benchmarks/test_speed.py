@@ -56,7 +56,7 @@ def test_python_loop_on_lists(benchmark: Any, groups: int) -> None:
 
 @pytest.mark.parametrize("groups", GROUPS)
 def test_numpy_quantile(benchmark: Any, groups: int) -> None:
-    """For reference: the baseline alone, and not exact."""
+    """The baseline alone, and not exact: `advantages` is to take no longer."""
     benchmark.extra_info["peer"] = f"test_advantages[{groups}]"
     result = benchmark(np.quantile, _rewards(groups), 0.4, axis=-1, method="inverted_cdf")
     assert result.shape == (groups,)
@@ -71,7 +71,7 @@ def test_expected_gain(benchmark: Any, group_size: int) -> None:
 
 
 def test_entropy_change_bounds(benchmark: Any) -> None:
-    """At most 2.5 times one softmax of the same array is the aim."""
+    """At most 3 times one softmax of the same array is the aim."""
     logits, direction = np.random.default_rng(0).normal(size=(2, 64, 151_936))
     benchmark.extra_info["peer"] = "test_scipy_softmax"
     lower, upper = benchmark(entropy_change_bounds, 3 * logits, direction, 0.01)
