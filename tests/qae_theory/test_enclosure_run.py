@@ -14,7 +14,7 @@ from qae_theory.numerics import bounds, rows
 from tests.qae_theory.enclosure import __main__ as command
 from tests.qae_theory.enclosure import cases, controls, errors, run, steps, widths
 
-SMALL = ["--adversarial", "500", "--ordinary", "250", "--vocabulary", "0", "--vocabulary-errors", "0"]
+SMALL = ["adversarial", "ordinary", "--adversarial", "500", "--ordinary", "250"]
 
 
 def generator(number: int) -> np.random.Generator:
@@ -26,7 +26,6 @@ def generator(number: int) -> np.random.Generator:
 def small_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run of two kinds of instances, a fraction of a second each, and hardly any for the planted faults."""
     monkeypatch.setattr(sys, "argv", ["enclosure", *SMALL])
-    monkeypatch.setattr(command, "KINDS", ("adversarial", "ordinary"))
     monkeypatch.setattr(command, "CONTROL_INSTANCES", 50)
 
 
@@ -54,6 +53,14 @@ def test_the_run_fails_on_faulty_bounds(capsys: pytest.CaptureFixture[str], faul
     with controls.FAULTS[fault]():
         assert command.main() == 1
     assert "without [" in capsys.readouterr().out
+
+
+def test_an_unknown_kind_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["enclosure", "odd"])
+    with pytest.raises(SystemExit) as end:
+        command.main()
+    assert end.value.code == 2
+    assert "KIND must be one of adversarial, ordinary, vocabulary; got 'odd'" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("small_run")
