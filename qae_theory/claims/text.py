@@ -30,7 +30,7 @@ _OPENING, _CLOSING = frozenset("([{⌊⌈"), frozenset(")]}⌋⌉")
 
 
 class HtmlText:
-    """Turns the ledger's texts into HTML and keeps in ``fallbacks`` the formulas that have no MathML."""
+    """Turn the ledger's texts into HTML, and keep in ``fallbacks`` the formulas that have no MathML."""
 
     def __init__(self) -> None:
         """Start with no fallbacks."""

@@ -17,7 +17,7 @@ FLAGS = ("-q", "-w", "-notation-overridden,-ambiguous-paths", "-R", str(COMPILED
 
 
 class CheckError(Exception):
-    """A check of the proofs found something wrong; the message says what, and what to do."""
+    """Report that a check of the proofs found something wrong; the message says what, and what to do."""
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,7 @@ class Formula(Opaque):
         return Formula(-self.expression)
 
     def __pow__(self, exponent: object) -> Formula:
+        # An integer power of a formula is a polynomial's; another exponent would need its base to be positive.
         if isinstance(exponent, bool) or not isinstance(exponent, (int, np.integer)):
             self.refuse("** with an exponent that is no integer")
         return Formula(self.expression ** int(exponent)) if exponent >= 0 else 1 / self ** -int(exponent)

@@ -1,4 +1,4 @@
-"""A policy with any number of arms: a few arms singled out, and one symbol for all the others.
+"""Stand for a policy with any number of arms: a few arms singled out, and one symbol for all the others.
 
 The shipped kernels work arm by arm and sum over arms. On the arrays of this module they do both for every number of
 arms at once: an entry holds one arm's quantities as a polynomial, the last entry those of every other arm, and only a
@@ -6,9 +6,8 @@ sum that meets each entry once is a sum over all arms. Multiplying different arm
 a product or a position says nothing about a policy of any size, and raises.
 
 A result is found on two widths, with two and with three arms singled out, and counts only if it is the same on both:
-what depends on the length of the array is not about any number of arms. Code that changes its mind at a longer array
-only would not be noticed here: that the shipped functions do not is the matter of the claims ``shipped-agrees-...``.
-Two arms are the fewest that this speaks of; a policy with one arm is among the instances of the ties.
+what depends on the length of the array is not about any number of arms. Two arms are the fewest that this speaks of; a
+policy with one arm is among the instances of the ties.
 """
 
 from __future__ import annotations

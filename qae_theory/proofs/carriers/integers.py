@@ -163,6 +163,7 @@ class SymbolicRatio(Opaque):
     def _sides(self, other: object) -> tuple[Any, Any]:
         """Return both numbers over the product of their denominators, which is positive."""
         top, bottom = _ratio_terms(other)
+        # Multiplying an inequality by positive numbers keeps its direction.
         return self.top * bottom, top * self.bottom
 
     __radd__ = __add__
@@ -188,6 +189,7 @@ class GroupSymbols(NamedTuple):
     def domain(self) -> tuple[Any, ...]:
         """Return what G, m, p and q have to obey: G >= 1, 0 <= m <= G, 0 < p < q."""
         return (
+            # K is strictly between 0 and 1: p/q with 0 < p < q, not necessarily in lowest terms.
             self.group_size >= 1,
             self.num_correct >= 0,
             self.num_correct <= self.group_size,

@@ -48,6 +48,7 @@ def plain_sum(expression: Any) -> Any:
     for powers, coefficient in sympy.Poly(expression, *ARM).terms():
         # A plain sum of f is E[f/pi], so one power of pi is taken off.
         shifted = (power - (place == _PLACE_OF_PROB) for place, power in enumerate(powers))
+        # By linearity: a sum over arms of a combination is the combination of the sums.
         total += coefficient * moment(*shifted)
     return total
 
@@ -69,6 +70,7 @@ def along_step(expression: Any) -> Any:
     E[f] moves by E[f'] + E[f (d - E d)], where f' is the motion of f itself: log pi moves by d - E d, pi by pi (d - E
     d), and d, x and y stay. The chain rule gives the rest.
     """
+    # d log pi / d eta = d - E d for a softmax policy.
     excess = DIRECTION - mean(DIRECTION)
     total = sympy.Integer(0)
     for symbol in sympy.sympify(expression).free_symbols:

@@ -42,6 +42,7 @@ class Path:
         """
         condition = z3.BoolVal(condition) if isinstance(condition, bool) else condition
         possible = bool(self._solver.check(condition) != z3.unsat)
+        # A condition that the path already decides adds nothing to it, and opens no other path.
         if not possible or self._solver.check(z3.Not(condition)) == z3.unsat:
             return possible
         depth = len(self.answers)

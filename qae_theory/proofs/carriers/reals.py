@@ -115,6 +115,7 @@ def real_term(value: Any) -> Any:
     if isinstance(value, sympy.Mul):
         return z3.Product(*map(real_term, value.args))
     if isinstance(value, sympy.Pow) and value.exp == sympy.Rational(1, 2):
+        # z3 knows a square root as an algebraic number, and decides with it exactly.
         return z3.simplify(z3.Sqrt(real_term(value.base)))
     if isinstance(value, (bool, np.bool_, float, np.floating)) or not hasattr(value, "denominator"):
         raise TypeError(f"symbolic reals meet exact numbers only, not a {type(value).__name__}")

@@ -1,1 +1,1 @@
-"""Evidence of the catalogue's page on the shipped code: what its functions refuse, and what they return."""
+"""Hold the evidence of the catalogue's page on the shipped code: what its functions refuse, and what they return."""

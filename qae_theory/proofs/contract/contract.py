@@ -39,6 +39,7 @@ from qae_theory.softmax import entropy_gradient
 
 Refusal = tuple[Callable[[], Any], str]
 
+# Written once here, and compared as whole messages: a changed word shows.
 _NAN, _INF = float("nan"), float("inf")
 _MIXED = [1, 0, 0, 1]
 _K_ALLOWED = "a rational number strictly between 0 and 1 (Fraction, decimal string such as '0.4' or '2/5', or float)"
@@ -98,6 +99,7 @@ def _bad_groups() -> Iterator[Refusal]:
     bad: Any
     call: Any
     for bad in ([], 1.0, [1.0, _NAN], [1.0, _INF], [[1.0], [1.0, 2.0]], ["a", "b"], [1.0, 2.0**1000]):
+        # Every function that takes rewards must refuse them in the same words.
         for call in (q.advantages, partial(q.quantile_baseline, k="0.4"), query_weights_of("qae")):
             yield partial(call, bad), f"rewards must be {_REWARDS_ALLOWED}; got {bad!r}"
     for mask in ([True, False], [1, 1, 1, 1]):
@@ -128,6 +130,7 @@ def _bad_options() -> Iterator[Refusal]:
     for name, options in (("rloo", []), ("grpo", ["std", "eps"])):
         message = f"k must be left out: {name!r} has the options {options!r}; got '0.4'"
         yield partial(q.advantages, _MIXED, name, k="0.4"), message
+    # The ends of the interval, what is outside it, and what is no number at all.
     for bad in (0, 1, "1.5", -0.1, _NAN, "x", None, True, "1/0"):
         for call in (q.quantile_baseline, query_weights_with_k):
             yield partial(call, _MIXED, k=bad), f"k must be {_K_ALLOWED}; got {bad!r}"
@@ -175,13 +178,16 @@ def _foreign_numbers() -> Iterator[Refusal]:
     bad: Any
     finite = "an array [..., n] of finite numbers"
     held = f"{finite}, all of them exactly held by float64, which has 53 bits"
+    # NumPy and SymPy would calculate with complex numbers, and give an entropy that is none.
     for bad in ([sympy.I, 0], [1 + sympy.I, sympy.S.One], [1j, 0]):
         yield partial(q.advantages, bad), f"rewards must be {_REWARDS_ALLOWED}; got {bad!r}"
         yield partial(q.entropy, bad), f"logits must be {finite}; got {bad!r}"
+    # A masked array loses its mask when it is converted, and with it what its owner meant to leave out.
     masked = np.ma.array([1.0, 0.0], mask=[False, True])
     unmasked = "none of them masked (`advantages` takes a mask= of its own); got a masked array of shape (2,)"
     yield partial(q.advantages, masked), f"rewards must be {_REWARDS_ALLOWED}, {unmasked}"
     yield partial(q.entropy, masked), f"logits must be {finite}, {unmasked}"
+    # Two integers that float64 holds as one: logits that differ would become equal.
     for bad in ([2**53, 2**53 + 1], [2**53 + 1, 0.5], [2**64 + 1, 0.5]):
         yield partial(q.entropy, bad), f"logits must be {held}; got {bad!r}"
     for bad in ("no", 1, None):
@@ -275,6 +281,7 @@ def _bad_expectations() -> Iterator[Refusal]:
         yield partial(outcome_advantages, bad, "qae"), at_least_1
         yield partial(expected_first_order_change, zeros, [1, 0], bad, "qae"), at_least_1
     at_least_2 = "group_size must be an integer >= 2; got 1"
+    # No group of one is mixed, so the expectation given a mixed group is over nothing.
     yield partial(q.expected_gain, 0.5, 1, "qae", mixed_only=True), at_least_2
     yield partial(q.expected_gain, 0.5, 1, "rloo"), at_least_2
     yield partial(advantage_moments, 0.5, 1, "qae"), at_least_2
@@ -357,6 +364,7 @@ def _as_fractions() -> str:
 
 def _refusals(*, rename: Callable[[str], str]) -> Finding:
     """Find whether every bad call raises its message; ``rename`` changes what is expected, for the control."""
+    # The whole message is compared, so that an argument's name, its value and what is allowed are all held.
     cases = ((text, _message(call), rename(text)) for call, text in refusals())
     return all_equal(cases, "bad calls, each with the words of its refusal")
 
@@ -431,5 +439,5 @@ def _fields(rule: Estimator) -> tuple[Any, ...]:
 
 
 def _nested(result: Any) -> list[Any]:
-    """An array, or a tuple of arrays, as lists."""
+    """Return an array, or a tuple of arrays, as lists."""
     return [np.asarray(part).tolist() for part in result]

@@ -1,1 +1,1 @@
-"""Evidence of the catalogue's page on neutrality: what the baseline can and cannot do in expectation."""
+"""Hold the evidence of the catalogue's page on neutrality: what the baseline can and cannot do in expectation."""

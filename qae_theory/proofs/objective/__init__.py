@@ -1,1 +1,1 @@
-"""Evidence of the catalogue's page on the objective: Prop. 4.1 and what is said around it."""
+"""Hold the evidence of the catalogue's page on the objective: Prop. 4.1 and what is said around it."""

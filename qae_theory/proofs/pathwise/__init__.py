@@ -1,1 +1,1 @@
-"""Evidence of the catalogue's page on single sampled groups: paired laws, unsampled logits, clip sides."""
+"""Hold the evidence of the catalogue's page on single sampled groups: paired laws, unsampled logits, clip sides."""

@@ -1,1 +1,1 @@
-"""Evidence of the catalogue's page on Proposition 4.2, one update at a time."""
+"""Hold the evidence of the catalogue's page on Proposition 4.2, one update at a time."""

@@ -1,6 +1,7 @@
-"""What the proofs are made with: the trusted checkers, symbols and arms of any number, oracles and exact instances.
+"""Hold what the proofs are made with: the trusted checkers, oracles, enumerations and exact instances.
 
-``checking`` is the trusted kernel. The others run the shipped functions on something unusual (``integers``, ``reals``,
-``generic_arm``, ``series``) or are what they are compared with (``oracle``, ``enumeration``, ``ball_entropy``,
-``rule_formulas``). No evidence is registered here.
+``checking`` is the trusted kernel. The others are what the shipped functions are compared with (``oracle``,
+``enumeration``, ``ball_entropy``, ``rule_formulas``, ``token_tree``) and on (``cases``, ``groups``,
+``rational_policies``), and the comparisons that pages share (``estimator_ties``). What the shipped functions run on for
+all numbers at once is in ``proofs.carriers``. No evidence is registered here.
 """

@@ -86,6 +86,7 @@ def slope(z: Balls, d: Balls) -> Any:
 def curvature(z: Balls, d: Balls) -> Any:
     """Return H'' along d at eta = 0: -Var(d) - E[(log pi - E log pi)(d - E d)^2]."""
     probs, logs = policy(z)
+    # A shift of the direction drops out; centring it first keeps the digits.
     excess = centred(probs, d)
     return -mean(probs, product(excess, excess)) - mean(probs, product(centred(probs, logs), excess, excess))
 
@@ -125,6 +126,7 @@ def brackets(arms: int) -> tuple[Any, Any]:
 
 def spread(d: Balls) -> Any:
     """Return max d - min d of balls that do not overlap, or that are equal."""
+    # Balls have no order of their own where they overlap; their midpoints do.
     values = sorted(d, key=lambda x: x.mid())
     return values[-1] - values[0]
 
@@ -152,5 +154,6 @@ def close(value: Any, exact: Any, *, relative: float, scale: Any = None) -> bool
         relative: the tolerance.
         scale: what the tolerance is relative to; the exact value unless given.
     """
+    # Certainly: the comparison of balls is true only if it holds for every number in them.
     size = abs(exact) if scale is None else scale
     return bool(abs(flint.arb(float(value)) - exact) <= flint.arb(relative) * size)

@@ -1,8 +1,9 @@
-"""The trusted kernel of the proofs: a handful of checkers that return a ``Finding`` and never raise to say no.
+"""Check statements for the proofs: the trusted kernel, whose checkers return a ``Finding`` and never raise to say no.
 
-Each has one criterion, and a planted falsehood must fail by the criterion of its check. What is trusted: SymPy's
-arithmetic, ``expand`` and ``cancel``, z3's ``unsat``, flint's ball arithmetic, Python's integers and Fractions, the
-carriers (``proofs.carriers``), and this file. Mathematics is in the pages.
+Each checker has one criterion, and a planted falsehood must fail by the criterion of its check. What is trusted:
+SymPy's arithmetic, ``expand`` and ``cancel``, z3's ``unsat``, flint's ball arithmetic, Python's integers and Fractions,
+the carriers (``proofs.carriers``), and this file. The mathematics is in the folders beside this one, one per page of
+the catalogue.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ def entailed(goal: Any, *assumptions: Any, timeout_ms: int = Z3_TIMEOUT_MS) -> F
     """Find whether a goal follows from assumptions that may contradict each other, as on an idle path."""
     solver = z3.Solver()
     solver.set("timeout", timeout_ms)
+    # The goal follows from the assumptions exactly if they allow no case in which it fails.
     solver.add(*assumptions, z3.Not(goal))
     answer = solver.check()
     if answer == z3.unsat:
@@ -83,6 +85,8 @@ def valid_on_every_path(goal: Callable[[Path], Any], *assumptions: Any) -> Findi
     count = 0
     for path, formula in paths(goal, *assumptions):
         formula = z3.BoolVal(formula) if isinstance(formula, bool) else formula
+        # An undecided question makes paths that no number takes; on those the conditions contradict each other,
+        # rightly.
         finding = entailed(formula, *path.conditions)
         if not finding.passed:
             return finding
@@ -105,9 +109,11 @@ def zero(expression: Any, simplify: Callable[[Any], Any] = sympy.cancel) -> Find
     """
     if isinstance(expression, (str, bool, np.bool_)):
         raise TypeError(f"an expression is needed, not a {type(expression).__name__}")
+    # A rounded number can make a true identity fail and a false one hold, so neither answer would count.
     exact = sympy.S(expression)
     if _holds_float(expression) or exact.has(sympy.Float):
         return Finding(False, "float in a proof", f"{exact} holds a rounded number"[:300])
+    # A detail is cut at 300 characters: a residual can fill pages, and its beginning tells the terms.
     residual = simplify(exact)
     if residual == 0:
         return Finding(True, "SymPy residual", "residual 0")
@@ -146,7 +152,12 @@ def for_all(cases: Iterable[tuple[str, bool]], domain: str) -> Finding:
 
 
 def all_equal(cases: Iterable[tuple[str, Any, Any]], domain: str) -> Finding:
-    """Find whether two exact values (Fractions, SymPy numbers, integers) are equal in every labelled case."""
+    """Find whether two exact values (Fractions, SymPy numbers, integers) are equal in every labelled case.
+
+    Args:
+        cases: the label of each case, and the two values.
+        domain: says which cases these are.
+    """
     return for_all(((label, _same(left, right)) for label, left, right in cases), domain)
 
 
@@ -189,9 +200,11 @@ def survives(strategy: SearchStrategy[Any], holds: Callable[[Any], bool], *, exa
         examples: how many are drawn.
         says: names the claim.
     """
+    # The draw is kept here, since Hypothesis reports it as text only.
     falsified: list[Any] = []
 
     @settings(
+        # Derandomised and without a database, the same draws come on every run; without a deadline, no load fails one.
         max_examples=examples,
         derandomize=True,
         database=None,
@@ -209,6 +222,7 @@ def survives(strategy: SearchStrategy[Any], holds: Callable[[Any], bool], *, exa
     try:
         search()
     except AssertionError:
+        # An AssertionError that this function did not raise is a defect of the code under test, not an answer.
         if not falsified:
             raise
         return Finding(False, "falsified", f"{says}: falsified by {falsified[-1]!r}"[:500])
@@ -221,7 +235,10 @@ def with_witness(finding: Finding, witness: Mapping[str, str]) -> Finding:
 
 
 def both(*findings: Finding) -> Finding:
-    """Return the first finding that fails, or all as one under the criterion of the first, which the control breaks."""
+    """Return the first finding that fails, or one finding for all of them.
+
+    The joint finding has the criterion of the first, which is the one that the control breaks.
+    """
     for finding in findings:
         if not finding.passed:
             return finding
@@ -247,6 +264,7 @@ def ball(value: Any, *, digits: int = 60) -> Any:
 
 
 def _ball(value: Any) -> Any:
+    """Return the ball of a value, its arguments' balls combined."""
     if isinstance(value, flint.arb):
         return value
     if isinstance(value, (int, Fraction, sympy.Rational)):
@@ -274,7 +292,9 @@ def _ball(value: Any) -> Any:
 
 
 def _ball_power(value: Any, arguments: list[Any]) -> Any:
+    """Return a power as a ball, given the balls of base and exponent."""
     exponent = value.exp
+    # A general power goes through the logarithm, which a ball that touches 0 does not have; these three do not need it.
     if exponent.is_Integer:
         return arguments[0] ** int(exponent)
     if exponent == sympy.Rational(1, 2):
@@ -285,10 +305,12 @@ def _ball_power(value: Any, arguments: list[Any]) -> Any:
 
 
 def _holds_float(value: Any) -> bool:
+    """Return whether a value is a rounded number."""
     return isinstance(value, (float, complex, np.inexact))
 
 
 def _same(left: Any, right: Any) -> bool:
+    """Return whether two exact values are equal; SymPy's need a normal form first."""
     if isinstance(left, sympy.Basic) or isinstance(right, sympy.Basic):
         return bool(sympy.simplify(left - right) == 0)
     return bool(left == right)

@@ -66,6 +66,7 @@ def exact(values: Any) -> Array:
 
 def all_groups(arms: int, size: int) -> Array:
     """Return every ordered group as response indices, ``[n^G, G]``."""
+    # Ordered groups: with them a group's probability is the plain product, without multinomial coefficients.
     return np.array(list(product(range(arms), repeat=size)))
 
 

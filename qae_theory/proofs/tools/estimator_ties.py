@@ -75,6 +75,7 @@ def binary_groups(size: int) -> tuple[Group, ...]:
 
     Every order is not needed: each rule treats responses alike, which the rotated groups test.
     """
+    # Correct ones first, and each group rotated by its own m: the places of the correct ones then vary.
     one, zero = Fraction(1), Fraction(0)
     groups = [(one,) * m + (zero,) * (size - m) for m in range(size + 1)]
     turned = [group[i % size :] + group[: i % size] for i, group in enumerate(groups)]
@@ -150,6 +151,7 @@ def floats_match(effort: Effort, *, rules: Sequence[str], reading: Reading) -> F
     """
 
     def cases() -> Iterator[tuple[str, bool]]:
+        # Sizes up to 9 meet every way that K G and (G - 1) K can lie, and take seconds.
         for size in range(2, effort.pick(9, 5) + 1):
             for rule in rules:
                 groups = groups_for(rule, size)
@@ -173,6 +175,7 @@ def exact_match(effort: Effort, *, reading: Reading) -> Finding:
     def cases() -> Iterator[tuple[str, bool]]:
         for size in range(2, effort.pick(6, 4) + 1):
             for rule in oracle.RULES:
+                # Exact square roots are slow: only a share of the groups and of the options is taken.
                 groups = groups_for(rule, size)[:: 1 if rule in oracle.BINARY_ONLY else effort.pick(2, 5)]
                 for options in list(option_grid(rule, size, exact=True))[:: effort.pick(3, 7)]:
                     shipped = advantages(exact_array(groups), rule, **keywords(rule, options))
@@ -220,6 +223,7 @@ def masks_match(effort: Effort, *, reading: Reading) -> Finding:
         reading: how the definition is read.
     """
     grades = [Fraction(x) for x in (-2, 1, Fraction(1, 4))]
+    # All 16 masks, the empty one and the full one among them.
     masks = list(product((True, False), repeat=4))
 
     def cases() -> Iterator[tuple[str, bool]]:
@@ -250,6 +254,7 @@ def exact_masks_match(effort: Effort, *, reading: Reading) -> Finding:
 
     def cases() -> Iterator[tuple[str, bool]]:
         for rule in oracle.RULES:
+            # At K = 11/20 some masked groups are of another regime than the whole ones: the gate must read the mask.
             options = Options(k=Fraction(11, 20), eps=Fraction(0), exact=True)
             for row in rows:
                 batch = exact_array([row] * len(masks))

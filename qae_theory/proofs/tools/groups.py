@@ -44,6 +44,7 @@ def is_zero(value: Any) -> bool:
 
 def same(cases: Iterable[tuple[str, Any, Any]], domain: str) -> Finding:
     """Find whether two exact arrays are equal, entry by entry, in every labelled case."""
+    # An exact comparison needs no tolerance: a difference that is not 0 is a counterexample.
     return for_all(((label, _same_arrays(left, right)) for label, left, right in cases), domain)
 
 

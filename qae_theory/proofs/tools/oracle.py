@@ -83,6 +83,7 @@ def root(x: Fraction, *, exact: bool) -> Any:
 
     A rational root is a Fraction; another one is a SymPy number if ``exact``, else a float.
     """
+    # A Fraction is in lowest terms, so it is a square exactly if both its parts are.
     top, bottom = isqrt(x.numerator), isqrt(x.denominator)
     if top * top == x.numerator and bottom * bottom == x.denominator:
         return Fraction(top, bottom)
@@ -127,6 +128,7 @@ def _nsr(rewards: Group, options: Options) -> list[Any]:
 
 
 def _pos_mask(rewards: Group, options: Options) -> list[Any]:
+    # The masks are those of Eqs. 7 and 8; a group at the threshold is hard.
     hard = mean(rewards) <= 1 - options.k
     return _over_std([Fraction(-1 if r == 0 else int(hard)) for r in rewards], rewards, options)
 

@@ -40,6 +40,7 @@ def log_form(value: Any) -> Any:
 def population(probs: Probs) -> list[int]:
     """Return equally likely 0/1 rewards whose share of ones is the probability of the first response."""
     size = probs[0].denominator
+    # Equal probabilities 1/q make the first response's probability a share of the list.
     return [1] * probs[0].numerator + [0] * (size - probs[0].numerator)
 
 

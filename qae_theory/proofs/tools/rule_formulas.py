@@ -73,6 +73,7 @@ def advantage_pair(rule: str, m: int, size: int, k: Fraction, std: str) -> tuple
         k: quantile level.
         std: ``population`` or ``bessel``.
     """
+    # There the standard deviation is 0, and the shipped rules return 0 in place of 0/0.
     if rule in STANDARDISED and m in (0, size):
         return sympy.S(0), sympy.S(0)
     correct, wrong = numerators(rule, Fraction(m), Fraction(size), k)
@@ -89,6 +90,7 @@ def option_sets(rule: str, levels: tuple[Fraction, ...]) -> Iterator[dict[str, A
         yield {}
         return
     for std in ("population", "bessel"):
+        # GRPO has no level; one pass over the loop is enough for it.
         for k in levels if rule in GATED else levels[:1]:
             yield {"std": std, "eps": 0, **({"k": k} if rule in GATED else {})}
 
@@ -107,6 +109,7 @@ def agrees_with_shipped(
     def cases() -> Iterator[tuple[str, Any, Any]]:
         for rule, size in product(RULES, sizes):
             for options in option_sets(rule, levels):
+                # A rule without a level gets any: its formulas do not read it.
                 level, std = level_of(options.get("k", Fraction(2, 5))), options.get("std", "population")
                 table = outcome_advantages(size, rule, exact=True, **options)
                 for m in range(size + 1):

@@ -48,6 +48,7 @@ def context(logits: str, direction: str, *after: Context | None) -> Context:
 def log_probs_of_responses(tree: Context) -> Iterator[Any]:
     """Yield the logarithm of each response's probability: the sum of its tokens' log-probabilities."""
     for log_prob, child in zip(expressions(log_softmax(formulas(tree.logits))), tree.after, strict=True):
+        # The response ends here; otherwise its probability goes on as a product.
         if child is None:
             yield log_prob
         else:
@@ -83,6 +84,7 @@ def visit_change(tree: Context) -> Any:
     It is the sum over contexts of P(context) times the covariance of the direction with the entropy still to come.
     """
     probs = probabilities(formulas(tree.logits))
+    # Where a response ends nothing is left to choose, and the entropy to come is 0.
     to_come = formulas(future_entropy(child) for child in tree.after)
     total = expression(covariance(probs, formulas(tree.direction), to_come))
     for prob, child in zip(expressions(probs), tree.after, strict=True):
