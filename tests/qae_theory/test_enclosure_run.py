@@ -34,7 +34,7 @@ def test_the_run_passes_and_writes_its_figures(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["enclosure", *SMALL, "--json", str(tmp_path / "figures.json")])
-    monkeypatch.setattr(command, "CONTROL_INSTANCES", 1000)
+    monkeypatch.setattr(command, "CONTROL_INSTANCES", 3000)
     assert command.main() == 0
     out = capsys.readouterr().out
     assert "adversarial: 500 instances; violations: best 0, brackets 0," in out
