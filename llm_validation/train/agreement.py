@@ -102,7 +102,7 @@ def reference_advantages(rewards: Array, case: Case) -> Array:
     if options.get("std") == "batch":
         whole = {Fraction(x): count for x, count in Counter(scored).items()}
         options["std"] = reference("groups").deviation(whole, "bessel")
-    table = np.zeros(rewards.shape)
+    table: Array = np.zeros(rewards.shape)
     for out, group in zip(table, rewards, strict=True):
         kept = ~np.isnan(group)
         tally = {Fraction(x): count for x, count in Counter(group[kept].tolist()).items()}

@@ -106,7 +106,7 @@ def train(
     return run(prepare(config, out=out), told=told, resume=resume, callbacks=callbacks) if found is None else found
 
 
-def _asked(examples: Sequence[Example], tokenizer: Any, config: TrainConfig) -> list[Example]:
+def asked_in_template(examples: Sequence[Example], tokenizer: Any, config: TrainConfig) -> list[Example]:
     """Return the questions as the model is asked them, in its chat template if one is set."""
     prompts = [example.prompt for example in examples]
     texts = rendered(prompts, tokenizer, template=config.chat_template, system=config.system_prompt)
@@ -138,7 +138,7 @@ def prepare(config: TrainConfig, *, out: Path) -> Prepared:
             model, tokenizer = load_model(
                 starting_model(config.model, config.task, config.warmup, cache=out), seed=config.seed
             )
-        examples = _asked(examples, tokenizer, config)
+        examples = asked_in_template(examples, tokenizer, config)
     except ValueError as error:
         raise SettingsError(str(error)) from error
     scoring = Scoring(source.verifier, Extraction(config.extraction))

@@ -13,7 +13,7 @@ from llm_validation.train.folder import run_folder
 from llm_validation.train.run import Progress, train
 from tests.llm_validation.train.runs import OF_THE_RESULT, config, everything, flip_a_byte, results
 
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.slow]
 
 SHORT, LONG = 40, 80
 # Neither length is a multiple: the short run's last checkpoint is one that the long run does not take.
