@@ -239,7 +239,7 @@ def _without_contained(
 
 
 def _contains(whole: Sequence[Entry], part: Sequence[Entry]) -> bool:
-    """Whether the entries of one file begin as those of another, NaN counting as NaN."""
+    """Return whether the entries of one file begin as those of another, NaN counting as NaN."""
     return len(part) <= len(whole) and all(repr(one) == repr(other) for one, other in zip(part, whole, strict=False))
 
 

@@ -52,7 +52,7 @@ class Identified:
 
     @property
     def fits(self) -> bool:
-        """Whether a candidate fits."""
+        """Return whether a candidate fits."""
         return bool(self.members)
 
     def record(self) -> dict[str, Any]:

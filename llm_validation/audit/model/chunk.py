@@ -64,10 +64,10 @@ class Chunk:
     components: Mapping[str, Array] = field(default_factory=dict)
     """[N] each, a reward function's scores by its name."""
     summed: bool = False
-    """Whether the reward is the weighted sum of components, to be made when the groups are known."""
+    """Return whether the reward is the weighted sum of components, to be made when the groups are known."""
     role: Role = "training"
     repeats: bool = False
-    """Whether the writer logs one batch again at later steps."""
+    """Return whether the writer logs one batch again at later steps."""
 
     def __post_init__(self) -> None:
         """Refuse columns of different lengths and unknown names: a reader's mistake, not the user's."""

@@ -52,7 +52,7 @@ class Responses:
 
     @property
     def grouped(self) -> bool:
-        """Whether it is known which responses form a group."""
+        """Return whether it is known which responses form a group."""
         return self.identity != "none" and len(self) > 0
 
     @cached_property
@@ -96,27 +96,27 @@ class Groups:
 
     @property
     def judged(self) -> Array:
-        """Whether the group has a scored response and it is known which are right, ``[M]``."""
+        """Return whether the group has a scored response and it is known which are right, ``[M]``."""
         return np.asarray((self.right >= 0) & (self.scored > 0))
 
     @property
     def all_wrong(self) -> Array:
-        """Whether every scored response is wrong, ``[M]``."""
+        """Return whether every scored response is wrong, ``[M]``."""
         return self.judged & (self.right == 0)
 
     @property
     def all_right(self) -> Array:
-        """Whether every scored response is right, ``[M]``."""
+        """Return whether every scored response is right, ``[M]``."""
         return self.judged & (self.right == self.scored)
 
     @property
     def mixed(self) -> Array:
-        """Whether there is a right and a wrong response, ``[M]``."""
+        """Return whether there is a right and a wrong response, ``[M]``."""
         return self.judged & (self.right > 0) & (self.right < self.scored)
 
     @property
     def flat(self) -> Array:
-        """Whether all scored rewards are equal, ``[M]``: no group-centred rule has anything to say there."""
+        """Return whether all scored rewards are equal, ``[M]``: no group-centred rule has anything to say there."""
         return np.asarray((self.scored > 0) & (self.low == self.high))
 
 

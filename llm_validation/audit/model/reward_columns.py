@@ -83,7 +83,7 @@ def _subsets(names: list[str]) -> Iterator[tuple[str, ...]]:
 
 
 def _is_affine(reward: Array, advantage: Array, group: Array) -> bool:
-    """Whether the advantages are an increasing affine function of the rewards in every group."""
+    """Return whether the advantages are an increasing affine function of the rewards in every group."""
     rows = np.flatnonzero(np.isfinite(reward) & np.isfinite(advantage) & (group >= 0))
     order = rows[np.argsort(group[rows], kind="stable")]
     start = np.flatnonzero(np.r_[True, np.diff(group[order]) != 0])

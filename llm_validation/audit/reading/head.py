@@ -54,7 +54,7 @@ class Head:
 
     @property
     def is_cut(self) -> bool:
-        """Whether the file is one JSON object that does not end, as far as it was looked at."""
+        """Return whether the file is one JSON object that does not end, as far as it was looked at."""
         return self.kind == "document" and len(self.text) < BEGINNING and _parsed(self.text) is None
 
     def any_with(self, *names: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from llm_validation.audit.demo import folder
+from llm_validation.audit.estimator.candidates import Candidate
 from llm_validation.train.rollouts import group_advantages
 from qae_theory import advantages
 from tests.llm_validation.audit import worlds
@@ -134,16 +136,29 @@ def test_groups_that_lost_responses_are_left_out(tmp_path: Path) -> None:
     assert estimator["left_out"] >= 8
 
 
-@pytest.mark.parametrize("name", ["qae", "grpo", "rloo", "pos_mask"])
-def test_the_trainers_own_advantages_are_found_in_its_log(name: str, tmp_path: Path) -> None:
-    """As ``qae train`` makes and writes them: per group, in float32, as JSON."""
-    world = worlds.made(5, groups=12, size=8)
-    made = group_advantages(world.reward.ravel(), 8, name, {}).astype(np.float32).astype(np.float64)
-    worlds.own(tmp_path, worlds.replace(world, advantage=made.reshape(world.reward.shape)))
-    content = audited(tmp_path, estimator=name)
-    assert content["estimator"]["name"] == name
+def trained() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every rule that ``qae train`` can be told to use, with every divisor that it has."""
+    yield from rules()
+    for name in ("grpo", "qae", "qae_linear"):
+        level = {} if name == "grpo" else {"k": "0.6"}
+        yield name, {"std": "none", **level}
+        yield name, {"std": "batch", "eps": 1e-6, **level}
+
+
+@pytest.mark.parametrize(("name", "options"), list(trained()), ids=str)
+def test_the_trainers_own_advantages_are_found_in_its_log(name: str, options: dict[str, Any], tmp_path: Path) -> None:
+    """As ``qae train`` makes and writes them: a batch at a time, in float32, as JSON."""
+    world = worlds.made(5, groups=24, size=8)
+    made = [group_advantages(batch.ravel(), 8, name, options).astype(np.float32) for batch in world.reward]
+    logged = np.stack(made).astype(np.float64).reshape(world.reward.shape)
+    worlds.own(tmp_path, worlds.replace(world, advantage=logged))
+    configured = {key: str(value) if key == "k" else value for key, value in options.items()}
+    content = audited(tmp_path, estimator=name, **configured)
+    estimator = content["estimator"]
+    members = [Candidate(one["name"], one["options"]) for one in (estimator, *estimator["equivalents"])]
+    assert holds(members, name, options), members
     assert "estimator-mismatch" not in found(content)
-    assert "estimator-mismatch" in found(audited(tmp_path, estimator="psr"))
+    assert "estimator-mismatch" in found(audited(tmp_path, estimator="nsr" if name == "psr" else "psr"))
 
 
 def test_the_stored_run_of_qae_train_is_the_released_codes_rule() -> None:

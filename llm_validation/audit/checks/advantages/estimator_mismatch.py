@@ -62,7 +62,7 @@ def shown(candidate: Candidate) -> str:
 
 
 def _agrees(candidate: Candidate, settings: AuditSettings) -> bool:
-    """Whether a candidate has the options that are configured; one that it has not decides nothing."""
+    """Return whether a candidate has the options that are configured; one that it has not decides nothing."""
     options = candidate.options
     k = settings.k is None or "k" not in options or decimal_fraction(options["k"]) == decimal_fraction(settings.k)
     std = settings.std is None or "std" not in options or options["std"] == settings.std
