@@ -22,6 +22,8 @@ COPIED = ("qae_theory", "simulators", "llm_validation", "paper_figures", "tests"
 def main() -> int:
     """Write the mutants, run the killers, store what survived."""
     arguments = _parser().parse_args()
+    if arguments.bends is not None:
+        return run_bends(arguments)
     mutants = write_tree(arguments.only)
     if arguments.again:
         earlier = set(json.loads(arguments.again.read_text())["survivors"])
@@ -30,6 +32,17 @@ def main() -> int:
     (TREE / "mutants.json").write_text(json.dumps(mutants))
     for killer in arguments.killer:
         run_killer(killer, arguments.jobs, arguments.out)
+    return 0
+
+
+def run_bends(arguments: argparse.Namespace) -> int:
+    """Show conditional bends to the killers, in this tree as it is."""
+    for killer in arguments.killer:
+        command = [killer, str(arguments.jobs), arguments.bends, str(arguments.out.resolve())]
+        environment = {**os.environ, "CI": "true"}
+        subprocess.run(
+            [sys.executable, "-m", "tests.mutation.bends.run", *command], cwd=ROOT, env=environment, check=True
+        )
     return 0
 
 
@@ -69,6 +82,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--killer", nargs="+", choices=("verify", "pytest"), default=["verify", "pytest"])
     parser.add_argument("--only", nargs="*", default=[], help="stems of modules, e.g. baselines")
     parser.add_argument("--again", type=Path, help="an earlier result: try its survivors only")
+    parser.add_argument(
+        "--bends",
+        nargs="?",
+        const="520",
+        metavar="COUNT",
+        help="conditional bends in place of mutants: how many, 520 if left out, or `all` that there are",
+    )
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "mutation")
     return parser
