@@ -37,7 +37,7 @@ def main() -> int:
         judge(evidence_checks(), bends, jobs, out, killer)
         return 0
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-m", "not slow"]
-    folders = ["tests/reference", "tests/qae_theory", "tests/meta"]
+    folders = ["tests/qae_theory", "tests/meta"]
     return int(pytest.main([*options, *folders], plugins=[_Loop(bends, jobs, out)]))
 
 
