@@ -72,12 +72,24 @@ def assert_estimator(f: Function, name: str, **options: Any) -> None:
         ValueError: an unknown rule, or an option that it does not have.
 
     >>> import numpy as np
-    >>> def dr_grpo(rewards, group_ids):
-    ...     means = {i: rewards[group_ids == i].mean() for i in set(group_ids)}
-    ...     return np.array([r - means[i] for r, i in zip(rewards, group_ids)])
-    >>> assert_estimator(dr_grpo, "dr_grpo")  # doctest: +IGNORE_EXCEPTION_DETAIL
-    Traceback (most recent call last):
-    qae_theory.testing.check.EstimatorError: equal rewards: ...
+    >>> def grpo(rewards, group_ids):
+    ...     advantages = np.zeros(len(rewards))
+    ...     for group in set(group_ids):
+    ...         rows = group_ids == group
+    ...         if rewards[rows].max() > rewards[rows].min():
+    ...             centred = rewards[rows] - rewards[rows].mean()
+    ...             advantages[rows] = centred / (rewards[rows].std() + 1e-6)
+    ...     return advantages
+    >>> assert_estimator(grpo, "grpo", std="population")
+    >>> try:
+    ...     assert_estimator(grpo, "grpo", std="bessel")
+    ... except EstimatorError as error:
+    ...     print("\\n".join(str(error).splitlines()[1:6]))
+    every m: the rank of the quantile is off by one at some number of right responses
+      rewards   [1, 0] (float64)
+      group ids [0, 0]
+      exact     [0.707106, -0.707106]
+      found     [0.999998, -0.999998]
     """
     failures = check_estimator(f, name, **options)
     if failures:
@@ -105,8 +117,8 @@ def check_estimator(f: Function, name: str, **options: Any) -> list[Failure]:
 def exact_advantages(case: Case, name: str, options: Mapping[str, Any], *, batch_std: bool = False) -> list[float]:
     """Return the advantages of a case by the exact rule, each rounded once to float64.
 
-    With ``batch_std`` the centred rewards of all groups are divided by the population standard deviation of all
-    rewards of the batch plus eps.
+    With ``batch_std`` the centred rewards of all groups are divided by Bessel's standard deviation of all rewards of
+    the batch plus eps, as ``std="batch"`` of :func:`qae_theory.advantages` has it.
     """
     exact: list[float] = [0.0] * len(case.rewards)
     least = get_estimator(name).least_group
@@ -120,8 +132,9 @@ def exact_advantages(case: Case, name: str, options: Mapping[str, Any], *, batch
     if not batch_std:
         return exact
     rewards = [float(reward) for reward in case.rewards]
-    scale = float(np.std(rewards)) + float(options.get("eps", 1e-6))
-    return [value / scale for value in exact]
+    spread = float(np.std(rewards, ddof=1)) if len(rewards) > 1 else 0.0
+    scale = spread + float(options.get("eps", 1e-6))
+    return [value / scale if value else 0.0 for value in exact]  # an eps of 0 divides by 0 where all are alike
 
 
 def _smallest_failure(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from qae_theory import estimator_names
+from qae_theory import advantages, estimator_names
 from qae_theory.arrays import Array
 from qae_theory.cli import build_app
 from qae_theory.testing import EstimatorError, assert_estimator, check_estimator
@@ -81,10 +81,28 @@ def test_nan_shape_and_errors_are_failures() -> None:
 
 def test_the_batch_divides_where_it_is_asked_for() -> None:
     def batch_scaled(rewards: Array, ids: Array) -> Array:
-        return np.asarray(e.ours("grpo", std="none")(rewards, ids)) / (rewards.std() + 1e-6)
+        spread = rewards.std(ddof=1) if len(rewards) > 1 else 0.0
+        return np.asarray(e.ours("grpo", std="none")(rewards, ids)) / (spread + 1e-6)
 
     assert_estimator(batch_scaled, "grpo", std="batch")
     assert check_estimator(batch_scaled, "grpo", std="population")
+    assert check_estimator(e.ours("grpo", std="bessel"), "grpo", std="batch")
+
+
+def test_the_kits_batch_is_that_of_the_shipped_estimators() -> None:
+    def shipped(rewards: Array, ids: Array) -> Array:
+        """Return the advantages of groups of one size by ``advantages``; of others, where it has none, NaN."""
+        sizes = {int((ids == one).sum()) for one in ids}
+        order = np.argsort(ids, kind="stable")
+        if len(sizes) > 1 or sizes == {1}:
+            return np.full(len(rewards), np.nan)
+        table = rewards[order].astype(np.float64).reshape(-1, sizes.pop())
+        result = np.empty(len(rewards))
+        result[order] = np.asarray(advantages(table, "qae", std="batch")).ravel()
+        return result
+
+    failed = {failure.clause.name for failure in check_estimator(shipped, "qae", std="batch")}
+    assert failed == {"ragged groups", "groups of one"}
 
 
 def test_what_is_no_function_or_no_rule_is_refused() -> None:
