@@ -1,4 +1,7 @@
-"""``qae evaluate``: pass@k of a model on a task."""
+"""``qae evaluate``: read the arguments, show the progress, and print pass@k of a model on a task.
+
+What is sampled, scored and written is in ``evaluation``.
+"""
 
 from __future__ import annotations
 
@@ -91,8 +94,8 @@ def evaluate(
     settings["stop"] = [unescaped(text) for text in stop or ()]
     try:
         config = checked(evaluation.EvaluationConfig, [settings])
-        with _progress(console) as told:
-            folder = evaluation.evaluate(config, out=out, batch=batch, told=told)
+        with _progress(console) as show:
+            folder = evaluation.evaluate(config, out=out, batch=batch, told=show)
     except ValueError as error:
         fail("evaluate", " ".join(str(error).split()), 2)
     except (RuntimeError, OSError, MemoryError) as error:  # a verifier's or a device's; a full disk
@@ -105,29 +108,36 @@ def evaluate(
 
 
 def report(summary: Mapping[str, Any]) -> list[str]:
-    """Return one line for each k, and what a reader must know beside it."""
-    lines = []
-    for k, one in summary["pass_at_k"].items():
-        interval = "" if one["low"] is None else f" [{one['low']:.4f}, {one['high']:.4f}] ({100 * one['level']:g} %)"
-        lines.append(f"pass@{k} {one['estimate']:.4f}{interval}")
+    """Return one line for each k, then what a reader must know beside it.
+
+    Args:
+        summary: the contents of ``summary.json``.
+    """
+    sentences = []
+    for k, figure in summary["pass_at_k"].items():
+        interval = ""
+        if figure["low"] is not None:
+            interval = f" [{figure['low']:.4f}, {figure['high']:.4f}] ({100 * figure['level']:g} %)"
+        sentences.append(f"pass@{k} {figure['estimate']:.4f}{interval}")
     scored = summary["questions"] - summary["unscorable"]
-    lines.append(
+    sentences.append(
         f"{scored} questions, {summary['samples']} samples each at temperature {summary['temperature']:g}; "
         f"{summary['mean_tokens']:.1f} tokens on average, {100 * summary['finished']:.1f} % ended by themselves; "
         f"{_outcomes(summary['scoring'])}"
     )
     if summary["unscorable"]:
-        lines.append(f"{summary['unscorable']} questions left out: their answers cannot be read")
-    return lines
+        sentences.append(f"{summary['unscorable']} questions left out: their answers cannot be read")
+    return sentences
 
 
-def _outcomes(found: Mapping[str, int]) -> str:
-    """Return how many responses came to what, without the kinds that no response came to."""
+def _outcomes(responses: Mapping[str, int]) -> str:
+    """Return how many responses came to each outcome, without the outcomes that none came to."""
     kinds = ("right", "wrong", "unreadable", "undecided", "timed_out")
-    return ", ".join(f"{found[kind]} {kind.replace('_', ' ')}" for kind in kinds if found[kind])
+    return ", ".join(f"{responses[kind]} {kind.replace('_', ' ')}" for kind in kinds if responses[kind])
 
 
 def _numbers(text: str) -> list[int]:
+    """Return the whole numbers of an option; end the command where they are none."""
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
@@ -136,7 +146,7 @@ def _numbers(text: str) -> list[int]:
 
 @contextmanager
 def _progress(console: Console) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on a terminal, and otherwise a plain line at every tenth of the questions."""
+    """Yield a function that shows a bar on a terminal, and otherwise a plain line at every tenth of the questions."""
     if not console.is_terminal:
         yield _Lines(console)
         return
@@ -148,6 +158,8 @@ def _progress(console: Console) -> Iterator[Callable[[int, int], None]]:
 
 
 class _Lines:
+    """Print a plain line whenever another tenth of the questions is done."""
+
     def __init__(self, console: Console) -> None:
         self._console, self._tenths = console, 0
 

@@ -1,4 +1,7 @@
-"""pass@k of a model on a source of questions: sampled, scored, and written as one run's folder."""
+"""Estimate pass@k of a model on a source of questions: sample, score, and write one run's folder.
+
+Models, questions and verifiers come from ``engines``, ``tasks`` and ``verifiers``; what is printed is in ``command``.
+"""
 
 from __future__ import annotations
 
@@ -33,18 +36,31 @@ from qae_theory.runs.settings import Strict
 
 EXPERIMENT = "evaluate"
 MODULES = ("llm_validation.evaluate.evaluation",)
-QUESTIONS_AT_ONCE = 64  # between two words about how far it is; never changes the result
+QUESTIONS_AT_ONCE = 64  # between two reports of progress and two writes to disk; never changes the result
 
-Told = Callable[[int, int], None]  # questions done, of how many
+Told = Callable[[int, int], None]  # is called with the number of questions done, and of how many
 
 
 class EvaluationConfig(Strict):
-    """What is sampled and how it is counted.
+    """State what is sampled and how it is counted.
 
-    ``model`` and ``task`` are what ``models.load_model`` and ``tasks.load_examples`` take. ``questions`` and
-    ``max_new_tokens`` are the task's own where None. ``extraction`` says where a response has its answer
-    (``verifiers.extraction``), ``stop`` lists texts that end a response. ``level`` and ``resamples`` are of the
-    bootstrap over questions.
+    Attributes:
+        model: what ``models.load_model`` takes.
+        task: what ``tasks.load_examples`` takes.
+        split: ``train`` or ``eval``.
+        engine: what samples, by its name in ``engines``.
+        dtype: type of the weights.
+        questions: how many questions; None for the task's own number.
+        samples: responses to each question.
+        k: the k of pass@k, each at most ``samples``.
+        temperature: of sampling; 0 takes the likeliest token.
+        top_p: probability of the tokens to choose from.
+        max_new_tokens: longest response in tokens; None for the task's own.
+        extraction: where a response has its answer (``verifiers.extraction``).
+        stop: texts that end a response.
+        level: confidence level of the bootstrap over questions.
+        resamples: draws of that bootstrap.
+        seed: of questions and samples.
     """
 
     model: str
@@ -87,25 +103,26 @@ class EvaluationConfig(Strict):
 def evaluate(
     config: EvaluationConfig, *, out: Path, engine: Engine | None = None, batch: int = 256, told: Told | None = None
 ) -> Path:
-    """Sample every question, score the samples, estimate pass@k.
+    """Sample every question, score the samples, and estimate pass@k.
 
-    The folder ``out/evaluate/<run id>`` has ``metrics.jsonl`` (one line a question: its samples' scores, what came of
-    each and their lengths), ``responses.jsonl`` (their texts) and ``summary.json``; it is there whole or not at all. A
-    question whose answer cannot be read is unscorable and stays out of pass@k; how many those are is in the summary,
-    as is how many responses were readable, right, wrong, unreadable, undecided and timed out.
+    The folder ``out/evaluate/<run id>`` has ``metrics.jsonl`` (one line per question: its samples' scores, outcomes
+    and lengths), ``responses.jsonl`` (their texts) and ``summary.json``; it is there whole or not at all. A question
+    whose answer cannot be read is unscorable and stays out of pass@k. The summary counts those questions, and the
+    responses that were readable, right, wrong, unreadable, undecided and timed out.
 
     Args:
         config: what is sampled.
-        out: results folder.
-        engine: the model, ready; opened and closed here where None.
-        batch: responses sampled at once by Transformers; never changes the result.
+        out: the folder of results.
+        engine: a model that is ready; by default one is opened and closed here.
+        batch: responses sampled at once by Transformers; it never changes the result.
         told: called after some questions with how many are done, and of how many.
 
     Returns:
         The folder; that of an earlier run of the same configuration, model, questions and code where there is one.
 
     Raises:
-        ValueError: one line: a model, task, engine or number that cannot be; no question that can be scored.
+        ValueError: in one line: a model, task, engine or number that is not possible, or no question that can be
+            scored.
         VerifierError: the verifier fails its own test.
         OSError: results cannot be written.
     """
@@ -115,6 +132,7 @@ def evaluate(
     longest = source.max_new_tokens if config.max_new_tokens is None else config.max_new_tokens
     check_sampling(config.samples, config.temperature, config.top_p, longest, config.seed)
     examples = load_examples(config.task, split=config.split, count=config.questions, seed=config.seed)
+    # What the run is known by: a dataset or a checkpoint may change under its name, so their contents are hashed.
     identity = {
         "experiment": EXPERIMENT,
         "settings": config.model_dump(mode="json"),
@@ -123,9 +141,9 @@ def evaluate(
         "weights": weights_digest(config.model),
         "dtype": weights_dtype(config.dtype) if engine is None else None,
     }
-    found = find_run(out, EXPERIMENT, identity, modules=MODULES)
-    if found is not None:
-        return found
+    finished = find_run(out, EXPERIMENT, identity, modules=MODULES)
+    if finished is not None:
+        return finished
     with get_verifier(Scoring(source.verifier, Extraction(config.extraction))) as verifier:
         _test(verifier, examples)
         ready = _opened(config, batch) if engine is None else nullcontext(engine)
@@ -143,20 +161,24 @@ def evaluate(
 
 
 def summarise(config: EvaluationConfig, questions: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return what ``summary.json`` says.
+    """Return the contents of ``summary.json``.
 
     Args:
-        config: of the evaluation.
-        questions: lines of ``metrics.jsonl``.
+        config: the configuration of the evaluation.
+        questions: the lines of ``metrics.jsonl``.
 
     Raises:
         ValueError: none of the questions can be scored.
     """
-    counts = [(len(one["scores"]), one["correct"]) for one in questions if one["correct"] is not None]
-    if not counts:
+    scorable = [question for question in questions if question["correct"] is not None]
+    if not scorable:
         raise ValueError(f"task {config.task!r}: the answer of none of the {len(questions)} questions can be read")
-    lengths = [length for one in questions for length in one["tokens"]]
-    finished = [done for one in questions for done in one["finished"]]
+    counts = [(len(question["scores"]), question["correct"]) for question in scorable]
+    lengths: list[int] = []
+    finished: list[bool] = []
+    for question in questions:
+        lengths += question["tokens"]
+        finished += question["finished"]
     return {
         "model": config.model,
         "task": config.task,
@@ -174,11 +196,14 @@ def summarise(config: EvaluationConfig, questions: Sequence[dict[str, Any]]) -> 
 
 def _total(questions: Sequence[dict[str, Any]]) -> dict[str, int]:
     """Return how many responses of all questions came to each outcome."""
-    return counts(Outcome(outcome) for one in questions for outcome in one.get("outcomes", ()))
+    outcomes: list[Outcome] = []
+    for question in questions:
+        outcomes += map(Outcome, question.get("outcomes", ()))
+    return counts(outcomes)
 
 
 def weights_digest(model: str) -> str | None:
-    """Hash of the files of a checkpoint's folder; None for a preset or a hub's name."""
+    """Return a hash of the files in a checkpoint's folder; None for a preset or a hub's name."""
     folder = Path(model)
     if not folder.is_dir():
         return None
@@ -190,13 +215,14 @@ def weights_digest(model: str) -> str | None:
 
 
 def _opened(config: EvaluationConfig, batch: int) -> Engine:
+    """Return the engine of the configuration with its model loaded."""
     return open_engine(config.engine, config.model, seed=config.seed, dtype=config.dtype, batch=batch)
 
 
 def _sampled(
     config: EvaluationConfig, longest: int, examples: Sequence[Example], engine: Engine, verifier: Verifier
 ) -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
-    """Yield lines of ``metrics.jsonl`` and ``responses.jsonl``, some questions at a time."""
+    """Yield lines of ``metrics.jsonl`` and of ``responses.jsonl``, for some questions at a time."""
     for start in range(0, len(examples), QUESTIONS_AT_ONCE):
         some = examples[start : start + QUESTIONS_AT_ONCE]
         responses = engine.generate(
@@ -209,22 +235,34 @@ def _sampled(
             first=start,
             stop=config.stop,
         )
-        outcomes = verifier.judge(
-            [response.text for group in responses for response in group],
-            [example.answer for example in some for _ in range(config.samples)],
-        )
-        groups = [outcomes[at : at + config.samples] for at in range(0, len(outcomes), config.samples)]
-        numbered = list(enumerate(zip(some, responses, groups, strict=True), start=start))
-        yield (
-            [_line(number, config, *one) for number, one in numbered],
-            [{"question": number, "texts": [r.text for r in group]} for number, (_, group, _) in numbered],
-        )
+        judged = _judged(verifier, some, responses)
+        lines, texts = [], []
+        for number, (example, group, outcomes) in enumerate(zip(some, responses, judged, strict=True), start=start):
+            lines.append(_line(number, config, example, group, outcomes))
+            texts.append({"question": number, "texts": [response.text for response in group]})
+        yield lines, texts
+
+
+def _judged(
+    verifier: Verifier, examples: Sequence[Example], responses: Sequence[Sequence[Response]]
+) -> Iterator[Sequence[Outcome]]:
+    """Yield the outcomes of each example's responses; the verifier gets all of them in one call."""
+    texts: list[str] = []
+    answers: list[str] = []
+    for example, group in zip(examples, responses, strict=True):
+        texts += [response.text for response in group]
+        answers += [example.answer] * len(group)
+    outcomes = iter(verifier.judge(texts, answers))
+    for group in responses:
+        yield [next(outcomes) for _ in group]
 
 
 def _line(
     number: int, config: EvaluationConfig, example: Example, group: Sequence[Response], outcomes: Sequence[Outcome]
 ) -> dict[str, Any]:
+    """Return the line of ``metrics.jsonl`` of one question."""
     scores = [score_of(outcome) for outcome in outcomes]
+    # One response that cannot be scored leaves c unknown, and with it pass@k of the question.
     correct = None if None in scores else sum(score == 1 for score in scores)
     estimates = {} if correct is None else {str(k): float(pass_at_k(len(scores), correct, k)) for k in config.k}
     return {
@@ -242,10 +280,11 @@ def _line(
 
 
 def _estimate(config: EvaluationConfig, counts: Sequence[tuple[int, int]], k: int) -> dict[str, Any]:
-    """Return the mean over questions; its interval where there are two questions at least."""
+    """Return the mean of pass@k over questions, with its interval where there are at least two questions."""
     estimate = float(mean_pass_at_k(counts, k))
     if len(counts) < 2:
         return {"estimate": estimate, "low": None, "high": None, "level": config.level, "draws": len(counts)}
+    # A stream for each k: the interval of one does not depend on which others are asked for.
     rng = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(k,)))
     values = [pass_at_k(n, c, k) for n, c in counts]
     interval = bootstrap_interval(values, rng=rng, level=config.level, resamples=config.resamples)
@@ -254,7 +293,7 @@ def _estimate(config: EvaluationConfig, counts: Sequence[tuple[int, int]], k: in
 
 def _test(verifier: Verifier, examples: Sequence[Example]) -> None:
     """Run the verifier's own test on answers that it can read; the others are counted as unscorable later."""
-    answers = list(dict.fromkeys(example.answer for example in examples))[:256]
+    answers = list(dict.fromkeys(example.answer for example in examples))[:256]  # so many show a broken verifier
     unreadable = set(unreadable_answers(verifier, answers))
     readable = [answer for answer in answers if answer not in unreadable]
     if readable:
@@ -262,4 +301,5 @@ def _test(verifier: Verifier, examples: Sequence[Example]) -> None:
 
 
 def _digest(texts: Sequence[str]) -> str:
+    r"""Return a hash of texts; the separator \1 keeps "ab", "c" and "a", "bc" apart."""
     return hashlib.sha256("\1".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]

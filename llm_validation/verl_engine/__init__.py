@@ -1,1 +1,4 @@
-"""What runs inside verl: plug-in, advantages, scores, a trainer with a probe; and the reader of verl's settings."""
+"""QAE in verl: plug-in, trainer with a probe, group advantages in torch, scoring, and one reader of its configuration.
+
+Runs are composed, launched and collected in ``llm_validation.cluster``.
+"""

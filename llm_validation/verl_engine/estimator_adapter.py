@@ -1,4 +1,7 @@
-"""Call an advantage estimator of verl's signature with rewards and group ids, for ``qae check-estimator``."""
+"""Call an advantage estimator of verl's signature with rewards and group ids, for ``qae check-estimator``.
+
+It runs an estimator and judges nothing; that is done in ``qae_theory.testing``.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 
 from qae_theory.arrays import Array
 
-TOKENS = 3  # of every response; verl's estimators sum a response's token-level rewards
+TOKENS = 3  # of every response; any number does, since verl's estimators sum a response's token-level rewards
 
 
 def from_verl(estimator: Callable[..., Any], **options: Any) -> Callable[[Array, Array], Array]:
@@ -26,8 +29,9 @@ def from_verl(estimator: Callable[..., Any], **options: Any) -> Callable[[Array,
 
     accepted = set(signature(estimator).parameters)
     config = {"quantile_k": options["k"]} if "k" in options else {}
-    norm = options.get("std") != "none"
-    named = {"config": config, "norm_adv_by_std_in_grpo": norm, "epsilon": options.get("eps", 1e-6)}
+    divides = options.get("std") != "none"
+    named = {"config": config, "norm_adv_by_std_in_grpo": divides, "epsilon": options.get("eps", 1e-6)}
+    # An estimator without verl's switches can only get the options through the configuration.
     if "std" in options and not {"norm_adv_by_std_in_grpo"} & accepted:
         config["advantage_std"] = options["std"]
     if "eps" in options and "epsilon" not in accepted:
@@ -36,14 +40,13 @@ def from_verl(estimator: Callable[..., Any], **options: Any) -> Callable[[Array,
     def call(rewards: Array, group_ids: Array) -> Array:
         token_level = torch.zeros((len(rewards), TOKENS), dtype=torch.float32)
         token_level[:, -1] = torch.from_numpy(rewards.astype("float32"))
-        result = estimator(
+        advantages, _ = estimator(
             token_level_rewards=token_level,
             response_mask=torch.ones_like(token_level),
-            index=group_ids.astype(object),
+            index=group_ids.astype(object),  # verl's `uid` is an array of objects
             **{name: value for name, value in named.items() if name in accepted},
         )
-        advantages, _ = result
-        first: Array = advantages[:, 0].double().numpy()
-        return first
+        of_first_token: Array = advantages[:, 0].double().numpy()
+        return of_first_token
 
     return call

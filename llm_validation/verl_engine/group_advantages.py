@@ -1,7 +1,8 @@
-"""Group advantages in torch: scores of a batch and the group of each, in, one advantage a response, out.
+"""Compute group advantages in torch: one advantage per response, given the score and the group of each.
 
-Groups may differ in size and lie in any order. The same numbers as :func:`qae_theory.advantages`, which has groups of
-one size side by side; here for a training engine's tensors. What an advantage does to entropy is not here.
+Groups may differ in size and lie in any order. The numbers are those of :func:`qae_theory.advantages`, which has
+groups of one size side by side; here they are computed on a training engine's tensors. What an advantage does to
+entropy is not here.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ BINARY_SCALES = ((0.0, 1.0), (-1.0, 1.0))
 
 
 class _Groups(NamedTuple):
-    """A batch with its rows put in order: by group, the scorable ones first, those by score.
+    """A batch with its rows in order: by group, in a group the scorable ones first, and those by score.
 
-    ``rewards``, ``kept``, ``group`` and ``row`` are ``[B]``; the others have one entry a group.
+    ``rewards``, ``kept``, ``group`` and ``row`` are ``[B]``; the others have one entry per group.
     """
 
     rewards: Tensor  # float64; anything where the row could not be scored
@@ -123,10 +124,14 @@ def group_advantages(
 
 
 def group_numbers(index: Any, rows: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Number of each row's group, from 0 in the order of appearance.
+    """Return the number of each row's group, from 0 in the order of appearance, ``[rows]``.
+
+    Args:
+        index: the group id of each row.
+        rows: number of rows of the batch.
 
     Raises:
-        ValueError: if ``index`` is no one-dimensional collection of ``rows`` hashable ids.
+        ValueError: ``index`` is no one-dimensional collection of ``rows`` hashable ids.
 
     >>> group_numbers(["b", "a", "b", ("c", 1)], 4).tolist()
     [0, 1, 0, 2]
@@ -144,7 +149,7 @@ def group_numbers(index: Any, rows: int) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 def _checked(estimator: str, k: Any, std: str | None, eps: Any, gate: str) -> tuple[Fraction, str, float]:
-    """Return the quantile level as a rational, the standard deviation to divide by and what is added to it."""
+    """Return the quantile level as a rational, the standard deviation to divide by, and what is added to it."""
     if estimator not in ESTIMATORS:
         refuse("estimator", estimator, f"one of {', '.join(ESTIMATORS)}")
     if gate not in GATES:
@@ -156,6 +161,7 @@ def _checked(estimator: str, k: Any, std: str | None, eps: Any, gate: str) -> tu
 
 
 def _values(scores: Any) -> Tensor:
+    """Return the scores in float64."""
     import torch
 
     if not isinstance(scores, torch.Tensor) or scores.ndim != 1 or not scores.is_floating_point():
@@ -165,7 +171,7 @@ def _values(scores: Any) -> Tensor:
 
 
 def _scorable(scores: Tensor, values: Tensor, mask: Any) -> Tensor:
-    """Return where a row counts; refuse one that counts and is infinite."""
+    """Return whether each row counts; an infinite score that counts is refused."""
     import torch
 
     scorable = ~values.isnan()
@@ -181,9 +187,10 @@ def _scorable(scores: Tensor, values: Tensor, mask: Any) -> Tensor:
 
 
 def _grouped(values: Tensor, scorable: Tensor, numbers: Tensor) -> _Groups:
+    """Return the rows sorted by score and then, stably, by group, with the ends of each group."""
     import torch
 
-    filled = torch.where(scorable, values, torch.inf)  # after all that is scorable
+    filled = torch.where(scorable, values, torch.inf)  # sorts after everything that is scorable
     by_value = filled.argsort()
     row = by_value.index_select(0, numbers.index_select(0, by_value).argsort(stable=True))
     lengths = torch.bincount(numbers)
@@ -195,20 +202,21 @@ def _grouped(values: Tensor, scorable: Tensor, numbers: Tensor) -> _Groups:
 
 
 def _with_range(groups: _Groups) -> _Groups:
+    """Return the groups with their least reward and their range; the range of a degenerate group is set to 1."""
     low, high = _order_statistic(groups, groups.sizes.clamp(max=1)), _order_statistic(groups, groups.sizes)
     live = high > low  # so at least two scorable rows
     return groups._replace(low=low, spread=(high - low).where(live, low.new_ones(())), live=live)
 
 
 def _bits(groups: _Groups, correct_above: float | None) -> _Groups:
-    """Return the same groups with rewards 1 and 0 for right and wrong, in the order of their scores."""
+    """Return the groups with rewards 1 and 0 for right and wrong; they are in the order of the scores already."""
     threshold = _binary_threshold(groups) if correct_above is None else _threshold(correct_above)
     bits = (groups.rewards > threshold).double()
     return _with_range(groups._replace(rewards=bits))
 
 
 def _binary_threshold(groups: _Groups) -> float:
-    """Return the wrong one of the two levels that the scores of all live groups are on."""
+    """Return the lower of the two levels on which the scores of all live groups are."""
     seen = groups.rewards.masked_select(groups.kept & _at_rows(groups.live, groups))
     for low, high in BINARY_SCALES:
         if bool(((seen == low) | (seen == high)).all()):
@@ -220,18 +228,19 @@ def _binary_threshold(groups: _Groups) -> float:
 
 
 def _threshold(correct_above: Any) -> float:
+    """Return the given threshold as a float."""
     if isinstance(correct_above, bool) or not isinstance(correct_above, Real) or not isfinite(correct_above):
         refuse("correct_above", correct_above, "a finite number, or None for scores 0/1 or -1/+1")
     return float(correct_above)
 
 
 def _order_statistic(groups: _Groups, ranks: Tensor) -> Tensor:
-    """Return the reward of the given 1-based rank in each group; anything in a group with no scorable row."""
+    """Return the reward of the given 1-based rank in each group; anything in a group without a scorable row."""
     return groups.rewards.index_select(0, groups.start + (ranks - 1).clamp(min=0))
 
 
 def _for_each_size(groups: _Groups, function: Callable[[int], Any], dtype: Any) -> Tensor:
-    """Return ``function`` of every group's size, evaluated once for each distinct size in Python's exact integers."""
+    """Return ``function`` of every group's size, computed once per distinct size in Python's exact numbers."""
     import torch
 
     sizes, place = groups.sizes.unique(return_inverse=True)
@@ -242,19 +251,21 @@ def _for_each_size(groups: _Groups, function: Callable[[int], Any], dtype: Any) 
 def _at_rows(of_groups: Tensor, groups: _Groups) -> Tensor:
     """Return each group's entry at each of its rows.
 
-    ``index_select``, here and above, because brackets wake all threads, which on a busy machine costs 20 ms a call.
+    It uses ``index_select``, as do the functions above, because indexing with brackets wakes all threads, which takes
+    20 ms per call on a busy machine.
     """
     return of_groups.index_select(0, groups.group)
 
 
 def _quantile(groups: _Groups, k: Fraction) -> Tensor:
+    """Return the order statistic of rank ceil(K g) of each group."""
     import torch
 
     return _order_statistic(groups, _for_each_size(groups, lambda size: quantile_rank(size, k), torch.int64))
 
 
 def _interpolated_quantile(groups: _Groups, k: Fraction) -> Tensor:
-    """Return the value at position (g - 1) K between order statistics, as in :mod:`qae_theory.baselines`."""
+    """Return the linear interpolation between the order statistics around position (g - 1) K of each group."""
     import torch
 
     below = _for_each_size(groups, lambda size: max(size - 1, 0) * k // 1 + 1, torch.int64)
@@ -264,35 +275,41 @@ def _interpolated_quantile(groups: _Groups, k: Fraction) -> Tensor:
 
 
 def _total(values: Tensor, groups: _Groups) -> Tensor:
-    """Sum over the scorable rows of each group, always in the same order."""
+    """Return the sum over the scorable rows of each group, always added in the same order."""
     import torch
 
     return torch.segment_reduce(values.where(groups.kept, values.new_zeros(())), "sum", lengths=groups.lengths)
 
 
 def _mean(values: Tensor, groups: _Groups) -> Tensor:
+    """Return the mean over the scorable rows of each group."""
     return _total(values, groups) / groups.sizes.clamp(min=1)
 
 
 def _from_mean(groups: _Groups, k: Fraction) -> Tensor:
+    """Return R minus the group's mean."""
     del k
     return groups.rewards - _at_rows(_mean(groups.rewards, groups), groups)
 
 
 def _from_quantile(groups: _Groups, k: Fraction) -> Tensor:
+    """Return R minus the group's quantile."""
     return groups.rewards - _at_rows(_quantile(groups, k), groups)
 
 
 def _from_interpolated_quantile(groups: _Groups, k: Fraction) -> Tensor:
+    """Return R minus the group's interpolated quantile."""
     return groups.rewards - _at_rows(_interpolated_quantile(groups, k), groups)
 
 
 def _pos_mask(groups: _Groups, k: Fraction) -> Tensor:
+    """Return the numerator of Eq. 7: right responses count in hard groups only."""
     hard, right = _at_rows(_quantile(groups, k) == 0, groups), groups.rewards
     return right * hard - (1 - right)
 
 
 def _neg_mask(groups: _Groups, k: Fraction) -> Tensor:
+    """Return the numerator of Eq. 8: wrong responses count in easy groups only."""
     hard, right = _at_rows(_quantile(groups, k) == 0, groups), groups.rewards
     return right - (1 - right) * ~hard
 

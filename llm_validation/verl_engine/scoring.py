@@ -1,6 +1,7 @@
-"""Scores of our own tasks for verl, by data source: ``qae/digits``, ``qae/logic`` and so on. No verl here.
+"""Score responses to this project's own tasks for verl, by data source: ``qae/digits``, ``qae/logic`` and so on.
 
-``verl_plugin.compute_score`` asks verl's scorers for every other source. As DAPO's they give +1 and -1.
+``plugin.compute_score`` asks verl's scorers for every other source. Like DAPO's these give +1 and -1. verl is not
+imported here.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from qae_theory.checks import refuse
 
 PREFIX = "qae/"
 RIGHT, WRONG = 1.0, -1.0
-SHOWN = 100  # characters of a response that its record keeps
+SHOWN = 100  # characters of a response that its record keeps: enough to recognise an answer in a dump
 
-# Benchmarks that verl has no scorer for under a name of their own, and the source whose scorer reads their answers.
+# Benchmarks for which verl has no scorer of their own name, with the source whose scorer reads their answers.
 AS: dict[str, str] = {"amc2023": "math_dapo"}
 
 
@@ -30,7 +31,7 @@ def is_ours(data_source: str) -> bool:
 
 
 def source_of(task: str) -> str:
-    """Return the data source of a task of ours."""
+    """Return the data source of one of this project's tasks."""
     return f"{PREFIX}{get_task(task).name}"
 
 
@@ -44,43 +45,44 @@ def verl_source(data_source: str) -> str:
 
 
 def score(data_source: str, solution_str: str, ground_truth: str) -> float:
-    """Return +1 where the response is the task's answer, -1 where it is not.
+    """Return +1 where the response is the task's answer, and -1 where it is not.
 
     Args:
         data_source: ``qae/`` and the name of a task.
-        solution_str: the response, untrusted.
+        solution_str: the response; it is untrusted text and never evaluated.
         ground_truth: the exact answer.
 
     Raises:
-        ValueError: an unknown source, or an answer that the task's verifier cannot read.
+        ValueError: the source is unknown, or the task's verifier cannot read the answer.
 
     >>> score("qae/digits", " 7", "7"), score("qae/digits", "17", "7")
     (1.0, -1.0)
     """
-    (found,) = _verifier(data_source)([solution_str], [ground_truth])
-    if found is None:
+    (verdict,) = _verifier(data_source)([solution_str], [ground_truth])
+    if verdict is None:
         refuse("ground_truth", ground_truth, f"an answer of {data_source}")
-    return RIGHT if found == 1 else WRONG
+    return RIGHT if verdict == 1 else WRONG
 
 
 def compute_score(
     data_source: str, solution_str: str, ground_truth: str, extra_info: Any = None, **kwargs: Any
 ) -> dict[str, Any]:
-    """Return what :func:`score` does in the form of a reward function of verl: ``score``, ``acc`` and ``pred``.
+    """Return :func:`score` as a reward function of verl does: ``score``, ``acc`` and ``pred``, as for DAPO.
 
     Args:
-        data_source: as in :func:`score`.
-        solution_str: likewise.
-        ground_truth: likewise.
-        extra_info: verl passes it; not used.
-        kwargs: likewise.
+        data_source: ``qae/`` and the name of a task.
+        solution_str: the response, untrusted.
+        ground_truth: the exact answer.
+        extra_info: not used; verl passes it.
+        kwargs: not used; verl passes them.
     """
-    found = score(data_source, solution_str, ground_truth)
-    return {"score": found, "acc": found == RIGHT, "pred": solution_str.strip()[:SHOWN]}
+    value = score(data_source, solution_str, ground_truth)
+    return {"score": value, "acc": value == RIGHT, "pred": solution_str.strip()[:SHOWN]}
 
 
 @cache
 def _verifier(data_source: str) -> Verifier:
+    """Return the verifier of a data source's task, made once per process."""
     name = data_source.removeprefix(PREFIX)
     if not is_ours(data_source) or name not in task_names():
         refuse("data_source", data_source, f"one of {', '.join(PREFIX + task for task in task_names())}")

@@ -1,4 +1,4 @@
-"""The actor: mini-batches and micro-batches, the FSDP engine, the loss, and what a checkpoint holds."""
+"""Declare the actor's settings: mini-batches, micro-batches, the FSDP engine, the loss, and a checkpoint's contents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The algorithm: which estimator turns rewards into advantages, its options, and dynamic sampling."""
+"""Declare the algorithm's settings: which estimator makes advantages of rewards, its options, and dynamic sampling."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Algorithm:
     quantile_k: Setting[Any] = setting("algorithm.quantile_k", ANY)
     """K, the level of the quantile baseline."""
     advantage_std: Setting[Any] = setting("algorithm.advantage_std", ANY)
-    """``population``, ``bessel`` or ``none``; not stated: the estimator's own."""
+    """``population``, ``bessel`` or ``none``; where it is not stated, the estimator's own."""
     advantage_eps: Setting[Any] = setting("algorithm.advantage_eps", ANY)
     advantage_gate: Setting[Any] = setting("algorithm.advantage_gate", ANY)
     """``reward``, or ``correctness`` to work on right and wrong alone."""

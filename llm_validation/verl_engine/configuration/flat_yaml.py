@@ -1,7 +1,7 @@
-r"""The scalars of a YAML file of nested mappings, by dotted key, without a YAML reader.
+"""Read the scalars of a YAML file of nested mappings by dotted key, without a YAML reader.
 
-The base install has none, and a few scalars are all that a logged run's configuration is read for. Lists and long texts
-are passed over, and no interpolation but ``${a.b}`` is resolved.
+The base install has none, and a few scalars are all that a logged run's configuration is read for. Lists and long
+texts are passed over, and no interpolation but ``${a.b}`` is resolved.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _LINE = re.compile(r"""( *)(['"]?)([\w./+-]+)\2:(?:\s+(.*?))?\s*""")  # YAML 1.1
 _REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 _NUMBER = re.compile(r"[+-]?[\d.]+(e[+-]?\d+)?", re.IGNORECASE)
 _WORDS_OF_YAML = {"": None, "null": None, "~": None, "true": True, "false": False}
-# A value may name another that names a third. A ring of names has no end, and is left as it stands after so many.
+# A value may name another that names a third. A ring of names has no end; after so many it is left as it stands.
 _LONGEST_CHAIN = 8
 
 
@@ -24,7 +24,7 @@ def read_scalars(path: Path) -> dict[str, Scalar]:
     """Return the scalars of a YAML file; see :func:`flat_scalars`.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     return flat_scalars(path.read_text(encoding="utf-8", errors="replace"))
 
@@ -32,10 +32,13 @@ def read_scalars(path: Path) -> dict[str, Scalar]:
 def flat_scalars(text: str) -> dict[str, Scalar]:
     r"""Return the scalars of YAML text by dotted key, with ``${a.b}`` replaced by what it names.
 
+    Args:
+        text: YAML with one ``key: value`` a line, nested by indentation.
+
     >>> flat_scalars("a:\n  b: 1.0e-06\n  c: '0.4'\n  d: ${a.b}\n  e:\n  - 1\n  f: null\n")
     {'a.b': 1e-06, 'a.c': '0.4', 'a.d': 1e-06, 'a.e': None, 'a.f': None}
     """
-    found: dict[str, Scalar] = {}
+    by_path: dict[str, Scalar] = {}
     above: list[tuple[int, str]] = []  # indentation and key of the mappings that are open at this line
     for line in text.splitlines():
         match = _LINE.fullmatch(line)
@@ -46,9 +49,10 @@ def flat_scalars(text: str) -> dict[str, Scalar]:
             above.pop()
         path = ".".join([*(name for _, name in above), key])
         above.append((indent, key))
-        found[path] = _scalar(value)
-    parents = {key.rpartition(".")[0] for key in found}
-    leaves = {key: value for key, value in found.items() if key not in parents}
+        by_path[path] = _scalar(value)
+    # A mapping's own line has an empty value and looks like a null; its children tell that it is none.
+    parents = {key.rpartition(".")[0] for key in by_path}
+    leaves = {key: value for key, value in by_path.items() if key not in parents}
     return {key: _resolved(value, leaves) for key, value in leaves.items()}
 
 
@@ -65,6 +69,7 @@ def _scalar(text: str) -> Scalar:
 
 
 def _resolved(value: Scalar, leaves: Mapping[str, Scalar]) -> Scalar:
+    """Return the value that a chain of references ends in; one that names an unknown key is returned as it stands."""
     for _ in range(_LONGEST_CHAIN):
         match = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
         if match is None or match[1] not in leaves:

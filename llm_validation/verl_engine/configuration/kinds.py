@@ -1,4 +1,4 @@
-"""Kinds of values that a setting may have, each with the words in which a refusal says what is allowed."""
+"""Define the kinds of values that a setting may have, each with the words in which a refusal says what is allowed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ BYTES = {"fp32": 4, "float32": 4, "bf16": 2, "bfloat16": 2, "fp16": 2, "float16"
 
 @dataclass(frozen=True)
 class Kind(Generic[T]):
-    """Which values are allowed (``holds``), in words (``allowed``), and how one is handed on (``converted``)."""
+    """A kind of value.
+
+    Attributes:
+        allowed: what is allowed, in words.
+        holds: whether a value is allowed.
+        converted: returns an allowed value in its Python type.
+    """
 
     allowed: str
     holds: Callable[[Any], bool]
@@ -22,7 +28,7 @@ class Kind(Generic[T]):
 
 
 def whole(least: int) -> Kind[int]:
-    """Return an integer >= ``least``; refuse True and False, though Python takes them for 1 and 0."""
+    """Return the kind of integers >= ``least``; True and False are none, though Python takes them for 1 and 0."""
 
     def holds(value: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and value >= least
@@ -31,7 +37,7 @@ def whole(least: int) -> Kind[int]:
 
 
 def one_of(names: Iterable[str]) -> Kind[str]:
-    """Return one of a few names, or refuse the value."""
+    """Return the kind that is one of a few names."""
     allowed = tuple(names)
     return Kind(f"one of {', '.join(allowed)}", lambda value: isinstance(value, str) and value in allowed, str)
 
@@ -57,5 +63,5 @@ FLAG: Kind[bool] = Kind("true or false", lambda value: isinstance(value, bool), 
 NUMBER_TYPE = one_of(BYTES)
 NAMES: Kind[tuple[str, ...]] = Kind("a list of names", _is_names, tuple)
 MODEL: Kind[str] = Kind("a model's name or folder", lambda value: isinstance(value, str) and bool(value), str)
-# Of these the reader knows where they stand; who uses one judges it in words of its own.
+# The reader only finds settings of this kind; the module that uses one checks it, with a message of its own.
 ANY: Kind[Any] = Kind("anything", lambda value: True, _same)

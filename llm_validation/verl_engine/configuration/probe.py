@@ -1,4 +1,4 @@
-"""The probe: how often an update is measured, and how often other estimators make theirs from the same weights."""
+"""Declare the probe's settings: how often an update is measured, and how often other estimators make theirs."""
 
 from __future__ import annotations
 

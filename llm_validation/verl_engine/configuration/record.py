@@ -1,4 +1,4 @@
-"""The record of a run's settings, and the two ways to read it: from a composed configuration, and from a logged one."""
+"""Hold the record of a run's settings, and read it from a composed configuration or from a logged one."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ def read(config: Any) -> Configuration:
     """
     tree = nested(config)
 
+    # A key whose parent is null or no mapping is missing too: Hydra allows `table: null`.
     def lookup(key: str) -> Any:
         node: Any = tree
         for name in key.split("."):
@@ -59,16 +60,21 @@ def read(config: Any) -> Configuration:
 
 
 def read_flat(flat: Mapping[str, Any]) -> Configuration:
-    """Return the settings that a logged run left behind as scalars by dotted key; a table as a whole is not among them.
+    """Return the settings that a logged run left behind as scalars by dotted key.
+
+    A table as a whole, such as ``Algorithm.table``, is not among them.
 
     Args:
-        flat: as :func:`llm_validation.verl_engine.configuration.flat_yaml.flat_scalars` gives them.
+        flat: the result of :func:`llm_validation.verl_engine.configuration.flat_yaml.flat_scalars`.
     """
     return _from(lambda key: flat.get(key, Missing.KEY))
 
 
 def nested(config: Any) -> Mapping[str, Any]:
     """Return a configuration as nested mappings with its interpolations resolved.
+
+    Args:
+        config: a ``DictConfig``, or nested mappings.
 
     Raises:
         ValueError: it is no configuration, or an interpolation in it does not resolve.
@@ -88,6 +94,7 @@ def nested(config: Any) -> Mapping[str, Any]:
 
 
 def _from(lookup: Lookup) -> Configuration:
+    """Return the record whose every setting is looked up by its dotted key."""
     return Configuration(
         algorithm=read_part(Algorithm, lookup),
         data=read_part(Data, lookup),

@@ -1,4 +1,4 @@
-"""The rewards: the function that scores a response, and DAPO's punishment of overlong ones."""
+"""Declare the settings of the rewards: the function that scores a response, and DAPO's penalty on overlong ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Reward:
     """Settings of the table ``reward``; lengths in tokens."""
 
     function_path: Setting[Any] = setting("reward.custom_reward_function.path", ANY)
-    """A file, or ``pkg://`` and a module; not stated: verl's own scorers."""
+    """A file, or ``pkg://`` and a module; where it is not stated, verl's own scorers."""
     function_name: Setting[Any] = setting("reward.custom_reward_function.name", ANY)
     function_options: Setting[Any] = setting("reward.custom_reward_function.reward_kwargs", ANY)
     """Keyword arguments that the function gets with every response."""
@@ -22,5 +22,5 @@ class Reward:
     longest_response: Setting[Any] = setting("reward.reward_kwargs.max_resp_len", ANY)
     punishes_overlong: Setting[Any] = setting("reward.reward_kwargs.overlong_buffer_cfg.enable", ANY)
     overlong_buffer: Setting[Any] = setting("reward.reward_kwargs.overlong_buffer_cfg.len", ANY)
-    """Tokens before the longest response in which the punishment grows from 0 to the factor."""
+    """Number of tokens before the longest response over which the penalty grows from 0 to the factor."""
     overlong_factor: Setting[Any] = setting("reward.reward_kwargs.overlong_buffer_cfg.penalty_factor", ANY)

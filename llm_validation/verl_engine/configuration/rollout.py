@@ -1,4 +1,4 @@
-"""The rollouts: responses to a prompt, vLLM's sizes, and the passes for log-probabilities."""
+"""Declare the rollouts' settings: responses to a prompt, vLLM's sizes, and the passes for log-probabilities."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Rollout:
     """Settings of the table ``actor_rollout_ref.rollout``."""
 
     group_size: Setting[int] = setting("actor_rollout_ref.rollout.n", COUNT, default=1)
-    """Responses to a prompt, G."""
+    """G, the number of responses to a prompt."""
     several_turns: Setting[bool] = setting("actor_rollout_ref.rollout.multi_turn.enable", FLAG, default=False)
     """Whether a rollout has several turns, with tools or another speaker between."""
     agent_loops: Setting[Any] = setting("actor_rollout_ref.rollout.agent.agent_loop_config_path", ANY)
@@ -32,7 +32,7 @@ class Rollout:
         "actor_rollout_ref.rollout.max_num_batched_tokens", COUNT, default=8192
     )
     max_model_len: Setting[int] = setting("actor_rollout_ref.rollout.max_model_len", COUNT)
-    """Most tokens of a sequence; not stated: prompt and response at their longest."""
+    """Most tokens of a sequence; where it is not stated, those of the longest prompt and response."""
     number_type: Setting[str] = setting("actor_rollout_ref.rollout.dtype", NUMBER_TYPE, default="bfloat16")
     bucket_megabytes: Setting[int] = setting(
         "actor_rollout_ref.rollout.checkpoint_engine.update_weights_bucket_megabytes", COUNT, default=2048
@@ -41,5 +41,5 @@ class Rollout:
     """Whether vLLM gives its memory back while the actor trains."""
     prefix_caching: Setting[bool] = setting("actor_rollout_ref.rollout.enable_prefix_caching", FLAG, default=True)
     log_prob_tokens: Setting[int] = setting("actor_rollout_ref.rollout.log_prob_max_token_len_per_gpu", COUNT)
-    """Most tokens of a micro-batch on one GPU in a pass for log-probabilities; not stated: the update's."""
+    """Most tokens of a micro-batch on one GPU in a pass for log-probabilities; by default the update's."""
     log_prob_micro_batch: Setting[int] = setting("actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu", COUNT)

@@ -1,7 +1,8 @@
-"""One setting of a run: where it stands in verl's configuration, what it may be, and what was stated there.
+"""Describe one setting of a run: its key in verl's configuration, what it may be, and what was stated for it.
 
 A part of the record is a frozen dataclass whose fields are declared by :func:`setting` and filled by
-:func:`read_part`. What was not stated stays apart from every default: the default is used only by who asks for it.
+:func:`read_part`. What was not stated stays apart from every default: a default is used only where a caller asks for
+it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ P = TypeVar("P")
 
 
 class Missing(Enum):
-    """What a lookup gives for a key that is not in the configuration, as apart from one that is null."""
+    """Stand for a key that is not in the configuration, which differs from one that is null."""
 
     KEY = "the key is missing"
 
@@ -31,10 +32,13 @@ Lookup = Callable[[str], Any]  # the value at a dotted key, or Missing.KEY
 class Setting(Generic[T]):
     """A setting and the value that a configuration states for it.
 
-    ``key`` is the dotted key, for messages too. ``kind`` says which values are allowed. ``default`` is the value of
-    verl 0.9.1 where nothing is stated; None where verl has none. ``value`` is what was stated, of whatever type, and
-    None for a key that is null or missing: both leave the choice to whoever reads. ``missing`` tells the two apart for
-    the few readers of verl that do so.
+    Attributes:
+        key: the dotted key, which messages name too.
+        kind: which values are allowed.
+        default: the value of verl 0.9.1 where nothing is stated; None where verl has none.
+        value: what was stated, of whatever type; None for a key that is null or missing, both of which leave the
+            choice to the reader.
+        missing: whether the key is missing; a few readers of verl tell that from null.
     """
 
     key: str
@@ -58,14 +62,18 @@ class Setting(Generic[T]):
         return self.value if self.stated else otherwise
 
     def unless_missing(self, otherwise: Any) -> Any:
-        """Return the value as it stands, null included, or ``otherwise`` where the key is missing."""
+        """Return the value as it stands, null included, or ``otherwise`` where the key is missing.
+
+        verl's ``config.get(key, otherwise)`` does the same.
+        """
         return otherwise if self.missing else self.value
 
     def checked(self, default: T | None = None) -> T:
         """Return the stated value, or where none was stated ``default``, or else verl's own.
 
         Raises:
-            ValueError: it is not of the setting's kind, or there is neither a value nor a default; names the key.
+            ValueError: the value is not of the setting's kind, or there is neither a value nor a default; the message
+                names the key.
         """
         value = self.or_else(self.default if default is None else default)
         if not self.kind.holds(value):
@@ -79,7 +87,10 @@ def setting(key: str, kind: Kind[T], default: T | None = None) -> Any:
     Args:
         key: the dotted key in verl's configuration.
         kind: which values are allowed.
-        default: what verl 0.9.1 has where the key is missing.
+        default: the value of verl 0.9.1 where the key is missing.
+
+    Returns:
+        What ``dataclasses.field`` returns; its type is Any so that the field can be annotated as a ``Setting``.
     """
     return field(metadata={"declared": Setting(key, kind, default)})
 
@@ -92,9 +103,9 @@ def read_part(part: type[P], lookup: Lookup) -> P:
         lookup: gives the value at a dotted key.
     """
     stated = {}
-    for one in fields(part):  # type: ignore[arg-type]  # every part is a dataclass
-        declared = one.metadata["declared"]
+    for part_field in fields(part):  # type: ignore[arg-type]  # every part is a dataclass
+        declared = part_field.metadata["declared"]
         value = lookup(declared.key)
         missing = value is Missing.KEY
-        stated[one.name] = replace(declared, value=None if missing else value, missing=missing)
+        stated[part_field.name] = replace(declared, value=None if missing else value, missing=missing)
     return part(**stated)

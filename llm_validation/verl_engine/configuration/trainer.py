@@ -1,4 +1,4 @@
-"""The trainer: machines, steps, validations, checkpoints, and where it writes."""
+"""Declare the trainer's settings: machines, steps, validations, checkpoints, and where it writes."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Trainer:
     device: Setting[Any] = setting("trainer.device", ANY)
     steps: Setting[int] = setting("trainer.total_training_steps", COUNT)
     validation_every: Setting[int] = setting("trainer.test_freq", COUNT_OR_MINUS_ONE, default=-1)
-    """Steps between two validations; -1 and 0 are never."""
+    """Steps between two validations; -1 and 0 mean never."""
     validation_first: Setting[bool] = setting("trainer.val_before_train", FLAG, default=True)
     save_every: Setting[int] = setting("trainer.save_freq", COUNT_OR_MINUS_ONE, default=-1)
-    """Steps between two checkpoints; -1 and 0 are never."""
+    """Steps between two checkpoints; -1 and 0 mean never."""
     checkpoints_kept: Setting[int] = setting("trainer.max_actor_ckpt_to_keep", COUNT_OR_MINUS_ONE, default=0)
-    """The newest so many; not stated, -1 and 0 are all."""
+    """How many of the newest checkpoints are kept; -1, 0 and nothing stated keep all."""
     rollout_dir: Setting[Any] = setting("trainer.rollout_data_dir", ANY)
     validation_dir: Setting[Any] = setting("trainer.validation_data_dir", ANY)
     loggers: Setting[Any] = setting("trainer.logger", ANY)
-    """A name, or a list of them."""
+    """The name of a logger, or a list of names."""
