@@ -108,6 +108,7 @@ def _divergence_sign(*, upper: int) -> Finding:
 def _bound_follows(*, strict: bool) -> Finding:
     """Find whether the change lies below its linear part, with equality where the divergence is 0."""
     change, linear, divergence = z3.Reals("change linear D")
+    # At pi' = pi both are 0, so that a strict bound is false.
     goal = change < linear if strict else z3.And(change <= linear, (change == linear) == (divergence == 0))
     return valid(goal, change == linear - divergence, divergence >= 0)
 
@@ -131,6 +132,7 @@ def _replayed(effort: Effort, *, sign: int) -> Finding:
                 moved = [x + flint.arb(eta) * y for x, y in zip(z, d, strict=True)]
                 gap = _linear_part(z, moved) - (exact.entropy(moved) - exact.entropy(z))
                 yield f"{case.label}, eta={eta}", bool(sign * gap > 0)
+                # The shipped change is a float: a billionth of the gap is far above its rounding.
                 slack = flint.arb(1e-9) * abs(gap) + flint.arb(1e-12)
                 shipped = flint.arb(float(entropy_change(case.logits, case.direction, eta)))
                 yield f"{case.label}, eta={eta}, shipped", bool(shipped <= _linear_part(z, moved) + slack)

@@ -103,6 +103,7 @@ def _term_moves(*, own: int) -> Finding:
     eta, a, b, average = sympy.symbols("eta a b m", real=True)
     log_prob = sympy.Function("L")(eta)
     at_eta = {LOG_PROB: log_prob, PROB: sympy.exp(log_prob)}
+    # d is among the quantities that do not move, and so is x: one of them stands for all.
     f = LOG_PROB**a * PROB**b * X
     excess = DIRECTION - average
     claimed = PROB * (moments.moves(f, excess) + own * f * excess)
@@ -121,6 +122,7 @@ def _rule_replayed(effort: Effort, *, order: int) -> Finding:
         weights = [sympy.exp(eta * d) * (i + 1) for i, d in enumerate(directions[:n])]
         probs = [w / sum(weights) for w in weights]
         arms = {"L": [sympy.log(p) for p in probs], "d": directions[:n], "pi": probs}
+        # Monomials with log pi, d and pi, alone and together.
         for powers in ((1, 0, 0, 0, 0), (0, 1, 1, 0, 0), (2, 1, 1, 0, 0), (1, 2, 0, 0, 0)):
             f = moments.moment(*powers)
             direct = sympy.diff(moments.on_policy(f, probs, **arms), eta, order)
@@ -134,6 +136,7 @@ def _shipped_derivative(*, sign: int) -> Finding:
     shipped_entropy = for_any_policy(lambda arms: entropy(arms.logits()))
     shipped = for_any_policy(lambda arms: first_order_entropy_change(arms.logits(), arms.entries(DIRECTION)))
     moved = moments.along_step(shipped_entropy)
+    # -Cov = E[log pi] E[d] - E[log pi d].
     minus_covariance = moments.mean(LOG_PROB) * moments.mean(DIRECTION) - moments.mean(LOG_PROB * DIRECTION)
     start = shipped_entropy + moments.mean(LOG_PROB)
     return all_zero([moved - sign * shipped, start, shipped - minus_covariance], sympy.expand)
@@ -141,6 +144,7 @@ def _shipped_derivative(*, sign: int) -> Finding:
 
 def _pairwise(*, factor: Any) -> Finding:
     """Find whether the shipped covariance is ``factor`` times E (x - x')(y - y') over two independent arms."""
+    # The same two quantities at a second, independent arm.
     other_x, other_y = OTHER_ARM[3], OTHER_ARM[4]
     shipped = for_any_policy(lambda arms: covariance(arms.probs(), arms.entries(X), arms.entries(Y)))
     return zero(shipped - factor * moments.pair_mean((X - other_x) * (Y - other_y)), sympy.expand)

@@ -115,6 +115,7 @@ def _symbolic(effort: Effort, *, scale: int) -> Finding:
         derivative = sympy.diff(expression(entropy(moving)), eta).subs(eta, 0)
         first = expression(first_order_entropy_change(logits, formulas(direction)))
         gradient = expressions(entropy_gradient(logits))
+        # The gradient times the direction is the derivative along it.
         along = sum(d * g for d, g in zip(direction, gradient, strict=True))
         residuals += [derivative - scale * first, derivative - scale * along]
     return all_zero(residuals, lambda x: sympy.cancel(sympy.expand_log(x)))
@@ -127,6 +128,7 @@ def _automatic(effort: Effort, *, coefficient: int) -> Finding:
         for case in policies(effort):
             with flint.ctx.workdps(400):  # log sum exp of a gap of 700 needs 300 digits to see the small arm
                 z, d = exact.balls(case.logits), exact.balls(case.direction)
+                # Three coefficients: the value, h_1, and one more for the control.
                 series = first_coefficients(entropy(moving_logits(z, d, 3)))
                 shipped = first_order_entropy_change(case.logits, case.direction)
                 yield case.label, _near(shipped, series[coefficient], case)
@@ -270,6 +272,7 @@ def _ends(*, sign: int) -> Finding:
 
 def _batches(effort: Effort, *, shift: int) -> Finding:
     """Find whether every shipped function treats the rows of a batch apart."""
+    # Each function with the number of its arguments that can carry a batch.
     functions: tuple[tuple[Callable[..., Any], int], ...] = (
         (log_softmax, 1),
         (probabilities, 1),

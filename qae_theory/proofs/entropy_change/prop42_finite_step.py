@@ -147,9 +147,11 @@ def _order_fails(*, step: Fraction) -> Finding:
     """Find whether the entropy changes of the two baselines are in the wrong order at this step; show them."""
     logits, rewards = _query(WITNESS_PROB)
     eta = np.array(rational(step), dtype=object)
+    # b_K = 0 on this hard query, against b = 1.
     changes = [_change(logits, rewards, np.array(Fraction(b), dtype=object), eta) for b in (0, 1)]
     low, high = (ball(x) for x in changes)
     fails = for_all([(f"eta = {step}", bool(low > high))], f"{low.str(8)} > {high.str(8)}")
+    # Only the claim's own step has quoted figures.
     if step == WITNESS_STEP:
         # Half a unit of the last quoted digit.
         values = (close_to(x, q, "dH", half_width="0.000005") for x, q in zip(changes, QUOTED, strict=True))
@@ -196,6 +198,7 @@ def _limit(*, two: int) -> Finding:
     """Find whether the order holds exactly for eta <= -2g, if p < 1/2, and always otherwise."""
     p, g, eta = z3.Reals("p g eta")
     left, right = g + eta * p, g + eta * (1 - p)
+    # Squares compare sizes without absolute values.
     larger = left * left >= right * right
     factors = valid(left * left - right * right == eta * (2 * g + eta) * (2 * p - 1))
     rare = valid(larger == (eta <= -two * g), p > 0, 2 * p < 1, g < 0, eta > 0)
@@ -210,6 +213,7 @@ def _law_replayed(effort: Effort, *, sign: int) -> Finding:
         for k in range(1, 10, effort.pick(1, 4)):
             prob = Fraction(k, 20)
             logits, rewards = _query(prob)
+            # One part in a hundred on either side of the law's limit.
             limit = 2 * sympy.log(rational((1 - prob) / prob))
             for part, holds in ((Fraction(99, 100), 1), (Fraction(101, 100), -1)):
                 eta = np.array(rational(part) * limit, dtype=object)
@@ -242,6 +246,7 @@ def _order_within(effort: Effort, *, factor: int) -> Finding:
             logits[:], r[:] = [sympy.log(w) for w in weights], [Fraction(x) for x in rewards]
             floats = np.log(np.array(weights, dtype=float))
             success = Fraction(sum(w for w, x in zip(weights, rewards, strict=True) if x), total)
+            # The exact gate at K = 2/5.
             gate = Fraction(0) if success <= 1 - Fraction(2, 5) else Fraction(1)
             for b in (Fraction(0), Fraction(1, 2), Fraction(1)):
                 if b == gate:

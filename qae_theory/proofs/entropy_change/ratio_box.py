@@ -177,6 +177,7 @@ def _weighted_below(*, sign: int) -> Finding:
 def _exchanged(*, positive: bool) -> Finding:
     """Find whether the bound for the policies exchanged gives m H <= H'."""
     old, new, least, most, inverse = z3.Reals("H H_new m M inverse")
+    # max pi/pi' is the inverse of min pi'/pi.
     facts = (least > 0, most > 0, inverse * least == 1, old <= inverse * new, new <= most * old)
     box = z3.And(least * old <= new, new / old >= least, new / old <= most)
     return valid(box, *facts, old > 0 if positive else old < 0)
@@ -203,6 +204,7 @@ def _mean_in_box(*, wide: int) -> Finding:
         z3.And(mean >= low, mean <= high, 1 / mean >= low, 1 / mean <= high), *inside, low > 0, low * high == 1
     )
     gap, size = z3.Reals("gap size")
+    # |eta (d_j - d_i)| is at most |eta| times the spread.
     reach = valid(z3.And(gap * wide <= size, -gap * wide <= size), gap <= size, -gap <= size)
     return both(reach, means)
 
@@ -222,6 +224,7 @@ def _replayed(effort: Effort, *, inside: bool) -> Finding:
                 low, high = min(ratios, key=lambda r: r.mid()), max(ratios, key=lambda r: r.mid())
                 held = bool(low <= entropies) and bool(entropies <= high)
                 yield f"{case.label}, eta={eta}", held == inside
+                # Beyond a gap of 500 a probability is too close to the smallest float to have nine digits.
                 near = np.allclose(_shipped_ratios(case, eta), [float(r.mid()) for r in ratios], rtol=1e-9)
                 yield f"{case.label}, eta={eta}, shipped ratios", near or bool(np.ptp(case.logits) > 500)
 
@@ -263,6 +266,7 @@ def _one_update(*, base: Any) -> Finding:
     entropies = [ball(sum(-p * sympy.log(p) for p in policy)) for policy in (new, [sympy.Rational(1, 2)] * 2)]
     quotient = entropies[0] / entropies[1]
     low, high = (flint.arb(str(float(x))) for x in (1 - CLIP_LOW, 1 + CLIP_HIGH))
+    # Both ratios, as exact numbers.
     outside = all(bool(r < 1 - sympy.Rational(CLIP_LOW)) or bool(r > 1 + sympy.Rational(CLIP_HIGH)) for r in ratios)
     leaves = bool(quotient < low) or bool(quotient > high)
     finding = for_all([(f"ratios {ratios}, H'/H {quotient.str(5)}", outside and leaves)], "one update")
@@ -281,6 +285,7 @@ def _one_update(*, base: Any) -> Finding:
 def _flat_outside(*, ratios: tuple[Fraction, Fraction]) -> Finding:
     """Find whether the shipped clipped term of each response stays equal when its ratio moves."""
     clip = {"clip_low": CLIP_LOW, "clip_high": CLIP_HIGH}
+    # A flat term has the same value at a ratio beside.
     nudged = [ratio + Fraction(1, 1000) for ratio in ratios]
     cases = []
     for ratio, moved, advantage in zip(ratios, nudged, (1, -1), strict=True):
@@ -292,6 +297,7 @@ def _flat_outside(*, ratios: tuple[Fraction, Fraction]) -> Finding:
 def _spread_of_displacement(*, shift: int) -> Finding:
     """Find whether log-ratios in a range have displacements whose spread is at most the range's width."""
     first, second, number, low, high = z3.Reals("Delta_i Delta_j c log_low log_high")
+    # log(pi'/pi) is the displacement less one number for all responses.
     ratios = [z3.And(x - number >= low, x - number <= high) for x in (first, second)]
     spread = high - (0 if shift else low)
     return valid(first - second <= spread, low < 0, high > 0, *ratios)

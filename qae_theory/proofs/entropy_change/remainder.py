@@ -189,6 +189,7 @@ def _taylor() -> tuple[Step, ...]:
 def _second_derivative(*, sign: int) -> Finding:
     """Find whether the shipped entropy, differentiated twice, is the shipped second-order change and the formula."""
     shipped = for_any_policy(lambda arms: second_order_entropy_change(arms.logits(), arms.entries(DIRECTION)))
+    # The rule for one derivative, used twice: no other rule is trusted.
     twice = moments.along_step(moments.along_step(for_any_policy(lambda arms: entropy(arms.logits()))))
     excess, surprise = DIRECTION - moments.mean(DIRECTION), LOG_PROB - moments.mean(LOG_PROB)
     formula = sign * moments.mean(excess**2) - moments.mean(surprise * excess**2)
@@ -238,6 +239,7 @@ def _linear_split(*, sign: int) -> Finding:
 def _tail(*, most: Any) -> Finding:
     """Find whether one arm adds at most ``most`` times exp(-T - 1) to E Z."""
     level, q = sympy.symbols("T q", positive=True)
+    # With this p the logarithm splits off the level, and q is free.
     p = sympy.exp(-level - 1) * q
     identity = zero(
         sympy.expand_log(p * (-sympy.log(p) - level)) - sympy.exp(-level - 1) * (q - q * sympy.log(q)), sympy.expand
@@ -294,6 +296,7 @@ def _implies_stated(*, c_squared: Fraction) -> Finding:
     """Find whether G(a, T) is at most a/4 + c T, with c the maximum of (1 - s^2) s / 4."""
     a, t, s, c = z3.Reals("a T s c")
     unit = (s >= 0, s <= 1)
+    # c by its square, since z3 decides polynomials and not roots.
     constant = (c > 0, c * c == z3.Q(c_squared.numerator, c_squared.denominator))
     third = valid((1 - s * s) * s / 4 <= c, *unit, *constant)
     cap = (1 - s * s) * s / 4 <= c
@@ -339,6 +342,7 @@ def _assemble(*, halves: int) -> Finding:
     """Find whether Taylor's form and the brackets of the second derivative give the bounds on the change."""
     eta, first, second, change, below, above, rho = z3.Reals("eta h second change below above rho")
     facts = (
+        # Taylor with Lagrange's remainder: second is the second derivative somewhere on the way.
         change == eta * first + eta * eta * second / 2,
         second >= -rho * rho * below,
         second <= rho * rho * above,

@@ -168,6 +168,7 @@ def _closed_form() -> tuple[Step, ...]:
 
 def _indicator(*, least: int) -> Finding:
     """Find whether x (V - D^2) is at most its positive part for x in [0, 1], and Var(d) at most 1/4."""
+    # D^2, whose mean is V.
     spread = (DIRECTION - moments.mean(DIRECTION)) ** 2
     shipped = for_any_policy(lambda arms: covariance(arms.probs(), arms.entries(X), arms.entries(spread)))
     rewritten = zero(shipped + moments.mean(X * (moments.mean(spread) - spread)), sympy.expand)
@@ -192,6 +193,7 @@ def _conditional_moments(*, square_at_most_mean: bool) -> Finding:
     expanded = zero(moments.mean((X - m) ** 2) - by_moments, sympy.expand)
     beta, square, centre = z3.Reals("beta square m")
     moment = square - 2 * centre * beta + centre**2
+    # All that is used of the conditional law: Jensen, and d^2 <= d on [0, 1].
     jensen = square >= beta**2
     cap = square <= beta if square_at_most_mean else square >= beta
     goal = z3.And(moment <= beta * (1 - beta) + (beta - centre) ** 2, moment >= (beta - centre) ** 2)
@@ -209,8 +211,10 @@ def _both_convex(*, factor: Fraction) -> Finding:
     identity = zero(bound - h * m * (1 - m) - p * (1 - p) * (beta - alpha) * (1 - 2 * m))
     q, a, b = z3.Reals("p alpha beta")
     centre = q * b + (1 - q) * a
+    # The control asks for half of the true bound.
     margin = z3.Q(factor.numerator, factor.denominator)
     gap = q * (1 - q) * (b - a)
+    # Three numbers in [0, 1] are all that the inequality is about.
     unit = [z3.And(v >= 0, v <= 1) for v in (q, a, b)]
     coupled = valid(z3.And(gap <= margin * centre * (1 - centre), -gap <= margin * centre * (1 - centre)), *unit)
     s = sympy.Symbol("s")
@@ -227,6 +231,7 @@ def _concave_side(*, twice: int) -> Finding:
     claimed = p * ((h + 1 - p) * beta * (1 - beta) + (1 - p) * (beta - alpha) ** 2 * (h + 1 - twice * p))
     identity = zero(bound - claimed)
     hh, q, e, f = z3.Reals("h p e f")
+    # Where the coefficient of e is not positive, both terms of F are at most 0.
     trivial = valid(
         q * (hh + 1 - q) * e - (1 - q) * (q - hh) * f <= 0, e >= 0, f >= 0, q >= 0, q <= 1, q > hh, hh + 1 - q <= 0
     )
@@ -248,6 +253,7 @@ def _parabola(*, twice: int) -> Finding:
     """Find whether the bound is a concave parabola in beta, given |beta - alpha| <= beta."""
     h, u, beta = sympy.symbols("h u beta")
     p = 1 - u
+    # |beta - alpha| at its largest, beta.
     worst = (h + 1 - p) * beta * (1 - beta) + (1 - p) * beta**2 * (h + 1 - 2 * p)
     identity = zero(worst - (h + u) * beta + (1 - u) * (h + twice * u) * beta**2)
     v, alpha, b = z3.Reals("u alpha beta")
@@ -270,6 +276,7 @@ def _end_of_parabola(*, non_negative: bool) -> Finding:
     x, y, t = sympy.symbols("h u beta")
     slope = sympy.diff((x + y) * t - (1 - y) * (x + 2 * y) * t**2, t).subs(t, 1)
     derivative = zero(slope - _slope_at_one(x, y))
+    # s of the family, at which it takes the parabola's value at 1.
     side = 2 * y - 1
     value = zero((1 - y) * ((x + y) - (1 - y) * (x + 2 * y)) - (1 - side**2) * (x + side) / 4)
     h, u, beta = z3.Reals("h u beta")
@@ -295,6 +302,7 @@ def _top_of_parabola(*, below_root: bool) -> Finding:
         (x + y) ** 2 / (4 * (x + 2 * y)) - (1 - y) * ((x + y) * t - curvature * t**2)
         - (x + 2 * y) * ((1 - y) * t - (x + y) / (2 * (x + 2 * y))) ** 2
     )  # fmt: skip
+    # The positive root of the quadratic; z3 knows w only by its equation.
     root = (3 - 2 * x + sympy.sqrt((3 - 2 * x) ** 2 + 16 * x)) / 8
     is_root = zero(4 * root**2 + (2 * x - 3) * root - x, sympy.expand)
     h, u, w = z3.Reals("h u w")
@@ -316,11 +324,13 @@ def _critical_point(*, three: int) -> Finding:
     shape = (1 - s**2) * (a + t * s)
     root = sympy.sqrt(a**2 + three * t**2)
     s0 = t / (a + root)
+    # The numerator alone: the derivative is rational in s_0, and its denominator is positive.
     critical = zero(
         sympy.numer(sympy.together(sympy.diff(shape, s).subs(s, s0))), lambda x: sympy.expand(sympy.expand(x))
     )
     # On the critical set 2 a q = T - 3 T q^2.
     gap = shape.subs(s, q) - shape - (s - q) ** 2 * (a + 2 * t * q + t * s)
+    # The remainder modulo the critical equation: 0 where s_0 obeys it.
     difference = zero(sympy.rem(sympy.expand(gap), 3 * t * q**2 + 2 * a * q - t, q))
     aa, tt, q0, r = z3.Reals("a T q r")
     point = (tt > 0, r >= 0, r * r == aa * aa + 3 * tt * tt, q0 * (aa + r) == tt)

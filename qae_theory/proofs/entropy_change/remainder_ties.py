@@ -70,6 +70,7 @@ def instances(effort: Effort) -> Iterator[tuple[str, Case, float]]:
 
     The directions have several sizes and offsets, and one policy has many arms.
     """
+    # Offsets drop out of the exact bound, and take digits from the shipped one.
     sizes = ((1.0, 0.0), (1e-3, 1e3), (50.0, -3.0))
     etas = effort.pick((1e-12, -1e-6, 1e-3, 0.1, -0.3, 1.0, 5.0, 1e3), (1e-12, -1e-3, 0.3, 1e3))
     for case in policies(effort):
@@ -102,6 +103,7 @@ def _outward(effort: Effort, *, inward: float) -> Finding:
     def cases() -> Iterator[tuple[str, bool]]:
         for label, case, eta in instances(effort):
             lower, upper = _brackets(case, eta)
+            # The control draws the bounds inward, and must then be caught inside.
             width = inward * (upper - lower)
             with flint.ctx.workdps(exact.DIGITS):
                 low, high = _exact_bounds(case, eta)
@@ -130,6 +132,7 @@ def _tight(effort: Effort, *, factor: float) -> Finding:
             lower, upper = _brackets(case, eta)
             with flint.ctx.workdps(exact.DIGITS):
                 low, high = _exact_bounds(case, eta, factor=factor)
+                # The ends -H and log n - H have an allowance of their own, which is absolute.
                 loose_low, loose_high = _exact_bounds(case, eta, factor=factor, ends=2e-11)
                 # The widening is 4 (n + 800) u < 1e-12 of terms of the size of eta's step times |log pi|, which stays
                 # below 1e3 where it counts; a direction's offset enters with the square of that.

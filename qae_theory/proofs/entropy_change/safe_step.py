@@ -133,6 +133,7 @@ def _first_order_gap(*, sign: int) -> Finding:
             )
         )
 
+    # The slope in b that claim `prop42-uncentred` has too.
     slope = for_any_policy(lambda arms: self_covariance(arms.logits()))
     return zero(change(high) - change(low) - sign * (high - low) * slope, sympy.expand)
 
@@ -150,6 +151,7 @@ def _remainder_route(*, factor: int) -> Finding:
     reduced = valid(change_2 - change_1 >= eta * gap - half * curvature, *facts)
     # Reducing first to three numbers keeps the second goal small enough for z3.
     e, g, c = z3.Reals("eta gap curvature")
+    # eta gap - eta^2 curvature / 2 is not negative up to eta = 2 gap / curvature.
     step = valid(e * g - e * e / 2 * c >= 0, e >= 0, c >= 0, e * c <= factor * g)
     return both(step, reduced)
 
@@ -169,6 +171,7 @@ def _derivative_in_baseline(*, sign: int) -> Finding:
 def _ordered_terms(*, kept: bool) -> Finding:
     """Find whether each pair's term is non-negative where the new policy keeps the order of the old one."""
     i, j, new_i, new_j = z3.Reals("p_i p_j log_i log_j")
+    # The order of two responses is kept or not; equal ones add nothing.
     order = [z3.Implies(i > j, new_i >= new_j if kept else new_i <= new_j)]
     order.append(z3.Implies(j > i, new_j >= new_i if kept else new_j <= new_i))
     return valid((new_i - new_j) * (i - j) >= 0, *order)
@@ -184,6 +187,7 @@ def _never_reversed(*, right: int) -> Finding:
 def _both_wrong(*, two: int) -> Finding:
     """Find whether two wrong responses keep their order up to eta = two / b."""
     i, j, b, eta, log_ratio = z3.Reals("p_i p_j b eta ell")
+    # log(i/j) >= 2 (i - j)/(i + j), multiplied by the positive sum.
     lemma = log_ratio * (i + j) >= 2 * (i - j)
     domain = (i >= j, j > 0, i + j <= 1, b > 0, b <= 1, eta >= 0)
     bracket = valid(i * (0 - b) - j * (0 - b) == -b * (i - j))
@@ -210,6 +214,7 @@ def _wrong_above_right(*, share: str) -> Finding:
     i, j, b, low, high, eta, log_ratio = z3.Reals("p_i p_j b b1 b2 eta ell")
     domain = (i > j, j > 0, i < 1, low >= 0, low <= b, b <= high, high <= 1, low < high, eta >= 0)
     bracket = valid(i * (0 - b) - j * (1 - b) == -(b * i + (1 - b) * j))
+    # The weight grows with b where i > j, so that the largest baseline decides.
     used = high if share == "high" else low
     weight, largest = z3.Reals("weight largest")
     grows = valid(weight <= largest, weight == b * i + (1 - b) * j, largest == used * i + (1 - used) * j, *domain)

@@ -84,6 +84,7 @@ def _instances(effort: Effort) -> Iterator[Instance]:
         (0.0, -700.0, -1.0), (-0.3, 0.9, 0.2, 1.7), (0.0, 0.3, 0.31, 2.0, -1.0),
         (0.0, 1e-9), (0.5, 0.5 + 1e-12, 0.5), (0.1, 0.1 - 1e-15),
     ]  # fmt: skip
+    # The whole range, its lower half, its middle, and a narrow part near 1.
     baselines = ((0.0, 1.0), (0.0, 0.5), (0.25, 0.75), (0.9, 1.0))
     for logits in policies:
         for rewards in product((0, 1), repeat=len(logits)):
@@ -110,6 +111,7 @@ def _routes(at: Instance, *, factor: int = 1) -> tuple[Any, Any]:
     still = len(set(zip(at.logits, at.rewards, strict=True))) == 1
     remainder = None if still else 2 * (high - low) * exact.self_covariance(z) / curvature
     share = high if factor else low
+    # The second route's bound for two wrong responses, which needs no pair.
     limits = [2 / high]
     for i, j in product(range(len(z)), repeat=2):
         if at.rewards[i] == 0 and at.rewards[j] == 1 and at.logits[i] > at.logits[j]:
@@ -134,6 +136,7 @@ def _independent(effort: Effort, *, factor: int) -> Finding:
                 # 1e-12: rounding down takes off 8 (n + 800) u = 7e-13.
                 near = exact.close(shipped, truth, relative=1e-12)
                 yield str(at), near and bool(flint.arb(shipped) <= truth)
+        # If one route were never the larger, its formula would go untested.
         yield f"routes seen: {sorted(larger)}", larger == {"remainder", "order"}
 
     return for_all(cases(), "policies with ties and peaks, every reward vector")
@@ -149,6 +152,7 @@ def _certified(effort: Effort, *, sign: int) -> Finding:
                 continue  # nothing moves: both changes are 0
             for part in (1.0, 0.5, 0.01):
                 with flint.ctx.workdps(exact.DIGITS):
+                    # Beyond 1e6 one arm has all probability, to all digits.
                     gap = _gap(at, flint.arb(min(step, 1e6)) * flint.arb(part))
                     yield f"{at}, {part} of {step:.4g}", bool(sign * gap >= 0) or _same_gap(at)
 
@@ -174,6 +178,7 @@ def _gap(at: Instance, eta: Any) -> Any:
 
 def _nearly_tight(*, times: str) -> Finding:
     """Find whether the order of one query holds at the shipped step and fails at ``times`` times it."""
+    # pi = (2/5, 3/5), for which the true limit is known in closed form.
     at = Instance((float(np.log(2.0)), float(np.log(3.0))), (1, 0), 0.0, 1.0)
     step = flint.arb(float(safe_step_size(at.logits, at.rewards, at.low, at.high)))
     with flint.ctx.workdps(exact.DIGITS):

@@ -114,6 +114,7 @@ def _terms(*, strict: bool) -> Finding:
     lemma = valid(rise >= (x - y) / x, log_t <= t - 1, rise == -log_t, t * x == y, x > 0, y > 0)
     # The lemma at y/x and at x/y.
     both_ways = (rise * x >= x - y, -rise * y >= y - x)
+    # At x = y the term is 0, which is what the control denies.
     goal = (x - y) * rise > 0 if not strict else z3.And((x - y) * rise >= 0, ((x - y) * rise == 0) == (x == y))
     return both(lemma, valid(goal, *both_ways, x > 0, y > 0))
 
@@ -132,6 +133,7 @@ def _exact_policies(effort: Effort, *, least: Any) -> Finding:
     """Find whether the shipped value of small policies is the pairwise sum, and 0 on uniform ones only."""
 
     def cases() -> Iterator[tuple[str, bool]]:
+        # Three arms with weights up to 4: ties of two, of three, and none.
         for weights in product(range(1, effort.pick(5, 3)), repeat=3):
             logits = np.array([sympy.log(w) for w in weights], dtype=object)
             with flint.ctx.workdps(60):
@@ -141,6 +143,7 @@ def _exact_policies(effort: Effort, *, least: Any) -> Finding:
                 # 60 digits of work leave far more than 40 of the sum; a wrong term is of the size of the sum.
                 agree = bool(abs(shipped - pairs) < flint.arb(1e-40))
                 uniform = len(set(weights)) == 1
+                # A ball around 0 has no sign, so that uniform policies are decided by SymPy.
                 sign = sympy.simplify(value) == 0 if uniform else bool(shipped > ball(least))
                 yield f"weights {weights}", agree and sign
 

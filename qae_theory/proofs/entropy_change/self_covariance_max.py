@@ -203,6 +203,7 @@ def _boundary(*, sign: int) -> Finding:
     """Find whether moving mass epsilon to an arm of probability 0 changes C by -P epsilon log epsilon at first."""
     donor, eps, log_eps = sympy.symbols("p epsilon ell", positive=True)
     change = _of_arms(donor - eps, eps).subs(sympy.log(eps), log_eps) - _of_arms(donor)
+    # P, the others' sum of squares and the donor's own.
     square = sympy.Symbol("S", real=True) + donor**2
     # In powers of epsilon with log epsilon held apart: no constant term, and P log epsilon to first order.
     constant = change.subs(eps, 0)
@@ -214,6 +215,7 @@ def _convex(*, power: int) -> Finding:
     """Find whether moving mass between arms changes C at the rate g(p) - g(q), and g'' = 2/x + P/x^2 > 0."""
     x, square, entropy, p, q = sympy.symbols("x P H p q", positive=True)
     r, s, t = sympy.symbols("R S t", real=True)
+    # Moving mass keeps the sum of the probabilities, so that no multiplier is needed.
     rate = sympy.diff(_of_arms(p + t, q - t), t).subs(t, 0)
     sums = {"square": s + p**2 + q**2, "entropy": -(r + p * sympy.log(p) + q * sympy.log(q))}
     moved = rate - (_g(p, **sums) - _g(q, **sums))
@@ -228,6 +230,7 @@ def _between_two(*, factor: int) -> Finding:
     v = sympy.Symbol("v", positive=True)
     r, s, t, x, square, entropy = sympy.symbols("R S t x P H", real=True)
     second = sympy.diff(_of_arms(v + t, v - t), t, 2).subs(t, 0)
+    # P and H of the policy with two arms at v.
     at_v = {x: v, square: s + 2 * v**2, entropy: -(r + 2 * v * sympy.log(v))}
     slope = sympy.diff(_g(x, square, entropy), x).subs(at_v)
     return zero(second - factor * slope, lambda e: sympy.expand(sympy.expand_log(e, force=True)))
@@ -271,12 +274,14 @@ def _value(x: Any, arms: int) -> Any:
 def _upper(a: Any, b: Any, arms: int) -> Any:
     """Return an upper bound on the family's C over [a, b] in [1/n, 1): a product of non-negative factors' maxima."""
     half = flint.arb(1) / 2
+    # x (1 - x) peaks at 1/2: on either side of it the end that is nearer counts.
     if b <= half:
         spread = b * (1 - b)
     elif a >= half:
         spread = a * (1 - a)
     else:
         spread = flint.arb(1) / 4
+    # x - y and x/y both grow with x, so that their maxima are at b.
     gap = b - (1 - b) / (arms - 1)
     return spread * gap * ((arms - 1) * b / (1 - b)).log()
 
@@ -286,6 +291,7 @@ def _enclosures(*, off: str) -> Finding:
 
     def cases() -> Iterator[tuple[str, bool]]:
         for arms, (quoted, best) in QUOTED.items():
+            # Half a unit of the fourth digit, in which the maxima are quoted.
             target, half_unit = flint.arb(quoted) + flint.arb(off), flint.arb("0.00005")
             yield f"n = {arms}: lower", bool(_value(flint.arb(best), arms) > target - half_unit)
             yield f"n = {arms}: upper", _never_above(target + half_unit, arms)
@@ -341,6 +347,7 @@ def _cubic(*, peak: Any) -> Finding:
     x = z3.Real("x")
     bound = valid(x * x * (1 - x) <= z3.Q(int(peak.p), int(peak.q)), x >= 0)
     y, rise, size = z3.Reals("y rise size")
+    # Dropping y only enlarges the bound, as log(x/y) is not negative.
     first = valid(size * (x - y) * rise <= size * x * rise, size >= 0, y >= 0, rise >= 0)
     return both(bound, first)
 
@@ -378,6 +385,7 @@ def _from_below(*, two: int) -> Finding:
     log = sympy.Symbol("ell")
     x = sympy.Rational(2, 3)
     y = (1 - x) / (n - 1)
+    # The logarithm is one symbol once its argument is known.
     ratio = zero(x / y - 2 * (n - 1))
     claimed = sympy.Rational(4, 27) * (1 - 1 / (two * (n - 1))) * log
     value = zero(x * (1 - x) * (x - y) * log - claimed)

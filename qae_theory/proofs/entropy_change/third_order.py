@@ -159,6 +159,7 @@ def _third_derivative(*, two: int) -> Finding:
 def _shift_and_sign(*, parity: int) -> Finding:
     """Find whether a constant added to d drops out of the third derivative, and -d for d changes its sign."""
     constant = sympy.Symbol("k", real=True)
+    # The formula itself is put to the test, with other directions in it.
     odd = _formula(2, -DIRECTION) - parity * _formula(2, DIRECTION)
     shifted = _formula(2, DIRECTION + constant) - _formula(2, DIRECTION)
     return all_zero([odd, shifted], sympy.expand)
@@ -167,6 +168,7 @@ def _shift_and_sign(*, parity: int) -> Finding:
 def _policy_below(*, positive_part: bool) -> Finding:
     """Find whether pi_t <= pi exp(tau d_+) for 0 <= t <= tau, if E d = 0 at the start."""
     t, tau, d, top = z3.Reals("t tau d top")
+    # Only the positive part: where d < 0 the exponent t d is at most 0.
     reach = tau * z3.If(d > 0, d, 0) if positive_part else tau * d
     exponent = valid(t * d <= reach, t >= 0, t <= tau)
     # exp(x) >= 1 + x is the lemma log y <= y - 1 at y = exp(x); E[e^{td}] >= 1 + t E d with E d = 0.
@@ -182,6 +184,7 @@ def _mean_moves(*, power: int) -> Finding:
     rate = moments.along_step(moments.mean(DIRECTION))
     variance = moments.mean(DIRECTION**power) - moments.mean(DIRECTION) ** power
     mean, first, second, tau, second_moment = z3.Reals("Ed a_1 a_2 tau Edd")
+    # Both bounds hold, so that the smaller one does.
     smallest = z3.If(tau * second <= first, tau * second, first)
     # The mean value theorem gives |E_t d| <= tau sup Var; and Var <= E d^2 <= a_2.
     below = valid(second_moment - mean * mean <= second, second_moment <= second)
@@ -209,6 +212,7 @@ def _surprise_moves(*, step: int) -> Finding:
 def _powers(*, binomial: int) -> Finding:
     """Find whether |delta| <= |d| + m gives the expanded bounds on the third and fourth moments."""
     size, m = sympy.symbols("size m", positive=True)
+    # A binomial's expansion: the bound is on |d| + m, term by term.
     third = (size + m) ** 3 - (size**3 + binomial * m * size**2 + 3 * m**2 * size + m**3)
     fourth = (size + m) ** 4 - (size**4 + 4 * m * size**3 + 6 * m**2 * size**2 + 4 * m**3 * size + m**4)
     d, mean, bound, cube = z3.Reals("d mean m cube")
@@ -246,6 +250,7 @@ def _surprise_drifts(*, centred: bool) -> Finding:
     # x stands for S, which does not move: it belongs to the starting policy.
     """Find whether E_t S moves at the rate E_t[S delta], and a smaller bound on it makes B_3 no larger."""
     rate = moments.along_step(moments.mean(moments.X))
+    # S does not move, but its mean does, because the policy moves.
     excess = DIRECTION - moments.mean(DIRECTION) if centred else DIRECTION
     size, other, t_bound = z3.Reals("size s_0 T")
     smaller = valid(size * t_bound <= other * t_bound, size <= other, t_bound >= 0)

@@ -86,10 +86,12 @@ def bound(z: exact.Balls, d: exact.Balls, eta: Any, *, three: int = 3) -> Any:
         three: the factor of the last term, 3; another one makes a control.
     """
     probs, logs = exact.policy(z)
+    # The bound is for tau >= 0 along sign(eta) (d - E d).
     sign = 1 if eta >= 0 else -1
     tau = abs(eta)
     centred = [sign * x for x in exact.centred(probs, d)]
     surprise = [abs(x) for x in exact.centred(probs, logs)]
+    # pi exp(tau d_+), which lies above the policy at every point of the path.
     weights = [p * (tau * x.max(flint.arb(0))).exp() for p, x in zip(probs, centred, strict=True)]
     sizes = [abs(x) for x in centred]
 
@@ -113,6 +115,7 @@ def _lagrange(effort: Effort, *, factor: int) -> Finding:
 
     def cases() -> Iterator[tuple[str, bool]]:
         for case in policies(effort):
+            # Eleven third derivatives per policy: few arms, and gaps that leave something to move.
             if len(case.logits) > 10 or np.ptp(case.logits) > 100 or len(case.logits) == 1:
                 continue
             with flint.ctx.workdps(exact.DIGITS):
@@ -162,6 +165,7 @@ def _shipped_bounds(effort: Effort, *, three: int) -> Finding:
             lower, upper = entropy_change_bounds(case.logits, case.direction, step, method="third-order")
             with flint.ctx.workdps(exact.DIGITS):
                 z, d, eta = exact.balls(case.logits), exact.balls(case.direction), flint.arb(step)
+                # The exact prediction is the change less its rest.
                 change, reach = exact.entropy_change(z, d, eta), abs(eta) ** 3 / 6 * bound(z, d, eta, three=three)
                 prediction = change - _rest(z, d, eta)
                 current, largest_entropy = exact.entropy(z), flint.arb(len(z)).log()

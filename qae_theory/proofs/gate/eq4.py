@@ -83,6 +83,7 @@ def _gate_is_infimum(*, strict: bool) -> Finding:
     """Find whether the gate's b is the least x with F(x) >= K."""
     # x is any real below b, not only a reward: the infimum is over all of them.
     s, x = group_symbols(), z3.Real("x")
+    # F(x) >= K, multiplied by q G > 0.
     needed = s.numerator * s.group_size
     hard = s.zeros * s.denominator > needed if strict else s.is_hard
     b = z3.If(hard, z3.RealVal(0), z3.RealVal(1))
@@ -98,6 +99,7 @@ def _gate_is_infimum(*, strict: bool) -> Finding:
 def _gate_is_threshold(*, strict: bool) -> Finding:
     """Find whether the shipped gate on symbolic integers is the threshold m/G <= 1 - K."""
     s = group_symbols()
+    # Both the gate and its formula are in integers, so that nothing is rounded at the threshold.
     threshold = s.zeros * s.denominator > s.numerator * s.group_size if strict else s.is_hard
 
     def goal(path: Path) -> Any:
@@ -113,6 +115,7 @@ def _rank_selects_zero(*, shift: int) -> Finding:
 
     def goal(path: Path) -> Any:
         rank = _rank(s, path) + shift
+        # The rank must be one that the group has, or the order statistic would not exist.
         return z3.And(rank >= 1, rank <= s.group_size, (rank <= s.zeros) == s.is_hard)
 
     return valid_on_every_path(goal, *s.domain)
@@ -126,13 +129,14 @@ def _rank(s: Any, path: Path) -> Any:
 
 def _baseline_is_gate(effort: Effort, *, level_of: Callable[[Fraction], Fraction]) -> Finding:
     """Find whether the shipped quantile and gate have the claimed value on every binary group up to a size."""
+    # Groups of up to 20 have exact ties m = G (1 - K) of many kinds among their classes of K.
     largest = effort.pick(20, 10)
 
     def cases() -> Iterator[tuple[str, Any, Any]]:
         for size in range(1, largest + 1):
             groups = [[1] * m + [0] * (size - m) for m in range(size + 1)]
             exact = exact_array([[Fraction(r) for r in group] for group in groups])
-            # At G = 1 no K splits the classes, so any one stands for all.
+            # Every size is checked at some level.
             for k in levels(size) or (Fraction(1, 3),):
                 expected = [0 if Fraction(m, size) <= 1 - level_of(k) else 1 for m in range(size + 1)]
                 label = f"K={k}, G={size}"
@@ -198,6 +202,7 @@ def _left_inverse_steps() -> tuple[Step, ...]:
 
 def _initial_segment(*, strict: bool) -> Finding:
     """Check the induction step: if r_(j+1) <= x then all of the first j + 1 rewards are at most x."""
+    # Only the last two rewards enter the step: the hypothesis says all that is needed of the earlier ones.
     here, following, x = z3.Reals("r_j r_j1 x")
     j, count = z3.Ints("j s_j")
     added = z3.If(following < x if strict else following <= x, 1, 0)
@@ -216,6 +221,7 @@ def _nothing_added(*, strict: bool) -> Finding:
     """Check the induction step: above x nothing is counted, so that the count stays at most c - 1."""
     chosen, following, x = z3.Reals("r_c r_j1 x")
     c, j, count = z3.Ints("c j s_j")
+    # Sorted rewards from rank c on are at least r_(c), and so above x.
     below = x < chosen if strict else x <= chosen
     added = z3.If(following <= x, 1, 0)
     return valid(count + added <= c - 1, below, following >= chosen, j + 1 >= c, c >= 1, count <= c - 1)
@@ -224,9 +230,11 @@ def _nothing_added(*, strict: bool) -> Finding:
 def _upper_ray(*, floor: bool) -> Finding:
     """Find whether F(x) >= K exactly for x >= r_(c), given what the two inductions show of the count."""
     s, x, chosen, count = group_symbols(), z3.Real("x"), z3.Real("r_c"), z3.Int("s_G")
+    # F(x) = s_G / G; both denominators are positive.
     reached = count * s.denominator >= s.numerator * s.group_size
 
     def goal(path: Path) -> Any:
+        # z3's division of integers is the floor here, p, q and G being positive.
         rank = s.numerator * s.group_size / s.denominator if floor else _rank(s, path)
         counted = z3.And(z3.Implies(x >= chosen, count >= rank), z3.Implies(x < chosen, count <= rank - 1))
         return z3.Implies(counted, z3.And(rank >= 1, rank <= s.group_size, reached == (x >= chosen)))
@@ -269,6 +277,7 @@ def _random_groups(effort: Effort, *, definition: Callable[[Any, Fraction], Frac
     # A few small numerators and denominators make ties frequent.
     reward = st.builds(Fraction, st.integers(-9, 9), st.integers(1, 6))
     level = st.integers(2, 60).flatmap(lambda q: st.integers(1, q - 1).map(lambda p: Fraction(p, q)))
+    # Denominators up to 60 meet every way in which K G can lie for groups of 12.
     draw = st.tuples(st.lists(reward, min_size=1, max_size=12).map(tuple), level)
 
     def holds(case: tuple[tuple[Fraction, ...], Fraction]) -> bool:

@@ -41,6 +41,7 @@ def _float_rank(k: Fraction, group_size: int, num_correct: int) -> bool:
 
 def _numpy_gate(k: Fraction, group_size: int, num_correct: int) -> bool:
     """Return the gate through NumPy's own ``inverted_cdf``."""
+    # The quantile of a binary group is 0 exactly in a hard one.
     group = np.repeat([1.0, 0.0], [num_correct, group_size - num_correct])
     return float(np.quantile(group, float(k), method="inverted_cdf")) == 0.0
 
@@ -166,6 +167,7 @@ def _both_fail(effort: Effort, *, k: str, group_size: int, num_correct: int) -> 
     """Find whether the gate by share and the gate by rank are both wrong at one group."""
     by_share = _gate_fails(gate=_float_gate, k=k, group_size=group_size, num_correct=num_correct)
     by_rank = _gate_fails(gate=_float_rank, k=k, group_size=group_size, num_correct=num_correct)
+    # The finding shown is one that failed, if there is any.
     return by_share if by_rank.passed else by_rank
 
 
@@ -186,6 +188,7 @@ def _tie_and_neighbours(k: Fraction, size: int) -> Iterator[int]:
 
 def _none_smaller(*, gate: FloatGate, largest: int) -> Finding:
     """Find whether no group up to a size is judged wrong."""
+    # One failure is enough to refute minimality.
     wrong = next(_disagreements(gate, range(1, largest + 1)), None)
     return for_all([(f"K, G, m = {wrong}", wrong is None)], f"K of two decimals, G <= {largest}")
 
@@ -197,6 +200,7 @@ def _only_ties_fail(effort: Effort, *, ties: bool) -> Finding:
     def cases() -> Iterator[tuple[str, bool]]:
         for size, k in product(sizes, TWO_DECIMALS):
             for m in _tie_and_neighbours(k, size):
+                # At exact ties a rounding of either side decides; everywhere else it is too small to.
                 if ties or m != size * (1 - k):
                     for gate in (_float_gate, _float_rank):
                         yield f"K={k}, G={size}, m={m}", gate(k, size, m) == is_hard_group(m, size, k)

@@ -53,6 +53,7 @@ class _Interpolation(NamedTuple):
     @property
     def value(self) -> Any:
         """Return the interpolated quantile of G - m zeros and m ones, times the share's denominator."""
+        # The order statistic of a rank is 0 as long as the zeros last.
         low = z3.If(self.below <= self.group.zeros, 0, 1)
         high = z3.If(self.above <= self.group.zeros, 0, 1)
         return low * self.share.bottom + self.share.top * (high - low)
@@ -78,6 +79,7 @@ def _interpolation(s: GroupSymbols, path: Path) -> _Interpolation:
     """Return what the shipped code computes on this path."""
     below: Any
     share: Any
+    # The private function is what the shipped quantile calls; run here, it is proved as it is.
     below, share = _position(s.size_on(path), s.level_on(path))
     rank: Any = quantile_rank(s.size_on(path), s.level_on(path))
     # The shipped code takes the last order statistic twice where the position is the last.
@@ -184,6 +186,7 @@ def _position_is(*, step: int) -> Finding:
 
     def goal(it: _Interpolation) -> Any:
         s, share = it.group, it.share
+        # All of it times the two denominators q and that of the share.
         position = (s.group_size - step) * s.numerator * share.bottom
         exact = position == (it.below - 1) * s.denominator * share.bottom + share.top * s.denominator
         in_unit = z3.And(share.top >= 0, share.top < share.bottom)
@@ -202,6 +205,7 @@ def _rank_when_fractional(*, limit: int) -> Finding:
 
     def goal(it: _Interpolation) -> Any:
         s, share = it.group, it.share
+        # f + K <= 1, times both denominators.
         low = share.top * s.denominator + s.numerator * share.bottom <= limit * share.bottom * s.denominator
         return z3.And(it.below + 1 <= s.group_size, it.rank == z3.If(low, it.below, it.below + 1))
 
@@ -235,6 +239,7 @@ def _fractional_value(*, complement: bool) -> Finding:
 def _leak(*, strict: bool) -> Finding:
     """Find whether a baseline strictly between 0 and 1 gives both outcomes an advantage, of opposite signs."""
     b, scale, correct, wrong = z3.Reals("b scale A_correct A_wrong")
+    # The scale std + eps is positive in a mixed group.
     domain = (b > 0 if strict else b >= 0, b < 1, scale > 0, correct * scale == 1 - b, wrong * scale == -b)
     return valid(z3.And(correct > 0, wrong < 0), *domain)
 
@@ -247,6 +252,7 @@ def _shipped_leaks(effort: Effort, *, shift: int) -> Finding:
         for size in range(2, largest + 1):
             batch = np.tri(size + 1, size, -1)  # row m has m ones
             for k in levels(size):
+                # The proof's j and its exceptional m = G - 1 - j, where f is not 0.
                 j = int((size - 1) * k)
                 leak = size - shift - j if (size - 1) * k != j else None
                 linear, gate = (
@@ -314,6 +320,7 @@ def _differs(*, group_size: int, num_correct: int, k: str, value: Fraction) -> F
     """Find whether one group's interpolated quantile has this value and Eq. 3 another; show the advantages of both."""
     group = exact_array([[Fraction(1)] * num_correct + [Fraction(0)] * (group_size - num_correct)])
     linear, exact = quantile_baseline(group, k, method="linear")[0], quantile_baseline(group, k)[0]
+    # Three things at once: the quoted value, that Eq. 3 differs, and that the shipped Eq. 3 is its definition.
     holds = linear == value and linear != exact and oracle.quantile(tuple(group[0]), Fraction(k)) == exact
     finding = for_all([(f"G={group_size}, m={num_correct}, K={k}: {linear} against {exact}", bool(holds))], "one group")
     by_rule: dict[str, Callable[[], Any]] = {
@@ -339,6 +346,7 @@ def _pair(row: Any) -> str:
 def _both_outcomes(*, rule: str) -> Finding:
     """Find whether a rule gives both outcomes an advantage in each of the three groups."""
     cases = []
+    # The three groups of the steps before, each at K = .4.
     for size, m in ((2, 1), (8, 5), (32, 19)):
         group = exact_array([[Fraction(1)] * m + [Fraction(0)] * (size - m)])
         row = advantages(group, rule, k="0.4", eps=0, std="bessel")[0]

@@ -33,10 +33,12 @@ def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
     ledger.add(Evidence("gate-hard", "algebraic-proof", Kind.PROOF, Role.FOR, _regime_steps(hard=True)))
     ledger.add(Evidence("gate-easy", "algebraic-proof", Kind.PROOF, Role.FOR, _regime_steps(hard=False)))
+    # The ties are evidence of their own: they speak of code, and carry no part of the proof.
     gate_ties.register(ledger)
 
 
 def _regime_steps(*, hard: bool) -> tuple[Step, ...]:
+    # The two regimes mirror each other: right for wrong and 0 for 1.
     baseline, name = (0, "hard") if hard else (1, "easy")
     signs = "$A > 0$ for $R = 1$ and $A = 0$ for $R = 0$" if hard else "$A = 0$ for $R = 1$ and $A < 0$ for $R = 0$"
     all_same = "all wrong ($m = 0$)" if hard else "all correct ($m = G$)"
@@ -87,6 +89,7 @@ def _variance_is(*, bessel_factor: Callable[[Any], Any]) -> Finding:
     """Find whether the mean squared distance from m/G, over G and over G - 1, is p(1 - p) and its Bessel multiple."""
     m, size = sympy.symbols("m G", positive=True)
     p = m / size
+    # m ones lie 1 - p from the mean, G - m zeros lie p from it.
     squares = m * (1 - p) ** 2 + (size - m) * p**2
     return all_zero([squares / size - p * (1 - p), squares / (size - 1) - bessel_factor(size) * p * (1 - p)])
 
@@ -101,6 +104,7 @@ def _signs_are(*, hard: bool, baseline: int) -> Finding:
         size >= 2,
         m >= 1,
         m <= size - 1,
+        # Either divisor: the signs must not depend on it.
         z3.Or(population, bessel),
         std >= 0,
         eps >= 0,
@@ -121,6 +125,7 @@ def _degenerate_is(*, hard: bool, all_correct: bool) -> Finding:
 
 def _shipped_regime(effort: Effort, *, hard: bool, std_of: Callable[[str], str]) -> Finding:
     """Find whether the shipped advantages of every group of the regime are those that the statement names."""
+    # Groups of 4 hold every case of the statement already; larger ones guard against sizes that coincide.
     largest = effort.pick(8, 4)
 
     def cases() -> Iterator[tuple[str, bool]]:
@@ -140,6 +145,7 @@ def _shipped_regime(effort: Effort, *, hard: bool, std_of: Callable[[str], str])
 
 def _regime_advantages(m: int, size: int, std: str, eps: Fraction, hard: bool) -> list[Any]:
     """Return the advantages that the statement names: 1/(std + eps) on one side of a mixed group, 0 elsewhere."""
+    # A degenerate group has no standard deviation, and the shipped rules give it zeros.
     if m in (0, size):
         return [Fraction(0)] * size
     divisor = size * (size - 1) if std == "bessel" else size * size

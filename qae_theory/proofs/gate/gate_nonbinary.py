@@ -95,6 +95,7 @@ def _dapo_steps() -> tuple[Step, ...]:
 def _zero_is_lost(*, rewards: tuple[str, ...]) -> Finding:
     """Find whether a wrong response of a hard group, or a correct one of an easy one, has A != 0; K = .4, eps = 0."""
     group, k = tuple(Fraction(r) for r in rewards), Fraction(2, 5)
+    # At eps = 0 and in Fractions a zero is a zero, not a small number.
     shipped = advantages(exact_array([group]), "qae", k=k, eps=0)[0]
     hard = _is_hard(group, k)
     finding = for_all([(f"rewards {', '.join(rewards)}", _loses_zero(group, shipped, hard))], "one group")
@@ -118,6 +119,7 @@ def _is_hard(group: Sequence[Fraction], k: Fraction) -> bool:
 
 def _loses_zero(group: Sequence[Fraction], shipped: Any, hard: bool) -> bool:
     """Return whether a response on the side that the gate leaves at 0 has an advantage."""
+    # The side that the gate leaves at 0 on binary rewards.
     gated = WRONG if hard else CORRECT
     return any(r in gated and bool(a != 0) for r, a in zip(group, shipped, strict=True))
 
@@ -126,6 +128,7 @@ def _mixed_groups_keep_zeros(*, size: int) -> Finding:
     """Find whether no mixed group of a size on the grid loses a zero, at any class of K."""
 
     def cases() -> Iterator[tuple[str, bool]]:
+        # The order of a group plays no part, so each is met once.
         for group in combinations_with_replacement(CORRECT + WRONG, size):
             if 0 < sum(r in CORRECT for r in group) < size:
                 for k in levels(size):
@@ -140,6 +143,7 @@ def _order_survives(*, gap: int) -> Finding:
     """Find whether the baseline, a wrong response's reward at the ranks 1..G-m, leaves those signs."""
     s = group_symbols()
     baseline, correct, wrong = z3.Reals("b r_correct r_wrong")
+    # Only the side with a sign is claimed; the other's zeros are what is lost.
     signs = z3.If(s.is_hard, correct - baseline > 0, wrong - baseline < 0)
 
     def goal(path: Path) -> Any:

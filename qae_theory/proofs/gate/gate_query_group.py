@@ -54,6 +54,7 @@ def other_side(success_prob: Fraction, group_size: int, k: Fraction) -> Fraction
         group_size: G.
         k: quantile level K.
     """
+    # The query is judged by the same threshold as its groups.
     hard_query = success_prob <= 1 - k
     differs = [Fraction(bool(is_hard_group(m, group_size, k)) != hard_query) for m in range(group_size + 1)]
     mean = binomial_mean(np.array(success_prob, dtype=object), np.array(differs, dtype=object))
@@ -194,6 +195,7 @@ def _both_sides_occur(*, all_correct_is_easy: bool) -> Finding:
         return bool(is_hard_group(0, s.size_on(path), s.level_on(path)))
 
     def all_correct(path: Path) -> Any:
+        # With m = G every response is correct, with m = 0 none is.
         hard = bool(is_hard_group(s.size_on(path), s.size_on(path), s.level_on(path)))
         return hard != all_correct_is_easy
 
@@ -207,6 +209,7 @@ def _excess(*, factor: int) -> Finding:
     threshold, gap = z3.Real("threshold"), z3.Real("e")
     # threshold = 1 - K, written without a quotient.
     defined = threshold * z3.ToReal(s.denominator) == z3.ToReal(s.denominator - s.numerator)
+    # The excess over the mean G V, respectively G (1 - V).
     least = factor * size * gap
 
     def goal(path: Path) -> Any:
@@ -236,6 +239,7 @@ def _one_more_response(*, own: int) -> Finding:
     def weight(trials: Any, successes: Any) -> Any:
         return sympy.binomial(trials, successes) * q**successes * (1 - q) ** (trials - successes)
 
+    # The recursion of binomial weights, on symbols; combsimp divides the factorials.
     pascal = weight(size + 1, m) - q * weight(size, m - 1) - (1 - q) * weight(size, m)
     # One term of the sum over m, from either side: a success shifts m by one and so multiplies by e^t.
     grown = q * sympy.exp(t * (m + 1)) + (1 - q) * sympy.exp(t * m)
@@ -266,6 +270,7 @@ def _one_percent(*, group_size: int) -> Finding:
     """Find whether this is the least G at which the bound is at most 1%."""
     # exp(-2 G e^2) <= 1/100 at e = 1/10.
     needed = ball(100).log() / (2 * ball(Fraction(1, 100)))
+    # Certainly above, and the next smaller size certainly below.
     smallest = bool(flint.arb(group_size) >= needed) and bool(flint.arb(group_size - 1) < needed)
     return for_all([(f"G = {group_size} against {needed.str(6)}", smallest)], "V = 1/2, K = 2/5")
 
@@ -287,6 +292,7 @@ def _shipped_tail(effort: Effort, *, twice: int) -> Finding:
 
 def _half_at_threshold(*, k: Fraction) -> Finding:
     """Find whether a group of odd size is on the other side with probability exactly 1/2."""
+    # Odd sizes: none of their groups meets the threshold 1/2 itself.
     sizes = (1, 3, 5, 15, 101)
     cases = [(f"G={size}", other_side(HALF, size, k), HALF) for size in sizes]
     shown = {"V": "1/2", "K": str(k), "P(group easy), G = 1, 3, 5, 15 and 101": "1/2"}

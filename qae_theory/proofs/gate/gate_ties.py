@@ -192,6 +192,7 @@ def _defaults_match(*, eps: Fraction) -> Finding:
     cases = [(rule, near(advantages(floats, rule), expected(rule))) for rule in oracle.RULES]
     exact = exact_array([group])[0]
     for rule in ("grpo", "qae"):
+        # In exact arithmetic the square root stays a SymPy number, for the rules that have one.
         root = Options(eps=eps, exact=True)
         pairs = zip(advantages(exact, rule), oracle.advantages(group, rule, root), strict=True)
         cases.append((f"{rule}, exact", all(same(a, b) for a, b in pairs)))
@@ -209,7 +210,9 @@ def _counts_match(effort: Effort, *, lost: int) -> Finding:
         for rule in oracle.RULES:
             binary = rule in oracle.BINARY_ONLY
             rewards = tuple(Fraction(r) for r in ((0, 1) if binary else (3, -1, Fraction(1, 2))))
+            # Every way to count a few rewards, zeros included: a count of 0 must be as if the reward were not there.
             for counts in product(range(effort.pick(5, 3)), repeat=len(rewards)):
+                # No response at all is no group.
                 if sum(counts) == 0:
                     continue
                 group = tuple(np.repeat(np.array(rewards, dtype=object), counts))
@@ -246,6 +249,7 @@ def _blocks_match(*, shift: int) -> Finding:
     cases = [("4500 x 16", _same_rows(advantages(batch, "qae"), np.resize(small, batch.shape), shift))]
     cube = advantages(batch.reshape(3, 1500, 16), "qae")
     cases.append(("3 x 1500 x 16", cube.shape == (3, 1500, 16) and _same_rows(cube, advantages(batch, "qae"), shift)))
+    # Five pieces of 900 rows, whose ends are not those of the blocks.
     split = np.concatenate(
         [advantages(batch[i : i + 900], "grpo", mask=flags[i : i + 900]) for i in range(0, 4500, 900)]
     )
@@ -266,6 +270,7 @@ def _ranks_match(*, shift: int) -> Finding:
     flags = np.array([[(i + j) % 4 != 1 for j in range(5)] for i in range(6)])
 
     def agree(of: Callable[..., Any], *batches: Any) -> bool:
+        # The batch of rank 2 is the reference; one group at a time and a batch of batches must give the same bits.
         flat = of(*batches)
         cube = of(*(batch.reshape(2, 3, 5) for batch in batches))
         alone = np.array([of(*rows) for rows in zip(*batches, strict=True)])
@@ -305,6 +310,7 @@ def _scale_free(*, exponent: int) -> Finding:
         for rule in ("grpo", "qae", "qae_linear"):
             options = Options(k=Fraction(11, 20), std="bessel", eps=Fraction(0))
             expected = [a * 2**exponent for a in oracle.advantages(group, rule, options)]
+            # Beyond 2**512 a square overflows, below 2**-538 it vanishes.
             for power in (900, 500, -500, -1000):
                 shipped = advantages(floats * 2.0**power, rule, **keywords(rule, options))
                 yield f"{rule}, rewards times 2**{power}", near(shipped, expected)
@@ -326,6 +332,7 @@ def _lone_responses(*, value: int) -> Finding:
         for rule in oracle.RULES
         if rule != "rloo"
     ]
+    # A mean over no other response does not exist, so refusing is the only answer.
     allowed = "rewards must be groups of at least 2 responses for 'rloo'; got [1.0]"
     cases.append(("rloo", _refused(partial(advantages, [1.0], "rloo"), allowed)))
     return for_all(cases, "rules at G = 1")
@@ -344,6 +351,7 @@ def _registry_matches(*, sources: Mapping[str, str]) -> Finding:
         cases.append((f"{name}: source", rule.source == source and rule.name == name))
         cases.append((f"{name}: options", set(rule.defaults) == set(oracle.OPTION_NAMES[name])))
         cases.append((f"{name}: duplicate", _refused(partial(_register, name), f"name {name!r} is taken", listing)))
+        # Every option that some rule has, and one that none has.
         foreign = sorted({"k", "std", "eps", "tau"} - set(oracle.OPTION_NAMES[name]))
         for option in foreign:
             allowed = f"{option} must be left out: {name!r} has the options {list(rule.defaults)}; got '0.5'"
@@ -431,6 +439,7 @@ def _kernels_match(*, divisor: int) -> Finding:
     def cases() -> Iterator[tuple[str, bool]]:
         for group in groups:
             array, size = exact_array([group])[0], len(group)
+            # Every reward twice: the counted group is the group beside itself.
             twice = np.full(size, 2)
             shown = ", ".join(map(str, group))
             yield (

@@ -80,6 +80,7 @@ def _rank_monotone(*, strict: bool) -> Finding:
         high: Any = quantile_rank(s.size_on(path), SymbolicRatio(p, q, path, given=True))  # type: ignore[arg-type]
         return low.term < high.term if strict else low.term <= high.term
 
+    # K <= K', multiplied by both denominators.
     return valid_on_every_path(goal, *s.domain, p > 0, p < q, s.numerator * q <= p * s.denominator)
 
 
@@ -104,6 +105,7 @@ def _shipped_sets_nested(effort: Effort, *, reverse: bool) -> Finding:
 
     def holds(case: tuple[list[Fraction], Fraction, Fraction]) -> bool:
         group, first, second = case
+        # Two levels are drawn and put in order, so that no draw is wasted.
         low, high = sorted((first, second), reverse=reverse)
         values = np.array(group, dtype=np.float64)
         for rule in ("qae", "qae_linear"):
@@ -135,5 +137,6 @@ def _shipped_shares(effort: Effort, *, level_of: Any) -> Finding:
 
 def _signs(group: Sequence[Fraction], baseline: Fraction) -> list[int]:
     """Return the sign of each R - b, or zeros for a degenerate group."""
+    # All advantages of a degenerate group are 0, whatever the baseline is.
     degenerate = len(set(group)) == 1
     return [0 if degenerate else (r > baseline) - (r < baseline) for r in group]

@@ -107,6 +107,7 @@ def _eighty_steps() -> tuple[Step, ...]:
 def _half_of_two(*, share: Fraction) -> Finding:
     """Find whether half of the advantages of a mixed group of two are zero at every K."""
     cases = [(f"K={k}", shipped_zero_share(k, 2)[1], share) for k in levels(2)]
+    # Any level gives half of this group zeros; one is shown.
     row = advantages(exact_array([[1, 0]]), "qae", k="2/5", eps=0)[0]
     worked = {"G": "2", "m": "1", "K": "2/5 (or any other)", "A": f"({row[0]}, {row[1]})"}
     return with_witness(all_equal(cases, "every class of K at G = 2"), {**worked, "share of zeros": str(cases[0][1])})
@@ -114,6 +115,7 @@ def _half_of_two(*, share: Fraction) -> Finding:
 
 def _range_over_difficulty(*, k: Fraction, low: Fraction) -> Finding:
     """Find whether the shares of groups of 16 run between these at one K, and where they are extreme."""
+    # The first and the last group are degenerate.
     shares = shipped_zero_share(k, 16)[1:-1]
     cases = [
         ("smallest", min(shares), low),
@@ -132,6 +134,7 @@ def _uniform_integral(*, sign: int) -> Finding:
 def _uniform_maximum(*, top: Fraction) -> Finding:
     """Find whether the share is the top less (K - 1/2)^2, so that it is attained at K = 1/2 only and never exceeded."""
     share = limit_share(sympy.Integer(1), K)
+    # A square that is subtracted: the share is largest where it vanishes.
     square = sympy.expand(rational(top) - share) - (K - sympy.Rational(1, 2)) ** 2
     return all_zero([square, share.subs(K, sympy.Rational(2, 5)) - sympy.Rational(37, 50)])
 
@@ -242,6 +245,7 @@ def _bimodal(*, threshold: int) -> Finding:
         2 * delta < 1,
         delta <= 1 - k,
         1 - k < 1 - delta,
+        # Half of the groups at either point.
         2 * share == zeros(delta) + zeros(1 - delta),
     )
     return valid(z3.And(share == 1 - delta, (5 * share >= 4) == (threshold * delta <= 1)), *domain)
@@ -262,6 +266,7 @@ def _beta_derivative(*, sign: int) -> Finding:
 def _beta_duplicated(effort: Effort, *, shift: Fraction) -> Finding:
     """Find whether the two forms of E|p - 1/2| agree where SymPy evaluates both: at integers and half-integers."""
     cases = []
+    # At half-integers SymPy evaluates the gamma function exactly.
     for n in range(1, effort.pick(12, 6)):
         a = sympy.Rational(n, 2)
         duplicated = sympy.gamma(a + rational(shift)) / (2 * sympy.sqrt(sympy.pi) * sympy.gamma(a + 1))
@@ -277,6 +282,7 @@ def beta_share(a: Any) -> Any:
 
 def _beta_threshold(*, low: str, high: str) -> Finding:
     """Find whether the share crosses 4/5 between two values of a, in ball arithmetic."""
+    # The share is monotone in a (the step before), so two signs enclose the root.
     above = certainly_positive(_beta_ball(low) - ball(TARGET), f"a={low}, share - 4/5")
     below = certainly_positive(ball(TARGET) - _beta_ball(high), f"a={high}, 4/5 - share")
     return both(above, below)
@@ -292,6 +298,7 @@ def _beta_one(*, expected: dict[int, Fraction]) -> Finding:
     """Find whether Beta(1, b) has this share at K = .4."""
     cases = []
     for b, value in expected.items():
+        # The density of Beta(1, b) is b (1 - p)^(b - 1).
         share = limit_share(b * (1 - P) ** (b - 1), sympy.Rational(2, 5))
         cases.append((f"Beta(1, {b})", share, rational(value)))
     return all_equal(cases, "K = .4")

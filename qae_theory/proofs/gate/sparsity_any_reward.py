@@ -82,6 +82,7 @@ def _signs_by_rank(*, strict: bool) -> Finding:
     def goal(path: Path) -> Any:
         rank: Any = quantile_rank(s.size_on(path), s.level_on(path))
         c = rank.term
+        # In sorted order a later reward is at least as large; that is all that is used of the group.
         sorted_rewards = z3.And(z3.Implies(j >= c, reward >= baseline), z3.Implies(j <= c, reward <= baseline))
         negative = z3.Implies(reward < baseline, j <= c - 1 if strict else j < c - 1)
         positive = z3.Implies(reward > baseline, j >= c + 1)
@@ -98,6 +99,7 @@ def _one_zero(*, distinct: bool) -> Finding:
     def goal(path: Path) -> Any:
         rank: Any = quantile_rank(s.size_on(path), s.level_on(path))
         same_place = z3.Implies(j == rank.term, reward == baseline)
+        # Distinct rewards: no other one equals the baseline.
         apart = z3.Implies(j != rank.term, reward != baseline) if distinct else z3.BoolVal(True)
         return z3.Implies(z3.And(same_place, apart), (reward - baseline == 0) == (j == rank.term))
 
@@ -113,6 +115,7 @@ def _shipped_counts(effort: Effort, *, shift: int) -> Finding:
             batch = np.array(binary_groups(size) + graded_groups(size), dtype=np.float64)
             for k in levels(size):
                 a = advantages(batch, "qae", k=k)
+                # c - 1 ranks lie below the baseline's and G - c above it.
                 rank = quantile_rank(size, k)
                 negative, positive = (a < 0).sum(axis=-1), (a > 0).sum(axis=-1)
                 yield f"G={size}, K={k}", bool(np.all(negative <= rank - 1 - shift) and np.all(positive <= size - rank))

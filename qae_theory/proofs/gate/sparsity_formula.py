@@ -86,6 +86,7 @@ def _zeros_counted(*, swapped: bool) -> Finding:
         failure * scale == -baseline,
         share * size == zeros,
     )
+    # A degenerate group has zeros only, and the formula speaks of mixed ones.
     mixed = (s.num_correct >= 1, s.num_correct <= s.group_size - 1)
     return valid(share * size == claimed, *s.domain, *mixed, *definition)
 

@@ -86,6 +86,7 @@ def _average_turns(*, centre: Fraction) -> Finding:
     """Find whether the mean share under uniform difficulty is 1/4 + (K - c)^2 and the same at K and 1 - K."""
     c = rational(centre)
     share = 1 - limit_share(sympy.Integer(1), K)
+    # A parabola turns where its derivative vanishes, at K = c.
     parabola = (K - c) ** 2 + sympy.Rational(1, 4)
     return all_zero([sympy.diff(share, K) - 2 * (K - c), share - share.subs(K, 1 - K), share - parabola])
 
@@ -113,6 +114,7 @@ def _shipped_mirror(effort: Effort, *, at_ties: bool) -> Finding:
         yield "G=4, K=3/4", mean(Fraction(3, 4), 4), Fraction(2, 3)
         for size in range(2, effort.pick(16, 7) + 1):
             for k in levels(size):
+                # Where K G is an integer some m meets the threshold exactly, and the mirror image fails there.
                 if at_ties or (k * size).denominator > 1:
                     yield f"G={size}, K={k}", mean(k, size), mean(1 - k, size)
 

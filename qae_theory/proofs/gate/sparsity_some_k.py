@@ -103,9 +103,11 @@ def _least_at_half(*, numerator: int, denominator: int) -> Finding:
     s = group_symbols()
 
     def goal(path: Path) -> Any:
+        # A level of its own, not the symbolic one: the claim is about K = 1/2.
         level: Any = SymbolicRatio(z3.IntVal(numerator), z3.IntVal(denominator), path, given=True)
         hard = bool(is_hard_group(s.correct_on(path), s.size_on(path), level))
         mixed = z3.And(s.num_correct >= 1, s.zeros >= 1)
+        # The non-zero advantages are the correct responses of a hard group, the wrong ones of an easy one.
         non_zero = z3.If(mixed, s.num_correct if hard else s.zeros, 0)
         return non_zero == z3.If(s.num_correct <= s.zeros, s.num_correct, s.zeros)
 
@@ -123,6 +125,7 @@ def _no_level_is_sparser(*, best: Any) -> Finding:
     """Find whether a share of p, of 1 - p or, in a degenerate group, of 0 is at least the smaller of p and 1 - p."""
     p, non_zero = z3.Reals("p non_zero")
     least = z3.If(p <= 1 - p, p, 1 - p) if best is min else z3.If(p <= 1 - p, 1 - p, p)
+    # All that a level can do to a group: make it hard or easy; a degenerate one has no choice.
     possible = z3.Or(non_zero == p, non_zero == 1 - p, z3.And(non_zero == 0, z3.Or(p == 0, p == 1)))
     return valid(non_zero >= least, p >= 0, p <= 1, possible)
 

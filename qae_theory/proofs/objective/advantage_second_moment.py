@@ -59,8 +59,10 @@ def _moments(*, extra: int) -> Finding:
     m, n = sympy.symbols("m n", positive=True)
     size = m + n
     p = m / size
+    # Times G/(G - 1) with Bessel's divisor, which is the control.
     variance = p * (1 - p) * size / (size - extra)
     residuals = []
+    # Each regime of QAE, and GRPO, which has no regime.
     for rule, hard, expected in (("qae", True, 1 / (1 - p)), ("qae", False, 1 / p), ("grpo", True, 1)):
         right, wrong = numerators(rule, hard, p)
         residuals.append((m * right**2 + n * wrong**2) / size / variance - expected)
@@ -72,6 +74,7 @@ def _shipped_moments(effort: Effort, *, std: str) -> Finding:
     largest = effort.pick(20, 10)
 
     def cases() -> Iterator[tuple[str, Any, Any]]:
+        # The levels meet the thresholds of groups of 5, 10 and 20 exactly.
         for (m, size), k in product(mixed_groups(largest), LEVELS):
             rewards, p = binary_group(m, size), Fraction(m, size)
             qae = advantages(rewards, "qae", k=k, std=std, eps=0)

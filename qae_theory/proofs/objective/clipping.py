@@ -29,6 +29,7 @@ CLIPS: tuple[dict[str, Any], ...] = (
 
 def options(rule: str, k: Any) -> dict[str, Any]:
     """Return the quantile level as an option, for the rules that have one."""
+    # GRPO refuses a level, since it would have no effect.
     return {} if rule == "grpo" else {"k": k}
 
 
@@ -95,6 +96,7 @@ def clip_domain(*ratios: Any) -> tuple[Any, ...]:
         *ratios: the z3 reals that stand for ratios.
     """
     _, _, low, high = clip_symbols()
+    # A ratio of probabilities is positive; e_low = 1 would leave no lower bound.
     return (*(x > 0 for x in ratios), low >= 0, low < 1, high >= 0)
 
 

@@ -75,6 +75,7 @@ def _shapes(*, top: Fraction) -> Finding:
     # All weights are positive, so that their squares are ordered as they are.
     monotone = valid(z3.And(p / (1 - p) < q / (1 - q), (1 - p) / p > (1 - q) / q), *domain)
     above = valid(z3.And(p / (1 - p) > p * (1 - p), (1 - p) / p > p * (1 - p)), p > 0, p < 1)
+    # s^2 = p (1 - p), so that the peak of s is the root of this number.
     peak = z3.Q(top.numerator, top.denominator)
     largest = valid(z3.And(p * (1 - p) <= peak, (p * (1 - p) == peak) == (p == z3.Q(1, 2))), p > 0, p < 1)
     return both(largest, monotone, above)
@@ -84,6 +85,7 @@ def _jump(*, threshold: Fraction) -> Finding:
     """Find whether the gate changes at this success rate, with u^2 = 3/2 and v^2 = 2/3 there."""
     size = 1000
     at = int(threshold * size)
+    # The threshold itself is hard; one success more is easy.
     gates = is_hard_group(at, size, LEVEL) and not is_hard_group(at + 1, size, LEVEL)
     cases = [
         ("the gate changes there", bool(gates)),
@@ -111,6 +113,7 @@ def _shipped_points(effort: Effort, *, k: Fraction) -> Finding:
     exactly = same(cases(), "every mixed group up to a size, QAE and GRPO")
     p = np.arange(1, 1000) / 1000
     drawn = np.array([query_weights(np.repeat([1.0, 0.0], [m, 1000 - m]), "qae", k=k) for m in range(1, 1000)])
+    # 1 - K = .6 of a thousand.
     hard = np.arange(1, 1000) <= 600
     expected = np.stack([np.where(hard, np.sqrt(p / (1 - p)), 0), np.where(hard, 0, np.sqrt((1 - p) / p))], axis=-1)
     # 1e-12: a dozen roundings of numbers up to 32.

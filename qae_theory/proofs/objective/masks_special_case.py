@@ -119,6 +119,7 @@ def _weights_exceed(*, larger: bool) -> Finding:
     known = (p > 0, p < 1, s > 0, s * s == p * (1 - p))
     named = valid(z3.And(u * u == p / (1 - p), v * v == (1 - p) / p, u > 0, v > 0), *known)  # u and v are the paper's
     exceed = valid(z3.And(u > s if larger else u < s, v > s), *known)
+    # u = v is the only way in which (u, v) could be proportional to (s, s).
     half = valid(z3.And((u == v) == (p == z3.Q(1, 2)), z3.Implies(u == v, u == 2 * s)), *known)
     return both(named, exceed, half)
 
@@ -142,6 +143,7 @@ def _gap(*, factor: int) -> Finding:
     """Find whether A+ - A- is ``factor`` times GRPO's and QAE's in either regime, with nothing masked."""
     p, sigma = sympy.symbols("p sigma", positive=True)
     unmasked = (1 - (-1)) / sigma
+    # A+ - A- of each rule, from its advantages in either regime.
     grpo, qae_hard, qae_easy = ((1 - p) - (-p)) / sigma, (1 - 0) / sigma, (0 - (-1)) / sigma
     return all_zero([unmasked - factor * gap for gap in (grpo, qae_hard, qae_easy)])
 
@@ -176,11 +178,13 @@ def _gain_ratio(*, doubled: bool) -> Finding:
 def _rare_gain_ratio(*, lost: int) -> Finding:
     """Find whether the gain of rare successes grows by the factor G/(G - 1)."""
     size, sigma = sympy.symbols("G sigma", positive=True)
+    # sigma is that of the group with one success, on both sides of the quotient.
     unmasked, grpo = 1 / sigma, (1 - 1 / size) / sigma
     tied = []
     for n in range(3, 9):
         pos_mask = outcome_advantages(n, "pos_mask", exact=True, k=Fraction(1, 2 * n), eps=0)
         mean = outcome_advantages(n, "grpo", exact=True, eps=0)
+        # Only m = 1 for a correct response and m = 0 for a wrong one are left in the limit.
         first, other = (expression_of(t.correct[1] - t.wrong[0]) for t in (pos_mask, mean))
         tied.append(first - other * rational(Fraction(n, n - 1)))
     return both(all_zero([unmasked - grpo * size / (size - lost)]), all_zero(tied, sympy.expand))

@@ -74,6 +74,7 @@ def _quotient(*, baseline: int) -> Finding:
     """Find whether QAE's advantage of a success over GRPO's is 1/(1 - m/G), given QAE's baseline."""
     m, n = sympy.symbols("m n", positive=True)
     sigma, eps = sympy.symbols("sigma epsilon", positive=True)
+    # With n = G - m as a symbol of its own, m < G needs no side condition.
     p = m / (m + n)
     qae, grpo = (1 - baseline) / (sigma + eps), (1 - p) / (sigma + eps)
     return all_zero([qae / grpo - 1 / (1 - p), qae / grpo - (m + n) / n])
@@ -99,6 +100,7 @@ def _at_most(*, easy: bool) -> Finding:
         hard = bool(is_hard_group(s.correct_on(path), s.size_on(path), s.level_on(path)))
         return z3.Implies(hard != easy, z3.And(bound, tight == threshold))
 
+    # Mixed groups: without a success there is nothing to amplify.
     return valid_on_every_path(goal, *s.domain, s.num_correct >= 1, s.zeros >= 1)
 
 
@@ -108,6 +110,7 @@ def _shipped_quotient(effort: Effort, *, level_of: Callable[[Fraction], Fraction
 
     def cases() -> Iterator[tuple[str, Any, Any]]:
         for (m, size), k, settings in product(mixed_groups(largest), LEVELS, SETTINGS):
+            # Only hard groups: on easy ones QAE gives a success nothing.
             if is_hard_group(m, size, level_of(k)):
                 rewards = binary_group(m, size)
                 qae, grpo = advantages(rewards, "qae", k=k, **settings)[-1], advantages(rewards, "grpo", **settings)[-1]

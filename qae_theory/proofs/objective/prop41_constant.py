@@ -88,6 +88,7 @@ def _deviation(num_correct: int, group_size: int, std: str) -> Any:
 def _both_sides(num_correct: int, group_size: int, rule: str, eps: Fraction) -> tuple[Any, Any]:
     """Return the shipped objective with eps, and the shipped masked form."""
     rewards = binary_group(num_correct, group_size)
+    # Any ratios do: both sides have the same, so that only the factor is left.
     ratios = some_ratios(group_size, 0)
     a = advantages(rewards, rule, eps=eps)
     return group_objective(ratios, a, **CLIPS[0]), masked_objective(ratios, rewards, rule, **CLIPS[0])
@@ -116,6 +117,7 @@ def _factor(effort: Effort, *, std: str) -> Finding:
     for (m, size), rule, eps in product(mixed_groups(effort.pick(8, 4)), RULES, EPS):
         left, right = _both_sides(m, size, rule, eps)
         sigma = _deviation(m, size, std)
+        # Multiplied out, so that a masked form of 0 does no harm.
         residuals.append(sympy.S(left) * (sigma + rational(eps)) - sympy.S(right) * sigma)
     return all_zero(residuals, sympy.radsimp)
 
@@ -131,6 +133,7 @@ def _sizes(*, rare: int) -> Finding:
     """Find whether the quoted distances of the factor from 1 at G = 16 are right to their two digits."""
     findings = []
     for eps, exponent in zip(EPS, ("e-8", "e-6", "e-4"), strict=True):
+        # The standard deviation is largest at m = 8 and smallest at m = 1.
         for m, digits in ((8, "2.0"), (rare, "4.1")):
             rewards = binary_group(m, 16)
             with_eps, without = (sympy.S(advantages(rewards, "grpo", eps=e)[-1]) for e in (eps, 0))
@@ -147,6 +150,7 @@ def _bessel_constant(effort: Effort, *, upside_down: bool) -> Finding:
 
     def cases() -> Iterator[tuple[str, Any, Any]]:
         for (m, size), rule in product(mixed_groups(largest), RULES):
+            # Bessel divides by a standard deviation that is sqrt(G/(G - 1)) times as large.
             constant = Fraction(size, size - 1) if upside_down else Fraction(size - 1, size)
             bessel = advantages(binary_group(m, size), rule, std="bessel", eps=0)
             population = advantages(binary_group(m, size), rule, eps=0)

@@ -107,6 +107,7 @@ def _sum_grows(*, sign: int) -> Finding:
     """Find whether one more response keeps: sum of terms = A+ (sum of s+) + A- (sum of s-)."""
     x, _, low, high = clip_symbols()
     total, right, wrong, a_right, a_wrong = z3.Reals("S P N A_right A_wrong")
+    # The hypothesis of the induction, for any sums so far.
     known = (total == a_right * right + a_wrong * wrong, a_right >= 0, sign * a_wrong <= 0)
 
     def add_correct(path: Path) -> Any:
@@ -139,6 +140,7 @@ def _signs_of_advantages(*, grpo_wrong: int) -> Finding:
     # What QAE's are by definition: R - b, with b = 0 on hard and 1 on easy groups.
     for hard in (True, False):
         right, wrong = numerators("qae", hard, p)
+        # By definition, not by the table: this ties the numerators to R - b.
         defined = z3.If(reward == 1, reward - baseline == right, reward - baseline == wrong)
         gate = baseline == (0 if hard else 1)
         findings.append(valid(defined, gate, z3.Or(reward == 0, reward == 1)))

@@ -149,6 +149,7 @@ def _equal_on_symbols(rule: str, rewards: Array, std: str) -> Finding:
     """Find whether objective and masked form of one group are equal for all ratios and clip ranges."""
     _, _, low, high = clip_symbols()
     ratios = z3.Reals([f"x_{i}" for i in range(len(rewards))])
+    # Rewards and weights are numbers; ratios and clip ranges are the symbols.
     own, weighted = advantages(rewards, rule, eps=0, std=std), QueryWeights(*query_weights(rewards, rule))
 
     def goal(path: Path) -> Any:
@@ -166,8 +167,10 @@ def _shipped_exactly(effort: Effort, *, std: str) -> Finding:
     for size in range(2, largest + 1):
         ratios = np.stack([some_ratios(size, turn) for turn in range(3)])
         for m in range(1, size):
+            # Two orders of one group, and its mirror image: a batch must keep them apart.
             rewards = np.stack([binary_group(m, size), binary_group(m, size)[::-1], binary_group(size - m, size)])
             for k in LEVELS[:: effort.pick(1, 2)]:
+                # Also no range at all and no upper bound, where one of the minima never acts.
                 for clip in CLIPS:
                     for rule in RULES:
                         a = advantages(rewards, rule, eps=0, std=std, **options(rule, k))
@@ -182,6 +185,7 @@ def _shipped_floats(*, clip_high: float) -> Finding:
     cases = []
     for size in (2, 5, 8):
         rewards = np.stack([binary_group(m, size) for m in range(size + 1)])
+        # Each row has other ratios, so that a mix-up of rows shows.
         ratios = np.stack([some_ratios(size, turn) for turn in range(size + 1)])
         for rule in RULES:
             a = advantages(rewards, rule, eps=0, **options(rule, "0.4"))
@@ -222,6 +226,7 @@ def token_means(*, lengths: tuple[int, ...], per_response: bool) -> Finding:
             means = []
             for i, n in enumerate(lengths):
                 ratios = some_ratios(n, i)
+                # Either each response counts alike, or each token does.
                 share = Fraction(1, size * n) if per_response else Fraction(1, sum(lengths))
                 left = left + share * clipped_surrogate(ratios, a[i], **CLIPS[0]).sum()
                 means.append(_clipped_mean(ratios, rewards[i]))
@@ -244,6 +249,7 @@ def _degenerate(*, groups: tuple[tuple[int, ...], ...]) -> Finding:
     for rewards in groups:
         ratios, group = some_ratios(len(rewards), 0), exact(list(rewards))
         for rule in RULES:
+            # Floats too: 0/0 must not slip through as a NaN.
             for x, r in ((ratios, group), (floats(ratios), floats(group))):
                 sides = (group_objective(x, advantages(r, rule, eps=0)), masked_objective(x, r, rule))
                 values = exact([*sides, *query_weights(r, rule)])

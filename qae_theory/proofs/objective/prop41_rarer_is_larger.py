@@ -59,6 +59,7 @@ def _rarer_is_smaller(*, rare: int, common: int) -> Finding:
     factors, weights = [], []
     for m in (rare, common):
         rewards = binary_group(m, 4)
+        # The last response of the group is a correct one.
         factors.append(sympy.S(advantages(rewards, "qae", eps=0)[-1]) / sympy.S(advantages(rewards, "grpo", eps=0)[-1]))
         weights.append(sympy.S(query_weights(rewards, "qae").positive.item()))
     smaller = bool(factors[0] < factors[1]) and bool(weights[0] < weights[1])

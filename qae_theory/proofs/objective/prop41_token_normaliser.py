@@ -69,6 +69,7 @@ def _normaliser_breaks(*, lengths: tuple[int, int]) -> Finding:
     """Find whether the mean over all tokens differs from the masked form for two responses of these lengths."""
     rewards, ratios = exact([1, 0]), exact([1, 1])
     terms = clipped_surrogate(ratios, advantages(rewards, "qae", k="0.4", eps=0), **CLIPS[0])
+    # All tokens of a response have its advantage and ratio 1, so that its terms are equal.
     value: Any = (terms * exact(list(lengths))).sum() / sum(lengths)
     masked = masked_objective(ratios, rewards, "qae", k="0.4", **CLIPS[0])
     finding = for_all([(f"lengths {lengths}: {value} and {masked}", bool(value != masked))], "one group")
@@ -79,5 +80,6 @@ def _normaliser_breaks(*, lengths: tuple[int, int]) -> Finding:
 def _same_mean(*, power: int) -> Finding:
     """Find whether S/(G L) = (S/L)/G, and G responses of L tokens with one more have (G + 1) L."""
     size, length, total = sympy.symbols("G L S", positive=True)
+    # Counting the tokens is the induction: one more response adds L.
     tokens = size * length + length - (size + 1) * length
     return all_zero([total / (size * length) - total / length**power / size, tokens])
