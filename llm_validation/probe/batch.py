@@ -1,7 +1,7 @@
-"""What a probe is taken on: prompts of a task, fresh rollouts of the model, and the measure of entropy that fits.
+"""Prepare a probe: draw a task's questions and fresh rollouts of the model, and choose the measure of entropy.
 
-Responses are enumerated where the task says that they can be and the vocabulary is small enough; listed in a trie where
-that is asked for; else sampled.
+Responses are enumerated where the task says that they can be and the vocabulary is small enough; they are listed in a
+trie where that is asked for; else they are sampled. Steps are taken in ``stepper``.
 """
 
 from __future__ import annotations
@@ -38,12 +38,21 @@ ROUNDS = 20  # draws of as many questions as are wanted, before a source counts 
 
 
 class ProbeConfig(Strict):
-    """One probe: prompts, groups, arms and settings. ``split`` ``train`` takes the questions that training sees.
+    """State one probe: prompts, groups, arms and settings.
 
-    Responses are all enumerated where they are few. With ``threshold`` or ``answers`` they are listed in a trie: the
-    contexts that one reaches with that probability, and those of the task's own answers. Else they are sampled.
-    ``precision`` is that of measurements: float32 for a model whose float64 copy would take too long.
-    ``questions_seed`` are a training run's own questions, of which the probe takes its prompts; else it draws new ones.
+    Attributes:
+        task: name of the task.
+        split: ``train`` takes the questions that training sees.
+        prompts: Q, number of prompts.
+        group_size: G, rollouts of each prompt.
+        max_new_tokens: longest response in tokens; None for the task's own.
+        threshold: above 0, responses are listed in a trie with the contexts that one reaches with this probability.
+        answers: whether the trie also lists the contexts of the task's own answers.
+        precision: type of measurements; float32 for a model whose float64 copy would take too long.
+        questions_seed: a training run's seed, whose questions the probe takes; by default it draws new ones.
+        arms: names of the rules, see ``arms``.
+        settings: how steps are taken.
+        seed: of questions and rollouts.
     """
 
     task: str = "digits"
@@ -60,7 +69,7 @@ class ProbeConfig(Strict):
     seed: int = Field(default=0, ge=0)
 
     def model_post_init(self, context: Any) -> None:
-        """Refuse an arm that there is none of, before anything runs."""
+        """Refuse an unknown arm before anything runs."""
         del context
         for arm in self.arms:
             arm_weights(arm, np.array([[0.0, 1.0]]))
@@ -71,8 +80,15 @@ def make_stepper(
 ) -> Stepper:
     """Sample the rollouts and make ready for the steps; torch's random state stays as it is.
 
+    Args:
+        model: the model, in the arithmetic that training has.
+        tokenizer: its tokenizer.
+        config: what is probed.
+        moments: Adam's, by parameter name.
+        optimiser: the training run's own, watched but not used.
+
     Raises:
-        ValueError: the task is not known or a response could not be scored.
+        ValueError: the task is not known, a response could not be scored, or the tables would be too large.
     """
     source = load_task(config.task)
     rng = np.random.default_rng(config.seed)
@@ -80,13 +96,21 @@ def make_stepper(
     length = config.max_new_tokens or source.max_new_tokens
     tree = _tree(len(tokenizer), length, tokenizer.eos_token_id) if source.enumerable else None
     with get_verifier(source.verifier) as verifier:
-        asked = _Asked(model, tokenizer, examples, verifier, config, length, rng)
+        sources = _Sources(
+            model=model,
+            tokenizer=tokenizer,
+            examples=examples,
+            verifier=verifier,
+            config=config,
+            length=length,
+            rng=rng,
+        )
         if tree is not None:
-            batch, measure = _enumerated(asked, tree)
+            batch, measure = _enumerated(sources, tree)
         elif config.threshold or config.answers:
-            batch, measure = _listed(asked)
+            batch, measure = _listed(sources)
         else:
-            batch, measure = _sampled(asked)
+            batch, measure = _sampled(sources)
     numbers = len(measure.contexts.row) * len(tokenizer)
     if numbers > LARGEST_TABLE:
         allowed = f"so many that contexts times tokens are at most {LARGEST_TABLE}, not {numbers}"
@@ -106,21 +130,26 @@ def make_stepper(
 
 
 def questions(config: ProbeConfig, rng: np.random.Generator) -> list[Example]:
-    """Return questions that differ: one drawn twice would be one table of logits with two groups."""
-    found: dict[str, Example] = {}
+    """Return ``config.prompts`` questions that differ.
+
+    A question drawn twice would be one table of logits that two groups push.
+
+    Raises:
+        ValueError: the task seems to have fewer questions.
+    """
+    by_prompt: dict[str, Example] = {}
     for number in range(ROUNDS):
-        drawn = _drawn(config, rng, number)
-        for one in drawn:
-            found.setdefault(one.prompt, one)
-        if len(found) >= config.prompts:
-            return list(found.values())[: config.prompts]
-    return refuse("prompts", config.prompts, f"at most {len(found)}, which {config.task!r} seems to have")
+        for example in _drawn(config, rng, number):
+            by_prompt.setdefault(example.prompt, example)
+        if len(by_prompt) >= config.prompts:
+            return list(by_prompt.values())[: config.prompts]
+    return refuse("prompts", config.prompts, f"at most {len(by_prompt)}, which {config.task!r} seems to have")
 
 
 def _drawn(config: ProbeConfig, rng: np.random.Generator, number: int) -> list[Example]:
     """Return one draw of questions.
 
-    They are new ones, or the next so many of a training run's own, in an order of the probe's.
+    They are new ones, or the next few of a training run's own, in an order of the probe's.
     """
     if config.questions_seed is None:
         return load_examples(config.task, split=config.split, count=config.prompts, seed=_drawn_seed(rng))
@@ -134,8 +163,8 @@ def _drawn_seed(rng: np.random.Generator) -> int:
     return int(rng.integers(2**31))
 
 
-class _Asked(NamedTuple):
-    """What rollouts are drawn from."""
+class _Sources(NamedTuple):
+    """Hold what rollouts are drawn from and scored with."""
 
     model: Any
     tokenizer: Any
@@ -147,92 +176,112 @@ class _Asked(NamedTuple):
 
     @property
     def prompts(self) -> list[list[int]]:
-        """Return the token ids."""
-        return [self.tokenizer(one.prompt, add_special_tokens=False).input_ids for one in self.examples]
+        """Return the token ids of each prompt."""
+        return [self.tokenizer(example.prompt, add_special_tokens=False).input_ids for example in self.examples]
 
     def generated(self) -> Batch:
-        """Return the responses sampled by the engine, and their rewards."""
+        """Return responses sampled by the engine, with their rewards."""
         drawn = TransformersEngine(self.model, self.tokenizer).generate(
-            [one.prompt for one in self.examples],
+            [example.prompt for example in self.examples],
             samples=self.config.group_size,
             temperature=1.0,
             max_new_tokens=self.length,
             seed=_drawn_seed(self.rng),
         )
-        pairs = zip(drawn, self.examples, strict=True)
-        rewards = [_scores(self.verifier, [one.text for one in group], [e.answer] * len(group)) for group, e in pairs]
-        return Batch(self.prompts, [[one.token_ids for one in group] for group in drawn], np.stack(rewards))
+        responses, rewards = [], []
+        for group, example in zip(drawn, self.examples, strict=True):
+            responses.append([response.token_ids for response in group])
+            texts = [response.text for response in group]
+            rewards.append(_scores(self.verifier, texts, [example.answer] * len(group)))
+        return Batch(prompts=self.prompts, responses=responses, rewards=np.stack(rewards))
 
 
 def _tree(vocabulary: int, length: int, end: int) -> Tree | None:
+    """Return the tree of all responses; None where there are too many to enumerate."""
     return Tree(vocabulary, length, end) if vocabulary**length <= LARGEST else None
 
 
-def _enumerated(asked: _Asked, tree: Tree) -> tuple[Batch, Measure]:
-    tokenizer, examples, prompts = asked.tokenizer, asked.examples, asked.prompts
+def _enumerated(sources: _Sources, tree: Tree) -> tuple[Batch, Measure]:
+    """Return rollouts drawn from the exact law of all responses, and the entropy over all of them."""
+    tokenizer, examples, prompts = sources.tokenizer, sources.examples, sources.prompts
     pad = tokenizer.pad_token_id
-    exact_model = float64_copy(asked.model)
+    exact_model = float64_copy(sources.model)
     parameters = dict(exact_model.named_parameters())
     log_probs = context_log_probs(exact_model, parameters, tree_contexts(prompts, tree, pad=pad))
     probs = np.exp(tree.log_probs(log_probs.reshape(len(prompts), tree.contexts, tree.vocabulary)))
     listed = tree.responses()
     texts = tokenizer.batch_decode(listed, skip_special_tokens=True)  # as the trainer has it
-    arm_rewards = np.stack([_scores(asked.verifier, texts, [one.answer] * len(texts)) for one in examples])
-    drawn = [asked.rng.choice(len(listed), size=asked.config.group_size, p=row / row.sum()) for row in probs]
+    scored = [_scores(sources.verifier, texts, [example.answer] * len(texts)) for example in examples]
+    arm_rewards = np.stack(scored)
+    # Probabilities are divided by their sum because NumPy refuses one that rounding has moved off 1.
+    drawn = [sources.rng.choice(len(listed), size=sources.config.group_size, p=row / row.sum()) for row in probs]
     responses = [[listed[index] for index in group] for group in drawn]
     batch = Batch(prompts, responses, np.take_along_axis(arm_rewards, np.array(drawn), axis=1))
     return batch, Enumerated(batch, tree, arm_rewards, pad=pad)
 
 
-def _listed(asked: _Asked) -> tuple[Batch, Measure]:
-    tokenizer, pad = asked.tokenizer, asked.tokenizer.pad_token_id
-    model = exact_copy(asked.model, "float32")
-    parameters, ends = dict(model.named_parameters()), stop_tokens(asked.model.generation_config, tokenizer)
+def _listed(sources: _Sources) -> tuple[Batch, Measure]:
+    """Return sampled rollouts, and the entropy over the leaves of a trie."""
+    tokenizer, pad = sources.tokenizer, sources.tokenizer.pad_token_id
+    # Growing takes a pass per depth; float32 decides which contexts are listed, not what is measured there.
+    model = exact_copy(sources.model, "float32")
+    parameters, ends = dict(model.named_parameters()), stop_tokens(sources.model.generation_config, tokenizer)
     trie = grown_trie(
         lambda contexts: context_log_probs(model, parameters, contexts).astype("float64"),
-        asked.prompts,
-        length=asked.length,
+        sources.prompts,
+        length=sources.length,
         ends=ends,
         vocabulary=len(tokenizer),
-        threshold=asked.config.threshold or 1.0,
+        threshold=sources.config.threshold or 1.0,  # 1: only what is certain, where answers alone are listed
         pad=pad,
-        besides=_answer_prefixes(asked, ends) if asked.config.answers else (),
+        besides=_answer_prefixes(sources, ends) if sources.config.answers else (),
     )
-    batch = asked.generated()
-    return batch, Listed(batch, trie, _leaf_rewards(asked, trie), pad=pad)
+    batch = sources.generated()
+    return batch, Listed(batch, trie, _leaf_rewards(sources, trie), pad=pad)
 
 
-def _answer_prefixes(asked: _Asked, ends: Sequence[int]) -> list[list[int]]:
-    """Return what the task's answers begin with, as the model would write it: with a space before a word, or without.
+def _answer_prefixes(sources: _Sources, ends: Sequence[int]) -> list[list[int]]:
+    """Return the prefixes of the task's answers as the model would write them, with a space before or without.
 
-    A response to a question whose answer is another one of them is listed too.
+    All answers are listed for every question, so that a response that gives another question's answer is listed too.
     """
-    examples = load_examples(asked.config.task, split=asked.config.split, count=ANSWERS, seed=0)
-    texts = sorted({text for one in examples for text in (one.answer, f" {one.answer}")})
-    ids = [asked.tokenizer(text, add_special_tokens=False).input_ids for text in texts]
+    examples = load_examples(sources.config.task, split=sources.config.split, count=ANSWERS, seed=0)
+    answers = {example.answer for example in examples}
+    texts = sorted(answers | {f" {answer}" for answer in answers})
     stops = set(ends)
-    return [one[: asked.length - 1] for one in ids if not stops & set(one)]
+    prefixes = []
+    for text in texts:
+        ids = sources.tokenizer(text, add_special_tokens=False).input_ids
+        if not stops & set(ids):
+            prefixes.append(ids[: sources.length - 1])  # the last token of a response begins no context
+    return prefixes
 
 
-def _leaf_rewards(asked: _Asked, trie: Trie) -> Array:
-    """Return the rewards of a trie's leaves, [L]: the verifier's of whole responses, 0 of open leaves."""
+def _leaf_rewards(sources: _Sources, trie: Trie) -> Array:
+    """Return the rewards of a trie's leaves, [L]: the verifier's of whole responses, and 0 of open leaves."""
     right = np.zeros(trie.closed.shape)
     context, token = np.nonzero(trie.closed)
     prefixes = trie.prefixes()
-    responses = [(*prefixes[row], one) for row, one in zip(context.tolist(), token.tolist(), strict=True)]
-    texts = asked.tokenizer.batch_decode(responses, skip_special_tokens=True)
-    answers = [asked.examples[number].answer for number in trie.query[context].tolist()]
-    right[context, token] = _scores(asked.verifier, texts, answers)
+    responses = [(*prefixes[row], last) for row, last in zip(context.tolist(), token.tolist(), strict=True)]
+    texts = sources.tokenizer.batch_decode(responses, skip_special_tokens=True)
+    answers = [sources.examples[number].answer for number in trie.query[context].tolist()]
+    right[context, token] = _scores(sources.verifier, texts, answers)
     return np.asarray(right[trie.leaf])
 
 
-def _sampled(asked: _Asked) -> tuple[Batch, Measure]:
-    batch = asked.generated()
-    pad = asked.tokenizer.pad_token_id
-    return batch, Sampled(batch, vocabulary=len(asked.tokenizer), max_length=asked.length, pad=pad)
+def _sampled(sources: _Sources) -> tuple[Batch, Measure]:
+    """Return sampled rollouts, and the entropy along them."""
+    batch = sources.generated()
+    pad = sources.tokenizer.pad_token_id
+    return batch, Sampled(batch, vocabulary=len(sources.tokenizer), max_length=sources.length, pad=pad)
 
 
 def _scores(verifier: Verifier, texts: Sequence[str], answers: Sequence[str]) -> Array:
+    """Return the verifier's scores, all of which must be known.
+
+    Raises:
+        ValueError: a response could not be scored.
+    """
     scores = verifier(texts, answers)
     if any(score is None for score in scores):
         raise ValueError("a probe needs questions whose responses can all be scored; one could not be")

@@ -25,7 +25,12 @@ from qae_theory.arrays import Array
 
 
 class Chain(NamedTuple):
-    """Both terms of each prompt, ``[Q]`` each, in nats per response; they add up to the change."""
+    """Hold both terms of each prompt, ``[Q]`` each, in nats per response; they add up to the change.
+
+    Attributes:
+        frozen: the change at contexts that stay as likely as they were.
+        visiting: the change that comes from contexts becoming more or less likely.
+    """
 
     frozen: Array
     visiting: Array
@@ -37,7 +42,7 @@ def chain_of_trie(trie: Trie, before: Array, after: Array) -> Chain:
     Args:
         trie: the contexts.
         before: [C, V] next-token log-probabilities.
-        after: [C, V] after the step.
+        after: [C, V] next-token log-probabilities after the step.
     """
     reached = np.exp(trie.reach(before))
     moved = np.exp(after) - np.exp(before)
@@ -47,7 +52,7 @@ def chain_of_trie(trie: Trie, before: Array, after: Array) -> Chain:
 
 
 def first_order_chain(trie: Trie, before: Array, first: Array) -> Chain:
-    """Return both terms at first order.
+    """Return both terms of the change at first order.
 
     Args:
         trie: the contexts.
@@ -61,7 +66,10 @@ def first_order_chain(trie: Trie, before: Array, first: Array) -> Chain:
 
 
 def remaining_entropy(trie: Trie, log_probs: Array) -> Array:
-    """Return the entropy still to come from each context on, down to the trie's leaves, [C]."""
+    """Return the entropy still to come from each context on, down to the trie's leaves, [C].
+
+    R_c = H_c + sum_t pi(t|c) R_ct, computed from the deepest contexts upwards.
+    """
     remaining = entropy(log_probs)
     for context in range(len(trie.parent) - 1, -1, -1):  # a context comes after the one that it extends
         parent = trie.parent[context]
@@ -73,21 +81,21 @@ def remaining_entropy(trie: Trie, log_probs: Array) -> Array:
 def chain_of_rollouts(before: Array, after: Array, row: Array, tokens: Array, owner: Array, group_size: int) -> Chain:
     r"""Return unbiased estimates of both terms from responses sampled before the step.
 
-    The frozen term is the mean over responses of :math:`\sum_t [H'_t - H_t]`, the visiting term that of
-    :math:`\sum_t (w_t - 1) H'_t`, where :math:`w_t` is the probability of the first t tokens after the step over that
-    before.
+    The frozen term is the mean over responses of :math:`\sum_t [H'_t - H_t]`, the visiting term that of :math:`\sum_t
+    (w_t - 1) H'_t`, where :math:`w_t` is the probability of the first t tokens after the step over that before.
 
     Args:
         before: [C, V] next-token log-probabilities at every token of the responses, response by response.
         after: [C, V] after the step.
-        row: [C] response that a context belongs to.
-        tokens: [C] token taken there.
-        owner: [C] prompt, 0..Q-1.
+        row: [C] the response that a context belongs to.
+        tokens: [C] the token taken there.
+        owner: [C] the prompt, 0..Q-1.
         group_size: responses of a prompt.
     """
     taken = (after - before)[np.arange(len(tokens)), tokens]
     summed = np.cumsum(taken)
     starts = np.flatnonzero(np.diff(row, prepend=-1))
+    # The running sum goes on through all responses; what it had at the start of each is taken off.
     offset = (summed - taken)[starts][np.cumsum(np.diff(row, prepend=-1) != 0) - 1]
     weight = np.exp(summed - taken - offset)  # of the tokens before this one in the same response
     frozen = entropy(after) - entropy(before)
@@ -97,12 +105,14 @@ def chain_of_rollouts(before: Array, after: Array, row: Array, tokens: Array, ow
 
 
 def _over_children(trie: Trie, moved: Array, remaining: Array) -> Array:
-    """Return for each context the sum over the contexts that extend it of probability moved times what remains, [C]."""
-    found = np.zeros(len(trie.parent))
+    """Return for each context the sum over its extensions of probability moved times what remains there, [C]."""
+    total = np.zeros(len(trie.parent))
     inner = np.flatnonzero(trie.parent != ROOT)
-    np.add.at(found, trie.parent[inner], moved[trie.parent[inner], trie.token[inner]] * remaining[inner])
-    return found
+    # np.add.at, because one context has several extensions and plain indexing would keep the last of them only.
+    np.add.at(total, trie.parent[inner], moved[trie.parent[inner], trie.token[inner]] * remaining[inner])
+    return total
 
 
 def _by_query(trie: Trie, values: Array) -> Array:
+    """Return the sum of the contexts' values of each prompt, [Q]."""
     return np.bincount(trie.query, weights=values, minlength=trie.queries)

@@ -1,4 +1,4 @@
-"""``qae probe``: one step of each rule from one checkpoint, its entropy change beside what the predictions say."""
+"""``qae probe``: read the arguments, take one step of each rule from a checkpoint, print what it did to entropy."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ def probe(
 def _configured(
     file: Path | None, settings: Sequence[str], task: str | None, arms: str | None, seed: int | None
 ) -> ProbeConfig:
+    """Return the configuration from a file, single settings and the command's own options, the last of which wins."""
     from llm_validation.probe.batch import ProbeConfig
     from qae_theory.runs.settings import checked, read_setting, read_table
 
@@ -72,6 +73,7 @@ def _configured(
 
 
 def _run(source: str, config: ProbeConfig, out: Path) -> Path:
+    """Probe the checkpoint, with a bar where there is a terminal, and return the run's folder."""
     from rich.progress import Progress
 
     from llm_validation.probe.run import probe_checkpoint
@@ -90,10 +92,11 @@ def _print(folder: Path) -> None:
     from qae_theory.curves.rungs import RUNGS
 
     table, console = read_table(folder / PROBES_FILE), _console()
-    rows: dict[tuple[str, ...], list[int]] = {}
+    rows_by_key: dict[tuple[str, ...], list[int]] = {}
+    # As text, because NaN (no adam_eps under SGD) is not equal to itself and would be a key of its own in every row.
     for number, key in enumerate(zip(*(map(str, table[name]) for name in _KEYS), strict=True)):
-        rows.setdefault(key, []).append(number)
-    for key, numbers in rows.items():
+        rows_by_key.setdefault(key, []).append(number)
+    for key, numbers in rows_by_key.items():
         means = ", ".join(f"{name} {table[name][numbers].mean():+.3g}" for name in ("change", *RUNGS))
         shown = " ".join(f"{name}={value}" for name, value in zip(_KEYS, key, strict=True))
         console.print(f"probe: {shown}: {means}", markup=False)
@@ -104,6 +107,7 @@ _KEYS = ("optimiser", "adam_eps", "updates", "clipped", "arm")
 
 
 def _console() -> Console:
+    """Return a console that neither colours nor wraps what it prints."""
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=True)

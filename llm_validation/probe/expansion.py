@@ -1,6 +1,7 @@
-"""Next-token log-probabilities at given contexts, and their first and second derivative along a change of parameters.
+"""Compute next-token log-probabilities at given contexts, and their derivatives along a change of parameters.
 
-Derivatives are exact (forward mode, twice), in the arithmetic of the model.
+The first and the second derivative are exact (forward mode, twice), in the arithmetic of the model. What they say of
+entropy is in ``predictions``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,13 @@ ROWS = 1024  # rows of tokens in one forward pass; bounds memory, changes no res
 
 
 def context_log_probs(model: Any, parameters: Tensors, contexts: Contexts) -> Array:
-    """Return log pi(token | context), [C, V] in nats, at these parameters."""
+    """Return log pi(token | context), [C, V] in nats, at these parameters.
+
+    Args:
+        model: whose forward pass is taken.
+        parameters: by name, in place of the model's own.
+        contexts: where the distributions are read off.
+    """
     import torch
 
     with torch.no_grad():
@@ -27,7 +34,13 @@ def context_log_probs(model: Any, parameters: Tensors, contexts: Contexts) -> Ar
 
 
 def expand(model: Any, parameters: Tensors, change: Tensors, contexts: Contexts) -> tuple[Array, Array]:
-    """Return the first and second derivative of :func:`context_log_probs` in s at 0, at parameters + s change.
+    """Return the first and second derivative of :func:`context_log_probs` at parameters + s change, in s at 0.
+
+    Args:
+        model: whose forward pass is taken.
+        parameters: by name.
+        change: by name, of the same shapes.
+        contexts: where the distributions are read off.
 
     Returns:
         ``(first, second)``, each [C, V], per unit of s and of s squared.
@@ -38,12 +51,13 @@ def expand(model: Any, parameters: Tensors, change: Tensors, contexts: Contexts)
         return lambda at: jvp(part, (at,), (dict(change),))[1]
 
     pairs = [jvp(slope(part), (dict(parameters),), (dict(change),)) for part in _parts(model, contexts)]
-    first, second = (_in_order([one[side] for one in pairs], contexts) for side in (0, 1))
+    first = _in_order([slope_of_part for slope_of_part, _ in pairs], contexts)
+    second = _in_order([bend_of_part for _, bend_of_part in pairs], contexts)
     return first, second
 
 
 def _parts(model: Any, contexts: Contexts) -> list[Any]:
-    """Return functions from parameters to the log-probabilities of the contexts of one block of rows each."""
+    """Return one function per block of rows, from parameters to the log-probabilities of the block's contexts."""
     import torch
     from torch.func import functional_call
 
@@ -53,9 +67,12 @@ def _parts(model: Any, contexts: Contexts) -> list[Any]:
         rows = slice(block * ROWS, (block + 1) * ROWS)
         here = contexts.row // ROWS == block
         ids, mask = (torch.as_tensor(x[rows], device=device) for x in (contexts.ids, contexts.mask))
+        # Padding is on the left; rotary positions must count from the first real token.
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
         if contexts.visible is not None:
             visible = torch.as_tensor(contexts.visible[rows], device=device)
+            # Branches share a row, so that the position in the text is the number of tokens attended to, not the
+            # column.
             positions = visible.sum(-1) - 1
             mask = torch.zeros(visible.shape, dtype=dtype, device=device)
             mask = mask.masked_fill(~visible, torch.finfo(dtype).min)[:, None]  # as Transformers adds it to the scores
@@ -74,6 +91,6 @@ def _parts(model: Any, contexts: Contexts) -> list[Any]:
 def _in_order(parts: Sequence[Any], contexts: Contexts) -> Array:
     """Return the parts' rows in the contexts' order, which may go back and forth between blocks."""
     whole = np.concatenate([part.detach().cpu().numpy() for part in parts])
-    found = np.empty_like(whole)
-    found[np.argsort(contexts.row // ROWS, kind="stable")] = whole
-    return found
+    ordered = np.empty_like(whole)
+    ordered[np.argsort(contexts.row // ROWS, kind="stable")] = whole
+    return ordered

@@ -1,4 +1,4 @@
-"""Which contexts of a model are listed: those that its responses reach with a probability worth the cost."""
+"""Choose which contexts of a model are listed in a trie: those that its responses reach with a given probability."""
 
 from __future__ import annotations
 
@@ -26,20 +26,22 @@ def grown_trie(
     pad: int,
     besides: Iterable[Sequence[int]] = (),
 ) -> Trie:
-    """Return the trie of all contexts that a response reaches with probability ``threshold`` at least.
+    """Return the trie of all contexts that a response reaches with at least the probability ``threshold``.
+
+    Contexts are found depth by depth: an extension is never likelier than what it extends, so that none is missed.
 
     Args:
-        log_probs: of the model.
-        prompts: token ids of each.
+        log_probs: returns the model's next-token log-probabilities at contexts.
+        prompts: token ids of each prompt.
         length: greatest length of a response in tokens.
         ends: tokens that end a response.
         vocabulary: number of tokens.
-        threshold: in (0, 1].
+        threshold: a probability in (0, 1].
         pad: token id of padding.
         besides: prefixes that are listed whatever their probability, for every prompt.
 
     Raises:
-        ValueError: a threshold outside (0, 1].
+        ValueError: ``threshold`` is outside (0, 1].
     """
     if not 0 < threshold <= 1:
         refuse("threshold", threshold, "in (0, 1]")
@@ -51,12 +53,12 @@ def grown_trie(
         ids, mask = pad_left(rows, pad=pad)
         contexts = Contexts(ids, mask, np.arange(len(rows)), np.full(len(rows), ids.shape[1] - 1))
         reached = log_probs(contexts) + np.array([reach for _, _, reach in newest])[:, None]
-        found = np.argwhere(reached >= np.log(threshold))
-        newest = [
-            (newest[row][0], (*newest[row][1], token), float(reached[row, token]))
-            for row, token in found.tolist()
-            if token not in stops
-        ]
+        extensions: list[tuple[int, Prefix, float]] = []
+        for row, token in np.argwhere(reached >= np.log(threshold)).tolist():
+            query, prefix, _ = newest[row]
+            if token not in stops:
+                extensions.append((query, (*prefix, token), float(reached[row, token])))
+        newest = extensions
         if not newest:
             break
         for query, prefix, _ in newest:

@@ -1,7 +1,7 @@
-"""The entropy over the leaves of a trie: exact where whole responses cannot all be listed, but most of their mass can.
+"""Measure the entropy over the leaves of a trie, where whole responses are too many to list.
 
-The functional is the entropy of the response up to where the trie ends. What open leaves still hold is enclosed by
-``Trie.entropy_bounds``; their mass is recorded with every row.
+The functional is the entropy of the response up to where the trie ends, and is exact. What open leaves still hold is
+enclosed by ``Trie.entropy_bounds``; their mass is recorded with every row.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from qae_theory.entropy_change import entropy_change_bounds
 
 
 class Listed:
-    """The entropy over a trie's leaves.
+    """Measure the entropy over a trie's leaves, as a :class:`llm_validation.probe.measures.Measure`.
 
     Args:
         batch: the rollouts.
-        trie: of the responses to the batch's prompts.
-        leaf_rewards: [L] of the leaves, 0 or 1; an open leaf has 0.
+        trie: the trie of responses to the batch's prompts.
+        leaf_rewards: [L] rewards of the leaves, 0 or 1; an open leaf has 0.
         pad: token id of padding.
     """
 
@@ -36,14 +36,14 @@ class Listed:
     def __init__(self, batch: Batch, trie: Trie, leaf_rewards: Array, *, pad: int) -> None:
         self._trie, self._leaf_rewards = trie, leaf_rewards
         self.contexts = trie_contexts(batch.prompts, trie, pad=pad)
-        paths = [
-            (query, index, context, token)
-            for query, group in enumerate(batch.responses)
-            for index, response in enumerate(group)
-            for context, token in zip(trie.paths(query, response)[0], response, strict=False)
-        ]
-        query, index, self._visited, self._taken = np.array(paths).T
-        self._by = (query, index)
+        visits = []
+        for query, group in enumerate(batch.responses):
+            for index, response in enumerate(group):
+                # Not strict: a rollout may leave the trie before it ends.
+                for context, token in zip(trie.paths(query, response)[0], response, strict=False):
+                    visits.append((query, index, context, token))
+        queries, indices, self._visited, self._taken = np.array(visits).T
+        self._by = (queries, indices)
         self._sampled = taken_at(self._visited, self._taken, trie.vocabulary)
         ends = np.searchsorted(trie.leaf_query(), np.arange(trie.queries + 1))
         self._parts = [slice(start, end) for start, end in pairwise(ends.tolist())]
@@ -66,7 +66,7 @@ class Listed:
         return chain_of_trie(self._trie, before, after)
 
     def moved(self, before: Array, after: Array) -> tuple[Array, Array]:
-        """Return what the step moved at the contexts of the rollouts that the trie has."""
+        """Return what the step moved at the contexts of the rollouts that the trie has, [Q] each."""
         rows = before[self._visited], after[self._visited]
         return moved_mass(*rows, self._sampled, self._by[0], self._trie.queries)
 
@@ -76,7 +76,7 @@ class Listed:
         return float(np.sqrt(squares.sum() / self._trie.queries))
 
     def guaranteed(self, before: Array, after: Array) -> tuple[Array, Array]:
-        """Return the bounds at the real change of the leaves' log-probabilities, [Q] each: a consistency check."""
+        """Return bounds at the real change of the leaves' log-probabilities, [Q] each: a consistency check."""
         start, end = self._trie.log_probs(before), self._trie.log_probs(after)
         sides = [entropy_change_bounds(start[part], (end - start)[part], 1.0) for part in self._parts]
         low, high = zip(*sides, strict=True)
@@ -85,27 +85,35 @@ class Listed:
     def rungs(
         self, before: Array, weights: Weights, per_token: float, derivatives: Derivatives
     ) -> Mapping[str, Prediction]:
-        """Return rungs 1 and 2 as expectations over groups with these advantages.
+        """Return all rungs.
 
-        Rung 3 takes every context for a table of its own.
+        Rungs 1 and 2 are expectations over groups with these advantages; rung 3 treats each context as a table of its
+        own.
+
+        Args:
+            before: [C, V] next-token log-probabilities.
+            weights: the arm's advantages.
+            per_token: step size of a token of the loss.
+            derivatives: of the log-probabilities along the real change of parameters.
         """
         group_size = weights.sampled.shape[1]
         pushes = per_token * weights.sampled[self._by]
         logits = predictions.sampled_direction(before, self._visited, self._taken, pushes)
-        # Logits as log-probabilities: at first order these lose the mean change.
+        # Log-probabilities move as the logits do less the mean of that change, at first order.
         shifted = logits - (np.exp(before) * logits).sum(-1, keepdims=True)
         start, moved = self._trie.log_probs(before), self._trie.log_probs(shifted)
-        first, second = (self._trie.log_probs(one) for one in derivatives)
-        by_query = [
-            predictions.enumerated(
+        first, second = (self._trie.log_probs(derivative) for derivative in derivatives)
+        by_query = []
+        # Prompt by prompt, since they have different numbers of leaves.
+        for query, part in enumerate(self._parts):
+            rungs = predictions.enumerated(
                 start[None, part],
                 self._advantages(weights, query, part),
-                per_token * group_size,
-                moved[None, part],
-                Derivatives(first[None, part], second[None, part]),
+                step_size=per_token * group_size,
+                sampled=moved[None, part],
+                derivatives=Derivatives(first[None, part], second[None, part]),
             )
-            for query, part in enumerate(self._parts)
-        ]
+            by_query.append(rungs)
         return dict(_joined(by_query))
 
     def _advantages(self, weights: Weights, query: int, part: slice) -> Array:
@@ -115,7 +123,7 @@ class Listed:
 
 
 def _joined(by_query: list[Mapping[str, Prediction]]) -> Iterator[tuple[str, Prediction]]:
-    """Yield each rung's predictions of all prompts together, [Q]."""
+    """Yield each rung with its predictions for all prompts together, [Q]."""
     for rung in by_query[0]:
-        sides = zip(*(one[rung] for one in by_query), strict=True)
-        yield rung, Prediction(*(np.concatenate(side) for side in sides))
+        of_rung = [rungs[rung] for rungs in by_query]
+        yield rung, Prediction(*map(np.concatenate, zip(*of_rung, strict=True)))

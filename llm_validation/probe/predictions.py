@@ -1,4 +1,4 @@
-"""The prediction ladder: what each rung expects of the entropy, from log-probabilities and a direction. NumPy only.
+"""Define the prediction ladder: what each rung expects of the entropy, given log-probabilities and a direction.
 
 A rung is a direction of the log-probabilities (or logits, which differ by a constant). From it follow the predicted
 change and, by the remainder bound of ``qae_theory``, an interval:
@@ -10,6 +10,7 @@ change and, by the remainder bound of ``qae_theory``, an interval:
 5. ``second_order``: the same with curvature.
 
 Rungs 1 to 3 need a step size: learning rate times responses per token of the loss. Under Adam that is a convention.
+NumPy only; the derivatives come from ``expansion``.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from qae_theory.entropy_change import curvature_brackets, entropy_change_bounds,
 
 
 class Prediction(NamedTuple):
-    """Expected entropy change with its interval, each [Q], in nats per response."""
+    """Hold an expected entropy change with its interval, each [Q], in nats per response."""
 
     change: Array
     low: Array
@@ -34,7 +35,7 @@ class Prediction(NamedTuple):
 
 
 class Derivatives(NamedTuple):
-    """First and second derivative of log-probabilities along the real parameter change, [..., n] each."""
+    """Hold the first and second derivative of log-probabilities along the real parameter change, [..., n] each."""
 
     first: Array
     second: Array
@@ -50,7 +51,7 @@ def along(log_probs: Array, direction: Array) -> Prediction:
 
     Args:
         log_probs: ``[..., n]``, in nats.
-        direction: logit change of the step, ``[..., n]``.
+        direction: the step's change of logits, ``[..., n]``.
 
     Returns:
         The prediction, ``[...]`` each.
@@ -60,9 +61,13 @@ def along(log_probs: Array, direction: Array) -> Prediction:
 
 
 def with_curvature(log_probs: Array, derivatives: Derivatives) -> Prediction:
-    r"""Return the second-order change :math:`H' + H''/2`, with the interval of that order.
+    r"""Return the second-order change :math:`H' + H''/2`, with the guaranteed interval of a step of that displacement.
 
     :math:`H' = -\sum\pi l'(l+1)` and :math:`H'' = -\sum\pi[(l'^2 + l'')(l+1) + l'^2]` for :math:`l = \log\pi`.
+
+    Args:
+        log_probs: ``[..., n]``, in nats.
+        derivatives: of them, ``[..., n]`` each.
     """
     first, second = derivatives
     probs, shifted = np.exp(log_probs), log_probs + 1
@@ -73,15 +78,18 @@ def with_curvature(log_probs: Array, derivatives: Derivatives) -> Prediction:
 
 
 def sampled_direction(context_log_probs: Array, contexts: Array, tokens: Array, pushes: Array) -> Array:
-    """Return the logit change of each context, [C, V]: a token t with push s adds s (e_t - pi) to its context's logits.
+    """Return the change of the logits of each context, [C, V].
+
+    A sampled token t with push s adds s (e_t - pi) to the logits of its context.
 
     Args:
-        context_log_probs: [C, V].
+        context_log_probs: [C, V] next-token log-probabilities.
         contexts: [M] context of each sampled token, as a row of ``context_log_probs``.
-        tokens: [M] the token.
+        tokens: [M] the sampled tokens.
         pushes: [M] step size times advantage.
     """
     direction = np.zeros_like(context_log_probs)
+    # np.add.at adds every push where several fall on one token; plain indexing would keep the last one.
     np.add.at(direction, (contexts, tokens), pushes)
     total = np.zeros(len(context_log_probs))
     np.add.at(total, contexts, pushes)
@@ -102,7 +110,7 @@ def enumerated(
         arm_advantages: [Q, n], the advantage that the rule gives each response in the prompt's group.
         step_size: eta, per response of a group of its own.
         sampled: [Q, n] direction of rung 3, step size included.
-        derivatives: of the log-probabilities.
+        derivatives: of the log-probabilities, [Q, n] each.
     """
     probs = np.exp(log_probs)
     centred = arm_advantages - (probs * arm_advantages).sum(-1, keepdims=True)
@@ -124,15 +132,16 @@ def along_rollouts(
     sampled: Array,
     derivatives: Derivatives,
 ) -> Mapping[str, Prediction]:
-    """Return the rungs 3 to 5 of the entropy summed along given rollouts, per response.
+    """Return rungs 3 to 5 of the entropy summed along given rollouts, per response.
 
     Args:
         context_log_probs: [C, V] at every token of the rollouts.
-        owner: [C] prompt that the context belongs to, 0..Q-1.
+        owner: [C] the prompt that the context belongs to, 0..Q-1.
         per_response: responses of a prompt.
         sampled: [C, V] direction of rung 3.
-        derivatives: of the log-probabilities.
+        derivatives: of the log-probabilities, [C, V] each.
     """
+    # Functions, so that only one rung's [C, V] arrays are in memory at a time.
     rungs: Mapping[str, Callable[[], Prediction]] = {
         "sampled": lambda: along(context_log_probs, sampled),
         "first_order": lambda: along(context_log_probs, derivatives.first),
@@ -142,7 +151,7 @@ def along_rollouts(
 
 
 def summed(prediction: Prediction, owner: Array, per_response: float) -> Prediction:
-    """Return the predictions of contexts added up for each prompt; intervals add up too."""
+    """Return the contexts' predictions added up for each prompt, [Q]; their intervals add up too."""
     change, low, high = (np.bincount(owner, weights=side) / per_response for side in prediction)
     return Prediction(change, low, high)
 
@@ -150,18 +159,18 @@ def summed(prediction: Prediction, owner: Array, per_response: float) -> Predict
 def from_samples(
     response_log_probs: Array, advantages: Array, step_size: float, *, responses: int, centred: bool
 ) -> Prediction:
-    r"""Return the rungs 1 and 2 where responses cannot be listed: the covariance over the sampled ones.
+    r"""Return rung 1 or 2 where responses cannot be listed: the covariance over the sampled ones.
 
-    :math:`-\eta\,\widehat{\mathrm{Cov}}(\log\pi, \pi A)` with the unbiased sample covariance of the group; the interval
-    takes the direction's range from the sampled responses, so it is no guarantee.
+    :math:`-\eta\,\widehat{\mathrm{Cov}}(\log\pi, \pi A)` with the unbiased sample covariance of the group. The
+    interval takes the direction's range from the sampled responses, so it is no guarantee.
 
     Args:
         response_log_probs: [Q, G] of whole responses.
         advantages: [Q, G].
         step_size: eta.
         responses: number of possible responses.
-        centred: subtract the group's mean advantage first. Independent samples then give the covariance in
-            expectation but for a term of order 1/G, a third central moment.
+        centred: whether the group's mean advantage is subtracted first (rung 2). Independent samples then give the
+            covariance in expectation but for a term of order 1/G, a third central moment.
     """
     weights = advantages - advantages.mean(-1, keepdims=True) if centred else advantages
     direction = step_size * np.exp(response_log_probs) * weights
@@ -174,11 +183,11 @@ def from_samples(
 
 def columns(predictions: Mapping[str, Prediction]) -> dict[str, Array]:
     """Return ``{rung: [Q], rung_low: [Q], rung_high: [Q]}`` of all rungs, in order."""
-    return {
-        f"{rung}{suffix}": np.asarray(side)
-        for rung in RUNGS
-        for suffix, side in zip(_SUFFIXES, predictions[rung], strict=True)
-    }
+    by_name = {}
+    for rung in RUNGS:
+        for suffix, side in zip(_SUFFIXES, predictions[rung], strict=True):
+            by_name[f"{rung}{suffix}"] = np.asarray(side)
+    return by_name
 
 
 _SUFFIXES: Sequence[str] = ("", "_low", "_high")

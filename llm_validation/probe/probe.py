@@ -1,8 +1,8 @@
-"""The entropy probe: at a checkpoint, every arm's step on one and the same rollouts, its entropy change and the ladder.
+"""Take every arm's step at a checkpoint on the same rollouts, and record its entropy change beside the ladder.
 
 Each arm starts from the same parameters and the same optimiser state. The entropy is that of the same prompts: exact
-over all responses where these can be listed (``measures.Enumerated``) or over the leaves of a trie (``listed.Listed``),
-else along the given rollouts (``measures.Sampled``); each row names which.
+over all responses where these can be listed (``measures.Enumerated``) or over the leaves of a trie
+(``listed.Listed``), else along the given rollouts (``measures.Sampled``); each row names which.
 """
 
 from __future__ import annotations
@@ -24,7 +24,14 @@ Row = dict[str, Any]
 def probe(
     stepper: Stepper, settings: Sequence[Setting], arms: Sequence[str], *, told: Callable[[], None] = lambda: None
 ) -> list[Row]:
-    """Return every setting with every arm: one row a setting, arm and prompt, in nats."""
+    """Return one row for each setting, arm and prompt, in nats.
+
+    Args:
+        stepper: at the checkpoint.
+        settings: how steps are taken.
+        arms: names of the rules.
+        told: is called after each setting and arm.
+    """
     rows = []
     for together in _of_one_unit(settings):
         for arm in arms:
@@ -35,17 +42,18 @@ def probe(
 
 
 def arm_rows(stepper: Stepper, settings: Sequence[Setting], arm: str) -> Iterator[Row]:
-    """Yield one row a setting and prompt: what was measured, what each rung says, and the bounds.
+    """Yield one row for each setting and prompt: what was measured, what each rung says, and the bounds.
 
-    ``change`` is of ``functional``; ``frozen`` and ``visiting`` are both terms of the chain rule for whole responses,
-    exact or estimated. ``guaranteed_*`` are bounds at the measured displacement, a consistency check; the rungs' bounds
-    are at displacements predicted before the step. ``box_*``: what H would change by if clipping kept every ratio of
-    probabilities in its range. ``moved`` and ``moved_unsampled``: probability moved, and on tokens never sampled.
+    ``change`` is the change of ``functional``; ``frozen`` and ``visiting`` are both terms of the chain rule for whole
+    responses, exact or estimated. ``guaranteed_*`` are bounds at the measured displacement, a consistency check; the
+    rungs' bounds are at displacements predicted before the step. ``box_*`` is what H would change by if clipping kept
+    every ratio of probabilities in its range. ``moved`` and ``moved_unsampled`` are the probability that the step
+    moved, and its part on tokens that were never sampled.
 
     Args:
         stepper: at the checkpoint.
-        settings: of one unit; one that has no step by its rule gives no rows.
-        arm: the rule.
+        settings: settings of one unit; one that has no step by its rule gives no rows.
+        arm: name of the rule.
     """
     weights = arm_weights(arm, stepper.batch.rewards)
     possible = [setting for setting in settings if stepper.rate(setting) is not None]
@@ -57,9 +65,11 @@ def arm_rows(stepper: Stepper, settings: Sequence[Setting], arm: str) -> Iterato
 
 
 def _measured(stepper: Stepper, setting: Setting, weights: Weights, taken: Taken) -> dict[str, Array]:
+    """Return the measured and predicted figures of one step, [Q] each, by their column's name."""
     measure, before, after = stepper.measure, stepper.before, taken.after
     start = measure.entropy(before)
     low, high = measure.guaranteed(before, after)
+    # The loss is a mean over the tokens of a mini-batch, of which each update takes one.
     per_token = taken.learning_rate * setting.updates / len(stepper.batch.tokens())
     chain = measure.chain(before, after)
     moved, unsampled = measure.moved(before, after)
@@ -82,6 +92,7 @@ def _measured(stepper: Stepper, setting: Setting, weights: Weights, taken: Taken
 
 
 def _facts(stepper: Stepper, setting: Setting, arm: str, learning_rate: float) -> Row:
+    """Return the columns that are the same for every prompt."""
     nothing = float("nan")
     return {
         "functional": stepper.measure.functional,
@@ -101,20 +112,27 @@ def _facts(stepper: Stepper, setting: Setting, arm: str, learning_rate: float) -
 
 
 def _of_one_unit(settings: Sequence[Setting]) -> list[list[Setting]]:
-    """Return the sized settings that differ in their size alone, together, and each other setting by itself."""
-    found: dict[tuple[bool, Setting], list[Setting]] = {}
+    """Return the settings in groups that share a gradient.
+
+    Sized settings that differ in their size alone share one; each other setting has its own.
+    """
+    by_unit: dict[tuple[bool, Setting], list[Setting]] = {}
     for setting in settings:
         sized = setting.size is not None
-        found.setdefault((sized, setting.unit if sized else setting), []).append(setting)
-    return list(found.values())
+        by_unit.setdefault((sized, setting.unit if sized else setting), []).append(setting)
+    return list(by_unit.values())
 
 
 def by_sign(stepper: Stepper, arm: str) -> Row:
     """Return the entropy of tokens, and the first-order change of entropy, by the sign of the arm's advantages.
 
-    ``entropy_positive``, ``entropy_negative``, ``entropy_zero``: mean over tokens, in nats; NaN where there are none.
-    ``growth_positive``, ``growth_negative``: mean over prompts of the first-order change that these responses' part of
-    an SGD step at learning rate 1e-3 makes, in nats per response; they add up to the whole.
+    ``entropy_positive``, ``entropy_negative``, ``entropy_zero`` are means over tokens, in nats; NaN where there are
+    none. ``growth_positive`` and ``growth_negative`` are means over prompts of the first-order change that these
+    responses' part of an SGD step at learning rate 1e-3 makes, in nats per response; they add up to the whole.
+
+    Args:
+        stepper: at the checkpoint.
+        arm: name of the rule.
     """
     given = arm_weights(arm, stepper.batch.rewards).sampled
     token_entropy, response = stepper.token_entropy()
@@ -123,7 +141,7 @@ def by_sign(stepper: Stepper, arm: str) -> Row:
     for name, value in (("positive", 1), ("negative", -1), ("zero", 0)):
         here = token_entropy[sign == value]
         row[f"entropy_{name}"] = float(here.mean()) if len(here) else float("nan")
-    nothing = np.zeros(len(given))
+    nothing = np.zeros(len(given))  # the rung that is read, first_order, needs the sampled advantages only
     for name, value in (("positive", 1), ("negative", -1)):
         part = Weights(np.where(np.sign(given) == value, given, 0.0), nothing, nothing)
         _, derivatives = stepper.step(Setting(), part)

@@ -1,4 +1,4 @@
-"""The rollouts that a probe is taken on, and which tokens were taken where."""
+"""Hold the rollouts that a probe is taken on, and tell which tokens were taken where."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from qae_theory.arrays import Array
 
 @dataclass(frozen=True)
 class Batch:
-    """Rollouts: ``responses[q][i]`` are token ids, the end of text included, and ``rewards`` [Q, G] are 0 or 1."""
+    """Hold rollouts.
+
+    Attributes:
+        prompts: token ids of each prompt.
+        responses: ``responses[q][i]`` are the token ids of response i to prompt q, the end of text included.
+        rewards: [Q, G], each 0 or 1.
+    """
 
     prompts: Sequence[Sequence[int]]
     responses: Sequence[Sequence[Sequence[int]]]
@@ -26,25 +32,36 @@ class Batch:
 
     def contexts(self, *, pad: int) -> Contexts:
         """Return the contexts of every token; row q G + i is response i of prompt q."""
-        prompts = [prompt for prompt in self.prompts for _ in range(self.group_size)]
-        return rollout_contexts(prompts, [one for group in self.responses for one in group], pad=pad)
+        prompts: list[Sequence[int]] = []
+        responses: list[Sequence[int]] = []
+        for prompt, group in zip(self.prompts, self.responses, strict=True):
+            prompts += [prompt] * self.group_size
+            responses += group
+        return rollout_contexts(prompts, responses, pad=pad)
 
     def tokens(self) -> Array:
         """Return the token taken at each context, [C]."""
-        return np.array([token for group in self.responses for one in group for token in one])
+        taken: list[int] = []
+        for group in self.responses:
+            for response in group:
+                taken += response
+        return np.array(taken)
 
     def prefixes(self) -> Array:
-        """Return a number for each context's prompt and prefix, [C]: responses that share a prefix share its table."""
-        places: dict[tuple[int, ...], int] = {}
-        found = []
+        """Return a number for each context's prompt and prefix, [C].
+
+        Contexts of responses that share a prefix have the same number: they share one table of logits.
+        """
+        number_of: dict[tuple[int, ...], int] = {}
+        numbers = []
         for query, group in enumerate(self.responses):
             for response in group:
                 for depth in range(len(response)):
-                    found.append(places.setdefault((query, *response[:depth]), len(places)))
-        return np.array(found)
+                    numbers.append(number_of.setdefault((query, *response[:depth]), len(number_of)))
+        return np.array(numbers)
 
     def sampled(self, vocabulary: int) -> Array:
-        """Return whether some response of the group took that token at that context, [C, V]."""
+        """Return whether some response of the group took a token at a context, [C, V]."""
         return taken_at(self.prefixes(), self.tokens(), vocabulary)
 
 
@@ -53,8 +70,8 @@ def taken_at(contexts: Array, tokens: Array, vocabulary: int) -> Array:
 
     Args:
         contexts: [M] a number for the context of each visit.
-        tokens: [M] the token taken.
-        vocabulary: V.
+        tokens: [M] the token taken at each visit.
+        vocabulary: V, number of tokens.
     """
     table = np.zeros((int(contexts.max()) + 1, vocabulary), dtype=bool)
     table[contexts, tokens] = True
@@ -68,8 +85,8 @@ def moved_mass(before: Array, after: Array, sampled: Array, owner: Array, querie
         before: [M, V] next-token log-probabilities at each visit.
         after: [M, V] after the step.
         sampled: [M, V] as :func:`taken_at` gives it.
-        owner: [M] prompt of each visit.
-        queries: Q.
+        owner: [M] the prompt of each visit.
+        queries: Q, number of prompts.
 
     Returns:
         Mean over each prompt's visits, [Q] each, of half the sum of absolute changes: over all tokens, and over those
@@ -78,6 +95,6 @@ def moved_mass(before: Array, after: Array, sampled: Array, owner: Array, querie
     change = np.abs(np.exp(after) - np.exp(before)) / 2
     visits = np.bincount(owner, minlength=queries)
     everywhere, unsampled = change.sum(axis=1), np.where(sampled, 0.0, change).sum(axis=1)
-    means = (np.bincount(owner, weights=one, minlength=queries) / visits for one in (everywhere, unsampled))
-    total, never = means
-    return total, never
+    total = np.bincount(owner, weights=everywhere, minlength=queries) / visits
+    never_taken = np.bincount(owner, weights=unsampled, minlength=queries) / visits
+    return total, never_taken

@@ -1,4 +1,4 @@
-"""A probe of one checkpoint as a run of its own, found again by the checkpoint's contents and the settings."""
+"""Store a probe of one checkpoint as a run of its own, found again by the checkpoint's contents and the settings."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ def probe_checkpoint(
     """Probe a model and return the run's folder ``out/probe/<run id>``; a finished one is not run again.
 
     The folder holds ``signs.json`` (see ``probe.by_sign``; null for NaN) and, where there are settings and arms,
-    ``probes.parquet``, a row a setting, arm and prompt (see ``probe.Stepper.rows``).
+    ``probes.parquet``, one row for each setting, arm and prompt (see ``probe.arm_rows``).
 
     Args:
         source: a preset, a folder or a hub name; a training checkpoint brings its optimiser's moments.
         config: what is probed.
-        out: the results folder.
+        out: the folder of results.
         sign_arm: the arm whose advantages' signs split the rollouts.
-        told: is told of every step, and how many there are.
+        told: called after every step with how many are done, and of how many.
 
     Raises:
-        ValueError: the model or the task cannot be had; one line.
+        ValueError: in one line: the model or the task cannot be had.
     """
     model, tokenizer = load_model(source, seed=config.seed)
     moments = checkpoint_moments(Path(source), model)
     facts = config.model_dump(mode="json")
     identity = {"probe": facts, "sign_arm": sign_arm, "contents": _contents(model, moments)}
-    found = find_run(out, EXPERIMENT, identity, modules=MODULES)
-    if found is not None:
-        return found
+    finished = find_run(out, EXPERIMENT, identity, modules=MODULES)
+    if finished is not None:
+        return finished
     total = len(config.settings) * len(config.arms)
     counter = iter(range(1, total + 1))
     stepper = make_stepper(model, tokenizer, config, moments=moments)
@@ -67,6 +67,10 @@ def probe_checkpoint(
 
 def checkpoint_moments(folder: Path, model: Any) -> Moments | None:
     """Return AdamW's moments in a training checkpoint, by parameter name; None where it has none.
+
+    Args:
+        folder: of the checkpoint.
+        model: whose parameters they belong to.
 
     Raises:
         ValueError: the file is damaged, or belongs to another model.
@@ -93,12 +97,15 @@ def checkpoint_moments(folder: Path, model: Any) -> Moments | None:
 
 
 def read_signs(folder: Path) -> dict[str, Any]:
-    """Return the content of ``signs.json`` of a finished probe."""
+    """Return the contents of ``signs.json`` of a finished probe."""
     content: dict[str, Any] = json.loads((folder / SIGNS_FILE).read_text(encoding="utf-8"))
     return content
 
 
 def _contents(model: Any, moments: Moments | None) -> str:
-    """Hash of parameters and moments."""
-    entries = {f"{name}.{key}": value for name, one in (moments or {}).items() for key, value in one.items()}
-    return fingerprint(dict(model.named_parameters()) | entries)
+    """Return a hash of parameters and moments."""
+    tensors = dict(model.named_parameters())
+    for name, state in (moments or {}).items():
+        for key, value in state.items():
+            tensors[f"{name}.{key}"] = value
+    return fingerprint(tensors)

@@ -1,7 +1,7 @@
-"""Sums over the vocabulary from which every token statistic follows, in float64 and in one reading of the logits.
+"""Compute sums over the vocabulary from which every token statistic follows, in float64 and in one reading of logits.
 
-A compiled kernel where the logits are in main memory, torch elsewhere. Input is not checked here: a row with NaN or
-+inf, or with -inf only, gives NaN.
+A compiled kernel does it where the logits are in main memory, torch elsewhere. Input is not checked here: a row with
+NaN or +inf, or with -inf only, gives NaN. The statistics are in ``token_stats``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ C2, C3, C4, C5, C6, C7, C8, C9, C10, C11, C12, C13 = (1 / factorial(k) for k in 
 
 
 class Sums(NamedTuple):
-    """With x = (z - max z) / T, one float64 number a row.
+    """Hold sums over the vocabulary, with x = (z - max z) / T; each is one float64 number per row.
 
     The entries equal to the largest are counted, not summed, so that what the others add to 1 is not rounded away.
     """
@@ -46,7 +46,7 @@ class Sums(NamedTuple):
     top: Tensor
     """max z."""
     ties: Tensor
-    """How many x are 0."""
+    """The number of entries whose x is 0."""
     e: Tensor
     """Sum of exp(x) over x < 0."""
     ex: Tensor
@@ -58,7 +58,13 @@ class Sums(NamedTuple):
 
 
 def sums_of_logits(logits: Tensor, per_temperature: float, chunk: int | None) -> Sums:
-    """Return the sums ``[rows]`` of logits ``[..., V]``; where rows have to be copied, ``chunk`` of them at a time."""
+    """Return the sums of logits, ``[rows]`` each.
+
+    Args:
+        logits: ``[..., V]``.
+        per_temperature: 1 / T.
+        chunk: rows at a time where they have to be copied; None for about ``BLOCK`` logits.
+    """
     sums = _empty_sums(logits.shape[:-1].numel(), logits.device)
     first = 0
     for rows in _views(logits):
@@ -70,9 +76,16 @@ def sums_of_logits(logits: Tensor, per_temperature: float, chunk: int | None) ->
 def sums_of_products(
     hidden: Tensor, weight: Tensor, tokens: Tensor, per_temperature: float, chunk: int | None
 ) -> tuple[Sums, Tensor]:
-    """Return the same for logits ``hidden @ weight.T``, and the logit of each token.
+    """Return the sums of the logits ``hidden @ weight.T``, ``[rows]`` each, and the logit of each token, ``[rows]``.
 
-    ``[rows, D]``, ``[V, D]`` and ``[rows]``; no more than ``chunk`` rows and TILE columns of logits at a time.
+    No more than ``chunk`` rows and ``TILE`` columns of logits are held at a time.
+
+    Args:
+        hidden: ``[rows, D]``.
+        weight: ``[V, D]``.
+        tokens: ``[rows]``, integers in 0..V-1.
+        per_temperature: 1 / T.
+        chunk: rows at a time; None for about ``BLOCK`` logits.
     """
     import torch
 
@@ -83,7 +96,7 @@ def sums_of_products(
 
 
 def _sum_products(hidden: Tensor, weight: Tensor, tokens: Tensor, per_temperature: float) -> tuple[Tensor, Tensor]:
-    """Return ``[6, rows]`` and ``[rows]`` of one block of rows, tile after tile."""
+    """Return the sums ``[6, rows]`` and the tokens' logits ``[rows]`` of one block of rows, tile after tile."""
     import torch
 
     rows = len(hidden)
@@ -91,6 +104,7 @@ def _sum_products(hidden: Tensor, weight: Tensor, tokens: Tensor, per_temperatur
     sums, taken = _empty_sums(rows, hidden.device), hidden.new_empty(rows)
     for first in range(0, len(weight), TILE):
         tile = weight[first : first + TILE]
+        # All tiles are written to the same memory: allocating a block anew would cost more than filling it.
         logits = torch.mm(hidden, tile.T, out=memory[: rows * len(tile)].view(rows, len(tile)))
         new = _empty_sums(rows, hidden.device)
         _sum_view(logits, per_temperature, None, new)
@@ -102,7 +116,7 @@ def _sum_products(hidden: Tensor, weight: Tensor, tokens: Tensor, per_temperatur
 
 
 def merge(a: Sums, b: Sums, per_temperature: float) -> Sums:
-    """Return the sums over two sets of entries of the same rows."""
+    """Return the sums over two disjoint sets of entries of the same rows."""
     import torch
 
     top = torch.maximum(a.top, b.top)
@@ -111,7 +125,7 @@ def merge(a: Sums, b: Sums, per_temperature: float) -> Sums:
 
 
 def sum_with_torch(rows: Tensor, per_temperature: float, out: Tensor) -> None:
-    """Write the sums of ``[rows, V]`` into ``[6, rows]``, on any device."""
+    """Write the sums of ``[rows, V]`` into ``out``, ``[6, rows]``, on any device."""
     import torch
 
     x = rows.to(torch.float64, copy=True)
@@ -125,12 +139,14 @@ def sum_with_torch(rows: Tensor, per_temperature: float, out: Tensor) -> None:
 
 
 def _below(sums: Sums, top: Tensor, per_temperature: float) -> tuple[Tensor, ...]:
-    """Return all sums but the first, for a largest entry ``top`` that may lie above theirs."""
+    """Return all sums but ``top``, rescaled for a largest entry ``top`` that may lie above theirs."""
     import torch
 
     gap = ((sums.top - top) * per_temperature).clamp(min=LOWEST)
     factor = torch.where(gap == LOWEST, 0, gap.exp())
     e, ee = sums.ties + sums.e, sums.ties + sums.ee
+    # exp(x + gap) = factor exp(x), and (x + gap) exp(x + gap) = factor (x exp(x) + gap exp(x)); ties are entries with
+    # x = 0.
     lower = (
         torch.zeros_like(sums.ties),
         factor * e,
@@ -142,6 +158,7 @@ def _below(sums: Sums, top: Tensor, per_temperature: float) -> tuple[Tensor, ...
 
 
 def _empty_sums(rows: int, device: Any) -> Tensor:
+    """Return memory for the sums of so many rows, one row per field of :class:`Sums`."""
     import torch
 
     return torch.empty(len(Sums._fields), rows, dtype=torch.float64, device=device)
@@ -159,6 +176,7 @@ def _views(logits: Tensor) -> Iterator[Tensor]:
 
 
 def _sum_view(rows: Tensor, per_temperature: float, chunk: int | None, out: Tensor) -> None:
+    """Write the sums of ``[rows, V]`` into ``out``, block by block."""
     sum_block = _sum_compiled if rows.device.type == "cpu" else sum_with_torch
     first = 0
     for block in _blocks(rows, chunk or _rows_at_a_time(rows.shape[1])):
@@ -167,9 +185,9 @@ def _sum_view(rows: Tensor, per_temperature: float, chunk: int | None, out: Tens
 
 
 def _blocks(rows: Tensor, size: int) -> Iterator[Tensor]:
-    """Yield blocks as they are used, on the CPU contiguous and in float32 or float64.
+    """Yield blocks of rows as the kernels take them: on the CPU contiguous and in float32 or float64.
 
-    One after the other takes the same memory.
+    Blocks that have to be copied follow one another in the same memory.
     """
     import torch
 
@@ -185,11 +203,12 @@ def _blocks(rows: Tensor, size: int) -> Iterator[Tensor]:
 
 
 def _rows_at_a_time(width: int) -> int:
+    """Return how many rows of this width make a block."""
     return max(1, BLOCK // width)
 
 
 def _sum_compiled(rows: Tensor, per_temperature: float, out: Tensor) -> None:
-    """Write the sums of ``[rows, V]`` in main memory into ``[6, rows]``.
+    """Write the sums of ``[rows, V]`` in main memory into ``out``, ``[6, rows]``.
 
     Threads take a few rows each. They are Python's, as many as torch uses: Numba's own would not survive a fork.
     """
@@ -205,22 +224,25 @@ def _sum_compiled(rows: Tensor, per_temperature: float, out: Tensor) -> None:
 
 
 def _for_each(work: Callable[[int], None], items: range, threads: int) -> None:
+    """Call ``work`` with each item, in so many threads."""
     if threads == 1 or len(items) <= 1:
         for item in items:
             work(item)
         return
     with ThreadPoolExecutor(min(threads, len(items))) as pool:
+        # The list waits for all of them, and raises what one of them raised.
         list(pool.map(work, items))
 
 
 @numba.njit(cache=True, fastmath={"contract"}, error_model="numpy")
 def _exp(x: float) -> Any:
-    """Return exp within 1 ulp for LOWEST <= x <= 0, NaN for NaN, by Cody and Waite's reduction x = k ln 2 + r."""
+    """Return exp(x) within 1 ulp for LOWEST <= x <= 0, NaN for NaN, by Cody and Waite's reduction x = k ln 2 + r."""
     biased = x * PER_LN2 + ROUND_AND_BIAS
     k = biased - ROUND_AND_BIAS
     r = (x - k * LN2_HIGH) - k * LN2_LOW
     high = C8 + r * (C9 + r * (C10 + r * (C11 + r * (C12 + r * C13))))
     tail = C2 + r * (C3 + r * (C4 + r * (C5 + r * (C6 + r * (C7 + r * high)))))
+    # The low bits of `biased` hold k + 1023; shifted into the exponent's place they are the float 2^k.
     scale = np.int64(np.float64(biased).view(np.int64) << 52).view(np.float64)
     return (1.0 + (r + r * r * tail)) * scale
 
@@ -238,6 +260,7 @@ def _largest(z: Any, lanes: Any) -> Any:
     top = lanes[0]
     for j in range(width):
         top = lanes[j] if lanes[j] > top else top
+    # What is left over is shorter than the lanes.
     for j in range(len(z) - len(z) % width, len(z)):
         top = z[j] if z[j] > top else top
     return top
@@ -261,7 +284,7 @@ def _add_part(z: Any, top: float, per_temperature: float, ties: Any, se: Any, se
 
 @numba.njit(cache=True, nogil=True)
 def _fold(lanes: Any) -> Any:
-    """Return the sum, taken by halves into the first lane: ten roundings come one after the other."""
+    """Return the sum of the lanes, taken by halves into the first one, so that ten roundings follow one another."""
     width = len(lanes)
     while width > 1:
         half = (width + 1) // 2
@@ -273,7 +296,7 @@ def _fold(lanes: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _sum_rows(logits: Any, per_temperature: float, out: Any) -> None:
-    """Write a row's sums into a column of ``out``; each row by itself, so that its bits depend on no other."""
+    """Write each row's sums into a column of ``out``; a row is summed by itself, so its bits depend on no other."""
     rows, vocabulary = logits.shape
     width = min(LANES, vocabulary)
     largest, lanes = np.empty(width, logits.dtype), np.empty((5, width))

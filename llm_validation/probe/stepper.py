@@ -1,7 +1,8 @@
-"""Steps from one checkpoint on one batch of rollouts: the real change of parameters and of log-probabilities.
+"""Take steps from one checkpoint on one batch of rollouts, and compute what each changes.
 
-Each arm starts from the same parameters and the same optimiser state. Steps of several sizes that differ in nothing but
-the learning rate share one gradient: a single update of SGD, or of Adam from given moments, is linear in it.
+Each arm starts from the same parameters and the same optimiser state. Steps of several sizes that differ in nothing
+but the learning rate share one gradient: a single update of SGD, or of Adam from given moments, is linear in it. One
+step by itself is in ``steps``.
 """
 
 from __future__ import annotations
@@ -18,12 +19,18 @@ from llm_validation.probe.rollouts import Batch
 from llm_validation.probe.steps import Moments, Setting, take_step
 from qae_theory.arrays import Array
 
-KEPT = 2**27  # numbers of finished steps that are kept, a GiB
-REFERENCE = "mean"  # the arm whose step of size 1 the learning rates of sized settings are measured by
+KEPT = 2**27  # float64 numbers of finished steps that are kept: one GiB
+REFERENCE = "mean"  # the arm by whose step at learning rate 1 the learning rates of sized settings are found
 
 
 class Taken(NamedTuple):
-    """A step that was taken: its learning rate, the log-probabilities after it, their derivatives along it."""
+    """Hold a step that was taken.
+
+    Attributes:
+        learning_rate: of the step.
+        after: [C, V] next-token log-probabilities after it.
+        derivatives: of the log-probabilities along it, [C, V] each.
+    """
 
     learning_rate: float
     after: Array
@@ -31,16 +38,16 @@ class Taken(NamedTuple):
 
 
 class Stepper:
-    """Steps from one checkpoint on one batch; what two arms have in common is computed once.
+    """Take steps from one checkpoint on one batch; what two arms have in common is computed once.
 
     Args:
-        model: in the arithmetic that training has; left as it was.
+        model: in the arithmetic that training has; it is left as it was.
         batch: the rollouts.
         measure: of the entropy.
         pad: token id of padding.
-        order: [Q G] order of the responses for mini-batches.
+        order: [Q G] order in which the responses are cut into mini-batches.
         moments: Adam's, by parameter name.
-        optimiser: the training run's own, if there is one: watched.
+        optimiser: the training run's own, if there is one; it is watched and not used.
         precision: of measurements and derivatives, ``float64`` or, for a large model, ``float32``.
     """
 
@@ -67,12 +74,17 @@ class Stepper:
         self._rates: dict[Setting, float | None] = {}
 
     def step(self, setting: Setting, weights: Weights) -> tuple[Array, Derivatives]:
-        """Log-probabilities after the step, and their derivatives along it."""
+        """Return the log-probabilities after the step, [C, V], and their derivatives along it."""
         (taken,) = self.steps([setting], weights)
         return taken.after, taken.derivatives
 
     def steps(self, settings: Sequence[Setting], weights: Weights) -> Iterator[Taken]:
-        """Yield the step of each setting that has one; all must have one unit, so that they share its gradient."""
+        """Yield the step of each setting that has one.
+
+        Args:
+            settings: settings of one unit, so that they share its gradient.
+            weights: the arm's advantages.
+        """
         key = weights.sampled.tobytes()
         change: dict[str, Any] | None = None
         unit: Derivatives | None = None
@@ -86,8 +98,11 @@ class Stepper:
                     change = self.change(setting if setting.size is None else setting.unit, weights.sampled)
                     unit = Derivatives(*self._expanded(change))
                 moved = {name: value + factor * change[name] for name, value in self._parameters.items()}
+                # Along factor times the change, the first derivative grows with the factor and the second with its
+                # square.
                 derivatives = Derivatives(factor * unit.first, factor**2 * unit.second)
                 taken = Taken(rate, self._log_probs(moved), derivatives)
+                # A step holds three tables of the size of `before`.
                 if (len(self._steps) + 1) * 3 * self.before.size <= KEPT:
                     self._steps[setting, key] = taken
                 yield taken
@@ -98,7 +113,7 @@ class Stepper:
         """Return the learning rate: the setting's own, or by the rule of ``Setting.size``.
 
         The size is the root mean square of the predicted change of log pi under the reference arm. None where that arm
-        takes no step: in no group are there two rewards.
+        takes no step, because no group has two rewards.
         """
         if setting.size is None:
             return setting.learning_rate
@@ -112,7 +127,7 @@ class Stepper:
         return None if spread_of_unit is None else setting.size / spread_of_unit
 
     def change(self, setting: Setting, advantages: Array) -> dict[str, Any]:
-        """Return the parameters' change in one step with these advantages, [Q, G]."""
+        """Return the parameters' change in one step with these advantages, [Q, G], by parameter name."""
         sampled = self.batch.sampled(self.before.shape[1]) if setting.hold_unsampled else None
         return take_step(
             self._model,
@@ -128,13 +143,15 @@ class Stepper:
         )
 
     def token_entropy(self) -> tuple[Array, Array]:
-        """Return the entropy at every token of the rollouts, in nats, and the response that it belongs to, [C] each."""
+        """Return the entropy at every token of the rollouts in nats, and the token's response, [C] each."""
         return entropy(context_log_probs(self._in_float64, self._parameters, self._rollouts)), self._rollouts.row
 
     def _log_probs(self, parameters: Tensors) -> Array:
+        """Return the log-probabilities at the measure's contexts, [C, V] in float64."""
         return context_log_probs(self._in_float64, parameters, self.measure.contexts).astype("float64")
 
     def _expanded(self, change: Tensors) -> tuple[Array, Array]:
+        """Return both derivatives of the log-probabilities along a change, [C, V] each in float64."""
         first, second = expand(self._in_float64, self._parameters, change, self.measure.contexts)
         return first.astype("float64"), second.astype("float64")
 

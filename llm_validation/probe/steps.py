@@ -1,6 +1,7 @@
-"""One training step from given parameters, taken and undone: what a probe compares.
+"""Take one training step from given parameters and undo it: what a probe compares.
 
-The loss is TRL's ``dapo``; a test holds a step taken here against the trainer's own.
+The loss is TRL's ``dapo``; a test holds a step taken here against the trainer's own. Which steps are compared is
+decided in ``probe``.
 """
 
 from __future__ import annotations
@@ -23,19 +24,29 @@ Moments = Mapping[str, Mapping[str, Any]]  # by parameter: AdamW's exp_avg, exp_
 
 
 class RestoreError(RuntimeError):
-    """After a probe the model, the optimiser or the random state was not what it had been."""
+    """Raised where, after a probe, the model, the optimiser or the random state was not what it had been."""
 
 
 class Setting(Strict):
-    """How a step is taken.
+    """State how a step is taken.
 
-    ``updates`` mini-batches of the rollouts, one after another, each normalised by its share of all tokens, as TRL has
-    it. Without ``clipped`` the ratio is free. Adam goes on from the moments that are given, or from zero.
+    The rollouts are cut into ``updates`` mini-batches, taken one after another, each normalised by its share of all
+    tokens, as TRL does. Adam goes on from the moments that are given, or from zero.
 
-    With ``size`` the learning rate is found by a rule, of a single update only (see ``sizes``); ``learning_rate`` then
-    counts for nothing. Three switches take a channel out or put it in: ``rounding`` as in training;
-    ``hold_unsampled`` lets no gradient through the logits of tokens that no response of the group took there;
-    ``per_response`` averages over each response first, as TRL's loss ``grpo`` does.
+    Attributes:
+        optimiser: ``sgd`` or ``adam``.
+        learning_rate: of the step; unused where ``size`` is given.
+        adam_eps: Adam's epsilon.
+        adam_betas: Adam's decay rates.
+        updates: mini-batches of the rollouts.
+        clipped: whether the ratio of probabilities is clipped.
+        clip_low: epsilon_low.
+        clip_high: epsilon_high.
+        size: root mean square of the predicted change of log pi; a rule that finds the learning rate of a single
+            update (see ``Stepper.rate``).
+        rounding: where bfloat16 rounds, as in training.
+        hold_unsampled: whether no gradient goes through the logits of tokens that no response of the group took there.
+        per_response: whether the loss averages over each response first, as TRL's loss ``grpo`` does.
     """
 
     optimiser: Literal["sgd", "adam"] = "sgd"
@@ -80,16 +91,16 @@ def take_step(
 
     Args:
         model: in the arithmetic that training has.
-        contexts: of every token of the rollouts; a row is a response.
+        contexts: the contexts of every token of the rollouts; a row is a response.
         tokens: [C] the token taken at each context.
         advantages: [N] of the responses.
-        setting: the step.
+        setting: how the step is taken.
         order: [N] the order in which the responses are cut into mini-batches.
         moments: Adam's, by parameter name.
         optimiser: the training run's own, watched but not used: it too must be as it was afterwards.
         sampled: [C, V] of bool, which tokens some response of the group took at each context; only a setting with
             ``hold_unsampled`` needs it.
-        dtype: of the changes.
+        dtype: type of the changes.
 
     Returns:
         Changes by parameter name.
@@ -108,7 +119,7 @@ def take_step(
 
 @contextmanager
 def restored(model: Any, optimiser: Any = None) -> Iterator[Tensors]:
-    """Yield a copy of the parameters; parameters, gradients and mode are afterwards what they were.
+    """Yield a copy of the parameters; afterwards parameters, gradients and mode are what they were.
 
     Raises:
         RestoreError: a fingerprint of parameters, optimiser state and random states differs from the one before.
@@ -131,16 +142,19 @@ def restored(model: Any, optimiser: Any = None) -> Iterator[Tensors]:
 
 
 def state_fingerprint(model: Any, optimiser: Any = None) -> str:
-    """Return the SHA-256 of the parameters, the optimiser's state, and torch's random state, bit by bit."""
+    """Return the SHA-256 of the parameters, the optimiser's state and torch's random state, bit by bit."""
     import torch
 
-    state = optimiser.state_dict()["state"] if optimiser is not None else {}
-    entries = {f"{key}.{name}": torch.as_tensor(value) for key, one in state.items() for name, value in one.items()}
-    return fingerprint(dict(model.named_parameters()) | entries | {"random state": torch.get_rng_state()})
+    states = optimiser.state_dict()["state"] if optimiser is not None else {}
+    tensors = {**dict(model.named_parameters()), "random state": torch.get_rng_state()}
+    for parameter, state in states.items():
+        for name, value in state.items():
+            tensors[f"{parameter}.{name}"] = torch.as_tensor(value)
+    return fingerprint(tensors)
 
 
 def fingerprint(tensors: Tensors) -> str:
-    """Return the SHA-256 of names and contents, bit by bit."""
+    """Return the SHA-256 of names and contents of tensors, bit by bit."""
     import torch
 
     digest = hashlib.sha256()
@@ -153,14 +167,15 @@ def fingerprint(tensors: Tensors) -> str:
 def moments_of(optimiser: Any, model: Any) -> dict[str, dict[str, Any]]:
     """Return copies of AdamW's moments by parameter name; parameters that it has not stepped yet are left out."""
     names = {id(value): name for name, value in model.named_parameters()}
-    return {
-        names[id(value)]: {key: entry.detach().clone() for key, entry in state.items()}
-        for value, state in optimiser.state.items()
-        if id(value) in names
-    }
+    moments = {}
+    for value, state in optimiser.state.items():
+        if id(value) in names:
+            moments[names[id(value)]] = {key: entry.detach().clone() for key, entry in state.items()}
+    return moments
 
 
 def _put_back(model: Any, kept: Tensors) -> None:
+    """Copy the kept values into the model's parameters."""
     import torch
 
     with torch.no_grad():
@@ -169,7 +184,7 @@ def _put_back(model: Any, kept: Tensors) -> None:
 
 
 class _Rollouts(NamedTuple):
-    """Contexts, the token taken at each, and which tokens the gradient may go through; None for all."""
+    """Hold contexts, the token taken at each, and which tokens the gradient may go through (None: all)."""
 
     contexts: Contexts
     tokens: Array
@@ -184,6 +199,7 @@ def _updates(
     order: Array,
     moments: Moments | None,
 ) -> None:
+    """Take all updates of a setting; they change the model in place."""
     import torch
 
     model.train()
@@ -196,6 +212,7 @@ def _updates(
     for rows in np.array_split(np.asarray(order), setting.updates):
         here = np.isin(row, rows)
         log_probs = _token_log_probs(model, rollouts, rows, setting.rounding)
+        # With one update the behaviour policy is the present one: the ratio is 1, and only its gradient counts.
         behaviour = log_probs.detach() if old is None else old[torch.as_tensor(here, device=old.device)]
         ratio = (log_probs - behaviour).exp()
         weight = torch.as_tensor(advantages[row[here]], dtype=ratio.dtype, device=ratio.device)
@@ -203,6 +220,7 @@ def _updates(
         if setting.clipped:
             gain = torch.minimum(gain, ratio.clamp(1 - setting.clip_low, 1 + setting.clip_high) * weight)
         optimiser.zero_grad()
+        # The optimiser minimises; the objective is maximised.
         (-(gain * torch.as_tensor(share[here], dtype=ratio.dtype, device=ratio.device)).sum()).backward()
         optimiser.step()
         if setting.rounding == "parameters":
@@ -239,14 +257,15 @@ def _token_log_probs(model: Any, rollouts: _Rollouts, rows: Sequence[int] | Arra
     logits = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False).logits
     row = torch.as_tensor(np.searchsorted(rows, contexts.row[here]), device=device)
     column, token = (torch.as_tensor(x[here], device=device) for x in (contexts.column, rollouts.tokens))
-    chosen = logits[row, column].float()
+    chosen = logits[row, column].float()  # TRL takes the logarithm of the softmax in float32 too
     if rollouts.sampled is not None:
         chosen = torch.where(torch.as_tensor(rollouts.sampled[here], device=device), chosen, chosen.detach())
-    found = torch.log_softmax(chosen, -1).gather(-1, token[:, None])[:, 0]
-    return to_bfloat16(found) if rounding == "log_probs" else found
+    log_probs = torch.log_softmax(chosen, -1).gather(-1, token[:, None])[:, 0]
+    return to_bfloat16(log_probs) if rounding == "log_probs" else log_probs
 
 
 def _optimiser(model: Any, setting: Setting, moments: Moments | None) -> Any:
+    """Return the optimiser of a setting, with the given moments where it is Adam."""
     import torch
 
     named = dict(model.named_parameters())

@@ -1,6 +1,6 @@
-r"""Token statistics in one chunked pass over logits: log-probability, entropy, self-covariance and the tabular push.
+r"""Compute token statistics in one chunked pass over logits: log-probability, entropy, self-covariance, tabular push.
 
-No gradient flows through them; losses are the trainer's. The sums over the vocabulary are in ``_softmax_sums``.
+No gradient flows through them; losses are the trainer's. The sums over the vocabulary are in ``softmax_sums``.
 
 Sums are taken in float64 whatever the type of the logits, and only float64 rounds. For the logits as they are given,
 :math:`\log\pi_y`, H and :math:`\sum_i\pi_i^2` are within ``RELATIVE_ERROR`` of their own size, C within
@@ -20,16 +20,19 @@ from qae_theory.checks import refuse
 
 Tensor = Any
 
-# At most: 708 * 3 roundings in x, 2.4e-13 of exp(x); 150 additions to each of 1024 sums at V = 151,936 and ten to add
-# those up, 2e-14; a dozen more operations.
+# An upper bound of: 708 * 3 roundings in x, 2.4e-13 of exp(x); 150 additions to each of 1024 sums at V = 151,936 and
+# ten to add those up, 2e-14; a dozen more operations.
 RELATIVE_ERROR = 5e-13
 
 
 class TokenStats(NamedTuple):
-    """One number a token, ``[...]`` each, float64, of pi = softmax(logits / temperature); entropies in nats."""
+    """Hold statistics of tokens, ``[...]`` each in float64, of pi = softmax(logits / temperature).
+
+    Entropies are in nats.
+    """
 
     log_prob: Tensor
-    """log pi_y of the taken token y; -inf where its logit is."""
+    """log pi_y of the taken token y; it is -inf where the token's logit is."""
     entropy: Tensor
     """H = -sum_i pi_i log pi_i."""
     self_covariance: Tensor
@@ -41,10 +44,10 @@ class TokenStats(NamedTuple):
 
 
 def token_stats(logits: Tensor, tokens: Tensor, *, temperature: float = 1.0, chunk: int | None = None) -> TokenStats:
-    r"""Log-probability, entropy, self-covariance, collision probability and tabular push of each token.
+    r"""Return log-probability, entropy, self-covariance, collision probability and tabular push of each token.
 
-    With :math:`\pi = \mathrm{softmax}(z/T)`: :math:`\log\pi_y`, :math:`H = -\sum_i\pi_i\log\pi_i`,
-    :math:`C = \mathrm{Cov}_\pi(\log\pi, \pi)`, :math:`\sum_i\pi_i^2` and :math:`\pi_y(\log\pi_y + H) - C`.
+    With :math:`\pi = \mathrm{softmax}(z/T)` they are :math:`\log\pi_y`, :math:`H = -\sum_i\pi_i\log\pi_i`, :math:`C =
+    \mathrm{Cov}_\pi(\log\pi, \pi)`, :math:`\sum_i\pi_i^2` and :math:`\pi_y(\log\pi_y + H) - C`.
 
     Source: first order of H under the policy gradient of one token, arXiv 2509.22611, Sec. 4.3; 2505.22617.
 
@@ -52,15 +55,15 @@ def token_stats(logits: Tensor, tokens: Tensor, *, temperature: float = 1.0, chu
         logits: ``[..., V]``, any floating type, on any device; -inf for a token that cannot be taken.
         tokens: ``[...]``, integers in 0..V-1.
         temperature: T, in [1e-300, 1e300].
-        chunk: rows at a time where they have to be copied (half precision, not contiguous, on a GPU); None for about
-            2 million logits. On the CPU no bit of a result depends on it, or on threads.
+        chunk: rows at a time where they have to be copied (half precision, not contiguous, on a GPU); None for about 2
+            million logits. On the CPU no bit of a result depends on it, or on threads.
 
     Returns:
         Five tensors ``[...]``, float64.
 
     Raises:
-        ValueError: naming the argument; NaN and +inf among the logits are found in the sums, not by a pass of their
-            own.
+        ValueError: the message names the argument. NaN and +inf among the logits are found in the sums, not by a pass
+            of their own.
 
     >>> import torch
     >>> stats = token_stats(torch.tensor([[0.0, 2.0]]), torch.tensor([0]))
@@ -129,7 +132,7 @@ def token_stats_from_hidden(
 
 
 def _statistics(sums: Sums, taken: Tensor, per_temperature: float, shape: Any) -> TokenStats:
-    """Return statistics from the sums, in which the largest entries are apart: nothing cancels where pi is peaked."""
+    """Return the statistics that follow from the sums; with the largest entries apart nothing cancels at peaks."""
     total = sums.ties + sums.e
     log_total = sums.ties.log() + (sums.e / sums.ties).log1p()
     mean = sums.ex / total  # E[x]; log pi + H = x - E[x]
@@ -143,12 +146,15 @@ def _statistics(sums: Sums, taken: Tensor, per_temperature: float, shape: Any) -
 
 
 def _check_finite(name: str, value: Tensor) -> None:
+    """Refuse a tensor with an entry that is not finite."""
+    # The least and the largest entry are NaN where any entry is.
     for entry in value.aminmax() if value.numel() else ():
         if not entry.isfinite():
             refuse(name, float(entry), "finite")
 
 
 def _check_floats(name: str, value: Any, form: str, *, least: int) -> None:
+    """Refuse what is no floating tensor of the given rank or has no entries along its last axis."""
     import torch
 
     floats = isinstance(value, torch.Tensor) and value.is_floating_point()
@@ -157,6 +163,7 @@ def _check_floats(name: str, value: Any, form: str, *, least: int) -> None:
 
 
 def _checked_tokens(tokens: Any, shape: Any, vocabulary: int, device: Any) -> Tensor:
+    """Return the tokens as int64 on the device of the logits."""
     import torch
 
     allowed = f"an integer tensor of shape {tuple(shape)} with entries in 0..{vocabulary - 1}"
@@ -170,18 +177,21 @@ def _checked_tokens(tokens: Any, shape: Any, vocabulary: int, device: Any) -> Te
 
 
 def _is_integer(dtype: Any) -> bool:
+    """Return whether a type is an integer type; torch counts bool among neither kind."""
     import torch
 
     return not (dtype.is_floating_point or dtype.is_complex or dtype == torch.bool)
 
 
 def _checked_temperature(value: Any) -> float:
+    """Return the temperature as a float."""
     if isinstance(value, bool) or not isinstance(value, Real) or not 1e-300 <= float(value) <= 1e300:
         refuse("temperature", value, "a number in [1e-300, 1e300]")
     return float(value)
 
 
 def _checked_chunk(value: Any) -> int | None:
+    """Return the number of rows at a time, or None."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 1:

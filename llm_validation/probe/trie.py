@@ -1,9 +1,9 @@
-r"""Tries of token prefixes: all the contexts of some prompts down to chosen depths, and the entropy read off them.
+"""Hold tries of token prefixes: all contexts of some prompts down to chosen depths, and the entropy read off them.
 
 A trie splits the responses of a prompt into leaves: a token that ends the response, or one after which the trie does
 not go on. The entropy of that partition is exact whatever the trie is. It is the entropy of whole responses where no
-leaf is ``open``, and lies below it by what open leaves still hold, which :func:`Trie.entropy_bounds` encloses. Index
-arithmetic only, in NumPy; the model is in ``expansion``, and what is listed is chosen in ``growth``.
+leaf is open, and lies below it by what open leaves still hold, which :func:`Trie.entropy_bounds` encloses. This is
+index arithmetic in NumPy; the model is in ``expansion``, and what is listed is chosen in ``growth``.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ from qae_theory.arrays import Array
 from qae_theory.checks import refuse
 
 ROOT = -1
-SHARED = 1024  # contexts of one prompt that are run in one row of tokens at most
+# Contexts of one prompt that share one row of tokens at most: its attention mask then has a million entries.
+SHARED = 1024
 
 
 @dataclass(frozen=True)
 class Trie:
-    """Contexts of several prompts, each prompt's root among them; a context comes after the one that it extends.
+    """Hold the contexts of several prompts, each prompt's root among them; a context comes after the one it extends.
 
     Args:
         query: [C] prompt of each context, 0..Q-1, ascending.
-        parent: [C] context that it extends by one token; ``ROOT`` for the empty response.
-        token: [C] that token; any for a root.
+        parent: [C] the context that it extends by one token; ``ROOT`` for the empty response.
+        token: [C] that token; any number for a root.
         length: greatest length of a response in tokens.
         ends: tokens that end a response.
-        vocabulary: number of tokens, V.
+        vocabulary: V, number of tokens.
     """
 
     query: Array
@@ -76,15 +77,15 @@ class Trie:
 
     def prefixes(self) -> list[tuple[int, ...]]:
         """Return the tokens of each context's prefix, [C]."""
-        found: list[tuple[int, ...]] = []
+        prefixes: list[tuple[int, ...]] = []
         for parent, token in zip(self.parent.tolist(), self.token.tolist(), strict=True):
-            found.append(() if parent == ROOT else (*found[parent], token))
-        return found
+            prefixes.append(() if parent == ROOT else (*prefixes[parent], token))
+        return prefixes
 
     def reach(self, context_log_probs: Array) -> Array:
-        """Return each context's log-probability given its prompt, [C], of next-token log-probabilities [C, V].
+        """Return each context's log-probability given its prompt, [C], from next-token log-probabilities [C, V].
 
-        Linear, so that it takes derivatives of log-probabilities to derivatives as well.
+        The map is linear, so that it takes derivatives of log-probabilities to derivatives as well.
         """
         reached = np.zeros(len(self.parent))
         for context in np.flatnonzero(self.parent != ROOT):
@@ -112,7 +113,10 @@ class Trie:
         return np.bincount(np.repeat(self.query, unlisted.sum(axis=1)), weights=probs, minlength=self.queries)
 
     def entropy_bounds(self, context_log_probs: Array) -> tuple[Array, Array]:
-        """Return bounds on the entropy of whole responses, [Q] each: an open leaf holds at most log V a token."""
+        """Return bounds on the entropy of whole responses, [Q] each.
+
+        An open leaf holds at most log V per token that may follow.
+        """
         low = self.entropy(context_log_probs)
         unlisted = self.leaf & ~self.closed
         left = (self.length - self.depth - 1)[:, None] * np.log(self.vocabulary)
@@ -121,18 +125,24 @@ class Trie:
         return low, low + above
 
     def paths(self, query: int, response: Sequence[int]) -> tuple[list[int], int]:
-        """Return the contexts that a response to a prompt passes through, and how many of its tokens they cover."""
+        """Return the contexts that a response passes through, and how many of its tokens they cover.
+
+        Args:
+            query: the prompt.
+            response: token ids.
+        """
         children = self._children()
-        here, found = int(np.searchsorted(self.query, query)), []
+        here, passed = int(np.searchsorted(self.query, query)), []  # a prompt's root is its first context
         for number, token in enumerate(response):
-            found.append(here)
-            step = children.get((here, int(token)))
-            if step is None:
-                return found, number + 1
-            here = step
-        return found, len(found)
+            passed.append(here)
+            child = children.get((here, int(token)))
+            if child is None:
+                return passed, number + 1
+            here = child
+        return passed, len(passed)
 
     def _children(self) -> dict[tuple[int, int], int]:
+        """Return the context that each pair of a context and a token leads to."""
         inner = np.flatnonzero(self.parent != ROOT).tolist()
         return {(int(self.parent[context]), int(self.token[context])): context for context in inner}
 
@@ -141,13 +151,14 @@ def trie_of(prefixes: Sequence[Iterable[Sequence[int]]], *, length: int, ends: S
     """Return the trie with these prefixes of each prompt, and with all that they extend.
 
     Args:
-        prefixes: of each prompt, token sequences after which the trie still lists every token; the root always is one.
+        prefixes: for each prompt, token sequences after which the trie still lists every token; the root is always
+            one.
         length: greatest length of a response.
         ends: tokens that end a response.
         vocabulary: number of tokens.
 
     Raises:
-        ValueError: a prefix that is as long as a response, or goes on after its end.
+        ValueError: a prefix is as long as a response, or goes on after its end.
     """
     query: list[int] = []
     parent: list[int] = []
@@ -157,7 +168,8 @@ def trie_of(prefixes: Sequence[Iterable[Sequence[int]]], *, length: int, ends: S
         query.append(number)
         parent.append(ROOT)
         token.append(0)
-        for prefix in sorted(_closure(listed), key=lambda one: (len(one), one)):
+        # By length, so that what a prefix extends has its place already.
+        for prefix in sorted(_closure(listed), key=lambda tokens: (len(tokens), tokens)):
             if len(prefix) >= length or set(prefix) & set(ends):
                 refuse("prefixes", prefix, f"prefixes shorter than {length} tokens, without an end of text")
             places[prefix] = len(query)
@@ -168,7 +180,14 @@ def trie_of(prefixes: Sequence[Iterable[Sequence[int]]], *, length: int, ends: S
 
 
 def complete_trie(queries: int, *, length: int, ends: Sequence[int], vocabulary: int) -> Trie:
-    """Return the trie of every response of every prompt."""
+    """Return the trie of every response to every prompt.
+
+    Args:
+        queries: number of prompts.
+        length: greatest length of a response.
+        ends: tokens that end a response.
+        vocabulary: number of tokens.
+    """
     inner = [token for token in range(vocabulary) if token not in set(ends)]
     prefixes: list[tuple[int, ...]] = [()]
     listed: list[tuple[int, ...]] = []
@@ -182,7 +201,12 @@ def trie_contexts(prompts: Sequence[Sequence[int]], trie: Trie, *, pad: int) -> 
     """Return the contexts of a trie as rows of tokens, in the trie's order.
 
     Where a prompt has at most ``SHARED`` contexts they share one row: the prompt, then the last token of each prefix,
-    which sees the prompt, its own prefix and itself. Else each context has a row of its own.
+    which attends to the prompt, its own prefix and itself. Else each context has a row of its own.
+
+    Args:
+        prompts: token ids of each prompt.
+        trie: the contexts.
+        pad: token id of padding.
     """
     counts = np.bincount(trie.query, minlength=len(prompts))
     return _shared(prompts, trie, counts, pad) if counts.max() <= SHARED else _apart(prompts, trie, pad)
@@ -190,23 +214,25 @@ def trie_contexts(prompts: Sequence[Sequence[int]], trie: Trie, *, pad: int) -> 
 
 def _closure(prefixes: Iterable[Sequence[int]]) -> set[tuple[int, ...]]:
     """Return the prefixes and all that they extend, without the empty one."""
-    found: set[tuple[int, ...]] = set()
+    closed: set[tuple[int, ...]] = set()
     for prefix in prefixes:
         for depth in range(len(prefix), 0, -1):
             part = tuple(int(token) for token in prefix[:depth])
-            if part in found:
+            if part in closed:  # and then so is everything that it extends
                 break
-            found.add(part)
-    return found
+            closed.add(part)
+    return closed
 
 
 def _apart(prompts: Sequence[Sequence[int]], trie: Trie, pad: int) -> Contexts:
+    """Return contexts in rows of their own."""
     rows = [[*prompts[query], *prefix] for query, prefix in zip(trie.query.tolist(), trie.prefixes(), strict=True)]
     ids, mask = pad_left(rows, pad=pad)
     return Contexts(ids, mask, np.arange(len(rows)), np.full(len(rows), ids.shape[1] - 1))
 
 
 def _shared(prompts: Sequence[Sequence[int]], trie: Trie, counts: Array, pad: int) -> Contexts:
+    """Return contexts of which those of one prompt share a row."""
     starts = np.cumsum(counts) - counts
     rows = [
         [*prompt, *trie.token[start + 1 : start + count].tolist()]
@@ -220,10 +246,11 @@ def _shared(prompts: Sequence[Sequence[int]], trie: Trie, counts: Array, pad: in
         nodes = width - count + 1  # where the tokens after the prompt begin
         visible[row, nodes:, nodes:] = False
         for within in range(1, count):
+            # The position attends to what its parent's position attends to, and to itself.
             place, parent = nodes + within - 1, trie.parent[start + within] - start
             visible[row, place, place] = True
             if parent > 0:
                 visible[row, place, nodes:] |= visible[row, nodes + parent - 1, nodes:]
         columns.append(nodes - 1 + np.arange(count))
-    visible |= np.eye(width, dtype=bool)  # padding sees itself, so that no place sees nothing
+    visible |= np.eye(width, dtype=bool)  # padding attends to itself: a softmax over nothing would be NaN
     return Contexts(ids, mask, trie.query, np.concatenate(columns), visible)
