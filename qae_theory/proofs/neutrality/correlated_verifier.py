@@ -34,6 +34,7 @@ THIRDS = (Fraction(1, 3),) * 3
 def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
     rescued = "correlated-verifier-if"
+    # The first two steps of neutrality, exchangeability and conditioning, hold given the noise.
     proof = (*expected_update_steps()[:2], *_noisy_proof(), _tie())
     against = (_line_step(), _flip_step(), *_constant_gain_steps())
     ledger.add(Evidence("correlated-verifier", "off-the-line", Kind.WITNESS, Role.AGAINST, against))
@@ -147,6 +148,7 @@ def _mean_update(rule: str, size: int, rewards: Sequence[tuple[int, ...]], **opt
 
 def _off_the_line(*, rule: str) -> Finding:
     """Find whether the mean update is no multiple of the mean success probability's gradient; show both."""
+    # The second response's fate is the noise: accepted for all of a group, or for none.
     noises = ((1, 0, 0), (1, 1, 0))
     options = {"k": LEVEL, "eps": 0} if rule == "qae" else {}
     update = _mean_update(rule, 2, noises, **options)
@@ -163,6 +165,7 @@ def _off_the_line(*, rule: str) -> Finding:
         "expected update": f"({', '.join(map(str, update))})",
         "gradient of the mean success probability": f"({', '.join(map(str, gradient))})",
     }
+    # The control has no such figures to compare.
     if not apart.passed:
         return apart
     twenty_sevenths = [sympy.Rational(n, 27) for n in (5, -1, -4)]
@@ -174,6 +177,7 @@ def _off_the_line(*, rule: str) -> Finding:
 def _turned_round(*, flip: Fraction) -> Finding:
     """Find whether QAE's weight is negative although the verifier is better than chance, E J > 0."""
     p = Fraction(4, 5)
+    # A flip turns p into 1 - p and right into wrong, which is a minus sign.
     straight, flipped = (Fraction(expected_gain(q, 2, "qae", k=LEVEL, eps=0).item()) for q in (p, 1 - p))
     weight, quality = (1 - flip) * straight - flip * flipped, 1 - 2 * flip
     cases = [(f"weight {weight}, E J = {quality}", weight < 0 < quality)]
@@ -210,6 +214,7 @@ def _noisy_score(*, sign: int) -> Finding:
     theta, accepted = sympy.symbols("theta c", real=True)
     prob, rest = sympy.Function("pi")(theta), sympy.Function("rest")(theta)
     score, slope = sympy.diff(sympy.log(prob), theta), sympy.diff(prob, theta)
+    # An accepted response adds c pi s, and pi s = grad pi.
     right = accepted * prob * score - accepted * slope
     # One response singled out; `rest` is the accepted probability of the others, and all probabilities sum to 1.
     success = accepted * prob + rest
@@ -222,6 +227,7 @@ def _one_line(*, errors: int) -> Finding:
     """Find whether p_z = rho_0 + J p, so that grad p_z = J grad p."""
     p, low, high = sympy.symbols("p rho_0 rho_1", real=True)
     quality = 1 - high - (low if errors == 2 else 0)
+    # A right response is accepted unless missed, a wrong one if mistaken.
     noisy = (1 - high) * p + low * (1 - p)
     return all_zero([sympy.diff(noisy, p) - quality, noisy - (low + (1 - low - high) * p)], sympy.expand)
 

@@ -85,6 +85,7 @@ def _expected_change(shrinkage: Fraction) -> Any:
     weights = group_weights(QUERY.exact_probs, groups)
     rewards = exact(QUERY.arm_rewards)[groups]
     total = sympy.Integer(0)
+    # Both groups are listed: the other one moves the baseline only.
     for (group, weight, r), (other_weight, other) in product(
         zip(groups, weights, rewards, strict=True), zip(weights, rewards, strict=True)
     ):
@@ -116,6 +117,7 @@ def _faster(*, shrinkage: Fraction) -> Finding:
 def _contrast(*, own: int) -> Finding:
     """Find whether a correct response's advantage exceeds a wrong one's by 1 - (1 - S)/G, whatever the others are."""
     size, j, shrinkage, mean = sympy.symbols("G j S mu", real=True)
+    # m = j + 1 of a correct response, m = j of a wrong one, with j correct others.
     right = 1 - (1 - shrinkage) * (j + own) / size - shrinkage * mean
     wrong = 0 - (1 - shrinkage) * j / size - shrinkage * mean
     return zero(right - wrong - (1 - (1 - shrinkage) / size))
@@ -133,6 +135,7 @@ def _shipped_gain(effort: Effort, *, kept: int) -> Finding:
     p, shrinkage, mean = sympy.symbols("p S mu", positive=True)
     residuals = []
     for size in range(2, effort.pick(9, 6)):
+        # The shrunk baseline of a group with m correct responses.
         shift = [(1 - shrinkage) * sympy.Rational(m, size) + shrinkage * mean for m in range(size + 1)]
         table = OutcomeAdvantages(formulas([0, *(1 - b for b in shift[1:])]), formulas([*(-b for b in shift[:-1]), 0]))
         part = 1 - shrinkage if kept else shrinkage

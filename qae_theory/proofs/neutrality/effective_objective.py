@@ -25,6 +25,7 @@ from qae_theory.proofs.tools.checking import for_all, valid, zero
 
 def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
+    # The expected update, the gains as means over groups, their limit, and what the limit ascends.
     steps = (*expected_update_steps(), *group_form_steps(), *limit_steps(), *_objective(), _tie())
     ledger.add(Evidence("effective-objective", "limit-of-the-gain", Kind.PROOF, Role.FOR, steps))
 
@@ -73,9 +74,11 @@ def _derivative(*, factor: int) -> Finding:
 def _one_more_query(*, larger: bool) -> Finding:
     """Check the induction step: one more query adds at most its weight times its own bound to the gap."""
     before, bound, weight, gap, most, slope, size = z3.Reals("before bound weight gap most slope size")
+    # |gap| <= most, without an absolute value.
     within = z3.And(gap <= most, -gap <= most) if larger else z3.And(gap >= most, most >= 0)
     added = weight * gap * slope
     allowed = bound + weight * most * size
+    # The hypothesis: the queries so far are within their bound.
     known = (before <= bound, -before <= bound, weight >= 0, within, most >= 0, size >= slope, size >= -slope)
     return valid(z3.And(before + added <= allowed, -(before + added) <= allowed), *known)
 

@@ -76,6 +76,7 @@ def _ties() -> tuple[Step, ...]:
 
 def _difference(*, own: int) -> Finding:
     """Find whether 1 - beta and 0 - beta differ by 1."""
+    # Whatever the quantile is: the proof does not use that it is one.
     baseline = sympy.Symbol("beta_j", real=True)
     return zero((1 - own * baseline) - (0 - baseline) - 1)
 
@@ -126,6 +127,7 @@ def _mean_step(case: Query, size: int, k: Fraction) -> Any:
     own = rewards.copy()
     for row in range(len(groups)):
         for i in range(size):
+            # The group without its own response.
             others = [r for place, r in enumerate(rewards[row]) if place != i]
             own[row, i] = rewards[row, i] - quantile_baseline(exact(others), k).item()
     steps = update_direction(case.logits, case.arm_rewards, "sampled_group", responses=groups, advantages=own)

@@ -84,6 +84,7 @@ def _median_rank(*, odd: bool) -> Finding:
 def _deviation_is_zero(*, odd: bool) -> Finding:
     """Find whether more than half of the rewards equal the median, so that the median distance from it is 0."""
     size, m, h = z3.Ints("G m h")
+    # The reward of rank h is 0 as long as the G - m zeros last.
     zero_median = h <= size - m
     at_median = z3.If(zero_median, size - m, m)
     # In even groups the median is the mean of the ranks h and h + 1, and both distances have to be 0.
@@ -94,6 +95,7 @@ def _deviation_is_zero(*, odd: bool) -> Finding:
 def _scale_is_eps(*, deviation: int) -> Finding:
     """Find whether A eps = R - b, given the deviation."""
     a, reward, baseline, eps = z3.Reals("A R b eps")
+    # A is defined by A (deviation + eps) = R - b.
     return valid(a * eps == reward - baseline, a * (deviation + eps) == reward - baseline, eps > 0)
 
 
@@ -105,6 +107,7 @@ def _replayed(effort: Effort, *, first: int) -> Finding:
             for m in range(size + 1):
                 group = np.repeat([1.0, 0.0], [m, size - m])
                 median = float(np.median(group))
+                # NumPy's median is the independent side: it averages two rewards in even groups.
                 same = median == float(quantile_baseline(group, "1/2"))
                 yield f"G={size}, m={m}", same and float(np.median(np.abs(group - median))) == 0
 

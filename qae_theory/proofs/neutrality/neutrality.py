@@ -192,6 +192,7 @@ def _exchangeable(effort: Effort, *, by_position: int) -> Finding:
         for group in product(range(3), repeat=size):
             weight = sympy.prod([policy[y] for y in group])
             rewards = [arm_rewards[y] for y in group]
+            # An advantage may read the reward and the count; the control's reads the place too.
             pushes = [(table[rewards[i], sum(rewards)] + by_position * i) * scores[y] for i, y in enumerate(group)]
             whole += weight * sum(pushes) / size
             first += weight * pushes[0]
@@ -228,6 +229,7 @@ def _log_derivative(*, sign: int) -> Finding:
     theta = sympy.Symbol("theta")
     prob, prefix, token, success = (sympy.Function(name)(theta) for name in ("pi", "prefix", "token", "p"))
     own = prob * sympy.diff(sympy.log(prob), theta) - sympy.diff(prob, theta)
+    # One token more: the log of a product is a sum.
     longer = sympy.diff(sympy.log(prefix * token), theta) - sympy.diff(sympy.log(prefix), theta)
     token_sum = longer - sympy.diff(sympy.log(token), theta)
     wrong = sympy.diff(1 - success, theta) - sign * sympy.diff(success, theta)
@@ -247,6 +249,7 @@ def _first_order_is_linear(*, power: int) -> Finding:
     def change(direction: Any) -> Any:
         return for_any_policy(lambda arms: first_order_entropy_change(arms.logits(), arms.entries(direction)))
 
+    # Homogeneous and additive, with y as a second direction.
     linear = change(w * DIRECTION + Y) - w**power * change(DIRECTION) - change(Y)
     derivative = moments.along_step(for_any_policy(lambda arms: entropy(arms.logits()))) - change(DIRECTION)
     # x stands for the reward: V = E x moves along d by the sum over arms of the shipped direction times d.
@@ -260,9 +263,11 @@ def _closed_forms(*, dr_grpo: Callable[[Any], Any]) -> Finding:
     size, j, p, n = sympy.symbols("G j p n", positive=True)
     residuals = []
     for rule in CONSTANT_GAIN:
+        # A correct response is one of m = j + 1, a wrong one sees m = j.
         right, _ = numerators(rule, j + 1, size, 0, _never)
         _, wrong = numerators(rule, j, size, 0, _never)
         residuals.append(right - wrong - (dr_grpo(size) if rule == "dr_grpo" else 1))
+    # The binomial theorem.
     total = sympy.powsimp((p + (1 - p)) ** n) - 1
     return both(all_zero(residuals), zero(total, sympy.simplify))
 
@@ -289,6 +294,7 @@ def _gain_is_positive(*, rules: tuple[str, ...]) -> Finding:
     """Find whether c_m >= 0 >= w_m and c_m > w_m for every rule and 0 < m < G."""
     findings = []
     m, size, k, scale = z3.Reals("m G K scale")
+    # All real m and G, of which the integers are a part.
     domain = (size >= 2, k > 0, k < 1, scale > 0)
     for rule in rules:
         correct, wrong = numerators(rule, m, size, k, _select)
@@ -319,6 +325,7 @@ def _reads_the_count(effort: Effort, *, own_share: int) -> Finding:
                 table = outcome_advantages(size, rule, exact=True, **options)
                 for group in product((0, 1), repeat=size):
                     given = advantages(exact(group), rule, **options)
+                    # Response by response: each must get the entry of its own reward.
                     for i, r in enumerate(group):
                         side = table.correct if r else table.wrong
                         label = f"{rule}, {options}, group {group}, response {i}"
@@ -336,6 +343,7 @@ def _gain_is_contrast(effort: Effort, *, shift: int) -> Finding:
         contrast = sympy.S(0)
         for others in product((0, 1), repeat=size - 1):
             j = sum(others)
+            # The other rewards one vector at a time, without binomial coefficients.
             contrast += p**j * (1 - p) ** (size - 1 - j) * (c[j + shift] - w[j])
         shipped = expression(gain(scalar(p), OutcomeAdvantages(formulas(c), formulas(w))))
         residuals.append(shipped - contrast)

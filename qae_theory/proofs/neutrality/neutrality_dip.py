@@ -131,6 +131,7 @@ def _some_count_differs(*, smallest: int) -> Finding:
     """Find whether a group of at least ``smallest`` has a mixed m that is not G p."""
     size, p = z3.Int("G"), z3.Real("p")
     first, second = p * z3.ToReal(size) != 1, z3.And(p * z3.ToReal(size) != 2, size >= 3)
+    # At G = 2 the only mixed count is m = 1, which is G p at p = 1/2.
     two = z3.Implies(size == 2, z3.Implies(p != z3.Q(1, 2), first))
     return valid(z3.And(z3.Or(first, second), two), size >= smallest, p > 0, p < 1)
 
@@ -146,6 +147,7 @@ def _regimes_at_ends(*, closed: bool) -> Finding:
         size, level = s.size_on(path), s.level_on(path)
         one_success = bool(is_hard_group(1, size, level))
         one_failure = bool(is_hard_group(size - 1, size, level))
+        # One success in a hard group keeps its advantage, one failure in an easy group too.
         return one_success and not one_failure
 
     return valid_on_every_path(goal, *s.domain, s.group_size >= 3, above, below)
@@ -171,6 +173,7 @@ def _positive_in_the_end(*, four: int) -> Finding:
 def _curved_below(*, power: int) -> Finding:
     """Find whether the group term has the proof's lower bound of fourth degree on both sides of the gate."""
     u, p_root, d, a, v, v_gate = z3.Reals("U P d a v v_gate")
+    # (U - P)(x - p) is (x - p)^2 times a factor, which this bounds from below by c.
     slope = valid((1 + u**2) * (1 + p_root) >= u + p_root, u >= 0, p_root > 0)
     # x - p = (U^2 - P^2) / ((1 + U^2)(1 + P^2)), so that (U - P)(x - p) = (x - p)^2 (1 + U^2)(1 + P^2) / (U + P).
     product = valid(
@@ -202,9 +205,11 @@ def _quoted(*, level: str) -> Finding:
         ("19/20", 16, "1.0553"),
         ("3/5", 256, "0.9528"),
     ):
+        # Exact sums of square roots: the ball around the quotient leaves no doubt.
         ratio = number(expected_gain(p, size, "qae", k=level, eps=0)) / number(expected_gain(p, size, "grpo", eps=0))
         # Half a unit of the last quoted digit.
         findings.append(close_to(ratio, quoted, f"G={size}, p={p}", half_width="0.00005"))
+        # The control stops at the first figure that differs.
         if not findings[-1].passed:
             return findings[-1]
         shown[f"w_QAE / w_GRPO at p = {p}, G = {size}"] = findings[-1].detail.split(": ")[1].split(" against")[0]

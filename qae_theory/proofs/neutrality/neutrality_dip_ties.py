@@ -72,6 +72,7 @@ def _dip_cases(
     Whether some term of the formula is positive is added to ``positive`` on the way.
     """
     for size in sizes:
+        # Two extreme levels: the dip is claimed for every K.
         for k in (*LEVELS, Fraction(1, 100), Fraction(99, 100)):
             p = at(k)
             difference = number(expected_gain(p, size, "grpo", eps=0)) - number(
@@ -80,6 +81,7 @@ def _dip_cases(
             terms = [(weight, *_fall(Fraction(m, size), p)) for m, weight in binomial_weights(p, size)]
             wanted = sum(rational(weight * distance / (p * (1 - p))) * root for weight, distance, root in terms)
             yield f"K={k}, G={size}", difference, wanted
+            # At G = 2 and p = 1/2 the two gains are equal: no term is positive.
             strict = any(distance > 0 and root > 0 for _, distance, root in terms)
             positive.append((f"K={k}, G={size}", strict == (size > 2 or p != Fraction(1, 2))))
 
@@ -113,6 +115,7 @@ def _shipped_shape(effort: Effort, *, at: Callable[[Fraction], Fraction]) -> Fin
     def cases() -> Iterator[tuple[str, bool]]:
         for size, k in product(sizes, LEVELS):
             if k != Fraction(1, 2):  # there p = K is p = 1 - K
+                # Close enough to the ends that the limit's sign is the ratio's.
                 ratio = _ratio(np.array([1e-9, float(at(k)), 1 - 1e-9]), size, k)
                 yield f"K={k}, G={size}", bool(ratio[0] > 1 and ratio[1] < 1 and ratio[2] > 1)
 
@@ -142,6 +145,7 @@ def _shipped_closing(effort: Effort, *, level_of: Callable[[Fraction], Fraction]
 
 def _settled(p: float, k: float) -> int:
     """Return the G of the proof, from which on the ratio at p is above 1."""
+    # Right and wrong exchanged: the proof treats p < 1 - K.
     if p > 1 - k:
         p, k = 1 - p, 1 - k
     square, root = p * (1 - p), sqrt(p / (1 - p))

@@ -67,6 +67,7 @@ def _float_gain(effort: Effort, *, default_k: Fraction) -> Finding:
 
     def cases() -> Iterator[tuple[str, bool]]:
         for rule, size, mixed_only in product(RULES, sizes, (False, True)):
+            # Both are refused there, which `neutrality_ties` checks.
             if size == 1 and (rule == "rloo" or mixed_only):
                 continue
             for options in float_options(rule):
@@ -110,6 +111,7 @@ def float_options(rule: str) -> list[dict[str, Any]]:
     """
     if rule not in STANDARDISED:
         return [{}]
+    # A level other than the default, for the rules that read one.
     gate = [{"k": Fraction(3, 4)}] if rule in GATED else []
     return [{}, {"std": "population", "eps": 0}, {"std": "bessel", "eps": 0.125}, *gate]
 
@@ -121,6 +123,7 @@ def _reference_gain(rule: str, p: Fraction, size: int, mixed_only: bool, options
     pairs = [float_pair(rule, m, size, options) for m in range(size + 1)]
     terms = []
     for j, weight in enumerate(binomial_law(p, size - 1)):
+        # Given a mixed group, the all-correct and the all-wrong one drop out.
         right = 0.0 if mixed_only and j == size - 1 else pairs[j + 1][0]
         wrong = 0.0 if mixed_only and j == 0 else pairs[j][1]
         terms.append(weight * (right - wrong))
@@ -156,6 +159,7 @@ def binomial_law(p: Fraction, trials: int) -> tuple[float, ...]:
 
 def _mixed_probability(*, wrong_power: int) -> Finding:
     """Find whether the shipped probability of a mixed group is 1 - p^G - (1 - p)^G, exactly and in floats."""
+    # 1e-300: its complement is 1 in float64, and 1 - (1 - p)**G loses everything.
     p = np.array((*PROBABILITIES, 0.5, 1e-300))
     cases = []
     for size in (2, 3, 4, 16, 64):

@@ -145,6 +145,7 @@ def _group_form(*, shift: int) -> Finding:
     """Find whether the binomial coefficients of G - 1 are those of G times (j + 1)/G and (G - j)/G."""
     size, j = sympy.symbols("G j", positive=True)
     ways = sympy.binomial(size - 1, j)
+    # From groups of G - 1 others to groups of G: the own response is one of them.
     right = ways - sympy.binomial(size, j + 1) * (j + shift) / size
     wrong = ways - sympy.binomial(size, j) * (size - j) / size
     return all_zero([right, wrong], sympy.combsimp)
@@ -215,6 +216,7 @@ def _limit_follows(*, scale: int) -> Finding:
 def _falls_away(*, factor: Any) -> Finding:
     """Find whether 1/s - F(x) is at least (p - x)/(2 p s) for x <= p."""
     u, p_root, p = z3.Reals("U P p")
+    # 2 (P - U)(1 + U^2) P >= P^2 - U^2 holds for U <= P; without the 2 it fails.
     inequality = _real(factor) * (p_root - u) * (1 + u**2) * p_root >= p_root**2 - u**2
     return both(
         valid(inequality, u >= 0, u <= p_root, p_root > 0),
@@ -226,6 +228,7 @@ def _moment_recursion(*, cross: int) -> Finding:
     """Find whether one more response adds what the induction says to the moments, and the closed form obeys it."""
     size, p, square, fourth, second_sum, fourth_sum = sympy.symbols("G p s2 mu4 ES2 ES4", positive=True)
     s, x = sympy.symbols("S X")
+    # The fourth power of the longer sum, taken apart by powers of S and X.
     grown = sympy.Poly(sympy.expand((s + x) ** 4), s, x).as_dict()
     # By independence E[S^a X^b] = E[S^a] E[X^b]; first moments are 0, and so are the terms with them.
     means_s = {0: 1, 1: 0, 2: second_sum, 3: sympy.Symbol("ES3"), 4: fourth_sum}
@@ -233,6 +236,7 @@ def _moment_recursion(*, cross: int) -> Finding:
     expected = sum(coefficient * means_s[a] * means_x[b] for (a, b), coefficient in grown.items())
     recursion = expected - (fourth_sum + cross * square * second_sum + fourth)
     closed = size * fourth + 3 * size * (size - 1) * square**2
+    # The closed form obeys the recursion, and holds at G = 1 by definition of mu_4.
     step = closed.subs(size, size + 1) - (closed + 6 * square * size * square + fourth)
     one = p * (1 - p) ** 4 + (1 - p) * p**4 - p * (1 - p) * (1 - 3 * p * (1 - p))
     form = closed.subs(fourth, square * (1 - 3 * square)) - size * square * (1 + 3 * (size - 2) * square)

@@ -104,6 +104,7 @@ def _shipped_group_form(effort: Effort, *, flip: bool) -> Finding:
 
     def cases() -> Iterator[tuple[str, Any, Any]]:
         for size, p, k in product(range(1, effort.pick(13, 7)), PROBABILITIES[1:4], LEVELS):
+            # The control takes the wrong side of the gate.
             level = 1 - k if flip else k
             yield f"grpo, G={size}, p={p}", expected_gain(p, size, "grpo", eps=0), group_form("grpo", p, size, level)
             shipped = expected_gain(p, size, "qae", k=k, eps=0)
@@ -120,6 +121,7 @@ def _symbolic_group_form(effort: Effort, *, shift: int) -> Finding:
         c, w = (sympy.symbols(f"{side}0:{n + 1}") for side in "cw")
         form = sympy.S(0)
         for m in range(n + 1):
+            # The binomial law of m, written from its definition.
             weight, x = comb(n, m) * p**m * (1 - p) ** (n - m), sympy.Rational(m + shift, n)
             form += weight * (x * c[m] / p - (1 - x) * w[m] / (1 - p))
         residuals.append(expression(gain(scalar(p), OutcomeAdvantages(formulas(c), formulas(w)))) - form)
@@ -212,6 +214,7 @@ def _limit_cases(sizes: tuple[int, ...], rate: float) -> Iterator[tuple[str, boo
         gap = np.abs(expected_gain(p, size, "grpo", eps=0) - limit)
         yield f"grpo, G={size}", bool(np.all(gap <= limit**2 / size**rate))
         for k in LEVELS:
+            # The constant C of the limit for QAE.
             widest = np.maximum(1 / (float(k) * p), 1 / ((1 - float(k)) * (1 - p)))
             gap = np.abs(expected_gain(p, size, "qae", k=k, eps=0) - limit)
             yield f"qae, K={k}, G={size}", bool(np.all(gap <= widest / size**rate))
@@ -226,6 +229,7 @@ def _shipped_rate(effort: Effort, *, at: Callable[[Fraction], Fraction]) -> Find
         square = p * (1 - p)
         gaps = np.array([1 / sqrt(square) - float(expected_gain(p, size, "qae", k=k, eps=0)) for size in sizes])
         scaled = gaps * np.sqrt(sizes) * square
+        # The lower bound is claimed where G s^2 >= 1.
         inside = [size * square < 1 or 1 / 8 <= value <= 1 for size, value in zip(sizes, scaled.tolist(), strict=True)]
         cases.append((f"bounds, K={k}", all(inside)))
         slope = np.polyfit(np.log(sizes[-4:]), np.log(np.abs(gaps[-4:])), 1)[0]

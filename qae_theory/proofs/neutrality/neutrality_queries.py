@@ -70,6 +70,7 @@ def _two_arm_form(*, level: str) -> Finding:
     """Find whether the shipped first-order change and gains of two responses have their closed forms."""
     p = sympy.Symbol("p", positive=True)
     z = formulas([sympy.log(p), sympy.log(1 - p)])
+    # -Cov(log pi, pi (r - V)) of two responses.
     slope = -2 * p**2 * (1 - p) ** 2 * (sympy.log(p) - sympy.log(1 - p))
     shipped_slope = expression(first_order_entropy_change(z, update_direction(z, [1, 0], "policy_gradient")))
     grpo = expression(gain(scalar(p), outcome_advantages(2, "grpo", exact=True, eps=0)))

@@ -119,6 +119,7 @@ def _enumerated_update(effort: Effort, *, level_of: Callable[[Fraction], Fractio
     def cases() -> Iterator[tuple[str, Any, Any]]:
         for case, size, rule in product(effort.pick(QUERIES, QUERIES[1:]), range(2, effort.pick(5, 4)), RULES):
             for options in option_sets(rule, effort.pick(LEVELS, LEVELS[:1])):
+                # The closed form may be asked for another level than the enumeration: that is the control.
                 claimed = {**options, "k": level_of(options["k"])} if "k" in options else options
                 mean = mean_direction(case, size, rule, **options)
                 w = number(expected_gain(case.success_prob, size, rule, **claimed))
@@ -132,7 +133,9 @@ def _other_policies(effort: Effort, *, normalise: bool) -> Finding:
     """Find whether the same holds for two policies whose responses share parameters."""
     x, y = sympy.symbols("x y", positive=True)  # exponentials of the two parameters
     at = {x: sympy.Rational(2), y: sympy.Rational(3, 2)}
+    # Log-linear: four responses with the features (1, 0), (1, 2), (0, 1) and (0, 0).
     total = x + x * y**2 + y + 1
+    # Two tokens: the first may end the response, and both depend on the parameter of x.
     first, second = x / (1 + x), x * y / (1 + x * y)
     policies = (
         ([[x / total], [x * y**2 / total], [y / total], [1 / total]], (1, 0, 1, 0)),
@@ -175,6 +178,7 @@ def _minus_reward(effort: Effort, *, value: int) -> Finding:
     case, size = QUERIES[0], effort.pick(4, 3)
     table = OutcomeAdvantages(exact([0] + [-1] * size), exact([0] * (size + 1)))
     groups = all_groups(3, size)
+    # A = -R, for every response of every group.
     pushes = -exact(case.arm_rewards)[groups]
     chosen = (groups[..., None] == np.arange(3)) - case.exact_probs  # e_y - pi
     mean = (group_weights(case.exact_probs, groups)[:, None] * (pushes[..., None] * chosen).sum(axis=1)).sum(
@@ -190,6 +194,7 @@ def _first_order_change(*, centre: bool) -> Finding:
     cases: list[tuple[str, Any, Any]] = []
     for case in QUERIES:
         logs = case.logits
+        # The exact policy gradient, or without its centre for the control.
         step = case.success_gradient if centre else case.exact_probs * exact(case.arm_rewards)
         probs = case.exact_probs
         covariance = (probs * logs * step).sum() - (probs * logs).sum() * (probs * step).sum()
@@ -212,6 +217,7 @@ def _mixed_update(effort: Effort, *, mixed_gain: Callable[..., Any]) -> Finding:
             for rule in RULES:
                 for options in option_sets(rule, LEVELS[:1]):
                     directions = group_directions(case, groups, rule, **options)[mixed]
+                    # The condition divides by the probability of a mixed group.
                     given_mixed = (weights[:, None] * directions).sum(axis=0) / weights.sum()
                     w = number(mixed_gain(case.success_prob, size, rule, options))
                     for arm, slope in enumerate(case.success_gradient):

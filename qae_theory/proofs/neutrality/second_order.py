@@ -138,6 +138,7 @@ def _derivatives(*, order: int) -> Finding:
     """Find whether the shipped first- and second-order changes are the shipped entropy's derivatives."""
     moved = [for_any_policy(lambda arms: entropy(arms.logits()))]
     for _ in range(2):
+        # The same rule twice, from the shipped entropy.
         moved.append(moments.along_step(moved[-1]))
     first = for_any_policy(lambda arms: first_order_entropy_change(arms.logits(), arms.entries(DIRECTION)))
     second = for_any_policy(lambda arms: second_order_entropy_change(arms.logits(), arms.entries(DIRECTION)))
@@ -152,6 +153,7 @@ def _taylor(*, half: Any) -> Finding:
     change = expression(entropy(moving)) - expression(entropy(logits))
     h1 = expression(first_order_entropy_change(logits, formulas(direction)))
     h2 = expression(second_order_entropy_change(logits, formulas(direction)))
+    # A remainder of third order has three vanishing coefficients.
     remainder = change - eta * h1 - half * eta**2 * h2
     return all_zero([log_form(sympy.diff(remainder, eta, k).subs(eta, 0)) for k in (0, 1, 2)], sympy.expand)
 
@@ -173,6 +175,7 @@ def _diagonal_and_pairs(effort: Effort, *, pairs: Callable[[int], int]) -> Findi
             weight = sympy.prod([policy[y] for y in group])
             a = [table[arm_rewards[y], sum(arm_rewards[x] for x in group)] for y in group]
             terms = {(i, j): a[i] * a[j] * form[group[i], group[j]] for i in range(size) for j in range(size)}
+            # All pairs (i, j) at once, against one diagonal term and one pair.
             whole += weight * sum(terms.values()) / size**2
             diagonal += weight * terms[0, 0]
             pair += weight * terms[0, 1]
@@ -198,6 +201,7 @@ def _conditioned_pairs(effort: Effort, *, own: int) -> Finding:
         for y, x in product(range(3), repeat=2):
             r, q = (arm_rewards[y], arm_rewards[x]) if own else (0, 0)
             pairs = [table[r, r + q + j] * table[q, r + q + j] for j in range(size - 1)]
+            # The other G - 2 rewards are averaged; the two own ones are fixed.
             beta = _mean_over_others(first, pairs)
             parts += policy[y] * policy[x] * beta * form[y, x]
         residuals.append(whole - parts)
@@ -248,6 +252,7 @@ def _shipped_moments(effort: Effort, *, cross: int) -> Finding:
         shipped = shipped_moments(scalar(p), OutcomeAdvantages(formulas(c), formulas(w)))
         right, wrong = [x**2 for x in c[1:]], [x**2 for x in w[:-1]]
         both_right = _mean_over_others(p, [x**2 for x in c[2:]])
+        # One right and one wrong response: m counts at least 1 and at most G - 1.
         differ = _mean_over_others(p, [c[m] * w[m] for m in range(1, size)])
         both_wrong = _mean_over_others(p, [x**2 for x in w[:-2]])
         residuals.append(expression(shipped.alpha_1) - _mean_over_others(p, right))

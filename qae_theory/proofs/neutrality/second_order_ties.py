@@ -144,6 +144,7 @@ def _outer_cases(effort: Effort, level_of: Callable[[Fraction], Fraction]) -> It
     for case, size in product(effort.pick(QUERIES, QUERIES[1:]), range(2, effort.pick(5, 4))):
         groups = all_groups(len(case.probs), size)
         weights = group_weights(case.exact_probs, groups)
+        # The three matrices of the formula: the noise of each outcome, and the mean step.
         right, wrong, g = _noise(case, 1), _noise(case, 0), case.success_gradient
         for rule in RULES:
             for options in option_sets(rule, effort.pick(LEVELS, LEVELS[:1])):
@@ -214,6 +215,7 @@ def _count_vectors(effort: Effort, *, reverse: bool) -> Finding:
         shares: dict[tuple[int, ...], Fraction] = {}
         for group, weight in zip(groups, group_weights(probs, groups), strict=True):
             key = tuple(np.bincount(group, minlength=arms).tolist())
+            # Groups with the same counts share one vector; their probabilities add up.
             shares[key] = shares.get(key, Fraction(0)) + weight
         counts = count_vectors(arms, size)
         label = f"pi={case.probs}, G={size}"
@@ -278,6 +280,7 @@ def _float_curvatures(effort: Effort, *, factor: float) -> Finding:
         logits = scale * rng.standard_normal((effort.pick(20, 5), arms))
         probs = np.exp(logits - logits.max(axis=-1, keepdims=True))
         probs /= probs.sum(axis=-1, keepdims=True)
+        # All n directions e_y - pi of each policy in one batch.
         along = second_order_entropy_change(logits[:, None, :], np.eye(arms) - probs[:, None, :])
         # Both sum n terms of size up to (1 + spread of log pi), whose cancellation leaves that much rounding.
         allowed = 1e-13 * (1 + np.ptp(logits, axis=-1))[:, None]
@@ -296,7 +299,9 @@ def _change_cases(effort: Effort, flip: bool) -> Iterator[tuple[str, bool]]:
     """Yield whether the shipped changes of each query and rule are what was computed apart."""
     for case, size in product(QUERIES, effort.pick((2, 3, 5), (2, 4))):
         z = np.log(np.array(case.probs, dtype=np.float64))
+        # The control swaps right and wrong.
         given = tuple(1 - r for r in case.arm_rewards) if flip else case.arm_rewards
+        # The same query twice, once in reverse order: a batch must keep its rows apart.
         batch = np.stack([z, z[::-1]])
         rewards = np.array([given, given[::-1]])
         for rule in RULES:

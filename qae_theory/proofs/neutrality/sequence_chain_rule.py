@@ -99,6 +99,7 @@ def _one_context(*, centred: bool) -> Finding:
     """Find whether the entropy from a context on moves by H' + E F' + Cov(d, F)."""
     first = for_any_policy(lambda arms: first_order_entropy_change(arms.logits(), arms.entries(DIRECTION)))
     own = moments.along_step(for_any_policy(lambda arms: entropy(arms.logits())))
+    # The entropy to come moves by itself, and because its token is chosen more or less often.
     visited = moments.mean(Y) + moments.along_step(moments.mean(X))
     shipped = for_any_policy(lambda arms: covariance(arms.probs(), arms.entries(DIRECTION), arms.entries(X)))
     visits: Any = shipped if centred else moments.mean(DIRECTION * X)
@@ -114,6 +115,7 @@ def _weights_multiply(*, power: int) -> Finding:
 
 def _visits_decide(*, push: str) -> Finding:
     """Find whether frozen contexts give 0 and the truth is -(log 2)/4 for the tree of the step; show both."""
+    # Weights 1 and 1 are two tokens of probability 1/2; one weight is no choice.
     tree = context("1 1", push, context("1 1", "0 0"), context("1", "0"))
     truth = _derivative(tree)
     quarter = -sympy.log(2) / 4
@@ -136,6 +138,7 @@ def _derivative(tree: Context) -> Any:
 
 def _replayed(effort: Effort, *, visits: int) -> Finding:
     """Find whether SymPy's derivative of whole responses' entropy is the sum of both terms."""
+    # Unequal weights and directions, and branches of unequal depth, so that nothing cancels by symmetry.
     two_levels = context("1 2 1", "1 -1 1/2", context("1 3", "1/2 0"), None, context("1 1", "0 1"))
     three_levels = context("2 1", "1 0", context("1 1", "0 1", context("1 2", "1 -1"), None), None)
     findings = []

@@ -127,6 +127,7 @@ def _signs(*, easy_baseline: Any) -> Finding:
         return s.is_hard == bool(is_hard_group(s.correct_on(path), s.size_on(path), s.level_on(path)))
 
     r, t = z3.Reals("R t")
+    # Binary rewards, and a positive scale std + eps.
     known = (z3.Or(r == 0, r == 1), t > 0)
     hard = valid(z3.And((r - 0) / t >= 0, ((r - 0) / t == 0) == (r == 0)), *known)
     easy = valid(z3.And((r - easy_baseline) / t <= 0, ((r - easy_baseline) / t == 0) == (r == 1)), *known)
@@ -168,6 +169,7 @@ def _shipped_signs(effort: Effort, *, rule: str) -> Finding:
     def cases() -> Iterator[tuple[str, bool]]:
         for (m, size), k, std in product(mixed_groups(largest), LEVELS, ("population", "bessel")):
             sign = 1 if is_hard_group(m, size, k) else -1
+            # With the sign of its regime every advantage is at least 0.
             signed = [sign * a for a in advantages(binary_group(m, size), rule, k=k, std=std, eps=0)]
             holds = all(bool(a >= 0) for a in signed) and any(bool(a > 0) for a in signed)
             yield f"{rule}, K={k}, m={m}, G={size}, {std}", holds
@@ -177,6 +179,7 @@ def _shipped_signs(effort: Effort, *, rule: str) -> Finding:
 
 def _bounds_bind(*, hard: tuple[int, int], easy: tuple[int, int]) -> Finding:
     """Find whether the shipped objective of a hard and of an easy group is frozen beyond one bound only."""
+    # Two ratios in each zone: if the objective is the same at both, that zone is frozen.
     above, inside, below = (Fraction(2), Fraction(3)), (Fraction(9, 10), 1 + HIGH), (Fraction(1, 100), Fraction(1, 2))
     cases = []
     # Correct ones come last: a hard group's last response and an easy group's first have the advantage.
@@ -186,6 +189,7 @@ def _bounds_bind(*, hard: tuple[int, int], easy: tuple[int, int]) -> Finding:
     ):
         a = advantages(binary_group(m, size), "qae", k="0.4", eps=0)
         for start, stop in (*frozen, *free):
+            # Only the response with an advantage is moved.
             first, last = (_objective_at(ratio, place, a) for ratio in (start, stop))
             label = f"m={m}, ratio {start} to {stop}: objective {first} to {last}"
             cases.append((label, bool(first == last) == ((start, stop) in frozen)))
@@ -204,6 +208,7 @@ def _objective_at(ratio: Fraction, place: int, a: Any) -> Any:
 def _both_signs(*, rule: str, k: Fraction) -> Finding:
     """Find whether a rule gives one group of eight advantages of both signs; show the clipped terms."""
     a = [number(value) for value in advantages(binary_group(5, 8), rule, k=k, std="population", eps=0)]
+    # Two ratios above the range: a success is clipped there, a failure is not.
     slopes = [clipped_surrogate(exact([2, 3]), value, **CLIPS[0]) for value in (a[-1], a[0])]
     mixed = bool(max(a) > 0) and bool(min(a) < 0)
     finding = for_all([(f"{rule}, K={k}: advantages {a[-1]} and {a[0]}", mixed)], "one group")
@@ -229,6 +234,7 @@ def _dual_clip(*, negative: bool) -> Finding:
     c = z3.Real("c")
 
     def goal(path: Path) -> Any:
+        # max(f, c A) is the constant c A exactly where f lies below it.
         return upper(clip_term(x, a, low, high, path), c * a) == c * a
 
     return valid_on_every_path(goal, *clip_domain(x), c >= 1, x >= c, a < 0 if negative else a > 0)

@@ -143,6 +143,7 @@ def noise(responses: tuple[int, ...], probs: Probs = POLICY) -> Any:
         probs: the policy.
     """
     z = logs(probs)
+    # log pi + H has mean 0 under the policy.
     surprise = log_softmax(z) + entropy(z)
     total: Any = 0
     for y, (p, x) in enumerate(zip(probs, surprise, strict=True)):
@@ -160,6 +161,7 @@ def _gap_of_rules(*, sign: int) -> Finding:
 def _shift_of_direction(*, centre: int) -> Finding:
     """Find whether adding c to all advantages adds c (p^_y - pi_y) to the direction."""
     own, total, c, size, frequency, prob = sympy.symbols("o t c G frequency pi", real=True)
+    # The form of a logit's push from claim `unsampled-logits`.
     before = (own - total * prob) / size
     after = (own + c * size * frequency - (total + c * size) * prob) / size
     return zero(after - before - c * (frequency - centre * prob))
@@ -176,6 +178,7 @@ def _ordering_is_sign(*, easy_baseline: int) -> Finding:
     """Find whether the paper's order holds exactly where S >= 0, in both regimes."""
     p, t, eta, s, qae, grpo = z3.Reals("p t eta S dH_QAE dH_GRPO")
     known = (p > 0, p < 1, t > 0, eta > 0)
+    # p - b_K is p > 0 on hard groups and p - 1 < 0 on easy ones.
     hard = valid((qae <= grpo) == (s >= 0), *known, qae - grpo == -eta * ((p - 0) / t) * s)
     easy = valid((qae >= grpo) == (s >= 0), *known, qae - grpo == -eta * ((p - easy_baseline) / t) * s)
     return both(easy, hard)
@@ -197,6 +200,7 @@ def _mean_frequency(effort: Effort, *, divisor: Callable[[int], int]) -> Finding
 
 def _both_signs(*, first: int, second: int) -> Finding:
     """Find whether two groups with one success have S of opposite signs, in both regimes; show them."""
+    # One success in a group of two: its rate 1/2 lies between the two thresholds.
     both_regimes = is_hard_group(1, 2, Fraction(2, 5)) and not is_hard_group(1, 2, Fraction(3, 5))
     upper, lower = noise((0, first)), noise((0, second))
     findings = (
@@ -239,6 +243,7 @@ def _shipped_gap(effort: Effort, *, method: str) -> Finding:
 def _shipped_shift(effort: Effort, *, centre: int) -> Finding:
     """Find whether the shipped direction shifts by c (p^_y - pi_y) on symbolic policies and advantages."""
     arms, size = effort.pick((4, 3), (3, 2))
+    # Any positive weights make a policy, and any numbers may be advantages.
     weights, a = sympy.symbols(f"w_0:{arms}", positive=True), sympy.symbols(f"A_0:{size}", real=True)
     c = sympy.Symbol("c", real=True)
     step = partial(update_direction, formulas(sympy.log(w) for w in weights), [0] * arms, "sampled_group")

@@ -133,6 +133,7 @@ def _conditional_is_product(effort: Effort, *, divide: bool) -> Finding:
     """Find whether responses, given which of them are right, are independent draws from pi+ and pi-."""
     probs, rewards = (Fraction(1, 2), Fraction(1, 8), Fraction(3, 8)), (1, 1, 0)
     _, right, wrong = _sides(probs, rewards)
+    # The control forgets to divide by the probability of the condition.
     laws = {1: right, 0: wrong} if divide else {1: exact(list(probs)), 0: exact(list(probs))}
     size = effort.pick(4, 3)
     groups = list(product(range(3), repeat=size))
@@ -166,6 +167,7 @@ def _parts(*, grpo: bool) -> Finding:
     m, n, t, v = sympy.symbols("m n t V", positive=True)
     right, wrong = sympy.symbols("pi_right pi_wrong")
     size, pi = m + n, v * right + (1 - v) * wrong
+    # GRPO's advantages balance, m A+ = -n A-; the control's 1 and -1 do not.
     a_right, a_wrong = ((1 - m / size) / t, -m / size / t) if grpo else (1 / t, -1 / t)
     correct_part, wrong_part = m / size * a_right * (right - pi), n / size * a_wrong * (wrong - pi)
     whole = m / size * a_right * (right - wrong)
@@ -185,6 +187,7 @@ def _linear_change(*, power: int) -> Finding:
 def _by_side(size: int, num_correct: int, rule: str, **settings: Any) -> Iterator[_Parts]:
     """Yield the parts of the direction for every count vector with this number of correct responses."""
     probs, r = exact(list(POLICY)), exact(list(ARM_REWARDS))
+    # The first response of the group is a wrong one, the last a correct one.
     values = advantages(binary_group(num_correct, size), rule, **settings)
     per_arm = exact([values[-1] if reward == 1 else values[0] for reward in r])
     counts = count_vectors(len(probs), size)
@@ -224,6 +227,7 @@ def _shipped_ordered(effort: Effort, *, keep: int) -> Finding:
                 group = r[list(y)]
                 if sum(group) == m:
                     a = advantages(group, "grpo", eps=0)
+                    # Only one side's advantages are kept: its part of the step.
                     kept = np.where(np.asarray(group == keep), a, exact([0] * size))
                     weight = prod(POLICY[y_i] for y_i in y)
                     step = partial(update_direction, z, r, "sampled_group", responses=list(y))

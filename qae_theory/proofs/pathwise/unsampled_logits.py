@@ -152,6 +152,7 @@ def _score(*, own: int) -> Finding:
     """Find whether d log pi_y / d z_k is 1{y = k} - pi_k."""
     z_k, z_y = sympy.symbols("z_k z_y", real=True)
     rest = sympy.symbols("T", positive=True)
+    # All other responses in one symbol: any number of them.
     normaliser = sympy.exp(z_k) + rest
     prob = sympy.exp(z_k) / normaliser
     sampled, other = z_k - sympy.log(normaliser), z_y - sympy.log(normaliser)
@@ -163,6 +164,7 @@ def _unclipped_near_one(*, reach: int) -> Finding:
     x, a, low, high = clip_symbols()
 
     def goal(path: Path) -> Any:
+        # Inside the range neither bound acts, whatever the sign of A.
         inside = z3.And(x >= 1 - low, x <= 1 + reach * high)
         return z3.Implies(inside, clip_term(x, a, low, high, path) == x * a)
 
@@ -174,6 +176,7 @@ def _ratio_has_score(*, power: int) -> Finding:
     z = sympy.Symbol("z_k", real=True)
     log_ratio = sympy.Function("u")(z)
     slope = sympy.Derivative(log_ratio, z)
+    # On policy the log-ratio is 0, and the ratio 1.
     ratio = sympy.exp(log_ratio) ** power
     return all_zero([(sympy.diff(ratio, z) - slope).subs(slope, sympy.Symbol("score")).subs(log_ratio, 0)])
 
@@ -200,6 +203,7 @@ def _direction_is_gradient(effort: Effort, *, advantage_power: int) -> Finding:
 def _one_more_response(*, sign: int) -> Finding:
     """Check the induction step: one more response keeps the form o - t pi_y of a logit's push."""
     own, total, prob, advantage, is_y = z3.Reals("o t pi_y A is_y")
+    # The hypothesis of the induction: the form of the push so far.
     before = own - total * prob
     grown = before + advantage * (is_y - prob)
     after = (own + advantage * is_y) + sign * (total + advantage) * prob
@@ -216,6 +220,7 @@ def _unsampled_push(effort: Effort, *, sign: int) -> Finding:
         direction = _direction(weights, responses, a)
         for y in range(arms):
             own = sum(a_i for a_i, y_i in zip(a, responses, strict=True) if y_i == y)
+            # Coordinate by coordinate, sampled or not.
             residuals.append(direction[y] - (own + sign * sum(a) * weights[y] / sum(weights)) / size)
     return all_zero(residuals)
 
@@ -223,6 +228,7 @@ def _unsampled_push(effort: Effort, *, sign: int) -> Finding:
 def _sum_signs(*, hard_baseline: int) -> Finding:
     """Find whether the advantages sum to m/t under QAE on hard groups, -n/t on easy ones, and 0 under GRPO."""
     m, n, t, p = z3.Reals("m n t p")
+    # m correct responses get 1 - b, n wrong ones 0 - b.
     qae_hard = (m * (1 - hard_baseline) + n * (0 - hard_baseline)) / t
     qae_easy = (m * (1 - 1) + n * (0 - 1)) / t
     grpo = (m * (1 - p) + n * (0 - p)) / t
@@ -238,6 +244,7 @@ def _shipped_sums(effort: Effort, *, level_of: Callable[[Fraction], Fraction]) -
         for (m, size), (settings, lost) in product(mixed_groups(largest), _SETTINGS):
             rewards = binary_group(m, size)
             eps = Fraction(str(settings.get("eps", "1e-6")))
+            # std + eps, by which the shipped sum is multiplied back.
             scale = (sqrt(exact([Fraction(m * (size - m), size * (size - lost))])) + eps).item()
             yield f"grpo, m={m}, G={size}, {settings}", advantages(rewards, "grpo", **settings).sum(), 0
             for k in LEVELS:
@@ -251,6 +258,7 @@ def _shipped_sums(effort: Effort, *, level_of: Callable[[Fraction], Fraction]) -
 def _shipped_push(effort: Effort, *, weigh: bool) -> Finding:
     """Find whether shipped advantages and direction together move every logit as claimed, in every group."""
     probs, rewards = (Fraction(1, 10), Fraction(3, 10), Fraction(2, 10), Fraction(4, 10)), exact([1, 0, 0, 1])
+    # QAE in both regimes, GRPO, and RLOO, which is divided by no standard deviation.
     rules: tuple[tuple[str, dict[str, Any]], ...] = (
         ("qae", {"k": "0.4"}),
         ("qae", {"k": "0.7"}),

@@ -27,6 +27,7 @@ RULE = "natural_gradient"
 def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
     weak, strict = "prop42-natural-gradient", "prop42-natural-gradient-strict"
+    # The shift decides; the other two say what follows for entropy, at first order and beyond.
     steps = (*_shift_steps(), no_effect_step(RULE), every_order_step(RULE))
     ledger.add(Evidence(weak, "a-shift-of-all-logits", Kind.PROOF, Role.FOR, steps))
     ledger.add(Evidence(strict, "equal-changes", Kind.WITNESS, Role.AGAINST, (equal_change_step(RULE),)))
@@ -58,6 +59,7 @@ def _shift_steps() -> tuple[Step, ...]:
 def _differs_by_a_number(*, rule: str) -> Finding:
     """Find whether the directions at b and at 0 differ by -b at every response."""
     b = sympy.Symbol("b", real=True)
+    # Against b = 0, so that the rewards drop out.
     difference = direction(rule, b) - direction(rule, 0)
     return all_zero([*depends_on_arm(difference), difference + b], sympy.expand)
 
@@ -66,5 +68,6 @@ def _softmax_ignores_shift(*, own: int) -> Finding:
     """Find whether adding a number to all logits leaves the probability of a response as it is."""
     c = sympy.Symbol("c", real=True)
     weight, others = sympy.symbols("w R", positive=True)
+    # One response in full and the others in one sum: this is any number of responses.
     moved = weight * sympy.exp(c) / (weight * sympy.exp(c) + others * sympy.exp(own * c))
     return zero(moved - weight / (weight + others), sympy.simplify)

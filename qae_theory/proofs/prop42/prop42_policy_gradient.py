@@ -33,6 +33,7 @@ HARD_LEVEL, EASY_LEVEL = Fraction(2, 5), Fraction(3, 5)
 def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
     weak, strict = "prop42-policy-gradient", "prop42-policy-gradient-strict"
+    # The direction decides; the other two say what follows for entropy, at first order and beyond.
     steps = (_same_direction_step(), no_effect_step(RULE), every_order_step(RULE))
     ledger.add(Evidence(weak, "baseline-drops-out", Kind.PROOF, Role.FOR, steps))
     ledger.add(Evidence(strict, "equal-changes", Kind.WITNESS, Role.AGAINST, (equal_change_step(RULE),)))
@@ -119,6 +120,7 @@ def _direction_without_baseline(*, rule: str) -> Finding:
 
 def depends_on_arm(expression_at_arm: Any) -> list[Any]:
     """Return the derivatives in the arm's own quantities, which are 0 where all arms share one number."""
+    # A number that all arms share has no derivative in any quantity of one arm.
     return [sympy.diff(sympy.expand(expression_at_arm), quantity) for quantity in ARM]
 
 
@@ -144,6 +146,7 @@ def _same_at_every_order(*, rule: str) -> Finding:
             expanded = formulas(sympy.expand(entry.expression) for entry in pushed)
             return expression(entropy_change(z, expanded, scalar(eta)))
 
+        # The policies before the step are the same, so that only the policies after it matter.
         residuals.append(change(b) - change(0))
     # Expanding inside the exponentials brings equal exponents to one form; the rest then cancels.
     return all_zero(residuals, lambda e: sympy.expand(e, power_exp=False))
@@ -154,6 +157,7 @@ def _equal_change(*, rule: str) -> Finding:
     shown, residuals = {}, []
     for probs, k in ((THIRDS, HARD_LEVEL), (THIRDS[::-1], EASY_LEVEL)):
         z = logs(probs)
+        # b_K by the shipped quantile, and the other end of [0, 1].
         own = Fraction(int(quantile_baseline(population(probs), k)))
         changes = []
         for b in (own, 1 - own):

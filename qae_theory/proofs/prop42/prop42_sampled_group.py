@@ -49,6 +49,7 @@ F = Fraction
 
 def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
+    # W1 to W4 are the names that the claim's text gives its counterexamples.
     for name, steps in (
         ("W1-standardised-hard", _hard_steps()),
         ("W2-standardised-easy", _easy_steps()),
@@ -209,6 +210,7 @@ def _gap_steps(*, k: str, qae: str) -> Finding:
         "b=1": (2 * r - 2, 2 * p),
     }
     residuals = [
+        # Equal groups have no advantages: only the mixed one moves.
         advantages([F(1), F(1)], "qae", k=k, eps=0).sum(),
         advantages([F(0), F(0)], "grpo", eps=0).sum(),
     ]
@@ -225,6 +227,7 @@ def _entropy_slope(*, sign: int) -> Finding:
     """Find whether the entropy of two responses has the slope -g e^g / (1 + e^g)^2 in the gap g."""
     g = sympy.Symbol("g", real=True)
     z = formulas([g, 0])
+    # With the second logit at 0 the gap is the first logit.
     slope = sign * g * sympy.exp(g) / (1 + sympy.exp(g)) ** 2
     shipped = expression(first_order_entropy_change(z, [1, 0]))
     return all_zero([sympy.diff(expression(entropy(z)), g) - slope, shipped - slope], sympy.simplify)
@@ -243,6 +246,7 @@ def _entropy_monotone(effort: Effort, *, side: int, sign: int) -> Finding:
 def _hard_gaps_in_order(*, widest: str) -> Finding:
     """Find whether the gaps after the step on a hard group are in order and do not cross 0."""
     p, width, eta = z3.Reals("p L eta")
+    # The largest of the four pushes, which must not carry the gap beyond 0.
     limit = 2 * (1 - p if widest == "1-p" else p)
     after = [-width, -width + 2 * p * eta, -width + eta, -width + 2 * (1 - p) * eta]
     ordered = [left < right for left, right in itertools.pairwise(after)]
@@ -252,6 +256,7 @@ def _hard_gaps_in_order(*, widest: str) -> Finding:
 def _easy_gaps_in_order(*, likelier: bool) -> Finding:
     """Find whether the gaps after the step on an easy group are in order, all above 0."""
     p, width, eta = z3.Reals("p L eta")
+    # On an easy group every push goes away from 0, at any step size.
     after = [0, width, width + 2 * (1 - p) * eta, width + eta, width + 2 * p * eta]
     ordered = [left < right for left, right in itertools.pairwise(after)]
     side = p > 1 - p if likelier else p < 1 - p
@@ -267,6 +272,7 @@ def _standardised(probs: Probs, k: str, eta: Any) -> tuple[Any, Any, Any]:
     )
     b = 1 if is_hard_group(1, 2, F(k)) else 0
     counts = count_vectors(2, 2)
+    # A standardised baseline gives equal groups nothing.
     mixed = np.array([[F(int(min(row) > 0))] for row in counts], dtype=object)
     other = finite_step_mean(z, counts, mixed * 2 * (r - F(b)), eta)
     return number(named[0]), number(named[1]), number(other)
@@ -288,6 +294,7 @@ def _standardised_order(*, policies: tuple[Probs, ...], k: str, sign: int) -> Fi
         p, q = sorted(rational(x) for x in probs)
         for eta in (sympy.Rational(1, 10), sympy.Rational(1, 2), sympy.log(q / p) / (2 * q)):
             own, mean, other = _standardised(probs, k, eta)
+            # The whole chain of inequalities, down to a change of 0.
             for gap in (own - mean, mean - other, other):
                 findings.append(certainly_positive(sign * gap, f"{probs[0]}, {eta}"))
     own, mean, other = _standardised(policies[0], k, F(1, 2))

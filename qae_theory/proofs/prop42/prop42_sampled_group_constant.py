@@ -171,6 +171,7 @@ def _constant_order(*, sign: int) -> Finding:
 def _first_order_is_free_of_b(*, hard_only: bool) -> Finding:
     """Find whether the mean first-order change over groups does not depend on b."""
     b = sympy.Symbol("b", real=True)
+    # Given hard groups only, the baseline does act: that is the control.
     level = F(2, 5) if hard_only else None
     slopes = [sympy.diff(_mean_first_order(probs, b, level), b) for probs in (THIRDS, HALVES)]
     return all_zero(slopes, log_form)
@@ -185,6 +186,7 @@ def _mean_first_order(probs: Probs, b: Any, hard_level: Fraction | None) -> Any:
             continue
         a = formulas(int(y == 0) - b for y in group)
         d = update_direction(z, [0] * len(probs), "sampled_group", responses=list(group), advantages=a)
+        # Groups are ordered, and their responses independent.
         total += math.prod(rational(probs[y]) for y in group) * expression(first_order_entropy_change(z, d))
     return total
 
@@ -193,6 +195,7 @@ def _regime_changes(probs: Probs, k: Fraction, eta: Any, *, hard: bool, normalis
     """Return E[dH(b) | regime] at b = 0 and b = 1, or E[dH(b); regime]; G = 2, not standardised."""
     z, counts = logs(probs), count_vectors(len(probs), 2)
     r = np.array([F(1)] + [F(0)] * (len(probs) - 1), dtype=object)
+    # The first response is the right one, so that its count is m.
     chosen = np.array([[F(int(is_hard_group(int(row[0]), 2, k) == hard))] for row in counts], dtype=object)
     mass = (multinomial_weights(z, counts) * chosen[:, 0]).sum() if normalise else 1
     at_0, at_1 = (number(finite_step_mean(z, counts, chosen * (r - F(b)), eta)) / mass for b in (0, 1))
@@ -227,9 +230,11 @@ def _regime_gap_steps(*, widen: tuple[tuple[Any, Any], tuple[Any, Any]]) -> Find
     for b, gaps in enumerate(widen):
         for right, gap in enumerate(gaps):
             group = [0] * right + [1] * (2 - right)
+            # R - b without standardisation.
             a = [F(int(y == 0) - b) for y in group]
             d = update_direction(z, [1, 0], "sampled_group", responses=group, advantages=np.array(a, dtype=object))
             cases.append((f"b={b}, m={right}", d[0] - d[1], rational(gap)))
+    # The regime of each group by the shipped gate: the claim is about hard ones.
     cases.append(("m = 2 is easy", is_hard_group(2, 2, F(1, 3)), False))
     cases.append(("m = 1 is hard", is_hard_group(1, 2, F(1, 3)), True))
     return all_equal(cases, "the hard groups")

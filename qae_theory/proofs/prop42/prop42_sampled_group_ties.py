@@ -64,6 +64,7 @@ def is_sum_over_groups(effort: Effort, *, qae_baseline: str) -> Finding:
     for probs, r in zip(policies, rewards, strict=True):
         for size in range(1, largest[len(probs)] + 1):
             for name in ("qae", "grpo", "dr_grpo", "rloo", "psr", "nsr"):
+                # Leave-one-out needs another response.
                 if name == "rloo" and size == 1:
                     continue
                 rule = _oracle_rule(name, qae_baseline)
@@ -79,10 +80,12 @@ def is_sum_over_groups(effort: Effort, *, qae_baseline: str) -> Finding:
 
 def _agrees(probs: Probs, r: Any, size: int, name: str, rule: Any) -> bool:
     """Return whether the shipped expectation, exact and in floats, is the sum over all groups."""
+    # eps = 0, so that the definitions need none either.
     options = {"eps": 0} if name in ("qae", "grpo") else {}
     step = F(3, 10)
     oracle = _sum_over_groups(probs, r, size, rule, step)
     exact = ball(number(expected_entropy_change(logs(probs), np.array(r, dtype=object), size, name, step, **options)))
+    # A shift of all logits changes nothing, and shows code that takes logits for log-probabilities.
     z, floats = np.log(np.array(probs, dtype=float)) + 1.5, np.array(r, dtype=float)
     inexact = float(expected_entropy_change(z, floats, size, name, float(step), **options))
     return bool(abs(exact - oracle) < flint.arb(BALL_RADIUS)) and abs(inexact - float(oracle.mid())) < FLOAT_TOLERANCE
@@ -98,6 +101,7 @@ def _sum_over_groups(probs: Probs, r: Any, size: int, rule: Any, step: Fraction)
             a = rule([F(r[y]) for y in group])
             moved = []
             for arm, z in enumerate(start):
+                # A_i (e_y - pi), one response at a time.
                 pushes = (x * (int(y == arm) - p[arm]) for x, y in zip(a, group, strict=True))
                 moved.append(z + ball(step) * sum(pushes, flint.arb(0)) / size)
             probability = math.prod((p[y] for y in group), start=flint.arb(1))
@@ -125,6 +129,7 @@ def _oracle_rule(name: str, qae_baseline: str) -> Callable[[list[Fraction]], lis
         variance = sum(((x - mean(r)) ** 2 for x in r), F(0)) / len(r)
         return [ball(x - b) / ball(variance).sqrt() if variance else flint.arb(0) for x in r]
 
+    # The control reads GRPO's baseline where QAE's belongs.
     centre = {"quantile": quantile, "mean": mean}[qae_baseline]
     alone = {"psr": F(0), "nsr": F(1)}
     rules: dict[str, Callable[[list[Fraction]], list[Any]]] = {
@@ -153,6 +158,7 @@ def group_step_by_definition(*, centre: int) -> Finding:
     probs = (F(1, 2), F(1, 3), F(1, 6))
     p = [rational(x) for x in probs]
     residuals = []
+    # All 27 groups of three responses: repeated ones, and every order.
     for group in itertools.product(range(3), repeat=3):
         shipped = update_direction(
             logs(probs), [0, 0, 0], "sampled_group", responses=list(group), advantages=formulas(a)
@@ -183,6 +189,7 @@ def _broadcasts(policies: Shape, groups: Shape, weights: Shape) -> bool:
     own = np.arange(math.prod(weights) * 4, dtype=float).reshape(*weights, 4) % 5
     steps = update_direction(logits, [0, 0, 0], "sampled_group", responses=drawn, advantages=own)
     batch = np.broadcast_shapes(policies, groups, weights)
+    # Written out to the full batch, so that each entry can be taken by hand.
     every = [np.broadcast_to(x, (*batch, x.shape[-1])) for x in (logits, drawn, own)]
     return steps.shape == (*batch, 3) and all(
         np.abs(steps[i] - _float_step(*(x[i] for x in every))).max() < FLOAT_TOLERANCE for i in np.ndindex(*batch)

@@ -37,6 +37,7 @@ FLOAT_TOLERANCE = 1e-14
 
 def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
+    # h is linear in b; its slope is not negative; so b_K at an end of [0, 1] is extreme.
     steps = (*_slope(), *_sign_of_slope(), *_order(), *_ties())
     ledger.add(Evidence("prop42-uncentred", "slope-is-self-covariance", Kind.PROOF, Role.FOR, steps))
 
@@ -160,6 +161,7 @@ def _linear_in_baseline(*, rule: str) -> Finding:
 
 def _pairwise_form(*, factor: Any) -> Finding:
     """Find whether the shipped self-covariance is ``factor`` times a mean over two independent responses."""
+    # The same quantities at an independent second response.
     other_log, other_prob = (OTHER_ARM[ARM.index(symbol)] for symbol in (LOG_PROB, PROB))
     shipped = for_any_policy(lambda arms: self_covariance(arms.logits()))
     return zero(shipped - factor * moments.pair_mean((LOG_PROB - other_log) * (PROB - other_prob)), sympy.expand)
@@ -170,6 +172,7 @@ def _log_increases(effort: Effort, *, sign: int) -> Finding:
     size = effort.pick(200, 40)
     finding = Finding(False, "ball sign", "no fractions")
     for i in range(1, size):
+        # Balls decide each gap: a float's logarithm could round two neighbours alike.
         gap = sympy.log(sympy.Rational(i + 1, size)) - sympy.log(sympy.Rational(i, size))
         finding = certainly_positive(sign * gap, "log gap")
         if not finding.passed:
@@ -211,6 +214,7 @@ def _order_follows(*, hard: int) -> Finding:
     def h(baseline: Any) -> Any:
         return h_0 + baseline * c
 
+    # Strictness too: where C = 0, at the uniform policy, the baseline does nothing.
     strict_low = (h(hard) < h(b)) == z3.And(c > 0, b != hard)
     strict_high = (h(1) > h(b)) == z3.And(c > 0, b != 1)
     goal = z3.And(h(hard) <= h(b), h(1) >= h(b), strict_low, strict_high)
@@ -223,6 +227,7 @@ def _population_quantile(effort: Effort, *, level_of: Callable[[Fraction], Fract
 
     def cases() -> Iterator[tuple[str, Any, Any]]:
         for size in range(2, largest + 1):
+            # Twelfths meet the thresholds of populations of 2, 3, 4, 6 and 12 exactly.
             for right, a in itertools.product(range(size + 1), range(1, 12)):
                 k = Fraction(a, 12)
                 shipped = quantile_baseline([1] * right + [0] * (size - right), k)
@@ -238,6 +243,7 @@ def _exact_instances(effort: Effort, *, power: int) -> Finding:
     def cases() -> Iterator[tuple[str, bool]]:
         for probs in small_policies(effort.pick(7, 5)):
             z, p = logs(probs), [rational(x) for x in probs]
+            # E pi = sum pi^2, which centres the covariance.
             square = sum(y**power for y in p)
             slope = sum(x * sympy.log(x) * (x - square) for x in p)
             yield f"pi={probs}: zero only if uniform", (log_form(slope) == 0) == (len(set(probs)) == 1)
@@ -256,6 +262,7 @@ def _table_of_rules(effort: Effort, *, mean_weight: float) -> Finding:
     rng = np.random.default_rng(effort.seed)
     z = 3 * rng.standard_normal((policies, 1, 4))
     r = rng.integers(0, 2, (2, 4)).astype(float)
+    # Three shapes that broadcast to one: [n, 1, 4], [2, 4] and [n, 2].
     b = rng.uniform(0, 1, (policies, 2))
 
     def cases() -> Iterator[tuple[str, bool]]:
@@ -277,6 +284,7 @@ def _rule_by_hand(rule: str, z: Any, r: Any, b: float, mean_weight: float) -> An
     """Return one direction by the table of docs/theory.md, in plain Python floats."""
     weights = [math.exp(x) for x in z]
     p = [w / math.fsum(weights) for w in weights]
+    # The three rules of docs/theory.md: pi a, pi (a - E a), and a itself.
     a = [x - b for x in r]
     # fsum rounds once, so that the tolerance covers the shipped sum alone.
     mean = mean_weight * math.fsum(x * y for x, y in zip(p, a, strict=True))

@@ -130,6 +130,7 @@ def _regimes() -> tuple[Step, ...]:
 def _score_mean(*, rule: str) -> Finding:
     """Find whether E[a_y (e_y - pi)] is pi (a - E a), which the shipped direction is for a = r - b."""
     prob, own, mean, success = sympy.symbols("pi_j a_j Ea V", real=True)
+    # The response j itself adds a_j (1 - pi_j), every other one y adds -a_y pi_j.
     component = prob * own * (1 - prob) - prob * (mean - prob * own)
     centred = component - prob * (own - mean)
     # With a = r - b the mean is V - b, and the shipped direction has x for r.
@@ -141,6 +142,7 @@ def _score_mean(*, rule: str) -> Finding:
 
 def _curvature_of_score(*, sign: int) -> Finding:
     """Find whether the shipped second-order change along e_y - pi is what the shipped function of it returns."""
+    # x is the indicator of one response: with it the arm's own terms are singled out.
     along = for_any_policy(lambda arms: second_order_entropy_change(arms.logits(), arms.entries(X - sign * PROB)))
     shipped = for_any_policy(lambda arms: response_curvatures(arms.logits()))
     return zero(moments.with_indicator(along) - shipped, sympy.expand)
@@ -156,6 +158,7 @@ def _contraction(*, weight: Callable[[Any], Any]) -> Finding:
         own = moments.mean(sympy.expand((X - baseline) ** 2 * Y))
         return own / size + (size - 1) / size * mean_part
 
+    # (r - 1)^2 - r^2 = 1 - 2r.
     claimed = moments.mean(sympy.expand(weight(X) * Y)) / size
     return zero(contracted(1) - contracted(0) - claimed, sympy.expand)
 
@@ -179,6 +182,7 @@ def _threshold(*, shift: int) -> Finding:
 def _slopes_from_delta(*, sign: int) -> Finding:
     """Find whether the weights of both regimes are linear in b with slopes delta and -delta."""
     below, delta = sympy.symbols("F delta")
+    # below is P(M <= t - 1); one right response more makes it P(M <= t).
     hard = (1 - B) * below + B * (below + delta)
     easy = (1 - B) * (1 - below) + B * (1 - below - delta)
     return all_zero([hard - (below + sign * B * delta), easy - (1 - below - sign * B * delta)], sympy.expand)
@@ -204,6 +208,7 @@ def _one_regime_fails(*, sign: int) -> Finding:
     def easy(baseline: Any) -> Any:
         return h * (1 - below - sign * baseline * delta)
 
+    # b differs from the end that the paper's order names: it is b_K = 0 or 1.
     hard_holds, easy_holds = hard(0) <= hard(b), easy(1) >= easy(c)
     goal = z3.And(
         hard_holds == (h >= 0),

@@ -168,6 +168,7 @@ def _second_moment(effort: Effort, *, pairs: Callable[[int], int]) -> Finding:
     for (probs, r), size in itertools.product(QUERIES, effort.pick((1, 2, 3), (1, 2))):
         arms, p = len(probs), [rational(x) for x in probs]
         listed = list(_all_steps(probs, r, size))
+        # A group of one with advantage 1 moves by its score.
         scores = [_step(logs(probs), [y], [sympy.Integer(1)]) for y in range(arms)]
         g = expressions(update_direction(logs(probs), r, "policy_gradient"))
         for i in range(arms):
@@ -203,6 +204,7 @@ def _curvature_is_hessian(effort: Effort, *, sign: int) -> Finding:
         point, arms = tuple(logs(probs)), len(probs)
         symbols = sympy.symbols(f"z1:{arms + 1}", real=True)
         hessian = sympy.hessian(expression(entropy(formulas(symbols))), symbols)
+        # Differentiated with symbols, then taken at the policy.
         hessian = hessian.subs(dict(zip(symbols, point, strict=True)))
         shipped = expressions(response_curvatures(formulas(point)))
         weights = [sympy.exp(x) for x in point]
@@ -238,6 +240,7 @@ def _remainder_order(effort: Effort, *, factor: Fraction) -> Finding:
     for probs, r, size in queries:
         p = np.array(probs, dtype=float)
         z = np.log(p)
+        # The claimed difference of the second-order terms, eta^2 / 2 times (1/G) E[(1 - 2r) Q].
         law = float(factor) / size * float((p * (1 - 2 * np.array(r)) * response_curvatures(z)).sum())
         remainders = []
         for eta in steps:
@@ -257,6 +260,7 @@ def _regime_mean(effort: Effort, *, swap: bool) -> Finding:
         g = expressions(update_direction(logs(probs), r, "policy_gradient"))
         listed = list(_all_steps(probs, r, size))
         for t, hard in itertools.product(range(size), (True, False)):
+            # Half a response below G - t, so that no rounding is near.
             k = F(2 * (size - t) - 1, 2 * size)  # ceil(K G) = G - t
             w = expression(gain(scalar(p), _regime_table(size, k, hard=hard != swap)))
             for arm, slope in enumerate(g):
@@ -272,6 +276,7 @@ def _gain_slope(effort: Effort, *, trials: Callable[[int], int]) -> Finding:
     for size in range(1, effort.pick(6, 3) + 1):
         # Levels a/(2G + 1) meet every class of K without an exact tie.
         for k in (F(a, 2 * size + 1) for a in range(1, 2 * size + 1)):
+            # M counts the right ones among the other G - 1 responses.
             t, n = math.floor(size * (1 - k)), trials(size)
             delta = sympy.binomial(n, t) * p**t * (1 - p) ** (n - t)
             for hard, sign in ((True, 1), (False, -1)):
@@ -286,11 +291,13 @@ def _finite_step_slope(effort: Effort, *, sign: int) -> Finding:
     residuals = []
     queries = ((THIRDS, 1, F(2, 5)), (THIRDS, 2, F(2, 5)), (THIRDS[::-1], 2, F(2, 3)), (THIRDS, 3, F(1, 3)))
     for probs, size, k in queries[: effort.pick(4, 2)]:
+        # delta h, by the binomial formula.
         slope = sign * rational(_delta(probs[0], size, k)) * _slope_of_entropy(probs)
         z, counts = formulas(logs(probs)), count_vectors(2, size)
         for hard, side in ((True, 1), (False, -1)):
             own = np.empty(counts.shape, dtype=object)
             for row, (right, _) in enumerate(counts):
+                # The advantages are 0 outside the regime, so that the mean is over all groups.
                 inside = int(is_hard_group(int(right), size, k) == hard)
                 own[row] = formulas([inside * (1 - B), inside * -B])
             mean = expression(finite_step_mean(z, counts, own, scalar(eta)))
