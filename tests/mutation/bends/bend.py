@@ -83,7 +83,7 @@ ZERO_AT_EQUAL = (*("self_covariance", "entropy_gradient", "first_order_entropy_c
 def _can_differ(condition: Condition, change: Change, function: str) -> bool:
     """Return whether a change can do anything where the condition holds, as far as the words tell."""
     about, says = change.needs or "", condition.says
-    if says == "equal logits" and function in ZERO_AT_EQUAL:
+    if says == "equal logits" and (function in ZERO_AT_EQUAL or change in (changes.NEIGHBOUR, changes.LAST_LOST)):
         return change is changes.OFF_BY_ONE
     if change is changes.BINARY:
         return "float" in says

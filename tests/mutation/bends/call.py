@@ -22,7 +22,7 @@ class Call:
     @cached_property
     def given(self) -> Any:
         """The argument that holds the data."""
-        names = ("rewards", "logits", "ratios", "success_prob", "num_correct")
+        names = ("ratios", "rewards", "logits", "success_prob", "num_correct")
         return next((self.arguments[name] for name in names if name in self.arguments), None)
 
     @cached_property

@@ -148,7 +148,8 @@ OF_FUNCTION: Mapping[str, list[Change]] = {
     "curvature_brackets": [*NUMBERS, SWAPPED],
     "safe_step_size": [*SCALARS, ignored("low", 0.0), ignored("high", 1.0)],
     "expected_gain": [*SCALARS, *K, *SCALE, ignored("mixed_only", False)],
-    "outcome_advantages": [*VECTORS, *K, *SCALE, SWAPPED],
+    # Not the last entry: it is 0 as the first is, under all rules that divide by a standard deviation.
+    "outcome_advantages": [*SCALARS, SINGLE, *K, *SCALE, SWAPPED],
     "advantage_moments": [*SCALARS, *K, *SCALE, SWAPPED],
     "expected_first_order_change": [*SCALARS, *K, *SCALE],
     "expected_second_order_change": [*SCALARS, *K, *SCALE],

@@ -1,8 +1,8 @@
 """Shows bends to a killer, each in a forked child: ``python -m tests.mutation.bends.run verify|pytest JOBS COUNT OUT``.
 
 The parent imports once and works the plan's references out, so that a child compares at once. A bend is shown the
-agreement of its own function first, then whatever else reaches the function, the quickest first, up to the first that
-fails. Time never kills: a child that is not done after an hour counts as one that survived.
+agreement of its own function; those that survive it, whatever else reaches the function, the quickest first, up to the
+first that fails. Time never kills: a child that is not done after an hour counts as one that survived.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,39 +84,57 @@ class _Loop:
 
 
 def judge(checks: Sequence[NamedCheck], bends: list[Bend], jobs: int, out: Path, killer: str) -> None:
-    """Show every bend the checks that reach its function and store the outcome, as it grows."""
+    """Show every bend its function's own agreement; what survives, the other checks that reach the function."""
     for tie in TIES:
         for cell in tie.cells(True):
             cell.expected  # noqa: B018 - worked out here, once for all children
-    reached, seconds = profile(checks)
-    print(f"{killer}: {len(checks)} checks, {sum(seconds.values()):.0f} s without a bend", flush=True)
     gc.freeze()
     by_name, by_bend = dict(checks), {bend.name: bend for bend in bends}
 
-    def order(function: str) -> list[str]:
-        """The function's own agreement first: an evidence of that name, or a test with that parameter."""
-        names = [name for name in by_name if function in reached[name]]
-        own = (f"shipped-agrees-{function}::", f"says[{function}]")
-        return sorted(names, key=lambda name: (not any(mark in name for mark in own), seconds[name]))
+    def own(bend: Bend) -> list[str]:
+        marks = (f"shipped-agrees-{bend.function}::", f"says[{bend.function}]")
+        return [name for name in by_name if any(mark in name for mark in marks)]
 
+    killers = {name: check for name, check in shown(by_name, by_bend, own, jobs)}
+    print(f"{killer}: {_summary(killers)} by the agreement of their own function", flush=True)
+    _store(killers, by_bend, out, killer)
+    left = {name: by_bend[name] for name, check in killers.items() if check is None}
+    if not left:
+        return
+    reached, seconds = profile(checks)
+    print(f"{killer}: {len(checks)} checks, {sum(seconds.values()):.0f} s without a bend", flush=True)
+
+    def others(bend: Bend) -> list[str]:
+        names = set(by_name) - set(own(bend))
+        return sorted((name for name in names if bend.function in reached[name]), key=seconds.__getitem__)
+
+    for name, check in shown(by_name, left, others, jobs):
+        killers[name] = check
+        print(f"{killer}: {name}: {check or 'survives'}", flush=True)
+        _store(killers, by_bend, out, killer)
+    print(f"{killer}: {_summary(killers)} by all", flush=True)
+
+
+def shown(
+    checks: dict[str, Callable[[], bool]],
+    bends: dict[str, Bend],
+    relevant: Callable[[Bend], list[str]],
+    jobs: int,
+) -> Iterator[tuple[str, str | None]]:
+    """Yield each bend with the first of its relevant checks that fails, None where none does."""
     with tempfile.TemporaryDirectory() as folder:
-        notes = Path(folder)
-        places = {bend.name: notes / str(i) for i, bend in enumerate(bends)}
+        places = {name: Path(folder) / str(i) for i, name in enumerate(bends)}
 
         def child(name: str) -> int:
-            install(by_bend[name])
-            for check in order(by_bend[name].function):
-                if not by_name[check]():
+            install(bends[name])
+            for check in relevant(bends[name]):
+                if not checks[check]():
                     places[name].write_text(check)
                     return KILLED
             return SURVIVED
 
-        started, killers = time.monotonic(), dict[str, str | None]()
-        for name, _ in forked(by_bend, child, at_once=jobs, deadline=lambda _: AN_HOUR):
-            killers[name] = places[name].read_text() if places[name].exists() else None
-            if len(killers) % 40 == 0 or len(killers) == len(bends):
-                print(f"{killer}: {_summary(killers)} after {time.monotonic() - started:.0f} s", flush=True)
-                _store(killers, by_bend, out, killer)
+        for name, _ in forked(bends, child, at_once=jobs, deadline=lambda _: AN_HOUR):
+            yield name, places[name].read_text() if places[name].exists() else None
 
 
 def _summary(killers: dict[str, str | None]) -> str:

@@ -97,7 +97,7 @@ def setting_of(number: int, estimator: str | None = None) -> Setting:
 def _at_the_gate() -> Iterator[tuple[Setting, float, int]]:
     """Yield every level with a success probability near 1 - K, where most groups lie at the gate's edge."""
     for number, level in enumerate(forms.LEVELS):
-        size = (10, 24, 51, 100, 20, 401, 7, 1025)[number % 8]
+        size = (10, 24, 51, 100, 20, 401, 7, 1000)[number % 8]
         setting = Setting(groups.GATED[number % 4], level, STDS[(number // 4) % len(STDS)], groups.EPS[number % 8])
         yield setting, min(max(float(1 - level.means), 0.02), 0.98), size
 
@@ -228,6 +228,10 @@ def _table_cells(quick: bool) -> Iterator[Cell]:
             yield _table_cell(size, setting_of(number * 4 + i))
     for setting, _, size in _at_the_gate():
         yield _table_cell(size, setting)
+    for place, estimator in enumerate(groups.STANDARDISED):
+        level = forms.LEVELS[place * 4 + 1]
+        size, eps = (4096, 4095, 1000, 2049, 33)[place], groups.EPS[4 + place % 3]
+        yield _table_cell(size, Setting(estimator, level, STDS[2 + place % 2] if eps is None else "bessel", eps))
     for size in range(1, 65):
         edges = forms.levels_at_edge(size) or [forms.LEVELS[0]]
         yield _table_cell(size, Setting(groups.GATED[size % 4], edges[-1 - size % len(edges)], None, None))
@@ -409,6 +413,16 @@ def _change_cells(quick: bool) -> Iterator[Cell]:
         eta = (0.3, -0.3, 1e-6, 2.5)[size % 4]
         arguments = (read_only(z), read_only(r), size, setting.estimator, eta)
         label = f"{setting}, success probability {p}, G = {size}, eta = {eta}"
+        yield Cell(label, arguments, partial(_expected_change, z, r, size, setting, eta), setting.given)
+    for number, estimator in enumerate((*groups.ESTIMATORS, *groups.ESTIMATORS)):
+        z, r = policies.logits("gentle", (3,), rng), np.array([1.0, 0.0, float(number % 2)])
+        setting, size, eta = (
+            setting_of(number * 7 + 1, estimator),
+            (5, 7, 2, 33)[number % 4],
+            (0.2, -1.0, 2.5)[number % 3],
+        )
+        arguments = (read_only(z), read_only(r), size, estimator, eta)
+        label = f"{setting}, n = 3, G = {size}, eta = {eta}"
         yield Cell(label, arguments, partial(_expected_change, z, r, size, setting, eta), setting.given)
     kinds = ("gentle", "peaked", "Zipf", "equal", "two levels", "near uniform", "sorted")
     steps = (0.1, -0.1, 1.0, -1.0, 1e-3, 3.0, 1e-6)

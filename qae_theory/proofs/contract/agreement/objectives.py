@@ -71,7 +71,8 @@ def _clipped_cells(quick: bool, expect: Callable[..., Answer]) -> Iterator[Cell]
         type_name = forms.pick(("float64", "float32", "longdouble", "float16"), point[5])
         yield _clipped_cell(expect, rng.choice(RATIOS, shape), _pushes(shape, rng), low, high, layout, type_name)
     many = rng.choice(RATIOS, (2200, 16))
-    yield _clipped_cell(expect, many, _pushes(many.shape, rng), 0.2, 0.28, "plain", "float64")
+    for low, high in ((None, None), (0.5, 1.0)):
+        yield _clipped_cell(expect, many, _pushes(many.shape, rng), low, high, "plain", "float64")
     ones, pushes = [1.0, 1.0], [1.0, -1.0]
     refused: tuple[tuple[str, tuple[Any, ...], dict[str, Any]], ...] = (
         ("ratios", ([1.0, 0.0], pushes), {}),
@@ -155,6 +156,9 @@ def _weight_cells(quick: bool) -> Iterator[Cell]:
         level, rule = forms.pick(forms.LEVELS, point[4]), forms.pick(RULES, point[5])
         rows = groups.rewards("binary", shape, rng)
         yield _weight_cell(f"[{', '.join(map(str, shape))}]", rule, rows, level, layout, type_name)
+    for rule in RULES:
+        rows = groups.every_binary_group(16)[rng.integers(0, 17, 2200)]
+        yield _weight_cell("[2200, 16]", rule, rows, forms.level("5/16"), "plain", "float64")
     for argument, arguments in (("rewards", ([1, 2], "qae")), ("rule", ([1, 0], "rloo"))):
         yield Cell(f"refusal of {argument}: {arguments}", arguments, partial(Refused, argument))
     yield Cell("refusal of k", ([1, 0] * 40, "qae"), partial(Refused, "k"), {"k": 1})
