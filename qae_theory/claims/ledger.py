@@ -48,15 +48,18 @@ class Ledger:
             raise ValueError(f"evidence {evidence.name!r} for {evidence.claim!r} is registered already")
         if not evidence.steps:
             raise ValueError(f"evidence {evidence.name!r} for {evidence.claim!r} has no steps")
+        # Whether a proof is an argument only is computed from its steps; nobody may claim it by hand.
         if evidence.kind is Kind.ARGUMENT:
             raise ValueError(
                 f"evidence {evidence.name!r} for {evidence.claim!r} must be registered as a symbolic proof: that it is "
                 "a checked argument follows from its steps"
             )
+        # One example proves no general statement.
         if evidence.kind is Kind.WITNESS and evidence.role is Role.FOR:
             raise ValueError(
                 f"witness {evidence.name!r} for {evidence.claim!r} must speak against, or without an assumption"
             )
+        # Only exact evidence refutes: a test that finds no effect may have looked too briefly.
         if evidence.role is Role.AGAINST and evidence.kind not in REFUTING:
             raise ValueError(
                 f"{evidence.kind} {evidence.name!r} for {evidence.claim!r} cannot refute; register it as evidence for"
@@ -98,6 +101,7 @@ def read_catalogue() -> list[Claim]:
     claims: list[Claim] = []
     for page in pages:
         content = tomllib.loads(page.read_text(encoding="utf-8"))
+        # Each page gives its title once, and its claims take it as their section.
         claims += [_claim({"section": content["section"], **line}) for line in content["claim"]]
     return claims
 

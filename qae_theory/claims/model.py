@@ -217,6 +217,7 @@ class Evidence:
 
         A symbolic proof with a decisive step that is checked on instances only is a checked argument.
         """
+        # A proof is as general as its least general deciding step; ties and cited lemmas do not decide.
         weak = any(step.is_decisive and step.generality is Generality.INSTANCES for step in self.steps)
         return Kind.ARGUMENT if self.kind is Kind.PROOF and weak else self.kind
 
@@ -323,6 +324,7 @@ class Entry:
 
 def _with_effort(check: Check) -> Callable[[Effort], Finding]:
     """Return the check as a function of the effort, whether it takes one or not."""
+    # A check with defaults for everything takes no effort, even if it could be given one.
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     # A ``partial`` has given its keywords already; what is left to give by position is the effort.
     given_by_position = [
@@ -345,6 +347,7 @@ def source_line(function: Callable[..., Any]) -> str:
         function = function.func
     function = inspect.unwrap(function)
     path = Path(inspect.getfile(function))
+    # A file of another package lies outside this checkout.
     root = Path(__file__).parents[2]
     shown = path.relative_to(root) if path.is_relative_to(root) else Path(*path.parts[-2:])
     return f"{shown.as_posix()}:{function.__code__.co_firstlineno}"

@@ -52,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             path: between_markers(path.read_text(encoding="utf-8"), made)
             for path, made in ((options.readme, counts(records)), (options.table, ledger_table(records)))
         }
+        # Both files are read before either is written: an error leaves both as they were.
         stale = [path for path, text in wanted.items() if path.read_text(encoding="utf-8") != text]
     except (OSError, ValueError, KeyError) as error:
         print(f"readme: {error}", file=sys.stderr)
@@ -72,6 +73,7 @@ def between_markers(text: str, made: str) -> str:
     """
     before, found_begin, rest = text.partition(BEGIN)
     _, found_end, after = rest.partition(END)
+    # With two pairs of markers it would be open which to write between.
     if not (found_begin and found_end) or text.count(BEGIN) != 1 or text.count(END) != 1:
         raise ValueError(f"the text needs the lines {BEGIN} and {END}, once each and in this order")
     return f"{before}{BEGIN}\n{made}\n{END}{after}"
@@ -120,6 +122,7 @@ def strongest_evidence(record: Mapping[str, Any]) -> str:
     verdict = Verdict(record["verdict"])
     passed = [item for item in record["evidence"] if item["passed"]]
     kinds = [Kind(item["kind"]) for item in passed if Role(item["role"]) in _DECIDING_ROLES[verdict]]
+    # Kinds are in order of strength.
     strongest = next((kind.value for kind in Kind if kind in kinds), "–")
     return f"{strongest}, witness without" if verdict is Verdict.UNDER_ASSUMPTION else strongest
 

@@ -135,6 +135,7 @@ def apart(entries: Iterable[Entry]) -> tuple[list[Entry], dict[str, list[Entry]]
     """
     entries = list(entries)
     ids = {entry.claim.id for entry in entries}
+    # A line whose family is not shown would be lost below it, and so is shown by itself.
     claims: list[Entry] = []
     lines: dict[str, list[Entry]] = {}
     for entry in entries:
@@ -167,6 +168,7 @@ def by_section(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
 
 def run_line(facts: RunFacts) -> str:
     """Return one line that says which run this is."""
+    # A quick run has the same verdicts from smaller sizes; the report says which it was.
     size = "quick sizes" if facts.quick else "full sizes"
     code = f", commit {facts.commit[:12]}" if facts.commit else ""
     return f"Run {facts.run_id}{code}, {size}, seed {facts.seed}, {facts.seconds:.1f} s, Python {facts.python}."
@@ -183,6 +185,7 @@ def outcome_line(outcome: Outcome) -> str:
 def _passed(entry: Entry, *roles: Role) -> str:
     """Return the evidence in these roles that passed, strongest first, as words."""
     chosen = [o for o in entry.outcomes if o.status is Status.PASSED and o.role in roles]
+    # The strongest evidence is named first.
     ordered = sorted(chosen, key=lambda outcome: list(Kind).index(outcome.kind))
     return _listing([f"the {outcome.kind.value} “{outcome.name}”" for outcome in ordered])
 
@@ -220,6 +223,7 @@ def _under_assumption(entry: Entry) -> str:
 
 def _supported(entry: Entry) -> str:
     supported = f"Supported, not proved: {_passed(entry, Role.FOR, Role.UNDER)} passed"
+    # What keeps an argument from being a proof is told, step by step.
     weak = [step.says for outcome in entry.outcomes if outcome.kind is Kind.ARGUMENT for step in weak_steps(outcome)]
     if not weak:
         return f"{supported}, and nothing passed that would prove it."

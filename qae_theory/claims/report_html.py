@@ -62,6 +62,7 @@ def _meaning(word: str, words: str) -> str:
 
 
 def _slug(name: str) -> str:
+    # Only letters and digits, so that an anchor needs no escaping.
     return "section-" + "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
 
 
@@ -133,6 +134,7 @@ def _evidence(outcome: Outcome, text: HtmlText) -> str:
 def _step(step: StepOutcome, text: HtmlText) -> str:
     found = "Found" if step.finding.passed else "Does not hold"
     rejected = "Rejected" if step.control_rejected else "Not rejected"
+    # A step counts only with its control.
     holds = step.finding.passed and step.control_rejected
     rows = [
         (found, f"{text.plain(step.finding.detail)} <small>({text.plain(step.finding.criterion)})</small>"),

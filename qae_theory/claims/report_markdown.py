@@ -73,6 +73,7 @@ def _claim(entry: Entry) -> str:
         f'<a id="{_anchor(entry)}"></a>\n\n### `{claim.id}`: {" ".join(claim.title.split())}',
         f"**{entry.verdict.value}** · update: {markdown_plain(claim.update)} · source: {markdown_plain(claim.source)}",
         _quoted(claim.statement),
+        # Empty parts are left out below.
         "" if claim.assumption is None else f"**Assumption.** {claim.assumption.strip()}",
         f"**How the verdict was reached.** {markdown_plain(report.verdict_reason(entry))}",
         "" if claim.note is None else f"**Note.** {claim.note.strip()}",
@@ -83,6 +84,7 @@ def _claim(entry: Entry) -> str:
 
 
 def _quoted(text: str) -> str:
+    # An empty line keeps its mark, without a blank at the end.
     return "\n".join(f"> {line}".rstrip() for line in text.strip().splitlines())
 
 

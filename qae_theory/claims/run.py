@@ -25,6 +25,7 @@ def run_evidence(evidence: Evidence, effort: Effort) -> Outcome:
 
     It stops at the first step that does not hold, and never raises: a check that does is broken evidence.
     """
+    # Skipped, not broken: a package that is not there says nothing about the claim.
     missing = [package for package in evidence.requires if not _is_installed(package)]
     if missing:
         return _outcome(evidence, Status.SKIPPED, f"not installed: {', '.join(missing)}", 0.0, ())
@@ -39,6 +40,7 @@ def run_evidence(evidence: Evidence, effort: Effort) -> Outcome:
     steps: list[StepOutcome] = []
     for step in evidence.steps:
         steps.append(_run_step(step, effort))
+        # A later step rests on the earlier ones: after one that fails there is nothing to check.
         if not (steps[-1].finding.passed and steps[-1].control_rejected):
             break
     return _outcome(evidence, _status(steps), _detail(steps), time.perf_counter() - started, tuple(steps))
@@ -61,6 +63,7 @@ def run_all(evidence: Sequence[Evidence], effort: Effort, *, jobs: int = 1) -> G
     """
     if jobs == 1:
         return _one_by_one(evidence, effort)
+    # Forking is safe on Linux only: other systems' libraries keep threads that a fork would break.
     fork = sys.platform == "linux"
     pool = ProcessPoolExecutor(
         max_workers=jobs,
@@ -111,6 +114,7 @@ def _as_they_come(pools: Sequence[Executor], futures: list[Future[Outcome]]) -> 
     except BaseException:
         for pool in pools:
             pool.shutdown(wait=False, cancel_futures=True)
+        # Nobody will read what they still compute, and a slow proof would hold up the exit.
         for worker in multiprocessing.active_children():
             worker.terminate()
         raise
@@ -172,6 +176,7 @@ def _status(steps: list[StepOutcome]) -> Status:
     if all(step.finding.passed and step.control_rejected for step in steps):
         return Status.PASSED
     last = steps[-1]
+    # A control that was not rejected makes a check worthless, whatever it found.
     if last.control_rejected and last.finding.criterion == NEGATIVE_CRITERION:
         return Status.NEGATIVE
     return Status.BROKEN

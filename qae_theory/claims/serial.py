@@ -44,9 +44,11 @@ def _outcome_record(outcome: Outcome) -> dict[str, Any]:
         "role": outcome.role.value,
         "name": outcome.name,
         "status": outcome.status.value,
+        # The status in a word for readers that ask only whether it passed.
         "passed": outcome.status is Status.PASSED,
         "answer": None if outcome.answer is None else outcome.answer.value,
         "detail": outcome.detail,
+        # Milliseconds: more digits are noise, and would change at each run.
         "seconds": round(outcome.seconds, 3),
         "where": outcome.where,
         "covers_statement": outcome.covers_statement,

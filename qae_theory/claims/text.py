@@ -58,6 +58,7 @@ class HtmlText:
             return (
                 mathml(latex, display=True) if display else '</span><wbr><span class="math inline">'.join(pieces(latex))
             )
+        # A formula without MathML is shown as it was typed, and reported: the page is still whole.
         except ValueError:
             self.fallbacks.append(latex)
             return f"<code>{html.escape(latex)}</code>"
@@ -82,12 +83,14 @@ def pieces(latex: str) -> list[str]:
     """
     whole = _convert(latex, display=False)
     row = whole.find("mrow")
+    # A short formula fits a line anywhere, and is better kept together.
     if len(latex) <= LONG_FORMULA or row is None:
         return [ElementTree.tostring(whole, encoding="unicode")]
     groups: list[list[ElementTree.Element]] = [[]]
     depth = 0
     for element in row:
         text = next(element.itertext(), "")  # of a bracket with an exponent, the bracket
+        # A relation inside brackets binds closer: no line may break there.
         depth += (text in _OPENING) - (text in _CLOSING)
         if depth == 0 and groups[-1] and element.tag == "mo" and text in _RELATIONS:
             groups.append([])
@@ -149,6 +152,7 @@ def _to_core(element: ElementTree.Element) -> None:
     """Use Unicode's letters for ``mathvariant``, of which MathML Core has "normal" only; space function names."""
     _lower_primes(element)
     variant, text = element.get("mathvariant"), element.text or ""
+    # Browsers ignore the attribute, and show the letters that Unicode has for it.
     if variant in _VARIANTS:
         element.text = "".join(_letter(character, variant) for character in text)
         del element.attrib["mathvariant"]

@@ -34,6 +34,7 @@ def judge(claim: Claim, outcomes: Iterable[Outcome]) -> Entry:
     passed = [o for o in outcomes if o.status is Status.PASSED]
     refuted = any(o.role is Role.AGAINST and o.kind in REFUTING for o in passed)
     proved = any(o.role is Role.FOR and proves(o) for o in passed)
+    # One of the two is wrong, and no rule can say which.
     if refuted and proved:
         problems.append("contradiction: a proof and a witness against the same statement both pass")
     verdict = _verdict(claim, outcomes, passed, refuted=refuted, proved=proved)
@@ -66,6 +67,7 @@ def _verdict_under_assumption(outcomes: tuple[Outcome, ...], passed: list[Outcom
     """Return the verdict of a line with an assumption, which needs a pass under it and a counterexample without."""
     under = [o for o in passed if o.role is Role.UNDER]
     without = [o for o in passed if o.role is Role.WITHOUT and o.kind in (Kind.WITNESS, Kind.FORMAL)]
+    # Without a counterexample nothing shows that the assumption is needed.
     if any(proves(o) for o in under) and without:
         return Verdict.UNDER_ASSUMPTION
     return _weak_verdict(outcomes, under)
@@ -74,6 +76,7 @@ def _verdict_under_assumption(outcomes: tuple[Outcome, ...], passed: list[Outcom
 def _weak_verdict(outcomes: tuple[Outcome, ...], supporting: Sequence[Outcome]) -> Verdict:
     """Return the verdict where nothing proves or refutes the statement."""
     answers = [o.answer for o in outcomes if o.status is Status.NEGATIVE]
+    # A check that looked and did not find weighs more than tests that agree.
     if answers:
         return _negative_verdict(answers)
     return Verdict.SUPPORTED if supporting else Verdict.NOT_RUN
@@ -84,6 +87,7 @@ def _negative_verdict(answers: Sequence[Answer | None]) -> Verdict:
 
     One that says no more than "not found" could not tell.
     """
+    # Several checks that answer alike may be reported as one.
     different = set(answers)
     (answer, *others) = different
     return Verdict.UNDECIDED if others or answer is None else _OF_ANSWER.get(answer, Verdict.UNDECIDED)

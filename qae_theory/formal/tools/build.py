@@ -32,6 +32,7 @@ def compile_all(*, jobs: int = 2) -> dict[str, float]:
     Raises:
         CheckError: with Coq's message, at the first file that does not compile.
     """
+    # What is stale is known before anything is removed.
     wanted, todo = _wanted_keys(), stale()
     layout.COMPILED.mkdir(parents=True, exist_ok=True)
     _remove_others(set(wanted))
@@ -61,6 +62,7 @@ def compile_all(*, jobs: int = 2) -> dict[str, float]:
 
 def _compile(module: str) -> tuple[coq.Answer, float]:
     """Compile a copy of a module's source; return Coq's answer and the seconds that it took."""
+    # A source that is edited meanwhile must not meet a compiled file of its old state.
     copy = layout.COMPILED / f"{module}.v"
     shutil.copyfile(sources.path(module), copy)
     start = time.monotonic()

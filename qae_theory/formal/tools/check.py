@@ -22,6 +22,7 @@ _UPDATE = "python -m qae_theory.formal.tools.check --update"
 def main(arguments: list[str] | None = None) -> int:
     """Run every check, and return the exit status: 0 if all passed, 1 if one failed, 2 if Coq is missing."""
     options = _parser().parse_args(arguments)
+    # Missing Coq is no failure of the proofs; it has an exit status of its own.
     absent = coq.missing()
     if absent is not None:
         print(absent, file=sys.stderr)
@@ -33,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (coq.CheckError, ValueError) as failure:
         print(f"FAILED: {failure}", file=sys.stderr)
         return 1
+    # Last of all: a note of a run that failed half-way would say too much.
     record.write_passed()
     written = record.write(coq.version())
     print(f"all passed in {time.monotonic() - start:.0f} s with Coq {written.coq}; {layout.CHECKED.name} is written")
@@ -69,6 +71,7 @@ def _stage(name: str, work: Callable[[], str]) -> None:
 
 def _scan() -> str:
     """Scan the sources for what leaves something unproved, after the scan has found its planted gaps."""
+    # A scan that misses a planted gap says nothing about the sources.
     failed = scan.failed_controls()
     if failed:
         raise coq.CheckError(f"the scan is wrong about: {'; '.join(failed)}")
@@ -89,11 +92,13 @@ def _compile(jobs: int) -> str:
 
 def _survey(theorems: dict[str, sources.Theorem], *, write: bool, jobs: int) -> str:
     """Ask Coq for each theorem's statement and axioms, and compare them with what is committed."""
+    # A list that lets a planted axiom through says nothing about the theorems.
     failed = survey.failed_controls()
     if failed:
         raise coq.CheckError(f"the list of allowed axioms is wrong about {', '.join(failed)}")
     found = survey.survey(theorems, jobs=jobs)
     faults = [f"{each.claim} uses {', '.join(each.forbidden)}" for each in found if each.forbidden]
+    # A statement may use the notions of one file only, which a reader can check.
     faults += [
         f"{each.claim} speaks of {', '.join(each.outside_definitions)}" for each in found if each.outside_definitions
     ]
@@ -140,6 +145,7 @@ def _controls() -> str:
     """
     names = [name for name in sources.theorems() if name.startswith("control_")]
     files = [module for module in sources.modules() if module.startswith("Controls")]
+    # A check that no falsehood can fail is none.
     if not names or not files:
         raise coq.CheckError("no planted falsehood is refuted")
     return f"{len(names)} planted falsehoods refuted, in {len(files)} files"

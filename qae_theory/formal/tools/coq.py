@@ -39,6 +39,7 @@ def missing() -> str | None:
     """Return what is missing for checking the proofs and how to install it; None if nothing is."""
     if not (shutil.which("coqc") and shutil.which("coqchk")):
         return f"Coq is not installed: {INSTALL}"
+    # Asked of Coq itself, as distributions install libraries in different places.
     library_folder = Path(_run(["coqc", "-where"]).output.strip()) / "user-contrib"
     absent = [name for name in LIBRARIES if not (library_folder / name).is_dir()]
     return f"Coq lacks the libraries {', '.join(absent)}: {INSTALL}" if absent else None
@@ -81,6 +82,7 @@ def coqchk(modules: list[str], *, libraries: bool = False, timeout: float = 600)
 def first_error(answer: Answer) -> str:
     """Return the error of a failed run in a few lines."""
     text = answer.errors.strip() or answer.output.strip()
+    # Coq names the file and line before the error; warnings may stand above.
     found = re.search(r"^File .*", text, flags=re.MULTILINE | re.DOTALL)
     return (found.group(0) if found else text)[:1500]
 

@@ -75,6 +75,7 @@ def find_changes(theorems: Mapping[str, sources.Theorem]) -> dict[str, Change]:
     changes = {}
     for claim, theorem in theorems.items():
         kept = stored.get(theorem.name)
+        # A stored change is kept as long as it fits, since finding one takes Coq's time.
         still_a_change = kept is not None and kept in candidates(theorem.statement)
         changes[claim] = kept if kept is not None and still_a_change else find_change(theorem)
     return changes
@@ -103,6 +104,7 @@ def check_changed_pins(theorems: Mapping[str, sources.Theorem]) -> int:
         raise coq.CheckError(f"a changed statement was accepted:\n{coq.first_error(answer)}")
     refused = _mismatches(answer.output)
     wrong = [theorem.name for theorem in theorems.values() if theorem.name not in refused]
+    # Neither a claim without a refusal, nor a refusal of something else.
     if wrong or text.count("\nFail ") != len(refused):
         raise coq.CheckError(f"no change of these statements was refused for a type mismatch: {', '.join(wrong)}")
     return len(refused)
@@ -117,6 +119,7 @@ def find_change(theorem: sources.Theorem) -> Change:
     for change in candidates(theorem.statement):
         text = "\n\n".join([_header({"": theorem}), _refusal(theorem, change)])
         answer = _compile("OneChange", text + "\n")
+        # Accepted as a statement, refused as the theorem's type: both are needed.
         if answer.passed and _mismatches(answer.output) == {theorem.name}:
             return change
     raise coq.CheckError(f"no change of one token of {theorem.name} is refused for a type mismatch")
@@ -134,6 +137,7 @@ def candidates(statement: str) -> Iterator[Change]:
     numbers = [token for token in reversed(tokens) if token.group().isdigit()]
     for token in [*relations, *others, *numbers]:
         old = token.group()
+        # A number is changed to the next one.
         new = _OTHER.get(old) or str(int(old) + 1)
         yield Change(statement[: token.start()] + new + statement[token.end() :], f"{old} becomes {new}")
 

@@ -51,6 +51,7 @@ def write(coq_version: str) -> Record:
     hashes, stored = sources.hashes(), read()
     if stored is not None and (stored.coq, stored.sources) == (coq_version, hashes):
         return stored
+    # The day in UTC, the same wherever the check runs.
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     record = Record(coq_version, today, hashes)
     layout.CHECKED.write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
@@ -97,8 +98,10 @@ def unavailable() -> str | None:
     absent = coq.missing()
     if absent is not None:
         return f"{absent}; {without_coq()}"
+    # Compiled files of other sources prove nothing about these.
     if build.stale() or not passed_here():
         return f"these sources are not compiled and checked here: `make formal` does it; {without_coq()}"
+    # Formulas are compared by hash: a rewritten one may be equal, but Coq has not said so.
     if returned().symbols != accepted().symbols:
         return f"the shipped code was rewritten since Coq compared its formulas: `make formal` does it; {without_coq()}"
     return None

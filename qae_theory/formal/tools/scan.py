@@ -80,6 +80,7 @@ def scan_all() -> list[Finding]:
 
 def scan(module: str, source: str) -> list[Finding]:
     """Return the findings in one source text."""
+    # A word in a comment leaves nothing open.
     code = sources.without_comments(source)
     findings = []
     for reason, pattern in _FORBIDDEN.items():
@@ -89,6 +90,7 @@ def scan(module: str, source: str) -> list[Finding]:
 
 def failed_controls() -> list[str]:
     """Return the planted texts that the scan misses, and the harmless ones that it reports; none if the scan works."""
+    # Both ways: what it must find, and what it must leave alone.
     missed = [text for text in PLANTED if not scan("Planted", text)]
     return missed + [text for text in HARMLESS if scan("Harmless", text)]
 
@@ -103,6 +105,7 @@ def _open_variables(module: str, code: str) -> list[Finding]:
             continue
         if words[0] == "Section":
             open_sections.append(words[1].rstrip("."))
+        # A module ends with End as well; only the section that was opened last is closed.
         elif words[0] == "End" and open_sections and words[1].rstrip(".") == open_sections[-1]:
             open_sections.pop()
         elif not open_sections and (variable := _OPEN_VARIABLE.match(_ATTRIBUTES.sub("", sentence, count=1))):

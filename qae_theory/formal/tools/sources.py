@@ -42,6 +42,7 @@ def modules() -> list[str]:
     ordered: list[str] = []
     pending = set(_files())
     while pending:
+        # Sorted, so that the order is the same on every machine.
         ready = sorted(name for name in pending if not pending.intersection(requirements(name)))
         if not ready:
             raise ValueError(f"these modules require one another: {', '.join(sorted(pending))}")
@@ -64,6 +65,7 @@ def _files() -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for file in sorted(layout.THEORIES.rglob("*.v")):
+        # Both would be compiled under one name.
         if file.stem in found:
             raise ValueError(f"{file.name} lies in {found[file.stem].parent.name} and in {file.parent.name}")
         found[file.stem] = file
@@ -154,6 +156,7 @@ def keys() -> dict[str, str]:
     result: dict[str, str] = {}
     for module in modules():
         digest = hashlib.sha256(path(module).read_bytes())
+        # A module is of another state as soon as one that it requires is.
         for name in sorted(requirements(module)):
             digest.update(f"{name} {result[name]}\n".encode())
         result[module] = digest.hexdigest()

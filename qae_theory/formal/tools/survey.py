@@ -58,12 +58,14 @@ class Surveyed:
     @property
     def forbidden(self) -> list[str]:
         """Return the axioms that are not allowed to this theorem."""
+        # The name of a module says whether it computes by interval arithmetic.
         integers = self.module.endswith(DECIMALS)
         return [name for name in self.axioms if name not in CLASSICAL and not (integers and name.startswith(INTEGERS))]
 
     @property
     def outside_definitions(self) -> list[str]:
         """Return notions in the statement that are defined in a module of this folder other than ``Definitions.v``."""
+        # Notions of Compat are names for those of the libraries.
         own = "|".join(module for module in sources.modules() if module not in ("Compat", "Definitions"))
         return sorted(set(re.findall(rf"(?<![\w.])(?:QAE\.)?(?:{own})\.\w+", self.statement)))
 
@@ -83,6 +85,7 @@ def survey(theorems: Mapping[str, sources.Theorem], *, jobs: int = 2) -> list[Su
     # Every jobs-th claim, so that the slow files of decimals are shared out.
     shares = [{claim: theorems[claim] for claim in claims[start::jobs]} for start in range(jobs)]
     with ThreadPoolExecutor(jobs) as pool:
+        # Back into the order of the claims, whichever program answered first.
         found = {each.claim: each for share in pool.map(_survey_share, range(jobs), shares) for each in share}
     return [found[claim] for claim in claims]
 
@@ -161,6 +164,7 @@ def _read(output: str, theorems: Mapping[str, sources.Theorem]) -> list[Surveyed
     found = []
     for claim, text in zip(parts[::2], parts[1::2], strict=True):
         statement, separator, axioms = text.partition("\nAxioms:\n")
+        # Silence about axioms is not the same as none.
         if not separator and "Closed under the global context" not in statement:
             raise coq.CheckError(f"Coq said nothing of the axioms of {claim}")
         statement = statement.replace("Closed under the global context", "").strip()

@@ -35,6 +35,7 @@ class Returned:
         """Return which value is another one than Coq accepted; None if each is the same, floats up to rounding."""
         if self.table != accepted.table:
             return "the exact values of gate, quantile and advantages are other ones than Coq accepted"
+        # A comparison that was dropped would otherwise pass unseen.
         if self.values.keys() != accepted.values.keys():
             return "other floats are compared than Coq accepted"
         for name, value in self.values.items():
@@ -46,6 +47,7 @@ class Returned:
 
 def returned() -> Returned:
     """Return all that the ties compare, asked of the shipped functions now; it takes about a second."""
+    # Exact values and formulas must be the same; floats may differ by rounding.
     values = {case.name: case.value for case in ties_values.cases()}
     return Returned(_hash(ties_table.text()[0]), _hash(ties_symbols.text()[0]), values)
 
@@ -91,6 +93,7 @@ def _compile(name: str, text_and_count: tuple[str, int], *, refusal: str | None 
     answer = coq.coqc(file, print_refusals=True)
     if not answer.passed:
         raise coq.CheckError(f"{name}: the shipped Python and the definitions differ:\n{coq.first_error(answer)}")
+    # As many refusals as cases: a change that Coq accepts shows a comparison that is blind.
     if refusal is not None and answer.output.count(refusal) != count:
         raise coq.CheckError(f"{name}: {answer.output.count(refusal)} of {count} planted changes were refused")
     return count

@@ -88,6 +88,7 @@ def _lemma(case: Case) -> str:
 def _flip(value: Any) -> Any:
     """Return the expression with the sign of its first summand, or of the whole if it is a product, flipped."""
     value = sympy.sympify(value)
+    # One sign: the smallest change that makes an equation of the field false.
     first = value.as_ordered_terms()[0]
     return sympy.Add(-first, value - first, evaluate=True)
 
@@ -118,6 +119,7 @@ def _policy_cases(arms: int) -> Iterator[Case]:
         for i in range(arms):
             yield case(f"{rule}_{i}", f"{rule} {arguments} {_arm(i)}", direction[i])
     a = _symbols("d", 2)
+    # Two different responses, the same one twice, and the reverse order.
     for drawn in ((0, 1), (1, 1), (arms - 1, 0)):
         direction = update_direction(z, r, "sampled_group", responses=list(drawn), advantages=a)
         group = f"(pair_group {_arm(drawn[0])} {_arm(drawn[1])})"
@@ -138,6 +140,7 @@ def _group_cases() -> Iterator[Case]:
         table = OutcomeAdvantages(correct, wrong)
         probability = np.array(p, dtype=object)
         alpha_1, alpha_0, beta = moments(probability, table)
+        # The three terms of beta, as the definition has them.
         cross = "a true m.+2 ^ 2 - 2 * (a true m.+1 * a false m.+1) + a false m ^ 2"
         for name, definition, value in (
             ("gain", f"table_gain {size} p a", gain(probability, table)),
@@ -146,6 +149,7 @@ def _group_cases() -> Iterator[Case]:
             ("beta", f"binomial_mean {size - 2} p (fun m => {cross})", beta),
         ):
             binders = "(p : R) (a : bool -> nat -> R)"
+            # The function returns an array of rank 0.
             plain = sympy.sympify(np.asarray(value).item())
             yield Case(f"{name}_{size}", binders, definition, plain, names, "by_binomial")
 

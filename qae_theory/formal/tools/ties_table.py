@@ -102,12 +102,14 @@ def _lemmas(table: Table) -> str:
 def _gate_table() -> Table:
     """Return the shipped gate of every group on the grid, and of the groups where floating point fails."""
     grid = [(k, size) for k in _LEVELS for size in range(1, _LARGEST_GATE + 1)]
+    # The groups at which floating point decides the gate wrongly.
     grid += [(k, size) for k, size, _ in _AWKWARD]
     rows = []
     for k, size in grid:
         rows.append((k, size, [bool(is_hard_group(m, size, k)) for m in range(size + 1)]))
     k, size, hard = rows[len(rows) // 2]
     changed = [*rows]
+    # One entry in the middle: a comparison that looks at the ends only would miss it.
     changed[len(rows) // 2] = (k, size, [*hard[:-1], not hard[-1]])
     entries = sum(len(hard) for *_, hard in rows)
     lists = [_gate_row(*row) for row in rows], [_gate_row(*row) for row in changed]
@@ -166,11 +168,13 @@ def _advantage_row(rule: str, divisor: str, k: Fraction, size: int, squares: lis
 def _shipped_squares(rule: str, divisor: str, k: Fraction, size: int) -> Iterator[Fraction]:
     """Yield A |A| of a correct response for m = 1, ..., G, then of a wrong one for m = 0, ..., G - 1."""
     options = {"k": k, "std": divisor, "eps": 0}
+    # A rule is given the options that it has.
     known = {name: value for name, value in options.items() if name in get_estimator(rule).defaults}
     for first_is_correct in (True, False):
         for right in range(size + 1):
             rewards = [F(1)] * right + [F(0)] * (size - right)
             index = 0 if first_is_correct else size - 1
+            # There is no correct response among none, and no wrong one among all.
             if rewards[index] != int(first_is_correct):
                 continue
             yield _signed_square(advantages(np.array(rewards, dtype=object), rule, **known)[index])
@@ -179,6 +183,7 @@ def _shipped_squares(rule: str, divisor: str, k: Fraction, size: int) -> Iterato
 def _signed_square(advantage: Any) -> Fraction:
     """Return A |A| of an exact advantage, which is a rational number although A may be a square root."""
     exact = sympy.sympify(advantage)
+    # A squared standard deviation is rational, and Coq compares rationals by evaluation.
     square = sympy.simplify(exact**2)
     if not square.is_Rational:
         raise ValueError(f"the square of {advantage} is not rational")

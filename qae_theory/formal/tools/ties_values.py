@@ -6,6 +6,7 @@ which Coq proves too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,6 +25,7 @@ from qae_theory import (
     update_direction,
 )
 from qae_theory.advantages import get_estimator
+from qae_theory.entropy_change import curvature_brackets
 from qae_theory.formal.tools import to_coq
 
 F = Fraction
@@ -32,6 +34,7 @@ F = Fraction
 TOLERANCE = F(1, 10**13)
 PLANTED = F(1) + F(1, 10**9)
 
+# Numbers that float64 holds exactly, so that Coq and Python start from the same ones.
 _LOGITS = (F(1, 2), F(-3, 4), F(2))
 _DIRECTION = (F(1), F(-1, 2), F(1, 4))
 _ARM_REWARDS = (F(1), F(0), F(0))
@@ -50,7 +53,7 @@ _RULES = {
     "neg_mask": ("neg_mask Population 0 (2 / 5)", "@neg_mask_table 4 Population 0 (2 / 5)"),
 }
 
-_HEADER = """From QAE Require Import Compat Definitions Sums Calculus Rewards Groups Tables SampledGroup.
+_HEADER = """From QAE Require Import Compat Definitions Sums Calculus JointLemma Rewards Groups Tables SampledGroup.
 From Interval Require Import Tactic.
 Set Implicit Arguments.
 Unset Strict Implicit.
@@ -77,6 +80,37 @@ Ltac of_gain table :=
     /table_over /table_mixed /table_std /table_linear /gate /rate ?three_tenths /bit /= /bump /= ?add1n ?subn1 /=;
   decide_gates; rewrite /=; by_interval.
 Ltac of_pairs := rewrite /standardised_change /gap_entropy; by_interval.
+
+(* The maximum of f(u) = (1 - u^2)(a + t u)/4 from a number s near where it is: f lies below its tangent at s. *)
+Lemma joint_max_near a t s c e : 0 <= s <= 1 -> 0 <= t -> 0 <= a + 2 * t * s ->
+  Rabs ((1 - s ^ 2) * (a + t * s) / 4 - c) + Rabs ((t - 2 * a * s - 3 * t * s ^ 2) / 4) <= e ->
+  Rabs (joint_max a t - c) <= e.
+Proof.
+move=> hs ht ha h; have low := joint_max_ge a t hs.
+have up : joint_max a t <= (1 - s ^ 2) * (a + t * s) / 4 + Rabs ((t - 2 * a * s - 3 * t * s ^ 2) / 4).
+  apply: joint_max_le => u hu.
+  set w := (t - 2 * a * s - 3 * t * s ^ 2) / 4; set v := (1 - s ^ 2) * (a + t * s) / 4.
+  rewrite (_ : (1 - u ^ 2) * (a + t * u) / 4 = v + w * (u - s) - (u - s) ^ 2 * (a + 2 * t * s + t * u) / 4);
+    last by rewrite /v /w; field.
+  have : w * (u - s) <= Rabs w.
+    have := Rabs_pos w; have := Rle_abs w; have := Rle_abs (- w); rewrite Rabs_Ropp => *.
+    by case: (Rle_dec s u) => *; nra.
+  have h1 := pow2_ge_0 (u - s); have h2 : 0 <= a + 2 * t * s + t * u by nra.
+  by have := Rmult_le_pos _ _ h1 h2; lra.
+by move: h up; split_Rabs; lra.
+Qed.
+(* The same a known distance away from another number, for the planted change. *)
+Lemma joint_max_far a t s c e x : 0 <= s <= 1 -> 0 <= t -> 0 <= a + 2 * t * s ->
+  Rabs ((1 - s ^ 2) * (a + t * s) / 4 - c) + Rabs ((t - 2 * a * s - 3 * t * s ^ 2) / 4) <= e ->
+  e + e < Rabs (c - x) -> e < Rabs (joint_max a t - x).
+Proof. by move=> h1 h2 h3 h4; have := joint_max_near h1 h2 h3 h4; split_Rabs; lra. Qed.
+Lemma whole n : INR (Z.to_nat (Zpos n)) = IZR (Zpos n).
+Proof. by rewrite INR_IZR_INZ Z2Nat.id. Qed.
+Lemma shift m k v : m + k - v = m - (v - k).
+Proof. by ring. Qed.
+Ltac of_maximum s c :=
+  rewrite ?/lower_bracket ?/upper_bracket whole ?shift /joint_constant;
+  (apply: (@joint_max_near _ _ s) || apply: (@joint_max_far _ _ s c)); (lra || by_interval).
 """
 
 
@@ -107,11 +141,12 @@ def text() -> tuple[str, int]:
 
 def cases() -> list[Case]:
     """Return every float that is compared, as the shipped functions return it now."""
-    return [*_policy_cases(), *_gain_cases(), *_group_cases()]
+    return [*_policy_cases(), *_bracket_cases(), *_gain_cases(), *_group_cases()]
 
 
 def _lemmas(case: Case) -> str:
     """Return the lemma that a float is near its definition, and the one that the planted float is not."""
+    # A float is a rational number, and Coq is given that very one.
     exact = F(case.value)
     near = f"Rabs ({case.definition} - {to_coq.real(exact)}) <= {to_coq.real(TOLERANCE)}"
     far = f"{to_coq.real(TOLERANCE)} < Rabs ({case.definition} - {to_coq.real(exact * PLANTED)})"
@@ -140,10 +175,31 @@ def _policy_cases() -> Iterator[Case]:
         yield Case(name, definition, float(value), "of_policy")
 
 
+def _bracket_cases() -> Iterator[Case]:
+    """Yield the brackets of the curvature for few responses and for a vocabulary."""
+    constant = 1 / (6 * math.sqrt(3))
+    for arms in (2, 3, 151936):
+        lower, upper = curvature_brackets(arms)
+        sides = (
+            ("lower", lower, 1 + math.exp(-1), math.log(arms), ""),
+            ("upper", upper, -1.0, math.log(arms / constant) - 1, " - / (6 * sqrt 3)"),
+        )
+        for side, value, a, t, without in sides:
+            number = to_coq.real(F(value))
+            tactics = f"of_maximum {_maximiser(a, t)} ({number}{without})"
+            yield Case(f"{side}_bracket_{arms}", f"{side}_bracket (Z.to_nat {arms})", value, tactics)
+
+
+def _maximiser(a: float, t: float) -> str:
+    """Return where (1 - s^2)(a + t s)/4 is largest on [0, 1], up to rounding, as a real number of Coq."""
+    return to_coq.real(F((math.sqrt(a * a + 3 * t * t) - a) / (3 * t)))
+
+
 def _gain_cases() -> Iterator[Case]:
     """Yield the gain of every named rule in groups of four."""
     for rule, (estimator, table) in _RULES.items():
         options: dict[str, Any] = {"k": _LEVEL, "eps": 0}
+        # A rule is given the options that it has.
         known = {name: value for name, value in options.items() if name in get_estimator(rule).defaults}
         value = float(expected_gain(float(_SUCCESS), _SIZE, rule, **known))
         definition = f"gain {to_coq.real(_SUCCESS)} ({estimator} : estimator {_SIZE}) ord0"
@@ -152,6 +208,7 @@ def _gain_cases() -> Iterator[Case]:
 
 def _group_cases() -> Iterator[Case]:
     """Yield the expected entropy change over groups of two for a finite step: the query of witness W1."""
+    # The policy of witness W1, a rare success.
     z = np.log(np.array([0.1, 0.9]))
     step = "(1 / 10)"
     probability, level = "(ltac:(lra) : 0 < 1 / 10 < 1)", "(ltac:(lra) : 0 < 2 / 5 <= 1)"

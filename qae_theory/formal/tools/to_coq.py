@@ -46,6 +46,7 @@ def expression(value: Any, names: Mapping[Any, str]) -> str:
     '(1 + ((-1) * (1 / 3) * (a ^ 2)))'
     """
     value = sympy.sympify(value)
+    # Named parts first: a function of symbols is not taken apart.
     if value in names:
         return names[value]
     if value.is_Rational:
@@ -59,6 +60,7 @@ def expression(value: Any, names: Mapping[Any, str]) -> str:
         return "(" + (" + " if value.is_Add else " * ").join(parts) + ")"
     if value.is_Pow and value.exp.is_Integer:
         base = expression(value.base, names)
+        # Coq's division is multiplication by the inverse, and field knows both.
         if value.exp == -1:
             return f"(/ {base})"
         return f"({base} ^ {value.exp})" if value.exp > 0 else f"(/ {base} ^ {-value.exp})"

@@ -107,6 +107,7 @@ def _bad_groups() -> Iterator[Refusal]:
             partial(q.advantages, _MIXED, mask=mask),
             f"mask must be a boolean array of the shape of rewards, (4,); got {mask!r}",
         )
+    # The rules whose formulas speak of right and wrong only.
     for name in ("psr", "nsr", "pos_mask", "neg_mask"):
         shown = repr(np.array([1.0, 2.0]))
         yield (
@@ -137,6 +138,7 @@ def _bad_options() -> Iterator[Refusal]:
         yield partial(q.advantages, _MIXED, k=bad), f"k must be {_K_ALLOWED}; got {bad!r}"
     for bad in (-1e-9, _NAN, _INF, "0", None, True):
         yield partial(q.advantages, _MIXED, eps=bad), f"eps must be a finite number >= 0; got {bad!r}"
+    # 'batch' is a standard deviation over a whole batch, which a group alone does not have.
     kinds = "'population', 'bessel' or 'none'"
     for bad in ("sample", None, 1):
         message = f"std must be {kinds} ('batch' where a whole batch is given); got {bad!r}"
@@ -214,6 +216,7 @@ def _bad_policies() -> Iterator[Refusal]:
     for bad in ("gradient", None):
         names = "uncentred, policy_gradient, natural_gradient, sampled_group"
         yield partial(q.update_direction, zeros, [1, 0], bad), f"rule must be one of {names}; got {bad!r}"
+    # A sampled group needs both; the exact updates take neither.
     group = {"responses": [0, 1], "advantages": [1, -1]}
     for name, value in group.items():
         yield (
@@ -259,6 +262,7 @@ def _bad_policies() -> Iterator[Refusal]:
             partial(q.safe_step_size, zeros, [1, 0], low, high),
             f"{name} must be a float array here, not exact numbers; got {given}",
         )
+    # The claim behind it is about rewards of 0 and 1, and baselines between them.
     yield partial(q.safe_step_size, zeros, [1, 2], 0, 1), "arm_rewards must be 0 or 1 in every entry; got [1, 2]"
     yield partial(q.safe_step_size, zeros, [1, 0], -0.1, 1), "low must be a baseline in [0, 1); got -0.1"
     for low, high in ((0.5, 0.5), (0.5, 1.1)):
@@ -317,6 +321,7 @@ def _bad_objectives() -> Iterator[Refusal]:
         yield partial(call, bad, [1, 0]), f"ratios must be {number}; got {bad!r}"
         yield partial(call, ones, bad), f"advantages must be {number}; got {bad!r}"
     yield partial(masked_objective, bad, [1, 0], "qae"), f"ratios must be {number}; got {bad!r}"
+    # 1 would leave no lower bound; infinity is how no upper bound is asked for.
     for name, bads, allowed in (
         ("clip_low", (1, -0.1, _NAN), "a number in [0, 1)"),
         ("clip_high", (-0.1, _NAN, None), "a number >= 0, or inf"),
@@ -382,6 +387,7 @@ def _message(call: Callable[[], Any]) -> str:
 
 def _defaults(*, k: str) -> Finding:
     """Find whether each function without options gives what it gives with its defaults written out."""
+    # The second group is hard at K = .4 and easy at K = .6, so that the default level matters.
     rewards = np.array([[1.0, 0, 0, 0, 0], [1, 1, 1, 0, 0], [1, 1, 0, 0, 0]])
     eps = 1e-6
     explicit: dict[str, dict[str, Any]] = {
@@ -429,6 +435,7 @@ def _registration(*, scale: int) -> Finding:
             ("default", advantages([1, 0, 1], "scaled").tolist(), [scale, 0, scale]),
             ("option", advantages([1, 0, 1], "scaled", scale=5).tolist(), [5, 0, 5]),
             ("any rewards", advantages([2, 0.5], "plain").tolist(), [2, 0.5]),
+            # An option of an estimator's own is passed on unchecked: only its kernel knows what is allowed.
             ("own option", resolve_options(full, {"scale": "as it is"}), {"scale": "as it is"}),
         ]
         return all_equal(cases, "registered and read back")

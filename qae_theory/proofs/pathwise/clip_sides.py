@@ -26,11 +26,13 @@ from qae_theory.proofs.objective.clipping import CLIPS, clip_domain, clip_symbol
 from qae_theory.proofs.tools.checking import both, for_all, valid, valid_on_every_path, with_witness
 from qae_theory.proofs.tools.groups import LEVELS, binary_group, exact, mixed_groups, number
 
+# DAPO's range, .2 below and .28 above.
 LOW, HIGH = CLIPS[0]["clip_low"], CLIPS[0]["clip_high"]
 
 
 def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
+    # Signs and slopes make the claim; the scope says where it stops.
     steps = (*_proof(), *_ties(), *_scope())
     ledger.add(Evidence("clip-sides", "signs-and-slopes", Kind.PROOF, Role.FOR, steps))
 
@@ -168,6 +170,7 @@ def _shipped_signs(effort: Effort, *, rule: str) -> Finding:
 
     def cases() -> Iterator[tuple[str, bool]]:
         for (m, size), k, std in product(mixed_groups(largest), LEVELS, ("population", "bessel")):
+            # The gate is exact here, also for the rule that interpolates: that rule is the control.
             sign = 1 if is_hard_group(m, size, k) else -1
             # With the sign of its regime every advantage is at least 0.
             signed = [sign * a for a in advantages(binary_group(m, size), rule, k=k, std=std, eps=0)]
@@ -183,6 +186,7 @@ def _bounds_bind(*, hard: tuple[int, int], easy: tuple[int, int]) -> Finding:
     above, inside, below = (Fraction(2), Fraction(3)), (Fraction(9, 10), 1 + HIGH), (Fraction(1, 100), Fraction(1, 2))
     cases = []
     # Correct ones come last: a hard group's last response and an easy group's first have the advantage.
+    # Each group with the zones that must be frozen for it, and those that must not.
     for (m, size), place, frozen, free in (
         (hard, -1, (above,), (inside, below)),
         (easy, 0, (below,), (inside, above)),

@@ -41,6 +41,7 @@ ARM_REWARDS = (1, 0, 0)
 
 def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
+    # What differs between the rules, what sign that has, and that the shipped chain obeys it.
     steps = (*_law(), *_sign(), *_ties())
     ledger.add(Evidence("paired-ordering-law", "from-the-advantages", Kind.PROOF, Role.FOR, steps))
 
@@ -193,6 +194,7 @@ def _mean_frequency(effort: Effort, *, divisor: Callable[[int], int]) -> Finding
     for size in range(2, effort.pick(5, 3) + 1):
         counts = count_vectors(3, size)
         weights = multinomial_weights(log_probs, counts)
+        # E[p^] = sum over count vectors of their probability times counts / G.
         means = expressions((weights[:, None] * exact_counts(counts, log_probs)).sum(axis=0))
         residuals += [sympy.expand(mean / divisor(size)) - pi for mean, pi in zip(means, probs, strict=True)]
     return all_zero(residuals)
@@ -225,6 +227,7 @@ def _shipped_gap(effort: Effort, *, method: str) -> Finding:
     def cases() -> Iterator[tuple[str, Any, Any]]:
         for (m, size), k, (std, lost) in product(mixed_groups(largest), LEVELS, (("population", 0), ("bessel", 1))):
             rewards = binary_group(m, size)
+            # The standard deviation, by which c is divided: over G, or over G - 1.
             root = sqrt(exact([Fraction(m * (size - m), size * (size - lost))]))
             gap = advantages(rewards, "qae", k=k, std=std, eps=0) - advantages(rewards, "grpo", std=std, eps=0)
             c = (Fraction(m, size) - quantile_baseline(rewards, k, method=method)) / root

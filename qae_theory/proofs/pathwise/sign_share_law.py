@@ -140,6 +140,7 @@ def _conditional_is_product(effort: Effort, *, divide: bool) -> Finding:
     weight = {y: prod(probs[y_i] for y_i in y) for y in groups}
 
     def cases() -> Iterator[tuple[str, bool]]:
+        # Every pattern of right and wrong responses is a condition of its own.
         for outcome in product((0, 1), repeat=size):
             chosen = [y for y in groups if tuple(rewards[y_i] for y_i in y) == outcome]
             total = sum(weight[y] for y in chosen)
@@ -194,6 +195,7 @@ def _by_side(size: int, num_correct: int, rule: str, **settings: Any) -> Iterato
     weights = multinomial_weights(logs(POLICY), counts)
     for row, weight in zip(exact_counts(counts, probs), weights, strict=True):
         if sum(row * r) == num_correct:
+            # The step is linear in the advantages, so that each side's part can be taken alone.
             right, wrong = (counted_group(probs, row, per_arm * side) for side in (r, 1 - r))
             yield _Parts(weight, right, wrong)
 
@@ -204,6 +206,7 @@ def _shipped_share(effort: Effort, *, share: Callable[[Any], Any]) -> Finding:
 
     def cases() -> Iterator[tuple[str, Any, Any]]:
         for (m, size), std in product(mixed_groups(effort.pick(5, 3)), ("population", "bessel")):
+            # Summed over all count vectors with m right responses, weighted by their probabilities.
             right = wrong = exact([0] * len(POLICY))
             for parts in _by_side(size, m, "grpo", std=std, eps=0):
                 right, wrong = right + parts.weight * parts.right, wrong + parts.weight * parts.wrong

@@ -41,6 +41,7 @@ _SETTINGS: tuple[tuple[dict[str, Any], int], ...] = (
 
 def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
+    # First what the step is, then what it does to one logit, then that the shipped code does it.
     steps = (*_gradient_steps(), *_push_steps(), *_tie_steps())
     ledger.add(Evidence("unsampled-logits", "from-the-gradient", Kind.PROOF, Role.FOR, steps))
 
@@ -190,6 +191,7 @@ def _direction_is_gradient(effort: Effort, *, advantage_power: int) -> Finding:
     at_policy = {z: sympy.log(w) for z, w in zip(variables, weights, strict=True)}
     residuals = []
     for responses in _assignments(arms, size):
+        # (1/G) sum_i A_i pi'(y_i)/pi(y_i), as a trainer maximises it.
         objective = sympy.Integer(0)
         for a_i, y in zip(a, responses, strict=True):
             # The old policy is a constant: its logits are set before differentiating.
@@ -219,6 +221,7 @@ def _unsampled_push(effort: Effort, *, sign: int) -> Finding:
     for responses in _assignments(arms, size):
         direction = _direction(weights, responses, a)
         for y in range(arms):
+            # The responses that are y; an unsampled response has none.
             own = sum(a_i for a_i, y_i in zip(a, responses, strict=True) if y_i == y)
             # Coordinate by coordinate, sampled or not.
             residuals.append(direction[y] - (own + sign * sum(a) * weights[y] / sum(weights)) / size)
