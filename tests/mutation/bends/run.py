@@ -95,7 +95,7 @@ def judge(checks: Sequence[NamedCheck], bends: list[Bend], jobs: int, out: Path,
         marks = (f"shipped-agrees-{bend.function}::", f"says[{bend.function}]")
         return [name for name in by_name if any(mark in name for mark in marks)]
 
-    killers = {name: check for name, check in shown(by_name, by_bend, own, jobs)}
+    killers = dict(shown(by_name, by_bend, own, jobs))
     print(f"{killer}: {_summary(killers)} by the agreement of their own function", flush=True)
     _store(killers, by_bend, out, killer)
     left = {name: by_bend[name] for name, check in killers.items() if check is None}
