@@ -116,6 +116,7 @@ RANK_OFF = Change("a rank off by one", _rank_off, needs="k")
 BINARY = Change("K read as its binary value", _binary, needs="k")
 SWAPPED = Change("its first two parts swapped", _swapped)
 
+BRACKETS = ignored("method", "brackets")._replace(says="method is taken for 'brackets'")
 K = [RANK_OFF, BINARY, ignored("k", "0.4")]
 SCALE = [ignored("std", "population"), ignored("eps", 1e-6)]
 CLIP = [ignored("clip_low", 0.2), ignored("clip_high", 0.28)]
@@ -143,7 +144,7 @@ OF_FUNCTION: Mapping[str, list[Change]] = {
     "entropy_change": [*SCALARS, SINGLE],
     "first_order_entropy_change": [*SCALARS, SINGLE],
     "second_order_entropy_change": [*SCALARS, SINGLE],
-    "entropy_change_bounds": [*SCALARS, SWAPPED, ignored("method", "brackets"), ignored("method", "best")],
+    "entropy_change_bounds": [*SCALARS, SWAPPED, ignored("method", "best"), BRACKETS],
     "entropy_change_enclosure": [*SCALARS, SWAPPED],
     "curvature_brackets": [*NUMBERS, SWAPPED],
     "safe_step_size": [*SCALARS, ignored("low", 0.0), ignored("high", 1.0)],
