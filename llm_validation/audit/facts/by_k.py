@@ -14,6 +14,7 @@ import numpy as np
 from llm_validation.audit.model.log import Log
 from llm_validation.audit.model.responses import Groups
 from qae_theory.arrays import Array
+from qae_theory.checks import quantile_level
 from qae_theory.group_expectation import expected_gain, outcome_advantages
 
 LEVELS = ("0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9")
@@ -60,11 +61,17 @@ def _row(cells: dict[tuple[int, int], int], name: str, k: str | None) -> dict[st
             for value, members in ((made.correct[right], right), (made.wrong[right], size - right)):
                 sign = "zero" if value == 0 else "positive" if value > 0 else "negative"
                 signs[sign] += members * count
-            hard += count * (made.wrong[right] == 0)
+            hard += count * (k is not None and _is_hard(right, size, k))
             leaks += count * (linear is not None and _other_zeros(made, linear, right, size))
     shares = {sign: number / responses for sign, number in signs.items()}
-    regimes = {"hard": None, "leaks": None} if k is None else {"hard": float(hard / groups), "leaks": leaks / groups}
+    regimes = {"hard": None, "leaks": None} if k is None else {"hard": hard / groups, "leaks": leaks / groups}
     return {"estimator": name, "k": k, **shares, **regimes, "gain": gain / groups}
+
+
+def _is_hard(right: int, size: int, k: str) -> bool:
+    """Return whether a group's success rate is at most 1 - K, in whole numbers."""
+    level = quantile_level(k)
+    return right * level.denominator <= (level.denominator - level.numerator) * size
 
 
 def _other_zeros(exact: Any, linear: Any, right: int, size: int) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from llm_validation.audit.estimator.identify import identify
-from llm_validation.audit.facts import by_k, entropy, mass
+from llm_validation.audit.facts import by_k, components, entropy, mass
 from llm_validation.audit.findings.finding import Finding
 from llm_validation.audit.report.remedies import remedies
 from llm_validation.audit.report.report import Report, group_facts, step_facts, zero_share
@@ -34,6 +34,7 @@ def record(report: Report, comparison: Mapping[str, Any] | None = None) -> dict[
         "series": {name: log.steps.name_of(name) for name in log.steps.recognised},
         "by_k": by_k.table(log),
         "advantage_mass": mass.table(log),
+        "reward_components": components.table(log),
         "entropy_change": entropy.table(log),
         "findings": [of_finding(finding) for finding in report.findings],
         "unchecked": [one._asdict() for one in report.unchecked],

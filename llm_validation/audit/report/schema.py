@@ -97,6 +97,16 @@ class Mass(_Closed):
     truncated: float | None = None
 
 
+class Component(_Closed):
+    """A reward function: its mean, in how many groups it tells responses apart, its share of the rewards' spread."""
+
+    component: str
+    weight: float
+    mean: float | None
+    tells: float
+    within_share: float | None
+
+
 class ClaimVerdict(_Closed):
     """A claim of the ledger and its stored verdict."""
 
@@ -182,6 +192,7 @@ class AuditRecord(_Closed):
     series: dict[str, str]
     by_k: list[LevelRow]
     advantage_mass: Mass | None
+    reward_components: list[Component]
     entropy_change: dict[str, str | int | float | None] | None
     findings: list[FindingRecord]
     unchecked: list[UncheckedRecord]

@@ -8,7 +8,7 @@ from typing import Any
 
 from llm_validation.audit.checks.advantages.estimator_mismatch import shown
 from llm_validation.audit.estimator.identify import identify
-from llm_validation.audit.facts import by_k, entropy, mass
+from llm_validation.audit.facts import by_k, components, entropy, mass
 from llm_validation.audit.findings.finding import Finding, percent
 from llm_validation.audit.report.remedies import remedies
 from llm_validation.audit.report.report import Report, group_facts, step_facts, zero_share
@@ -30,7 +30,8 @@ class Section:
 
 def sections(report: Report, comparison: dict[str, Any] | None = None) -> list[Section]:
     """Return the sections for which there is something to say."""
-    found = [_summary(report), *_findings(report), *_by_k(report), *_mass(report), *_entropy(report)]
+    found = [_summary(report), *_findings(report), *_by_k(report), *_mass(report)]
+    found += [*_components(report), *_entropy(report)]
     found += [] if comparison is None else _comparison(comparison)
     return [*found, _unchecked(report), *_refused(report), _sources(report)]
 
@@ -110,6 +111,20 @@ def _mass(report: Report) -> Iterator[Section]:
     for row in found["by_length"]:
         rows.append([row["quarter"], f"{row['mean_tokens']:.0f}", _share(row["positive"]), _share(row["negative"])])
     yield Section("The advantages' mass", items=items, head=["responses", "tokens", "positive", "negative"], rows=rows)
+
+
+def _components(report: Report) -> Iterator[Section]:
+    found = components.table(report.log)
+    if len(found) < 2:
+        return
+    rows = []
+    for row in found:
+        mean = "" if row["mean"] is None else f"{row['mean']:.3g}"
+        share = "" if row["within_share"] is None else f"{row['within_share']:.0%}"
+        rows.append([row["component"], mean, _share(row["tells"]), share])
+    text = "What each reward function contributes within groups, where the advantages come from."
+    head = ["function", "mean", "groups it tells apart", "share of the spread"]
+    yield Section("Reward functions", [text], head=head, rows=rows)
 
 
 def _entropy(report: Report) -> Iterator[Section]:
