@@ -226,3 +226,14 @@ def test_verl_reads_the_file(tmp_path: Path) -> None:
         assert item["reward_model"]["ground_truth"] == examples[message["content"]]
         assert item["data_source"] == "qae/digits"
         assert tokenizer.apply_chat_template([message], tokenize=False) == message["content"]
+
+
+def test_extraction_and_stop_strings_of_the_reward_are_those_of_training() -> None:
+    response = "7\n2+2=4\n"
+    assert compute_score("qae/digits", response, "7")["acc"] is False
+    told = compute_score("qae/digits", response, "7", extraction="first-line", stop=["\n"])
+    assert (told["score"], told["acc"]) == (1.0, True)
+    with pytest.raises(ValueError, match="extraction must be one of auto, box"):
+        compute_score("qae/digits", response, "7", extraction="firstline")
+    with pytest.raises(ValueError, match="stop must be a list of strings"):
+        compute_score("qae/digits", response, "7", stop="\n")
