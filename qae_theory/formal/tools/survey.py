@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 
 from qae_theory.formal.tools import coq, layout, sources
 
@@ -83,11 +84,14 @@ def survey(theorems: Mapping[str, sources.Theorem], *, jobs: int = 2) -> list[Su
     layout.GENERATED.mkdir(parents=True, exist_ok=True)
     claims = list(theorems)
     # Every jobs-th claim, so that the slow files of decimals are shared out.
-    shares = [{claim: theorems[claim] for claim in claims[start::jobs]} for start in range(jobs)]
+    shares = []
+    for start in range(jobs):
+        shares.append({claim: theorems[claim] for claim in claims[start::jobs]})
     with ThreadPoolExecutor(jobs) as pool:
-        # Back into the order of the claims, whichever program answered first.
-        found = {each.claim: each for share in pool.map(_survey_share, range(jobs), shares) for each in share}
-    return [found[claim] for claim in claims]
+        answers = chain.from_iterable(pool.map(_survey_share, range(jobs), shares))
+        by_claim = {each.claim: each for each in answers}
+    # Back into the order of the claims, whichever program answered first.
+    return [by_claim[claim] for claim in claims]
 
 
 def failed_controls() -> list[str]:
@@ -107,9 +111,10 @@ def statements_text(found: list[Surveyed]) -> str:
 
 def axioms_text(found: list[Surveyed]) -> str:
     """Return the text of ``axioms.txt``: per claim the names of its axioms, and at the end what each axiom states."""
-    parts = ["\n".join([each.claim, *(f"  {name}" for name in sorted(each.axioms))]) for each in found]
+    parts = []
     stated: dict[str, str] = {}
     for each in found:
+        parts.append("\n".join([each.claim, *(f"  {name}" for name in sorted(each.axioms))]))
         stated.update(each.axioms)
     parts.append("\n".join(["what the axioms state", *(f"  {name} : {stated[name]}" for name in sorted(stated))]))
     return "\n\n".join(parts) + "\n"

@@ -263,8 +263,8 @@ def _one_update(*, base: Any) -> Finding:
     new = [sympy.simplify(p) for p in expressions(probabilities(moved))]
     ratios = [sympy.simplify(2 * p) for p in new]
     # H'/H in ball arithmetic: whether it lies outside the range is then certain.
-    entropies = [ball(sum(-p * sympy.log(p) for p in policy)) for policy in (new, [sympy.Rational(1, 2)] * 2)]
-    quotient = entropies[0] / entropies[1]
+    # The policy before the step is uniform over two responses, with entropy log 2.
+    quotient = ball(sum(-p * sympy.log(p) for p in new)) / ball(sympy.log(2))
     low, high = (flint.arb(str(float(x))) for x in (1 - CLIP_LOW, 1 + CLIP_HIGH))
     # Both ratios, as exact numbers.
     outside = all(bool(r < 1 - sympy.Rational(CLIP_LOW)) or bool(r > 1 + sympy.Rational(CLIP_HIGH)) for r in ratios)

@@ -168,12 +168,13 @@ def _gap(at: Instance, eta: Any) -> Any:
     """Return Delta H(b2) - Delta H(b1) as a ball."""
     z = exact.balls(at.logits)
     probs, _ = exact.policy(z)
-    after = [
+
+    def entropy_after(baseline: float) -> Any:
         # The uncentred update moves each logit by eta pi (r - b).
-        exact.entropy([x + eta * p * (r - flint.arb(b)) for x, p, r in zip(z, probs, at.rewards, strict=True)])
-        for b in (at.high, at.low)
-    ]
-    return after[0] - after[1]
+        b = flint.arb(baseline)
+        return exact.entropy([x + eta * p * (r - b) for x, p, r in zip(z, probs, at.rewards, strict=True)])
+
+    return entropy_after(at.high) - entropy_after(at.low)
 
 
 def _nearly_tight(*, times: str) -> Finding:

@@ -178,7 +178,7 @@ def _ties() -> tuple[Step, ...]:
 
 def _symbolic_table(size: int) -> dict[tuple[int, int], Any]:
     """Return a symbol a(r, m) for every reward r and number m of correct responses."""
-    return {(r, m): sympy.Symbol(f"a_{r}_{m}") for r in (0, 1) for m in range(size + 1)}
+    return {(r, m): sympy.Symbol(f"a_{r}_{m}") for r, m in product((0, 1), range(size + 1))}
 
 
 def _exchangeable(effort: Effort, *, by_position: int) -> Finding:

@@ -156,12 +156,11 @@ def _policy_cases(
         # The parameters are set after differentiating: the groups then have rational probabilities.
         case = Query(tuple(Fraction(str(q.subs(at))) for q in probs), arm_rewards)
         for parameter, size in product(parameters, (2, effort.pick(4, 3))):
-            # d/d theta = x d/dx for x = e^theta
-            scores = [
-                sum(parameter * sympy.diff(sympy.log(q), parameter) for q in factors).subs(at)
-                / (len(factors) if normalise else 1)
-                for factors in tokens
-            ]
+            scores = []
+            for factors in tokens:
+                # d/d theta = x d/dx for x = e^theta; the scores of a response's tokens add up.
+                score = sum(parameter * sympy.diff(sympy.log(q), parameter) for q in factors).subs(at)
+                scores.append(score / (len(factors) if normalise else 1))
             gradient = (parameter * sympy.diff(success, parameter)).subs(at)
             groups = all_groups(len(tokens), size)
             weights = group_weights(case.exact_probs, groups)
@@ -245,12 +244,9 @@ def _single_response(*, least: int) -> Finding:
     """Find whether a lone response has gain 0, and mixed groups of one are refused."""
     p = Fraction(1, 3)
     single = [(f"{rule}, G=1", bool(number(expected_gain(p, 1, rule)) == 0)) for rule in RULES if rule != "rloo"]
-    refused = [
-        (f"{rule}, G={size}, mixed_only", _refuses(rule, size, mixed_only=True) == (size < 2))
-        for rule in RULES
-        for size in range(least - 1, 4)
-        if size > 0
-    ]
+    refused = []
+    for rule, size in product(RULES, range(max(least - 1, 1), 4)):
+        refused.append((f"{rule}, G={size}, mixed_only", _refuses(rule, size, mixed_only=True) == (size < 2)))
     return for_all([*single, *refused, ("rloo, G=1", _refuses("rloo", 1, mixed_only=False) == (least == 2))], "G = 1")
 
 

@@ -158,9 +158,14 @@ def _taylor(*, half: Any) -> Finding:
     return all_zero([log_form(sympy.diff(remainder, eta, k).subs(eta, 0)) for k in (0, 1, 2)], sympy.expand)
 
 
+def _symbolic_table(size: int) -> dict[tuple[int, int], Any]:
+    """Return a symbol a(r, m) for every reward r and number m of correct responses."""
+    return {(r, m): sympy.Symbol(f"a_{r}_{m}") for r, m in product((0, 1), range(size + 1))}
+
+
 def _symbolic_form(arms: int) -> dict[tuple[int, int], Any]:
     """Return symbols B(i, j) of a symmetric bilinear form."""
-    return {(i, j): sympy.Symbol(f"B{min(i, j)}{max(i, j)}") for i in range(arms) for j in range(arms)}
+    return {(i, j): sympy.Symbol(f"B{min(i, j)}{max(i, j)}") for i, j in product(range(arms), repeat=2)}
 
 
 def _diagonal_and_pairs(effort: Effort, *, pairs: Callable[[int], int]) -> Finding:
@@ -169,12 +174,13 @@ def _diagonal_and_pairs(effort: Effort, *, pairs: Callable[[int], int]) -> Findi
     policy, form = sympy.symbols("pi1:4"), _symbolic_form(3)
     residuals = []
     for size in range(2, effort.pick(5, 4)):
-        table = {(r, m): sympy.Symbol(f"a_{r}_{m}") for r in (0, 1) for m in range(size + 1)}
+        table = _symbolic_table(size)
         whole = diagonal = pair = sympy.S(0)
         for group in product(range(3), repeat=size):
             weight = sympy.prod([policy[y] for y in group])
-            a = [table[arm_rewards[y], sum(arm_rewards[x] for x in group)] for y in group]
-            terms = {(i, j): a[i] * a[j] * form[group[i], group[j]] for i in range(size) for j in range(size)}
+            m = sum(arm_rewards[y] for y in group)
+            a = [table[arm_rewards[y], m] for y in group]
+            terms = {(i, j): a[i] * a[j] * form[group[i], group[j]] for i, j in product(range(size), repeat=2)}
             # All pairs (i, j) at once, against one diagonal term and one pair.
             whole += weight * sum(terms.values()) / size**2
             diagonal += weight * terms[0, 0]
@@ -190,7 +196,7 @@ def _conditioned_pairs(effort: Effort, *, own: int) -> Finding:
     policy, form = (first, second, 1 - first - second), _symbolic_form(3)
     residuals = []
     for size in range(2, effort.pick(5, 4)):
-        table = {(r, m): sympy.Symbol(f"a_{r}_{m}") for r in (0, 1) for m in range(size + 1)}
+        table = _symbolic_table(size)
         whole = sympy.S(0)
         for group in product(range(3), repeat=size):
             weight = sympy.prod([policy[y] for y in group])

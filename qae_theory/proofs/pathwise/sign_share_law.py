@@ -136,17 +136,18 @@ def _conditional_is_product(effort: Effort, *, divide: bool) -> Finding:
     # The control forgets to divide by the probability of the condition.
     laws = {1: right, 0: wrong} if divide else {1: exact(list(probs)), 0: exact(list(probs))}
     size = effort.pick(4, 3)
-    groups = list(product(range(3), repeat=size))
-    weight = {y: prod(probs[y_i] for y_i in y) for y in groups}
+    # Every pattern of right and wrong responses is a condition of its own.
+    by_outcome: dict[tuple[int, ...], dict[tuple[int, ...], Fraction]] = {}
+    for y in product(range(3), repeat=size):
+        outcome = tuple(rewards[y_i] for y_i in y)
+        by_outcome.setdefault(outcome, {})[y] = Fraction(prod(probs[y_i] for y_i in y))
 
     def cases() -> Iterator[tuple[str, bool]]:
-        # Every pattern of right and wrong responses is a condition of its own.
-        for outcome in product((0, 1), repeat=size):
-            chosen = [y for y in groups if tuple(rewards[y_i] for y_i in y) == outcome]
-            total = sum(weight[y] for y in chosen)
-            for y in chosen:
+        for outcome, weights in by_outcome.items():
+            total = sum(weights.values())
+            for y, weight in weights.items():
                 expected = prod(laws[r][y_i] for r, y_i in zip(outcome, y, strict=True))
-                yield f"R={outcome}, responses {y}", weight[y] / total == expected
+                yield f"R={outcome}, responses {y}", weight / total == expected
 
     return for_all(cases(), f"all groups of {size} from three responses")
 

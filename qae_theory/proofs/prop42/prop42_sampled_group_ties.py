@@ -191,17 +191,24 @@ def _broadcasts(policies: Shape, groups: Shape, weights: Shape) -> bool:
     batch = np.broadcast_shapes(policies, groups, weights)
     # Written out to the full batch, so that each entry can be taken by hand.
     every = [np.broadcast_to(x, (*batch, x.shape[-1])) for x in (logits, drawn, own)]
-    return steps.shape == (*batch, 3) and all(
-        np.abs(steps[i] - _float_step(*(x[i] for x in every))).max() < FLOAT_TOLERANCE for i in np.ndindex(*batch)
-    )
+    if steps.shape != (*batch, 3):
+        return False
+    for index in np.ndindex(*batch):
+        expected = _float_step(*(x[index] for x in every))
+        if not np.abs(steps[index] - expected).max() < FLOAT_TOLERANCE:
+            return False
+    return True
 
 
 def _float_step(logits: Any, group: Any, own: Any) -> Any:
     """Return (1/G) sum_i A_i (e_y - pi) in floats."""
     weights = [math.exp(x) for x in logits]
-    pushes = [math.fsum(x for x, y in zip(own, group, strict=True) if y == arm) for arm in range(len(logits))]
-    total = math.fsum(own)
-    return np.array([x - total * w / math.fsum(weights) for x, w in zip(pushes, weights, strict=True)]) / len(group)
+    total, partition = math.fsum(own), math.fsum(weights)
+    pushes = []
+    for arm, weight in enumerate(weights):
+        sampled = math.fsum(x for x, y in zip(own, group, strict=True) if y == arm)
+        pushes.append(sampled - total * weight / partition)
+    return np.array(pushes) / len(group)
 
 
 def _refuses(name: str, z: Any, options: dict[str, Any]) -> bool:
