@@ -24,6 +24,9 @@ from qae_theory.updates import uncentred
 # The largest |Cov(x, (d - E d)^2)| over x, d in [0, 1] (proofs, `remainder`).
 THIRD_MOMENT_CONSTANT = 1 / (6 * math.sqrt(3))
 _UNIT_ROUNDOFF = 2.0**-53
+_LARGEST = float(np.finfo(np.float64).max)
+# Numbers below this may be made of some that have lost digits below 2**-1022.
+_FEW_DIGITS = 1e-290
 
 
 def entropy_change(logits: Any, direction: Any, step_size: Any) -> Array:
@@ -257,7 +260,8 @@ def safe_step_size(logits: Any, arm_rewards: Any, low: Any, high: Any) -> Array:
     batch = np.broadcast_shapes(z.shape[:-1], r.shape[:-1], b1.shape, b2.shape)
     z, r = _rows(z, (*batch, z.shape[-1])), _rows(r, (*batch, z.shape[-1]))
     b1, b2 = np.broadcast_to(b1, batch).ravel(), np.broadcast_to(b2, batch).ravel()
-    steps = [_safe_step(*row) for row in zip(z, r, b1, b2, strict=True)]
+    with np.errstate(over="ignore", under="ignore"):  # a step beyond float64 is cut off at the largest number
+        steps = [_safe_step(*row) for row in zip(z, r, b1, b2, strict=True)]
     return np.array(steps, dtype=np.float64).reshape(batch)
 
 
@@ -302,7 +306,9 @@ def _safe_step(z: Array, r: Array, b1: float, b2: float) -> float:
     by_remainder = _remainder_step(z, r, b1, b2)
     by_order = _order_step(z, np.exp(log_softmax(z)), r, b2)
     # Each is computed to (gap + n) units in the last place, gaps beyond 745 having probability 0; round down by more.
-    return float(max(by_remainder, by_order) * (1 - 8 * (len(z) + 800) * _UNIT_ROUNDOFF))
+    step = max(by_remainder, by_order) * (1 - 8 * (len(z) + 800) * _UNIT_ROUNDOFF)
+    # Infinite stands for any step at all, and below 2**-1022 both the quotient and the product have been rounded.
+    return float(np.nextafter(min(step, _LARGEST), 0.0))
 
 
 def _remainder_step(z: Array, r: Array, b1: float, b2: float) -> float:
@@ -312,10 +318,20 @@ def _remainder_step(z: Array, r: Array, b1: float, b2: float) -> float:
     gaps = np.maximum(z / 2 - z.max() / 2, -400.0) * 2
     weights, excess = np.exp(gaps), np.expm1(gaps)
     mass = weights.sum()
-    low, high = (_push_spread(weights, excess, r - b) / mass for b in (b1, b2))
-    curvature = high**2 * below + low**2 * above
-    slope = max(float(covariance(weights / mass, gaps, excess)) / mass, 0.0)
-    return float(2 * (b2 - b1) * slope / curvature) if curvature > 0 else 0.0
+    low, high = (float(_push_spread(weights, excess, r - b) / mass) for b in (b1, b2))
+    # Products of two tiny gaps, squares and quotients are taken apart into mantissa and exponent: they may leave
+    # float64 where the step does not.
+    _, size = np.frexp(gaps.min())
+    size = min(int(size), 0)
+    slope = float(covariance(weights / mass, np.ldexp(gaps, -size), np.ldexp(excess, -size)) / mass)
+    spread = max(low, high)
+    if min(slope, spread) < _FEW_DIGITS:
+        return 0.0
+    curvature = (high / spread) ** 2 * below + (low / spread) ** 2 * above
+    (gain, gain_exponent), (width, width_exponent) = math.frexp(slope), math.frexp(spread)
+    between, exponent = math.frexp(b2 - b1)
+    exponent += gain_exponent + 2 * size - 2 * width_exponent
+    return float(np.ldexp(2 * between * gain / (width * width * curvature), exponent))
 
 
 def _push_spread(weights: Array, excess: Array, advantage: Array) -> float:
@@ -338,7 +354,9 @@ def _order_step(z: Array, probs: Array, r: Array, b2: float) -> float:
     right = right[np.argsort(z[right])]
     place = np.searchsorted(z[right], z[wrong], side="left")
     wrong, nearest = wrong[place > 0], right[place[place > 0] - 1]
-    ratio_steps = (z[wrong] - z[nearest]) / (b2 * probs[wrong] + (1 - b2) * probs[nearest])
+    # Products below 2**-1022, and the probabilities in them, are off by half of the smallest float each.
+    pushes = b2 * probs[wrong] + (1 - b2) * probs[nearest] + 2.0**-1072
+    ratio_steps = (z[wrong] - z[nearest]) / pushes
     return float(min(2 / b2, ratio_steps.min(initial=np.inf)))
 
 

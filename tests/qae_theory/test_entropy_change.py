@@ -29,6 +29,7 @@ from tests.qae_theory import shipped
 
 module = shipped("entropy_change")
 C = 1 / (6 * math.sqrt(3))
+LARGEST = 1.7976931348623157e308
 PEAKED = [0.0, 700.0, 1.0]
 QUERIES = [
     ([0.3, -0.7, 2.0], [1.0, 0.5, -2.0]),
@@ -324,7 +325,7 @@ def test_safe_step_is_rounded_down_by_what_the_analysis_allows() -> None:
         1 - 8 * 802 * 2.0**-53, rel=2e-14
     )  # the certificate itself is computed to a hundred units in the last place
     # The right arm leads and the policy is peaked: the order certificate is 2/b2 = 2 without any rounding.
-    assert safe_step_size([0.0, 60.0], [0, 1], 0.0, 1.0) == 2 * (1 - 8 * 802 * 2.0**-53)
+    assert safe_step_size([0.0, 60.0], [0, 1], 0.0, 1.0) == math.nextafter(2 * (1 - 8 * 802 * 2.0**-53), 0)
 
 
 @pytest.mark.parametrize("shift", [-1e4, 1e3, 1e6])
@@ -337,7 +338,21 @@ def test_safe_step_does_not_depend_on_a_shift(shift: float) -> None:
 
 def test_safe_step_where_the_curvature_underflows() -> None:
     with np.errstate(divide="raise", invalid="raise"):
-        assert safe_step_size([0.0, 1e-200], [1, 1], 0.0, 1.0) == pytest.approx(2, rel=1e-11)  # 2/b2, rounded down
+        # Two arms a tiny gap g apart: C = g^2/8, spreads |r - b| g/2, so the remainder's certificate has no g in it.
+        below, above = map(float, oracles.curvature_brackets(2))
+        for gap in (1e-200, 1e-280):
+            assert safe_step_size([0.0, gap], [1, 1], 0.0, 1.0) == pytest.approx(1 / above, rel=1e-11)
+        b = 3.1081014921605235e-143
+        assert safe_step_size([0.1, 0.10000000000000002], [0, 0], 0.0, b) == pytest.approx(1 / (b * below), rel=1e-11)
+        # Of a still smaller gap only 2/b2 is left.
+        assert safe_step_size([0.0, 1e-300], [1, 1], 0.0, 1.0) == pytest.approx(2, rel=1e-11)
+
+
+def test_safe_step_at_the_ends_of_float64() -> None:
+    # 2/b2 = 2e309 is finite, and no float64: infinite would say that no step can break the order.
+    assert safe_step_size([0.0, 1.0], [1, 1], 0.0, 1e-309) == math.nextafter(LARGEST, 0)
+    # The gap is 1.5e-323, three times the smallest float; the push 1/2.
+    assert 0 < safe_step_size([1.5e-323, 0.0], [0, 1], 0.0, 1.0) <= 3e-323
 
 
 def test_safe_step_of_peaked_policies() -> None:
