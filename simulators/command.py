@@ -159,7 +159,7 @@ def summary(analysis: Mapping[str, Any]) -> list[str]:
     A condition in which success does not rise is named as out.
     """
     from qae_theory.curves.findings import said
-    from simulators.experiments.lines import read_lines
+    from simulators.experiments.condition_lines import read_lines
 
     summaries = []
     for statement in analysis.get("statements", ()):

@@ -125,7 +125,7 @@ def _control_line(line_id: str, name: str, effort: Effort) -> Finding:
 def _lines(name: str, root: Path) -> tuple[StoredRun, Mapping[str, Line]]:
     """Return the stored run that counts, and its lines by id, computed anew."""
     from simulators.experiments import get_experiment
-    from simulators.experiments.lines import read_lines
+    from simulators.experiments.condition_lines import read_lines
 
     run = store.shipped(root, name)
     if run is None:

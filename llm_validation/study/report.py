@@ -15,13 +15,13 @@ from llm_validation.common.tables import Table
 from llm_validation.study import sections
 from llm_validation.study.analysis.adam_contrast import k_contrasts
 from llm_validation.study.analysis.bounds import bounds
+from llm_validation.study.analysis.curve_lines import TUNED, Lines
 from llm_validation.study.analysis.ladder import groups, ladder, rung_rows
 from llm_validation.study.analysis.lines import study_lines
 from llm_validation.study.analysis.ordering import ordering
 from llm_validation.study.analysis.places import COLLAPSED, DESTROYED, EXPLODED, boundaries, map_contrasts, map_places
 from llm_validation.study.analysis.robust import fresh, how, robust
 from llm_validation.study.analysis.sensitivity import sensitivity
-from llm_validation.study.analysis.shapes import TUNED, Lines
 from llm_validation.study.analysis.summary import summary
 from llm_validation.study.analysis.terms import chain_records
 from llm_validation.study.figures import CAPTIONS, draw_all

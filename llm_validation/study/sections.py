@@ -11,7 +11,7 @@ import numpy as np
 from llm_validation.common.resampling import shown
 from llm_validation.common.tables import Table
 from llm_validation.study.analysis.adam_contrast import MEASURES
-from llm_validation.study.analysis.shapes import Lines
+from llm_validation.study.analysis.curve_lines import Lines
 from qae_theory.claims.model import Answer
 from qae_theory.curves.outcomes import PLANTED, Line
 from qae_theory.curves.rungs import RUNGS

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qae_theory.numerics import rows
+from qae_theory.numerics import row_moments
 from qae_theory.numerics.arithmetic import Array
-from qae_theory.numerics.rows import (
+from qae_theory.numerics.row_moments import (
     FUNCTION_ERROR,
     LARGEST_SHIFT,
     SHIFTED_UNDERFLOW,
@@ -24,6 +24,7 @@ from qae_theory.numerics.rows import (
     Direction,
     Moments,
     Policy,
+    Room,
     Shifted,
 )
 
@@ -93,8 +94,8 @@ def bounds(z: Array, d: Array, eta: Array, *, method: str, curvature: tuple[floa
         method: one of ``METHODS``.
         curvature: the two brackets of claim `remainder` for n arms.
     """
-    height = max(1, _ELEMENTS // max(1, min(z.shape[1], rows.COLUMNS)))
-    room = rows.Room(min(height, len(z)), z.shape[1])
+    height = max(1, _ELEMENTS // max(1, min(z.shape[1], row_moments.COLUMNS)))
+    room = Room(min(height, len(z)), z.shape[1])
     lower, upper = np.empty(len(z)), np.empty(len(z))
     # A step too large for float64 leaves the trivial bounds; NaN is what it leaves of the others.
     with np.errstate(all="ignore"):
@@ -104,7 +105,7 @@ def bounds(z: Array, d: Array, eta: Array, *, method: str, curvature: tuple[floa
     return lower, upper
 
 
-def _block(z: Array, d: Array, eta: Array, method: str, curvature: tuple[float, float], room: rows.Room) -> Sides:
+def _block(z: Array, d: Array, eta: Array, method: str, curvature: tuple[float, float], room: Room) -> Sides:
     terms = _terms(z, d, eta, curvature, room, shifted=method != "brackets")
     found = [_ends(terms)]
     for name, kind in _KINDS.items():
@@ -118,20 +119,20 @@ def _block(z: Array, d: Array, eta: Array, method: str, curvature: tuple[float, 
     )
 
 
-def _terms(z: Array, d: Array, eta: Array, curvature: tuple[float, float], room: rows.Room, *, shifted: bool) -> Terms:
+def _terms(z: Array, d: Array, eta: Array, curvature: tuple[float, float], room: Room, *, shifted: bool) -> Terms:
     """Return moments and their bounds.
 
     Those weighted with e^(tau x) are those of no step where they are not asked for.
     """
     arms = z.shape[1]
-    policy, direction = rows.read(z, d, eta, room)
+    policy, direction = row_moments.read(z, d, eta, room)
     tau = np.ldexp(direction.mantissa, np.clip(direction.exponent, LOWEST_STEP, HIGHEST_STEP))
     shift = tau * np.maximum(direction.highest, -direction.lowest)
     near = (shift <= LARGEST_SHIFT) & (direction.exponent <= HIGHEST_STEP)
     if shifted:
-        plain, weighted = rows.all_moments(z, d, policy, direction, np.where(near, tau, 0.0), room)
+        plain, weighted = row_moments.all_moments(z, d, policy, direction, np.where(near, tau, 0.0), room)
     else:
-        plain = rows.moments(z, d, policy, direction, room)
+        plain = row_moments.moments(z, d, policy, direction, room)
         one = np.ones_like(tau)
         weighted = Shifted(one, plain.s, plain.x, (one,) * 5, (one,) * 4)
     slope = _slope(plain, policy, arms)
@@ -145,7 +146,7 @@ def _plain_error(arms: int) -> float:
     A weight is e^(gap (1 + u)), off by 745 + 8 units at most, a term by 4 more, a sum by its length; twice, as the
     mass that divides is off by as much.
     """
-    return _GENEROUS * 2 * (760 + rows.summation_error(arms) + 32) * UNIT
+    return _GENEROUS * 2 * (760 + row_moments.summation_error(arms) + 32) * UNIT
 
 
 def _shifted_error(arms: int) -> float:

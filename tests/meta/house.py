@@ -178,8 +178,10 @@ def style_of(files: Sequence[Path]) -> Style:
         text = path.read_text(encoding="utf-8")
         tree = ast.parse(text)
         docstring_lines = _docstring_lines(tree)
+        # A licence above the first statement is no comment on the code.
+        start = tree.body[0].lineno if tree.body else 1
         for number, line in enumerate(text.splitlines(), start=1):
-            if number in docstring_lines or not line.strip():
+            if number in docstring_lines or number < start or not line.strip():
                 continue
             counts["comments" if line.lstrip().startswith("#") else "code"] += 1
             counts["comments"] += bool(re.search(r"\S\s{2,}# ", line))  # behind code, in this project's format

@@ -58,7 +58,7 @@ def test_planted_faults_are_found(planted: Path) -> None:
 def test_style_is_counted(tmp_path: Path) -> None:
     path = tmp_path / "code.py"
     path.write_text(
-        '"""A module."""\n\n# Why.\ndef f(x: int, y):\n    """Return one."""\n'
+        '# A licence.\n\n"""A module."""\n\n# Why.\ndef f(x: int, y):\n    """Return one."""\n'
         "    z = [i for i in x]  # because\n    return z\n"
         '\n\ndef g():\n    """Return two.\n\n    At length.\n    """\n    return 2\n',
         encoding="utf-8",

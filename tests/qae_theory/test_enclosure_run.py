@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from qae_theory import advantages, entropy, entropy_change, probabilities
-from qae_theory.numerics import bounds, rows
+from qae_theory.numerics import bounds, row_moments
 from tests.qae_theory.enclosure import __main__ as command
 from tests.qae_theory.enclosure import cases, controls, errors, run, steps, widths
 
@@ -72,15 +72,15 @@ def test_the_run_fails_on_an_error_beyond_the_promise(monkeypatch: pytest.Monkey
 
 @pytest.mark.usefixtures("small_run")
 def test_the_run_fails_where_a_planted_fault_is_not_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(controls, "FAULTS", {"none": lambda: controls.replaced("PLAIN_SIZE", rows.PLAIN_SIZE)})
+    monkeypatch.setattr(controls, "FAULTS", {"none": lambda: controls.replaced("PLAIN_SIZE", row_moments.PLAIN_SIZE)})
     assert command.main() == 1
 
 
 def test_a_fault_is_taken_back() -> None:
-    before = rows.UNIT
+    before = row_moments.UNIT
     with controls.replaced("UNIT", 0.0):
-        assert [vars(place)["UNIT"] for place in (rows, bounds)] == [0.0, 0.0]
-    assert [vars(place)["UNIT"] for place in (rows, bounds)] == [before, before]
+        assert [vars(place)["UNIT"] for place in (row_moments, bounds)] == [0.0, 0.0]
+    assert [vars(place)["UNIT"] for place in (row_moments, bounds)] == [before, before]
     with pytest.raises(AssertionError), controls.replaced("NO_SUCH_NAME", 0):
         pass
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from qae_theory import entropy_change_bounds, second_order_entropy_change
 from qae_theory.numerics import bounds as kernel
-from qae_theory.numerics import rows
+from qae_theory.numerics import row_moments
 from tests import oracles
 from tests import strategies as s
 from tests.assertions import assert_close, refuses
@@ -117,7 +117,7 @@ def test_integers_that_float64_would_round_are_refused(spelt: Any) -> None:
     ],
 )
 def test_bounds_without_scaling_or_slack_are_caught(monkeypatch: pytest.MonkeyPatch, name: str, broken: Any) -> None:
-    for place in (rows, kernel):
+    for place in (row_moments, kernel):
         if hasattr(place, name):
             monkeypatch.setattr(place, name, broken)
     batches = [*cases.adversarial(generator(3), 4000), *cases.ordinary(generator(4), 1000)]
@@ -353,7 +353,8 @@ def test_elementary_functions_are_as_accurate_as_is_assumed() -> None:
         for name, at in (("exp", x[x > -700]), ("expm1", x), ("log1p", positive), ("log", positive)):
             for value, argument in zip(getattr(np, name)(at).tolist(), at.tolist(), strict=True):
                 exact = getattr(flint.arb(argument), name)()
-                assert abs(flint.arb(value) - exact) <= rows.FUNCTION_ERROR / 2 * float(np.spacing(abs(value))), name
+                unit = float(np.spacing(abs(value)))
+                assert abs(flint.arb(value) - exact) <= row_moments.FUNCTION_ERROR / 2 * unit, name
 
 
 # Batches, types and refusals
@@ -392,7 +393,7 @@ def test_bounds_do_not_depend_on_the_columns_read_at_a_time(monkeypatch: pytest.
         monkeypatch.undo()
         whole = entropy_change_bounds(z, d, 0.3, method=method)
         for columns in (1, 2, 3, 4):
-            monkeypatch.setattr(rows, "COLUMNS", columns)
+            monkeypatch.setattr(row_moments, "COLUMNS", columns)
             for side, again in zip(whole, entropy_change_bounds(z, d, 0.3, method=method), strict=True):
                 np.testing.assert_allclose(again, side, rtol=1e-10, atol=1e-12)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llm_validation.common.tables import Table
-from llm_validation.study.analysis.shapes import USUAL, Choices, Lines, shape_lines
+from llm_validation.study.analysis.curve_lines import USUAL, Choices, Lines, shape_lines
 from llm_validation.study.analysis.step_lines import step_lines
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from llm_validation.common.tables import Table, matches, take
+from llm_validation.study.analysis.curve_lines import windows
 from llm_validation.study.analysis.records import MAPS, aligned, rules_of, seeds_of
-from llm_validation.study.analysis.shapes import windows
 from qae_theory.arrays import Array
 from qae_theory.curves.families import difference
 from qae_theory.curves.outcomes import interval_of

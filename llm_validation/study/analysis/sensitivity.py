@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from llm_validation.common.tables import Table
-from llm_validation.study.analysis.shapes import USUAL, Choices, shape_lines
+from llm_validation.study.analysis.curve_lines import USUAL, Choices, shape_lines
 from qae_theory.claims.model import Answer
 from qae_theory.curves.outcomes import Line
 

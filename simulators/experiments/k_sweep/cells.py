@@ -19,7 +19,7 @@ from qae_theory.curves.trajectories import Trajectory, from_records
 from simulators.experiments.base import Cell, Experiment, Record
 from simulators.experiments.common.conditions import TrainingConfig, run_training, training_cell
 from simulators.experiments.common.fields import Level
-from simulators.experiments.lines import Lines
+from simulators.experiments.condition_lines import Lines
 
 CURVES = ("sequence_entropy", "success", "pass@1", "pass@16")
 

@@ -24,7 +24,7 @@ from qae_theory.runs.settings import Positive
 from simulators.experiments.base import Cell, Experiment, Record
 from simulators.experiments.common.conditions import Condition, TrainingConfig, run_training, training_cell
 from simulators.experiments.common.fields import Level
-from simulators.experiments.lines import Lines
+from simulators.experiments.condition_lines import Lines
 from simulators.update import Update
 from simulators.worlds import success_probs
 

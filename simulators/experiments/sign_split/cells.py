@@ -26,7 +26,7 @@ from simulators.experiments.base import Cell, Experiment, Record, RuleName
 from simulators.experiments.common.conditions import Condition, TrainingConfig, run_training, training_cell
 from simulators.experiments.common.fields import Level
 from simulators.experiments.common.trajectories import Family
-from simulators.experiments.lines import Lines
+from simulators.experiments.condition_lines import Lines
 from simulators.worlds import Difficulty, World
 
 CURVES = (

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
 from typing import Any
 
-from qae_theory.numerics import bounds, enclosure, rows
+from qae_theory.numerics import bounds, enclosure, row_moments
 
 Fault = Callable[[], AbstractContextManager[None]]
 
@@ -16,7 +16,7 @@ Fault = Callable[[], AbstractContextManager[None]]
 def replaced(name: str, value: Any) -> Iterator[None]:
     """Replace a constant wherever the kernels have it, for as long as the context lasts."""
     places: list[tuple[ModuleType, Any]] = [
-        (place, getattr(place, name)) for place in (rows, bounds, enclosure) if hasattr(place, name)
+        (place, getattr(place, name)) for place in (row_moments, bounds, enclosure) if hasattr(place, name)
     ]
     assert places, f"no kernel has a {name}"
     try:

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from llm_validation.common.tables import from_rows
-from llm_validation.study.analysis.shapes import shape_lines
+from llm_validation.study.analysis.curve_lines import shape_lines
 from llm_validation.study.analysis.step_lines import LADDER, ORDERING, SAYS
 from llm_validation.study.bandit import bandit_probes
 from llm_validation.study.settings import Preset, StudyConfig, StudyRun, StudyTask, shipped_config
 from qae_theory.curves import families, sparsity
 from qae_theory.curves.families import FAMILIES, Family
 from simulators.experiments import get_experiment
-from simulators.experiments.lines import slug
+from simulators.experiments.condition_lines import slug
 from simulators.experiments.masks.cells import scales
 from simulators.settings import changed_config
 from tests.llm_validation.study.analysis.synthetic import Truth, _checkpoint, _point, _step

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from llm_validation.common.tables import take
+from llm_validation.study.analysis.curve_lines import USUAL, shape_lines
 from llm_validation.study.analysis.places import boundaries, map_contrasts, map_places, name_of
 from llm_validation.study.analysis.records import aligned, condition_name, conditions, with_batch_success
 from llm_validation.study.analysis.sensitivity import ALTERNATIVES, sensitivity
-from llm_validation.study.analysis.shapes import USUAL, shape_lines
 from qae_theory.claims.model import Answer
 from tests.llm_validation.study.analysis.synthetic import RULES, Truth, studied
 

@@ -20,7 +20,7 @@ from simulators.experiments import get_experiment
 from simulators.experiments.base import Config, Experiment, Record
 from simulators.experiments.common.conditions import training_cell
 from simulators.experiments.common.shares import generators
-from simulators.experiments.lines import read_lines
+from simulators.experiments.condition_lines import read_lines
 from simulators.experiments.masks.cells import step_size
 from simulators.experiments.sign_split.cells import LAW, law_difference
 from simulators.experiments.sparsity.cells import expected_start, zero_share
