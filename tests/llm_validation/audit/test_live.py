@@ -144,7 +144,7 @@ def test_verls_own_trainer_logs_the_findings(tmp_path: Path) -> None:
     from tests.llm_validation.verl_engine.cpu_verl.runs import CpuRun, World
 
     world = World(tmp_path / "model", tmp_path / "data")
-    write_smoke_model(world.model, success=0.3, cache=tmp_path / "cache")
+    write_smoke_model(world.model, success=0.01, cache=tmp_path / "cache")
     write_data("digits", world.data / "digits-train.parquet", count=16)
     settings = [
         f"trainer.v1.trainer_mode={NAME}",

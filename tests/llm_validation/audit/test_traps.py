@@ -252,6 +252,17 @@ def test_a_resume_supersedes_what_it_repeats(tmp_path: Path) -> None:
     assert any("superseded" in note for note in log.notes)
 
 
+def test_updates_and_rollouts_are_not_counted_as_one(tmp_path: Path) -> None:
+    """slime counts rollouts in one column and, with four updates on each, updates in another."""
+    rollouts = [{"_step": 5 * i, "rollout/step": i, "rollout/reward": 0.5} for i in range(4)]
+    for per_rollout, steps, said in ((4, [0, 1, 2, 3], True), (1, [0, 1, 2, 3], False)):
+        updates = [{"_step": i + 1, "train/step": i, "train/entropy_loss": float(i)} for i in range(4 * per_rollout)]
+        log = report_of(metrics(tmp_path / f"{per_rollout}.jsonl", [*rollouts, *updates])).log
+        assert log.steps.step.tolist() == steps
+        assert (log.steps.series("entropy") is None) == said
+        assert ("train/step, which is not the same" in str(log.sources[0].note)) == said
+
+
 def test_wandbs_counter_is_the_step_of_a_verl_run(tmp_path: Path) -> None:
     rows = [{"_step": i, "_runtime": 1.0, "actor/entropy": 1.0} for i in range(1, 4)]
     assert audited(metrics(tmp_path / "h.jsonl", rows))["steps"]["last"] == 3

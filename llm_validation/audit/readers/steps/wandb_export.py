@@ -7,7 +7,7 @@ column for it, which then counts; verl gives W&B its own step, so that ``_step``
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from llm_validation.audit.model.entries import Entry, as_step, numbers
@@ -27,23 +27,49 @@ OWN_STEPS = (
 _INTERNAL = ("_step", "_runtime", "_timestamp", "_wandb")
 
 
+def own_column(row: Mapping[str, Any]) -> str | None:
+    """Return the column in which a row gives a step of its own; None where there is none."""
+    return next((name for name in OWN_STEPS if as_step(row.get(name)) is not None), None)
+
+
 def own_step(row: Mapping[str, Any]) -> int | None:
     """Return the step that a row itself gives; None where there is none."""
-    return next((step for name in OWN_STEPS if (step := as_step(row.get(name))) is not None), None)
+    column = own_column(row)
+    return None if column is None else as_step(row.get(column))
 
 
 def history(rows: Iterable[Mapping[str, Any]], tally: Tally) -> Iterator[Entry]:
-    """Yield the entries of a history; if any row gives a step of its own, W&B's counter is not used."""
+    """Yield the entries of a history; if any row gives a step of its own, W&B's counter is not used.
+
+    A trainer may count rollouts in one column and updates in another. Rows of a column that does not end where the
+    first ends count something else, and are left out.
+    """
     listed = list(rows)
-    own = any(own_step(row) is not None for row in listed)
-    for row in listed:
-        step = own_step(row) if own else as_step(row.get("_step"))
+    columns = [own_column(row) for row in listed]
+    left_out = _other_counters(listed, columns)
+    own = any(column is not None for column in columns)
+    for row, column in zip(listed, columns, strict=True):
+        if column in left_out:
+            tally.drop(f"counted by {column}, which is not the same step")
+            continue
+        step = as_step(row.get(column)) if column is not None else None if own else as_step(row.get("_step"))
         metrics = numbers({k: v for k, v in row.items() if v is not None and v != "" and k not in _INTERNAL})
         metrics = {name: value for name, value in metrics.items() if name not in OWN_STEPS}
         if step is None:
             tally.drop("no step")
         elif metrics:
             yield Entry(step, metrics)
+
+
+def _other_counters(rows: Sequence[Mapping[str, Any]], columns: Sequence[str | None]) -> set[str]:
+    """Return the columns of steps that end elsewhere than the first of them does, by more than one step."""
+    last: dict[str, int] = {}
+    for row, column in zip(rows, columns, strict=True):
+        step = None if column is None else as_step(row.get(column))
+        if column is not None and step is not None:
+            last[column] = max(last.get(column, 0), step)
+    first = next((name for name in OWN_STEPS if name in last), None)
+    return set() if first is None else {name for name in last if abs(last[name] - last[first]) > 1}
 
 
 def _is_history(head: Head) -> bool:
