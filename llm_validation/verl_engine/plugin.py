@@ -1,8 +1,9 @@
-"""QAE in verl: the advantage estimators "qae", "qae_linear", "pos_mask" and "neg_mask", and a reward function.
+"""Register QAE's advantage estimators in verl, and offer a reward function.
 
-``import verl`` loads this module by its entry point in the group ``verl.plugins``, in every process of a job, and what
-goes wrong there is swallowed: :func:`import_error` and :func:`discovered` make it loud. Chosen by
-``algorithm.adv_estimator=qae``; the options are keys of ``algorithm``, see :func:`options_of`.
+``import verl`` loads this module by its entry point in the group ``verl.plugins``, in every process of a job, and
+swallows what goes wrong there: :func:`import_error` and :func:`discovered` make it loud. An estimator ("qae",
+"qae_linear", "pos_mask" or "neg_mask") is chosen by ``algorithm.adv_estimator=qae``; the options are keys of
+``algorithm``, see :func:`options_of`. The arithmetic is in ``group_advantages``.
 """
 
 from __future__ import annotations
@@ -42,13 +43,13 @@ def estimate(
     index: Any = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    r"""Return each response's advantage at each of its tokens, in the form in which verl calls an estimator.
+    r"""Return advantages and returns of a batch, as verl asks an estimator for them.
 
-    Advantage :math:`A_i \, m_{it}` for token t of an output of rollout i with m its mask, A of
-    :func:`llm_validation.verl_engine.group_advantages.group_advantages`. A rollout has one vote in its group, the score
-    of its last output, however many outputs it has: verl's V1 trainers copy that score to every output. As in verl's
-    own ``grpo``, a response whose mask has become all 0 (rejection sampling) still counts in its group; the rows that
-    pad a batch are a group of equal rewards, and so have 0.
+    The advantage is :math:`A_i \, m_{it}` for token t of an output of rollout i with m its mask, A of
+    :func:`llm_validation.verl_engine.group_advantages.group_advantages`. A rollout has one vote in its group, the
+    score of its last output, however many outputs it has: verl's V1 trainers copy that score to every output. As in
+    verl's own ``grpo``, a response whose mask has become all 0 (rejection sampling) still counts in its group; the
+    rows that pad a batch are a group of equal rewards, and so have 0.
 
     Args:
         estimator: one of ``ESTIMATORS``.
@@ -68,8 +69,8 @@ def estimate(
     if index is None:
         refuse("index", index, "the prompt id of each response, but the batch has no 'uid'")
     if token_level_rewards.ndim != 2 or token_level_rewards.shape != response_mask.shape:
-        shapes = f"{list(token_level_rewards.shape)} beside {list(response_mask.shape)}"
-        refuse("token_level_rewards", shapes, "[B, T] as response_mask is")
+        both = f"{list(token_level_rewards.shape)} beside {list(response_mask.shape)}"
+        refuse("token_level_rewards", both, "[B, T] as response_mask is")
     keys = batch_keys(len(token_level_rewards))
     with torch.no_grad():
         scores = token_level_rewards.sum(dim=-1)
@@ -86,7 +87,7 @@ def batch_keys(rows: int) -> Sequence[str] | None:
     callers, each row is a rollout: the older trainer has one row for each.
 
     Args:
-        rows: of the batch.
+        rows: number of rows of the batch.
 
     Raises:
         RuntimeError: the call is there and its names are not those of the rows, so that rollouts cannot be told apart.
@@ -108,7 +109,7 @@ def batch_keys(rows: int) -> Sequence[str] | None:
 def _by_rollout(
     scores: torch.Tensor, index: Any, keys: Sequence[str] | None, *, estimator: str, **options: Any
 ) -> torch.Tensor:
-    """Return each row's advantage ``[B]``, that of its rollout among the rollouts of its group."""
+    """Return each row's advantage ``[B]``: that of its rollout among the rollouts of its group."""
     rollouts = None if keys is None else rollouts_of(keys)
     if rollouts is None or len(rollouts.final) == len(scores):
         return group_advantages(scores, index, estimator=estimator, **options)
@@ -125,21 +126,25 @@ def options_of(config: Any) -> dict[str, Any]:
 
     ``quantile_k`` (``"0.4"``; a YAML number is read as the decimal that it prints as), ``advantage_std``
     (``population``, ``bessel`` or ``none``; by default the estimator's own, and ``none`` where verl's
-    ``norm_adv_by_std_in_grpo`` is false), ``advantage_eps`` (1e-6), ``advantage_gate`` (``reward``, or ``correctness``)
-    and ``correct_above`` (a score).
+    ``norm_adv_by_std_in_grpo`` is false), ``advantage_eps`` (1e-6), ``advantage_gate`` (``reward``, or
+    ``correctness``) and ``correct_above`` (a score).
+
+    Args:
+        config: ``config.algorithm``; None for all defaults.
 
     Raises:
-        ValueError: naming the key; also one that begins as ours do and is none of them, as Hydra's ``+`` takes any.
+        ValueError: the message names the key. A key that begins as these do and is none of them is refused too, since
+            Hydra's ``+`` takes any.
     """
     given = {} if config is None else config
     for key in given:
         if str(key).startswith(("quantile_", "advantage_", "correct_")) and key not in OPTIONS:
             refuse(f"algorithm.{key}", given[key], f"left out: the options are {', '.join(OPTIONS)}")
-    found = {key: given.get(key) for key in OPTIONS}
-    threshold, eps, gate = found["correct_above"], found["advantage_eps"], found["advantage_gate"]
+    stated = {key: given.get(key) for key in OPTIONS}
+    threshold, eps, gate = stated["correct_above"], stated["advantage_eps"], stated["advantage_gate"]
     return {
-        "k": _level(found["quantile_k"]),
-        "std": _std(found["advantage_std"], given.get("norm_adv_by_std_in_grpo", True)),
+        "k": _level(stated["quantile_k"]),
+        "std": _std(stated["advantage_std"], given.get("norm_adv_by_std_in_grpo", True)),
         "eps": 1e-6 if eps is None else _number("advantage_eps", eps, least=0.0),
         "gate": _one_of("advantage_gate", "reward" if gate is None else gate, GATES),
         "correct_above": None if threshold is None else _number("correct_above", threshold),
@@ -152,12 +157,14 @@ def advantages_of(scores: torch.Tensor, index: Any, config: Any) -> torch.Tensor
     Args:
         scores: ``[B]``, the summed rewards.
         index: B prompt ids.
-        config: ``config.algorithm``; the estimator is one of ours, or one of verl's that needs rewards and ids only.
+        config: ``config.algorithm``; the estimator is one of this plug-in, or one of verl's that needs rewards and ids
+            only.
 
     Raises:
-        ValueError: of an unknown estimator, or as :func:`estimate`.
+        ValueError: the estimator is unknown, or as :func:`estimate`.
     """
     name = str(config.get("adv_estimator"))
+    # One token per response: its reward is the score, and its advantage the scalar.
     inputs = {"token_level_rewards": scores[:, None], "response_mask": torch.ones_like(scores)[:, None]}
     if name == "grpo":  # verl passes it the switch and not the configuration
         inputs["norm_adv_by_std_in_grpo"] = config.get("norm_adv_by_std_in_grpo", True)
@@ -170,33 +177,34 @@ def advantages_of(scores: torch.Tensor, index: Any, config: Any) -> torch.Tensor
 def compute_score(
     data_source: str, solution_str: str, ground_truth: Any, extra_info: Any = None, **kwargs: Any
 ) -> dict[str, Any]:
-    """Return the score of a response with its benchmark's name: verl's own score, or ours for tasks of ours.
+    """Return the score of a response with the name of its benchmark.
 
-    For ``reward.custom_reward_function`` with path ``pkg://llm_validation.verl_engine.plugin``: the dumps of verl's
+    verl's scorers give it, or this project's for its own tasks. The function is meant for
+    ``reward.custom_reward_function`` with path ``pkg://llm_validation.verl_engine.plugin``: the dumps of verl's
     validation then say which benchmark each response belongs to.
 
     Args:
         data_source: names the benchmark, and so the scorer: see :mod:`llm_validation.verl_engine.scoring`.
         solution_str: the response, untrusted.
         ground_truth: the reference answer.
-        extra_info: as verl passes it.
-        kwargs: likewise.
+        extra_info: handed on to the scorer, as verl passes it.
+        kwargs: handed on to the scorer, as verl passes them.
 
     Returns:
         ``score``, ``acc`` (the score where the scorer gives only one), ``pred`` (empty where it gives none),
         ``benchmark`` and what else the scorer says; the same keys for every benchmark, all values numbers or text.
 
     Raises:
-        ValueError: if verl's scorer of that source would parse or run the response.
-        NotImplementedError: if verl has no scorer for it.
+        ValueError: verl's scorer of that source would parse or run the response.
+        NotImplementedError: verl has no scorer for the source.
     """
     result = _scorer(data_source)(solution_str, ground_truth, extra_info, **kwargs)
-    said = result if isinstance(result, Mapping) else {"score": result}
-    return {"acc": said["score"], "pred": "", **_plain(said), "benchmark": data_source}
+    fields = result if isinstance(result, Mapping) else {"score": result}
+    return {"acc": fields["score"], "pred": "", **_plain(fields), "benchmark": data_source}
 
 
 def _scorer(data_source: str) -> Callable[..., Any]:
-    """Return what scores the responses of a data source, without the source among its arguments."""
+    """Return a function that scores the responses of a data source, without the source among its arguments."""
     from verl.utils.reward_score import default_compute_score
 
     from llm_validation.verl_engine import scoring
@@ -224,28 +232,30 @@ def discovered() -> tuple[str, ...]:
         "print(json.dumps([n for n, f in r.items() if getattr(f, 'is_qae_plugin', False)]))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    lines = [line for line in (run.stdout if run.returncode == 0 else run.stderr).splitlines() if line.strip()]
+    printed = (run.stdout if run.returncode == 0 else run.stderr).splitlines()
+    filled = [line for line in printed if line.strip()]
     if run.returncode != 0:
-        raise RuntimeError(f"`import verl` fails in a new process: {lines[-1] if lines else run.returncode}")
-    found = json.loads(lines[-1])
-    return tuple(name for name in ESTIMATORS if name in found)
+        raise RuntimeError(f"`import verl` fails in a new process: {filled[-1] if filled else run.returncode}")
+    names = json.loads(filled[-1])  # the last line, because libraries print theirs before
+    return tuple(name for name in ESTIMATORS if name in names)
 
 
 def import_error() -> str | None:
-    """Return in one line why verl's own loading of its plug-ins would not bring these estimators; None if it would.
+    """Return why verl's own loading of plug-ins would not bring these estimators, in one line; None if it would.
 
-    Loads every entry point of the group ``verl.plugins`` that the environment variable ``VERL_USE_EXTERNAL_PLUGINS``
-    admits, as ``import verl`` does, and keeps what verl drops: the errors.
+    It loads every entry point of the group ``verl.plugins`` that the environment variable
+    ``VERL_USE_EXTERNAL_PLUGINS`` admits, as ``import verl`` does, and keeps what verl drops: the errors.
     """
     return "; ".join(_faults()) or None
 
 
 def _faults() -> Iterator[str]:
+    """Yield what keeps the plug-in, or another one, from being loaded."""
     policy = os.environ.get("VERL_USE_EXTERNAL_PLUGINS", "auto").strip().lower()
     named = [name.strip() for name in policy.split(",")]  # "none" admits nothing
-    found = tuple(entry_points(group=GROUP))
-    admitted = [entry for entry in found if policy == "auto" or entry.name in named]
-    if not any(entry.value == ENTRY for entry in found):
+    installed = tuple(entry_points(group=GROUP))
+    admitted = [entry for entry in installed if policy == "auto" or entry.name in named]
+    if not any(entry.value == ENTRY for entry in installed):
         yield f"no entry point of the group {GROUP} is {ENTRY}: qae-verification is not installed here"
     elif not any(entry.value == ENTRY for entry in admitted):
         yield f"VERL_USE_EXTERNAL_PLUGINS={policy} keeps the plug-in {ENTRY} from being loaded"
@@ -256,6 +266,7 @@ def _faults() -> Iterator[str]:
 
 
 def _load_fault(entry: EntryPoint) -> str | None:
+    """Return the error of loading a plug-in in one line; None where it loads."""
     try:
         entry.load()
     except Exception as error:  # what verl catches
@@ -273,6 +284,7 @@ def _over_tokens(scalars: torch.Tensor, response_mask: torch.Tensor) -> torch.Te
 
 
 def _level(value: Any) -> Any:
+    """Return the quantile level, with the default where none is stated."""
     try:
         return quantile_level(DEFAULT_K if value is None else value)
     except ValueError as error:
@@ -280,6 +292,7 @@ def _level(value: Any) -> Any:
 
 
 def _std(value: Any, normalised: Any) -> str | None:
+    """Return the standard deviation to divide by; verl's own switch turns the division off."""
     if value is not None:
         _one_of("advantage_std", value, STD_KINDS)
     if normalised:
@@ -290,13 +303,14 @@ def _std(value: Any, normalised: Any) -> str | None:
 
 
 def _one_of(key: str, value: Any, allowed: tuple[str, ...]) -> Any:
+    """Return a value that is one of a few names."""
     if value not in allowed:
         refuse(f"algorithm.{key}", value, f"one of {', '.join(allowed)}")
     return value
 
 
 def _number(key: str, value: Any, least: float = float("-inf")) -> float:
-    """Return a number; text that YAML took for text, such as 1e-6, is read as one."""
+    """Return a number, also from text that YAML took for text, such as 1e-6."""
     allowed = "a finite number" if least == float("-inf") else f"a finite number >= {least:g}"
     try:
         number = float("nan") if isinstance(value, bool) else float(decimal_fraction(value))
@@ -307,12 +321,13 @@ def _number(key: str, value: Any, least: float = float("-inf")) -> float:
     return number
 
 
-def _plain(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the mapping with every value a number or text; None becomes empty text."""
-    return {key: _scalar(value) for key, value in said.items()}
+def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the scorer's fields with every value a number or text; None becomes empty text."""
+    return {key: _scalar(value) for key, value in fields.items()}
 
 
 def _scalar(value: Any) -> Any:
+    """Return one value of a scorer as a number or text; an array of one number becomes that number."""
     value = value.item() if hasattr(value, "item") and getattr(value, "size", 2) == 1 else value
     if value is None:
         return ""
@@ -320,13 +335,15 @@ def _scalar(value: Any) -> Any:
 
 
 def _is_ours(function: Any) -> bool:
+    """Return whether this module made an entry of verl's registry."""
     return getattr(function, "is_qae_plugin", False)
 
 
 def _register(name: str) -> None:
-    """Give verl the estimator; verl refuses a name that is somebody else's.
+    """Register an estimator in verl, which refuses a name that somebody else has.
 
-    This module may run more than once: reloaded, or as a file, which verl does for reward functions named by path.
+    This module may run more than once: reloaded, or as a file, which verl does for reward functions named by path. An
+    entry of its own is therefore replaced.
     """
     if _is_ours(ADV_ESTIMATOR_REGISTRY.get(name)):
         del ADV_ESTIMATOR_REGISTRY[name]

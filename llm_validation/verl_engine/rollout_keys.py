@@ -1,7 +1,7 @@
-"""verl's names of outputs, ``{group}_{rollout}_{output}``, and which outputs belong to one rollout.
+"""Read verl's names of outputs, ``{group}_{rollout}_{output}``, and tell which outputs belong to one rollout.
 
 A rollout of several turns, or one whose context is rewritten on the way, leaves several outputs. They share one score
-and one advantage, so whatever counts responses counts rollouts. NumPy and torch are not needed here.
+and one advantage, so that whatever counts responses has to count rollouts. Neither NumPy nor torch is needed here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,13 @@ from typing import NamedTuple
 
 
 class Parts(NamedTuple):
-    """The group of an output (its prompt), its rollout's name, and its place among the rollout's outputs."""
+    """Hold what an output's name says.
+
+    Attributes:
+        group: the group of the output, which is its prompt.
+        rollout: the name of its rollout.
+        output: its place among the rollout's outputs, from 0.
+    """
 
     group: str
     rollout: str
@@ -19,13 +25,16 @@ class Parts(NamedTuple):
 
 
 def parts(key: str) -> Parts:
-    """Return what a key says; one of another form is a group, a rollout and an output of its own.
+    """Return what an output's name says.
+
+    A name of another form is a group, a rollout and an output of its own.
 
     >>> parts("3f2a_1_0")
     Parts(group='3f2a', rollout='3f2a_1', output=0)
     >>> parts("line 7")
     Parts(group='line 7', rollout='line 7', output=0)
     """
+    # From the right, because a group's name may have underscores of its own.
     fields = key.rsplit("_", 2)
     if len(fields) == 3 and fields[1].isdecimal() and fields[2].isdecimal():
         return Parts(fields[0], f"{fields[0]}_{fields[1]}", int(fields[2]))
@@ -33,15 +42,18 @@ def parts(key: str) -> Parts:
 
 
 def names_output(key: str) -> bool:
-    """Return whether a key has verl's form, so that it says which rollout an output is of."""
+    """Return whether a name has verl's form, so that it says to which rollout the output belongs."""
     return parts(key).rollout != key
 
 
 class Rollouts(NamedTuple):
-    """Which rows are of one rollout.
+    """Tell which rows belong to one rollout.
 
-    Rollouts are numbered from 0 in the order in which they first appear. ``final`` has, for each rollout, the row of
-    its last output; ``of_row`` has, for each row, the number of its rollout.
+    Rollouts are numbered from 0 in the order in which they first appear.
+
+    Attributes:
+        final: for each rollout, the row of its last output.
+        of_row: for each row, the number of its rollout.
     """
 
     final: list[int]
@@ -49,7 +61,10 @@ class Rollouts(NamedTuple):
 
 
 def rollouts_of(keys: Iterable[str]) -> Rollouts:
-    """Return the rollouts that the rows with these keys form.
+    """Return the rollouts that rows with these names form.
+
+    Args:
+        keys: name of each row.
 
     >>> rollouts_of(["a_0_0", "a_1_0", "a_0_1"])
     Rollouts(final=[2, 1], of_row=[0, 1, 0])

@@ -1,8 +1,8 @@
-"""verl's synchronous trainer with a probe: what every update did to the entropy, and what another rule would have done.
+"""Extend verl's synchronous trainer by a probe: what every update did to the entropy, and what another rule would do.
 
 ``python -m llm_validation.verl_engine.trainer --config-dir ... +experiment=NAME key=value`` takes the place of
 ``python -m verl.trainer.main_ppo``; ``trainer.v1.trainer_mode=qae_probe`` chooses the trainer here. Nothing of the
-probe changes training. Numbers are made of tokens in ``cluster.update_probe``.
+probe changes training. The figures are computed from tokens in ``update_probe``.
 """
 
 from __future__ import annotations
@@ -54,19 +54,21 @@ class ProbeSettings:
     """The keys of ``trainer.probe``, checked, and what else of the configuration the probe reads."""
 
     every: int
-    """Probe each step that is a multiple of it; 0 never."""
+    """Each step that is a multiple of it is probed; 0 means never."""
     counterfactual_every: int
-    """The same for the counterfactual, which takes a checkpoint and, for each arm, an update."""
+    """Each step that is a multiple of it has a counterfactual: a checkpoint and, for each arm, an update."""
     arms: tuple[str, ...]
     """Estimators of the counterfactual."""
     dump_dir: Path | None
-    """Where a step's records go, ``<step>.jsonl``."""
+    """The folder of each step's records, ``<step>.jsonl``."""
     scratch_dir: Path
-    """Where the counterfactual's checkpoint lies while it is needed; on one node it need not be shared."""
+    """The folder of the counterfactual's checkpoint while it is needed; on one node it need not be shared."""
     quantile_k: Any
     correct_above: float
     clip_low: float
     clip_high: float
+    clip_dual: float | None
+    """The ratio beyond which verl's loss is flat for a negative advantage; None for a loss that has no such bound."""
     sequence_ratio: bool
 
     def probes(self, step: int) -> bool:
@@ -82,8 +84,8 @@ def probe_settings(config: DictConfig) -> ProbeSettings:
     """Return the probe's settings from the whole configuration.
 
     Raises:
-        ValueError: naming the key; also for a configuration that the probe cannot measure: a critic, whose advantages
-            differ from token to token, or old log-probabilities taken from the rollout.
+        ValueError: the message names the key. A configuration that the probe cannot measure is refused too: a critic,
+            whose advantages differ from token to token, or old log-probabilities taken from the rollout.
     """
     probe = config.trainer.get("probe") or {}
     actor = config.actor_rollout_ref.actor
@@ -109,6 +111,7 @@ def probe_settings(config: DictConfig) -> ProbeSettings:
         correct_above=0.0 if threshold is None else float(threshold),
         clip_low=_clip(actor, "clip_ratio_low"),
         clip_high=_clip(actor, "clip_ratio_high"),
+        clip_dual=_dual_clip(actor),
         sequence_ratio=actor.policy_loss.get("loss_mode") == "gspo",
     )
     quantile_level(settings.quantile_k)
@@ -118,10 +121,10 @@ def probe_settings(config: DictConfig) -> ProbeSettings:
 
 
 def require_estimators(config: DictConfig) -> None:
-    """Refuse to start where the configured estimator, or an arm's, is not registered in this process.
+    """Fail where the configured estimator, or an arm's, is not registered in this process.
 
     Raises:
-        RuntimeError: one line with what verl swallowed, or what there is.
+        RuntimeError: one line with what verl swallowed, or with the estimators that there are.
     """
     if error := verl_plugin.import_error():
         raise RuntimeError(f"the plug-in did not load: {error}")
@@ -138,10 +141,10 @@ def require_one_vote(estimator: str, keys: Sequence[str]) -> None:
 
     Args:
         estimator: ``algorithm.adv_estimator``.
-        keys: of the batch's rows, ``{group}_{rollout}_{output}``.
+        keys: names of the batch's rows, ``{group}_{rollout}_{output}``.
 
     Raises:
-        ValueError: one line with how many outputs there are.
+        ValueError: one line that tells how many outputs there are.
     """
     if estimator in ("grpo", "gae", *verl_plugin.ESTIMATORS):
         return
@@ -157,9 +160,9 @@ class ProbeWorker(ActorRolloutRefWorker):
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)  # type: ignore[untyped-decorator]
     def keep_state(self, folder: str) -> None:
-        """Write weights, optimiser, schedule and random states to a folder, unknown to verl's own list of checkpoints.
+        """Write the worker's whole state to a folder that verl's own list of checkpoints does not have.
 
-        In that list it would push out real ones.
+        The state is weights, optimiser, schedule and random states. In verl's list it would push out real checkpoints.
         """
         manager = self.actor.engine.checkpoint_manager
         known, step = list(manager.previous_saved_paths), manager.previous_global_step
@@ -168,7 +171,7 @@ class ProbeWorker(ActorRolloutRefWorker):
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)  # type: ignore[untyped-decorator]
     def restore_state(self, folder: str) -> None:
-        """Go back to what :meth:`keep_state` wrote."""
+        """Go back to the state that :meth:`keep_state` wrote."""
         self.actor.load_checkpoint(folder)
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)  # type: ignore[untyped-decorator]
@@ -180,11 +183,11 @@ class ProbeWorker(ActorRolloutRefWorker):
 class ProbeTrainer(PPOTrainerSync):
     """``PPOTrainerSync`` that measures its updates.
 
-    On a step that is due: log-probabilities, entropies and advantages as they were before; verl's own update; one
-    forward pass over the same batch; metrics ``probe/...`` and one line a response in the dump. On a step with a
-    counterfactual, first of all: the state to disk; for each arm its advantages, verl's update, the forward pass, the
-    state back. Both are inside verl's ``timing_s/update_actor``; how much of it they are is in ``timing_s/probe`` and
-    ``timing_s/counterfactual``.
+    On a step that is due it keeps log-probabilities, entropies and advantages as they were before, makes verl's own
+    update, takes one forward pass over the same batch, logs metrics ``probe/...`` and dumps one line per output. On a
+    step with a counterfactual it does this first: it writes the state to disk and, for each arm, takes its advantages,
+    verl's update and the forward pass, and takes the state back. Both are inside verl's ``timing_s/update_actor``; how
+    much of it they are is in ``timing_s/probe`` and ``timing_s/counterfactual``.
     """
 
     def __init__(self, config: DictConfig) -> None:
@@ -201,6 +204,7 @@ class ProbeTrainer(PPOTrainerSync):
         """Leave the mode as it is; the configured name is that by which this class was found."""
 
     def _init_resource_pool_mgr(self) -> None:
+        """Put :class:`ProbeWorker` in the place of verl's worker where there are counterfactuals."""
         super()._init_resource_pool_mgr()
         if not self.probe.counterfactual_every:
             return
@@ -209,16 +213,19 @@ class ProbeTrainer(PPOTrainerSync):
                 self.role_worker_mapping[role] = ray.remote(ProbeWorker)
 
     def _compute_advantage(self, batch: KVBatchMeta, metrics: dict[str, Any]) -> KVBatchMeta:
+        """Compute advantages as verl does, after refusing an estimator that would count outputs."""
         require_one_vote(self.config.algorithm.adv_estimator, batch.keys)
         return super()._compute_advantage(batch, metrics)
 
     def _update_actor(self, batch: KVBatchMeta, metrics: dict[str, Any]) -> KVBatchMeta:
+        """Update the actor as verl does; on a step that is due, measure what the update did."""
         if not self.probe.probes(self.global_steps):
             return super()._update_actor(batch, metrics)
         by_arm = {}
         if self.probe.counters(self.global_steps):
             with marked_timer("counterfactual", self.timing_raw):
                 by_arm = self._counterfactual(batch)
+        # Read before the update: the forward pass after it writes to the same fields.
         before = _get(batch, "old_log_probs", "entropy", "advantages", "response_mask", "uid", self._rewards_name)
         batch = super()._update_actor(batch, metrics)
         with marked_timer("probe", self.timing_raw):
@@ -227,7 +234,10 @@ class ProbeTrainer(PPOTrainerSync):
         return batch
 
     def _report(self, metrics: dict[str, Any], responses: Sequence[Response]) -> None:
-        """Write metrics and dump. What cannot be recorded is said, and does not stop the training that it is about."""
+        """Log the metrics and dump the records.
+
+        What cannot be recorded is printed, and does not stop the training that it is about.
+        """
         probe = self.probe
         try:
             records = records_from_tokens(
@@ -235,6 +245,7 @@ class ProbeTrainer(PPOTrainerSync):
                 step=self.global_steps,
                 clip_low=probe.clip_low,
                 clip_high=probe.clip_high,
+                clip_dual=probe.clip_dual,
                 sequence_ratio=probe.sequence_ratio,
             )
             found = metrics_of(records, quantile_k=probe.quantile_k, correct_above=probe.correct_above)
@@ -251,11 +262,11 @@ class ProbeTrainer(PPOTrainerSync):
 
     @property
     def _rewards_name(self) -> str:
-        """Return the field that the estimator saw."""
+        """Return the field of the rewards that the estimator saw."""
         return "token_level_rewards" if self.config.algorithm.use_kl_in_reward else "rm_scores"
 
     def _measure(self, batch: KVBatchMeta) -> TensorDict:
-        """Log-probabilities and entropies of the batch's responses under the workers' present weights.
+        """Return log-probabilities and entropies of the batch's responses under the workers' present weights.
 
         A forward pass writes them where those of before lie; those are put back.
         """
@@ -270,7 +281,10 @@ class ProbeTrainer(PPOTrainerSync):
         return TensorDict({name: response_from_nested(found[name], mask) for name in MEASURED}, batch_size=len(batch))
 
     def _counterfactual(self, batch: KVBatchMeta) -> dict[str, Any]:
-        """Return the entropies after each arm's update of the present state, nested ``[B, T]``; the state as it was."""
+        """Return the entropies after each arm's update of the present state, nested ``[B, T]``.
+
+        The state is left as it was.
+        """
         folder = str(self.probe.scratch_dir)
         own = _get(batch, "advantages", "returns")
         self.actor_rollout_wg.keep_state(folder)
@@ -285,7 +299,7 @@ class ProbeTrainer(PPOTrainerSync):
         return found
 
     def _advantages(self, batch: KVBatchMeta, estimator: str) -> TensorDict:
-        """Return another estimator's advantages of the batch, by verl's own route."""
+        """Return another estimator's advantages of the batch, computed on verl's own route."""
         data = _get(batch, "uid", "response_mask", self._rewards_name)
         mask = data["response_mask"]
         proto = DataProto(batch=data.to_padded_tensor())
@@ -308,7 +322,7 @@ class ProbeTrainer(PPOTrainerSync):
     def _responses(
         self, batch: KVBatchMeta, before: TensorDict, after: TensorDict, by_arm: Mapping[str, Any]
     ) -> Iterator[Response]:
-        """Yield the batch's rows without those that only fill it up."""
+        """Yield the batch's rows, without those that only fill it up."""
         measured = ("response_mask", "advantages", "old_log_probs", "entropy")
         tokens = {name: padded_rows(before[name]) for name in measured}
         later = {name: padded_rows(after[name]) for name in MEASURED}
@@ -332,10 +346,13 @@ class ProbeTrainer(PPOTrainerSync):
 
 @ray.remote
 class ProbeTaskRunner(TaskRunnerV1.__ray_actor_class__):
-    """verl's task runner, in whose process the trainer above has its name."""
+    """verl's task runner, in whose process the trainer above is registered by its name."""
 
     def run(self, config: DictConfig) -> None:
-        """Train. This process, perhaps on another machine, has registered nothing yet."""
+        """Train, after checking that the estimators are there.
+
+        This process, perhaps on another machine, has registered nothing yet; the import does.
+        """
         from llm_validation.verl_engine.trainer import require_estimators
 
         require_estimators(config)
@@ -344,7 +361,7 @@ class ProbeTaskRunner(TaskRunnerV1.__ray_actor_class__):
 
 @hydra.main(config_path=str(Path(verl.trainer.__path__[0]) / "config"), config_name="ppo_trainer", version_base=None)  # type: ignore[untyped-decorator]
 def main(config: DictConfig) -> None:
-    """Run verl's own entry point, with estimators that must be there and the probe's trainer known."""
+    """Run verl's own entry point, with estimators that must be there and the probe's trainer registered."""
     auto_set_device(config)
     validate_config(config=config, use_reference_policy=need_reference_policy(config), use_critic=need_critic(config))
     if not config.trainer.use_v1:
@@ -356,21 +373,31 @@ def main(config: DictConfig) -> None:
 
 
 def _due(step: int, every: int) -> bool:
+    """Return whether something that happens every so many steps happens at this one."""
     return every > 0 and step % every == 0
 
 
 def _count(key: str, value: Any) -> int:
+    """Return a number of steps; 0 means never."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         refuse(f"trainer.probe.{key}", value, "an integer >= 0; 0 is never")
     return value
 
 
+def _dual_clip(actor: DictConfig) -> float | None:
+    """Return the bound of dual clipping; only verl's ``vanilla`` loss has it."""
+    value = actor.get("clip_ratio_c")
+    return float(value) if value is not None and actor.policy_loss.get("loss_mode") in (None, "vanilla") else None
+
+
 def _clip(actor: DictConfig, key: str) -> float:
+    """Return one side of the clip range; verl's ``clip_ratio`` stands for a side that is not stated."""
     value = actor.get(key)
     return float(actor.clip_ratio if value is None else value)
 
 
 def _check_counterfactual(settings: ProbeSettings, actor: DictConfig) -> None:
+    """Refuse settings under which a counterfactual could not put the state back."""
     if not settings.arms:
         refuse("trainer.probe.counterfactual_arms", [], "the names of one or more estimators, such as [grpo, qae]")
     if actor.strategy not in SHARDED:
@@ -382,10 +409,12 @@ def _check_counterfactual(settings: ProbeSettings, actor: DictConfig) -> None:
 
 
 def _get(batch: KVBatchMeta, *fields: str) -> TensorDict:
+    """Return fields of the batch from verl's transfer queue."""
     return tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=list(fields))
 
 
 def _put(batch: KVBatchMeta, fields: TensorDict) -> None:
+    """Write fields of the batch to verl's transfer queue."""
     tq.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=fields)
 
 
@@ -401,7 +430,7 @@ def _copy(batch: KVBatchMeta, extra_info: Mapping[str, Any]) -> KVBatchMeta:
 
 
 def padded_rows(nested: Any) -> list[Any]:
-    """Return a nested tensor's rows as arrays; NumPy has no bfloat16."""
+    """Return a nested tensor's rows as arrays in float32, because NumPy has no bfloat16."""
     return [row.float().numpy() for row in nested.unbind()]
 
 

@@ -71,6 +71,8 @@ class Actor:
     kl_loss: Setting[bool] = setting("actor_rollout_ref.actor.use_kl_loss", FLAG, default=False)
     clip_high: Setting[Any] = setting("actor_rollout_ref.actor.clip_ratio_high", ANY)
     """The upper clip range, epsilon_high."""
+    clip_dual: Setting[Any] = setting("actor_rollout_ref.actor.clip_ratio_c", ANY)
+    """The ratio beyond which the loss of a negative advantage is flat (dual clipping)."""
     aggregation: Setting[Any] = setting("actor_rollout_ref.actor.loss_agg_mode", ANY)
     """How the loss averages over tokens."""
 

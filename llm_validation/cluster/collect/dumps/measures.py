@@ -14,12 +14,13 @@ import numpy as np
 
 from llm_validation.cluster.collect.dumps.groups import Block, Response, by_size, grouped
 from llm_validation.cluster.collect.logs.run_settings import RunSettings
+from llm_validation.verl_engine.update_probe import clip_sides
 from qae_theory.arrays import Array
 
 PREFIX = "recomputed/"  # before the measures' names in a collected run
 SIGNS: Mapping[str, int] = {"positive": 1, "negative": -1, "zero": 0}
 _OF_GROUPS = frozenset({"mixed_share", "hard_share", "leak_share_linear"})
-_COLUMNS = ("advantage", "tokens", "entropy_before", "entropy_after", "clipped_high", "clipped_low")
+_COLUMNS = ("advantage", "tokens", "entropy_before", "entropy_after")
 
 
 def of_rollouts(responses: Sequence[Response], settings: RunSettings, *, threshold: float | None) -> dict[str, float]:
@@ -83,8 +84,8 @@ def of_probe(records: Sequence[Response], settings: RunSettings, *, threshold: f
     for name, sign in SIGNS.items():
         measures[f"advantage/{name}_share"] = float((signs == sign).mean())
     if total := tokens.sum():
-        for side in ("high", "low"):
-            measures[f"clip/{side}_share"] = columns[f"clipped_{side}"].sum() / total
+        for side in clip_sides(records):
+            measures[f"clip/{side}_share"] = sum(float(record[f"clipped_{side}"]) for record in records) / total
         predicted = sum(float(record["entropy_change_predicted"]) for record in records)
         measures["predicted/change"] = predicted / total
     return {f"probe/{name}": float(value) for name, value in measures.items()}

@@ -37,6 +37,7 @@ class RunSettings:
     samples: int | None = None
     model: str | None = None
     clip_high: float | None = None
+    clip_dual: float | None = None
     aggregation: str | None = None
     last_step: int | None = None
 
@@ -83,6 +84,7 @@ def settings_of(run: Configuration) -> RunSettings:
         samples=_whole(run.rollout.validation_samples.value),
         model=_text(run.model.path.value),
         clip_high=_number(run.actor.clip_high.value),
+        clip_dual=_number(run.actor.clip_dual.value),
         aggregation=_text(run.actor.aggregation.value),
         last_step=_whole(run.trainer.steps.value),
     )

@@ -1,4 +1,4 @@
-"""An agent loop whose rollouts have several outputs: the first of a group seven and a point, the others one and none."""
+"""An agent loop whose rollouts have several outputs: the first of a group seven and a point, the others one, no point."""
 
 from __future__ import annotations
 
