@@ -37,6 +37,8 @@ TIED: dict[str, tuple[str, str]] = {
     "policy_gradient": ("update_direction", "symbols, floats"),
     "natural_gradient": ("update_direction", "symbols"),
     "sampled_group": ("update_direction", "symbols"),
+    "lower_bracket": ("curvature_brackets", "floats"),
+    "upper_bracket": ("curvature_brackets", "floats"),
     "gain": ("expected_gain", "floats"),
     "table_gain": ("group_expectation.gain", "symbols"),
     "binomial_mean": ("group_expectation.moments", "symbols"),
