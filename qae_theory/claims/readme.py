@@ -71,10 +71,10 @@ def between_markers(text: str, made: str) -> str:
     Raises:
         ValueError: if the text lacks a marker, or has one twice.
     """
-    before, found_begin, rest = text.partition(BEGIN)
-    _, found_end, after = rest.partition(END)
+    before, begin_mark, rest = text.partition(BEGIN)
+    _, end_mark, after = rest.partition(END)
     # With two pairs of markers it would be open which to write between.
-    if not (found_begin and found_end) or text.count(BEGIN) != 1 or text.count(END) != 1:
+    if not (begin_mark and end_mark) or text.count(BEGIN) != 1 or text.count(END) != 1:
         raise ValueError(f"the text needs the lines {BEGIN} and {END}, once each and in this order")
     return f"{before}{BEGIN}\n{made}\n{END}{after}"
 
@@ -99,19 +99,19 @@ def ledger_table(records: Sequence[Mapping[str, Any]]) -> str:
     for record in records:
         if record.get("condition") is not None:
             of_family.setdefault(record["family"], []).append(record)
-    rows = []
+    table_rows = []
     for record in records:
         if record.get("condition") is None:
             name, lines = record["id"], of_family.get(record["id"], [])
             evidence = f"{len(lines)} lines by condition: {_by_verdict(lines)}" if lines else strongest_evidence(record)
-            rows.append([f"`{name}`", markdown_cell(titles.get(name, "")), record["verdict"], evidence])
-    return f"{counts(records)}\n\n{table(['Claim', 'What it says', 'Verdict', 'Strongest evidence'], rows)}"
+            table_rows.append([f"`{name}`", markdown_cell(titles.get(name, "")), record["verdict"], evidence])
+    return f"{counts(records)}\n\n{table(['Claim', 'What it says', 'Verdict', 'Strongest evidence'], table_rows)}"
 
 
 def _by_verdict(records: Sequence[Mapping[str, Any]]) -> str:
     """Return how many records have each verdict, in the order of the verdicts, as words."""
-    found = Counter(record["verdict"] for record in records)
-    return ", ".join(f"{found[verdict]} {verdict}" for verdict in Verdict if found[verdict])
+    number_of = Counter(record["verdict"] for record in records)
+    return ", ".join(f"{number_of[verdict]} {verdict}" for verdict in Verdict if number_of[verdict])
 
 
 def strongest_evidence(record: Mapping[str, Any]) -> str:

@@ -119,8 +119,8 @@ def skipped_lines(entries: Iterable[Entry]) -> list[str]:
 
 def counts(entries: Iterable[Entry]) -> dict[Verdict, int]:
     """Return the number of claims by verdict, in the order of the verdicts; verdicts that do not occur are left out."""
-    found = Counter(entry.verdict for entry in entries)
-    return {verdict: found[verdict] for verdict in Verdict if found[verdict]}
+    number_of = Counter(entry.verdict for entry in entries)
+    return {verdict: number_of[verdict] for verdict in Verdict if number_of[verdict]}
 
 
 def counts_line(entries: Sequence[Entry]) -> str:
@@ -137,13 +137,13 @@ def apart(entries: Iterable[Entry]) -> tuple[list[Entry], dict[str, list[Entry]]
     ids = {entry.claim.id for entry in entries}
     # A line whose family is not shown would be lost below it, and so is shown by itself.
     claims: list[Entry] = []
-    lines: dict[str, list[Entry]] = {}
+    by_family: dict[str, list[Entry]] = {}
     for entry in entries:
         if entry.claim.condition is not None and entry.claim.family in ids:
-            lines.setdefault(entry.claim.family, []).append(entry)
+            by_family.setdefault(entry.claim.family, []).append(entry)
         else:
             claims.append(entry)
-    return claims, lines
+    return claims, by_family
 
 
 def named(entries: Sequence[Entry]) -> str:
@@ -201,9 +201,9 @@ def _steps_checked(outcome: Outcome) -> str:
     return f" ({number} step{'' if number == 1 else 's'})"
 
 
-def _listing(words: list[str]) -> str:
-    """Return words as "a, b and c"."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "nothing"
+def _listing(items: list[str]) -> str:
+    """Return items as "a, b and c"."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else "nothing"
 
 
 def _proved(entry: Entry) -> str:

@@ -103,13 +103,13 @@ def _labelled(label: str, words: str | None, text: HtmlText) -> str:
 def _witness(witness: Mapping[str, str] | None, text: HtmlText) -> str:
     if witness is None:
         return ""
-    rows = "".join(
+    cells = "".join(
         f'<tr><th scope="row">{text.plain(str(key))}</th><td>{text.plain(str(value))}</td></tr>'
         for key, value in witness.items()
     )
     head = '<thead><tr><th scope="col">Quantity</th><th scope="col">Value</th></tr></thead>'
     return (
-        f'<h4>Worked example</h4><div class="scroll"><table class="witness">{head}<tbody>{rows}</tbody></table></div>'
+        f'<h4>Worked example</h4><div class="scroll"><table class="witness">{head}<tbody>{cells}</tbody></table></div>'
     )
 
 
@@ -132,17 +132,17 @@ def _evidence(outcome: Outcome, text: HtmlText) -> str:
 
 
 def _step(step: StepOutcome, text: HtmlText) -> str:
-    found = "Found" if step.finding.passed else "Does not hold"
+    outcome_label = "Found" if step.finding.passed else "Does not hold"
     rejected = "Rejected" if step.control_rejected else "Not rejected"
     # A step counts only with its control.
     holds = step.finding.passed and step.control_rejected
-    rows = [
-        (found, f"{text.plain(step.finding.detail)} <small>({text.plain(step.finding.criterion)})</small>"),
+    labelled = [
+        (outcome_label, f"{text.plain(step.finding.detail)} <small>({text.plain(step.finding.criterion)})</small>"),
         ("Planted falsehood", text.plain(step.planted)),
         (rejected, text.plain(step.control_detail)),
         ("Where", f"<code>{escape(step.where)}</code>"),
     ]
     if step.citation:
-        rows.insert(0, ("Cited lemma", text.inline(step.citation)))
-    facts = "".join(f"<div><dt>{label}</dt><dd>{content}</dd></div>" for label, content in rows)
+        labelled.insert(0, ("Cited lemma", text.inline(step.citation)))
+    facts = "".join(f"<div><dt>{label}</dt><dd>{content}</dd></div>" for label, content in labelled)
     return f'<li class="{"held" if holds else "failed"}">{text.block(step.says)}<dl class="facts">{facts}</dl></li>'

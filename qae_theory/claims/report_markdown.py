@@ -89,27 +89,32 @@ def _quoted(text: str) -> str:
 
 
 def _witness(witness: Mapping[str, str]) -> str:
-    rows = [[markdown_cell(markdown_plain(str(cell))) for cell in pair] for pair in witness.items()]
+    rows = [[_cell(name), _cell(value)] for name, value in witness.items()]
     return table(["Quantity", "Value"], rows)
 
 
+def _cell(value: object) -> str:
+    """Return a value as the content of a cell."""
+    return markdown_cell(markdown_plain(str(value)))
+
+
 def _evidence(outcome: Outcome) -> str:
-    lines = [f"#### {report.outcome_line(outcome)}", f"`{outcome.where}`"]
+    parts = [f"#### {report.outcome_line(outcome)}", f"`{outcome.where}`"]
     if not outcome.steps:
-        lines.append(markdown_plain(outcome.detail))
-    lines += [_step(number, step) for number, step in enumerate(outcome.steps, 1)]
-    return "\n\n".join(lines)
+        parts.append(markdown_plain(outcome.detail))
+    parts += [_step(number, step) for number, step in enumerate(outcome.steps, 1)]
+    return "\n\n".join(parts)
 
 
 def _step(number: int, step: StepOutcome) -> str:
     verb = "rejected" if step.control_rejected else "NOT REJECTED"
     said = "Found" if step.finding.passed else "DOES NOT HOLD"
     finding, criterion = markdown_plain(step.finding.detail), markdown_plain(step.finding.criterion)
-    lines = [
+    parts = [
         f"{number}. {' '.join(step.says.split())}",
         f"   - {said}: {finding} ({criterion}; `{step.where}`)",
         f"   - Planted falsehood: {markdown_plain(step.planted)}. {verb}: {markdown_plain(step.control_detail)}",
     ]
     if step.citation:
-        lines.append(f"   - Cited lemma: {markdown_plain(step.citation)}")
-    return "\n".join(lines)
+        parts.append(f"   - Cited lemma: {markdown_plain(step.citation)}")
+    return "\n".join(parts)

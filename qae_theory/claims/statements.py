@@ -42,14 +42,19 @@ def all_found(run: StoredRun, statements: Sequence[Statement]) -> Finding:
         statements: what its analysis states.
     """
     # Every statement is told, found or not: the ledger shows what was looked at.
-    said = "; ".join(f"{one.says} {'found' if one.found else 'NOT FOUND'}: {one.detail}" for one in statements)
-    return Finding(bool(statements) and all(one.found for one in statements), NEGATIVE_CRITERION, f"{said} ({run})")
+    said = "; ".join(
+        f"{statement.says} {'found' if statement.found else 'NOT FOUND'}: {statement.detail}"
+        for statement in statements
+    )
+    return Finding(
+        bool(statements) and all(statement.found for statement in statements), NEGATIVE_CRITERION, f"{said} ({run})"
+    )
 
 
 def any_found_in_planted(statements: Sequence[Statement]) -> Finding:
     """Return the control of :func:`all_found`: rejected only if no statement is found in its planted data."""
     # One effect found in data that has none is enough: the computation finds what is not there.
-    wrong = [one for one in statements if one.control_found]
+    wrong = [statement for statement in statements if statement.control_found]
     shown = wrong or statements
-    detail = "; ".join(f"{one.planted}: {one.control_detail}" for one in shown)
+    detail = "; ".join(f"{statement.planted}: {statement.control_detail}" for statement in shown)
     return Finding(bool(wrong), NEGATIVE_CRITERION, detail)

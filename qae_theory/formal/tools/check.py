@@ -96,20 +96,20 @@ def _survey(theorems: dict[str, sources.Theorem], *, write: bool, jobs: int) -> 
     failed = survey.failed_controls()
     if failed:
         raise coq.CheckError(f"the list of allowed axioms is wrong about {', '.join(failed)}")
-    found = survey.survey(theorems, jobs=jobs)
-    faults = [f"{each.claim} uses {', '.join(each.forbidden)}" for each in found if each.forbidden]
+    surveyed = survey.survey(theorems, jobs=jobs)
+    faults = [f"{each.claim} uses {', '.join(each.forbidden)}" for each in surveyed if each.forbidden]
     # A statement may use the notions of one file only, which a reader can check.
     faults += [
-        f"{each.claim} speaks of {', '.join(each.outside_definitions)}" for each in found if each.outside_definitions
+        f"{each.claim} speaks of {', '.join(each.outside_definitions)}" for each in surveyed if each.outside_definitions
     ]
     if faults:
         raise coq.CheckError("; ".join(faults))
     for file, text in (
-        (layout.STATEMENTS, survey.statements_text(found)),
-        (layout.AXIOMS, survey.axioms_text(found)),
+        (layout.STATEMENTS, survey.statements_text(surveyed)),
+        (layout.AXIOMS, survey.axioms_text(surveyed)),
     ):
         _write_or_compare(file, text, write=write)
-    return f"{len(found)} theorems, all within the allowed axioms"
+    return f"{len(surveyed)} theorems, all within the allowed axioms"
 
 
 def _write_or_compare(file: Path, text: str, *, write: bool) -> None:

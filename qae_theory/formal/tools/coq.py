@@ -83,8 +83,8 @@ def first_error(answer: Answer) -> str:
     """Return the error of a failed run in a few lines."""
     text = answer.errors.strip() or answer.output.strip()
     # Coq names the file and line before the error; warnings may stand above.
-    found = re.search(r"^File .*", text, flags=re.MULTILINE | re.DOTALL)
-    return (found.group(0) if found else text)[:1500]
+    located = re.search(r"^File .*", text, flags=re.MULTILINE | re.DOTALL)
+    return (located.group(0) if located else text)[:1500]
 
 
 def _run(command: list[str], *, timeout: float = 60) -> Answer:

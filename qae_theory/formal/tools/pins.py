@@ -177,15 +177,15 @@ def _mismatches(output: str) -> set[str]:
     """Return the names of the theorems that were refused because their type is another one."""
     names = set()
     for message in output.split(_REFUSED)[1:]:
-        found = re.search(
+        mismatch = re.search(
             r'The term "@?(?:\w+\.)*(\w+)"\s+has\s+type.*'
             r'while\s+it\s+is\s+expected\s+to\s+have\s+type\s+"changed_(\w+)"',
             message,
             flags=re.DOTALL,
         )
         # Refused for a type mismatch, and as the proof of its own change: any other failure shows nothing.
-        if found and found.group(1) == found.group(2):
-            names.add(found.group(1))
+        if mismatch and mismatch.group(1) == mismatch.group(2):
+            names.add(mismatch.group(1))
     return names
 
 

@@ -100,13 +100,13 @@ def _open_variables(module: str, code: str) -> list[Finding]:
     findings = []
     open_sections: list[str] = []
     for sentence in _SENTENCE.findall(code):
-        words = sentence.split()
-        if not words:
+        tokens = sentence.split()
+        if not tokens:
             continue
-        if words[0] == "Section":
-            open_sections.append(words[1].rstrip("."))
+        if tokens[0] == "Section":
+            open_sections.append(tokens[1].rstrip("."))
         # A module ends with End as well; only the section that was opened last is closed.
-        elif words[0] == "End" and open_sections and words[1].rstrip(".") == open_sections[-1]:
+        elif tokens[0] == "End" and open_sections and tokens[1].rstrip(".") == open_sections[-1]:
             open_sections.pop()
         elif not open_sections and (variable := _OPEN_VARIABLE.match(_ATTRIBUTES.sub("", sentence, count=1))):
             findings.append(Finding(module, variable.group(), "outside every section, so an axiom"))

@@ -63,13 +63,13 @@ def _files() -> dict[str, Path]:
     Raises:
         ValueError: two folders have a file of one name.
     """
-    found: dict[str, Path] = {}
+    by_module: dict[str, Path] = {}
     for file in sorted(layout.THEORIES.rglob("*.v")):
         # Both would be compiled under one name.
-        if file.stem in found:
-            raise ValueError(f"{file.name} lies in {found[file.stem].parent.name} and in {file.parent.name}")
-        found[file.stem] = file
-    return found
+        if file.stem in by_module:
+            raise ValueError(f"{file.name} lies in {by_module[file.stem].parent.name} and in {file.parent.name}")
+        by_module[file.stem] = file
+    return by_module
 
 
 @cache
@@ -121,13 +121,13 @@ def theorems() -> dict[str, Theorem]:
     Raises:
         ValueError: if two modules prove theorems of one name.
     """
-    found: dict[str, Theorem] = {}
+    by_name: dict[str, Theorem] = {}
     for module in modules():
         for theorem in _theorems_of(module):
-            if theorem.name in found:
-                raise ValueError(f"{theorem.name} is a theorem of {found[theorem.name].module} and of {module}")
-            found[theorem.name] = theorem
-    return found
+            if theorem.name in by_name:
+                raise ValueError(f"{theorem.name} is a theorem of {by_name[theorem.name].module} and of {module}")
+            by_name[theorem.name] = theorem
+    return by_name
 
 
 def claims() -> list[str]:
@@ -147,8 +147,8 @@ def theorem_name(claim: str) -> str:
 def claim_theorems() -> tuple[dict[str, Theorem], list[str]]:
     """Return the theorem of each claim, and the claims that have none."""
     proved = theorems()
-    found = {claim: proved[theorem_name(claim)] for claim in claims() if theorem_name(claim) in proved}
-    return found, [claim for claim in claims() if claim not in found]
+    with_theorem = {claim: proved[theorem_name(claim)] for claim in claims() if theorem_name(claim) in proved}
+    return with_theorem, [claim for claim in claims() if claim not in with_theorem]
 
 
 def keys() -> dict[str, str]:
@@ -178,12 +178,12 @@ def _theorems_of(module: str) -> list[Theorem]:
     """Return the theorems of a module, in the order of its source."""
     code = without_comments(path(module).read_text(encoding="utf-8"))
     result = []
-    for found in _THEOREM.finditer(code):
+    for declared in _THEOREM.finditer(code):
         # A statement ends at the first full stop that white space follows.
-        end = re.compile(r"\.(?=\s)").search(code, found.end())
+        end = re.compile(r"\.(?=\s)").search(code, declared.end())
         if end is None:
-            raise ValueError(f"{module}.{found.group(1)} has no statement")
-        result.append(Theorem(found.group(1), module, _closed(code[found.end() : end.start()])))
+            raise ValueError(f"{module}.{declared.group(1)} has no statement")
+        result.append(Theorem(declared.group(1), module, _closed(code[declared.end() : end.start()])))
     return result
 
 

@@ -104,16 +104,16 @@ def failed_controls() -> list[str]:
     return wrong + [axiom for module, axiom in ALLOWED if refused(module, axiom)]
 
 
-def statements_text(found: list[Surveyed]) -> str:
+def statements_text(surveyed: list[Surveyed]) -> str:
     """Return the text of ``statements.txt``."""
-    return "\n\n".join(f"{each.claim} ({each.module}.v)\n{each.statement}" for each in found) + "\n"
+    return "\n\n".join(f"{each.claim} ({each.module}.v)\n{each.statement}" for each in surveyed) + "\n"
 
 
-def axioms_text(found: list[Surveyed]) -> str:
+def axioms_text(surveyed: list[Surveyed]) -> str:
     """Return the text of ``axioms.txt``: per claim the names of its axioms, and at the end what each axiom states."""
     parts = []
     stated: dict[str, str] = {}
-    for each in found:
+    for each in surveyed:
         parts.append("\n".join([each.claim, *(f"  {name}" for name in sorted(each.axioms))]))
         stated.update(each.axioms)
     parts.append("\n".join(["what the axioms state", *(f"  {name} : {stated[name]}" for name in sorted(stated))]))
@@ -124,8 +124,8 @@ def definitions_used(statement: str) -> list[str]:
     """Return the names of ``Definitions.v`` that occur in a statement, in the file's order."""
     code = sources.without_comments(sources.path("Definitions").read_text(encoding="utf-8"))
     defined = re.findall(r"\b(?:Definition|Fixpoint|Inductive)\s+(\w+)", code)
-    words = set(re.findall(r"\w+", statement))
-    return [name for name in defined if name in words]
+    occurring = set(re.findall(r"\w+", statement))
+    return [name for name in defined if name in occurring]
 
 
 def _survey_share(index: int, theorems: Mapping[str, sources.Theorem]) -> list[Surveyed]:
@@ -139,9 +139,9 @@ def _survey_share(index: int, theorems: Mapping[str, sources.Theorem]) -> list[S
 
 
 def _questions(theorems: Mapping[str, sources.Theorem]) -> list[str]:
-    """Return the lines of a file that asks Coq for statements and axioms."""
+    """Return the sentences of a file that asks Coq for statements and axioms."""
     used = sorted({theorem.module for theorem in theorems.values()})
-    lines = [
+    sentences = [
         "From QAE Require Import Compat Definitions.",
         f"From QAE Require {' '.join(used)}.",
         # Fixed, so that the committed texts are the same on every machine.
@@ -150,13 +150,13 @@ def _questions(theorems: Mapping[str, sources.Theorem]) -> list[str]:
     ]
     for claim, theorem in theorems.items():
         full_name = f"QAE.{theorem.module}.{theorem.name}"
-        lines += [
+        sentences += [
             # A printed mark tells where one theorem's answers end and the next one's begin.
             f'Goal True. idtac "{_MARK} {claim}". Abort.',
             f"Check @{full_name}.",
             f"Print Assumptions {full_name}.",
         ]
-    return lines
+    return sentences
 
 
 def _read(output: str, theorems: Mapping[str, sources.Theorem]) -> list[Surveyed]:
@@ -166,17 +166,17 @@ def _read(output: str, theorems: Mapping[str, sources.Theorem]) -> list[Surveyed
         CheckError: if an answer is missing.
     """
     parts = re.split(rf"^{_MARK} (\S+)$", output, flags=re.MULTILINE)[1:]
-    found = []
+    surveyed = []
     for claim, text in zip(parts[::2], parts[1::2], strict=True):
         statement, separator, axioms = text.partition("\nAxioms:\n")
         # Silence about axioms is not the same as none.
         if not separator and "Closed under the global context" not in statement:
             raise coq.CheckError(f"Coq said nothing of the axioms of {claim}")
         statement = statement.replace("Closed under the global context", "").strip()
-        found.append(Surveyed(claim, theorems[claim].module, _tidy(statement), _axioms(axioms)))
-    if [each.claim for each in found] != list(theorems):
+        surveyed.append(Surveyed(claim, theorems[claim].module, _tidy(statement), _axioms(axioms)))
+    if [each.claim for each in surveyed] != list(theorems):
         raise coq.CheckError("Coq did not answer for every theorem")
-    return found
+    return surveyed
 
 
 def _tidy(statement: str) -> str:

@@ -39,9 +39,9 @@ from qae_theory.softmax import entropy_gradient
 
 Refusal = tuple[Callable[[], Any], str]
 
-# Written once here, and compared as whole messages: a changed word shows.
 _NAN, _INF = float("nan"), float("inf")
 _MIXED = [1, 0, 0, 1]
+# Written once here, and compared as whole messages: a changed word shows.
 _K_ALLOWED = "a rational number strictly between 0 and 1 (Fraction, decimal string such as '0.4' or '2/5', or float)"
 _REWARDS_ALLOWED = "an array [..., G], G >= 1, of finite rewards smaller than 2**1000 in size"
 
@@ -243,9 +243,9 @@ def _bad_policies() -> Iterator[Refusal]:
     for call in (q.entropy_change, q.entropy_change_bounds):
         yield partial(call, zeros, [1, 0], _NAN), f"step_size must be {number}; got nan"
     exact = np.array([0, 1], dtype=object)
-    words = f"must be a float array here, not exact numbers; got {_as_fractions()}"
-    yield partial(q.entropy_change_bounds, exact, [1, 0], 0.1), f"logits {words}"
-    yield partial(q.safe_step_size, exact, [1, 0], 0, 1), f"logits {words}"
+    refused = f"must be a float array here, not exact numbers; got {_as_fractions()}"
+    yield partial(q.entropy_change_bounds, exact, [1, 0], 0.1), f"logits {refused}"
+    yield partial(q.safe_step_size, exact, [1, 0], 0, 1), f"logits {refused}"
     symbol = sympy.Symbol("x")
     for name, call in (
         ("direction", partial(q.entropy_change_bounds, zeros, [symbol, 1], 0.1)),
@@ -334,10 +334,10 @@ def _bad_objectives() -> Iterator[Refusal]:
         message = f"rule must be one of grpo, qae, pos_mask, neg_mask; got {bad!r}"
         yield partial(query_weights, [1, 0], bad), message
         yield partial(masked_objective, ones, [1, 0], bad), message
-    words = "broadcasts with ratios, (2,); got array([1., 0., 0.])"
-    yield partial(masked_objective, ones, [1, 0, 0], "qae"), f"rewards must be of a shape that {words}"
-    words = "broadcasts with ratios, (2,); got array([1., 2., 3.])"
-    yield partial(clipped_surrogate, ones, [1.0, 2.0, 3.0]), f"advantages must be of a shape that {words}"
+    shape_rule = "broadcasts with ratios, (2,); got array([1., 0., 0.])"
+    yield partial(masked_objective, ones, [1, 0, 0], "qae"), f"rewards must be of a shape that {shape_rule}"
+    shape_rule = "broadcasts with ratios, (2,); got array([1., 2., 3.])"
+    yield partial(clipped_surrogate, ones, [1.0, 2.0, 3.0]), f"advantages must be of a shape that {shape_rule}"
     shown = repr(np.array([1.0, 2.0]))
     yield (
         partial(query_weights, [1, 2], "qae"),

@@ -273,21 +273,21 @@ def _ranks_match(*, shift: int) -> Finding:
         # The batch of rank 2 is the reference; one group at a time and a batch of batches must give the same bits.
         flat = of(*batches)
         cube = of(*(batch.reshape(2, 3, 5) for batch in batches))
-        alone = np.array([of(*rows) for rows in zip(*batches, strict=True)])
+        alone = np.array([of(*batch) for batch in zip(*batches, strict=True)])
         shaped = cube.shape == (2, 3, *flat.shape[1:])
         return shaped and _same_rows(cube, flat, shift) and _same_rows(alone, flat, shift)
 
     def cases() -> Iterator[tuple[str, bool]]:
         for rule in oracle.RULES:
-            yield rule, agree(lambda rows, rule=rule: advantages(rows, rule), groups)
+            yield rule, agree(lambda batch, rule=rule: advantages(batch, rule), groups)
             yield (
                 f"{rule}, masked",
-                agree(lambda rows, mask, rule=rule: advantages(rows, rule, mask=mask), groups, flags),
+                agree(lambda batch, mask, rule=rule: advantages(batch, rule, mask=mask), groups, flags),
             )
         for method in ("inverted_cdf", "linear"):
             yield (
                 method,
-                agree(lambda rows, method=method: quantile_baseline(rows, "0.55", method=method), groups),
+                agree(lambda batch, method=method: quantile_baseline(batch, "0.55", method=method), groups),
             )
 
     return for_all(cases(), "(rule, mask or none), three shapes")

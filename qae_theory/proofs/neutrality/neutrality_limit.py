@@ -238,9 +238,9 @@ def _moment_recursion(*, cross: int) -> Finding:
     closed = size * fourth + 3 * size * (size - 1) * square**2
     # The closed form obeys the recursion, and holds at G = 1 by definition of mu_4.
     step = closed.subs(size, size + 1) - (closed + 6 * square * size * square + fourth)
-    one = p * (1 - p) ** 4 + (1 - p) * p**4 - p * (1 - p) * (1 - 3 * p * (1 - p))
+    single = p * (1 - p) ** 4 + (1 - p) * p**4 - p * (1 - p) * (1 - 3 * p * (1 - p))
     form = closed.subs(fourth, square * (1 - 3 * square)) - size * square * (1 + 3 * (size - 2) * square)
-    return all_zero([recursion, step, one, form], sympy.expand)
+    return all_zero([recursion, step, single, form], sympy.expand)
 
 
 def _fourth_moment_bound(*, constant: int) -> Finding:

@@ -253,11 +253,11 @@ def _near(shipped: list[float], wanted: list[tuple[float, float]]) -> bool:
 def _moment_sums(rule: str, p: Fraction, size: int, options: dict[str, Any]) -> list[tuple[float, float]]:
     """Return alpha_1, alpha_0 and beta, each with the sum of its terms' sizes, to which rounding is relative."""
     c, w = zip(*(float_pair(rule, m, size, options) for m in range(size + 1)), strict=True)
-    one, two = binomial_law(p, size - 1), binomial_law(p, size - 2)
+    beside_one, beside_two = binomial_law(p, size - 1), binomial_law(p, size - 2)
     sums = (
-        [(q * c[j + 1] ** 2,) for j, q in enumerate(one)],
-        [(q * w[j] ** 2,) for j, q in enumerate(one)],
-        [(q * c[j + 2] ** 2, -2 * q * c[j + 1] * w[j + 1], q * w[j] ** 2) for j, q in enumerate(two)],
+        [(q * c[j + 1] ** 2,) for j, q in enumerate(beside_one)],
+        [(q * w[j] ** 2,) for j, q in enumerate(beside_one)],
+        [(q * c[j + 2] ** 2, -2 * q * c[j + 1] * w[j + 1], q * w[j] ** 2) for j, q in enumerate(beside_two)],
     )
     flat = [list(chain.from_iterable(terms)) for terms in sums]
     return [(fsum(terms), fsum(map(abs, terms))) for terms in flat]

@@ -272,7 +272,7 @@ def _standardised(probs: Probs, k: str, eta: Any) -> tuple[Any, Any, Any]:
     )
     b = 1 if is_hard_group(1, 2, F(k)) else 0
     counts = count_vectors(2, 2)
-    # A standardised baseline gives equal groups nothing.
+    # Standardised, a group of equal rewards has no advantages.
     mixed = np.array([[F(int(min(row) > 0))] for row in counts], dtype=object)
     other = finite_step_mean(z, counts, mixed * 2 * (r - F(b)), eta)
     return number(named[0]), number(named[1]), number(other)

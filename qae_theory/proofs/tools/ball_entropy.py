@@ -119,7 +119,7 @@ def brackets(arms: int) -> tuple[Any, Any]:
     They are L_- = G(1 + 1/e, log n) and L_+ = G(-1, log(6 sqrt 3 n) - 1) + 1/(6 sqrt 3).
     """
     c = 1 / (6 * flint.arb(3).sqrt())
-    # log 1 is an exact 0 only as an integer; as a ball it would take the branch that divides by t.
+    # For one arm t is the integer 0, which takes the branch without a division whatever ball log 1 may be.
     n = flint.arb(arms)
     return largest(1 + flint.arb(-1).exp(), n.log() if arms > 1 else 0), largest(flint.arb(-1), (n / c).log() - 1) + c
 

@@ -76,8 +76,8 @@ def binary_groups(size: int) -> tuple[Group, ...]:
     Every order is not needed: each rule treats responses alike, which the rotated groups test.
     """
     # Correct ones first, and each group rotated by its own m: the places of the correct ones then vary.
-    one, zero = Fraction(1), Fraction(0)
-    groups = [(one,) * m + (zero,) * (size - m) for m in range(size + 1)]
+    right, wrong = Fraction(1), Fraction(0)
+    groups = [(right,) * m + (wrong,) * (size - m) for m in range(size + 1)]
     turned = [group[i % size :] + group[: i % size] for i, group in enumerate(groups)]
     return tuple(dict.fromkeys(groups + turned))
 

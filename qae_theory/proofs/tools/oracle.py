@@ -139,7 +139,6 @@ def _neg_mask(rewards: Group, options: Options) -> list[Any]:
 
 
 # The order is that of the shipped registry, so that a rule that is missing on one side is seen.
-# In the order of registration.
 RULES: Mapping[str, Callable[[Group, Options], list[Any]]] = {
     "grpo": _grpo,
     "dr_grpo": _dr_grpo,
