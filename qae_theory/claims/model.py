@@ -102,7 +102,12 @@ class Effort:
     seed: int = 20260923
 
     def pick(self, full: Any, quick: Any) -> Any:
-        """Return ``quick`` on a quick run, ``full`` otherwise."""
+        """Return ``quick`` on a quick run, ``full`` otherwise.
+
+        Args:
+            full: the size, or whatever depends on the effort, at full effort.
+            quick: the same on a quick run.
+        """
         return quick if self.quick else full
 
 

@@ -57,7 +57,12 @@ def pins_text(theorems: Mapping[str, sources.Theorem]) -> str:
 
 
 def changed_pins_text(theorems: Mapping[str, sources.Theorem], changes: Mapping[str, Change]) -> str:
-    """Return the text of ``ChangedPins.v``, with one change per claim."""
+    """Return the text of ``ChangedPins.v``, with one change per claim.
+
+    Args:
+        theorems: the theorem of each claim.
+        changes: the changed statement of each claim.
+    """
     parts = [
         "(** The pinned statements, one token changed in each: none of them is proved by the theorem. *)",
         _header(theorems),

@@ -79,7 +79,12 @@ def scan_all() -> list[Finding]:
 
 
 def scan(module: str, source: str) -> list[Finding]:
-    """Return the findings in one source text."""
+    """Return the findings in one source text.
+
+    Args:
+        module: the name that findings are reported under.
+        source: the text, comments included.
+    """
     # A word in a comment leaves nothing open.
     code = sources.without_comments(source)
     findings = []

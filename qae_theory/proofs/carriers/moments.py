@@ -81,7 +81,12 @@ def along_step(expression: Any) -> Any:
 
 
 def moves(quantity: Any, excess: Any) -> Any:
-    """Return how a quantity of one arm moves where log pi moves by ``excess``: (df/dL + pi df/dpi) excess."""
+    """Return how a quantity f of one arm moves where log pi moves by ``excess``: (df/dL + pi df/dpi) excess.
+
+    Args:
+        quantity: a polynomial in the symbols of ``ARM``.
+        excess: the motion of log pi, d - E d along a step.
+    """
     return (quantity.diff(LOG_PROB) + PROB * quantity.diff(PROB)) * excess
 
 

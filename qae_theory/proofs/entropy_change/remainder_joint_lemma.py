@@ -41,7 +41,12 @@ def peak(a: Any, t: Any) -> Any:
 
 
 def largest(a: Any, t: Any) -> Any:
-    """Return G(a, t), the largest (1 - s^2)(a + t s)/4 over s >= 0."""
+    """Return G(a, t), the largest (1 - s^2)(a + t s)/4 over s >= 0.
+
+    Args:
+        a: a ball or a SymPy number, as :func:`peak` takes it.
+        t: a ball or a SymPy number, at least 0.
+    """
     s = peak(a, t)
     return (1 - s * s) * (a + t * s) / 4
 

@@ -43,7 +43,15 @@ def zero_share(k: Any, group_size: int, num_correct: int) -> Fraction:
 
 
 def shipped_zero_share(k: Fraction, group_size: int) -> list[Fraction]:
-    """Return the share of zeros among the shipped advantages of binary groups, one Fraction for each m = 0..G."""
+    """Return the share of zeros among the shipped advantages of binary groups, for each m = 0..G.
+
+    Args:
+        k: quantile level K.
+        group_size: G.
+
+    Returns:
+        G + 1 Fractions; the first and the last are those of the degenerate groups.
+    """
     batch = np.tri(group_size + 1, group_size, -1)  # row m has m ones
     zeros = (advantages(batch, "qae", k=k) == 0).sum(axis=-1)
     return [Fraction(int(count), group_size) for count in zeros]

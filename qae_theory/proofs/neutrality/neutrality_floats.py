@@ -153,7 +153,15 @@ def float_pair(rule: str, m: int, size: int, options: dict[str, Any]) -> tuple[f
 
 @cache
 def binomial_law(p: Fraction, trials: int) -> tuple[float, ...]:
-    """Return the binomial probabilities C(n, j) p^j (1 - p)^(n - j), j = 0..n, exact and then rounded once."""
+    """Return the binomial probabilities C(n, j) p^j (1 - p)^(n - j), exact and then rounded once.
+
+    Args:
+        p: success probability.
+        trials: n.
+
+    Returns:
+        n + 1 floats, for j = 0..n.
+    """
     return tuple(float(comb(trials, j) * p**j * (1 - p) ** (trials - j)) for j in range(trials + 1))
 
 

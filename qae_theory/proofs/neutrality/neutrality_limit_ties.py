@@ -151,7 +151,12 @@ def group_form(rule: str, p: Fraction, size: int, k: Fraction) -> Any:
 
 
 def binomial_weights(p: Fraction, size: int) -> Iterator[tuple[int, Fraction]]:
-    """Yield m and the probability C(G, m) p^m (1 - p)^(G - m) of m correct responses, for m = 0..G."""
+    """Yield each m = 0..G with its probability C(G, m) p^m (1 - p)^(G - m), exactly.
+
+    Args:
+        p: success probability.
+        size: G.
+    """
     for m in range(size + 1):
         yield m, comb(size, m) * p**m * (1 - p) ** (size - m)
 

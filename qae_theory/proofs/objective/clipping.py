@@ -28,7 +28,12 @@ CLIPS: tuple[dict[str, Any], ...] = (
 
 
 def options(rule: str, k: Any) -> dict[str, Any]:
-    """Return the quantile level as an option, for the rules that have one."""
+    """Return the quantile level as a keyword, for the rules that have one.
+
+    Args:
+        rule: a name of ``RULES``.
+        k: quantile level K.
+    """
     # GRPO refuses a level, since it would have no effect.
     return {} if rule == "grpo" else {"k": k}
 

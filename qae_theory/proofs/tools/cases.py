@@ -35,7 +35,12 @@ class Case:
 
 
 def policies(effort: Effort, *, extreme: bool = False) -> list[Case]:
-    """Return policies from uniform to peaked, one arm to many; ``extreme`` adds logits at the ends of float64."""
+    """Return policies from uniform to peaked, with one arm to many, each with a drawn direction.
+
+    Args:
+        effort: brings the seed and the size of the largest policy.
+        extreme: whether to add logits at the ends of float64.
+    """
     rng = np.random.default_rng(effort.seed)
     flat = {
         # A counterexample reports its label, so each case is called by what is hard about it.
@@ -62,7 +67,11 @@ def policies(effort: Effort, *, extreme: bool = False) -> list[Case]:
 
 
 def steps_of(effort: Effort) -> tuple[float, ...]:
-    """Return step sizes from 1e-12 to 1e3, of either sign, and 0."""
+    """Return step sizes from 1e-12 to 1e3, of either sign, and 0.
+
+    Args:
+        effort: a quick run gets fewer of them.
+    """
     return effort.pick(
         (0.0, 1e-12, 1e-6, -1e-3, 0.01, 0.3, -0.3, 1.0, 3.0, -30.0, 1e3), (0.0, 1e-12, -1e-3, 0.3, 3.0, 1e3)
     )

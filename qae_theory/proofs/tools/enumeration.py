@@ -52,7 +52,12 @@ class Query(NamedTuple):
 
 
 def query(probs: str, arm_rewards: str) -> Query:
-    """Return the query that two strings give, as in ``query("1/4 3/4", "1 0")``: probabilities, then 0/1 rewards."""
+    """Return the query that two strings give, as in ``query("1/4 3/4", "1 0")``.
+
+    Args:
+        probs: the probability of each response, as fractions.
+        arm_rewards: the reward of each response, 0 or 1.
+    """
     return Query(tuple(Fraction(p) for p in probs.split()), tuple(int(r) for r in arm_rewards.split()))
 
 
@@ -65,18 +70,44 @@ def exact(values: Any) -> Array:
 
 
 def all_groups(arms: int, size: int) -> Array:
-    """Return every ordered group as response indices, ``[n^G, G]``."""
+    """Return every ordered group as response indices.
+
+    Args:
+        arms: n, the number of responses.
+        size: G.
+
+    Returns:
+        ``[n^G, G]``, integers.
+    """
     # Ordered groups: with them a group's probability is the plain product, without multinomial coefficients.
     return np.array(list(product(range(arms), repeat=size)))
 
 
 def group_weights(probs: Array, groups: Array) -> Array:
-    """Return the probability of each ordered group of independent responses, the product of pi over it: ``[n^G]``."""
+    """Return the probability of each ordered group of independent responses, the product of pi over it.
+
+    Args:
+        probs: ``[n]``, Fractions or floats.
+        groups: ``[n^G, G]`` response indices.
+
+    Returns:
+        ``[n^G]``, in the numbers of ``probs``.
+    """
     return np.asarray(np.prod(probs[groups], axis=-1))
 
 
 def group_advantages(case: Query, groups: Array, rule: str, **options: Any) -> Array:
-    """Return the shipped advantages of every listed group, exactly, ``[n^G, G]``."""
+    """Return the shipped advantages of every listed group, exactly.
+
+    Args:
+        case: the query.
+        groups: ``[n^G, G]`` response indices.
+        rule: name of the estimator.
+        **options: K, std and eps, as the rule takes them.
+
+    Returns:
+        ``[n^G, G]``, Fractions or SymPy numbers.
+    """
     return advantages(exact(case.arm_rewards)[groups], rule, **options)
 
 

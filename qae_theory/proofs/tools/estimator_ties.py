@@ -95,12 +95,23 @@ def graded_groups(size: int) -> tuple[Group, ...]:
 
 
 def groups_for(rule: str, size: int) -> tuple[Group, ...]:
-    """Return the groups that a rule takes: with 0/1 rewards only for some, with any rewards for the others."""
+    """Return the groups that a rule takes.
+
+    Args:
+        rule: a name of ``oracle.RULES``; some take rewards of 0 and 1 only.
+        size: G.
+    """
     return binary_groups(size) if rule in oracle.BINARY_ONLY else binary_groups(size) + graded_groups(size)
 
 
 def option_grid(rule: str, size: int, *, exact: bool = False) -> Iterator[Options]:
-    """Yield every class of K, both standard deviations and three eps, as far as the rule has them."""
+    """Yield every class of K, both standard deviations and three eps, as far as the rule has them.
+
+    Args:
+        rule: a name of ``oracle.RULES``.
+        size: G, which decides the classes of K.
+        exact: whether square roots are to stay exact.
+    """
     names = oracle.OPTION_NAMES[rule]
     ks = levels(size) if "k" in names else (Fraction(2, 5),)
     stds = ("population", "bessel") if "std" in names else ("population",)
@@ -111,12 +122,21 @@ def option_grid(rule: str, size: int, *, exact: bool = False) -> Iterator[Option
 
 
 def keywords(rule: str, options: Options) -> dict[str, Any]:
-    """Return the options as keyword arguments of ``qae_theory.advantages``."""
+    """Return the options as keyword arguments of ``qae_theory.advantages``.
+
+    Args:
+        rule: a name of ``oracle.RULES``; only the options that it has are returned.
+        options: K, std and eps.
+    """
     return {name: getattr(options, name) for name in oracle.OPTION_NAMES[rule]}
 
 
 def exact_array(groups: Sequence[Sequence[Any]]) -> Any:
-    """Return Fractions in an object array of rank 2."""
+    """Return Fractions in an object array of rank 2, for the shipped functions to run on.
+
+    Args:
+        groups: rows of equal length.
+    """
     array = np.empty((len(groups), len(groups[0])), dtype=object)
     for index in np.ndindex(array.shape):
         array[index] = groups[index[0]][index[1]]
@@ -133,7 +153,12 @@ def near(shipped: Any, expected: Any) -> bool:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Return whether two numbers are exactly equal; a float is not exact, so it equals nothing."""
+    """Return whether two numbers are exactly equal; a float is not exact, so it equals nothing.
+
+    Args:
+        left: a Fraction, an integer or a SymPy number.
+        right: the same.
+    """
     if isinstance(left, (float, np.floating)) or isinstance(right, float):
         return False
     return bool(left == right) or (

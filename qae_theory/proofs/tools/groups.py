@@ -28,7 +28,15 @@ def exact(values: Sequence[Any]) -> Array:
 
 
 def binary_group(num_correct: int, group_size: int) -> Array:
-    """Return a group of 0/1 rewards as Fractions, the correct responses last."""
+    """Return a group of 0/1 rewards as Fractions, the correct responses last.
+
+    Args:
+        num_correct: m.
+        group_size: G.
+
+    Returns:
+        ``[G]``.
+    """
     return exact([0] * (group_size - num_correct) + [1] * num_correct)
 
 
@@ -43,7 +51,12 @@ def is_zero(value: Any) -> bool:
 
 
 def same(cases: Iterable[tuple[str, Any, Any]], domain: str) -> Finding:
-    """Find whether two exact arrays are equal, entry by entry, in every labelled case."""
+    """Find whether two exact arrays are equal, entry by entry, in every labelled case.
+
+    Args:
+        cases: a label and two arrays of Fractions or SymPy numbers; arrays of different shapes are not equal.
+        domain: says which cases these are.
+    """
     # An exact comparison needs no tolerance: a difference that is not 0 is a counterexample.
     return for_all(((label, _same_arrays(left, right)) for label, left, right in cases), domain)
 

@@ -36,7 +36,12 @@ class Options:
 
 
 def distribution(rewards: Group, x: Fraction) -> Fraction:
-    """Return F(x), the share of the group's rewards that are at most x."""
+    """Return F(x), the share of the group's rewards that are at most x.
+
+    Args:
+        rewards: one Fraction per response.
+        x: any number.
+    """
     return Fraction(sum(1 for reward in rewards if reward <= x), len(rewards))
 
 
@@ -45,6 +50,10 @@ def quantile(rewards: Group, k: Fraction) -> Fraction:
     """Return inf {x : F(x) >= k}, the K-quantile as the paper defines it.
 
     F is right-continuous and rises at rewards only, so the infimum is the least such reward.
+
+    Args:
+        rewards: one Fraction per response.
+        k: quantile level K.
     """
     return min(x for x in rewards if distribution(rewards, x) >= k)
 
@@ -72,7 +81,12 @@ def mean(rewards: Group) -> Fraction:
 
 @cache
 def variance(rewards: Group, std: str) -> Fraction:
-    """Return half the mean squared difference over ordered pairs (i, j); ``bessel`` leaves out the pairs (i, i)."""
+    """Return half the mean squared difference over ordered pairs (i, j), which is the variance.
+
+    Args:
+        rewards: one Fraction per response.
+        std: ``population`` for all G^2 pairs; ``bessel`` leaves out the G pairs (i, i).
+    """
     size = len(rewards)
     pairs = size * (size - 1) if std == "bessel" else size * size
     return sum((x - y) ** 2 for x in rewards for y in rewards) / Fraction(2 * pairs)

@@ -56,7 +56,13 @@ def numerators(rule: str, m: Any, size: Any, k: Any, select: Select | None = Non
 
 
 def squared_scale(m: Fraction, size: Fraction, std: str) -> Fraction:
-    """Return the variance of m ones and G - m zeros: m (G - m)/G^2, or G/(G - 1) times that for ``bessel``."""
+    """Return the variance of m ones and G - m zeros: m (G - m)/G^2, times G/(G - 1) for ``bessel``.
+
+    Args:
+        m: number of correct responses.
+        size: G.
+        std: ``population`` or ``bessel``.
+    """
     population = m * (size - m) / size**2
     return population * size / (size - 1) if std == "bessel" else population
 
@@ -85,7 +91,12 @@ def advantage_pair(rule: str, m: int, size: int, k: Fraction, std: str) -> tuple
 
 
 def option_sets(rule: str, levels: tuple[Fraction, ...]) -> Iterator[dict[str, Any]]:
-    """Yield every combination of K and std that a rule takes, at eps = 0."""
+    """Yield every combination of K and std that a rule takes, at eps = 0, as keyword arguments.
+
+    Args:
+        rule: a name of ``RULES``.
+        levels: the quantile levels K.
+    """
     if rule not in STANDARDISED:
         yield {}
         return
@@ -130,6 +141,6 @@ def exactly_equal(cases: Any, domain: str) -> Finding:
 
 
 def number(value: Any) -> Any:
-    """Return a Fraction, SymPy number or array of rank 0 of one as a SymPy number."""
+    """Return a Fraction, a SymPy number or an array of rank 0 of one as a SymPy number."""
     value = np.asarray(value, dtype=object).item()
     return rational(value) if isinstance(value, (int, Fraction)) else sympy.S(value)
