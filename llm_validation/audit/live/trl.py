@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from llm_validation.audit.live.guard import never_stopping
 from llm_validation.audit.live.window import EVERY, Window
 from llm_validation.audit.model.settings import AuditSettings
 
@@ -38,14 +39,13 @@ def watch(trainer: Any, every: int = EVERY, settings: AuditSettings | None = Non
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             del args, control
-            if not state.is_world_process_zero or not len(trainer._logs["advantages"]):
-                return
-            if trainer._buffered_inputs is last[0]:  # an update on the same rollouts
-                return
-            last[0] = trainer._buffered_inputs
-            rewards, components, advantages = _batch(trainer)
-            groups = np.arange(len(rewards)) // trainer.num_generations
-            pending.update(window.add(state.global_step, groups.tolist(), rewards, advantages, components=components))
+            with never_stopping():
+                if not state.is_world_process_zero or not len(trainer._logs["advantages"]):
+                    return
+                if trainer._buffered_inputs is last[0]:  # an update on the same rollouts
+                    return
+                last[0] = trainer._buffered_inputs
+                pending.update(_added(window, trainer, state.global_step))
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             del args, control
@@ -58,6 +58,13 @@ def watch(trainer: Any, every: int = EVERY, settings: AuditSettings | None = Non
     # Before the callbacks that write: they see the log as this one leaves it.
     trainer.callback_handler.callbacks.insert(0, Audit())
     return window
+
+
+def _added(window: Window, trainer: Any, step: int) -> dict[str, float]:
+    """Give the trainer's last batch to the window; return its metrics."""
+    rewards, components, advantages = _batch(trainer)
+    groups = np.arange(len(rewards)) // trainer.num_generations
+    return window.add(step, groups.tolist(), rewards, advantages, components=components)
 
 
 def settings_of(arguments: Any) -> AuditSettings:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from llm_validation.audit.live.guard import never_stopping
 from llm_validation.audit.live.window import EVERY, Window
 from llm_validation.audit.model.settings import AuditSettings
 from llm_validation.verl_engine.rollout_keys import rollouts_of
@@ -37,7 +38,8 @@ def watched(trainer_class: type, every: int = EVERY, settings: AuditSettings | N
         def _compute_advantage(self, batch: Any, metrics: dict[str, Any]) -> Any:
             batch = super()._compute_advantage(batch, metrics)
             if self.global_steps % every == 0:
-                metrics.update(step_metrics(window, self.global_steps, batch))
+                with never_stopping():
+                    metrics.update(step_metrics(window, self.global_steps, batch))
             return batch
 
     return Watched
@@ -65,5 +67,5 @@ def step_metrics(window: Window, step: int, batch: Any) -> dict[str, float]:
         if count:
             values[rollout] = float(advantages[row][counted][0])
     rewards = np.array([float(scores[row].sum()) for row in final])
-    uids = [str(uid) for uid in data["uid"].tolist()]
+    uids = [str(uid) for uid in data["uid"]]
     return window.add(step, [uids[row] for row in final], rewards, values, tokens=tokens)

@@ -76,7 +76,7 @@ class Queue:
         self.partition_id = "train"
         masks = [torch.tensor(mask) for *_, mask in rows]
         self.fields = {
-            "uid": np.array([key.rsplit("_", 2)[0] for key in self.keys]),
+            "uid": [key.rsplit("_", 2)[0] for key in self.keys],
             "response_mask": SimpleNamespace(unbind=lambda: masks),
             "rm_scores": SimpleNamespace(unbind=lambda: [torch.tensor([0.0, score]) for _, score, _, _ in rows]),
             "advantages": SimpleNamespace(
@@ -132,6 +132,21 @@ def test_the_hook_looks_at_every_nth_step_and_returns_the_batch(queue: Queue) ->
         said.append(any(name.startswith(PREFIX) for name in metrics))
         assert metrics["own"] == 1.0
     assert said == [False, True, False, True]
+
+
+@pytest.mark.torch
+def test_an_audit_that_fails_does_not_stop_the_training(queue: Queue, caplog: pytest.LogCaptureFixture) -> None:
+    class Trainer:
+        global_steps = 1
+
+        def _compute_advantage(self, batch: Any, metrics: dict[str, Any]) -> Any:
+            return batch
+
+    del queue.fields["uid"]
+    metrics: dict[str, Any] = {}
+    assert watched(Trainer, every=1)()._compute_advantage(queue, metrics) is queue
+    assert metrics == {}
+    assert "the audit of this step failed: KeyError" in caplog.text
 
 
 @pytest.mark.verl
