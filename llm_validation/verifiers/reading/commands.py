@@ -85,7 +85,8 @@ DROPPED = word_set(
     r"\Bigg \bigl \bigr \Bigl \Bigr \biggl \biggr \Biggl \Biggr \bm \boldsymbol \mathbf \mathit",
     r"\mathsf \mathtt \mathnormal \pmb \rm \bf \it \sf \tt \sc \boxed \fbox \framebox \ensuremath",
     r"\underline \mathord \mathop \mathbin \mathrel \mathopen \mathclose \mathpunct \mathinner",
-    r"\nonumber \notag \centering \hfill \large \Large \LARGE \huge \small \bfseries \strut \par",
+    r"\checkmark \blacksquare \qed \nonumber \notag \centering \hfill",
+    r"\large \Large \LARGE \huge \small \bfseries \strut \par",
     r"\allowbreak \relax \displaylimits \cancel \mathstrut \noindent",
 )
 # They are dropped together with their argument.
