@@ -87,7 +87,10 @@ def columns_of(records: list[dict[str, Any]]) -> dict[str, Array]:
     names: dict[str, None] = {}  # a set that keeps the order
     for record in records:
         names |= dict.fromkeys(record)
-    return {name: _column([record.get(name) for record in records]) for name in names}
+    columns = {}
+    for name in names:
+        columns[name] = _column([record.get(name) for record in records])
+    return columns
 
 
 def _column(values: list[Any]) -> Array:

@@ -82,7 +82,9 @@ def length_curves(results: Results, rules: Mapping[str, Where]) -> CurveSet:
         steps += [{**labels, "step": line["step"], "length": line.get(MEAN_LENGTH)} for line in training.records]
     if not steps:
         raise MissingError(f"the training runs of {run.named} are not there: {COMMAND} makes them again")
-    table = {name: np.array([step[name] for step in steps]) for name in steps[0]}
+    table = {}
+    for name in steps[0]:
+        table[name] = np.array([step[name] for step in steps])
     curves = {label: curve(_of_rule(run, table, label, where=where), "length") for label, where in rules.items()}
     used = tuple(training for config, training in trained if _matches(config, rules.values()))
     return CurveSet(curves=curves, ylabel=LENGTH, sources=(run, *used), subject=SUBJECT, stand_in=stand_in(run))

@@ -71,7 +71,9 @@ def draw_map(axes: Any, values: Array, *, limits: tuple[float, float] = (0, 1)) 
         values: ``[levels, probabilities]``.
         limits: values of the lightest and of the darkest shade.
     """
-    texts = [[f"{value:.2f}".removeprefix("0") for value in of_level] for of_level in values]
+    texts = []
+    for of_level in values:
+        texts.append([f"{value:.2f}".removeprefix("0") for value in of_level])
     probabilities = [success.removeprefix("0") for success in SUCCESS]
     draw_cells(axes, values, texts, row_labels=LEVELS, column_labels=probabilities, limits=limits)
     draw_gate(axes)

@@ -324,12 +324,18 @@ def multinomial_weights(log_probs: Array, counts: Array) -> Array:
     """Return the probability of each count vector, ``[N, n] -> [N]``."""
     if is_exact(log_probs):
         probs = exp(log_probs)
-        ways = [factorial(int(row.sum())) // prod(factorial(int(c)) for c in row) for row in counts]
-        return np.array(ways, dtype=object) * np.array([prod(probs**row) for row in counts], dtype=object)
+        ways = np.array([_orders(row) for row in counts], dtype=object)
+        return ways * np.array([prod(probs**row) for row in counts], dtype=object)
     from scipy.special import gammaln  # a fifth of a second to import, and only these weights need it
 
     log_ways = gammaln(counts.sum(axis=-1) + 1) - gammaln(counts + 1).sum(axis=-1)
     return np.exp(log_ways + (counts * log_probs).sum(axis=-1))
+
+
+def _orders(row: Array) -> int:
+    """Return in how many orders the responses of one count vector ``[n]`` can be drawn, G! / (c_1! ... c_n!)."""
+    repeated = prod(factorial(int(count)) for count in row)
+    return factorial(int(row.sum())) // repeated
 
 
 def exact_counts(counts: Array, like: Array) -> Array:

@@ -83,7 +83,10 @@ def from_rows(rows: Iterable[Mapping[str, Any]]) -> dict[str, Array]:
     for row in listed:
         if row.keys() != listed[0].keys():
             refuse("rows", sorted(row), f"rows with the names {sorted(listed[0])}")
-    return {name: np.array([row[name] for row in listed]) for name in listed[0]}
+    table: dict[str, Array] = {}
+    for name in listed[0]:
+        table[name] = np.array([row[name] for row in listed])
+    return table
 
 
 def write_table(table: Table, path: Path) -> None:

@@ -215,7 +215,9 @@ def _enumerated(sources: _Sources, tree: Tree) -> tuple[Batch, Measure]:
     arm_rewards = np.stack(scored)
     # Probabilities are divided by their sum because NumPy refuses one that rounding has moved off 1.
     drawn = [sources.rng.choice(len(listed), size=sources.config.group_size, p=row / row.sum()) for row in probs]
-    responses = [[listed[index] for index in group] for group in drawn]
+    responses = []
+    for group in drawn:
+        responses.append([listed[index] for index in group])
     batch = Batch(prompts, responses, np.take_along_axis(arm_rewards, np.array(drawn), axis=1))
     return batch, Enumerated(batch, tree, arm_rewards, pad=pad)
 

@@ -270,7 +270,10 @@ def probes_table(config: StudyConfig, done: Sequence[Done]) -> Table:
     sizes = sorted({setting.size for setting in config.settings if setting.size is not None})
     if sizes and config.bandit_probes:
         tables.append(dict(bandit_probes(config.arms, sizes, probes=config.bandit_probes, seed=config.seed)))
-    return {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
+    joined = {}
+    for key in tables[0]:
+        joined[key] = np.concatenate([table[key] for table in tables])
+    return joined
 
 
 def runs_table(config: StudyConfig, done: Sequence[Done]) -> Table:

@@ -176,16 +176,22 @@ class StudyConfig(Strict):
 
     def follow_config(self, task: StudyTask, seed: int = 0) -> FollowConfig:
         """Return what is measured along a seed's runs on this task: the same questions for every rule."""
-        length = {key: task.train[key] for key in ("max_new_tokens",) if key in task.train}
+        length = _response_length(task)
         return checked(FollowConfig, [self.follow, length, task.follow, {"task": task.task, "seed": self.seed + seed}])
 
     def probe_config(self, task: StudyTask, seed: int, *, whole: bool = True) -> ProbeConfig:
         """Return the settings of one probe; without ``whole`` no step is taken in it."""
         parts = {"arms": self.arms, "settings": [one.model_dump() for one in self.settings]} if whole else {}
         nothing = {} if whole else {"arms": (), "settings": ()}
-        length = {key: task.train[key] for key in ("max_new_tokens",) if key in task.train}
+        length = _response_length(task)
         own = {"task": task.task, "seed": self.seed + seed}
         return checked(ProbeConfig, [self.probe, length, task.probe, own, parts, nothing])
+
+
+def _response_length(task: StudyTask) -> dict[str, Any]:
+    """Return the longest response of the task's training runs as a table, empty where it has none of its own."""
+    key = "max_new_tokens"
+    return {key: task.train[key]} if key in task.train else {}
 
 
 def shipped_config(preset: Preset) -> StudyConfig:

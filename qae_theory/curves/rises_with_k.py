@@ -60,13 +60,13 @@ def neighbours(by_k: Mapping[str, Trajectory], level: float) -> dict[str, list[d
     A slope alone does not tell a valley from a line.
     """
     entropies, _ = entropies_by_reading(by_k)
-    return {
-        reading: [
-            {"from": low, "to": high} | paired_difference(values[i + 1], values[i], level=level).record()
-            for i, (low, high) in enumerate(pairwise(by_k))
-        ]
-        for reading, values in entropies.items()
-    }
+    compared: dict[str, list[dict[str, Any]]] = {}
+    for reading, values in entropies.items():
+        compared[reading] = []
+        for i, (low, high) in enumerate(pairwise(by_k)):
+            difference = paired_difference(values[i + 1], values[i], level=level)
+            compared[reading].append({"from": low, "to": high} | difference.record())
+    return compared
 
 
 def _slope(ks: Array, entropies_ks: Array, level: float) -> Interval:

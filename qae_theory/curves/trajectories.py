@@ -29,16 +29,22 @@ def from_records(records: Iterable[Mapping[str, Any]], names: Sequence[str], **l
     Raises:
         ValueError: naming ``records`` where the run is missing or has not every update of every seed exactly once.
     """
-    chosen = [row for row in records if all(row[label] == value for label, value in labels.items())]
+    chosen = [row for row in records if _is_labelled(row, labels)]
     steps = sorted({row["step"] for row in chosen})
     seeds = sorted({row["seed"] for row in chosen})
-    places = {(row["seed"], row["step"]): row for row in chosen}
-    if not chosen or len(places) != len(chosen) or len(chosen) != len(steps) * len(seeds):
+    by_place = {(row["seed"], row["step"]): row for row in chosen}
+    if not chosen or len(by_place) != len(chosen) or len(chosen) != len(steps) * len(seeds):
         checks.refuse("records", len(chosen), f"each seed's every update once for {labels}")
-    curves = {
-        name: np.array([[_or_nan(places[seed, step][name]) for step in steps] for seed in seeds]) for name in names
-    }
+    in_order = [by_place[seed, step] for seed in seeds for step in steps]
+    curves = {}
+    for name in names:
+        values = np.array([_or_nan(row[name]) for row in in_order])
+        curves[name] = values.reshape(len(seeds), len(steps))
     return Trajectory(np.asarray(steps), curves)
+
+
+def _is_labelled(row: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
+    return all(row[label] == value for label, value in labels.items())
 
 
 def at_gain(success: Array, curve: Array, gains: object) -> Array:

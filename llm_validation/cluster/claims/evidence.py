@@ -88,7 +88,11 @@ def _statements(claim: str) -> list[Statement]:
 def _rows(claim: str) -> Rows:
     """Return the runs of each row of the claim that have reached step ``LEAST``."""
     long_enough = [run for run in _collections() if run.last_step >= LEAST]
-    return {name: [run for run in long_enough if run.row == name] for name in CLAIMS[claim].rows}
+    by_row: dict[str, list[Collected]] = {name: [] for name in CLAIMS[claim].rows}
+    for run in long_enough:
+        if run.row in by_row:
+            by_row[run.row].append(run)
+    return by_row
 
 
 def _short(claim: str) -> list[str]:

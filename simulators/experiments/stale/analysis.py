@@ -34,7 +34,10 @@ def analyse(config: Config, records: Sequence[Record]) -> dict[str, Any]:
         config: for the level of the intervals.
         records: of all four parts.
     """
-    parts = {part: [record for record in records if record["part"] == part] for part in PARTS}
+    parts: dict[str, list[Record]] = {part: [] for part in PARTS}
+    for record in records:
+        if record["part"] in parts:
+            parts[record["part"]].append(record)
     runs = {part: _runs(parts[part]) for part in PARTS}
     half = (1 + config.level) / 2
     # Each sampled run is held to two theories. Four more intervals belong to the transition and to the lag.
