@@ -1,7 +1,8 @@
-"""Prove claims ``prop42-finite-step`` and ``-if``: Prop. 4.2's order fails at a large step, not below the safe one.
+"""Refute claim ``prop42-finite-step``, that Prop. 4.2's order holds at every step size; prove it below the safe step.
 
-Two arms are the witness, by the shipped functions on exact numbers: the order holds up to eta = 2 log((1 - p)/p) and
-fails beyond. Under a step of at most ``safe_step_size`` the two routes of ``safe_step`` prove it.
+Two arms are the counterexample, by the shipped functions on exact numbers: the order holds up to eta = 2 log((1 - p)/p)
+and fails beyond. Under a step of at most ``safe_step_size`` the two routes of ``safe_step`` prove it (claim
+``prop42-finite-step-if``).
 """
 
 from __future__ import annotations

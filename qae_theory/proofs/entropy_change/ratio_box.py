@@ -1,8 +1,8 @@
-"""Prove claims ``ratio-box``, ``ratio-box-clip`` and ``ratio-box-clip-if``: m H <= H' <= M H.
+"""Prove claim ``ratio-box``, m H <= H' <= M H with m and M the smallest and the largest ratio pi'_i / pi_i.
 
-m and M are the smallest and the largest ratio pi'_i / pi_i. The bound needs no smallness and no number of responses.
-PPO's clipping does not keep ratios in the clip range (one shipped update is the witness); where they are in it, entropy
-is. z3 and SymPy decide the steps; ties compare the shipped bounds.
+The bound needs no smallness and no number of responses. Claim ``ratio-box-clip``, that PPO's clipping keeps the ratios
+in the clip range, is refuted by one shipped update; where they are in it (``-if``), entropy is. z3 and SymPy decide the
+steps; ties compare the shipped bounds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Give witnesses for claim ``eq4-float``: the gate m/G <= 1 - K evaluated in binary floating point goes wrong.
+"""Refute claim ``eq4-float``, that the gate m/G <= 1 - K may safely be evaluated in binary floating point.
 
 Three usual ways to write the gate are compared with the exact integer gate, and the smallest failures are searched for.
 Floats are what is looked at here; no proof rests on them.

@@ -1,7 +1,8 @@
-"""Prove claims ``eq4-released-code`` and ``-if``: interpolation at (G - 1) K is Eq. 3 exactly if that is an integer.
+"""Refute claim ``eq4-released-code``, that interpolation at (G - 1) K is Eq. 3, and prove where it holds (``-if``).
 
-Otherwise the baseline is a fraction at exactly one m, and both outcomes get an advantage: a leak. The shipped integer
-code runs on symbolic G, m and K, in exact arithmetic. How ``torch.quantile`` rounds is not here.
+The two agree on all groups of G exactly if (G - 1) K is an integer. Otherwise the baseline is a fraction at exactly one
+m, and both outcomes get an advantage: a leak. The shipped integer code runs on symbolic G, m and K, in exact
+arithmetic. How ``torch.quantile`` rounds is not here.
 """
 
 from __future__ import annotations

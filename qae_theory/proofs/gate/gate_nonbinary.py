@@ -1,7 +1,8 @@
-"""Give witnesses for claim ``gate-nonbinary``: with DAPO's overlong penalty the gate no longer leaves one side at 0.
+"""Refute claim ``gate-nonbinary``, that with DAPO's rewards QAE still leaves one side of each group at A = 0.
 
-Rewards are then 1 or -1 less a penalty in [0, 1]. The smallest groups that lose a zero are shown with the shipped
-advantages; z3 shows what survives, the signs of correct responses in hard groups and of wrong ones in easy groups.
+These rewards are 1 or -1 less an overlong penalty in [0, 1]. The smallest groups that lose a zero are shown with the
+shipped advantages; z3 shows what survives, the signs of correct responses in hard groups and of wrong ones in easy
+groups.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Prove claims ``gate-query-group`` and ``-if``: a query's sampled group need not be on the query's side of the gate.
+"""Refute claim ``gate-query-group``, that a query's sampled group is always on the query's side of the gate.
 
 The paper calls queries hard and easy; the gate acts on groups. How often they differ is a binomial tail, at most exp(-2
 G (V - (1 - K))^2) by Hoeffding's inequality (J. Amer. Statist. Assoc. 58, 1963), whose proof is short enough to be
-checked here step by step with z3 and SymPy.
+checked here step by step with z3 and SymPy (claim ``gate-query-group-if``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Give witnesses for claim ``sparsity-80``: about 80% of zero advantages is a property of the queries, not of K.
+"""Refute claim ``sparsity-80``, that some K gives about 80% of zero advantages whatever the difficulty of the queries.
 
 At one K the share of zeros runs from 7/16 to 15/16, and under uniform difficulty no K reaches 80%; other distributions
 do. Shares are counted among the shipped advantages or integrated by SymPy. What a fair reading of the figure of 80%

@@ -1,4 +1,4 @@
-"""Give witnesses for claim ``sparsity-monotone``: the share of non-zero advantages does not fall throughout as K grows.
+"""Refute claim ``sparsity-monotone``, that the share of non-zero advantages is non-increasing in K.
 
 It jumps up where a group turns from hard to easy. On average, under difficulty symmetric about 1/2, it is the same at K
 and 1 - K. Shares are counted among the shipped advantages; SymPy and z3 do the averages.

@@ -1,8 +1,8 @@
-"""Prove claims ``correlated-verifier`` and ``-if``: neutrality when a group's scores share a noise z.
+"""Refute claim ``correlated-verifier``, neutrality of QAE when a group's scores share a noise z, and prove its rescue.
 
 Given z the rewards are independent again, so that the expected update is E_z[w(p_z, G) grad p_z]. That lies on the line
-of the mean's gradient only where w is constant or all grad p_z point one way. The witnesses run the shipped steps over
-all groups; the rescued form is proved with SymPy and tied by enumeration.
+of the mean's gradient only where w is constant or all grad p_z point one way. The counterexamples run the shipped steps
+over all groups; the form under an assumption (``-if``) is proved with SymPy and tied by enumeration.
 """
 
 from __future__ import annotations

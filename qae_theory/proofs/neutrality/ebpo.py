@@ -1,7 +1,7 @@
-"""Give the witness for claim ``ebpo``: with a baseline shrunk to other groups' mean, entropy moves faster, not slower.
+"""Refute claim ``ebpo``, that a baseline shrunk to other groups' mean makes entropy move more slowly: it moves faster.
 
-With A = R - (1 - S) m/G - S mu the gain is 1 - (1 - S)/G, above GRPO's (G - 1)/G without standardisation. Two groups of
-two are enumerated with shipped functions; SymPy and z3 decide the law for all G and S.
+With A = R - (1 - S) m/G - S mu the gain is 1 - (1 - S)/G, above (G - 1)/G with the group's mean. Two groups of two are
+enumerated with shipped functions; SymPy and z3 decide the law for all G and S.
 """
 
 from __future__ import annotations

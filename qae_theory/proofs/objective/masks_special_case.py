@@ -1,4 +1,4 @@
-"""Give witnesses for claim ``masks-special-case``: no choice of masks makes the masked objective GRPO's or DAPO's.
+"""Refute claim ``masks-special-case``, that some choice of masks makes the masked objective GRPO's or DAPO's.
 
 With nothing masked the weights are (u, v), GRPO's are (s, s), and u = v at p = 1/2 only, where u = 2 s. A group of
 three is the example; z3 and SymPy decide the rest for all p, G; ties compare the shipped weights, advantages and gains.

@@ -1,4 +1,4 @@
-"""Give witnesses for claim ``prop41-constant``: with eps > 0 the identity of Prop. 4.1 holds up to a factor.
+"""Refute claim ``prop41-constant``, that with eps > 0 the identity of Prop. 4.1 holds up to one constant factor.
 
 The factor sigma/(sigma + eps) differs between groups. Two groups show it with the shipped objectives; z3 and ball
 arithmetic say how far from 1 it can be.

@@ -1,4 +1,4 @@
-"""Give witnesses for claim ``prop41-rarer-is-larger``: the rarer a hard group's success, the smaller its weight.
+"""Refute claim ``prop41-rarer-is-larger``, that the rarer a hard group's success, the larger its amplification.
 
 Both the amplification 1/(1 - p) and the weight u(p) = sqrt(p/(1 - p)) increase in the success rate p. Two groups of
 four show it with the shipped functions; z3 decides it for all p.

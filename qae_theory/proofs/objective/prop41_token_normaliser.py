@@ -1,7 +1,7 @@
-"""Prove claims ``prop41-token-normaliser`` and ``-if``: one mean over all tokens keeps Prop. 4.1 at equal lengths only.
+"""Refute claim ``prop41-token-normaliser``, that Prop. 4.1 holds with one mean over all tokens of a group.
 
-Two responses of 1 and 2 tokens are the witness, with the shipped functions; for equal lengths the mean over all tokens
-is the mean over responses of their token means (SymPy).
+Two responses of 1 and 2 tokens are the counterexample, with the shipped functions. For equal lengths (claim
+``prop41-token-normaliser-if``) the mean over all tokens is the mean over responses of their token means (SymPy).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Prove claims ``prop42-natural-gradient`` and ``-strict``: the natural gradient's baseline shifts all logits alike.
+"""Prove claim ``prop42-natural-gradient`` and refute its strict form: the baseline shifts all logits alike.
 
 Softmax does not see a shift, so that the weak inequality of Prop. 4.2 holds as an equality at every step size, and the
 strict one fails. The shipped update runs on any number of responses; SymPy decides the steps.

@@ -1,4 +1,4 @@
-"""Prove claims ``prop42-policy-gradient`` and ``-strict``: for the exact policy gradient the baseline drops out.
+"""Prove claim ``prop42-policy-gradient`` and refute its strict form: for the exact gradient the baseline drops out.
 
 The direction is pi (r - V) for every b, so that the weak inequality of Prop. 4.2 holds as an equality at every step
 size, and the strict one fails. The shipped update runs on any number of responses; SymPy decides. The natural gradient,

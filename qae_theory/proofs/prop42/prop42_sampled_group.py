@@ -1,4 +1,4 @@
-"""Give witnesses for claim ``prop42-sampled-group``: Prop. 4.2 fails for the step that a trainer takes.
+"""Refute claim ``prop42-sampled-group``, that Prop. 4.2's order holds for the step that a trainer takes.
 
 That step is d = (1/G) sum_i A_i (e_y - pi) on a sampled group. With two responses and G = 2 QAE raises expected entropy
 more than GRPO on hard groups, and lowers it more on easy ones: the reverse of the paper's order. Each example is

@@ -1,7 +1,7 @@
-"""Give witnesses for claim ``prop42-sampled-group`` without standardisation (the evidence named W3 and W4).
+"""Refute claim ``prop42-sampled-group`` without standardisation too (the evidence named W3 and W4).
 
 W3: with a constant baseline, expected entropy after a sampled step is in the reverse of the paper's order, at second
-order. W4: given the group's regime, so it is at first order. The shipped expectations run on exact numbers; ball
+order. W4: given the group's regime, it is so at first order. The shipped expectations run on exact numbers; ball
 arithmetic tells the signs.
 """
 

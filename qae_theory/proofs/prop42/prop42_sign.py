@@ -1,4 +1,4 @@
-"""Give witnesses for claim ``prop42-sign``: "explosion-proof" and "collapse-proof", read as signs, are false.
+"""Refute claim ``prop42-sign``: "explosion-proof" and "collapse-proof", read as signs of the entropy change, are false.
 
 On a hard query QAE's entropy change can be positive, on an easy one negative. Two policies of two responses show it, by
 the shipped functions on exact numbers; ball arithmetic tells the signs.
