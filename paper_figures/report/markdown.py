@@ -15,6 +15,7 @@ from qae_theory.claims.model import Outcome, StepOutcome
 from qae_theory.claims.readme import strongest_evidence
 from qae_theory.claims.report_markdown import table
 from qae_theory.claims.text import markdown_cell, markdown_plain
+from qae_theory.formal.reader import DEFINITIONS, readings
 
 FIGURES = "figures"
 
@@ -129,10 +130,33 @@ def _claim(line: LedgerLine) -> str:
         *(f"**Doubt.** {markdown_plain(doubt)}." for doubt in line.doubts),
         f"**Note.** {claim.note.strip()}" if claim.note else "",
         f"**Worked example.**\n\n{table(['Quantity', 'Value'], witness)}" if witness else "",
+        _theorem(claim.id),
         *map(_evidence, entry.outcomes),
         _again(of_claim(entry)),
     ]
     return "\n\n".join(filter(None, parts))
+
+
+def _theorem(claim: str) -> str:
+    """Return a claim's theorem in Coq, folded, with what it rests on and is tied to; nothing for one without."""
+    found = readings().get(claim)
+    if found is None:
+        return ""
+    ties = [f"{_code(name)} to {_code(functions)} ({how})" for name, (functions, how) in found.ties.items()]
+    facts = [
+        f"* Theorem {_code(found.theorem)} in {_code(found.file)}",
+        f"* Rests on: {', '.join(map(_code, found.axioms))}",
+        f"* Definitions: {', '.join(map(_code, found.definitions))}, in {_code(DEFINITIONS)}",
+        f"* Tied to the code: {'; '.join(ties)}",
+    ]
+    return "\n\n".join(
+        [
+            "<details><summary>The theorem in Coq</summary>",
+            f"```coq\n{found.statement}\n```",
+            "\n".join(facts),
+            "</details>",
+        ]
+    )
 
 
 def _evidence(outcome: Outcome) -> str:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from qae_theory.formal.tools import layout, sources, survey
 
+# The file of the definitions, from the top of the repository.
+DEFINITIONS = "qae_theory/formal/theories/Definitions.v"
+
 # The shipped functions that each definition is compared with inside Coq, and by which of the three ties.
 TIED: dict[str, tuple[str, str]] = {
     "hard": ("baselines.is_hard_group", "values on a grid"),

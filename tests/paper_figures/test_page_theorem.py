@@ -8,8 +8,9 @@ from html import unescape
 import pytest
 
 from docs.site_build import proofs
-from paper_figures.report import page_theorem
+from paper_figures.report import markdown, page_theorem
 from qae_theory.formal import reader
+from tests import ROOT
 
 _TAG = re.compile(r"<[^>]*>")
 
@@ -68,3 +69,17 @@ def test_the_appendix_of_the_report_holds_them() -> None:
     appendix = page_theorem.appendix()
     assert f'id="{page_theorem.DEFINITIONS}"' in appendix
     assert page_theorem.definitions() in appendix
+
+
+def test_the_markdown_report_shows_the_same_folded() -> None:
+    shown = markdown._theorem("gate-hard")
+    assert shown.startswith("<details><summary>The theorem in Coq</summary>\n\n```coq\nforall (G : nat)")
+    assert reader.readings()["gate-hard"].statement in shown
+    assert "* Theorem `gate_hard` in `qae_theory/formal/theories/gate/Gate.v`" in shown
+    assert "`qae` to `advantages, expected_gain` (values on a grid, floats)" in shown
+    assert shown.endswith("</details>")
+    assert markdown._theorem("eq4-float") == ""
+
+
+def test_the_file_of_the_definitions_is_named_where_it_is() -> None:
+    assert (ROOT / reader.DEFINITIONS).read_text(encoding="utf-8") == reader.definitions_source()
