@@ -30,6 +30,7 @@ class Formula(Opaque):
         self.expression = sympy.sympify(expression)
 
     def _make(self, other: object, combine: Any) -> Any:
+        """Return the combination with an exact number or another formula."""
         if not is_exact_scalar(other):
             return NotImplemented
         return Formula(combine(self.expression, expression_of(other)))
@@ -105,6 +106,7 @@ class Formula(Opaque):
         self.refuse("hash")
 
     def _ask(self, other: object, question: str) -> Any:
+        """Return the answer to a comparison if it is the same for all numbers, and refuse it otherwise."""
         if not is_exact_scalar(other):
             # NumPy then compares the entries one by one, each through this method.
             if isinstance(other, np.ndarray):
@@ -181,6 +183,7 @@ def expression(result: Any) -> Any:
 def _quotient(top: Any, bottom: Any) -> Any:
     # An expression with symbols may be divided by: what is proved then holds where it is not 0. A constant may not be
     # 0.
+    """Return a quotient; a constant divisor must certainly not be 0."""
     if bottom.is_zero is not False:
         raise ZeroDivisionError("a formula is divided by what may be 0")
     return top / bottom

@@ -224,9 +224,11 @@ def _renamed(expression: Any, place: int, width: int) -> Any:
 
 
 def _quantities(place: int) -> tuple[Any, ...]:
+    """Return the symbols of the single arm at a place."""
     return tuple(sympy.Symbol(f"{symbol.name}_{place}", real=True) for symbol in ARM)
 
 
 def _all_quantities(width: int) -> tuple[Any, ...]:
+    """Return the symbols of all arms, the single ones and the one for all others."""
     single = [symbol for place in range(width - 1) for symbol in _quantities(place)]
     return (*ARM, *single)

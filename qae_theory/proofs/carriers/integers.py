@@ -108,6 +108,7 @@ class SymbolicRatio(Opaque):
 
     def _parts(self) -> tuple[SymbolicInt, SymbolicInt]:
         # The fresh pair is kept: a numerator and a denominator that are asked for one after the other belong together.
+        """Return one pair of numerator and denominator, the same at every call."""
         if not self._given:
             top, bottom = self.path.fresh_integers("numerator", "denominator")
             self.path.assume(bottom > 0, top * self.bottom == self.top * bottom)
@@ -231,6 +232,7 @@ def _knows_better(other: object) -> bool:
 
 
 def _integer_term(value: object) -> Any:
+    """Return the z3 term of a symbolic or a plain integer."""
     if isinstance(value, SymbolicInt):
         return value.term
     # A bool is refused: code that calculates with a comparison's answer is not what is proved here.
@@ -240,6 +242,7 @@ def _integer_term(value: object) -> Any:
 
 
 def _ratio_terms(value: object) -> tuple[Any, Any]:
+    """Return numerator and denominator of a number as z3 terms."""
     if isinstance(value, SymbolicRatio):
         return value.top, value.bottom
     if isinstance(value, Fraction):

@@ -85,6 +85,7 @@ class SymbolicReal(Opaque):
 
     def _divide(self, top: Any, bottom: Any) -> SymbolicReal:
         # z3 gives a division by zero some value; Python has none.
+        """Return a quotient; the path on which the divisor is 0 raises."""
         if self._path.decide(bottom == 0):
             raise ZeroDivisionError("a symbolic real is divided by what can be 0")
         return self._make(top / bottom)

@@ -63,6 +63,7 @@ class Series(Opaque):
         return Series(logs)
 
     def _lift(self, other: Any) -> tuple[Any, ...]:
+        """Return the coefficients of a series, or those of a number: itself and zeros."""
         if isinstance(other, Series):
             return other.coefficients
         return (other, *(0 for _ in self.coefficients[1:]))

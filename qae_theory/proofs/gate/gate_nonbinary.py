@@ -38,6 +38,7 @@ WRONG = (Fraction(-1), Fraction(-3, 2), Fraction(-2))
 
 
 def _dapo_steps() -> tuple[Step, ...]:
+    """Return the counterexamples, smallest first, then that none is smaller, and what survives."""
     long_group = ["1"] * 4 + ["-1"] * 10 + ["-3/2", "-2"]
     return (
         Step(

@@ -55,6 +55,7 @@ def register(ledger: Ledger) -> None:
 
 
 def _definition_steps() -> tuple[Step, ...]:
+    """Return the ties of each rule to its definition, of their defaults, and of the registry."""
     groups = (
         (("grpo", "dr_grpo", "rloo"), ties.other_std, "Bessel for population"),
         (("qae",), ties.mean_for_quantile, "the mean for the quantile"),
@@ -113,6 +114,7 @@ def _definition_steps() -> tuple[Step, ...]:
 
 
 def _form_steps() -> tuple[Step, ...]:
+    """Return the ties over the forms in which a group may come."""
     return (
         Step(
             says=r"The kernels on counted and on written-out groups: mean, leave-one-out mean, both variances, "

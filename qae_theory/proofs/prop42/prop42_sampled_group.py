@@ -60,6 +60,7 @@ def register(ledger: Ledger) -> None:
 
 
 def _hard_steps() -> tuple[Step, ...]:
+    """Return W1: on a hard group QAE raises entropy more than GRPO."""
     return (
         Step(
             says=r"What is replayed: the shipped `expected_entropy_change`, exact and in floating point, is the "
@@ -115,6 +116,7 @@ def _hard_steps() -> tuple[Step, ...]:
 
 
 def _easy_steps() -> tuple[Step, ...]:
+    """Return W2: on an easy group QAE lowers entropy more than GRPO."""
     mirrored = (THIRDS[::-1], TENTHS[::-1])
     return (
         _gap_step_step("3/5", "easy", "p"),
@@ -160,6 +162,7 @@ def _easy_steps() -> tuple[Step, ...]:
 
 
 def _gap_step_step(k: str, regime: str, qae: str) -> Step:
+    """Return the step on how far each rule's step moves the logit gap of two responses."""
     other = {"2/5": "3/5", "3/5": "2/5"}[k]
     return Step(
         says=rf"Two responses, $\pi=(p,1-p)$ with symbolic $p$, $r=(1,0)$, $G=2$, $K={k}$, population std, eps = "
@@ -185,6 +188,7 @@ def _slope_step() -> Step:
 
 
 def _monotone_step(*, below: bool) -> Step:
+    """Return the step on which way the entropy of two responses goes with their gap."""
     side, word = ("g<0", "positive") if below else ("g>0", "negative")
     verb = "increases for $g\\le0$" if below else "decreases for $g\\ge0$"
     return Step(

@@ -87,5 +87,6 @@ def floats(values: Array) -> Array:
 
 
 def _same_arrays(left: Any, right: Any) -> bool:
+    """Return whether two arrays have one shape and exactly equal entries."""
     left, right = np.asarray(left), np.asarray(right)
     return left.shape == right.shape and all(is_zero(a - b) for a, b in zip(left.flat, right.flat, strict=True))

@@ -114,40 +114,49 @@ def _over_std(numerators: Sequence[Fraction], rewards: Group, options: Options) 
 
 
 def _grpo(rewards: Group, options: Options) -> list[Any]:
+    """Return GRPO's advantages, (r - mean) over std + eps."""
     return _over_std([r - mean(rewards) for r in rewards], rewards, options)
 
 
 def _dr_grpo(rewards: Group, options: Options) -> list[Any]:
+    """Return Dr. GRPO's advantages, r - mean."""
     return [r - mean(rewards) for r in rewards]
 
 
 def _rloo(rewards: Group, options: Options) -> list[Any]:
+    """Return RLOO's advantages, r less the mean of the others."""
     return [r - mean(rewards[:i] + rewards[i + 1 :]) for i, r in enumerate(rewards)]
 
 
 def _qae(rewards: Group, options: Options) -> list[Any]:
+    """Return QAE's advantages, (r - b_K) over std + eps."""
     return _over_std([r - quantile(rewards, options.k) for r in rewards], rewards, options)
 
 
 def _qae_linear(rewards: Group, options: Options) -> list[Any]:
+    """Return the advantages of the released code, (r - interpolated quantile) over std + eps."""
     return _over_std([r - linear_quantile(rewards, options.k) for r in rewards], rewards, options)
 
 
 def _psr(rewards: Group, options: Options) -> list[Any]:
+    """Return 1 for a right response, 0 for a wrong one."""
     return [Fraction(1 if r == 1 else 0) for r in rewards]
 
 
 def _nsr(rewards: Group, options: Options) -> list[Any]:
+    """Return -1 for a wrong response, 0 for a right one."""
     return [Fraction(-1 if r == 0 else 0) for r in rewards]
 
 
 def _pos_mask(rewards: Group, options: Options) -> list[Any]:
     # The masks are those of Eqs. 7 and 8; a group at the threshold is hard.
+    """Return Eq. 7: wrong responses get -1, right ones 1 in a hard group only, over std + eps."""
     hard = mean(rewards) <= 1 - options.k
     return _over_std([Fraction(-1 if r == 0 else int(hard)) for r in rewards], rewards, options)
 
 
 def _neg_mask(rewards: Group, options: Options) -> list[Any]:
+    """Return Eq. 8: right responses get 1, wrong ones -1 in an easy group only, over std + eps."""
     easy = mean(rewards) > 1 - options.k
     return _over_std([Fraction(1 if r == 1 else -int(easy)) for r in rewards], rewards, options)
 
