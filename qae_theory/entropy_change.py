@@ -193,7 +193,7 @@ def entropy_change_enclosure(logits: Any, direction: Any, step_size: Any) -> tup
 
     :math:`\Delta H = -\sum_i(\pi'_i-\pi_i)\log\pi_i - KL(\pi'\|\pi)` in double-double arithmetic (about 106 bits) with
     a bound on its rounding, intersected with :func:`entropy_change_bounds`. It is a few units in the last place of
-    the change wide, unless the terms cancel to less than 1e-10 of their sizes, the change is below 1e-280, or a step
+    the change wide, unless the terms cancel to less than 1e-10 of their sizes, the change is below 1e-150, or a step
     above 1e12 leaves new logits that double-double cannot tell apart.
 
     Args:

@@ -12,9 +12,9 @@ import pytest
 from qae_theory import advantages, entropy, entropy_change, probabilities
 from qae_theory.numerics import bounds, row_moments
 from tests.qae_theory.enclosure import __main__ as command
-from tests.qae_theory.enclosure import cases, controls, errors, run, steps, widths
+from tests.qae_theory.enclosure import cases, controls, errors, page, run, safe_steps, steps, widths
 
-SMALL = ["adversarial", "ordinary", "--adversarial", "500", "--ordinary", "250"]
+SMALL = ["adversarial", "ordinary", "safe-steps", "--adversarial", "500", "--ordinary", "250", "--safe-steps", "100"]
 
 
 def generator(number: int) -> np.random.Generator:
@@ -42,6 +42,7 @@ def test_the_run_passes_and_writes_its_figures(
     figures = json.loads((tmp_path / "figures.json").read_text("utf-8"))
     assert figures["kinds"]["ordinary"]["violations"] == dict.fromkeys(run.shipped(), 0)
     assert figures["kinds"]["ordinary"]["values"] == dict.fromkeys(errors.FUNCTIONS, 250)
+    assert figures["safe-steps"] == {"instances": 100, "above the certificate": 0}
     assert set(figures["planted faults"]) == set(controls.FAULTS)
     assert min(figures["planted faults"].values()) > 0
 
@@ -60,13 +61,20 @@ def test_an_unknown_kind_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     with pytest.raises(SystemExit) as end:
         command.main()
     assert end.value.code == 2
-    assert "KIND must be one of adversarial, ordinary, vocabulary; got 'odd'" in capsys.readouterr().err
+    assert "KIND must be one of adversarial, ordinary, vocabulary, safe-steps; got 'odd'" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("small_run")
 def test_the_run_fails_on_an_error_beyond_the_promise(monkeypatch: pytest.MonkeyPatch) -> None:
     exact = errors.FUNCTIONS["self_covariance"][1]
     monkeypatch.setitem(errors.FUNCTIONS, "self_covariance", (lambda z, d, eta: 1.0, exact))
+    assert command.main() == 1
+
+
+@pytest.mark.usefixtures("small_run")
+def test_the_run_fails_on_a_safe_step_above_its_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    hold = safe_steps.hold
+    monkeypatch.setattr(safe_steps, "hold", lambda queries: hold(queries, lambda *query: np.inf))
     assert command.main() == 1
 
 
@@ -141,3 +149,58 @@ def test_figures_of_a_model() -> None:
     assert [row["change"] for row in figures] == [0.01, 0.03, 0.1]
     assert all(row["positions"] == 21 and 15 <= row["rows"] <= 20 for row in figures)
     assert figures[0]["0.5"] > figures[1]["0.5"] > figures[2]["0.5"] > 1
+
+
+# The page
+
+
+def test_the_page_has_the_stored_figures() -> None:
+    figures, text = json.loads(page.FIGURES.read_text("utf-8")), page.PAGE.read_text("utf-8")
+    assert page.filled(text, figures) == text
+    for name in page.TABLES:
+        assert f"<!-- figures: {name} -->" in text
+    assert {kind: found["instances"] for kind, found in figures["kinds"].items()} == {
+        "adversarial": 2_000,
+        "ordinary": 1_000,
+        "vocabulary": 1,
+    }
+    for found in figures["kinds"].values():
+        assert set(found["violations"].values()) == {0}
+        assert max(found["ulp"].values()) <= errors.PROMISED / 2
+    assert figures["safe-steps"]["above the certificate"] == 0
+
+
+def test_a_table_on_the_page_is_made_again() -> None:
+    figures = {"planted faults": {"none": 0}}
+    old = "a\n<!-- figures: faults -->\n| 1 |\n<!-- end of figures -->\nb\n"
+    new = page.filled(old, figures)
+    lines = ["a", "<!-- figures: faults -->", "", "| planted fault | violations |", "| --- | --- |", "| none | 0 |", ""]
+    assert new == "\n".join([*lines, "<!-- end of figures -->", "b", ""])
+    assert page.filled(new, figures) == new
+
+
+def test_runs_of_one_kind_are_added_up() -> None:
+    part = {
+        "instances": 50,
+        "violations": {"best": 1},
+        "ulp": {"change": 2.0},
+        "values": {"change": 5},
+        "refused": {"change": 0},
+        "enclosure in ulp": {"1": 2.0},
+    }
+    more = {**part, "ulp": {"change": 3.0}}
+    figures = page.merged(
+        {"kinds": {"ordinary": part, "vocabulary": part}}, [{"kinds": {"vocabulary": x}} for x in (part, more)]
+    )
+    assert figures["kinds"]["ordinary"] == part
+    assert figures["kinds"]["vocabulary"] == {
+        **part,
+        "instances": 100,
+        "violations": {"best": 2},
+        "ulp": {"change": 3.0},
+        "values": {"change": 10},
+    }
+
+
+def test_numbers_are_short() -> None:
+    assert [page.number(x) for x in (1.0, 2.34, 99.6, 1234.5, 9.96e6)] == ["1.0", "2.3", "100", "1,200", "10,000,000"]

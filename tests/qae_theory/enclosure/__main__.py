@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from tests.qae_theory.enclosure import cases, controls, errors
+from tests.qae_theory.enclosure import cases, controls, errors, safe_steps
 from tests.qae_theory.enclosure.cases import Batch
 from tests.qae_theory.enclosure.run import Outcome, hold, shipped, units_wide
 
 KINDS = ("adversarial", "ordinary", "vocabulary")
+SAFE_STEPS = "safe-steps"
+EVERY_KIND = (*KINDS, SAFE_STEPS)
 # The controls need a few thousand instances to show; more would tell no more.
 CONTROL_INSTANCES = 4000
 
@@ -30,14 +32,18 @@ def main() -> int:
     parser = _parser()
     options = parser.parse_args()
     for kind in options.kinds:
-        if kind not in KINDS:
-            parser.error(f"KIND must be one of {', '.join(KINDS)}; got {kind!r}")
-    figures = {kind: look_at(kind, options) for kind in options.kinds or KINDS}
+        if kind not in EVERY_KIND:
+            parser.error(f"KIND must be one of {', '.join(EVERY_KIND)}; got {kind!r}")
+    kinds = options.kinds or EVERY_KIND
+    figures = {kind: look_at(kind, options) for kind in kinds if kind in KINDS}
+    steps = look_at_safe_steps(options) if SAFE_STEPS in kinds else None
     caught = {name: hold_control(fault, options.seed) for name, fault in controls.FAULTS.items()}
     print("planted faults, violations found:", ", ".join(f"{name} {count}" for name, count in caught.items()))
     if options.json is not None:
-        options.json.write_text(json.dumps({"kinds": figures, "planted faults": caught}, indent=1) + "\n", "utf-8")
-    return int(not all(map(_holds, figures.values())) or not all(caught.values()))
+        found = {"kinds": figures, "planted faults": caught} | ({} if steps is None else {SAFE_STEPS: steps})
+        options.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    above = 0 if steps is None else steps["above the certificate"]
+    return int(above > 0 or not all(map(_holds, figures.values())) or not all(caught.values()))
 
 
 def look_at(kind: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -72,6 +78,16 @@ def look_at(kind: str, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def look_at_safe_steps(options: argparse.Namespace) -> dict[str, int]:
+    """Hold safe steps against their certificates, print what was found, and return the counts."""
+    rng = np.random.default_rng(np.random.SeedSequence(options.seed, spawn_key=(len(KINDS) + 1,)))
+    found = safe_steps.hold(safe_steps.adversarial(rng, options.safe_steps))
+    print(f"safe steps: {found.instances} queries; above the certificate: {len(found.above)}", flush=True)
+    for query, value in found.above[:3]:
+        print(f"  {query}: {value}")
+    return {"instances": found.instances, "above the certificate": len(found.above)}
+
+
 def hold_control(fault: controls.Fault, seed: int) -> int:
     """Return how many violations are found in the bounds with a planted fault."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(len(KINDS),)))
@@ -93,11 +109,14 @@ def _print_violations(kind: str, outcome: Outcome) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.qae_theory.enclosure", description=main.__doc__)
-    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"of instances: {', '.join(KINDS)}; all by default")
+    parser.add_argument(
+        "kinds", nargs="*", metavar="KIND", help=f"of instances: {', '.join(EVERY_KIND)}; all by default"
+    )
     parser.add_argument("--adversarial", type=int, default=100_000, metavar="N")
     parser.add_argument("--ordinary", type=int, default=100_000, metavar="N")
     parser.add_argument("--vocabulary", type=int, default=300, metavar="N", help="rows of 151,936 arms")
     parser.add_argument("--vocabulary-errors", type=int, default=30, metavar="N", help="those looked at for errors")
+    parser.add_argument("--safe-steps", type=int, default=100_000, metavar="N")
     parser.add_argument("--seed", type=int, default=20260923)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     return parser

@@ -65,7 +65,7 @@ def _hold_row(batch: Batch, row: int, found: Mapping[str, tuple[Any, Any]], outc
             outcome.violations[name].append((z[:8], d[:8], eta, float(low), float(high), str(ball)))
 
 
-def units_wide(batches: Iterable[Batch], *, reach: float = 300.0, smallest: float = 1e-280) -> Array:
+def units_wide(batches: Iterable[Batch], *, reach: float = 300.0, smallest: float = 1e-150) -> Array:
     """Return how wide the enclosure is, in units in the last place of its larger end.
 
     Only of steps that move some arm against another by at most ``reach`` nats and entropy by at least ``smallest``.
