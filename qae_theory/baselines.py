@@ -54,6 +54,8 @@ def quantile_baseline(rewards: Any, k: Fraction | str | float, *, method: str = 
 def quantile_rank(group_size: int, k: Fraction) -> int:
     r"""Return the 1-based rank :math:`\lceil K G\rceil` of the K-quantile among G ordered rewards.
 
+    Source: arXiv 2509.22611, Eq. 3; computed in integers, because a float product K G can land on the wrong side.
+
     >>> quantile_rank(100, Fraction(55, 100))
     55
     """
@@ -62,6 +64,13 @@ def quantile_rank(group_size: int, k: Fraction) -> int:
 
 def is_hard_group(num_correct: Any, group_size: int, k: Fraction) -> Any:
     r"""Return whether a binary group is hard, :math:`\hat p = m/G \le 1-K`, decided with integers.
+
+    Args:
+        num_correct: m, an integer or an array of integers.
+        group_size: G.
+        k: K, in (0, 1).
+
+    Source: arXiv 2509.22611, Eq. 4 and claim `gate`.
 
     >>> is_hard_group(1, 10, Fraction(9, 10))
     True
@@ -82,7 +91,15 @@ class Ordered(NamedTuple):
 
 
 def in_order(rewards: Array, counts: Array | None) -> Ordered:
-    """Sort each group, ``[..., G]``, once for all of its order statistics."""
+    """Sort each group once, for all of its order statistics.
+
+    Args:
+        rewards: ``[..., G]``, checked.
+        counts: how often each reward occurs, ``[..., G]`` integers; None for once each.
+
+    Returns:
+        The groups in ascending order.
+    """
     sizes = group_sizes(rewards, counts)
     if counts is None:
         return Ordered(np.sort(rewards, axis=-1), None, sizes)
@@ -92,7 +109,15 @@ def in_order(rewards: Array, counts: Array | None) -> Ordered:
 
 
 def order_statistic(group: Ordered, ranks: Array) -> Array:
-    """Return the reward of the given 1-based rank in each group, ``[...]``."""
+    """Return the reward of a given rank in each group.
+
+    Args:
+        group: groups in ascending order.
+        ranks: 1-based, ``[...]`` integers, or one number where every response counts; at most the group's size.
+
+    Returns:
+        ``[...]``.
+    """
     if group.reached is None:
         return np.asarray(group.values[..., int(ranks) - 1], dtype=group.values.dtype)
     place = (group.reached < ranks[..., None]).sum(axis=-1, keepdims=True)
@@ -100,7 +125,18 @@ def order_statistic(group: Ordered, ranks: Array) -> Array:
 
 
 def quantile(rewards: Array, counts: Array | None, k: Fraction) -> Array:
-    """Return the K-quantile of Eq. 3, ``[..., G] -> [...]``."""
+    r"""Return the K-quantile :math:`b_K = \inf\{x : F(x) \ge K\}` of each group, F the group's empirical CDF.
+
+    Args:
+        rewards: ``[..., G]``, checked.
+        counts: how often each reward occurs, ``[..., G]`` integers; None for once each.
+        k: K, in (0, 1).
+
+    Returns:
+        ``[...]``, a reward of the group.
+
+    Source: arXiv 2509.22611, Eq. 3.
+    """
     return ordered_quantile(in_order(rewards, counts), k)
 
 
@@ -110,7 +146,18 @@ def ordered_quantile(group: Ordered, k: Fraction) -> Array:
 
 
 def interpolated_quantile(rewards: Array, counts: Array | None, k: Fraction) -> Array:
-    """Return the released code's quantile: linear between the order statistics around position (G - 1) K."""
+    """Return the released code's quantile, linear between the order statistics around position :math:`(G - 1)K`.
+
+    Args:
+        rewards: ``[..., G]``, checked.
+        counts: how often each reward occurs, ``[..., G]`` integers; None for once each.
+        k: K, in (0, 1).
+
+    Returns:
+        ``[...]``, between two neighbouring rewards of the group.
+
+    Source: ``torch.quantile`` as the released code of arXiv 2509.22611 calls it.
+    """
     return ordered_interpolation(in_order(rewards, counts), k)
 
 
@@ -124,23 +171,55 @@ def ordered_interpolation(group: Ordered, k: Fraction) -> Array:
 
 
 def group_mean(rewards: Array, counts: Array | None) -> Array:
-    """Mean reward of each group, ``[..., G] -> [...]``; 0 for a group in which nothing counts."""
+    r"""Return the mean reward of each group, :math:`\frac1G\sum_jR_j`.
+
+    Args:
+        rewards: ``[..., G]``, checked.
+        counts: how often each reward occurs, ``[..., G]`` integers; None for once each.
+
+    Returns:
+        ``[...]``; 0 for a group in which nothing counts.
+
+    Source: arXiv 2402.03300 (GRPO).
+    """
     return np.asarray(_total(rewards, counts) / _at_least_one(group_sizes(rewards, counts), rewards))
 
 
 def leave_one_out_mean(rewards: Array, counts: Array | None) -> Array:
-    """Mean of the other rewards of the group, ``[..., G] -> [..., G]``."""
+    r"""Return the mean of the other rewards of the group, :math:`\frac1{G-1}\sum_{j\ne i}R_j`.
+
+    Args:
+        rewards: ``[..., G]``, checked.
+        counts: how often each reward occurs, ``[..., G]`` integers; None for once each.
+
+    Returns:
+        ``[..., G]``, one baseline for each response.
+
+    Source: arXiv 2402.14740 (RLOO).
+    """
     others = _at_least_one(group_sizes(rewards, counts) - 1, rewards)
     return (_total(rewards, counts)[..., None] - rewards) / others[..., None]
 
 
 def constant_baseline(rewards: Array, value: Any) -> Array:
-    """Return the same baseline for every group, ``[..., G] -> [...]``."""
+    """Return one baseline for every group, ``[..., G] -> [...]``.
+
+    Source: arXiv 2506.01347, with 0 for PSR and 1 for NSR.
+    """
     return np.full(rewards.shape[:-1], value, dtype=rewards.dtype)
 
 
 def group_variance(rewards: Array, counts: Array | None, std: str) -> Array:
-    """Return the variance of each group's rewards, divided by G (``population``) or G - 1 (``bessel``); 0 at G = 1."""
+    """Return the variance of each group's rewards.
+
+    Args:
+        rewards: ``[..., G]``, checked.
+        counts: how often each reward occurs, ``[..., G]`` integers; None for once each.
+        std: ``population`` divides by G, ``bessel`` by G - 1.
+
+    Returns:
+        ``[...]``; 0 for a group of one.
+    """
     deviations = rewards - group_mean(rewards, counts)[..., None]
     squares = np.square(deviations) if is_exact(deviations) else np.square(deviations, out=deviations)
     sizes = group_sizes(rewards, counts)
@@ -168,7 +247,7 @@ def _at_least_one(sizes: Array, like: Array) -> Array:
 
 
 def _position(size: int, k: Fraction) -> tuple[int, Fraction]:
-    """Rank of the order statistic at or below position (G - 1) K, and how far the position lies above it."""
+    """Return the rank of the order statistic at or below position (G - 1) K, and how far the position lies above it."""
     offset = (size - 1) * k
     below = offset.numerator // offset.denominator
     return below + 1, offset - below

@@ -27,6 +27,7 @@ from qae_theory.numerics.change import STEP_SIZES, change_of_step
 from qae_theory.softmax import expectation, log_softmax
 from qae_theory.updates import counted_group, policy_gradient
 
+# Count vectors of one enumeration: for ten arms two million take some ten seconds and half a gigabyte.
 LARGEST_ENUMERATION = 2_000_000
 
 
@@ -112,7 +113,21 @@ def outcome_advantages(group_size: int, estimator: str, *, exact: bool = False, 
 
 
 def gain(success_prob: Array, table: OutcomeAdvantages, *, mixed_only: bool = False) -> Array:
-    """Return w(p, G) of a checked p and a table of advantages; ``mixed_only`` as in :func:`expected_gain`."""
+    """Return the gain :math:`w(p, G)` of a table of advantages.
+
+    Since one response of the group is given, the others hold j correct ones with j binomial in G - 1 trials, so that
+    :math:`w = E[A^{right}_{j+1} - A^{wrong}_j]`.
+
+    Args:
+        success_prob: p, ``[...]``, checked.
+        table: the rule's advantages for m = 0..G.
+        mixed_only: as in :func:`expected_gain`.
+
+    Returns:
+        ``[...]``.
+
+    Source: this suite, claim `neutrality`.
+    """
     size = len(table.correct) - 1
     contrast = table.correct[1:] - table.wrong[:-1]
     if not mixed_only:
@@ -126,7 +141,15 @@ def gain(success_prob: Array, table: OutcomeAdvantages, *, mixed_only: bool = Fa
 
 
 def mixed_probability(success_prob: Array, group_size: int) -> Array:
-    """Return P(0 < m < G), without cancellation for p near 0 or 1."""
+    """Return :math:`P(0 < m < G) = 1 - p^G - (1-p)^G`, without cancellation for p near 0 or 1.
+
+    Args:
+        success_prob: p, ``[...]``, checked; floats or exact objects.
+        group_size: G.
+
+    Returns:
+        ``[...]``.
+    """
     if is_exact(success_prob):
         return 1 - success_prob**group_size - (1 - success_prob) ** group_size
     rare = np.minimum(success_prob, 1 - success_prob)
@@ -134,7 +157,15 @@ def mixed_probability(success_prob: Array, group_size: int) -> Array:
 
 
 def binomial_mean(success_prob: Array, values: Array) -> Array:
-    """Return E[values[j]] for j binomial with N = len(values) - 1 trials, ``[...]``."""
+    """Return :math:`E[v_j]` for j binomial with N trials and success probability p.
+
+    Args:
+        success_prob: p, ``[...]``, checked; floats or exact objects.
+        values: v, ``[N + 1]``.
+
+    Returns:
+        ``[...]``, in the unit of ``values``.
+    """
     trials = len(values) - 1
     j = np.arange(trials + 1)
     p = np.asarray(success_prob)[..., None]
@@ -176,7 +207,20 @@ def advantage_moments(success_prob: Any, group_size: int, estimator: str, **opti
 
 
 def moments(success_prob: Array, table: OutcomeAdvantages) -> AdvantageMoments:
-    """Return alpha_1, alpha_0 and beta of a checked p and a table of advantages of groups of at least two."""
+    r"""Return the second moments of a table of advantages.
+
+    :math:`\alpha_r = E[A_i^2 \mid R_i = r]` with j correct among the G - 1 others, and :math:`\beta` the second
+    difference of :math:`A_iA_j` with j correct among the G - 2 others.
+
+    Args:
+        success_prob: p, ``[...]``, checked.
+        table: the rule's advantages for m = 0..G, G >= 2.
+
+    Returns:
+        ``(alpha_1, alpha_0, beta)``, ``[...]`` each.
+
+    Source: this suite, claim `second-order`.
+    """
     correct, wrong = table
     pairs = correct[2:] ** 2 - 2 * correct[1:-1] * wrong[1:-1] + wrong[:-2] ** 2
     return AdvantageMoments(
@@ -321,7 +365,15 @@ def count_vectors(arms: int, group_size: int) -> Array:
 
 
 def multinomial_weights(log_probs: Array, counts: Array) -> Array:
-    """Return the probability of each count vector, ``[N, n] -> [N]``."""
+    r"""Return the probability of each count vector, :math:`\frac{G!}{\prod_yc_y!}\prod_y\pi_y^{c_y}`.
+
+    Args:
+        log_probs: :math:`\log\pi`, ``[n]`` in nats; floats or exact objects.
+        counts: c, ``[N, n]`` integers, each row with sum G.
+
+    Returns:
+        ``[N]``; the weights of all count vectors have sum 1.
+    """
     if is_exact(log_probs):
         probs = exp(log_probs)
         ways = np.array([_orders(row) for row in counts], dtype=object)

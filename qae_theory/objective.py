@@ -50,7 +50,19 @@ def clipped_surrogate(ratios: Any, advantages: Any, *, clip_low: Any = 0.2, clip
 
 
 def clipped_terms(ratios: Array, advantages: Array, low: Any, high: Any) -> Array:
-    """Return PPO's clipped term of checked ratios, advantages and clip ranges, ``[...]``; see `clipped_surrogate`."""
+    r"""Return PPO's clipped term :math:`\min(xA, \mathrm{clip}(x, 1-\varepsilon_{low}, 1+\varepsilon_{high})A)`.
+
+    Args:
+        ratios: x, ``[...]``, checked.
+        advantages: A, ``[...]``, checked.
+        low: lower clip range.
+        high: upper clip range; infinity is no bound.
+
+    Returns:
+        ``[...]``.
+
+    Source: arXiv 1707.06347, Eq. 7, with DAPO's two ranges.
+    """
     return np.minimum(ratios * advantages, np.minimum(np.maximum(ratios, 1 - low), 1 + high) * advantages)
 
 
@@ -156,14 +168,27 @@ def masked_objective(
 
 
 def masked_mean(ratios: Array, rewards: Array, weights: QueryWeights, low: Any, high: Any) -> Array:
-    """Return the masked form of checked arguments, ``[..., G] -> [...]``; see `masked_objective`."""
+    """Return the masked and re-weighted objective of Prop. 4.1 for checked arguments.
+
+    Args:
+        ratios: x, ``[..., G]``.
+        rewards: 0 or 1, ``[..., G]``.
+        weights: of right and of wrong responses, ``[...]`` each.
+        low: lower clip range.
+        high: upper clip range.
+
+    Returns:
+        ``[...]``.
+
+    Source: arXiv 2509.22611, Prop. 4.1.
+    """
     right = _mean_over(np.minimum(ratios, 1 + high), rewards)
     wrong = _mean_over(np.maximum(ratios, 1 - low), 1 - rewards)
     return weights.positive * right - weights.negative * wrong
 
 
 def _mean_over(terms: Array, members: Array) -> Array:
-    """Mean of ``terms`` over the members (1) of each group; 0 where there is none."""
+    """Return the mean of ``terms`` over the members (1) of each group; 0 where there is none."""
     count = np.asarray(members.sum(axis=-1))
     return np.asarray((terms * members).sum(axis=-1)) / np.where(count == 0, 1, count)
 
