@@ -21,7 +21,7 @@ TITLE = "Does the K-quantile baseline hold entropy? It depends on what a step is
 SHAPE = (2, 4)
 SIZE = (3.0, 2.5)
 
-STEP = 0.1
+STEP = 0.1  # small enough for first order to be seen, large enough for the exact change to differ from it
 CORRECT = {"hard": 0.1, "easy": 0.9}  # probability of the correct answer of two, in the ledger's witnesses
 BEST = {"hard": 0.0, "easy": 1.0}  # b_K, at which Prop. 4.2 has the lowest (hard) or highest (easy) entropy
 COLOURS = {"hard": "#0072B2", "easy": "#D55E00"}

@@ -16,7 +16,9 @@ from scipy import stats
 from qae_theory.arrays import Array
 from qae_theory.checks import refuse
 
+# Many figures stand side by side in a report: at 99 % few of them exclude the truth by chance.
 LEVEL = 0.99
+# Twenty resamples then lie beyond each end, so that the end itself moves little from seed to seed.
 RESAMPLES = 4000
 
 

@@ -18,6 +18,7 @@ from llm_validation.tasks.base import Example, Source, whole_number
 from llm_validation.verifiers.extraction.boxes import last_box
 from qae_theory.checks import refuse
 
+# Enough for a worked solution of a school problem.
 DEFAULT_MAX_NEW_TOKENS = 1024
 
 # Short names of the public sets.

@@ -16,10 +16,12 @@ from llm_validation.verifiers.integers import canonical_integer
 from qae_theory.checks import refuse
 
 PREFIX = "gym:"
+# Half of what a file's questions get: these ask for a short calculation or a choice.
 DEFAULT_MAX_NEW_TOKENS = 512
 
 # Their scorers only forgive notation: the answer is one integer.
 _ONE_INTEGER = frozenset({"chain_sum", "products"})
+# A prompt's hash decides its split, so several draws are made for one that is kept; repeated prompts cost more.
 _DRAWS_PER_EXAMPLE = 50
 _LOOKED_AT = 16  # answers that decide which verifier fits
 

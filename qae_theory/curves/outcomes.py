@@ -26,7 +26,7 @@ from qae_theory.claims.model import Answer
 from qae_theory.curves.statistics import Interval, mean_interval
 from qae_theory.runs.plain import finite_or_none
 
-LEVEL = 0.95
+LEVEL = 0.95  # of each line by itself
 PLANTED = 2.0  # times the smallest effect of interest
 MOST_SEEDS = 9999  # beyond it a line says that seeds are not what it lacks
 

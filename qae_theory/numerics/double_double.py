@@ -18,6 +18,7 @@ from qae_theory.numerics.arithmetic import Array
 # Every operation here, sums and exponentials included, is right to this, relative to the sizes of what it works on.
 # The exponential is the worst, with 2**-97; a test holds all of them to a hundredth of it.
 PRECISION = 2.0**-90
+# Dekker's factor: a float times this, less itself, leaves its upper 26 bits.
 _SPLITTER = 2.0**27 + 1
 
 

@@ -27,6 +27,7 @@ LOST = 2.0**-1000
 # What a gap of the long way may be off by.
 LARGEST_ERROR = 2.0**-60
 SHORTEST_STEP = -100
+# In nats, as in the bounds: e^300 and its square are still float64s.
 LARGEST_SHIFT = 300.0
 # Below this, f(y) is summed as a series.
 _SERIES = 2.0**-20

@@ -12,6 +12,7 @@ import numpy as np
 
 from qae_theory.numerics.arithmetic import Array
 
+# The unit roundoff of float64: one rounding is off by at most this, relative to the result.
 UNIT = 2.0**-53
 # At most this many terms are added up in one go. The error of a sum is then at most (COLUMNS + n / COLUMNS) half-units,
 # whatever the order in which NumPy or BLAS add. (OpenBLAS shares vectors of 10,000 and more among threads.)

@@ -23,7 +23,7 @@ RESAMPLES = 9999  # the standard error of a share near 0.95 is then 0.002
 # At most so many blocks of a window's steps: long enough that neighbouring blocks are nearly independent, and enough of
 # them for a variance.
 BLOCKS = 10
-SEED = 20260923
+SEED = 20260923  # of the resamples: two readers of one collection get the same interval
 
 
 class Accuracy(NamedTuple):

@@ -1,7 +1,7 @@
-"""Lines about training curves: each family of ``qae_theory.curves.families`` under each condition of the study.
+"""Make the lines about training curves: each family of ``qae_theory.curves.families`` under each condition.
 
-A line has one effect a seed. A family that is controlled counts only where RL learns in every run that it compares; a
-condition where it does not is listed as out.
+A line has one effect per seed. A family that is controlled counts only where RL learns in every run that it compares;
+a condition where it does not is listed as out. Lines about one step are in ``step_lines``.
 """
 
 from __future__ import annotations
@@ -29,24 +29,33 @@ from qae_theory.curves.outcomes import LEVEL, Line, line
 from qae_theory.curves.progress import LATE, LEVELS, gain, late_mean
 from qae_theory.curves.trajectories import Trajectory
 
-LEARNS = 0.1  # of success, late less at the start, in the mean over seeds
-TENTHS = 10
+LEARNS = 0.1  # gain of success, late less at the start, in the mean over seeds, above which RL counts as learning
+TENTHS = 10  # windows of a run: a step's figures are one batch's, a tenth's are means over many
 TUNED = "qae-0.4"
 COMPARED = ("grpo", TUNED)
-WEAK, STRONG = 0.28, 0.2
+WEAK, STRONG = 0.28, 0.2  # epsilon_high of weak and of strong clipping, as in the paper's Fig. 6
 STEPWISE = {"zero_share": "zero_share", "mixed_zero_share": "mixed_zero_share", "step_entropy": "entropy"}
 SIGNS = ("entropy_positive", "entropy_negative", "growth_positive", "growth_negative")
 
 
 class Choices(NamedTuple):
-    """What may be chosen otherwise, all of it stated beforehand; the sensitivity report changes one at a time."""
+    """State what may be chosen otherwise, all of it fixed beforehand; the sensitivity report changes one at a time.
+
+    Attributes:
+        late: share of the training that counts as late.
+        scale: factor of the smallest effects of interest.
+        level: confidence level of the intervals.
+        success: column from which success is read.
+        levels: number of levels at which equal success is compared.
+        seeds: ``all``, ``even`` or ``odd``.
+    """
 
     late: float = LATE
-    scale: float = 1.0  # of the smallest effects
+    scale: float = 1.0
     level: float = LEVEL
     success: str = FOLLOWED[SUCCESS]
-    levels: int = LEVELS  # of success
-    seeds: str = "all"  # or even, odd
+    levels: int = LEVELS
+    seeds: str = "all"
 
     @property
     def reading(self) -> Reading:
@@ -59,7 +68,7 @@ USUAL = Choices()
 
 @dataclass
 class Lines:
-    """Lines that count, and conditions that are out with what was seen there."""
+    """Hold the lines that count, and the conditions that are out with what was seen there."""
 
     lines: list[Line] = field(default_factory=list)
     out: list[dict[str, Any]] = field(default_factory=list)
@@ -69,17 +78,17 @@ def shape_lines(tables: Mapping[str, Table], choices: Choices = USUAL) -> Lines:
     """Return the lines of all families under all conditions.
 
     Args:
-        tables: ``runs``, a row a step, and ``follow``, a row a checkpoint.
+        tables: ``runs``, one row per step, and ``follow``, one row per checkpoint.
         choices: how effects are read off.
     """
     found = Lines()
     runs, follow = (_chosen(tables[name], choices.seeds) for name in ("runs", "follow"))
-    stepwise = {(one.substrate, one.name): one for one in conditions(runs)}
+    stepwise = {(condition.substrate, condition.name): condition for condition in conditions(runs)}
     followed = list(conditions(with_batch_success(follow, runs)))
     for condition in followed:
         _of_condition(condition, stepwise[condition.substrate, condition.name], choices, found)
-    for substrate in dict.fromkeys(one.substrate for one in followed):
-        _masks([one for one in followed if one.substrate == substrate], choices, found)
+    for substrate in dict.fromkeys(condition.substrate for condition in followed):
+        _masks([condition for condition in followed if condition.substrate == substrate], choices, found)
     return found
 
 
@@ -89,6 +98,7 @@ def learns(run: Trajectory, choices: Choices) -> bool:
 
 
 def _of_condition(condition: Condition, stepwise: Condition, choices: Choices, found: Lines) -> None:
+    """Add the lines about one condition."""
     name = f"{condition.substrate}/{condition.name}"
     for label, levels in _level_groups(condition):
         _rises(f"{name}{label}", condition, levels, choices, found)
@@ -97,7 +107,7 @@ def _of_condition(condition: Condition, stepwise: Condition, choices: Choices, f
         for reading in READINGS:
             effect = families.difference(qae, grpo, reading, choices.reading)
             _add(found, families.HOLDS, f"{name}-{reading}", effect, choices, {COMPARED[0]: grpo, TUNED: qae})
-    if is_channel(condition):
+    if is_channel(condition):  # a channel is judged by what it does to K and to the gap between the rules alone
         return
     for rule in COMPARED:
         if rule in condition.rules and seeds_of(condition.rules[rule]) > 1:
@@ -122,6 +132,7 @@ def _of_rule(name: str, rule: str, condition: Condition, stepwise: Condition, ch
 
 
 def _rises(name: str, condition: Condition, levels: Sequence[str], choices: Choices, found: Lines) -> None:
+    """Add the lines about entropy rising with K, at these levels."""
     runs = dict(zip(levels, _trajectories(condition, levels, choices), strict=True))
     by_k = {rule.partition("-")[2]: run for rule, run in runs.items()}
     for reading in READINGS:
@@ -130,7 +141,7 @@ def _rises(name: str, condition: Condition, levels: Sequence[str], choices: Choi
 
 
 def _level_groups(condition: Condition) -> Iterator[tuple[str, list[str]]]:
-    """Yield the rules at the levels with the most seeds, and all levels where that is more of them."""
+    """Yield the levels with the most seeds, and all levels where there are more of them, with a suffix of the name."""
     levels = sorted((rule for rule in condition.rules if rule.startswith("qae-")), key=lambda rule: float(rule[4:]))
     seeds = {rule: seeds_of(condition.rules[rule]) for rule in levels}
     most = [rule for rule in levels if seeds[rule] == max(seeds.values())]
@@ -165,11 +176,8 @@ def _signs(rows: Table, run: Trajectory) -> Iterator[tuple[Family, str, Array]]:
     if not len(probed["step"]) or seeds_of(probed) < 2:
         return
     (signs,) = aligned([probed], {name: name for name in SIGNS})
-    yield (
-        families.LEADS_GROWTH,
-        "",
-        families.sign_shares(*(signs.curves[f"growth_{s}"] for s in ("positive", "negative"))),
-    )
+    shares = families.sign_shares(signs.curves["growth_positive"], signs.curves["growth_negative"])
+    yield families.LEADS_GROWTH, "", shares
     gap = signs.curves["entropy_negative"] - signs.curves["entropy_positive"]
     gap = gap / run.curves["token_entropy"][: len(gap), :1]  # the seeds that were probed are the first ones
     yield families.LEVEL_GAP, "-level", families.mean_where(gap, np.isfinite(gap))
@@ -177,12 +185,16 @@ def _signs(rows: Table, run: Trajectory) -> Iterator[tuple[Family, str, Array]]:
 
 
 def windows(curve: Array) -> Array:
-    """Return a curve as means over tenths of the training, ``[S, tenths]``: a step's figures are one batch's."""
+    """Return a curve as means over tenths of the training, ``[S, steps] -> [S, tenths]``.
+
+    A step's figures are those of one batch, and its noise.
+    """
     parts = np.array_split(np.arange(curve.shape[1]), min(TENTHS, curve.shape[1]))
     return np.stack([np.nanmean(curve[:, part], axis=1) for part in parts], axis=1)
 
 
 def _trajectories(condition: Condition, rules: Sequence[str], choices: Choices) -> list[Trajectory]:
+    """Return the trajectories of these rules, with success read as the choices say."""
     return aligned([condition.rules[rule] for rule in rules], {**FOLLOWED, SUCCESS: choices.success})
 
 
@@ -194,7 +206,7 @@ def _add(
     choices: Choices,
     runs: Mapping[str, Trajectory],
 ) -> None:
-    """Add a line, or list the condition as out."""
+    """Add a line, or list the condition as out where RL does not learn."""
     idle = [rule for rule, run in runs.items() if not learns(run, choices)] if family.controlled else []
     if idle:
         gains = {rule: float(gain(runs[rule].curves[SUCCESS], choices.late, runs[rule].steps).mean()) for rule in idle}

@@ -1,7 +1,7 @@
-"""Figures of the ladder that a few large rows cannot decide: rank correlation, trimmed slope, median relative error.
+"""Compute figures of the ladder that a few large rows cannot decide: rank correlation, trimmed slope, median error.
 
 With x predicted and y measured: Spearman's rank correlation of x and y; the least-squares slope of y on x without the
-tenth of the rows with the smallest and with the largest x; the median over rows of |x - y| / |y|. Intervals by
+tenth of the rows with the smallest and with the largest x; the median over rows of |x - y| / |y|. Intervals are by
 bootstrap over probes, each with all of its rows.
 """
 
@@ -19,12 +19,12 @@ from llm_validation.study.analysis.ladder import FLOOR, Rows
 from qae_theory.arrays import Array
 
 RESAMPLES = 200  # each sorts all rows; the ends of a 95 % interval are then its fifth and sixth largest
-TRIMMED = 0.1
+TRIMMED = 0.1  # of the rows at each end, in the order of their predictions
 LEVEL = 0.95
 
 
 def rank_correlation(predicted: Array, measured: Array) -> float:
-    """Return Spearman's rank correlation, [rows]; NaN where one of the two does not vary."""
+    """Return Spearman's rank correlation of two ``[rows]``; NaN where one of them does not vary."""
     if len(predicted) < 2 or np.ptp(predicted) == 0 or np.ptp(measured) == 0:
         return float("nan")
     ranks = stats.rankdata(predicted), stats.rankdata(measured)
@@ -46,8 +46,8 @@ def trimmed_slope(predicted: Array, measured: Array) -> float:
 def median_relative_error(predicted: Array, measured: Array) -> float:
     """Return the median of |x - y| / |y| over rows whose change is above rounding; NaN where there is none."""
     size = np.abs(measured)
-    there = size > FLOOR
-    return float(np.median(np.abs(predicted - measured)[there] / size[there])) if there.any() else float("nan")
+    above = size > FLOOR
+    return float(np.median(np.abs(predicted - measured)[above] / size[above])) if above.any() else float("nan")
 
 
 STATISTICS: Mapping[str, Callable[[Array, Array], float]] = MappingProxyType(
@@ -56,24 +56,30 @@ STATISTICS: Mapping[str, Callable[[Array, Array], float]] = MappingProxyType(
 
 
 def robust(rows: Rows, rng: np.random.Generator, *, resamples: int = RESAMPLES) -> dict[str, Any]:
-    """Return every statistic with its interval over probes, in JSON's types."""
-    there = np.isfinite(rows.predicted) & np.isfinite(rows.measured)
-    x, y, clusters = rows.predicted[there], rows.measured[there], rows.clusters[there]
+    """Return every statistic with its interval over probes, in JSON's types.
+
+    Args:
+        rows: predictions and measurements.
+        rng: draws the probes.
+        resamples: how many draws.
+    """
+    known = np.isfinite(rows.predicted) & np.isfinite(rows.measured)
+    x, y, clusters = rows.predicted[known], rows.measured[known], rows.clusters[known]
     distinct = np.unique(clusters)
-    places = [np.flatnonzero(clusters == cluster) for cluster in distinct]
+    rows_of = [np.flatnonzero(clusters == cluster) for cluster in distinct]
     drawn: dict[str, list[float]] = {name: [] for name in STATISTICS}
-    for _ in range(resamples if len(distinct) > 1 else 0):
-        chosen = np.concatenate([places[i] for i in rng.integers(len(distinct), size=len(distinct))])
+    for _ in range(resamples if len(distinct) > 1 else 0):  # one probe drawn anew is itself: no interval
+        chosen = np.concatenate([rows_of[i] for i in rng.integers(len(distinct), size=len(distinct))])
         for name, statistic in STATISTICS.items():
             drawn[name].append(statistic(x[chosen], y[chosen]))
-    return {
-        name: interval(statistic(x, y), np.array(drawn[name]), len(distinct), LEVEL)
-        for name, statistic in STATISTICS.items()
-    } | {"rows": len(x), "probes": len(distinct)}
+    record: dict[str, Any] = {}
+    for name, statistic in STATISTICS.items():
+        record[name] = interval(statistic(x, y), np.array(drawn[name]), len(distinct), LEVEL)
+    return {**record, "rows": len(x), "probes": len(distinct)}
 
 
 def fresh(seed: int = 20261128) -> np.random.Generator:
-    """Return a fresh stream: the same figures at every call."""
+    """Return a generator at its start, so that each record has the same figures whatever is computed before it."""
     return np.random.default_rng(seed)
 
 
