@@ -1,1 +1,1 @@
-"""``qae validate``: the study on a small Qwen3, its statistics, figures and report, and what they say for claims."""
+"""``qae validate``: the study that trains, follows and probes a small Qwen3, and compares with predictions."""

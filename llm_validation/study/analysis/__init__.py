@@ -1,1 +1,1 @@
-"""Statistics of the study, from its tables: the ladder of predictions, bounds, the chain rule, lines by condition."""
+"""The statistics of a study, computed from its three tables; nothing here trains, probes or draws."""

@@ -1,10 +1,11 @@
-"""Bounds that can fail: how often the measured change lies within, and by how much it lies outside, by step size.
+"""Tell how often the measured change lies within bounds that can fail, and by how much it lies outside, by step size.
 
-Three are predictions. ``predicted`` are the sharpest bounds of ``qae_theory`` at the displacement of log-probabilities
-that was predicted before the step, ``first_order`` in the probes table: they hold for a step along that displacement,
-and fail where the network bends. ``paper`` is the interval between the identity's changes at b = 0 and at b = 1, within
-which Sec. 4.3 has the change under any baseline in [0, 1]; ``arms`` is the same interval with the changes that were
-measured under b = 0 and b = 1. ``box`` is what H would change by if clipping kept every ratio in its range.
+Four kinds are predictions. ``predicted`` are the sharpest bounds of ``qae_theory`` at the displacement of
+log-probabilities that was predicted before the step, ``first_order`` in the probes table: they hold for a step along
+that displacement, and fail where the network bends. ``paper`` is the interval between the identity's changes at b = 0
+and at b = 1, within which Sec. 4.3 of arXiv 2509.22611 has the change under any baseline in [0, 1]; ``arms`` is the
+same interval with the changes that were measured under b = 0 and b = 1. ``box`` is what H would change by if clipping
+kept every ratio in its range.
 
 ``measured`` are bounds at the measured displacement. They cannot fail but for rounding: a consistency check.
 """
@@ -30,6 +31,10 @@ BETWEEN = ("constant-0", "mean", "constant-1", "quantile-")  # arms whose baseli
 
 def bounds(table: Table, how: Resampling) -> list[dict[str, Any]]:
     """Return one record for each substrate, setting and kind of bound.
+
+    Args:
+        table: the probes table.
+        how: resamples and level.
 
     Returns:
         ``substrate``, ``setting``, ``size``, ``bound``, ``checked`` rows, ``violations``, ``coverage`` with its
@@ -62,6 +67,7 @@ def _intervals(group: Table) -> Iterator[tuple[str, Array, Array, Array]]:
     between = np.array([arm.startswith(BETWEEN) for arm in group["arm"].tolist()])
     for name, column in (("paper", "identity"), ("arms", "change")):
         ends = _ends(group, column)
+        # The measured ends are in their own interval whatever they are, and test nothing.
         inner = between & ~np.isin(group["arm"], ENDS) if name == "arms" else between
         yield name, ends.min(axis=1), ends.max(axis=1), inner & np.isfinite(ends).all(axis=1)
     if "box_low" in group:
@@ -74,17 +80,18 @@ def _ends(group: Table, column: str) -> Array:
     It is NaN where an arm was not taken.
     """
     keys = list(zip(group["probe"].tolist(), group["prompt"].tolist(), strict=True))
-    found = np.full((len(keys), 2), np.nan)
+    ends = np.full((len(keys), 2), np.nan)
     for side, arm in enumerate(ENDS):
         rows = np.flatnonzero(group["arm"] == arm)
         known = {keys[row]: float(group[column][row]) for row in rows.tolist()}
-        found[:, side] = [known.get(key, np.nan) for key in keys]
-    return found
+        ends[:, side] = [known.get(key, np.nan) for key in keys]
+    return ends
 
 
 def _record(group: Table, low: Array, high: Array, how: Resampling) -> dict[str, Any]:
+    """Return how often changes lie outside their bounds and by how much, with the coverage's interval."""
     change = group["change"]
-    # Ends and change are rounded: a change on an end is within.
+    # Ends and change are rounded to float64: a change on an end is within.
     excess = np.maximum(np.maximum(low - change, change - high), 0.0)
     outside = excess > FLOOR
     empty: dict[str, Any] = {"median": None, "largest": None, "median_relative": None}

@@ -1,10 +1,10 @@
-"""The prediction ladder: how near each prediction of the entropy change comes to the measured one.
+"""Measure how near each prediction of the entropy change comes to the measured one: the prediction ladder.
 
 For the rows of a task and a setting, with x predicted and y measured, in nats: ``bias`` mean(x - y); ``slope`` and
-``r2`` of y regressed on x with an intercept; ``explained`` 1 - sum (y - x)^2 / sum (y - mean y)^2, of the prediction as
-it stands; ``sign_agreement`` over rows where both are above the rounding floor in size; ``coverage`` of the predicted
-bounds. Intervals by bootstrap over probes. The same for contrasts between arms on one prompt, which is what Prop. 4.2
-is about.
+``r2`` of y regressed on x with an intercept; ``explained`` 1 - sum (y - x)^2 / sum (y - mean y)^2, of the prediction
+as it stands; ``sign_agreement`` over rows where both are above the rounding floor in size; ``coverage`` of the
+predicted bounds. Intervals are by bootstrap over probes. The same is computed for contrasts between arms on one
+prompt, which Prop. 4.2 is about. Statistics that are no sums are in ``robust``.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ STATISTICS = ("bias", "slope", "r2", "explained", "sign_agreement", "coverage")
 FLOOR = 1e-9  # nats: changes below it are rounding
 COLUMNS = ("probe", "task", "arm", "scaled", "prompt", "optimiser", "adam_eps", "updates", "clipped", "change")
 
-# Of one row, or summed: rows, centred x and y and their products, (y - x)^2, compared signs and equal ones, bounds and
-# measured changes within.
+# Columns of the sums: rows, centred x and y and their products, (y - x)^2, compared signs and equal ones, bounds and
+# measured changes within them. All statistics follow from sums, so that a resample costs one matrix product.
 _N, _X, _Y, _XX, _XY, _YY, _DD, _SIGNS, _EQUAL, _BOUNDED, _WITHIN = range(11)
 
 
 class Rows(NamedTuple):
-    """Predicted and measured changes with their predicted bounds and their clusters, ``[rows]`` each."""
+    """Hold predicted and measured changes with their predicted bounds and their clusters, ``[rows]`` each."""
 
     predicted: Array
     measured: Array
@@ -40,7 +40,13 @@ class Rows(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """What the statistics are computed from: sums of each cluster ``[C, 11]``, and the means that x and y are less."""
+    """Hold what the statistics are computed from.
+
+    Attributes:
+        sums: sums over each cluster's rows, ``[C, 11]``.
+        mean_x: mean of x, which was subtracted.
+        mean_y: mean of y, which was subtracted.
+    """
 
     sums: Array
     mean_x: float
@@ -56,34 +62,37 @@ def ladder(table: Table, how: Resampling, *, floor: float = FLOOR) -> dict[str, 
         floor: in nats; the sign of a change below it, and the slope on predictions that spread less, are not defined.
 
     Returns:
-        ``tasks``: task, setting, rung, statistic, over all arms; ``plain`` and ``standardised``: the same for the arms
-        with r - b and for those that divide by the standard deviation; ``contrasts``: task, setting, contrast, rung,
-        statistic; ``guaranteed``: task, setting, how many were checked and violated.
+        ``tasks``: by task, setting, rung and statistic, over all arms; ``plain`` and ``standardised``: the same for
+            the arms with r - b and for those that divide by the standard deviation; ``contrasts``: by task, setting,
+            contrast, rung and statistic; ``guaranteed``: by task and setting, how many bounds were checked and
+            violated.
 
     Raises:
         ValueError: a column is missing.
     """
-    need(table, (*COLUMNS, *(f"{rung}{end}" for rung in RUNGS for end in ("", "_low", "_high"))))
-    found: dict[str, Any] = {"tasks": {}, "plain": {}, "standardised": {}, "contrasts": {}, "guaranteed": {}}
+    of_rungs = [f"{rung}{end}" for rung in RUNGS for end in ("", "_low", "_high")]
+    need(table, (*COLUMNS, *of_rungs))
+    by_kind: dict[str, Any] = {"tasks": {}, "plain": {}, "standardised": {}, "contrasts": {}, "guaranteed": {}}
     for task, setting, group in groups(table):
         parts = list(_parts(group))
         records = _records([rows for _, rows in parts], how, floor)
         for ((kind, *path), _), record in zip(parts, records, strict=True):
-            place = found[kind]
+            branch = by_kind[kind]
             for name in (task, setting, *path[:-1]):
-                place = place.setdefault(name, {})
-            place[path[-1]] = record
-        found["guaranteed"].setdefault(task, {})[setting] = guaranteed(group)
-    return {"level": how.level, "resamples": how.resamples, "floor": floor, **found}
+                branch = branch.setdefault(name, {})
+            branch[path[-1]] = record
+        by_kind["guaranteed"].setdefault(task, {})[setting] = guaranteed(group)
+    return {"level": how.level, "resamples": how.resamples, "floor": floor, **by_kind}
 
 
 def groups(table: Table) -> Iterator[tuple[str, str, dict[str, Array]]]:
     """Yield substrate, setting and rows of each combination, in the order of their names."""
-    settings, places = setting_names(table), table.get("substrate", table["task"])
-    for place in np.unique(places):
-        here = places == place
+    # A table without names of substrates has one substrate per task.
+    settings, substrates = setting_names(table), table.get("substrate", table["task"])
+    for substrate in np.unique(substrates):
+        here = substrates == substrate
         for setting in np.unique(settings[here]):
-            yield str(place), str(setting), take(table, here & (settings == setting))
+            yield str(substrate), str(setting), take(table, here & (settings == setting))
 
 
 def guaranteed(table: Table) -> dict[str, int]:
@@ -95,25 +104,43 @@ def guaranteed(table: Table) -> dict[str, int]:
 
 
 def rung_rows(table: Table, rung: str) -> Rows:
-    """Return a rung's predictions of the changes themselves."""
+    """Return a rung's predictions of the changes themselves.
+
+    Args:
+        table: the probes table.
+        rung: name of the rung.
+    """
     low, high = (table[f"{rung}_{end}"] for end in ("low", "high"))
     return Rows(table[rung], table["change"], low, high, codes_of(table["probe"])[0])
 
 
 def contrast_rows(rows: Rows, matches: Sequence[Match]) -> Rows:
-    """Return predictions of differences between arms on one prompt, with bounds by interval arithmetic."""
-    one, other = (np.concatenate([match[i] for match in matches]) for i in (0, 1))
+    """Return predictions of differences between arms on one prompt, with bounds by interval arithmetic.
+
+    Args:
+        rows: predictions of the changes.
+        matches: the rows of the arms that are compared.
+    """
+    one = np.concatenate([match.one for match in matches])
+    other = np.concatenate([match.other for match in matches])
     return Rows(
-        rows.predicted[one] - rows.predicted[other],
-        rows.measured[one] - rows.measured[other],
-        rows.low[one] - rows.high[other],
-        rows.high[one] - rows.low[other],
-        rows.clusters[one],
+        predicted=rows.predicted[one] - rows.predicted[other],
+        measured=rows.measured[one] - rows.measured[other],
+        low=rows.low[one] - rows.high[other],
+        high=rows.high[one] - rows.low[other],
+        clusters=rows.clusters[one],  # both rows of a pair are of one probe
     )
 
 
 def statistics_of(totals: Array, mean_x: float, mean_y: float, floor: float) -> dict[str, Array]:
-    """Return the statistics from sums ``[..., 11]``, ``[...]`` each; NaN where one is not defined."""
+    """Return the statistics from sums ``[..., 11]``, ``[...]`` each; NaN where one is not defined.
+
+    Args:
+        totals: sums over clusters.
+        mean_x: mean of x, which was subtracted.
+        mean_y: mean of y, which was subtracted.
+        floor: in nats; a spread below it is rounding.
+    """
     n = totals[..., _N]
     with np.errstate(divide="ignore", invalid="ignore"):
         sxx = totals[..., _XX] - totals[..., _X] ** 2 / n
@@ -137,6 +164,7 @@ def sums_of(rows: Rows, clusters: int, floor: float) -> Sums:
     mean_x, mean_y = (float(column.mean()) if len(column) else 0.0 for column in (x, y))
     signs = (np.abs(x) > floor) & (np.abs(y) > floor)
     bounded = np.isfinite(low) & np.isfinite(high)
+    # Centred first: sums of squares of nearly equal changes would cancel to nothing.
     u, v = x - mean_x, y - mean_y
     columns = [
         np.ones(len(x)),
@@ -148,20 +176,20 @@ def sums_of(rows: Rows, clusters: int, floor: float) -> Sums:
 
 
 def _parts(group: Table) -> Iterator[tuple[tuple[str, ...], Rows]]:
-    """Yield each set of rows that gets statistics, and where they go: kind, contrast if it is one, rung."""
+    """Yield each set of rows that gets statistics, with its path: kind, contrast if it is one, rung."""
     rows = {rung: rung_rows(group, rung) for rung in RUNGS}
     scaled = np.asarray(group["scaled"], dtype=bool)
     for kind, chosen in (("tasks", np.ones_like(scaled)), ("plain", ~scaled), ("standardised", scaled)):
         for rung in RUNGS:
             yield (kind, rung), Rows(*(column[chosen] for column in rows[rung]))
-    found = matched(group, pairs(group["arm"]))
+    matches = matched(group, pairs(group["arm"]))
     for name, compared in contrasts(group["arm"]).items():
         for rung in RUNGS:
-            yield ("contrasts", name, rung), contrast_rows(rows[rung], [found[pair] for pair in compared])
+            yield ("contrasts", name, rung), contrast_rows(rows[rung], [matches[pair] for pair in compared])
 
 
 def contrasts(arms: Array) -> dict[str, list[Pair]]:
-    """Return the arms that each contrast is over: all plain pairs, all standardised ones, and each pair by itself."""
+    """Return the pairs of arms that each contrast is over: all plain, all standardised, and each by itself."""
     listed = pairs(arms)
     pooled = {
         "quantile - others": [pair for pair in listed if not pair.scaled],
@@ -173,16 +201,18 @@ def contrasts(arms: Array) -> dict[str, list[Pair]]:
 def _records(parts: Sequence[Rows], how: Resampling, floor: float) -> list[dict[str, Any]]:
     """Return the statistics of each part, from the same resamples of the probes."""
     clusters = 1 + max(int(part.clusters.max(initial=0)) for part in parts)
-    sums = [sums_of(part, clusters, floor) for part in parts]
-    totals = np.split(resampled_totals(np.concatenate([one.sums for one in sums], axis=1), how), len(sums), axis=1)
-    return [_record(one, resampled, how.level, floor) for one, resampled in zip(sums, totals, strict=True)]
+    by_part = [sums_of(part, clusters, floor) for part in parts]
+    side_by_side = np.concatenate([part.sums for part in by_part], axis=1)
+    totals = np.split(resampled_totals(side_by_side, how), len(by_part), axis=1)
+    return [_record(part, resampled, how.level, floor) for part, resampled in zip(by_part, totals, strict=True)]
 
 
-def _record(one: Sums, resampled: Array, level: float, floor: float) -> dict[str, Any]:
-    total = one.sums.sum(axis=0)
-    probes = int((one.sums[:, _N] > 0).sum())
-    estimates = statistics_of(total, one.mean_x, one.mean_y, floor)
-    spread = statistics_of(resampled, one.mean_x, one.mean_y, floor)
+def _record(part: Sums, resampled: Array, level: float, floor: float) -> dict[str, Any]:
+    """Return the statistics of one part with their intervals, and how many rows and probes they are from."""
+    total = part.sums.sum(axis=0)
+    probes = int((part.sums[:, _N] > 0).sum())
+    estimates = statistics_of(total, part.mean_x, part.mean_y, floor)
+    spread = statistics_of(resampled, part.mean_x, part.mean_y, floor)
     return {
         **{name: interval(float(estimates[name]), spread[name], probes, level) for name in STATISTICS},
         "rows": int(total[_N]),

@@ -1,4 +1,4 @@
-"""All lines of a study: about training curves and about one step."""
+"""Gather all lines of a study: those about training curves and those about one step."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from llm_validation.study.analysis.step_lines import step_lines
 
 
 def study_lines(tables: Mapping[str, Table], choices: Choices = USUAL) -> Lines:
-    """Return every line, and every condition that is out.
+    """Return every line that counts, and every condition that is out.
 
     Args:
         tables: ``probes``, ``runs`` and ``follow``.
         choices: how effects are read off.
     """
-    found = shape_lines(tables, choices)
+    curves = shape_lines(tables, choices)
     steps, out = step_lines(tables["probes"], scale=choices.scale, level=choices.level)
-    return Lines([*found.lines, *steps], [*found.out, *out])
+    return Lines([*curves.lines, *steps], [*curves.out, *out])

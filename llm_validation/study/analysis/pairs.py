@@ -1,7 +1,7 @@
-"""The arms and settings of the probes table: their names, and which of a prompt's changes are compared.
+"""Name the arms and settings of the probes table, and tell which of a prompt's changes are compared.
 
-``quantile-K``, ``mean`` and ``constant-b`` are baselines of the plain advantage r - b; ``qae-K`` and ``grpo`` divide by
-the group's standard deviation as well.
+``quantile-K``, ``mean`` and ``constant-b`` are baselines of the plain advantage r - b; ``qae-K`` and ``grpo`` divide
+by the group's standard deviation as well.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from llm_validation.common.tables import Table, need
 from qae_theory.arrays import Array
 from qae_theory.checks import refuse
 
-OTHERS = ("constant-0", "mean", "constant-1")  # that Prop. 4.2 compares the quantile with
-# What makes a setting; a table need not have the columns with a default.
+OTHERS = ("constant-0", "mean", "constant-1")  # baselines with which Prop. 4.2 compares the quantile
+# The columns that make a setting. A table need not have a column with a default.
 SETTING: Mapping[str, Any] = MappingProxyType(
     {
         "optimiser": None,
@@ -36,14 +36,21 @@ KEY = ("probe", "task", *SETTING, "prompt")
 
 
 class Match(NamedTuple):
-    """Rows of a table, two by two, ``[matches]`` each: the arm with the quantile and the other."""
+    """Hold rows of a table, two by two, ``[matches]`` each: the arm with the quantile and the other."""
 
     one: Array
     other: Array
 
 
 class Pair(NamedTuple):
-    """An arm with the quantile at level ``k`` (as text) and the arm that it is compared with."""
+    """Hold an arm with the quantile and the arm that it is compared with.
+
+    Attributes:
+        quantile: the arm with the quantile.
+        other: the other arm.
+        k: the quantile's level K, as text.
+        scaled: whether both divide by the standard deviation.
+    """
 
     quantile: str
     other: str
@@ -60,14 +67,14 @@ def setting_names(table: Table) -> Array:
     """Return the setting of each row in words, ``[rows]``."""
     rows = len(table["optimiser"])
     columns = [table[name].tolist() if name in table else [default] * rows for name, default in SETTING.items()]
-    words: dict[tuple[str, ...], str] = {}
-    named = []
+    name_of: dict[tuple[str, ...], str] = {}
+    names = []
     for values in zip(*columns, strict=True):
-        key = tuple(map(repr, values))
-        if key not in words:
-            words[key] = setting_name(**dict(zip(SETTING, values, strict=True)))
-        named.append(words[key])
-    return np.array(named, dtype=np.str_)
+        key = tuple(map(repr, values))  # text, because NaN is not equal to itself
+        if key not in name_of:
+            name_of[key] = setting_name(**dict(zip(SETTING, values, strict=True)))
+        names.append(name_of[key])
+    return np.array(names, dtype=np.str_)
 
 
 def setting_name(
@@ -81,7 +88,7 @@ def setting_name(
     hold_unsampled: bool = False,
     per_response: bool = False,
 ) -> str:
-    """Return one setting in words.
+    """Return one setting in words; what is usual is left unsaid.
 
     >>> setting_name("adam", 1e-8, 16, clipped=True)
     'adam eps 1e-08, 16 updates, clipped'
@@ -89,32 +96,42 @@ def setting_name(
     'sgd, 1 update, no clipping, size 0.1'
     """
     rule = optimiser if optimiser == "sgd" else f"{optimiser} eps {adam_eps:g}"
-    said = [rule, f"{updates} update{'s' if updates != 1 else ''}", "clipped" if clipped else "no clipping"]
+    parts = [rule, f"{updates} update{'s' if updates != 1 else ''}", "clipped" if clipped else "no clipping"]
     if not isnan(size):
-        said.append(f"size {size:g}")
+        parts.append(f"size {size:g}")
     if rounding != "none":
-        said.append(f"{rounding.replace('_', '-')} rounded")
+        parts.append(f"{rounding.replace('_', '-')} rounded")
     if hold_unsampled:
-        said.append("unsampled logits held")
+        parts.append("unsampled logits held")
     if per_response:
-        said.append("mean per response")
-    return ", ".join(said)
+        parts.append("mean per response")
+    return ", ".join(parts)
 
 
-# Where the paper's identity has the best chance: the step that it is about, and nothing between it and the parameters.
+# The setting in which the paper's identity has the best chance: one gradient step that no optimiser and no clipping
+# changes.
 FAVOURABLE = setting_name("sgd", float("nan"), 1, clipped=False)
 
 
 def pairs(arms: Array) -> list[Pair]:
-    """Return the comparisons that Prop. 4.2 is about, of the arms that there are."""
-    there = sorted(set(arms.tolist()))
-    plain = [(arm, other) for arm in there if arm.startswith("quantile-") for other in OTHERS if other in there]
-    scaled = [(arm, "grpo") for arm in there if arm.startswith("qae-") and "grpo" in there]
-    return [Pair(arm, other, arm.partition("-")[2], other == "grpo") for arm, other in [*plain, *scaled]]
+    """Return the comparisons that Prop. 4.2 is about, among the arms that there are."""
+    present = sorted(set(arms.tolist()))
+    plain, scaled = [], []
+    for arm in present:
+        k = arm.partition("-")[2]
+        if arm.startswith("quantile-"):
+            plain += [Pair(arm, other, k, scaled=False) for other in OTHERS if other in present]
+        if arm.startswith("qae-") and "grpo" in present:
+            scaled.append(Pair(arm, "grpo", k, scaled=True))
+    return plain + scaled
 
 
 def matched(table: Table, compared: Sequence[Pair]) -> dict[Pair, Match]:
-    """Return the rows of each pair's two arms that belong to the same prompt, probe and setting, ``[matches]`` each.
+    """Return the rows of each pair's two arms that belong to the same prompt, probe and setting.
+
+    Args:
+        table: the probes table.
+        compared: the pairs.
 
     Raises:
         ValueError: an arm has two rows for one prompt of one probe and setting.
@@ -129,6 +146,7 @@ def matched(table: Table, compared: Sequence[Pair]) -> dict[Pair, Match]:
 
 
 def _match(key: Array, one: Array, other: Array) -> Match:
+    """Return the rows of two arms whose keys are equal."""
     _, first, second = np.intersect1d(key[one], key[other], assume_unique=True, return_indices=True)
     return Match(one[first], other[second])
 
@@ -136,7 +154,9 @@ def _match(key: Array, one: Array, other: Array) -> Match:
 def _keys(table: Table) -> Array:
     """Return one integer for each distinct combination of the key's columns, ``[rows]``."""
     key = np.zeros(len(table["probe"]), dtype=np.int64)
-    for name in (one for one in KEY if one in table):
+    for name in KEY:
+        if name not in table:
+            continue
         codes, count = codes_of(table[name])
         key = key * count + codes
         _, key = np.unique(key, return_inverse=True)  # dense again, so that the product does not overflow

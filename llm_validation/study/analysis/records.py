@@ -1,4 +1,4 @@
-"""The study's training runs as trajectories: which substrate, which condition, which rule, and its curves by seed."""
+"""Read the study's training runs as trajectories: substrate, condition, rule, and curves by seed."""
 
 from __future__ import annotations
 
@@ -12,18 +12,24 @@ from qae_theory.arrays import Array
 from qae_theory.curves.families import ENTROPY, SUCCESS
 from qae_theory.curves.trajectories import Trajectory
 
-# What a condition is made of, with the values that its name leaves unsaid.
+# The settings that make a condition, with the values that its name leaves unsaid.
 USUAL: Mapping[str, Any] = {"clip_low": 0.2, "clip_high": 0.28, "adam_eps": 1e-8, "rounding": "none", "loss": "dapo"}
 CHANNELS = ("adam_eps", "rounding", "loss")
 SETTINGS = ("optimiser", "updates", *USUAL)
 RUN = ("substrate", "run", "seed")  # what tells one training run from another
-MAPS = "map"  # how the parts of the study begin that are a map, and no conditions
+MAPS = "map"  # names of parts of the study begin so where they are a map, which has no conditions
 FOLLOWED = {ENTROPY: "sequence_entropy", "token_entropy": "token_entropy", SUCCESS: "pass1", "pass16": "pass16"}
 HELD_OUT = {ENTROPY: "held_out_sequence_entropy", SUCCESS: "held_out_pass1"}
 
 
 class Condition(NamedTuple):
-    """The runs of one substrate under one condition: the rows of each rule, ``estimator`` or ``estimator-K``."""
+    """Hold the runs of one substrate under one condition.
+
+    Attributes:
+        substrate: name of the substrate.
+        name: name of the condition.
+        rules: the rows of each rule, by ``estimator`` or ``estimator-K``.
+    """
 
     substrate: str
     name: str
@@ -31,23 +37,24 @@ class Condition(NamedTuple):
 
 
 def condition_name(settings: Mapping[str, Any]) -> str:
-    """Return the condition of a training run in the form that ids have.
+    """Return the condition of a training run in the form that ids of lines have.
 
     >>> usual = {"optimiser": "adamw", "updates": 4, **USUAL}
     >>> condition_name(usual), condition_name(usual | {"clip_high": 0.2, "adam_eps": 1e-4})
     ('adam-4updates', 'adam-4updates-clip0.2-0.2-eps0.0001')
     """
-    said = [str(settings["optimiser"]).removesuffix("w"), f"{settings['updates']}updates"]
+    # The study decays no weights, and AdamW without decay is Adam.
+    parts = [str(settings["optimiser"]).removesuffix("w"), f"{settings['updates']}updates"]
     low, high = settings["clip_low"], settings["clip_high"]
     if (low, high) != (USUAL["clip_low"], USUAL["clip_high"]):
-        said.append(f"clip{low:g}-{high:g}")
+        parts.append(f"clip{low:g}-{high:g}")
     if settings["adam_eps"] != USUAL["adam_eps"]:
-        said.append(f"eps{settings['adam_eps']:g}")
+        parts.append(f"eps{settings['adam_eps']:g}")
     if settings["rounding"] != USUAL["rounding"]:
-        said.append(f"rounded-{settings['rounding']}".replace("_", "-"))
+        parts.append(f"rounded-{settings['rounding']}".replace("_", "-"))
     if settings["loss"] != USUAL["loss"]:
-        said.append(f"loss-{settings['loss']}".replace("_", "-"))
-    return "-".join(said)
+        parts.append(f"loss-{settings['loss']}".replace("_", "-"))
+    return "-".join(parts)
 
 
 def is_channel(condition: Condition) -> bool:
@@ -57,18 +64,19 @@ def is_channel(condition: Condition) -> bool:
 
 
 def conditions(table: Table) -> Iterator[Condition]:
-    """Yield each condition of each substrate, that of the usual settings first; maps are none."""
+    """Yield each condition of each substrate, that of the usual settings first; maps are left out."""
     is_map = np.array([str(part).startswith(MAPS) for part in table["part"]], dtype=bool)
     rows = take(table, ~is_map)
     names = np.array([condition_name(dict(zip(SETTINGS, values, strict=True))) for values in _values(rows, SETTINGS)])
     for substrate in dict.fromkeys(rows["substrate"].tolist()):
         here = rows["substrate"] == substrate
-        for name in sorted(set(names[here].tolist()), key=lambda one: (len(one), one)):
+        # The usual condition has the shortest name, since it says nothing but optimiser and updates.
+        for name in sorted(set(names[here].tolist()), key=lambda text: (len(text), text)):
             yield Condition(substrate, name, rules_of(take(rows, here & (names == name))))
 
 
 def rules_of(rows: Table) -> dict[str, dict[str, Array]]:
-    """Return the rows of each rule; one with a K is named with it."""
+    """Return the rows of each rule; a rule with a K is named with it."""
     labels = np.array([rule_label(*pair) for pair in _values(rows, ("estimator", "k"))], dtype=np.str_)
     return {label: take(rows, labels == label) for label in dict.fromkeys(labels.tolist())}
 
@@ -83,11 +91,11 @@ def rule_label(estimator: str, k: float) -> str:
 
 
 def aligned(rules: Sequence[Table], curves: Mapping[str, str]) -> list[Trajectory]:
-    """Return a trajectory for each rule, over the seeds and steps that all of them have, a seed a row.
+    """Return a trajectory for each rule, over the seeds and steps that all of them have; a row is a seed.
 
     Args:
-        rules: rows of each.
-        curves: the curve's name, and the column that it is of.
+        rules: the rows of each rule.
+        curves: the column of each curve, by the curve's name.
     """
     seeds = sorted(set.intersection(*(set(rows["seed"].tolist()) for rows in rules)))
     steps = sorted(set.intersection(*(set(rows["step"].tolist()) for rows in rules)))
@@ -95,9 +103,13 @@ def aligned(rules: Sequence[Table], curves: Mapping[str, str]) -> list[Trajector
 
 
 def with_batch_success(follow: Table, runs: Table) -> dict[str, Array]:
-    """Return the checkpoints with a further column: success in the training batches since the checkpoint before.
+    """Return the checkpoints with one more column: success in the training batches since the checkpoint before.
 
     ``batch_success`` of the start is the first batch's; NaN where a run has no steps.
+
+    Args:
+        follow: one row for each checkpoint.
+        runs: one row for each step.
     """
     batches: dict[tuple[Any, ...], dict[int, float]] = {}
     for *run, step, success in _values(runs, (*RUN, "step", "success")):
@@ -106,8 +118,9 @@ def with_batch_success(follow: Table, runs: Table) -> dict[str, Array]:
     column = []
     for *run, step in _values(follow, (*RUN, "step")):
         of_run = batches.get(tuple(run), {})
-        since = [of_run[one] for one in range(before.get(tuple(run), 0) + 1, max(step, 1) + 1) if one in of_run]
-        column.append(float(np.mean(since)) if since else np.nan)
+        since = range(before.get(tuple(run), 0) + 1, max(step, 1) + 1)
+        successes = [of_run[number] for number in since if number in of_run]
+        column.append(float(np.mean(successes)) if successes else np.nan)
         before[tuple(run)] = step
     return {**follow, "batch_success": np.array(column)}
 
@@ -118,12 +131,16 @@ def seeds_of(rows: Table) -> int:
 
 
 def _trajectory(rows: Table, seeds: Sequence[int], steps: Sequence[int], curves: Mapping[str, str]) -> Trajectory:
+    """Return the curves of some rows, ``[seeds, steps]`` each."""
     chosen = select(rows, seed=tuple(seeds), step=tuple(steps))
     order = np.lexsort((chosen["step"], chosen["seed"]))
     shape = (len(seeds), len(steps))
-    found = {name: chosen[column][order].astype(np.float64).reshape(shape) for name, column in curves.items()}
-    return Trajectory(np.array(steps), found)
+    by_name = {}
+    for name, column in curves.items():
+        by_name[name] = chosen[column][order].astype(np.float64).reshape(shape)
+    return Trajectory(np.array(steps), by_name)
 
 
 def _values(rows: Table, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Yield the values of some columns, row by row."""
     yield from zip(*(rows[name].tolist() for name in names), strict=True)

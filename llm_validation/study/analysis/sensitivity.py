@@ -1,4 +1,4 @@
-"""What changes if one choice of the analysis were another: the alternatives that were stated before the runs."""
+"""Tell what changes if one choice of the analysis were another, for the alternatives stated before the runs."""
 
 from __future__ import annotations
 
@@ -31,18 +31,20 @@ def sensitivity(tables: Mapping[str, Table], lines: Sequence[Line]) -> list[dict
     """Return one record for each alternative.
 
     Args:
-        tables: as ``shapes.shape_lines`` takes them.
-        lines: as they stand, by the choices made.
+        tables: as ``curve_lines.shape_lines`` takes them.
+        lines: the lines by the choices that were made.
 
     Returns:
-        ``alternative``; ``compared``, lines that there are under both; ``same``, how many keep their outcome;
-        ``turned``, those that are decided under both, and differently; ``outcomes``, how many there are of each.
+        ``alternative``; ``compared``, the number of lines that there are under both; ``same``, how many keep their
+        outcome; ``turned``, those that are decided under both, and differently; ``outcomes``, how many there are of
+        each.
     """
     standing = {line.id: line.outcome for line in lines}
     return [{"alternative": name, **_record(standing, tables, choices)} for name, choices in ALTERNATIVES.items()]
 
 
 def _record(standing: Mapping[str, Answer], tables: Mapping[str, Table], choices: Choices) -> dict[str, Any]:
+    """Return how the lines fare under one alternative."""
     other = {line.id: line.outcome for line in shape_lines(tables, choices).lines}
     common = [name for name in standing if name in other]
     return {

@@ -1,4 +1,4 @@
-"""The study in one JSON file: what ran on each substrate, its ladder, and every line with its outcome."""
+"""Summarise the study in one JSON file: what ran on each substrate, its ladder, and every line with its outcome."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qae_theory.arrays import Array
 from qae_theory.curves.outcomes import Line
 from qae_theory.curves.rungs import RUNGS
 
-TENTH = 0.1
+TENTH = 0.1  # the share of a run's steps over which its first and last figures are means
 SUMMARY = "summary.json"
 
 
@@ -27,33 +27,27 @@ def summary(
 
     Args:
         tables: ``probes`` and ``runs``.
-        models: of each substrate, ``model``, ``parameters``, ``vocabulary`` and ``pretrained``.
-        lines: that count.
+        models: for each substrate ``model``, ``parameters``, ``vocabulary`` and ``pretrained``.
+        lines: the lines that count.
 
     Returns:
-        ``substrates``: of each, its model's facts; ``runs``, one a training run outside of the maps, whose ``first``
-        and ``last`` figures are means over the first and last tenth of its steps; ``ladder``, one a rung, on plain
-        arms at the smallest step of SGD. ``lines``: one a line.
+        ``substrates``: for each its model's facts; ``runs``, one record per training run outside of the maps, whose
+            ``first`` and ``last`` figures are means over the first and last tenth of its steps; ``ladder``, one record
+            per rung, on plain arms at the smallest step of SGD. ``lines``: one record per line.
     """
     probed = tables["probes"].get("substrate", tables["probes"]["task"])
     names = dict.fromkeys([*models, *tables["runs"]["substrate"].tolist(), *probed.tolist()])
     ladders = dict(_ladders(tables["probes"]))
-    runs = run_records(tables["runs"])
-    return {
-        "substrates": {
-            name: {
-                **models.get(name, TABLE_OF_LOGITS),
-                "runs": [
-                    {key: value for key, value in run.items() if key != "substrate"}
-                    for run in runs
-                    if run["substrate"] == name
-                ],
-                "ladder": ladders.get(name, []),
-            }
-            for name in names
-        },
-        "lines": [line_record(line) for line in lines],
-    }
+    runs: dict[str, list[dict[str, Any]]] = {}
+    for run in run_records(tables["runs"]):
+        substrate = run.pop("substrate")
+        runs.setdefault(substrate, []).append(run)
+    substrates = {}
+    for name in names:
+        # A substrate without a model is the bandit's table of logits.
+        facts = models.get(name, TABLE_OF_LOGITS)
+        substrates[name] = {**facts, "runs": runs.get(name, []), "ladder": ladders.get(name, [])}
+    return {"substrates": substrates, "lines": [line_record(line) for line in lines]}
 
 
 TABLE_OF_LOGITS: Mapping[str, Any] = {
@@ -80,65 +74,66 @@ def line_record(line: Line) -> dict[str, Any]:
 
 
 def run_records(runs: Table) -> list[dict[str, Any]]:
-    """Return what each training run began and ended with, the maps' aside."""
-    return [
-        record
-        for condition in conditions(runs)
-        for record in _of_condition(condition.substrate, condition.name, condition.rules)
-    ]
+    """Return one record for each training run outside of the maps: what it began and ended with."""
+    records: list[dict[str, Any]] = []
+    for condition in conditions(runs):
+        records += _of_condition(condition.substrate, condition.name, condition.rules)
+    return records
 
 
 def merged(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return several studies' summaries as one; of a substrate in two of them, the first counts."""
+    """Return several studies' summaries as one; of a substrate or line in two of them, the first counts."""
     substrates: dict[str, Any] = {}
     lines: dict[tuple[str, str], Any] = {}
-    for one in summaries:
-        for name, facts in one["substrates"].items():
+    for of_study in summaries:
+        for name, facts in of_study["substrates"].items():
             substrates.setdefault(name, facts)
-        for line in one["lines"]:
+        for line in of_study["lines"]:
             lines.setdefault((line["claim"], line["condition"]), line)
     return {"substrates": substrates, "lines": list(lines.values())}
 
 
 def _of_condition(substrate: str, name: str, rules: Mapping[str, Table]) -> Iterator[dict[str, Any]]:
+    """Yield one record for each run under a condition."""
     for rule, rows in rules.items():
         seeds = np.unique(rows["seed"]).tolist()
         assert seeds_of(rows) == len(seeds)
         (run,) = aligned([rows], {"success": "success", "entropy": "entropy"})
-        ends = {curve: _ends(values) for curve, values in run.curves.items()}
-        for place, seed in enumerate(seeds):
+        figures = {}
+        for curve, values in run.curves.items():
+            for end, means in _ends(values).items():
+                figures[f"{curve}_{end}"] = means
+        for index, seed in enumerate(seeds):
             yield {
                 "substrate": substrate,
                 "rule": rule,
                 "condition": name,
                 "seed": int(seed),
                 "steps": len(run.steps),
-                **{
-                    f"{curve}_{end}": float(values[place])
-                    for curve, pair in ends.items()
-                    for end, values in pair.items()
-                },
+                **{key: float(means[index]) for key, means in figures.items()},
             }
 
 
 def _ends(values: Array) -> dict[str, Array]:
-    """Return the means over the first and the last tenth of the steps, [S, steps] -> [S] each; one step at least."""
+    """Return the means over the first and the last tenth of the steps, at least one step, [S, steps] -> [S] each."""
     count = max(1, round(TENTH * values.shape[1]))
     return {"first": values[:, :count].mean(axis=1), "last": values[:, -count:].mean(axis=1)}
 
 
 def _ladders(probes: Table) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Yield each substrate's ladder at its smallest step of SGD, plain arms."""
+    """Yield each substrate's ladder at its smallest step of SGD, on plain arms."""
     done = set()
     for substrate, setting, rows in plain_sgd(probes):
         if substrate in done:
             continue
         done.add(substrate)
-        (found,) = (of_setting[setting] for of_setting in ladder(select(rows, scaled=False), how())["plain"].values())
-        yield substrate, [_rung(rung, rows, found[rung]) for rung in RUNGS]
+        by_substrate = ladder(select(rows, scaled=False), how())["plain"]
+        (by_setting,) = by_substrate.values()
+        yield substrate, [_rung(rung, rows, by_setting[setting][rung]) for rung in RUNGS]
 
 
 def _rung(rung: str, rows: Table, sums: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures of one rung, sums and robust ones together."""
     steady = robust(rung_rows(rows, rung), fresh())
     return {
         "rung": rung,
