@@ -24,7 +24,8 @@ _HEADING = re.compile(
 _IS_THE_ANSWER = re.compile(
     r"\bis\s{1,4}(?:the|my|our)\s{1,4}(?:final\s{1,4}|correct\s{1,4}|right\s{1,4})?answer\b", re.IGNORECASE
 )
-_HASHES = re.compile(r"^[ \t]{0,8}####[ \t]*(?P<answer>[^\n]*)$", re.MULTILINE)
+# At the beginning of a line, or behind a space in it; up to the next one in the line.
+_HASHES = re.compile(r"(?:^|(?<=[ \t]))####(?!#)[ \t]*(?P<answer>(?:(?!####)[^\n])*)", re.MULTILINE)
 # The end of a sentence; a point inside a number has no space behind it.
 _SENTENCE_END = re.compile(r"(?<![A-Z])(?<!\bapprox)[.!?。！？](?=\s+[A-Z\\$(]|\s*$)|。")
 _BEGINNING = re.compile(
