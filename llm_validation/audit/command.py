@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -84,9 +85,11 @@ def audit(
         "correct_above": correct_above,
         "correct_column": correct_column,
     }
+    wanted = {"json": json_file, "html": html_file, "md": md_file}
     try:
+        _require_writable(wanted)
         report, comparison = _audited(logs or _demo(), compare or (), _flags(flags, settings or ()))
-        _write(report, comparison, {"json": json_file, "html": html_file, "md": md_file})
+        _write(report, comparison, wanted)
     except (ValueError, OSError) as error:
         fail("audit", " ".join(str(error).split()), USAGE)
     except KeyboardInterrupt:
@@ -94,6 +97,17 @@ def audit(
     if json_file != "-":
         _print(report, comparison)
     raise typer.Exit(report.status(fail_on))
+
+
+def _require_writable(wanted: Mapping[str, Path | str | None]) -> None:
+    """Refuse a report's file that cannot be written, before anything is read."""
+    for name, path in wanted.items():
+        if path is None or (name == "json" and path == "-"):
+            continue
+        target = Path(str(path)).absolute()
+        above = next(folder for folder in target.parents if folder.exists())
+        if target.is_dir() or not above.is_dir() or not os.access(above, os.W_OK):
+            raise ValueError(f"--{name} must be a file that can be written; got {str(path)!r}")
 
 
 def _flags(named: dict[str, Any], settings: Sequence[str]) -> AuditSettings:

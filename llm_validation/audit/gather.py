@@ -35,7 +35,7 @@ _KINDS = {  # what is said of a file that no reader takes
     "archive": "an archive; unpack it",
     "wandb": "W&B's own log",
     "binary": "not text",
-    "damaged": "a parquet file that is cut off or damaged",
+    "damaged": "the file is cut off or damaged, and nothing of it can be read",
     "endless": f"a line is longer than {LONGEST_LINE >> 20} MiB",
 }
 

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from llm_validation.audit.reading.opening import pieces
+from llm_validation.audit.reading.opening import Damage, opened, pieces
 
 BEGINNING = 2**20  # bytes that are looked at
 LONGEST_LINE = 2**28  # bytes; some writers put a whole step into one line
@@ -30,7 +30,8 @@ class Head:
 
     ``kind`` is one of ``empty``, ``parquet``, ``events`` (TensorBoard), ``wandb`` (W&B's own binary log), ``pickle``,
     ``archive``, ``lines`` (a JSON object a line), ``list`` (one JSON list), ``document`` (one JSON object), ``csv``,
-    ``text``, ``endless`` (a line beyond ``LONGEST_LINE``), ``damaged`` (a parquet file without its end) and ``binary``.
+    ``text``, ``endless`` (a line beyond ``LONGEST_LINE``), ``damaged`` (a table or a packed file of which nothing can
+    be read) and ``binary``.
     """
 
     path: Path
@@ -68,7 +69,10 @@ def head_of(path: Path) -> Head:
     Raises:
         OSError: it cannot be read.
     """
-    start = _start(path)
+    damage = Damage()
+    start = _start(path, damage)
+    if not start and damage.what:
+        return Head(path, "damaged")
     if not start.strip():
         return Head(path, "empty" if not start.strip(b"\x00") else "binary")
     if start.startswith(b"PAR1"):
@@ -91,10 +95,10 @@ def head_of(path: Path) -> Head:
     return _text(path, text)
 
 
-def _start(path: Path) -> bytes:
+def _start(path: Path, damage: Damage) -> bytes:
     """Return the first mebibyte, or the first line where that is longer."""
     start = b""
-    for piece in pieces(path):
+    for piece in pieces(path, damage):
         start += piece
         if len(start) >= BEGINNING and (b"\n" in start or start[:1] not in (b"{", b"[") or len(start) > LONGEST_LINE):
             break
@@ -104,7 +108,8 @@ def _start(path: Path) -> bytes:
 def _parquet(path: Path) -> Head:
     pq = import_module("pyarrow.parquet")
     try:
-        return Head(path, "parquet", fields=tuple(pq.read_schema(path).names))
+        with opened(path) as file:
+            return Head(path, "parquet", fields=tuple(pq.read_schema(file).names))
     except Exception:  # cut off: pyarrow raises several things
         return Head(path, "damaged")
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import zlib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 PIECE = 2**24  # bytes read at a time
+CHUNK = 2**14  # bytes unpacked at a time
 _MAGIC = {
     b"\x1f\x8b": "gzip",
     b"BZh": "bzip2",
@@ -37,6 +39,20 @@ def compression_of(start: bytes) -> str | None:
     return next((name for magic, name in _MAGIC.items() if start.startswith(magic)), None)
 
 
+def opened(path: Path) -> BinaryIO:
+    """Return a file in which one can go back and forth: the file itself, or its unpacked content in memory.
+
+    Args:
+        path: a file.
+
+    Raises:
+        OSError: the file cannot be opened or read.
+    """
+    with path.open("rb") as file:
+        kind = compression_of(file.read(8))
+    return path.open("rb") if kind is None else io.BytesIO(b"".join(pieces(path)))
+
+
 def pieces(path: Path, damage: Damage | None = None) -> Iterator[bytes]:
     """Yield the content, decompressed; as far as it goes where the compressed stream is damaged or cut off.
 
@@ -50,19 +66,32 @@ def pieces(path: Path, damage: Damage | None = None) -> Iterator[bytes]:
     with path.open("rb") as file:
         kind = compression_of(file.read(8))
         file.seek(0)
-        stream = file if kind is None else _decompressor(kind, file)
-        while True:
-            try:
-                piece = stream.read(PIECE)
-            except _DAMAGE as error:
-                if kind is None:
-                    raise
-                if damage is not None:
-                    damage.what = f"the compressed file is damaged or cut off: {type(error).__name__}"
-                return
-            if not piece:
-                return
-            yield piece
+        if kind is None:
+            while piece := file.read(PIECE):
+                yield piece
+        else:
+            yield from _unpacked(_decompressor(kind, file), Damage() if damage is None else damage)
+
+
+def _unpacked(stream: Any, damage: Damage) -> Iterator[bytes]:
+    """Yield pieces of a compressed stream. What a read that fails had before is lost, so that reads are small."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        try:
+            part = stream.read1(CHUNK)
+        except _DAMAGE as error:
+            damage.what = f"the compressed file is damaged or cut off: {type(error).__name__}"
+            break
+        if not part:
+            break
+        parts.append(part)
+        size += len(part)
+        if size >= PIECE:
+            yield b"".join(parts)
+            parts, size = [], 0
+    if parts:
+        yield b"".join(parts)
 
 
 def _decompressor(kind: str, file: Any) -> Any:

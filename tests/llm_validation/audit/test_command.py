@@ -215,11 +215,19 @@ def test_json_goes_to_standard_output_alone(healthy: Path) -> None:
     assert json.loads(result.stdout)["level"] == "advantages"
 
 
-def test_json_that_cannot_be_written_leaves_nothing(healthy: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", ["--json", "--html", "--md"])
+def test_a_file_that_cannot_be_written_is_said_before_anything_is_read(
+    option: str, healthy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unread(path: Path) -> None:
+        raise AssertionError(f"{path} was read")
+
+    monkeypatch.setattr("llm_validation.audit.gather.head_of", unread)
     (tmp_path / "file").write_text("")
-    result = run(healthy, "--json", tmp_path / "file" / "r.json")
-    assert result.exit_code == 2
-    one_sentence(result)
+    for path in (tmp_path / "file" / "r", tmp_path):
+        result = run(healthy, option, path)
+        assert result.exit_code == 2
+        assert f"{option} must be a file that can be written" in one_sentence(result)
 
 
 def test_the_summary_has_at_most_40_lines(tmp_path: Path) -> None:

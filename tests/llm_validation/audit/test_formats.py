@@ -5,8 +5,10 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from tests.llm_validation.audit import worlds
@@ -63,13 +65,33 @@ def test_traces_and_token_exports_complement_one_another(tmp_path: Path) -> None
     assert content["estimator"]["name"] == "grpo"
 
 
-@pytest.mark.parametrize(("suffix", "opened"), [("gz", gzip.open), ("bz2", bz2.open), ("xz", lzma.open)])
-def test_compressed_files_are_read_as_they_are(suffix: str, opened: object, tmp_path: Path) -> None:
+PACKED: Mapping[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": lambda content: pa.compress(content, codec="zstd", asbytes=True),
+    "lz4": lambda content: pa.compress(content, codec="lz4", asbytes=True),
+}
+
+
+@pytest.mark.parametrize("suffix", PACKED)
+def test_compressed_files_are_read_as_they_are(suffix: str, tmp_path: Path) -> None:
     worlds.verl_v1(tmp_path, WORLD)
     plain = audited(tmp_path)
     for path in list(tmp_path.glob("*.jsonl")):
-        with opened(f"{path}.{suffix}", "wb") as file:  # type: ignore[operator]
-            file.write(path.read_bytes())
+        path.with_name(f"{path.name}.{suffix}").write_bytes(PACKED[suffix](path.read_bytes()))
         path.unlink()
     packed = audited(tmp_path)
     assert {**packed, "sources": None} == {**plain, "sources": None}
+
+
+@pytest.mark.parametrize("suffix", PACKED)
+def test_a_compressed_file_that_is_cut_off_is_read_as_far_as_it_goes(suffix: str, tmp_path: Path) -> None:
+    row = '{"step": 1, "data": {"actor/entropy": 0.5}}\n'
+    text = "".join(row.replace("1", str(step), 1) for step in range(1, 60000)).encode()  # bzip2 packs blocks of 900 kB
+    packed = PACKED[suffix](text)
+    path = tmp_path / f"log.{suffix}"
+    path.write_bytes(packed[: len(packed) * 2 // 3])
+    (source,) = audited(path)["sources"]
+    assert "damaged or cut off" in source["note"]
+    assert 0 < source["rows"] < 59999

@@ -207,7 +207,7 @@ def test_a_table_that_is_cut_off_is_refused_by_name(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-50])
     content = audited(tmp_path)
     assert [(one["path"], one["reason"]) for one in content["refused"]] == [
-        (str(path), "a parquet file that is cut off or damaged")
+        (str(path), "the file is cut off or damaged, and nothing of it can be read")
     ]
     assert content["groups"]["count"] == 6
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import tempfile
 from pathlib import Path
@@ -29,6 +30,23 @@ def test_every_sink_of_verl_has_the_same_metrics(name: str) -> None:
         "val-core/digits/acc/mean@4": [0.125, 0.25, 0.375, 0.5],
     }.items():
         np.testing.assert_allclose(steps.metrics[metric], values, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        VERL / "offline.wandb",
+        next((VERL / "tensorboard").iterdir()),
+        FIXTURES / "trl/completions/completions_00001.parquet",
+    ],
+    ids=lambda path: path.name,
+)
+def test_binary_logs_are_read_packed_as_well(path: Path, tmp_path: Path) -> None:
+    packed = tmp_path / f"{path.name}.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    plain, found = audited(path), audited(packed)
+    assert {**found, "sources": None} == {**plain, "sources": None}
+    assert [one["used"] for one in found["sources"]] == [one["used"] for one in plain["sources"]] != [0]
 
 
 @pytest.mark.parametrize("name", ["rollouts", "rollouts-older", "validation", "validation-older"])

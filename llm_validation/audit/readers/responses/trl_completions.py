@@ -24,6 +24,7 @@ from llm_validation.audit.reading.arrow import floats, is_numeric
 from llm_validation.audit.reading.base import ResponseReader
 from llm_validation.audit.reading.head import Head
 from llm_validation.audit.reading.json_lines import Tally, Text
+from llm_validation.audit.reading.opening import opened
 from llm_validation.audit.reading.rows import steps
 from qae_theory.arrays import Array
 
@@ -37,9 +38,10 @@ def _is_completions(head: Head) -> bool:
 
 def _read(head: Head, settings: AuditSettings, tally: Tally) -> Iterator[Chunk]:
     pq = import_module("pyarrow.parquet")
-    file = pq.ParquetFile(head.path)
-    numeric = [one.name for one in file.schema_arrow if is_numeric(one.type) and not one.name.startswith("__")]
-    table = file.read(columns=list(dict.fromkeys([*numeric, "prompt", "step"]))).combine_chunks()
+    with opened(head.path) as source:
+        file = pq.ParquetFile(source)
+        numeric = [one.name for one in file.schema_arrow if is_numeric(one.type) and not one.name.startswith("__")]
+        table = file.read(columns=list(dict.fromkeys([*numeric, "prompt", "step"]))).combine_chunks()
     rows = table.num_rows
     tally.read += rows
     columns = {name: floats(table.column(name)) for name in numeric}

@@ -12,6 +12,7 @@ from llm_validation.audit.model.entries import Entry, as_number
 from llm_validation.audit.reading.base import StepReader
 from llm_validation.audit.reading.head import Head
 from llm_validation.audit.reading.json_lines import Tally
+from llm_validation.audit.reading.opening import opened
 from llm_validation.audit.reading.wire import BYTES, FIXED32, message, number, tf_records
 
 _STEP, _SUMMARY = 2, 5  # of Event
@@ -22,7 +23,7 @@ _HYPERPARAMETERS = ("hp_metric", "placeholder", "_hparams_/")  # scalars that st
 
 
 def _read(head: Head, tally: Tally) -> Iterator[Entry]:
-    with head.path.open("rb") as file:
+    with opened(head.path) as file:
         for content in tf_records(file, tally):
             step, metrics = _event(content)
             if metrics:

@@ -14,6 +14,7 @@ from llm_validation.audit.readers.steps.wandb_export import history
 from llm_validation.audit.reading.base import StepReader
 from llm_validation.audit.reading.head import Head
 from llm_validation.audit.reading.json_lines import Tally
+from llm_validation.audit.reading.opening import opened
 from llm_validation.audit.reading.wire import leveldb_records, message
 
 HEADER = 7  # bytes: ":W&B", a magic number, a version
@@ -27,7 +28,7 @@ def _read(head: Head, tally: Tally) -> Iterator[Entry]:
 
 
 def _rows(head: Head, tally: Tally) -> Iterator[dict[str, Any]]:
-    with head.path.open("rb") as file:
+    with opened(head.path) as file:
         for content in leveldb_records(file, tally, skip=HEADER):
             for field, _, value in message(content):
                 if field == _HISTORY and isinstance(value, bytes):
