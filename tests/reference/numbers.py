@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from functools import wraps
-from math import isqrt
+from math import inf, isqrt, nextafter
 from typing import Any
 
 import flint
@@ -52,6 +52,17 @@ def nearest(x: Any) -> float:
     if not isinstance(x, flint.arb):
         return float(x)
     return 0.0 if x.contains(0) else float(x.mid())
+
+
+@precise
+def neighbours(x: flint.arb) -> tuple[float, float]:
+    """Return the largest float not above a number and the smallest not below it; of what may be 0, 0 twice."""
+    value = nearest(x)
+    if value == 0.0 and x.contains(0):
+        return 0.0, 0.0
+    below = value if not flint.arb(value) > x else nextafter(value, -inf)
+    above = value if not flint.arb(value) < x else nextafter(value, inf)
+    return below, above
 
 
 def total(terms: Iterable[Any]) -> flint.arb:

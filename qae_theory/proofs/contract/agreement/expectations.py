@@ -19,7 +19,7 @@ from qae_theory.proofs.contract.agreement.references import reference
 PROBS = (0.5, 0.3, 0.02, 0.95, 0.6, 1e-6, 0.999999, 0.75)
 STDS = (None, "population", "bessel", "none")
 SIZES_QUICK = (1, 2, 3, 4, 5, 7, 8, 9, 10, 15, 16, 17, 20, 31, 32, 33, 50, 51, 63, 64, 65, 100, 127, 128, 129)
-LARGE_QUICK = (4096, 1025, 511, 401, 257)
+LARGE_QUICK = (1025, 511, 401, 257)
 # Binomial weights of SciPy and sums of up to 4097 terms, relative to the largest advantage.
 TOLERANCE = 1e-11
 SEED = 11
@@ -96,6 +96,7 @@ def setting_of(number: int, estimator: str | None = None) -> Setting:
 
 def _at_the_gate() -> Iterator[tuple[Setting, float, int]]:
     """Yield every level with a success probability near 1 - K, where most groups lie at the gate's edge."""
+    yield Setting("qae", forms.level(0.8), "bessel", 0.1), 0.2, forms.LARGEST_GROUP
     for number, level in enumerate(forms.LEVELS):
         size = (10, 24, 51, 100, 20, 401, 7, 1000)[number % 8]
         setting = Setting(groups.GATED[number % 4], level, STDS[(number // 4) % len(STDS)], groups.EPS[number % 8])
@@ -103,7 +104,7 @@ def _at_the_gate() -> Iterator[tuple[Setting, float, int]]:
 
 
 def _sizes(quick: bool) -> tuple[int, ...]:
-    return (*LARGE_QUICK[:2], *SIZES_QUICK, *LARGE_QUICK[2:]) if quick else tuple(reversed(forms.GROUP_SIZES))
+    return (*LARGE_QUICK[:1], *SIZES_QUICK, *LARGE_QUICK[1:]) if quick else tuple(reversed(forms.GROUP_SIZES))
 
 
 def _largest(size: int, setting: Setting) -> float:
@@ -122,6 +123,9 @@ def _gain_cells(quick: bool) -> Iterator[Cell]:
             yield _gain_cell(p, size, setting, mixed)
     for setting, p, size in _at_the_gate():
         yield _gain_cell(p, size, setting, size % 3 == 0)
+    yield _gain_cell(
+        read_only(np.array(PROBS[:4]).reshape(2, 2)), 10, Setting("qae", forms.level(0.8), "bessel", 0.1), True
+    )
     for estimator in groups.ESTIMATORS:
         for i, size in enumerate((2, 6, 16, 40, 100)):
             yield _gain_cell(PROBS[i], size, setting_of(i * 7, estimator), bool(i % 2))
@@ -408,8 +412,8 @@ def _change_cells(quick: bool) -> Iterator[Cell]:
     sizes += [(1, 4), (8, 3), (16, 2), (51, 2), (64, 1), (600, 1)]
     if not quick:
         sizes += [(2, 4096), (3, 64), (6, 6), (100, 2), (20, 3), (2, 1025), (3, 33), (5, 9)]
-    for setting, p, size in _at_the_gate():
-        z, r = np.array([float(np.log(p / (1 - p))), 0.0]), np.array([1.0, 0.0])
+    for setting, p, limit in _at_the_gate():
+        z, r, size = np.array([float(np.log(p / (1 - p))), 0.0]), np.array([1.0, 0.0]), min(limit, 1000)
         eta = (0.3, -0.3, 1e-6, 2.5)[size % 4]
         arguments = (read_only(z), read_only(r), size, setting.estimator, eta)
         label = f"{setting}, success probability {p}, G = {size}, eta = {eta}"

@@ -133,10 +133,8 @@ def _enclosure(step: Step) -> tuple[Within, ...]:
     exact = _exact(step)
     value, size = nearest(exact.value), nearest(exact.size)
     room = 1e-15 * abs(value) + 1e-24 * size + (1e-150 if abs(value) < 1e-280 else 0.0)
-    return (
-        Within(np.asarray(value - room), np.asarray(np.nextafter(value, np.inf))),
-        Within(np.asarray(np.nextafter(value, -np.inf)), np.asarray(value + room)),
-    )
+    below, above = reference("numbers").neighbours(exact.value)
+    return Within(np.asarray(value - room), np.asarray(below)), Within(np.asarray(above), np.asarray(value + room))
 
 
 def _expected_brackets(arms: int) -> Answer:
