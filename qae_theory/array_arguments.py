@@ -132,7 +132,12 @@ def rewards_for(
 
 
 def binary(name: str, value: Array) -> None:
-    """Refuse rewards other than 0 and 1."""
+    """Refuse rewards other than 0 and 1.
+
+    Args:
+        name: the argument, for the message.
+        value: ``[..., G]``, checked.
+    """
     if not np.all((value == 0) | (value == 1)):
         refuse(name, value, "0 or 1 in every entry for this estimator")
 
@@ -158,7 +163,15 @@ def vector(name: str, value: Any, *, arms: int | None = None, looked_at: bool = 
 
 
 def numbers(name: str, value: Any) -> Array:
-    """Return a finite scalar or an array of finite numbers, of any rank."""
+    """Return a finite scalar or an array of finite numbers, of any rank.
+
+    Args:
+        name: the argument, for the message.
+        value: what the caller gave.
+
+    Returns:
+        float64, or exact objects where it holds some and no float among them.
+    """
     allowed = "a finite number or an array of finite numbers"
     array = number_array(name, value, allowed)
     _finite(name, value, array, allowed)
@@ -174,7 +187,18 @@ def same_batch(name: str, value: Array, other: Array, shape_of: str, *, shown: A
 
 
 def query(logits_value: Any, arm_rewards: Any) -> tuple[Array, Array]:
-    """Return the logits ``[..., n]`` and the rewards of the responses, ``[..., n]``, in one arithmetic."""
+    """Return logits and the rewards of all responses, in one arithmetic.
+
+    Args:
+        logits_value: ``[..., n]``.
+        arm_rewards: ``[..., n]``, which broadcasts with the logits.
+
+    Returns:
+        ``(logits, arm_rewards)``, checked.
+
+    Raises:
+        ValueError: naming ``logits`` or ``arm_rewards``.
+    """
     z = logits(logits_value)
     r = like(vector("arm_rewards", arm_rewards, arms=z.shape[-1]), z, name="arm_rewards")
     same_batch("arm_rewards", r, z, "logits")
@@ -212,9 +236,19 @@ def single_query(logits_value: Any, arm_rewards: Any, step_size: Any) -> tuple[A
 
 
 def step(logits_value: Any, direction: Any, step_size: Any, *, looked_at: bool = True) -> tuple[Array, Array, Array]:
-    """Return logits and direction ``[..., n]`` and step size ``[...]``, in one arithmetic.
+    """Return logits, direction and step size, in one arithmetic.
 
-    ``looked_at`` is as in :func:`vector`.
+    Args:
+        logits_value: ``[..., n]``.
+        direction: ``[..., n]``, logit change per unit step.
+        step_size: a scalar or ``[...]``.
+        looked_at: as in :func:`vector`.
+
+    Returns:
+        ``(logits, direction, step_size)``, which broadcast.
+
+    Raises:
+        ValueError: naming the argument.
     """
     z = vector("logits", logits_value, looked_at=looked_at)
     d = like(vector("direction", direction, arms=z.shape[-1], looked_at=looked_at), z, name="direction")

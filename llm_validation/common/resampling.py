@@ -38,7 +38,16 @@ def codes_of(labels: Array) -> tuple[Array, int]:
 
 
 def cluster_sums(codes: Array, count: int, columns: Array) -> Array:
-    """Sum of each column over each cluster's rows, ``[rows, k] -> [count, k]``."""
+    """Return the sum of each column over each cluster's rows.
+
+    Args:
+        codes: the cluster of each row, ``[rows]`` integers from 0.
+        count: how many clusters there are.
+        columns: ``[rows, k]``.
+
+    Returns:
+        ``[count, k]``; 0 for a cluster without rows.
+    """
     return np.stack([np.bincount(codes, weights=column, minlength=count) for column in columns.T], axis=1)
 
 

@@ -36,7 +36,15 @@ def finished_run(
 
 
 def newest_with(parent: Path, wanted: Callable[[Any], bool]) -> Path | None:
-    """Return the finished run below ``parent``, the one that ended last, whose configuration is wanted; or None."""
+    """Return the newest finished run whose configuration is wanted.
+
+    Args:
+        parent: the folder whose subfolders are runs.
+        wanted: takes a stored configuration.
+
+    Returns:
+        The folder of the run that ended last; None where there is none.
+    """
     found = [
         (finished, folder)
         for folder in sorted(parent.glob("*"))

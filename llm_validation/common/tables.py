@@ -71,7 +71,12 @@ def select(table: Table, **wanted: Any) -> dict[str, Array]:
 
 
 def take(table: Table, rows: Array) -> dict[str, Array]:
-    """Return these rows, by index or by a mask, of every column."""
+    """Return some rows of every column.
+
+    Args:
+        table: columns of one length.
+        rows: indices, or a mask ``[rows]`` of bool.
+    """
     return {name: column[rows] for name, column in table.items()}
 
 

@@ -153,13 +153,32 @@ def entropies(runs: Sequence[Trajectory], reading: str, how: Reading = USUAL) ->
 
 
 def rise_with_k(by_k: Mapping[str, Trajectory], reading: str, how: Reading = USUAL) -> Array:
-    """Return the rise of entropy over the paper's range of K, ``[S]``: slope times range over the start's entropy."""
+    """Return the rise of entropy over the paper's range of K: slope times range, over the start's entropy.
+
+    Args:
+        by_k: the run of each K.
+        reading: at equal steps or at equal success.
+        how: how entropies are read off.
+
+    Returns:
+        ``[S]``, a share of the start's entropy.
+    """
     runs = list(by_k.values())
     return slope(entropies(runs, reading, how), [float(k) for k in by_k]) * PAPER_RANGE / at_start(runs)
 
 
 def difference(one: Trajectory, other: Trajectory, reading: str, how: Reading = USUAL) -> Array:
-    """Return how much more entropy the first run has, ``[S]``, in shares of the start's."""
+    """Return how much more entropy the first run has than the other.
+
+    Args:
+        one: a run.
+        other: another, of the same seeds.
+        reading: at equal steps or at equal success.
+        how: how entropies are read off.
+
+    Returns:
+        ``[S]``, a share of the start's entropy.
+    """
     first, second = entropies([one, other], reading, how)
     return (first - second) / at_start([one, other])
 
@@ -206,7 +225,15 @@ def sign_shares(positive: Array, negative: Array) -> Array:
 
 
 def mean_where(values: Array, chosen: Array) -> Array:
-    """Return the mean of a seed's chosen records, ``[S, records] -> [S]``; NaN where there is none."""
+    """Return the mean of each seed's chosen records.
+
+    Args:
+        values: ``[S, records]``.
+        chosen: ``[S, records]`` of bool.
+
+    Returns:
+        ``[S]``; NaN for a seed without a chosen record.
+    """
     count = chosen.sum(axis=1)
     total = np.where(chosen, values, 0.0).sum(axis=1)
     return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)

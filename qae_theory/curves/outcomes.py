@@ -154,7 +154,15 @@ def line(
 
 
 def interval_of(drawn: Array, level: float) -> Interval:
-    """Return Student's interval, [S]; the whole line where there are fewer than two seeds."""
+    """Return Student's interval for the mean over seeds.
+
+    Args:
+        drawn: one number for each seed, ``[S]``.
+        level: confidence level.
+
+    Returns:
+        The interval; the whole line where there are fewer than two seeds, since nothing is known then.
+    """
     if len(drawn) > 1:
         return mean_interval(drawn, level=level)
     return Interval(float(drawn[0]) if len(drawn) else nan, -inf, inf, level, len(drawn))

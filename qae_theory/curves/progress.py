@@ -64,12 +64,30 @@ def at_success(success: Array, curve: Array, levels: Array) -> Array:
 
 
 def mean_at_success(success: Array, curve: Array, levels: Array) -> Array:
-    """Return the mean of :func:`at_success` over the levels, ``[S]``."""
+    """Return a curve's mean over levels of success, which compares runs at equal progress.
+
+    Args:
+        success: ``[S, records]``.
+        curve: ``[S, records]``.
+        levels: of success, ``[L]``.
+
+    Returns:
+        ``[S]``, in the unit of the curve.
+    """
     return np.asarray(at_success(success, curve, levels).mean(axis=1))
 
 
 def gain(success: Array, share: float = LATE, steps: Array | None = None) -> Array:
-    """Return late success less success at the start, ``[S]``."""
+    """Return late success less success at the start.
+
+    Args:
+        success: ``[S, records]``.
+        share: of the run that counts as late.
+        steps: the updates done at each record, ``[records]``; evenly spaced if not given.
+
+    Returns:
+        ``[S]``.
+    """
     when = np.arange(success.shape[1]) if steps is None else steps
     return late_mean(when, success, share) - success[:, 0]
 

@@ -16,7 +16,7 @@ READINGS = {"zero_share": "all groups", "zero_share_mixed": "mixed groups"}
 
 
 def share_row(difficulty: str, k: str, curve: str, run: Trajectory, level: float) -> dict[str, Any]:
-    """Share of zeros at every recorded update of one distribution and K, in one reading."""
+    """Return the share of zeros at every recorded update of one distribution and K, in one reading."""
     shares = [mean_interval(run.curves[curve][:, i], level=level).record() for i in range(len(run.steps))]
     return {
         "difficulty": difficulty,

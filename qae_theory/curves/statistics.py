@@ -32,7 +32,15 @@ class Interval(NamedTuple):
 
 
 def mean_interval(sample: Array, *, level: float = 0.99) -> Interval:
-    """Return Student's interval for the mean of independent draws ``[N]``, N >= 2."""
+    r"""Return Student's interval for the mean of independent draws, :math:`\bar x \pm t_{N-1}s/\sqrt N`.
+
+    Args:
+        sample: ``[N]``, N >= 2.
+        level: confidence level, two-sided.
+
+    Returns:
+        The interval, in the unit of the sample.
+    """
     x = np.asarray(sample, dtype=np.float64).ravel()
     if len(x) < 2:
         raise ValueError(f"sample must have at least 2 entries; got {len(x)}")
@@ -42,7 +50,18 @@ def mean_interval(sample: Array, *, level: float = 0.99) -> Interval:
 
 
 def proportion_interval(successes: int, trials: int, *, level: float = 0.99) -> Interval:
-    """Return the exact interval of Clopper and Pearson for a probability."""
+    """Return the exact interval of Clopper and Pearson for a probability.
+
+    Args:
+        successes: how many trials succeeded.
+        trials: how many there were.
+        level: confidence level, two-sided; the interval covers with at least that.
+
+    Returns:
+        The interval, within [0, 1].
+
+    Source: Clopper and Pearson, Biometrika 26 (1934).
+    """
     if trials < 1 or not 0 <= successes <= trials:
         raise ValueError(f"successes must be in 0..trials and trials >= 1; got {successes} of {trials}")
     found = stats.binomtest(int(successes), int(trials)).proportion_ci(level, method="exact")
@@ -50,5 +69,10 @@ def proportion_interval(successes: int, trials: int, *, level: float = 0.99) -> 
 
 
 def bonferroni(level: float, comparisons: int) -> float:
-    """Return the level of each of several intervals that hold together with probability ``level`` at least."""
+    """Return the level :math:`1 - (1 - l)/m` of each of m intervals that hold together with probability l at least.
+
+    Args:
+        level: l, of all together.
+        comparisons: m.
+    """
     return 1 - (1 - level) / comparisons

@@ -90,12 +90,30 @@ def mean_level(steps: Array, curve: Array) -> Array:
 
 
 def path_distance(steps: Array, one: Array, other: Array) -> Array:
-    """Mean absolute distance of two curves of the same seeds, ``[S]``."""
+    """Return the mean absolute distance of two curves over the updates that they span.
+
+    Args:
+        steps: the updates done at each record, ``[records]``.
+        one: ``[S, records]``.
+        other: ``[S, records]``, of the same seeds.
+
+    Returns:
+        ``[S]``, in the unit of the curves.
+    """
     return mean_level(steps, np.abs(one - other))
 
 
 def paired_difference(one: Array, other: Array, *, level: float) -> Interval:
-    """Return the interval for the mean of ``one - other`` over seeds that share their randomness, ``[S]`` each."""
+    """Return Student's interval for the mean of ``one - other`` over seeds that share their randomness.
+
+    Args:
+        one: ``[S]``.
+        other: ``[S]``, of the same seeds in the same order.
+        level: confidence level.
+
+    Returns:
+        The interval, in the unit of the curves.
+    """
     return mean_interval(np.asarray(one) - np.asarray(other), level=level)
 
 

@@ -16,7 +16,12 @@ def to_json(value: Any) -> str:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a text file whole or not at all: a temporary file beside it, then a rename. Makes the parent folder."""
+    """Write a text file whole or not at all: a temporary file beside it, then a rename.
+
+    Args:
+        path: where to; its folder is made if it is not there.
+        text: what the file will hold, in UTF-8.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:

@@ -81,7 +81,17 @@ def write_run(
 
 
 def find_run(out: Path, experiment: str, config: Mapping[str, Any], *, modules: Sequence[str]) -> Path | None:
-    """Return the folder of a finished run of this configuration by this code, if there is one."""
+    """Return the folder of a finished run of this configuration by this code.
+
+    Args:
+        out: the results folder.
+        experiment: its name, and that of its folder there.
+        config: what determines the results.
+        modules: those that the run executes; their syntax, with all that they import, is the code's version.
+
+    Returns:
+        The folder; None where there is none.
+    """
     folder = out / experiment / run_id(config, code_version(modules))
     return folder if folder.is_dir() else None
 

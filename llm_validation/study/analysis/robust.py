@@ -24,7 +24,15 @@ LEVEL = 0.95
 
 
 def rank_correlation(predicted: Array, measured: Array) -> float:
-    """Return Spearman's rank correlation of two ``[rows]``; NaN where one of them does not vary."""
+    """Return Spearman's rank correlation, Pearson's correlation of the ranks.
+
+    Args:
+        predicted: ``[rows]``, in nats.
+        measured: ``[rows]``, in nats.
+
+    Returns:
+        A number in [-1, 1]; NaN where one of the two does not vary.
+    """
     if len(predicted) < 2 or np.ptp(predicted) == 0 or np.ptp(measured) == 0:
         return float("nan")
     ranks = stats.rankdata(predicted), stats.rankdata(measured)
@@ -44,7 +52,15 @@ def trimmed_slope(predicted: Array, measured: Array) -> float:
 
 
 def median_relative_error(predicted: Array, measured: Array) -> float:
-    """Return the median of |x - y| / |y| over rows whose change is above rounding; NaN where there is none."""
+    """Return the median of :math:`|x - y|/|y|` for x predicted and y measured.
+
+    Args:
+        predicted: ``[rows]``, in nats.
+        measured: ``[rows]``, in nats; rows whose change may be rounding are left out.
+
+    Returns:
+        A number without unit; NaN where no row is left.
+    """
     size = np.abs(measured)
     above = size > FLOOR
     return float(np.median(np.abs(predicted - measured)[above] / size[above])) if above.any() else float("nan")
