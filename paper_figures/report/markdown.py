@@ -169,9 +169,10 @@ def _evidence(outcome: Outcome) -> str:
 
 def _step(number: int, step: StepOutcome) -> str:
     """Return a step with how it went and the falsehood that is planted in it."""
+    verb = "Held" if step.finding.passed else "Did not hold"
     items = [
         f"{number}. {' '.join(step.says.split())}",
-        f"   - {'Held' if step.finding.passed else 'Did not hold'} ({_code(step.where)}).",
+        f"   - {verb}, checked {report.coverage(step)} ({_code(step.where)}).",
         f"   - Planted falsehood, rejected: {markdown_plain(step.planted)}",
     ]
     if step.citation:

@@ -182,6 +182,15 @@ def outcome_line(outcome: Outcome) -> str:
     return f"{outcome.kind.value}, {outcome.role.value}: {outcome.name} ({steps}, {status}, {outcome.seconds:.2f} s)"
 
 
+def coverage(step: StepOutcome) -> str:
+    """How much of what a step says its check covers, in words."""
+    if step.generality is Generality.GENERAL:
+        return "in general"
+    if step.citation is not None:
+        return "on instances: a cited lemma, replayed"
+    return "on instances: it ties a formula to the shipped code" if step.tie else "on instances"
+
+
 def _passed(entry: Entry, *roles: Role) -> str:
     """Return the evidence in these roles that passed, strongest first, as words."""
     chosen = [o for o in entry.outcomes if o.status is Status.PASSED and o.role in roles]

@@ -138,6 +138,7 @@ def _step(step: StepOutcome, text: HtmlText) -> str:
     holds = step.finding.passed and step.control_rejected
     labelled = [
         (outcome_label, f"{text.plain(step.finding.detail)} <small>({text.plain(step.finding.criterion)})</small>"),
+        ("Checked", escape(report.coverage(step))),
         ("Planted falsehood", text.plain(step.planted)),
         (rejected, text.plain(step.control_detail)),
         ("Where", f"<code>{escape(step.where)}</code>"),

@@ -112,7 +112,7 @@ def _step(number: int, step: StepOutcome) -> str:
     finding, criterion = markdown_plain(step.finding.detail), markdown_plain(step.finding.criterion)
     parts = [
         f"{number}. {' '.join(step.says.split())}",
-        f"   - {said}: {finding} ({criterion}; `{step.where}`)",
+        f"   - {said}: {finding} ({criterion}; checked {report.coverage(step)}; `{step.where}`)",
         f"   - Planted falsehood: {markdown_plain(step.planted)}. {verb}: {markdown_plain(step.control_detail)}",
     ]
     if step.citation:

@@ -7,13 +7,25 @@ from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from qae_theory.claims import report_html, report_markdown
 from qae_theory.claims.ledger import Ledger, load_ledger, read_catalogue
-from qae_theory.claims.model import Entry, Evidence, Finding, Kind, Outcome, Role, Status, StepOutcome, Verdict
-from qae_theory.claims.report import RunFacts, counts, counts_line, skipped_lines
+from qae_theory.claims.model import (
+    Entry,
+    Evidence,
+    Finding,
+    Generality,
+    Kind,
+    Outcome,
+    Role,
+    Status,
+    StepOutcome,
+    Verdict,
+)
+from qae_theory.claims.report import RunFacts, counts, counts_line, coverage, skipped_lines
 from qae_theory.claims.verdict import judge
 from tests.qae_theory.claims.samples import claim, outcome, step_outcome
 
@@ -135,6 +147,25 @@ def test_a_reason_for_skipping_is_said_once_for_all_claims_that_have_a_verdict_w
     assert skipped_lines([*with_proof, not_run]) == ["skipped, of 2 claims with other evidence: no Coq here"]
     assert skipped_lines(with_proof[:1]) == ["skipped, of a: no Coq here"]
     assert skipped_lines([not_run]) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"generality": Generality.GENERAL}, "in general"),
+        ({}, "on instances"),
+        ({"tie": True}, "on instances: it ties a formula to the shipped code"),
+        ({"citation": "A. Lemma"}, "on instances: a cited lemma, replayed"),
+    ],
+)
+def test_each_step_says_how_much_its_check_covers(changes: dict[str, Any], words: str) -> None:
+    made = replace(step_outcome("a step"), **changes)
+    assert coverage(made) == words
+    entry = judge(claim(), [outcome(steps=(made,))])
+    facts = RunFacts("run", True, 1, 1.0, "3.11", None)
+    page, _ = report_html.render([entry], facts)
+    assert f"<dt>Checked</dt><dd>{words}</dd>" in page
+    assert f"checked {words};" in report_markdown.render([entry], facts)
 
 
 def test_counts() -> None:
