@@ -163,6 +163,22 @@ def test_responses_without_a_group_are_no_metrics(tmp_path: Path) -> None:
     assert "32 records of 2 steps" in refused["reason"]
 
 
+@pytest.mark.parametrize("name", ["roll", "ms-swift", "prime-traces"])
+def test_a_step_that_nothing_says_is_not_made_up(name: str, tmp_path: Path) -> None:
+    FORMATS[name][0](tmp_path, WORLD)
+    for number, path in enumerate(logs(tmp_path)):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        for row in rows:
+            row.pop("step", None)
+            row.pop("global_step", None)
+            row.get("info", {}).pop("prime_rl", None)
+        path.unlink()
+        lines(tmp_path / f"part-{'abcd'[number]}.jsonl", rows)
+    content = audited(tmp_path)
+    assert content["groups"]["count"] == (6 if name == "roll" else 24)  # ROLL's ids name the question, not the step
+    assert content["steps"] == {"first": None, "last": None, "count": 0}
+
+
 # Parquet
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_validation.audit.model.chunk import NO_STEP, Chunk
+from llm_validation.audit.model.chunk import Chunk
 from llm_validation.audit.model.entries import as_number, as_step
 from llm_validation.audit.model.settings import AuditSettings
 from llm_validation.audit.reading.base import ResponseReader
@@ -126,8 +126,7 @@ def _is_numeric(column: Any) -> bool:
 
 
 def _or_name(step: int | None, head: Head) -> int:
-    found = step_in_name(head.path) if step is None else step
-    return found if found != NO_STEP else 0
+    return step_in_name(head.path) if step is None else step
 
 
 READERS = (ResponseReader("roll", _is_roll, _read_roll), ResponseReader("ms-swift", _is_swift, _read_swift))

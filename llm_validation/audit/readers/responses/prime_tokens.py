@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_validation.audit.model.chunk import NO_STEP, Chunk
+from llm_validation.audit.model.chunk import Chunk
 from llm_validation.audit.model.entries import as_step
 from llm_validation.audit.model.settings import AuditSettings
 from llm_validation.audit.reading.base import ResponseReader
@@ -47,7 +47,7 @@ def _row(record: Mapping[str, Any], head: Head, settings: AuditSettings) -> Row:
     step = as_step(record.get("export_step", record.get("step")))
     found = step_in_name(head.path) if step is None else step
     reward = one_number(token_array(record.get("rewards")), mask)
-    return Row(found if found != NO_STEP else 0, reward, columns=columns)
+    return Row(found, reward, columns=columns)
 
 
 def _total(values: Array, mask: Array | None) -> float:

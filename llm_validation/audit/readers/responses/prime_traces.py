@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_validation.audit.model.chunk import NO_STEP, Chunk
+from llm_validation.audit.model.chunk import Chunk
 from llm_validation.audit.model.entries import as_number, as_step
 from llm_validation.audit.model.settings import AuditSettings
 from llm_validation.audit.reading.base import ResponseReader
@@ -81,7 +81,7 @@ def _row(trace: Mapping[str, Any], head: Head) -> Row:
     if isinstance(cut, bool):
         columns["truncated"] = float(cut)
     found = step_in_name(head.path) if step is None else step
-    return Row(found if found != NO_STEP else 0, reward, _first(trace, _GROUPS), columns=columns, components=components)
+    return Row(found, reward, _first(trace, _GROUPS), columns=columns, components=components)
 
 
 def _rewards(rewards: Any) -> dict[str, float]:
