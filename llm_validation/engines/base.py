@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from llm_validation.engines.stops import before_stop, checked_stops, tokens_to_stop
+from llm_validation.models.chat import rendered
 from qae_theory.checks import refuse
 
 Row = tuple[list[int], tuple[int, int]]  # tokens of a prompt; numbers of question and sample
@@ -51,6 +52,14 @@ class Engine(ABC):
 
     def __init__(self, tokenizer: Any, context: int, stops: Sequence[int]) -> None:
         self._tokenizer, self._context, self._stops = tokenizer, context, frozenset(stops)
+
+    def asked(self, prompts: Sequence[str], *, chat_template: str | None, system_prompt: str | None) -> list[str]:
+        """Return the questions in a chat template, as the model is asked them; arguments as in ``models.chat``.
+
+        Raises:
+            ValueError: there is no such template, or it fails.
+        """
+        return rendered(prompts, self._tokenizer, template=chat_template, system=system_prompt)
 
     def generate(
         self,

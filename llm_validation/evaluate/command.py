@@ -54,6 +54,12 @@ def evaluate(
     stop: Annotated[
         list[str] | None, typer.Option("--stop", help=r"Text that ends a response; \\n is a new line; repeatable.")
     ] = None,
+    chat_template: Annotated[
+        str | None, typer.Option("--chat-template", metavar="FILE", help="own, the model's; or a file of Jinja.")
+    ] = None,
+    system_prompt: Annotated[
+        str | None, typer.Option("--system-prompt", help="What stands before the question in the template.")
+    ] = None,
     dtype: Annotated[
         str, typer.Option("--dtype", help="float32, bfloat16; auto: float32 on a CPU, bfloat16 on a GPU.")
     ] = "auto",
@@ -81,6 +87,8 @@ def evaluate(
         "top_p": top_p,
         "max_new_tokens": max_new_tokens,
         "extraction": extraction,
+        "chat_template": chat_template,
+        "system_prompt": system_prompt,
         "dtype": dtype,
         "seed": seed,
     }

@@ -58,6 +58,8 @@ class EvaluationConfig(Strict):
         max_new_tokens: longest response in tokens; None for the task's own.
         extraction: where a response has its answer (``verifiers.extraction``).
         stop: texts that end a response.
+        chat_template: ``own`` (the tokenizer's) or a file; None asks the questions as they are (``models.chat``).
+        system_prompt: what stands before the question in the template.
         level: confidence level of the bootstrap over questions.
         resamples: draws of that bootstrap.
         seed: of questions and samples.
@@ -76,6 +78,8 @@ class EvaluationConfig(Strict):
     max_new_tokens: int | None = Field(default=None, ge=1)
     extraction: str = "auto"
     stop: tuple[str, ...] = ()
+    chat_template: str | None = None
+    system_prompt: str | None = None
     level: float = Field(default=0.95, gt=0, lt=1)
     resamples: int = Field(default=9999, ge=100)
     seed: int = Field(default=0, ge=0)
@@ -95,6 +99,8 @@ class EvaluationConfig(Strict):
         for k in self.k:
             if not 1 <= k <= self.samples:
                 raise ValueError(f"k must be in 1..samples = 1..{self.samples}; got {k}")
+        if self.system_prompt is not None and self.chat_template is None:
+            raise ValueError(f"system_prompt must be left out without a chat_template; got {self.system_prompt!r}")
         if len(set(self.k)) < len(self.k):
             raise ValueError(f"k must name each number once; got {list(self.k)}")
         return self
@@ -139,6 +145,7 @@ def evaluate(
         "max_new_tokens": longest,
         "questions": _digest([f"{example.prompt}\0{example.answer}" for example in examples]),
         "weights": weights_digest(config.model),
+        "template": _template_digest(config.chat_template),
         "dtype": weights_dtype(config.dtype) if engine is None else None,
     }
     finished = find_run(out, EXPERIMENT, identity, modules=MODULES)
@@ -214,6 +221,13 @@ def weights_digest(model: str) -> str | None:
     return digest.hexdigest()[:16]
 
 
+def _template_digest(template: str | None) -> str | None:
+    """Return a hash of a template's file; None for the tokenizer's own and for none."""
+    if template is None or not Path(template).is_file():
+        return None
+    return hashlib.sha256(Path(template).read_bytes()).hexdigest()[:16]
+
+
 def _opened(config: EvaluationConfig, batch: int) -> Engine:
     """Return the engine of the configuration with its model loaded."""
     return open_engine(config.engine, config.model, seed=config.seed, dtype=config.dtype, batch=batch)
@@ -225,8 +239,11 @@ def _sampled(
     """Yield lines of ``metrics.jsonl`` and of ``responses.jsonl``, for some questions at a time."""
     for start in range(0, len(examples), QUESTIONS_AT_ONCE):
         some = examples[start : start + QUESTIONS_AT_ONCE]
+        prompts = [example.prompt for example in some]
+        if config.chat_template is not None:
+            prompts = engine.asked(prompts, chat_template=config.chat_template, system_prompt=config.system_prompt)
         responses = engine.generate(
-            [example.prompt for example in some],
+            prompts,
             samples=config.samples,
             temperature=config.temperature,
             top_p=config.top_p,

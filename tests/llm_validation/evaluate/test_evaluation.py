@@ -319,3 +319,35 @@ def test_help_has_an_example() -> None:
     code, shown, _ = run("--help")
     assert code == 0
     assert "qae evaluate tiny --task digits" in " ".join(shown.split())
+
+
+@pytest.mark.train
+def test_questions_are_asked_in_the_chat_template(tmp_path: Path) -> None:
+    from llm_validation.models.tokenizer import build_tokenizer
+
+    class Listening(Scripted):
+        """Keeps what it is asked."""
+
+        def __init__(self) -> None:
+            super().__init__(staircase)
+            self._tokenizer = build_tokenizer()
+            self.heard: list[str] = []
+
+        def generate(self, prompts: Any, **settings: Any) -> list[list[Response]]:
+            self.heard += prompts
+            return super().generate(prompts, **settings)
+
+    template = tmp_path / "chat.jinja"
+    template.write_text("{% for one in messages %}[{{ one.role }}]{{ one.content }}{% endfor %}[assistant]")
+    asked, plain = Listening(), Listening()
+    config = CONFIG.model_copy(update={"chat_template": str(template), "system_prompt": "Be brief."})
+    first = evaluate(config, out=tmp_path, engine=asked)
+    evaluate(CONFIG, out=tmp_path, engine=plain)
+    assert asked.heard == [f"[system]Be brief.[user]{prompt}[assistant]" for prompt in plain.heard]
+    template.write_text("{{ messages[-1].content }}")  # another file of that name is another evaluation
+    assert evaluate(config, out=tmp_path, engine=Listening()) != first
+
+
+def test_a_system_prompt_needs_a_template() -> None:
+    with pytest.raises(ValueError, match="system_prompt must be left out without a chat_template"):
+        EvaluationConfig(model="none", task="digits", system_prompt="Be brief.")
