@@ -198,8 +198,12 @@ def _limits(effort: Effort, *, shift: int) -> Finding:
 
     def cases() -> Iterator[tuple[str, bool]]:
         yield "equal arms, equal rewards", bool(np.isinf(safe_step_size([1.0, 1.0], [1, 1], 0.0, 1.0)))
-        tiny = float(safe_step_size([0.0, 1.0], [0, 0], 0.0, 1e-200))
-        yield "curvature below float64: the second route is left", bool(1.99e200 < tiny < 2e200)
+        # Both directions are pi times a constant, so that the first route is a number over b2.
+        ordinary, tiny, tiniest = (
+            float(safe_step_size([0.0, 1.0], [0, 0], 0.0, b)) * b for b in (1e-3, 1e-200, 1e-300)
+        )
+        yield "curvature below float64: the first route is kept", bool(abs(tiny / ordinary - 1) < 1e-11)
+        yield "a spread below 1e-290: the second route is left", bool(1.99 < tiniest < 2)
         yield (
             "no wrong arm above a right one: 2/b2 at least",
             bool(safe_step_size([5.0, 0.0], [1, 0], 0.0, 0.5) >= 4 * (1 - 1e-11)),
