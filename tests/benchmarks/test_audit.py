@@ -11,6 +11,7 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,48 @@ def test_live_check(benchmark: Any) -> None:
 
     ten()  # identifies the estimator once
     benchmark(ten)
+
+
+@pytest.mark.train
+def test_live_share_of_a_step(benchmark: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """TRL's trainer on a tiny model with 512 responses a step: time in the audit's window as a share of the run."""
+    from datasets import Dataset
+    from transformers.trainer_callback import PrinterCallback
+    from trl import GRPOConfig, GRPOTrainer
+
+    from llm_validation.audit.live.trl import watch
+    from llm_validation.models.presets import build_model
+    from llm_validation.models.tokenizer import build_tokenizer
+
+    steps, spent, add = 10, list[float](), Window.add
+
+    def timed(*args: Any, **columns: Any) -> dict[str, float]:
+        start = time.perf_counter()
+        found = add(*args, **columns)
+        spent.append(time.perf_counter() - start)
+        return found
+
+    monkeypatch.setattr(Window, "add", timed)
+    arguments = GRPOConfig(
+        output_dir=str(tmp_path), max_steps=steps, per_device_train_batch_size=512, num_generations=16,
+        max_completion_length=6, logging_steps=1, report_to=[], use_cpu=True, bf16=False, save_strategy="no",
+        disable_tqdm=True, seed=0,
+    )  # fmt: skip
+    trainer = GRPOTrainer(
+        model=build_model("tiny", seed=0),
+        processing_class=build_tokenizer(),
+        reward_funcs=[lambda completions, **_: [float(sum(map(ord, text)) % 2) for text in completions]],
+        args=arguments,
+        train_dataset=Dataset.from_list([{"prompt": f"{i}+{i}="} for i in range(64)]),
+    )
+    watch(trainer, every=5)
+    trainer.remove_callback(PrinterCallback)
+    benchmark.pedantic(trainer.train, rounds=1)
+    assert len(spent) == steps
+    # The estimator is identified once in a run, with the first full window; in a run of hours that is nothing.
+    once = max(spent)
+    benchmark.extra_info["identification_ms"] = round(1e3 * once, 1)
+    benchmark.extra_info["share_of_a_step"] = round((sum(spent) - once) / benchmark.stats.stats.total, 5)
 
 
 def _peak(folder: Path) -> float:
