@@ -289,6 +289,9 @@ def _query_cells(quick: bool, expect: Callable[..., Answer], *, least: int) -> I
             for more in range(4):
                 setting = setting_of(number * 7 + more * 3 + 1, (*groups.GATED, "grpo")[(number + more) % 5])
                 yield _query_cell(expect, kind, read_only(z), r, (5, 16, 2, 10)[(number + more) % 4], setting)
+    for setting, p, size in _at_the_gate():
+        z = np.array([float(np.log(p / (1 - p))), 0.0])
+        yield _query_cell(expect, "two", read_only(z), np.array([1.0, 0.0]), max(size, least), setting)
     for point in forms.draws(5, 50 if quick else 500, SEED):
         arms, kind = (
             forms.pick([n for n in forms.ARMS if 2 <= n <= 600], point[0]),
