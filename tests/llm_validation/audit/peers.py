@@ -119,6 +119,8 @@ def write_run(run: Run, folder: Path) -> None:
 def metrics_of(run: Run) -> list[dict[str, float]]:
     """Return what TRL would log of a run."""
     spread = run.reward.std(axis=-1, ddof=1)
+    if run.one_group_each:  # a group of one has no spread
+        spread = np.zeros_like(spread)
     return [
         {
             "step": step + 1,
