@@ -9,7 +9,7 @@ from llm_validation.verifiers.answers.kinds import Inequality
 from llm_validation.verifiers.exact.equality.decide import Verdict, sign
 from llm_validation.verifiers.exact.equality.proportion import linear_in, proportion
 from llm_validation.verifiers.exact.expressions.effort import Effort
-from llm_validation.verifiers.exact.expressions.tree import Expression, difference, names, negative, quotient
+from llm_validation.verifiers.exact.expressions.tree import Apply, Expression, difference, names, negative, quotient
 
 _TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!="}
 
@@ -45,6 +45,28 @@ def bounds_of(answer: Inequality, effort: Effort) -> tuple[str, list[Bound]] | N
         value = negative(quotient(intercept, slope))
         bounds.append(Bound(relation if direction > 0 else _TURNED[relation], value))
     return name, bounds
+
+
+def without_absolute(answer: Inequality) -> tuple[str, Inequality, Inequality] | None:
+    """Return two inequalities that together say what one about an absolute value says; None for all others.
+
+    For one relation with ``|L|`` alone on a side: L and -L both stay below what |L| is below (an intersection), and one
+    of them is above what it is above (a union).
+
+    Returns:
+        ``union`` or ``intersection``, and the inequalities for L and for -L.
+    """
+    if len(answer.signs) != 1:
+        return None
+    left, right = answer.members
+    turned = isinstance(right, Apply) and right.function == "abs"
+    inside, other = (right, left) if turned else (left, right)
+    relation = _TURNED[answer.signs[0]] if turned else answer.signs[0]
+    if not (isinstance(inside, Apply) and inside.function == "abs") or names(other):
+        return None
+    (value,) = inside.arguments
+    operation = "union" if relation in (">", ">=") else "intersection"
+    return operation, Inequality((value, other), (relation,)), Inequality((negative(value), other), (relation,))
 
 
 def same_relations(left: Inequality, right: Inequality, effort: Effort) -> Verdict:

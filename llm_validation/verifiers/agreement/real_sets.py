@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cmp_to_key
 from itertools import pairwise
 
-from llm_validation.verifiers.agreement.inequalities import Bound, bounds_of
+from llm_validation.verifiers.agreement.inequalities import Bound, bounds_of, without_absolute
 from llm_validation.verifiers.answers.kinds import (
     Answer,
     Bracketed,
@@ -123,7 +123,10 @@ def _points(items: Sequence[Answer], effort: Effort) -> RealSet | None:
 
 
 def _solved(answer: Inequality, effort: Effort) -> RealSet | None:
-    """Return the solutions of a chain of linear inequalities in one name."""
+    """Return the solutions of a chain of linear inequalities in one name, or of one about an absolute value."""
+    without = without_absolute(answer)
+    if without is not None:
+        return _combined(SetOperation(*without), effort)
     found = bounds_of(answer, effort)
     if found is None:
         return None
