@@ -1,7 +1,7 @@
-"""A table of logits probed like a network: the substrate `bandit` of the prediction ladder, in exact arithmetic.
+"""Probe a table of logits like a network: the substrate `bandit` of the prediction ladder, in exact arithmetic.
 
-There the sampled group's own direction is the step, so that the rungs ``sampled`` and ``first_order`` are one, and what
-the identity misses it misses on the policy that it was written for.
+There the sampled group's own direction is the step, so that the rungs ``sampled`` and ``first_order`` are one, and
+what the identity misses it misses on the policy that it was written for.
 """
 
 from __future__ import annotations
@@ -20,12 +20,18 @@ from qae_theory.entropy_change import entropy_change, entropy_change_bounds
 from qae_theory.softmax import log_softmax
 
 SUBSTRATE = TASK = "bandit"
-ARMS, GROUP_SIZE, QUERIES = 32, 8, 12
-REFERENCE = "mean"
+ARMS, GROUP_SIZE, QUERIES = 32, 8, 12  # responses to a query, of a group, and queries of a probe
+REFERENCE = "mean"  # the rule by whose step the learning rates are found, as in `probe.stepper`
 
 
 class World(NamedTuple):
-    """Queries of one probe: logits and rewards of their responses [Q, n], a sampled group's responses [Q, G]."""
+    """Hold the queries of one probe.
+
+    Attributes:
+        log_probs: [Q, n] of the responses to each query.
+        arm_rewards: [Q, n], each 0 or 1.
+        drawn: [Q, G] responses of a sampled group.
+    """
 
     log_probs: Array
     arm_rewards: Array
@@ -38,27 +44,26 @@ class World(NamedTuple):
 
 
 def bandit_probes(arms: Sequence[str], sizes: Sequence[float], *, probes: int, seed: int) -> Table:
-    """Return rows like those of a network's probes, one a size, arm, query and probe.
+    """Return rows like those of a network's probes, one for each size, arm, query and probe.
 
     Args:
         arms: names of rules.
-        sizes: step sizes, by the rule that a network's have: root mean square of the predicted change of log pi.
+        sizes: step sizes, as a network's: the root mean square of the predicted change of log pi.
         probes: how many worlds.
         seed: of all of them.
     """
-    streams = np.random.SeedSequence(seed).spawn(probes)
-    return from_rows(
-        row
-        for number, stream in enumerate(streams)
-        for row in _rows(world(np.random.default_rng(stream)), f"{SUBSTRATE}/{number}", arms, sizes)
-    )
+    rows: list[dict[str, Any]] = []
+    for number, stream in enumerate(np.random.SeedSequence(seed).spawn(probes)):
+        rows += _rows(world(np.random.default_rng(stream)), f"{SUBSTRATE}/{number}", arms, sizes)
+    return from_rows(rows)
 
 
 def world(rng: np.random.Generator) -> World:
-    """Return random queries of success between .1 and .9, and a group of each."""
+    """Return random queries whose success is between .1 and .9, and a sampled group of each."""
     logits = 1.5 * rng.normal(size=(QUERIES, ARMS))
     log_probs = log_softmax(logits)
     right = np.zeros((QUERIES, ARMS))
+    # Responses are made right in random order until their mass reaches the wanted success.
     for query, wanted in enumerate(rng.uniform(0.1, 0.9, size=QUERIES)):
         order = rng.permutation(ARMS)
         mass = np.cumsum(np.exp(log_probs[query, order]))
@@ -68,6 +73,7 @@ def world(rng: np.random.Generator) -> World:
 
 
 def _rows(world: World, probe: str, arms: Sequence[str], sizes: Sequence[float]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one probe."""
     spread = _spread(world, _direction(world, arm_weights(REFERENCE, world.rewards)))
     for size in sizes:
         for arm in arms:
@@ -114,6 +120,7 @@ def _spread(world: World, direction: Array) -> float:
 
 
 def _measured(world: World, weights: Weights, step_size: float) -> Mapping[str, Array]:
+    """Return the measured and predicted figures of one step, [Q] each, by their column's name."""
     log_probs, probs = world.log_probs, np.exp(world.log_probs)
     step = step_size * _direction(world, weights)
     first = step - (probs * step).sum(axis=1, keepdims=True)
@@ -132,7 +139,7 @@ def _measured(world: World, weights: Weights, step_size: float) -> Mapping[str, 
     return {
         "entropy": start,
         "change": change,
-        "frozen": change,
+        "frozen": change,  # a response is one token: there is one context, and it is always visited
         "visiting": nothing,
         "open_mass": nothing,
         "guaranteed_low": low,

@@ -1,4 +1,7 @@
-"""``qae validate``: the study that holds a small Qwen3's measured entropy against the predictions."""
+"""``qae validate``: read the arguments, show the progress, and run the study of a small Qwen3.
+
+What the study does is in ``run``.
+"""
 
 from __future__ import annotations
 
@@ -72,6 +75,7 @@ def validate(
 
 
 def _configured(preset: str, file: Path | None, settings: Sequence[str], seed: int | None) -> StudyConfig:
+    """Return the preset's configuration with the changes of a file, of single settings and of the seed."""
     from llm_validation.study.settings import changed_config
     from qae_theory.runs.settings import read_setting, read_table
 
@@ -81,17 +85,18 @@ def _configured(preset: str, file: Path | None, settings: Sequence[str], seed: i
 
 
 def _study(config: StudyConfig, preset: Preset, out: Path, workers: int | None, how: How) -> Path | None:
+    """Run the study, or find it finished, and return its folder; None where a single stage was asked for."""
     from llm_validation.models.warmup import WarmupError
     from llm_validation.study.run import StudyError, finished_study, study
     from qae_theory.runs.provenance import usable_cores
 
-    found = None if how.partial else finished_study(config, preset, out=out)
-    if found is not None:
-        return found
-    processes = workers or (1 if preset == "gpu" else usable_cores())
+    finished = None if how.partial else finished_study(config, preset, out=out)
+    if finished is not None:
+        return finished
+    processes = workers or (1 if preset == "gpu" else usable_cores())  # two processes would share one GPU's memory
     try:
-        with _shown(_console()) as told:
-            return study(config, preset, out=out, workers=processes, told=told, how=how)
+        with _shown(_console()) as show:
+            return study(config, preset, out=out, workers=processes, told=show, how=how)
     except (StudyError, WarmupError, OSError) as error:
         fail("validate", str(error), 1)
     except KeyboardInterrupt:
@@ -100,19 +105,20 @@ def _study(config: StudyConfig, preset: Preset, out: Path, workers: int | None, 
 
 @contextmanager
 def _shown(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar with the time left on a terminal, and a plain line for each part elsewhere."""
+    """Yield a function that shows a bar with the time left on a terminal, and a plain line per part elsewhere."""
     from rich import progress as rich
 
     if not console.is_terminal:
-        yield lambda says, done, total: console.print(f"validate: {done} of {total}: {says}", markup=False)
+        yield lambda part, done, total: console.print(f"validate: {done} of {total}: {part}", markup=False)
         return
     columns = (rich.TextColumn("{task.description}", markup=False), rich.BarColumn(), rich.MofNCompleteColumn())
     with rich.Progress(*columns, rich.TimeRemainingColumn(), console=console) as bar:
         task = bar.add_task("validate")
-        yield lambda says, done, total: bar.update(task, completed=done, total=total, description=says)
+        yield lambda part, done, total: bar.update(task, completed=done, total=total, description=part)
 
 
 def _console() -> Console:
+    """Return a console that neither colours nor wraps what it prints."""
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=True)

@@ -1,8 +1,8 @@
-"""What this package has to show for the ledger's claims: a replay of torch, and the stored studies, line by line.
+"""Give the ledger the evidence of this package: a replay of torch, agreement of code, and the stored studies' lines.
 
 The studies with a shipped configuration are read in the folder that the environment variable ``QAE_RESULTS`` names, or
-``results``: of each size the one that counts for ``qae_theory.runs.store``. A line is taken from the largest size that
-has it. Its statistics are computed anew from the study's tables. A line that no study has is skipped.
+``results``: for each size the one that counts for ``qae_theory.runs.store``. A line is taken from the largest size
+that has it. Its statistics are computed anew from the study's tables. A line that no study has is skipped.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ NAME = "study"
 STUDY = "validate"
 TABLES = ("probes", "runs", "follow")
 NEEDS = "llm_validation"
-# The presets whose substrates are the line's, by how the substrate's name begins.
+# The preset that makes a line, by the beginning of its substrate's name; "" fits every other name.
 PRESETS: Mapping[str, str] = {"pretrained": "pretrained", "": "long"}
-# The line of a family by itself: the paper's own kind of condition.
+# The condition whose line stands for its whole family: the one nearest to the paper's own.
 HEADLINES: Mapping[str, str] = {
     "shape-entropy-rises-with-k": "tiny-addition/adam-4updates-equal-steps",
     "shape-negative-samples-lead-growth": "tiny-addition/adam-4updates-grpo",
@@ -49,14 +49,14 @@ HEADLINES: Mapping[str, str] = {
 
 
 class Stored(NamedTuple):
-    """A line with the run that it comes from, as shown."""
+    """Hold a line with the run that it comes from, as it is shown."""
 
     line: Line
     source: str
 
 
 def register(ledger: Ledger) -> None:
-    """Add the evidence of this package."""
+    """Add the evidence of this package to the ledger."""
     for module in (eq4_torch, verl_agreement, train_agreement, probe_agreement):
         module.register(ledger)
     for claim, line_id in line_claims(ledger):
@@ -81,7 +81,10 @@ def register(ledger: Ledger) -> None:
 
 
 def line_claims(ledger: Ledger) -> list[tuple[str, str]]:
-    """Return the claims that a study's line speaks for, and that line's id: a line's own, and a family's headline."""
+    """Return the claims that a study's line speaks for, each with the line's id.
+
+    A claim under a condition has the line of its own id; a family has the line of its headline's condition.
+    """
     own = [(claim.id, claim.id) for claim in ledger.claims if claim.family is not None and claim.needs == NEEDS]
     return own + [(family, f"{family}@{condition}") for family, condition in HEADLINES.items()]
 
@@ -97,6 +100,7 @@ def preset_of(line_id: str) -> str:
 
 
 def _missing(line_id: str, effort: Effort) -> str | None:
+    """Return what to run where no study has the line; None where one has it."""
     del effort
     try:
         if line_id in _lines(results_folder()):
@@ -107,6 +111,7 @@ def _missing(line_id: str, effort: Effort) -> str | None:
 
 
 def _found(line_id: str, effort: Effort) -> Finding:
+    """Return the finding of a line."""
     from qae_theory.curves.findings import finding_of  # loads scipy.stats, which a ledger by itself does not need
 
     del effort
@@ -115,6 +120,7 @@ def _found(line_id: str, effort: Effort) -> Finding:
 
 
 def _control(line_id: str, effort: Effort) -> Finding:
+    """Return the finding of a line's control: its residuals without the effect."""
     from qae_theory.curves.findings import control_of
 
     del effort
@@ -124,16 +130,17 @@ def _control(line_id: str, effort: Effort) -> Finding:
 @cache
 def _lines(root: Path) -> Mapping[str, Stored]:
     """Return every line of every shipped study by id; of one that several sizes have, that of the largest size."""
-    found: dict[str, Stored] = {}
-    sizes = [run for run in store.stored(root, STUDY) if run.shipped]
-    newest = {run.size: run for run in sizes}  # the one that counts comes last
-    for run in sorted(newest.values(), key=lambda one: store.SIZES.index(one.size)):
+    by_id: dict[str, Stored] = {}
+    shipped = [run for run in store.stored(root, STUDY) if run.shipped]
+    of_size = {run.size: run for run in shipped}  # the run that counts comes last
+    for run in sorted(of_size.values(), key=lambda stored: store.SIZES.index(stored.size)):
         for line in _of_folder(run.folder):
-            found.setdefault(line.id, Stored(line, str(run)))
-    return found
+            by_id.setdefault(line.id, Stored(line, str(run)))
+    return by_id
 
 
 def _of_folder(folder: Path) -> list[Line]:
+    """Return the lines of one study, computed from its tables, which must be as they were written."""
     from llm_validation.common.tables import read_table
     from llm_validation.study.analysis.lines import study_lines
 

@@ -1,6 +1,7 @@
-"""The study's figures, PNG and PDF, one drawing function each.
+"""Draw the study's figures as PNG and PDF, one function each; every figure is drawn from tables and records alone.
 
-Colours are Okabe and Ito's, which colour-blind readers tell apart; markers differ too. The run's id is in the metadata.
+Colours are Okabe and Ito's, which colour-blind readers tell apart; markers differ too. The run's id is in the
+metadata.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from qae_theory.curves.rungs import RUNGS
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-MOST_POINTS = 4000  # of one panel; thinned evenly beyond
+MOST_POINTS = 4000  # of one panel; more are thinned evenly, since they would only hide one another
 NATS = "nats per response"
 NAMES = (STEADY, COLLAPSED, EXPLODED, DESTROYED, SPLIT)
 PLACE_COLOURS = ("#FFFFFF", "#56B4E9", "#D55E00", "#444444", "#DDDDDD")
@@ -39,15 +40,15 @@ CAPTIONS = {
 def draw_all(
     folder: Path, tables: Mapping[str, Table], bounds: Sequence[Any], places: Sequence[Any], *, run_id: str, note: str
 ) -> list[str]:
-    """Draw every figure for which there are data, and return their names, without suffix.
+    """Draw every figure for which there are data, and return their names without suffix.
 
     Args:
-        folder: where the files go.
+        folder: where the files are written.
         tables: ``probes``, ``runs`` and ``follow``.
-        bounds: records of ``analysis.bounds``.
-        places: records of ``analysis.places``.
-        run_id: for the metadata.
-        note: what stands on every figure's face, its size for example.
+        bounds: the records of ``analysis.bounds``.
+        places: the records of ``analysis.places``.
+        run_id: the run's id, for the metadata.
+        note: a text on every figure's face, such as the size of the study.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -66,12 +67,14 @@ def draw_all(
     }
     drawn = []
     for name, draw in drawers.items():
+        # Without pyplot: it would keep every figure in memory, and needs a display on some machines.
         figure = Figure(layout="constrained")
         FigureCanvasAgg(figure)
         if not draw(figure):
             continue
         figure.suptitle(note, fontsize=8)
         source = f"qae validate, run {run_id}"
+        # Without dates and versions, so that the same figure is the same file.
         figure.savefig(folder / f"{name}.png", dpi=150, metadata={"Description": source, "Software": None})
         figure.savefig(folder / f"{name}.pdf", metadata={"Subject": source, "CreationDate": None})
         drawn.append(name)
@@ -79,7 +82,10 @@ def draw_all(
 
 
 def _ladder(figure: Any, *, probes: Table) -> bool:
-    """Return a figure of measured against predicted changes: a panel for each rung, a row for each substrate."""
+    """Draw measured against predicted changes: a panel for each rung, a row for each substrate.
+
+    Returns False where there are none.
+    """
     first: dict[str, Table] = {}
     for substrate, _, rows in plain_sgd(probes):
         first.setdefault(substrate, rows)  # the smallest size comes first
@@ -105,22 +111,27 @@ def _ladder(figure: Any, *, probes: Table) -> bool:
 
 
 def _coverage(figure: Any, *, records: Sequence[Any]) -> bool:
-    """Return a figure of coverage by step size under SGD: a panel for each substrate, a curve for each bound."""
-    sized = [one for one in records if one["size"] is not None and one["setting"].startswith("sgd")]
-    substrates = list(dict.fromkeys(one["substrate"] for one in sized))
+    """Draw coverage by step size under SGD: a panel for each substrate, a curve for each bound.
+
+    Returns False where there is none.
+    """
+    sized = [record for record in records if record["size"] is not None and record["setting"].startswith("sgd")]
+    substrates = list(dict.fromkeys(record["substrate"] for record in sized))
     if not substrates:
         return False
     figure.set_size_inches(3.4 * len(substrates), 3.2)
     for axis, substrate in zip(figure.subplots(1, len(substrates), squeeze=False)[0], substrates, strict=True):
-        here = [one for one in sized if one["substrate"] == substrate and one["coverage"]["estimate"] is not None]
-        for number, kind in enumerate(dict.fromkeys(one["bound"] for one in here)):
-            some = sorted((one for one in here if one["bound"] == kind), key=lambda one: one["size"])
-            sizes = [one["size"] * (1 + 0.03 * number) for one in some]
-            middle = np.array([one["coverage"]["estimate"] for one in some])
-            ends = np.array(
-                [[one["coverage"][end] or one["coverage"]["estimate"] for end in ("low", "high")] for one in some]
-            )
-            bars = np.clip(np.stack([middle - ends[:, 0], ends[:, 1] - middle]), 0, None)
+        of_substrate = [record for record in sized if record["substrate"] == substrate]
+        here = [record for record in of_substrate if record["coverage"]["estimate"] is not None]
+        for number, kind in enumerate(dict.fromkeys(record["bound"] for record in here)):
+            of_kind = [record for record in here if record["bound"] == kind]
+            curve = sorted(of_kind, key=lambda record: record["size"])
+            sizes = [record["size"] * (1 + 0.03 * number) for record in curve]  # side by side, so that bars are seen
+            coverages = [record["coverage"] for record in curve]
+            middle = np.array([coverage["estimate"] for coverage in coverages])
+            low = np.array([coverage["low"] or coverage["estimate"] for coverage in coverages])
+            high = np.array([coverage["high"] or coverage["estimate"] for coverage in coverages])
+            bars = np.clip(np.stack([middle - low, high - middle]), 0, None)
             axis.errorbar(sizes, middle, bars, marker=MARKERS[number], color=COLOURS[number], markersize=4, label=kind)
         axis.set(xscale="log", ylim=(-0.03, 1.05), xlabel="step size", ylabel="share within")
         axis.set_title(substrate, fontsize=9)
@@ -129,7 +140,10 @@ def _coverage(figure: Any, *, records: Sequence[Any]) -> bool:
 
 
 def _entropy(figure: Any, *, shown: Sequence[Condition]) -> bool:
-    """Return a figure of entropy above and success below under the usual condition, a column for each substrate."""
+    """Draw entropy above and success below under the usual condition, a column for each substrate.
+
+    Returns False where there are no runs.
+    """
     if not shown:
         return False
     figure.set_size_inches(3.6 * len(shown), 5.4)
@@ -147,12 +161,17 @@ def _entropy(figure: Any, *, shown: Sequence[Condition]) -> bool:
 
 
 def _paired(figure: Any, *, shown: Sequence[Condition]) -> bool:
-    """Return a figure of differences from GRPO by seed, with Student's interval: a column for each substrate."""
+    """Draw differences from GRPO by seed, with Student's interval: a column for each substrate.
+
+    Returns False where no substrate has a rule to compare.
+    """
     from scipy import stats
 
-    compared = [
-        one for one in shown if "grpo" in one.rules and len(_rules(one)) > 1 and seeds_of(one.rules["grpo"]) > 1
-    ]
+    compared = []
+    for condition in shown:
+        rules = condition.rules
+        if "grpo" in rules and len(_rules(condition)) > 1 and seeds_of(rules["grpo"]) > 1:
+            compared.append(condition)
     if not compared:
         return False
     figure.set_size_inches(3.6 * len(compared), 5.4)
@@ -178,7 +197,10 @@ def _paired(figure: Any, *, shown: Sequence[Condition]) -> bool:
 
 
 def _progress(figure: Any, *, shown: Sequence[Condition]) -> bool:
-    """Return a figure of entropy against success, a column for each substrate."""
+    """Draw entropy against success, a column for each substrate.
+
+    Returns False where there are no runs.
+    """
     if not shown:
         return False
     figure.set_size_inches(3.6 * len(shown), 3.4)
@@ -186,7 +208,7 @@ def _progress(figure: Any, *, shown: Sequence[Condition]) -> bool:
         for number, rule in enumerate(_rules(condition)):
             (run,) = aligned([condition.rules[rule]], FOLLOWED)
             for seed, (success, entropy) in enumerate(zip(run.curves[SUCCESS], run.curves[ENTROPY], strict=True)):
-                label = rule if seed == 0 else None
+                label = rule if seed == 0 else None  # one entry of the legend for all seeds
                 axis.plot(success, entropy, color=COLOURS[number], linewidth=0.8, alpha=0.6, label=label)
         axis.set(xlabel="success", ylabel=f"entropy ({NATS})")
         axis.set_title(condition.substrate, fontsize=9)
@@ -195,26 +217,29 @@ def _progress(figure: Any, *, shown: Sequence[Condition]) -> bool:
 
 
 def _map(figure: Any, *, places: Sequence[Any]) -> bool:
-    """Return the map: a panel for each rule and clip range, learning rate across, updates up, names as colours."""
+    """Draw the map: a panel for each rule and clip range, learning rate across, updates up, names as colours.
+
+    Returns False where there is no map.
+    """
     from matplotlib.colors import ListedColormap
 
     if not places:
         return False
-    rules = list(dict.fromkeys(one["rule"] for one in places))
-    clips = sorted({(one["clip_low"], one["clip_high"]) for one in places})
-    rates = sorted({one["learning_rate"] for one in places})
-    updates = sorted({one["updates"] for one in places})
+    rules = list(dict.fromkeys(place["rule"] for place in places))
+    clips = sorted({(place["clip_low"], place["clip_high"]) for place in places})
+    rates = sorted({place["learning_rate"] for place in places})
+    updates = sorted({place["updates"] for place in places})
     figure.set_size_inches(2.4 * len(clips), 2.2 * len(rules) + 0.4)
     axes = figure.subplots(len(rules), len(clips), squeeze=False)
     for row, rule in zip(axes, rules, strict=True):
         for axis, clip in zip(row, clips, strict=True):
             grid = np.full((len(updates), len(rates)), np.nan)
-            for one in places:
-                if one["rule"] == rule and (one["clip_low"], one["clip_high"]) == clip:
-                    at = updates.index(one["updates"]), rates.index(one["learning_rate"])
-                    grid[at] = NAMES.index(one["name"])
-                    ratio = float(np.mean(one["entropy_ratio"]))
-                    axis.text(at[1], at[0], f"{one['name'][:8]}\n{ratio:.2f}", ha="center", va="center", fontsize=6)
+            for place in places:
+                if place["rule"] == rule and (place["clip_low"], place["clip_high"]) == clip:
+                    y, x = updates.index(place["updates"]), rates.index(place["learning_rate"])
+                    grid[y, x] = NAMES.index(place["name"])
+                    ratio = float(np.mean(place["entropy_ratio"]))
+                    axis.text(x, y, f"{place['name'][:8]}\n{ratio:.2f}", ha="center", va="center", fontsize=6)
             axis.imshow(
                 grid, cmap=ListedColormap(PLACE_COLOURS), vmin=-0.5, vmax=len(NAMES) - 0.5, origin="lower", alpha=0.6
             )
@@ -227,11 +252,12 @@ def _map(figure: Any, *, places: Sequence[Any]) -> bool:
 
 
 def _rules(condition: Condition) -> list[str]:
-    """Return the rules that are shown, GRPO first."""
+    """Return the rules of a condition that are shown, GRPO first."""
     return [rule for rule in SHOWN_RULES if rule in condition.rules]
 
 
 def _band(axis: Any, steps: Any, curves: Any, number: int, label: str) -> None:
+    """Draw the mean over seeds, with the seeds' range as a band."""
     colour = COLOURS[number]
     axis.fill_between(steps, curves.min(axis=0), curves.max(axis=0), color=colour, alpha=0.15, linewidth=0)
     axis.plot(steps, curves.mean(axis=0), color=colour, marker=MARKERS[number], markersize=3, label=label)

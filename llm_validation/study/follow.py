@@ -1,8 +1,8 @@
-"""A training run followed along its checkpoints, on questions that stay the same: success, pass@16, entropy, length.
+"""Follow a training run along its checkpoints, on questions that stay the same: success, pass@16, entropy, length.
 
 Where responses are short and the vocabulary is small everything is an expectation under the model, summed over a trie
-of its responses: no sampling noise. Elsewhere responses are sampled; the entropy of whole responses is then the mean
-over responses of their tokens' entropies, which has that expectation.
+of its responses, without sampling noise. Elsewhere responses are sampled; the entropy of whole responses is then the
+mean over responses of their tokens' entropies, whose expectation it is.
 """
 
 from __future__ import annotations
@@ -35,18 +35,23 @@ from qae_theory.runs.settings import Strict
 
 EXPERIMENT = "follow"
 MODULES = ("llm_validation.study.follow",)
-TRIES = 16  # the larger k of pass@k
-AT_ONCE = 256  # responses in one forward pass: a vocabulary may be large
+TRIES = 16  # the larger k of pass@k, as in the paper
+AT_ONCE = 256  # responses in one forward pass: their table over a large vocabulary must fit into memory
 HELD_OUT = "held_out_"
 Record = dict[str, Any]
 
 
 class FollowConfig(Strict):
-    """What is measured at each checkpoint: ``questions`` of those that the run learns from, and as many held-out ones.
+    """State what is measured at each checkpoint.
 
-    ``seed`` is the run's, for the first; held-out questions are the same for every run. ``threshold``: contexts that a
-    response reaches with that probability are listed, and all is summed over the trie of them; 0 samples ``samples``
-    responses to each question instead.
+    Attributes:
+        task: name of the task.
+        questions: how many questions that the run learns from, and as many held-out ones.
+        threshold: contexts that a response reaches with this probability are listed, and all is summed over the trie
+            of them; 0 samples responses instead.
+        samples: sampled responses to each question.
+        max_new_tokens: longest response in tokens; None for the task's own.
+        seed: the run's seed, for the questions that it learns from; held-out questions are the same for every run.
     """
 
     task: str
@@ -62,14 +67,14 @@ def follow(
 ) -> Path:
     """Measure checkpoints of one training run, and return the run's folder ``out/follow/<run id>``.
 
-    ``metrics.jsonl`` there has a line a checkpoint: what :func:`measured` finds on the run's own questions, and with
-    the prefix ``held_out_`` on the others.
+    ``metrics.jsonl`` there has one line per checkpoint: what :func:`measured` returns for the run's own questions, and
+    with the prefix ``held_out_`` for the others.
 
     Args:
-        checkpoints: the step that each was taken after, and its folder.
+        checkpoints: the step after which each was taken, and its folder.
         config: what is measured.
-        out: the results folder.
-        any_code: whether a finished one that other code made counts.
+        out: the folder of results.
+        any_code: whether a finished run that other code made counts.
     """
     identity = {
         "follow": config.model_dump(mode="json"),
@@ -93,8 +98,8 @@ def follow(
                 model, tokenizer = load_model(folder)
             record: Record = {"step": step}
             for prefix, examples in sets.items():
-                found = measured(model, tokenizer, examples, verifier, config, length=source.max_new_tokens)
-                record |= {f"{prefix}{name}": value for name, value in found.items()}
+                figures = measured(model, tokenizer, examples, verifier, config, length=source.max_new_tokens)
+                record |= {f"{prefix}{name}": value for name, value in figures.items()}
             run.append_metrics([record])
     return run.folder
 
@@ -104,6 +109,14 @@ def measured(
 ) -> Record:
     """Return the figures of one model on these questions.
 
+    Args:
+        model: the model.
+        tokenizer: its tokenizer.
+        examples: the questions.
+        verifier: judges responses.
+        config: what is measured.
+        length: longest response in tokens, where the configuration has none.
+
     Returns:
         ``pass1`` and ``pass16``; ``sequence_entropy`` in nats per response, with ``entropy_low`` and ``entropy_high``
         that enclose it (None where it is sampled); ``length`` in tokens; ``token_entropy``, the sequence entropy over
@@ -111,12 +124,12 @@ def measured(
         ``success``, a list with each question's.
     """
     longest = config.max_new_tokens or length
-    by = _summed if config.threshold else _sampled
-    return by(model.eval(), tokenizer, examples, verifier, config, longest)
+    measure = _summed if config.threshold else _sampled
+    return measure(model.eval(), tokenizer, examples, verifier, config, longest)
 
 
 def read_follow(folder: Path) -> Iterator[Record]:
-    """Yield the records of a finished run, one a checkpoint."""
+    """Yield the records of a finished run, one per checkpoint."""
     for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
         yield json.loads(line)
 
@@ -124,7 +137,8 @@ def read_follow(folder: Path) -> Iterator[Record]:
 def _summed(
     model: Any, tokenizer: Any, examples: Sequence[Example], verifier: Verifier, config: FollowConfig, longest: int
 ) -> Record:
-    prompts = [tokenizer(one.prompt, add_special_tokens=False).input_ids for one in examples]
+    """Return the figures summed over a trie of the model's responses."""
+    prompts = [tokenizer(example.prompt, add_special_tokens=False).input_ids for example in examples]
     parameters, pad = dict(model.named_parameters()), tokenizer.pad_token_id
 
     def log_probs(contexts: Contexts) -> Array:
@@ -145,9 +159,11 @@ def _summed(
     probs = reached[:, None] * np.exp(table)
     success = np.bincount(trie.query, weights=(probs * rights).sum(axis=1), minlength=trie.queries)
     low, high = trie.entropy_bounds(table)
+    # A response has a token for each context that it passes through.
     lengths = np.bincount(trie.query, weights=reached, minlength=trie.queries)
     return {
         "pass1": float(success.mean()),
+        # Rounding may put a sum of probabilities a little above 1.
         f"pass{TRIES}": float((1 - (1 - success.clip(0, 1)) ** TRIES).mean()),
         "sequence_entropy": float(low.mean()),
         "entropy_low": float(low.mean()),
@@ -156,7 +172,7 @@ def _summed(
         "token_entropy": float(low.mean() / lengths.mean()),
         "open_mass": float(trie.open_mass(table).mean()),
         "exact": True,
-        "success": [float(one) for one in success],
+        "success": success.tolist(),
     }
 
 
@@ -181,18 +197,23 @@ def _right_leaves(
 def _sampled(
     model: Any, tokenizer: Any, examples: Sequence[Example], verifier: Verifier, config: FollowConfig, longest: int
 ) -> Record:
+    """Return the figures estimated from sampled responses."""
     drawn = TransformersEngine(model, tokenizer).generate(
-        [one.prompt for one in examples],
+        [example.prompt for example in examples],
         samples=config.samples,
         temperature=1.0,
         max_new_tokens=longest,
         seed=config.seed,
     )
-    texts = [response.text for group in drawn for response in group]
-    scores = verifier(texts, [one.answer for one in examples for _ in range(config.samples)])
-    right = np.array([score == 1 for score in scores]).reshape(len(examples), config.samples)
+    texts: list[str] = []
+    answers: list[str] = []
+    responses: list[list[int]] = []
+    for example, group in zip(examples, drawn, strict=True):
+        texts += [response.text for response in group]
+        answers += [example.answer] * len(group)
+        responses += [list(response.token_ids) for response in group]
+    right = np.array([score == 1 for score in verifier(texts, answers)]).reshape(len(examples), config.samples)
     counts = [(config.samples, int(row.sum())) for row in right]
-    responses = [list(response.token_ids) for group in drawn for response in group]
     summed = _entropies(model, tokenizer, examples, responses, config.samples)
     lengths = [len(response) for response in responses]
     return {
@@ -212,22 +233,22 @@ def _sampled(
 def _entropies(
     model: Any, tokenizer: Any, examples: Sequence[Example], responses: Sequence[list[int]], samples: int
 ) -> Array:
-    """Return each response's sum of token entropies, [N], a few rows at a time: a vocabulary may be large."""
-    prompts = [tokenizer(one.prompt, add_special_tokens=False).input_ids for one in examples]
-    parameters, found = dict(model.named_parameters()), []
+    """Return each response's sum of token entropies, [N], ``AT_ONCE`` responses at a time."""
+    prompts = [tokenizer(example.prompt, add_special_tokens=False).input_ids for example in examples]
+    parameters, sums = dict(model.named_parameters()), []
     for start in range(0, len(responses), AT_ONCE):
         some = responses[start : start + AT_ONCE]
-        asked = [prompts[(start + number) // samples] for number in range(len(some))]
-        contexts = rollout_contexts(asked, some, pad=tokenizer.pad_token_id)
+        prompts_of_some = [prompts[(start + number) // samples] for number in range(len(some))]
+        contexts = rollout_contexts(prompts_of_some, some, pad=tokenizer.pad_token_id)
         table = context_log_probs(model, parameters, contexts)
-        found.append(np.bincount(contexts.row, weights=entropy(table), minlength=len(some)))
-    return np.concatenate(found)
+        sums.append(np.bincount(contexts.row, weights=entropy(table), minlength=len(some)))
+    return np.concatenate(sums)
 
 
 def _weights(folder: str | Path) -> str:
-    """Return the hash of a checkpoint's weights; a preset's name for random ones."""
+    """Return the hash of a checkpoint's weights; a preset's name stands for random ones."""
     path = Path(folder)
     if not path.is_dir():
         return str(folder)
-    files = fingerprints(path)
-    return ",".join(sorted(one["sha256"] for name, one in files.items() if name.endswith(".safetensors")))
+    weights = [file["sha256"] for name, file in fingerprints(path).items() if name.endswith(".safetensors")]
+    return ",".join(sorted(weights))

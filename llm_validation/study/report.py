@@ -1,7 +1,8 @@
-"""The study's report: every figure in it is computed from the tables, none is typed.
+"""Write the study's report: every figure in it is computed from the tables, none is typed.
 
 ``write_report`` puts beside it the JSON files that the report's tables are cut from: ``summary``, ``lines``,
-``ladder``, ``bounds``, ``terms``, ``contrasts``, ``ordering``, ``places`` and ``sensitivity``.
+``ladder``, ``bounds``, ``terms``, ``contrasts``, ``ordering``, ``places`` and ``sensitivity``. How each section reads
+is in ``sections``.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ Record = dict[str, Any]
 
 
 class Found(NamedTuple):
-    """All statistics of a study."""
+    """Hold all statistics of a study; a JSON file has each field's name."""
 
     lines: Lines
     summary: Record
@@ -52,17 +53,18 @@ def write_report(
     """Compute all statistics and write the report, its JSON files and its figures.
 
     Args:
-        folder: where the files go; it exists.
+        folder: where the files are written; it exists.
         tables: ``probes``, ``runs`` and ``follow``.
         config: the study's identity: its ``preset`` and ``settings``.
-        facts: ``run_id``; ``missing``, parts that are not finished; ``models``, of each substrate; ``speed`` records.
+        facts: ``run_id``; ``missing``, the parts that are not finished; ``models``, for each substrate; ``speed``
+            records.
 
     Raises:
         ValueError: a column is missing.
     """
     found = computed(tables, facts["models"])
     for name, content in found._asdict().items():
-        kept = {"lines": [one.record() for one in content.lines], "out": content.out} if name == "lines" else content
+        kept = {"lines": [line.record() for line in content.lines], "out": content.out} if name == "lines" else content
         (folder / f"{name}.json").write_text(to_json(_eight_digits(kept)), encoding="utf-8")
     note = f"{config['preset']} size, run {facts['run_id']}"
     drawn = draw_all(folder, tables, found.bounds, found.places["places"], run_id=facts["run_id"], note=note)
@@ -71,11 +73,23 @@ def write_report(
 
 
 def computed(tables: Mapping[str, Table], models: Mapping[str, Mapping[str, Any]]) -> Found:
-    """Return all statistics of a study's tables."""
+    """Return all statistics of a study's tables.
+
+    Args:
+        tables: ``probes``, ``runs`` and ``follow``.
+        models: the facts of each substrate's model.
+    """
     probes, runs, follow = (tables[name] for name in ("probes", "runs", "follow"))
     lines = study_lines(tables)
     places = map_places(runs, follow)
-    names = (COLLAPSED, EXPLODED, DESTROYED)
+    edges: list[Record] = []
+    for name in (COLLAPSED, EXPLODED, DESTROYED):
+        edges += boundaries(places, name)
+    shown_orders = []
+    for record in ordering(probes, how()):
+        # The report shows pooled pairs, and mixed groups alone: the others are in no rate.
+        if record["other"] in ("any", "grpo") and record["groups"] == "mixed":
+            shown_orders.append(record)
     return Found(
         lines=lines,
         summary=summary(tables, models, lines.lines),
@@ -83,38 +97,39 @@ def computed(tables: Mapping[str, Table], models: Mapping[str, Mapping[str, Any]
         bounds=bounds(probes, how()),
         terms=chain_records(probes, how()),
         contrasts=k_contrasts(probes, how()),
-        ordering=[
-            one for one in ordering(probes, how()) if one["other"] in ("any", "grpo") and one["groups"] == "mixed"
-        ],
+        ordering=shown_orders,
         places={
             "places": places,
             "contrasts": map_contrasts(runs, follow, one=TUNED, other="grpo"),
-            "boundaries": [one for name in names for one in boundaries(places, name)],
+            "boundaries": edges,
         },
         sensitivity=sensitivity(tables, lines.lines),
     )
 
 
 def ladder_records(probes: Table) -> Record:
-    """Return every rung's statistics by substrate and setting, over all arms: sums and robust ones together.
+    """Return every rung's statistics by substrate and setting, sums and robust ones together.
 
-    ``arms`` ``plain`` are those with r - b, ``standardised`` those that divide by the standard deviation as well.
+    ``plain`` are the arms with r - b, ``standardised`` those that divide by the standard deviation as well.
     """
     sums = ladder(probes, how())
-    found: Record = {"level": sums["level"], "floor": sums["floor"], "plain": {}, "standardised": {}}
+    by_arms: Record = {"level": sums["level"], "floor": sums["floor"], "plain": {}, "standardised": {}}
     for substrate, setting, group in groups(probes):
         for arms, scaled in (("plain", False), ("standardised", True)):
             rows = {name: column[group["scaled"] == scaled] for name, column in group.items()}
             if not len(rows["change"]):
                 continue
-            place = found[arms].setdefault(substrate, {}).setdefault(setting, {})
+            by_rung = by_arms[arms].setdefault(substrate, {}).setdefault(setting, {})
             for rung in RUNGS:
-                place[rung] = {**sums[arms][substrate][setting][rung], **robust(rung_rows(rows, rung), fresh())}
-    return found
+                by_rung[rung] = {**sums[arms][substrate][setting][rung], **robust(rung_rows(rows, rung), fresh())}
+    return by_arms
 
 
 def _eight_digits(content: Any) -> Any:
-    """Return floats with eight significant digits, far more than any interval has."""
+    """Return content with floats of eight significant digits, far more than any interval has.
+
+    Digits beyond differ between machines, and would change the files.
+    """
     return json.loads(json.dumps(content), parse_float=lambda text: float(f"{float(text):.8g}"))
 
 
@@ -125,6 +140,7 @@ def _lines(
     config: Mapping[str, Any],
     facts: Mapping[str, Any],
 ) -> Iterator[str]:
+    """Yield the lines of the report, section by section."""
     yield from sections.what_was_run(tables, found.summary, config, facts)
     yield from sections.outcomes(found.lines)
     for name in drawn:

@@ -1,6 +1,7 @@
-"""The study behind `qae validate`: warm-up, training runs, probes along the way, and the tables of all of them.
+"""Run the study behind `qae validate`: warm-up, training runs, probes along the way, and the tables of all of them.
 
-Every part is a run of its own in the results folder, so that a study that was interrupted goes on where it was.
+Every part is a run of its own in the results folder, so that a study that was interrupted goes on where it was. What
+the tables say is computed in ``report``.
 """
 
 from __future__ import annotations
@@ -36,7 +37,13 @@ PARTS_FILE, MISSING_FILE = "parts.json", "missing.json"
 
 
 class Cell(NamedTuple):
-    """A piece of work: a training run with its probes, or, with ``run`` None, a probe of the model it starts from."""
+    """A piece of work: a training run with its probes, or a probe of the model that training starts from.
+
+    Attributes:
+        task: the task, with its model.
+        run: the rule that is trained with; None for the probe of the start.
+        seed: the run's seed, or the number of the probe.
+    """
 
     task: StudyTask
     run: StudyRun | None
@@ -49,7 +56,7 @@ class Cell(NamedTuple):
 
 
 class Probed(NamedTuple):
-    """A probe's folder and the step that it was taken at."""
+    """Hold a probe's folder, the step at which it was taken, and whether steps were taken in it or only signs read."""
 
     step: int
     folder: Path
@@ -57,7 +64,7 @@ class Probed(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What a cell has left in the results folder: its training run, what was followed along it, its probes."""
+    """Hold what a cell has left in the results folder: its training run, what was followed along it, its probes."""
 
     cell: Cell
     trained: Path | None
@@ -66,10 +73,12 @@ class Done(NamedTuple):
 
 
 class How(NamedTuple):
-    """How a study is worked through, which determines none of its results.
+    """State how a study is worked through, which determines none of its results.
 
-    ``only`` stops after the stage of that name; ``any_code`` counts finished parts that other code made; ``partial``
-    writes the study from the parts that are finished, and does none.
+    Attributes:
+        only: the stage after which the study stops.
+        any_code: whether finished parts that other code made count.
+        partial: whether the study is written from the parts that are finished, and does none.
     """
 
     only: Stage | None = None
@@ -81,22 +90,27 @@ ALL = How()
 
 
 class StudyError(RuntimeError):
-    """Cells failed; the others are kept. One line a cell."""
+    """Raised where cells failed; the others are kept, and the message has a part for each that failed."""
 
 
 def cells(config: StudyConfig) -> list[Cell]:
-    """Return all pieces of work, part by part as configured, in a part seed by seed, with the probes last."""
-    runs = [(task, run) for run in config.all_runs for task in config.tasks if not run.tasks or task.task in run.tasks]
-    found = []
+    """Return all pieces of work: part by part as configured, in a part seed by seed, probes of the start last."""
+    runs: list[tuple[StudyTask, StudyRun]] = []
+    for run in config.all_runs:
+        runs += [(task, run) for task in config.tasks if not run.tasks or task.task in run.tasks]
+    listed: list[Cell] = []
     for part in dict.fromkeys(run.part for _, run in runs):
         here = [(task, run) for task, run in runs if run.part == part]
+        # Seed by seed, so that a study that is stopped early has the same seeds of every rule.
         for seed in range(max(config.seeds_of(run) for _, run in here)):
-            found += [Cell(task, run, seed) for task, run in here if seed < config.seeds_of(run)]
-    return found + [Cell(task, None, number) for number in range(config.warm_probes) for task in config.tasks]
+            listed += [Cell(task, run, seed) for task, run in here if seed < config.seeds_of(run)]
+    for number in range(config.warm_probes):
+        listed += [Cell(task, None, number) for task in config.tasks]
+    return listed
 
 
 def finished_study(config: StudyConfig, preset: Preset, *, out: Path) -> Path | None:
-    """Return the folder of this study by this code, if it is whole."""
+    """Return the folder of this study by this code, if it is whole; None otherwise."""
     return find_run(out, EXPERIMENT, identity(config, preset), modules=MODULES)
 
 
@@ -117,9 +131,9 @@ def study(
     Args:
         config: the study.
         preset: its size, for the record.
-        out: the results folder.
-        workers: processes.
-        told: is told of every cell as it ends, how many have ended, and how many there are.
+        out: the folder of results.
+        workers: number of processes.
+        told: called as each cell ends with its name, how many have ended, and how many there are.
         how: how it is worked through.
 
     Returns:
@@ -129,7 +143,7 @@ def study(
         StudyError: cells failed; the finished ones are kept for the next time.
         WarmupError: a preset did not reach its success.
     """
-    for task in config.tasks:  # before the workers, which would each do it
+    for task in config.tasks:  # before the workers start, each of which would warm up the same model
         if not task.own_start:
             start_of(task, 0, out, any_code=how.any_code)
             told(f"{task.name}: {task.model} is ready", 0, len(cells(config)))
@@ -154,49 +168,51 @@ def study(
 
 
 def model_facts(config: StudyConfig, out: Path) -> dict[str, dict[str, Any]]:
-    """Return of each substrate its model, how many parameters it has, its vocabulary, and whether it is pretrained."""
-    found = {}
+    """Return for each substrate its model, parameters, vocabulary, and whether it is pretrained."""
+    facts = {}
     for task in config.tasks:
         source = task.model if task.model in PRESETS else starting_model(task.model, task.task, None, cache=out)
         with quiet():
             model, tokenizer = load_model(source)
-        found[task.name] = {
+        facts[task.name] = {
             "model": task.model,
             "parameters": parameter_count(model),
             "vocabulary": len(tokenizer),
             "pretrained": task.model not in PRESETS,
         }
-    return found
+    return facts
 
 
 def speeds(done: Sequence[Done]) -> list[dict[str, Any]]:
     """Return the seconds of a step of each substrate's first run, and how many of them TRL's training steps took."""
-    found: dict[str, dict[str, Any]] = {}
-    for one in done:
-        if one.trained is None or one.cell.run is None or one.cell.task.name in found:
+    by_substrate: dict[str, dict[str, Any]] = {}
+    for finished in done:
+        cell = finished.cell
+        if finished.trained is None or cell.run is None or cell.task.name in by_substrate:
             continue
-        lines = [json.loads(line) for line in (one.trained / "timing.jsonl").read_text(encoding="utf-8").splitlines()]
-        seconds = [line["step_time"] for line in lines if "step_time" in line]
-        provenance = json.loads((one.trained / "provenance.json").read_text(encoding="utf-8"))
+        timing = (finished.trained / "timing.jsonl").read_text(encoding="utf-8").splitlines()
+        steps = [json.loads(line) for line in timing]
+        seconds = [step["step_time"] for step in steps if "step_time" in step]
+        provenance = json.loads((finished.trained / "provenance.json").read_text(encoding="utf-8"))
         if seconds:
-            found[one.cell.task.name] = {
-                "substrate": one.cell.task.name,
-                "rule": one.cell.run.name,
-                "condition": one.cell.run.part,
-                "seconds": float(provenance["seconds"]) / len(lines),
-                "update_seconds": float(np.median(seconds)),
-                "steps": len(lines),
+            by_substrate[cell.task.name] = {
+                "substrate": cell.task.name,
+                "rule": cell.run.name,
+                "condition": cell.run.part,
+                "seconds": float(provenance["seconds"]) / len(steps),
+                "update_seconds": float(np.median(seconds)),  # a median: one pause of the machine must not count
+                "steps": len(steps),
             }
-    return list(found.values())
+    return list(by_substrate.values())
 
 
 def start_of(task: StudyTask, seed: int, out: Path, *, any_code: bool = False) -> str | Path:
-    """Return the model that a seed's training starts from."""
+    """Return the model that a seed's training starts from: a preset's name or a folder."""
     return starting_model(task.model, task.task, task.start(seed), cache=out, any_code=any_code)
 
 
 def work(cell: Cell, config: StudyConfig, out: Path, how: How = ALL) -> Done | None:
-    """Do one cell, or find it done; None where only finished parts count and one is missing."""
+    """Do one cell, or find it done; return None where only finished parts count and one is missing."""
     if cell.run is None:
         return _warm_probe(cell, config, out, how)
     training = config.train_config(cell.task, cell.run, cell.seed)
@@ -217,6 +233,7 @@ def work(cell: Cell, config: StudyConfig, out: Path, how: How = ALL) -> Done | N
 
 
 def _warm_probe(cell: Cell, config: StudyConfig, out: Path, how: How) -> Done:
+    """Probe the model that training starts from."""
     if how.only in ("train", "follow"):
         return Done(cell, None, ())
     probe = config.probe_config(cell.task, cell.seed)
@@ -225,7 +242,7 @@ def _warm_probe(cell: Cell, config: StudyConfig, out: Path, how: How) -> Done:
 
 
 def _probes(cell: Cell, config: StudyConfig, kept: Mapping[int, Path], steps: int, out: Path) -> Iterator[Probed]:
-    """Probe a run's checkpoints: whole ones of the runs that the study probes, else entropy by sign only."""
+    """Yield a run's probes: with steps at the checkpoints that the study probes, else entropy by sign only."""
     if cell.run is None:
         return
     whole = {nearest(kept, share * steps) for share in config.probe_at if cell.run.name in config.probed}
@@ -248,21 +265,26 @@ def nearest(steps: Iterable[int], wanted: float) -> int:
 
 
 def probes_table(config: StudyConfig, done: Sequence[Done]) -> Table:
-    """Return all whole probes, one row a setting, arm and prompt, with what they were taken at; and the bandit's."""
+    """Return all whole probes, one row for each setting, arm and prompt, with what they were taken at.
+
+    The bandit's rows come last.
+    """
     tables = []
-    for one in done:
-        for probed in one.probes:
+    for finished in done:
+        task, run, seed = finished.cell
+        name = WARM if run is None else run.name
+        for probed in finished.probes:
             if not probed.whole:
                 continue
             table = read_table(probed.folder / PROBES_FILE)
-            name = WARM if one.cell.run is None else one.cell.run.name
             facts = {
-                "probe": f"{one.cell.task.task}/{name}/{one.cell.seed}/{probed.step}",
-                "task": one.cell.task.task,
-                "substrate": one.cell.task.name,
+                "probe": f"{task.task}/{name}/{seed}/{probed.step}",
+                "task": task.task,
+                "substrate": task.name,
+                # The success probability is NaN where responses are sampled.
                 "enumerable": bool(np.isfinite(table["success_prob"]).all()),
                 "run": name,
-                "seed": one.cell.seed,
+                "seed": seed,
                 "step": probed.step,
             }
             rows = len(table["arm"])
@@ -277,19 +299,26 @@ def probes_table(config: StudyConfig, done: Sequence[Done]) -> Table:
 
 
 def runs_table(config: StudyConfig, done: Sequence[Done]) -> Table:
-    """Return all training runs, one row a step."""
-    return from_rows(row for one in done if one.trained is not None for row in _steps(config, one))
+    """Return all training runs, one row per step."""
+    rows: list[dict[str, Any]] = []
+    for finished in done:
+        rows += _steps(config, finished)
+    return from_rows(rows)
 
 
 def follow_table(config: StudyConfig, done: Sequence[Done]) -> Table:
     """Return all checkpoints of all training runs, one row each: what was measured on questions that stay the same."""
     rows = []
-    for one in done:
-        if one.followed is None:
+    for finished in done:
+        if finished.followed is None:
             continue
-        for record in read_follow(one.followed):
-            figures = {f"{prefix}{name}": _number(record[f"{prefix}{name}"]) for prefix in SETS for name in FOLLOWED}
-            rows.append({**_facts(config, one), "step": record["step"], **figures, "exact": record["exact"]})
+        for record in read_follow(finished.followed):
+            figures = {}
+            for prefix in SETS:
+                for name in FOLLOWED:
+                    figures[f"{prefix}{name}"] = _number(record[f"{prefix}{name}"])
+            facts = _facts(config, finished)
+            rows.append({**facts, "step": record["step"], **figures, "exact": record["exact"]})
     return from_rows(rows)
 
 
@@ -301,7 +330,7 @@ FOLLOWED = (
 
 
 def _facts(config: StudyConfig, done: Done) -> dict[str, Any]:
-    """Return what a training run was, as columns."""
+    """Return what a training run was, as columns of each of its rows."""
     cell = done.cell
     assert cell.run is not None
     training = config.train_config(cell.task, cell.run, cell.seed)
@@ -325,6 +354,7 @@ def _facts(config: StudyConfig, done: Done) -> dict[str, Any]:
 
 
 def _steps(config: StudyConfig, done: Done) -> Iterator[dict[str, Any]]:
+    """Yield one row for each step of a training run, with entropy by sign where it was measured."""
     if done.cell.run is None or done.trained is None:
         return
     facts = _facts(config, done)
@@ -352,6 +382,7 @@ SIGNS = ("entropy_positive", "entropy_negative", "entropy_zero", "growth_positiv
 
 
 def _number(value: Any) -> float:
+    """Return a number as a float; NaN stands for None, since a column has one type."""
     return NAN if value is None else float(value)
 
 
@@ -363,6 +394,11 @@ def _arm(run: StudyRun) -> str:
 def _work(
     config: StudyConfig, out: Path, workers: int, told: Callable[[str, int, int], None], how: How
 ) -> Iterator[Done]:
+    """Do all cells in worker processes and yield what they left, in the order of :func:`cells`.
+
+    Raises:
+        StudyError: cells failed.
+    """
     from joblib import Parallel, delayed, parallel_config
 
     listed = cells(config)
@@ -370,20 +406,21 @@ def _work(
         outcomes = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs")(
             delayed(_attempt)(cell, config, out, how) for cell in listed
         )
-    found, failed = {}, []
+    by_name, failed = {}, []
     for count, (cell, done, error) in enumerate(outcomes, start=1):
-        found[cell.name] = done
+        by_name[cell.name] = done
         failed += [f"{cell.name}: {error}"] if error else []
         told(f"{cell.name} FAILED: {error}" if error else cell.name, count, len(listed))
     if failed:
         raise StudyError("; ".join(failed))
-    for cell in listed:  # in a fixed order, whoever was first
-        done = found[cell.name]
+    for cell in listed:  # in a fixed order, whichever ended first
+        done = by_name[cell.name]
         if done is not None:
             yield done
 
 
 def _attempt(cell: Cell, config: StudyConfig, out: Path, how: How) -> tuple[Cell, Done | None, str]:
+    """Do one cell and return it with what it left, or with the error that ended it in one line."""
     try:
         return cell, work(cell, config, out, how), ""
     except Exception as error:  # one cell's failure must not take the others away
@@ -392,12 +429,12 @@ def _attempt(cell: Cell, config: StudyConfig, out: Path, how: How) -> tuple[Cell
 
 def parts_of(done: Sequence[Done]) -> dict[str, Any]:
     """Return the run ids behind each cell, and the code that made its training run."""
-    return {
-        one.cell.name: {
-            "train": one.trained.name if one.trained else None,
-            "code": code_of(one.trained) if one.trained else None,
-            "follow": one.followed.name if one.followed else None,
-            "probe": [probed.folder.name for probed in one.probes],
+    parts = {}
+    for finished in done:
+        parts[finished.cell.name] = {
+            "train": finished.trained.name if finished.trained else None,
+            "code": code_of(finished.trained) if finished.trained else None,
+            "follow": finished.followed.name if finished.followed else None,
+            "probe": [probed.folder.name for probed in finished.probes],
         }
-        for one in done
-    }
+    return parts

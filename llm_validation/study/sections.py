@@ -1,4 +1,7 @@
-"""The sections of the study's report, each the lines of a heading, a sentence on how to read it, and a table."""
+"""Write the sections of the study's report: a heading, a sentence on how to read it, and a table.
+
+Nothing is computed here; the records come from ``analysis``.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,11 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list
     >>> markdown_table(["a"], [[1]])
     ['| a |', '| --- |', '| 1 |']
     """
-    cells = [header, ["---"] * len(header), *rows]
-    return [f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in row)} |" for row in cells]
+    texts = []
+    for row in [header, ["---"] * len(header), *rows]:
+        cells = [str(cell).replace("|", r"\|") for cell in row]  # a bar would end the cell
+        texts.append(f"| {' | '.join(cells)} |")
+    return texts
 
 
 def what_was_run(
@@ -70,7 +76,7 @@ def outcomes(found: Lines) -> Iterator[str]:
     counts: dict[str, Counter[str]] = {}
     for line in found.lines:
         counts.setdefault(line.condition.partition("/")[0], Counter())[str(line.outcome)] += 1
-    out = Counter(str(one["condition"]).partition("/")[0] for one in found.out)
+    out = Counter(str(record["condition"]).partition("/")[0] for record in found.out)
     kinds = [str(answer) for answer in Answer]
     rows = [
         [name, *(count[kind] for kind in kinds), sum(count.values()), out[name]]
@@ -115,7 +121,7 @@ def lines(found: Lines) -> Iterator[str]:
         yield ""
     if found.out:
         yield from ("### Out: conditions whose positive control does not hold", "")
-        rows = [[f"`{one['claim']}`", f"`{one['condition']}`", _reason(one)] for one in found.out]
+        rows = [[f"`{record['claim']}`", f"`{record['condition']}`", _reason(record)] for record in found.out]
         yield from markdown_table(["claim", "condition", "why"], rows)
         yield ""
 
@@ -135,17 +141,11 @@ def ladder(found: Mapping[str, Any]) -> Iterator[str]:
     for arms, title in (("plain", "r - b"), ("standardised", "GRPO and QAE as trained")):
         for substrate, settings in found[arms].items():
             yield from (f"### {substrate}: {title}", "")
-            rows = [
-                [
-                    setting,
-                    rung,
-                    *(shown(rungs[rung][name]) for name in names),
-                    rungs[rung]["rows"],
-                    rungs[rung]["probes"],
-                ]
-                for setting, rungs in settings.items()
-                for rung in RUNGS
-            ]
+            rows = []
+            for setting, rungs in settings.items():
+                for rung in RUNGS:
+                    figures = [shown(rungs[rung][name]) for name in names]
+                    rows.append([setting, rung, *figures, rungs[rung]["rows"], rungs[rung]["probes"]])
             yield from markdown_table(header, rows)
             yield ""
 
@@ -337,19 +337,26 @@ def speed(records: Records) -> Iterator[str]:
 
 
 def _interval(line: Line) -> str:
-    ends = ("-" if not np.isfinite(end) else f"{end:.3g}" for end in (line.effect, line.low, line.high))
-    return "{} [{}, {}]".format(*ends)
+    """Return an effect with the ends of its interval; a dash stands for one that is not finite."""
+    effect, low, high = (_finite(value) for value in (line.effect, line.low, line.high))
+    return f"{effect} [{low}, {high}]"
+
+
+def _finite(value: float) -> str:
+    """Return a number with three digits; a dash where it is not finite."""
+    return f"{value:.3g}" if np.isfinite(value) else "-"
 
 
 def _reason(one: Mapping[str, Any]) -> str:
+    """Return why a condition is out."""
     if "does not learn" in one:
-        return "RL does not learn: " + ", ".join(
-            f"{rule} gains {gain:.2f}" for rule, gain in one["does not learn"].items()
-        )
+        gains = [f"{rule} gains {gain:.2f}" for rule, gain in one["does not learn"].items()]
+        return f"RL does not learn: {', '.join(gains)}"
     return f"the second order has rank correlation {one['rank']:.3g}, median error {one['median_relative_error']:.3g}"
 
 
 def _said(one: Mapping[str, Any] | None) -> str:
+    """Return what a rule does at a place, with its figures seed by seed."""
     if one is None:
         return "-"
     ratios = zip(one["entropy_ratio"], one["peak_ratio"], one["success_first"], one["success_last"], strict=True)
@@ -358,30 +365,33 @@ def _said(one: Mapping[str, Any] | None) -> str:
 
 
 def _gap(one: Mapping[str, Any] | None) -> str:
+    """Return the difference of entropy at equal success; a dash where there is none."""
     return "-" if one is None or one["estimate"] is None else shown(one)
 
 
 def _range(one: Mapping[str, Any]) -> str:
-    return (
-        "never"
-        if one["low"] is None
-        else f"{one['low']:g}"
-        if one["low"] == one["high"]
-        else f"{one['low']:g} to {one['high']:g}"
-    )
+    """Return the learning rates from which on a rule's runs have a name."""
+    low, high = one["low"], one["high"]
+    if low is None:
+        return "never"
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 def _axis(value: float) -> str:
+    """Return a coordinate of the map."""
     return f"{value:g}"
 
 
 def _number(value: float | None) -> str:
+    """Return a number with three digits; a dash where there is none."""
     return "-" if value is None else f"{value:.3g}"
 
 
 def _mean(values: Sequence[float]) -> str:
+    """Return the mean with two digits; a dash where there is nothing to average."""
     return f"{np.mean(values):.2f}" if len(values) else "-"
 
 
 def _count(value: int | None) -> str:
+    """Return a count of parameters in millions; a dash where there is none."""
     return "-" if value is None else f"{value / 1e6:.3g} M"

@@ -1,4 +1,4 @@
-"""The settings of the study, checked: which tasks, which runs, which probes. Its sizes are in ``sizes*.toml``."""
+"""Check the settings of the study: which tasks, which runs, which probes. Its sizes are in ``sizes*.toml``."""
 
 from __future__ import annotations
 
@@ -27,10 +27,17 @@ FILES = {"full": "sizes.toml", "quick": "sizes.toml"}  # a size without an entry
 
 
 class StudyTask(Strict):
-    """A task, the model that learns it, and where RL starts from.
+    """State a task, the model that learns it, and where RL starts from.
 
-    ``substrate`` names model and task together in the ids of claims. ``train``, ``probe`` and ``follow`` are settings
-    of its own. With ``own_start`` each seed warms up a model of its own; else all seeds start from one.
+    Attributes:
+        task: name of the task.
+        model: a preset, a folder or a hub name.
+        substrate: name of model and task together in the ids of claims; the task's by default.
+        warmup: supervised training before RL; None for a model that needs none.
+        own_start: whether each seed warms up a model of its own; else all seeds start from one.
+        train: settings of training on this task.
+        probe: settings of probes on this task.
+        follow: settings of following on this task.
     """
 
     task: str
@@ -48,17 +55,23 @@ class StudyTask(Strict):
         return self.substrate or self.task
 
     def start(self, seed: int) -> Warmup | None:
-        """Return how the model that a seed starts from is warmed up."""
+        """Return how the model that a seed starts from is warmed up; None where it is not."""
         if self.warmup is None or not self.own_start:
             return self.warmup
         return self.warmup.model_copy(update={"seed": self.warmup.seed + seed})
 
 
 class StudyRun(Strict):
-    """A rule to train with; ``changes`` are further settings of ``TrainConfig``.
+    """State a rule to train with.
 
-    ``tasks`` are the tasks that it is run on, all where it names none; ``seeds`` how many seeds, where that is not the
-    study's number; ``part`` the part of the study that it belongs to.
+    Attributes:
+        name: of the run.
+        estimator: name of the rule.
+        options: of the estimator.
+        changes: further settings of ``TrainConfig``.
+        tasks: the tasks on which it is run; all where it names none.
+        seeds: how many seeds, where that is not the study's number.
+        part: the part of the study to which it belongs.
     """
 
     name: str
@@ -71,7 +84,15 @@ class StudyRun(Strict):
 
 
 class Grid(Strict):
-    """Rules under every combination of some training settings: a map."""
+    """State rules under every combination of some training settings: a map.
+
+    Attributes:
+        part: the part of the study, which begins with ``map``.
+        rules: the rules.
+        axes: values of each setting, by its name.
+        tasks: the tasks on which they are run; all where none is named.
+        seeds: how many seeds, where that is not the study's number.
+    """
 
     part: str
     rules: tuple[StudyRun, ...] = Field(min_length=1)
@@ -83,10 +104,10 @@ class Grid(Strict):
         """Yield one run for each rule and combination; its name says both."""
         for values in product(*self.axes.values()):
             place = dict(zip(self.axes, values, strict=True))
-            said = ", ".join(f"{name} {value}" for name, value in place.items())
+            settings = ", ".join(f"{name} {value}" for name, value in place.items())
             for rule in self.rules:
                 yield StudyRun(
-                    name=f"{self.part}: {rule.name}, {said}",
+                    name=f"{self.part}: {rule.name}, {settings}",
                     estimator=rule.estimator,
                     options=rule.options,
                     changes={**rule.changes, **place},
@@ -152,7 +173,10 @@ class StudyConfig(Strict):
     @property
     def all_runs(self) -> tuple[StudyRun, ...]:
         """Return the runs, those of the grids after the others."""
-        return (*self.runs, *(run for grid in self.grids for run in grid.runs()))
+        runs = list(self.runs)
+        for grid in self.grids:
+            runs += grid.runs()
+        return tuple(runs)
 
     def runs_of(self, task: StudyTask) -> Iterator[StudyRun]:
         """Yield the runs on a task."""
@@ -180,8 +204,8 @@ class StudyConfig(Strict):
         return checked(FollowConfig, [self.follow, length, task.follow, {"task": task.task, "seed": self.seed + seed}])
 
     def probe_config(self, task: StudyTask, seed: int, *, whole: bool = True) -> ProbeConfig:
-        """Return the settings of one probe; without ``whole`` no step is taken in it."""
-        parts = {"arms": self.arms, "settings": [one.model_dump() for one in self.settings]} if whole else {}
+        """Return the settings of one probe; without ``whole`` no step is taken in it, and only signs are read."""
+        parts = {"arms": self.arms, "settings": [setting.model_dump() for setting in self.settings]} if whole else {}
         nothing = {} if whole else {"arms": (), "settings": ()}
         length = _response_length(task)
         own = {"task": task.task, "seed": self.seed + seed}
@@ -204,7 +228,11 @@ def shipped_config(preset: Preset) -> StudyConfig:
 
 
 def changed_config(preset: Preset, changes: Sequence[Table]) -> StudyConfig:
-    """Return the shipped study with these changes, the last of them counting most.
+    """Return the shipped study with these changes, of which a later one wins.
+
+    Args:
+        preset: its size.
+        changes: tables of settings.
 
     Raises:
         ValueError: one line that names what is wrong.

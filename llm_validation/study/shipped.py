@@ -1,4 +1,4 @@
-"""Which studies have a shipped configuration, and which code made them: for the store of results."""
+"""Tell the store of results which studies have a shipped configuration, and which code made them."""
 
 from __future__ import annotations
 
