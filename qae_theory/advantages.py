@@ -107,12 +107,12 @@ def weighted_advantages(rewards: Array, counts: Array | None, rule: Estimator, s
         ``[..., G]``; 0 where the count is 0, and throughout a group of fewer than two.
     """
     result = rule.kernel(rewards, counts, **settings)
-    if counts is None and rewards.shape[-1] >= 2 and result.dtype == rewards.dtype:
-        return np.asarray(result)
-    counted = baselines.group_sizes(rewards, counts)[..., None] >= 2
     if counts is not None:
-        counted = counted & (counts > 0)
-    return np.where(counted, result, arguments.exact_zero(rewards))
+        in_group = counts.sum(axis=-1, keepdims=True) >= 2
+        return np.where(in_group & (counts > 0), result, arguments.exact_zero(rewards))
+    if rewards.shape[-1] >= 2 and result.dtype == rewards.dtype:
+        return np.asarray(result)
+    return np.where(rewards.shape[-1] >= 2, result, arguments.exact_zero(rewards))
 
 
 def register_estimator(
