@@ -45,7 +45,7 @@ Told = Callable[[str, int, int], None]
 
 @dataclass
 class _Reading:
-    """What has been read so far."""
+    """Hold what has been read so far."""
 
     settings: AuditSettings
     chunks: dict[tuple[str, str], list[Chunk]] = field(default_factory=dict)
@@ -189,7 +189,7 @@ def _two_runs(name: str, parts: Sequence[tuple[Path, set[int]]], reading: _Readi
 
 
 def _named_folders(reading: _Reading) -> set[Path]:
-    """Folders of files that the user named one by one: these are of one run."""
+    """Return the folders of files that the user named one by one: these are of one run."""
     return {one.path.parent for listed in reading.entries.values() for one, _ in listed if one.named}
 
 

@@ -28,7 +28,7 @@ _TINY = 1e-12
 
 
 class Change(NamedTuple):
-    """Where the series break, the permutation p-value, and of each series what was expected and what came.
+    """Hold where the series break, the p-value, and what was expected of each series and what came.
 
     ``onset`` is where a ramp that goes on to a new level begins to fit best; ``step`` is where the break fits best, in
     the midst of a change that takes a while. ``before`` is the level before it, ``expected`` where the course before it

@@ -48,7 +48,7 @@ CHECKS: Sequence[Check] = (
 
 
 class Unchecked(NamedTuple):
-    """A check that could not run, and what it needs."""
+    """Name a check that could not run, and what it needs."""
 
     check: str
     needs: str

@@ -25,7 +25,7 @@ _BY_RANK = ("qae", "pos_mask", "neg_mask")
 
 @dataclass(frozen=True)
 class Candidate:
-    """An estimator with its options. ``gate`` is ``correctness`` where it works on 0 and 1 instead of the rewards."""
+    """Name an estimator with its options; ``gate`` is ``correctness`` where it works on 0 and 1, not the rewards."""
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Rows:
-    """Groups of one size, ``[M, G]`` each.
+    """Hold groups of one size, ``[M, G]`` each.
 
     ``batch_std`` is the standard deviation over the whole batch of each group's step, Bessel's, ``[M, 1]``.
     """
@@ -54,7 +54,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Family:
-    """Candidates that share a numerator: what differs is the divisor, and K within a rank."""
+    """Name candidates that share a numerator: they differ in the divisor, and in K within a rank."""
 
     name: str
     levels: tuple[str, ...]

@@ -35,7 +35,7 @@ EXACT = 2**10  # rewards that are multiples of its inverse are added up in float
 
 @dataclass(frozen=True)
 class Identified:
-    """What the logged advantages are.
+    """Say what the logged advantages are.
 
     ``members`` cannot be told apart, the preferred one first; empty where none fits, and then ``nearest`` is the
     candidate that is least far off, ``deviation`` the largest difference of any response under the first member or
@@ -116,7 +116,7 @@ def identify_rows(rows: Rows, settings: AuditSettings, left_out: int = 0) -> Ide
 
 
 class _Groups:
-    """Groups with what every candidate needs of them, computed once."""
+    """Hold groups with what every candidate needs of them, computed once."""
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows

@@ -16,7 +16,7 @@ LOGGED = "as logged"
 
 
 class Made(NamedTuple):
-    """``values`` ``[N]``, and what they are."""
+    """Hold ``values`` ``[N]``, and in ``source`` what they are."""
 
     values: Array
     source: str

@@ -18,7 +18,7 @@ MOST_DECIMALS = 6
 
 
 class Precision(NamedTuple):
-    """``relative`` to the advantage and to the rewards over the divisor; ``absolute`` for numbers rounded as text."""
+    """Hold a rounding: ``relative`` to advantage and rewards over the divisor, ``absolute`` for text."""
 
     name: str
     relative: float

@@ -11,7 +11,7 @@ from qae_theory.arrays import Array
 
 
 class Course(NamedTuple):
-    """Steps with success rate and entropy, ``[T]`` each; NaN where unknown. ``of`` says what success is."""
+    """Hold success rate and entropy by step, ``[T]`` each, NaN where unknown. ``of`` says what success is."""
 
     step: Array
     success: Array

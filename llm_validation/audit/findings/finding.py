@@ -22,7 +22,7 @@ ERROR_RATE = FAMILY_ERROR / STATISTICAL_CHECKS
 
 @dataclass(frozen=True)
 class Finding:
-    """One diagnosis.
+    """Hold one diagnosis.
 
     ``says`` is a sentence with the figures in it, ``evidence`` the figures by name, ``changes_if`` what would make it
     go away, ``claims`` the ledger's claims that it rests on.
@@ -39,7 +39,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """A check and what it needs.
+    """Hold a check and what it needs.
 
     ``lacks`` returns what of a log is missing, in words, or None where the check can run. ``finds`` lists the findings
     that it can make.

@@ -9,7 +9,7 @@ from scipy.stats import beta, binom
 
 @dataclass(frozen=True)
 class Share:
-    """``count`` of ``total``, and the interval of Clopper and Pearson at ``level``."""
+    """Hold ``count`` of ``total``, and the interval of Clopper and Pearson at ``level``."""
 
     count: int
     total: int
@@ -19,7 +19,7 @@ class Share:
 
     @property
     def value(self) -> float:
-        """The share itself; 0 of nothing."""
+        """Return the share itself; 0 of nothing."""
         return self.count / self.total if self.total else 0.0
 
     def record(self) -> dict[str, float]:

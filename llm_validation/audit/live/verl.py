@@ -33,7 +33,7 @@ def watched(trainer_class: type, every: int = EVERY, settings: AuditSettings | N
     Window(every)  # refuses a wrong number now, and not in the middle of a run
 
     class Watched(trainer_class):
-        """The trainer with the checks behind its advantages."""
+        """Run the checks behind the trainer's advantages."""
 
         def _compute_advantage(self, batch: Any, metrics: dict[str, Any]) -> Any:
             batch = super()._compute_advantage(batch, metrics)

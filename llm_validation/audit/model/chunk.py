@@ -42,7 +42,7 @@ OPTIONAL = (
 
 @dataclass(frozen=True)
 class Chunk:
-    """Responses of one file, N of them.
+    """Hold N responses of one file.
 
     ``key`` names the group (``id``) or holds the hash of the prompt's text (``prompt``, ``block``). ``member`` names
     the response within its group and ``turn`` orders several outputs of one response. ``batch`` tells apart what was

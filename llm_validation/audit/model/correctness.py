@@ -18,7 +18,7 @@ _ALONE = {1.0: 1.0, 0.0: 0.0, -1.0: 0.0}  # what a single level of a binary rewa
 
 
 class Correctness(NamedTuple):
-    """``correct`` is 1, 0 or NaN, ``[N]``; ``source`` says what it is from, None where nothing is known."""
+    """Hold ``correct``, 1, 0 or NaN, ``[N]``; ``source`` says what it is from, None where nothing is known."""
 
     correct: Array
     source: str | None

@@ -16,14 +16,14 @@ from qae_theory.arrays import Array
 
 
 class Entry(NamedTuple):
-    """Metrics that a log gives of one step; NaN for null, NaN and infinities."""
+    """Hold the metrics that a log gives of one step; NaN for null, NaN and infinities."""
 
     step: int
     metrics: Mapping[str, float]
 
 
 class Settled(NamedTuple):
-    """One record a step, and how many entries are in no record."""
+    """Hold one record a step, and how many entries are in no record."""
 
     records: dict[int, dict[str, float]]
     superseded: int

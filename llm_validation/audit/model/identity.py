@@ -18,7 +18,7 @@ NO_PROMPTS = "nothing in the file says how many responses a group has; give --gr
 
 
 class Resolved(NamedTuple):
-    """Groups of rows. ``group`` is -1 for a row that is refused; ``reason`` says why and ``sizes`` what was found."""
+    """Hold groups of rows. ``group`` is -1 for a refused row; ``reason`` says why and ``sizes`` what was found."""
 
     group: Array
     reason: str | None

@@ -17,7 +17,7 @@ LEVELS = ("steps", "rewards", "advantages", "log-probs", "token entropies")
 
 @dataclass(frozen=True)
 class Source:
-    """One file and its part in the audit."""
+    """Name one file and its part in the audit."""
 
     path: Path
     format: str
@@ -33,7 +33,7 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Log:
-    """A run as its logs tell it.
+    """Hold a run as its logs tell it.
 
     ``tables`` are the responses, a table a format; formats of one run may complement one another (rewards in one, token
     entropies in another).
@@ -58,12 +58,12 @@ class Log:
 
     @property
     def main(self) -> Responses | None:
-        """The table that the groups are counted in: the one with most grouped responses, else any."""
+        """Return the table that groups are counted in: the one with most grouped responses, else any."""
         return self.table("reward", grouped=True) or self.table("reward") or self.table()
 
     @property
     def level(self) -> str | None:
-        """How far the logs go; None where they hold nothing."""
+        """Return how far the logs go; None where they hold nothing."""
         if self.table("entropy_before") is not None:
             return LEVELS[4]
         if self.table("logp_distance") is not None or self.table("logp_train", "logp_rollout") is not None:

@@ -16,7 +16,7 @@ MOST_SIZES = 12  # named in a report; the rest is counted
 
 @dataclass(frozen=True)
 class Refusal:
-    """A file, or the steps of it, that the audit leaves out."""
+    """Name a file, or steps of it, that the audit leaves out."""
 
     path: Path
     reason: str

@@ -14,7 +14,7 @@ from qae_theory.arrays import Array
 
 @dataclass(frozen=True, eq=False)
 class Responses:
-    """N responses in M groups; rows of a group stand together, groups in the order of their steps.
+    """Hold N responses in M groups; rows of a group stand together, groups in the order of their steps.
 
     ``identity`` says where the groups come from: an ``id``, ``block``s of a known size, the text of the ``prompt``, or
     ``none`` where the responses cannot be grouped (then ``group`` is -1 throughout).
@@ -57,13 +57,13 @@ class Responses:
 
     @cached_property
     def groups(self) -> Groups:
-        """The groups of these responses."""
+        """Return the groups of these responses."""
         return summarise(self)
 
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """One row a group, ``[M]`` each."""
+    """Hold one row a group, ``[M]`` each."""
 
     start: Array
     """Index of the group's first response."""
@@ -83,12 +83,12 @@ class Groups:
 
     @property
     def common_size(self) -> int | None:
-        """The one size of all groups; None where they differ or there is none."""
+        """Return the one size of all groups; None where they differ or there is none."""
         return int(self.size[0]) if len(self.size) and (self.size == self.size[0]).all() else None
 
     @property
     def usual_size(self) -> int | None:
-        """The size that most groups have, the larger of two that are equally frequent."""
+        """Return the size that most groups have, the larger of two that are equally frequent."""
         if not len(self.size):
             return None
         sizes, counts = np.unique(self.size, return_counts=True)

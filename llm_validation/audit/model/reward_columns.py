@@ -25,7 +25,7 @@ NO_SUM = (
 
 
 class Reward(NamedTuple):
-    """The reward ``[N]``, the columns that it is made of, and a note where others were left out."""
+    """Hold the reward ``[N]``, the columns that it is made of, and a note where others were left out."""
 
     reward: Array
     components: dict[str, Array]

@@ -114,7 +114,7 @@ SCALED_AS_PROBABILITY = frozenset({"training/rollout_probs_diff_mean"})
 
 @dataclass(frozen=True)
 class Steps:
-    """Metrics of T steps. ``metrics`` holds every one under its own name."""
+    """Hold the metrics of T steps. ``metrics`` has every one under its own name."""
 
     step: Array
     """[T], int64, ascending."""
@@ -139,7 +139,7 @@ class Steps:
 
     @property
     def recognised(self) -> list[str]:
-        """The series that the log has."""
+        """Return the names of the series that the log has."""
         return [name for name in NAMES if self.name_of(name) is not None]
 
 

@@ -16,7 +16,7 @@ Whole = Annotated[int, Field(ge=1)]
 
 
 class AuditSettings(Strict):
-    """None where it is not known.
+    """Hold the settings of a run; None stands for what is not known.
 
     ``k``, ``std`` and ``eps`` are of the advantage. ``updates_per_batch`` counts optimiser updates on one batch of
     rollouts. ``max_tokens`` is the limit on the length of a response. ``aggregation`` is how the trainer averages the

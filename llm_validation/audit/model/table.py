@@ -26,7 +26,7 @@ _ADDED = frozenset(OPTIONAL) - {"correct", "advantage", "truncated", "version"}
 
 
 class Table(NamedTuple):
-    """The responses of one format, how many rows of each file are in them, and what was left out."""
+    """Hold the responses of one format, how many rows of each file are in them, and what was left out."""
 
     responses: Responses
     used: Mapping[Path, int]
@@ -35,7 +35,7 @@ class Table(NamedTuple):
 
 
 class _Rows(NamedTuple):
-    """All rows of the chunks; ``source`` is an index of ``paths``."""
+    """Hold all rows of the chunks; ``source`` is an index of ``paths``."""
 
     source: Array
     step: Array

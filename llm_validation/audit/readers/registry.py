@@ -15,7 +15,7 @@ GROUP = "qae.readers"
 
 
 class ReaderError(ValueError):
-    """A provider of readers does not load, or two readers have one name."""
+    """Say that a provider of readers does not load, or that two readers have one name."""
 
 
 def all_readers() -> list[Reader]:

@@ -17,12 +17,12 @@ from llm_validation.audit.reading.json_lines import Tally
 
 
 class RefusedError(ValueError):
-    """The file is recognised and is not read, for a reason that the message gives."""
+    """Say why a file that is recognised is not read."""
 
 
 @dataclass(frozen=True)
 class ResponseReader:
-    """Reads responses. ``recognises`` looks at the beginning of a file only."""
+    """Read responses. ``recognises`` looks at the beginning of a file only."""
 
     name: str
     recognises: Callable[[Head], bool]
@@ -32,7 +32,7 @@ class ResponseReader:
 
 @dataclass(frozen=True)
 class StepReader:
-    """Reads metrics by step. ``launches``: whether several files in a folder may be runs of their own."""
+    """Read metrics by step. ``launches``: whether several files in a folder may be runs of their own."""
 
     name: str
     recognises: Callable[[Head], bool]
@@ -43,7 +43,7 @@ class StepReader:
 
 @dataclass(frozen=True)
 class SettingsReader:
-    """Reads what the run was asked to do."""
+    """Read what the run was asked to do."""
 
     name: str
     recognises: Callable[[Head], bool]

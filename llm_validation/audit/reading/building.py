@@ -22,7 +22,7 @@ ROWS = 2**14  # of a chunk
 
 @dataclass
 class Row:
-    """One response as a reader understood it. ``key`` and ``member`` are anything that JSON holds."""
+    """Hold one response as a reader understood it. ``key`` and ``member`` are anything that JSON holds."""
 
     step: int = NO_STEP
     reward: float = np.nan

@@ -26,7 +26,7 @@ _PICKLE = tuple(bytes([0x80, version]) for version in range(2, 6))
 
 @dataclass(frozen=True)
 class Head:
-    """What is known of a file before it is read.
+    """Hold what is known of a file before it is read.
 
     ``kind`` is one of ``empty``, ``parquet``, ``events`` (TensorBoard), ``wandb`` (W&B's own binary log), ``pickle``,
     ``archive``, ``lines`` (a JSON object a line), ``list`` (one JSON list), ``document`` (one JSON object), ``csv``,
@@ -44,12 +44,12 @@ class Head:
 
     @cached_property
     def objects(self) -> tuple[dict[str, Any], ...]:
-        """Those of the records that are objects."""
+        """Return those of the records that are objects."""
         return tuple(record for record in self.records if isinstance(record, dict))
 
     @cached_property
     def keys(self) -> frozenset[str]:
-        """The names that the first objects have in common with one another."""
+        """Return the names that the first objects have in common with one another."""
         shared = [set(record) for record in self.objects]
         return frozenset(set.intersection(*shared)) if shared else frozenset()
 

@@ -30,7 +30,7 @@ _TRUTH = {"true": 1.0, "false": 0.0}
 
 @dataclass
 class Tally:
-    """What became of the records of a file: how many there were, and how many were dropped for which reason."""
+    """Count what became of the records of a file: how many there were, and how many were dropped, and why."""
 
     read: int = 0
     unscored: int = 0
@@ -44,14 +44,14 @@ class Tally:
 
     @property
     def note(self) -> str | None:
-        """One line about what was dropped; None if nothing was."""
+        """Return one line about what was dropped; None if nothing was."""
         said = [f"dropped {count}: {reason}" for reason, count in self.dropped.items()]
         said += [f"{self.unscored} without a reward"] if self.unscored else []
         return "; ".join([*said, *self.notes]) or None
 
 
 class TooLongError(ValueError):
-    """A line is longer than any writer of logs makes it."""
+    """Say that a line is longer than any writer of logs makes it."""
 
 
 def blocks(path: Path, tally: Tally) -> Iterator[tuple[bytes, bool]]:
@@ -124,7 +124,7 @@ def parsed(block: bytes, tally: Tally, *, ended: bool) -> Iterator[dict[str, Any
 
 @dataclass(frozen=True)
 class Text:
-    """A field whose values are looked at one distinct value at a time.
+    """Hold a field whose values are looked at one distinct value at a time.
 
     ``index`` points into ``values``, ``[R]``; -1 where a record lacks the field.
     """
@@ -134,7 +134,7 @@ class Text:
 
     @property
     def present(self) -> Array:
-        """Which records have the field, ``[R]``."""
+        """Return which records have the field, ``[R]``."""
         return self.index >= 0
 
     def mapped(self, function: Callable[[Any], int], absent: int) -> Array:
@@ -149,7 +149,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Fields:
-    """Some fields of R records: ``numbers`` as float64 with NaN for what is missing, and ``texts``."""
+    """Hold some fields of R records: ``numbers`` as float64 with NaN for what is missing, and ``texts``."""
 
     rows: int
     numbers: Mapping[str, Array]

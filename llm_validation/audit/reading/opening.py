@@ -25,7 +25,7 @@ _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, OSError, ValueError)
 
 
 class Damage:
-    """What was found wrong with a stream; None as long as nothing was."""
+    """Hold what was found wrong with a stream; None as long as nothing was."""
 
     what: str | None = None
 

@@ -13,12 +13,12 @@ _PASSED_OVER = frozenset({".git", "__pycache__", ".venv", "node_modules"})
 
 
 class WalkError(ValueError):
-    """A path that was given cannot be walked."""
+    """Say that a path that was given cannot be walked."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A file, and whether it was named itself rather than found in a folder."""
+    """Name a file, and whether it was named itself rather than found in a folder."""
 
     path: Path
     named: bool

@@ -9,7 +9,7 @@ from llm_validation.audit.report.verdicts import NOT_RUN, verdicts
 
 
 class Remedy(NamedTuple):
-    """Something to try, where it comes from, and the claim that speaks of it, if one does."""
+    """Name something to try, where it comes from, and the claim that speaks of it, if one does."""
 
     what: str
     source: str
@@ -17,12 +17,12 @@ class Remedy(NamedTuple):
 
     @property
     def ledger(self) -> str | None:
-        """The verdict of the claim; None where no claim speaks of the remedy."""
+        """Return the verdict of the claim; None where no claim speaks of the remedy."""
         return verdicts().get(self.claim, NOT_RUN) if self.claim else None
 
     @property
     def shown(self) -> str:
-        """The remedy as a sentence: what to do, where that comes from, and what the ledger says of it."""
+        """Return the remedy as a sentence: what to do, where that comes from, and what the ledger says of it."""
         ledger = f"{self.claim} {self.ledger}" if self.claim else "no claim"
         return f"{self.what} [{self.source}; ledger: {ledger}]"
 

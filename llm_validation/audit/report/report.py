@@ -18,7 +18,7 @@ FOUND_NOTHING, FOUND, REFUSED, NOTHING_CHECKED = 0, 1, 2, 3
 
 @dataclass(frozen=True)
 class Report:
-    """What an audit found, and in what."""
+    """Hold what an audit found, and in what."""
 
     log: Log
     findings: Sequence[Finding]
@@ -26,7 +26,7 @@ class Report:
 
     @property
     def checked(self) -> int:
-        """How many checks could run."""
+        """Return how many checks could run."""
         return len(CHECKS) - len(self.unchecked)
 
     def status(self, fail_on: str) -> int:

@@ -19,7 +19,7 @@ class _Closed(BaseModel):
 
 
 class Source(_Closed):
-    """One file: its format, how many rows were read and how many are used in the audit."""
+    """Describe one file: its format, how many rows were read and how many are used in the audit."""
 
     path: str
     format: str
@@ -29,7 +29,7 @@ class Source(_Closed):
 
 
 class StepRange(_Closed):
-    """The first and the last step and how many there are; null without steps."""
+    """Give the first and the last step and how many there are; null without steps."""
 
     first: int | None
     last: int | None
@@ -37,7 +37,7 @@ class StepRange(_Closed):
 
 
 class GroupCounts(_Closed):
-    """Counts of groups; null where the sizes differ, or where it is not known which responses are right."""
+    """Count groups; null where the sizes differ, or where it is not known which responses are right."""
 
     count: int
     size: int | None
@@ -48,14 +48,14 @@ class GroupCounts(_Closed):
 
 
 class Rule(_Closed):
-    """A candidate: an estimator of the registry and its options."""
+    """Name a candidate: an estimator of the registry and its options."""
 
     name: str
     options: dict[str, Option]
 
 
 class Identified(Rule):
-    """What the logged advantages are; ``name`` is "none" where no candidate fits, and then ``nearest`` is named."""
+    """Say what the logged advantages are; ``name`` is "none" where no candidate fits, and then ``nearest`` is named."""
 
     max_deviation: float
     equivalents: list[Rule]
@@ -66,7 +66,7 @@ class Identified(Rule):
 
 
 class LevelRow(_Closed):
-    """What GRPO (``k`` null) or QAE at one K would make of the run's groups: shares, and the mean gain."""
+    """Say what GRPO (``k`` null) or QAE at one K would make of the run's groups: shares, and the mean gain."""
 
     estimator: str
     k: str | None
@@ -79,7 +79,7 @@ class LevelRow(_Closed):
 
 
 class Quarter(_Closed):
-    """A quarter of the responses by length, and its share of the advantages' mass of either sign."""
+    """Describe a quarter of the responses by length, and its share of the advantages' mass of either sign."""
 
     quarter: Literal["shortest", "shorter", "longer", "longest"]
     mean_tokens: float
@@ -88,7 +88,7 @@ class Quarter(_Closed):
 
 
 class Mass(_Closed):
-    """Shares of the sum of |A|."""
+    """Give shares of the sum of |A|."""
 
     advantages: str
     positive: float
@@ -98,7 +98,7 @@ class Mass(_Closed):
 
 
 class Component(_Closed):
-    """A reward function: its mean, in how many groups it tells responses apart, its share of the rewards' spread."""
+    """Describe a reward function: its mean, where it tells responses apart, its share of the rewards' spread."""
 
     component: str
     weight: float
@@ -108,14 +108,14 @@ class Component(_Closed):
 
 
 class ClaimVerdict(_Closed):
-    """A claim of the ledger and its stored verdict."""
+    """Name a claim of the ledger and its stored verdict."""
 
     id: str
     verdict: str
 
 
 class Try(_Closed):
-    """Something to try, where it comes from, and what the ledger says of it; null where no claim speaks of it."""
+    """Name something to try, where it comes from, and what the ledger says of it; null where no claim speaks of it."""
 
     what: str
     source: str
@@ -124,7 +124,7 @@ class Try(_Closed):
 
 
 class FindingRecord(_Closed):
-    """One diagnosis; ``evidence`` has its sentence under ``says``, and its figures by name."""
+    """Describe one diagnosis; ``evidence`` has its sentence under ``says``, and its figures by name."""
 
     id: str
     severity: Literal["info", "warning", "critical"]
@@ -136,14 +136,14 @@ class FindingRecord(_Closed):
 
 
 class UncheckedRecord(_Closed):
-    """A check that could not run, and what it needs."""
+    """Name a check that could not run, and what it needs."""
 
     check: str
     needs: str
 
 
 class RefusalRecord(_Closed):
-    """A file that is left out, why, and how many groups were found of each size (or steps of each launch)."""
+    """Name a file that is left out, why, and how many groups were found of each size (or steps of each launch)."""
 
     path: str
     reason: str
@@ -151,7 +151,7 @@ class RefusalRecord(_Closed):
 
 
 class Level(_Closed):
-    """A level of success that two runs reach, and step and entropy of each where it first reaches it."""
+    """Give a level of success that two runs reach, and step and entropy of each where it first reaches it."""
 
     success: float
     steps: tuple[int, int]
@@ -159,7 +159,7 @@ class Level(_Closed):
 
 
 class Differing(_Closed):
-    """The findings of one run, of the other, and of both."""
+    """List the findings of one run, of the other, and of both."""
 
     only_first: list[str]
     only_second: list[str]
@@ -167,7 +167,7 @@ class Differing(_Closed):
 
 
 class Comparison(_Closed):
-    """Two runs at equal success."""
+    """Compare two runs at equal success."""
 
     success: tuple[str, str]
     at_success: list[Level]
@@ -178,7 +178,7 @@ class Comparison(_Closed):
 
 
 class AuditRecord(_Closed):
-    """The whole report."""
+    """Describe the whole report."""
 
     schema_version: Literal[1] = Field(alias="schema")
     sources: list[Source]

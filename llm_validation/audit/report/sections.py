@@ -19,7 +19,7 @@ MOST_SOURCES = 60
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with paragraphs, a list, and a table."""
+    """Hold a heading with paragraphs, a list, and a table."""
 
     title: str
     paragraphs: Sequence[str] = ()

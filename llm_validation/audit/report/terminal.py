@@ -23,7 +23,7 @@ _MORE = "... (--json has everything)"
 
 
 class _Layout(NamedTuple):
-    """How much room each paragraph gets, and whether remedies are shown."""
+    """Say how much room each paragraph gets, and whether remedies are shown."""
 
     most_lines: int | None
     remedies: bool

@@ -24,7 +24,7 @@ LINEAR = "qae_linear"
 
 
 class Rule(NamedTuple):
-    """The run's estimator and its K, configured or identified."""
+    """Name the run's estimator and its K, configured or identified."""
 
     name: str
     k: str

@@ -43,8 +43,8 @@ def _read(head: Head, tally: Tally) -> Iterator[Entry]:
     steps = len({entry.step for entry in entries})
     if steps and len(entries) >= MANY * steps:
         raise RefusedError(
-            f"{len(entries)} records of {steps} steps are not metrics, of which a step has one; if these are responses, "
-            "nothing says which of them form a group"
+            f"{len(entries)} records of {steps} steps are not metrics, of which a step has one; if these are "
+            "responses, nothing says which of them form a group"
         )
     yield from entries
 
