@@ -59,6 +59,22 @@ class Exactly:
 
 
 @dataclass(frozen=True)
+class Worth:
+    """An array of exact numbers, roots among them, which are worth these."""
+
+    values: Array
+
+    def fault_of(self, result: Any) -> str | None:
+        """Return what is wrong with a result, None where nothing is."""
+        exact = isinstance(result, np.ndarray) and result.dtype == object and result.shape == self.values.shape
+        if not exact or any(isinstance(x, (float, np.floating)) for x in result.flat):
+            return f"no array of exact numbers of shape {self.values.shape}: {result!r}"[:300]
+        worth = np.array([float(x) for x in result.flat]).reshape(result.shape)
+        right = np.abs(worth - self.values) <= 1e-14 * np.abs(self.values)
+        return None if right.all() else f"{worth.tolist()}, not {self.values.tolist()}"[:300]
+
+
+@dataclass(frozen=True)
 class Near:
     """A Python float between two limits."""
 
@@ -78,7 +94,7 @@ class Refused:
     argument: str
 
 
-Answer = Within | Exactly | Near | Refused | tuple[Within | Exactly | Near, ...]
+Answer = Within | Exactly | Worth | Near | Refused | tuple[Within | Exactly | Worth | Near, ...]
 
 
 @dataclass(frozen=True)

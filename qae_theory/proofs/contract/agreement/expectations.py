@@ -12,7 +12,16 @@ import numpy as np
 
 from qae_theory.arrays import Array
 from qae_theory.proofs.contract.agreement import forms, groups, policies
-from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Exactly, Refused, Within, around, read_only
+from qae_theory.proofs.contract.agreement.comparison import (
+    Answer,
+    Cell,
+    Exactly,
+    Refused,
+    Within,
+    Worth,
+    around,
+    read_only,
+)
 from qae_theory.proofs.contract.agreement.forms import Level
 from qae_theory.proofs.contract.agreement.references import reference
 
@@ -240,8 +249,8 @@ def _table_cells(quick: bool) -> Iterator[Cell]:
         edges = forms.levels_at_edge(size) or [forms.LEVELS[0]]
         yield _table_cell(size, Setting(groups.GATED[size % 4], edges[-1 - size % len(edges)], None, None))
     for estimator in groups.ESTIMATORS:
-        for size in (2, 6, 40):
-            setting = Setting(estimator, forms.level(0.8), "none", None)
+        for size, std, eps in ((2, "none", None), (6, "none", None), (40, "none", None), (5, "bessel", 0.1)):
+            setting = Setting(estimator, forms.level(0.8), std, eps)
             expect = partial(_exact_tables, size, setting)
             options = {**setting.given, "exact": True}
             yield Cell(f"exact, {setting}, G = {size}", (size, estimator), expect, options)
@@ -263,12 +272,14 @@ def _tables(size: int, setting: Setting) -> Answer:
 
 
 def _exact_tables(size: int, setting: Setting) -> Answer:
+    """Return exact tables; of a standardised rule, whose tables hold roots, what they are worth."""
     sides = reference("expectations").outcome_advantages(size, setting.estimator, setting.exact)
-    tables = []
+    tables: list[Exactly | Worth] = []
     for side in sides:
         table = np.empty(size + 1, dtype=object)
         table[:] = side
-        tables.append(Exactly(table))
+        rooted = setting.estimator in groups.STANDARDISED and dict(setting.exact).get("std") != "none"
+        tables.append(Worth(table.astype(np.float64)) if rooted else Exactly(table))
     return tuple(tables)
 
 
