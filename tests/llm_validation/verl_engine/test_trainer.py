@@ -68,7 +68,7 @@ def test_settings_of_other_experiments(experiment: str, every: int, sequence_rat
         ("trainer.probe.every=1.5", r"trainer\.probe\.every must be an integer"),
         ("trainer.probe.every=true", r"trainer\.probe\.every must be an integer"),
         ("trainer.probe.counterfactual_arms=[]", r"trainer\.probe\.counterfactual_arms must be the names"),
-        ("algorithm.quantile_k='1'", "k must be a rational number strictly between 0 and 1"),
+        ("algorithm.quantile_k='1'", "k must be"),
         ("algorithm.adv_estimator=gae", r"algorithm\.adv_estimator must be one of groups, without a critic"),
         (
             "algorithm.rollout_correction.bypass_mode=true",

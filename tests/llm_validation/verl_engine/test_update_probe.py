@@ -375,7 +375,7 @@ def test_parts_add_up_to_the_whole(groups: list[list[tuple[int, int, float, floa
     [
         ([], "0.4", "records must be at least one response"),
         ([{"uid": "a"}], "0.4", "records must be with the fields"),
-        (HARD, "1.0", "k must be a rational number strictly between 0 and 1"),
+        (HARD, "1.0", "k must be"),
     ],
 )
 def test_metrics_refuse(records: Sequence[Any], k: str, says: str) -> None:

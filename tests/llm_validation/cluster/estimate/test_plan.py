@@ -204,7 +204,7 @@ def test_exit_status_of_a_run_that_does_not_fit(app: typer.Typer, tmp_path: Path
         ([EXPERIMENT, "--assume", "speed=1"], "assumption must be one of"),
         ([EXPERIMENT, "--assume", "arithmetic"], "assume must be NAME=VALUE"),
         ([EXPERIMENT, "--assume", "arithmetic=much"], "assume must be NAME=VALUE"),
-        ([EXPERIMENT, "--assume", "arithmetic=0"], "arithmetic must be a number > 0 and <= 1; got 0.0"),
+        ([EXPERIMENT, "--assume", "arithmetic=0"], "arithmetic must be"),
     ],
 )
 def test_wrong_usage_is_one_line_and_2(app: typer.Typer, arguments: list[str], says: str) -> None:
