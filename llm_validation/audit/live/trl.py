@@ -35,7 +35,7 @@ def watch(trainer: Any, every: int = EVERY, settings: AuditSettings | None = Non
     last: list[Any] = [None]
 
     class Audit(TrainerCallback):  # type: ignore[misc, unused-ignore]
-        """Takes each new batch at the end of a step, and adds what was found to the next log."""
+        """Take each new batch at the end of a step, and add what was found to the next log."""
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             del args, control

@@ -52,7 +52,7 @@ ONCE: Sequence[Check] = (estimator_mismatch.CHECK,)
 
 
 class Window:
-    """Keeps the batches of the last ``every`` steps and checks them when they are full."""
+    """Keep the batches of the last ``every`` steps and checks them when they are full."""
 
     def __init__(self, every: int = EVERY, settings: AuditSettings | None = None) -> None:
         """Open an empty window.
