@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.llm_validation.audit import worlds
@@ -84,7 +85,7 @@ def trl_file(folder: Path, step: int, prompts: list[str], size: int, **columns: 
         **columns,
     }
     (folder / "completions").mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(table).to_parquet(folder / "completions" / f"completions_{step:05d}.parquet")
+    pq.write_table(pa.table(table), folder / "completions" / f"completions_{step:05d}.parquet")
 
 
 def test_a_question_twice_in_a_row_is_cut_into_blocks(tmp_path: Path) -> None:
@@ -319,6 +320,7 @@ def test_a_single_launch_is_read() -> None:
     assert content["series"]["entropy"] == "train/entropy"
 
 
+@pytest.mark.train
 def test_a_launch_that_goes_on_continues_the_one_before(tmp_path: Path) -> None:
     from tests.llm_validation.audit.events import event_file
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from qae_theory import advantages
 
@@ -273,8 +275,6 @@ def areal(folder: Path, world: World) -> None:
 
 
 def trl(folder: Path, world: World) -> None:
-    import pandas as pd
-
     for step in range(world.shape[0]):
         here = [(group, i) for at, group, i in cells(world) if at == step]
         table = {
@@ -285,7 +285,7 @@ def trl(folder: Path, world: World) -> None:
             "advantage": [_number(world.advantage[step, group, i]) for group, i in here],
         }
         (folder / "completions").mkdir(parents=True, exist_ok=True)
-        pd.DataFrame(table).to_parquet(folder / "completions" / f"completions_{step + 1:05d}.parquet")
+        pq.write_table(pa.table(table), folder / "completions" / f"completions_{step + 1:05d}.parquet")
 
 
 def own(folder: Path, world: World) -> None:
