@@ -110,7 +110,8 @@ def test_a_record_of_the_same_sources_keeps_its_date(tmp_path: Path, monkeypatch
     path = tmp_path / "checked.json"
     monkeypatch.setattr(layout, "CHECKED", path)
     record.write("8.16.1")
-    path.write_text(path.read_text(encoding="utf-8").replace(str(record.read().date), "2001-01-01"), encoding="utf-8")
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**stored, "date": "2001-01-01"}), encoding="utf-8")
     assert record.write("8.16.1").date == "2001-01-01"
     assert record.write("8.17.0").date != "2001-01-01"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ LONGEST_DEFINITIONS = 250  # lines that an outsider has to read
 
 
 @pytest.fixture
-def theories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def theories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of two small theories, one of which requires the other."""
     folder = tmp_path / "theories"
     folder.mkdir()
