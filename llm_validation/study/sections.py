@@ -51,14 +51,14 @@ def what_was_run(
     for name, facts_of in summary["substrates"].items():
         here = probes["substrate"] == name if "substrate" in probes else probes["task"] == name
         runs = facts_of["runs"]
-        first, last = (_mean([run[f"success_{end}"] for run in runs]) for end in ("first", "last"))
-        entropies = [_mean([run[f"entropy_{end}"] for run in runs]) for end in ("first", "last")]
+        success = f"{_mean_of(runs, 'success_first')} to {_mean_of(runs, 'success_last')}"
+        entropy = f"{_mean_of(runs, 'entropy_first')} to {_mean_of(runs, 'entropy_last')}"
         functional = sorted(set(probes["functional"][here].tolist())) if "functional" in probes else []
         rows.append(
             [
                 *(name, facts_of["model"], _count(facts_of["parameters"]), facts_of["vocabulary"]),
                 *(", ".join(functional), len(np.unique(probes["probe"][here])), len(runs)),
-                *(f"{first} to {last}", f"{entropies[0]} to {entropies[1]}"),
+                *(success, entropy),
             ]
         )
     header = ["substrate", "model", "parameters", "tokens", "entropy of", "probes", "runs", "success", "nats per token"]
@@ -78,10 +78,10 @@ def outcomes(found: Lines) -> Iterator[str]:
         counts.setdefault(line.condition.partition("/")[0], Counter())[str(line.outcome)] += 1
     out = Counter(str(record["condition"]).partition("/")[0] for record in found.out)
     kinds = [str(answer) for answer in Answer]
-    rows = [
-        [name, *(count[kind] for kind in kinds), sum(count.values()), out[name]]
-        for name, count in sorted(counts.items())
-    ]
+    rows = []
+    for name, count in sorted(counts.items()):
+        of_kinds = [count[kind] for kind in kinds]
+        rows.append([name, *of_kinds, sum(of_kinds), out[name]])
     yield from markdown_table(["substrate", *kinds, "lines", "conditions out"], rows)
     yield ""
 
@@ -99,23 +99,16 @@ def lines(found: Lines) -> Iterator[str]:
     for line in found.lines:
         by_claim.setdefault(line.claim, []).append(line)
     for claim, some in by_claim.items():
-        yield from (
-            f"### `{claim}`",
-            "",
-            *(f"* {said}" for said in dict.fromkeys(f"{one.says}; effect in {one.unit}." for one in some)),
-            "",
-        )
-        rows = [
-            [
-                *(f"`{one.condition}`", one.n, _interval(one), one.smallest_effect, f"{one.power:.2f}"),
-                *(
-                    f"**{one.outcome}**" + (f" ({one.deciding} would decide)" if one.deciding else ""),
-                    one.planted,
-                    one.control,
-                ),
-            ]
-            for one in some
-        ]
+        sentences = dict.fromkeys(f"{line.says}; effect in {line.unit}." for line in some)
+        yield from (f"### `{claim}`", "")
+        yield from (f"* {sentence}" for sentence in sentences)
+        yield ""
+        rows = []
+        for line in some:
+            deciding = f" ({line.deciding} would decide)" if line.deciding else ""
+            figures = (line.n, _interval(line), line.smallest_effect, f"{line.power:.2f}")
+            # A planted effect must be found and its absence must not: the controls stand beside each outcome.
+            rows.append([f"`{line.condition}`", *figures, f"**{line.outcome}**{deciding}", line.planted, line.control])
         header = ["condition", "n", "effect", "s", "power", "outcome", f"{PLANTED:g} s planted", "nothing planted"]
         yield from markdown_table(header, rows)
         yield ""
@@ -160,20 +153,11 @@ def bounds(records: Records) -> Iterator[str]:
         " measured displacement, a consistency check that only rounding can fail. Excess: how far outside, in nats."
     )
     yield ""
-    rows = [
-        [
-            *(
-                one["substrate"],
-                one["setting"],
-                one["bound"],
-                one["checked"],
-                one["violations"],
-                shown(one["coverage"]),
-            ),
-            *(_number(one[name]) for name in ("median", "largest", "median_relative")),
-        ]
-        for one in records
-    ]
+    rows = []
+    for record in records:
+        named = [record[name] for name in ("substrate", "setting", "bound", "checked", "violations")]
+        excess = [_number(record[name]) for name in ("median", "largest", "median_relative")]
+        rows.append([*named, shown(record["coverage"]), *excess])
     header = ["substrate", "setting", "bound", "checked", "outside", "coverage", "median excess", "largest", "relative"]
     yield from markdown_table(header, rows)
     yield ""
@@ -212,14 +196,11 @@ def contrasts(records: Records) -> Iterator[str]:
         " measured, and as two rungs predict it; and over the mean size of the two changes."
     )
     yield ""
-    rows = [
-        [
-            *(one["task"], one["setting"], one["pair"]),
-            *(shown(one["contrast"][name]) for name in MEASURES),
-            *(shown(one["share"]), one["rows"], one["probes"]),
-        ]
-        for one in records
-    ]
+    rows = []
+    for record in records:
+        figures = [shown(record["contrast"][name]) for name in MEASURES]
+        named = (record["task"], record["setting"], record["pair"])
+        rows.append([*named, *figures, shown(record["share"]), record["rows"], record["probes"]])
     header = ["substrate", "setting", "arms", "measured", "sampled", "first order", "share", "rows", "probes"]
     yield from markdown_table(header, rows)
     yield ""
@@ -259,13 +240,13 @@ def places(found: Mapping[str, Records]) -> Iterator[str]:
     yield from ("## The map of collapse and explosion", "")
     rules = list(dict.fromkeys(one["rule"] for one in found["places"]))
     by_place: dict[tuple[Any, ...], dict[str, Mapping[str, Any]]] = {}
-    for one in found["places"]:
-        by_place.setdefault(tuple(one[axis] for axis in AXES), {})[one["rule"]] = one
-    gaps = {tuple(one[axis] for axis in AXES): one for one in found["contrasts"]}
-    rows = [
-        [*map(_axis, place), *(_said(of.get(rule)) for rule in rules), _gap(gaps.get(place))]
-        for place, of in sorted(by_place.items())
-    ]
+    for record in found["places"]:
+        by_place.setdefault(_place(record), {})[record["rule"]] = record
+    gaps = {_place(record): record for record in found["contrasts"]}
+    rows = []
+    for place, of_rules in sorted(by_place.items()):
+        names = [_said(of_rules.get(rule)) for rule in rules]
+        rows.append([*map(_axis, place), *names, _gap(gaps.get(place))])
     header = ["clip", "", "updates", "learning rate", *rules, "QAE(.4) - GRPO at equal success"]
     yield from markdown_table(header, rows)
     yield from (
@@ -278,16 +259,11 @@ def places(found: Mapping[str, Records]) -> Iterator[str]:
         peak = max(max(one["peak_ratio"]) for one in found["places"])
         yield f"No place of the mapped region explodes; the largest peak is {peak:.2f} times the entropy at the start."
         yield ""
-    rows = [
-        [
-            *(_axis(one[axis]) for axis in AXES[:-1]),
-            one["rule"],
-            one["name"],
-            f"{one['reached']} of {one['seeds']}",
-            _range(one),
-        ]
-        for one in found["boundaries"]
-    ]
+    rows = []
+    for record in found["boundaries"]:
+        coordinates = [_axis(record[axis]) for axis in AXES[:-1]]
+        reached = f"{record['reached']} of {record['seeds']}"
+        rows.append([*coordinates, record["rule"], record["name"], reached, _range(record)])
     header = ["clip", "", "updates", "rule", "from this learning rate on", "seeds", "learning rate"]
     yield from markdown_table(header, rows)
     yield ""
@@ -300,20 +276,18 @@ def sensitivity(records: Records) -> Iterator[str]:
     """Yield what changes under the alternatives that were stated beforehand."""
     yield from ("## If it had been chosen otherwise", "")
     kinds = [str(answer) for answer in Answer]
-    rows = [
-        [
-            *(one["alternative"], f"{one['same']} of {one['compared']}", len(one["turned"])),
-            *(one["outcomes"].get(kind, 0) for kind in kinds),
-        ]
-        for one in records
-    ]
+    rows = []
+    for record in records:
+        of_kinds = [record["outcomes"].get(kind, 0) for kind in kinds]
+        same = f"{record['same']} of {record['compared']}"
+        rows.append([record["alternative"], same, len(record["turned"]), *of_kinds])
     yield from markdown_table(["alternative", "same outcome", "decided otherwise", *kinds], rows)
-    turned = [(one["alternative"], line) for one in records for line in one["turned"]]
-    yield from (
-        "",
-        *(f"* {name}: `{line['line']}` {line['stands']}, then {line['alternative']}." for name, line in turned),
-        "",
-    )
+    yield ""
+    for record in records:
+        for line in record["turned"]:
+            name = record["alternative"]
+            yield f"* {name}: `{line['line']}` {line['stands']}, then {line['alternative']}."
+    yield ""
 
 
 def speed(records: Records) -> Iterator[str]:
@@ -377,6 +351,11 @@ def _range(one: Mapping[str, Any]) -> str:
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
+def _place(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the coordinates of a place of the map."""
+    return tuple(record[axis] for axis in AXES)
+
+
 def _axis(value: float) -> str:
     """Return a coordinate of the map."""
     return f"{value:g}"
@@ -387,9 +366,9 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}"
 
 
-def _mean(values: Sequence[float]) -> str:
-    """Return the mean with two digits; a dash where there is nothing to average."""
-    return f"{np.mean(values):.2f}" if len(values) else "-"
+def _mean_of(runs: Records, name: str) -> str:
+    """Return the mean of a figure over runs with two digits; a dash where there are no runs."""
+    return f"{np.mean([run[name] for run in runs]):.2f}" if len(runs) else "-"
 
 
 def _count(value: int | None) -> str:

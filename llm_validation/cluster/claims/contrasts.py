@@ -79,7 +79,10 @@ def accuracy(evaluations: Sequence[Mapping[str, Any]], k: int) -> Accuracy | Non
         return None
     by_run = [_by_question(evaluation, k) for evaluation in with_k]
     same = bool(by_run[0]) and all(values.keys() == by_run[0].keys() for values in by_run)
-    questions = {name: float(np.mean([values[name] for values in by_run])) for name in by_run[0]} if same else {}
+    questions: dict[str, float] = {}
+    if same:
+        for name in by_run[0]:
+            questions[name] = float(np.mean([values[name] for values in by_run]))
     # A log of means does not always say how many questions they are over; the benchmark's own number is known.
     asked = with_k[0]["questions"] or QUESTIONS.get(with_k[0]["benchmark"], 1)
     runs = tuple(float(evaluation["pass_at_k"][str(k)]["estimate"]) for evaluation in with_k)

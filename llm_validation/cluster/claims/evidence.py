@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 
 from llm_validation.cluster.claims.criteria import CLAIMS, LEAST, UNDECIDABLE, LackingError, Rows
@@ -68,7 +69,7 @@ def _found(claim: str, effort: Effort) -> Finding:
     for statement in statements:
         verdict = "found" if statement.found else "NOT FOUND"
         sentences.append(f"{statement.says} {verdict}: {statement.detail}")
-    runs = "; ".join(str(run) for row in _rows(claim).values() for run in row)
+    runs = "; ".join(map(str, chain.from_iterable(_rows(claim).values())))
     # No statement at all is no finding, although all() of nothing is true.
     passed = bool(statements) and all(statement.found for statement in statements)
     return Finding(passed, NEGATIVE_CRITERION, f"{'; '.join(sentences)} ({runs})")

@@ -5,6 +5,7 @@ The checks themselves are in ``llm_validation.cluster.checks``.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -105,7 +106,7 @@ def _show(experiment: str, results: Sequence[Check]) -> None:
     else:
         for check in results:
             console.print(f"{check.state:8}{check.name}: {check.sentence}", markup=False)
-    counts = {state: sum(check.state == state for check in results) for state in _STYLES}
+    counts = Counter(check.state for check in results)
     total = f"{counts['ok']} passed, {counts['warning']} with a warning, {counts['failed']} failed"
     console.print(f"check: {experiment}: {total}", markup=False)
 

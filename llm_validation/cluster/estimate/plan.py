@@ -87,10 +87,7 @@ class Plan:
                 "formulas": dict(PHASES),
                 "by_response_tokens": [_cost(cost) for cost in self.costs],
             },
-            "assumptions": {
-                name: {case: getattr(reason, case) for case in CASES} | {"why": reason.why}
-                for name, reason in self.assumed.items()
-            },
+            "assumptions": {name: _reason(reason) for name, reason in self.assumed.items()},
         }
 
     def to_json(self) -> str:
@@ -151,6 +148,11 @@ def _lengths(settings: PlannedRun, response_tokens: float | None, given: Mapping
         return (given["length_share"] * settings.max_response,)
     reason = REASONS["length_share"]
     return tuple(share * settings.max_response for share in (reason.cheap, reason.central, reason.dear))
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    """Return an assumption's values and the reason for them in JSON's types."""
+    return {**{case: getattr(reason, case) for case in CASES}, "why": reason.why}
 
 
 def _memory(budget: Budget) -> dict[str, Any]:

@@ -121,23 +121,22 @@ def _memory_table(phases: Sequence[Phase]) -> Any:
 def _hours_table(costs: Sequence[Cost]) -> Any:
     """Return a table of GPU hours by mean response length."""
     header = ("response tokens", *CASES, "central: hours by the clock", "groups for one kept", "at once in a replica")
-    rows = [
-        (
-            f"{cost.response_tokens:,.0f}",
-            *(f"{hours:,.0f}" for hours in cost.gpu_hours),
-            f"{cost.central.hours:,.1f}",
-            f"{cost.central.groups_per_kept:.2f}",
-            f"{cost.central.at_once:,.0f}",
-        )
-        for cost in costs
-    ]
+    rows = []
+    for cost in costs:
+        central = cost.central
+        hours = [f"{hours:,.0f}" for hours in cost.gpu_hours]
+        figures = (f"{central.hours:,.1f}", f"{central.groups_per_kept:.2f}", f"{central.at_once:,.0f}")
+        rows.append((f"{cost.response_tokens:,.0f}", *hours, *figures))
     return _table(header, rows)
 
 
 def _seconds_table(costs: Sequence[Cost]) -> Any:
     """Return a table of the central case's seconds by phase and mean response length."""
     header = ("", *(f"{cost.response_tokens:,.0f} tokens" for cost in costs))
-    rows = [(name, *(f"{cost.central.phases[name]:,.1f}" for cost in costs)) for name in PHASES]
+    rows = []
+    for name in PHASES:
+        seconds = [f"{cost.central.phases[name]:,.1f}" for cost in costs]
+        rows.append((name, *seconds))
     return _table(header, [*rows, ("step", *(f"{cost.central.step:,.1f}" for cost in costs))])
 
 

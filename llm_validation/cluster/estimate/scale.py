@@ -168,12 +168,12 @@ def _fewest(model: str, gpu: Gpu, *, offload: bool) -> str:
 
 def hours_by_length() -> str:
     """Return a table of the GPU hours of 300 steps by mean response length."""
-    return _hours_table((model, None, length) for model in ROWS for length in LENGTHS)
+    return _hours_table(product(ROWS, (None,), LENGTHS))
 
 
 def hours_by_nodes() -> str:
     """Return a table of the GPU hours of 300 steps by nodes, at 4,096 tokens."""
-    return _hours_table((model, nodes, 4096) for model in ROWS for nodes in NODES[1:])
+    return _hours_table(product(ROWS, NODES[1:], (4096,)))
 
 
 def _hours_table(cases: Iterator[tuple[str, int | None, int]]) -> str:
@@ -264,9 +264,10 @@ def ran() -> str:
 
 def assumptions() -> str:
     """Return a table of the assumptions with their reasons."""
-    rows = [
-        [f"`{name}`", *(f"{getattr(reason, case):g}" for case in CASES), reason.why] for name, reason in REASONS.items()
-    ]
+    rows = []
+    for name, reason in REASONS.items():
+        values = [f"{getattr(reason, case):g}" for case in CASES]
+        rows.append([f"`{name}`", *values, reason.why])
     return table(["Assumption", *CASES, "Why"], rows)
 
 

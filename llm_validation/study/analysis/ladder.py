@@ -70,8 +70,10 @@ def ladder(table: Table, how: Resampling, *, floor: float = FLOOR) -> dict[str, 
     Raises:
         ValueError: a column is missing.
     """
-    of_rungs = [f"{rung}{end}" for rung in RUNGS for end in ("", "_low", "_high")]
-    need(table, (*COLUMNS, *of_rungs))
+    wanted = list(COLUMNS)
+    for rung in RUNGS:
+        wanted += [rung, f"{rung}_low", f"{rung}_high"]
+    need(table, wanted)
     by_kind: dict[str, Any] = {"tasks": {}, "plain": {}, "standardised": {}, "contrasts": {}, "guaranteed": {}}
     for task, setting, group in groups(table):
         parts = list(_parts(group))

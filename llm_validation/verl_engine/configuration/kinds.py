@@ -43,14 +43,17 @@ def one_of(names: Iterable[str]) -> Kind[str]:
 
 
 def _is_share(value: Any) -> bool:
+    """Return whether a value is a number strictly between 0 and 1; True is none."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1
 
 
 def _is_names(value: Any) -> bool:
+    """Return whether a value is a list of texts."""
     return isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)
 
 
 def _same(value: Any) -> Any:
+    """Return the value itself."""
     return value
 
 
