@@ -110,6 +110,7 @@ def evaluate(
         fail("evaluate", " ".join(str(error).split()) or type(error).__name__, 1)
     except KeyboardInterrupt:
         fail("evaluate", "interrupted; nothing was written", INTERRUPTED)
+    # Read back from the folder, so that what is printed is what was stored.
     for line in report(json.loads((folder / "summary.json").read_text(encoding="utf-8"))):
         console.print(line, markup=False)
     console.print(f"results in {folder}", markup=False)

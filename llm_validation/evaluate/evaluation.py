@@ -151,6 +151,7 @@ def evaluate(
     finished = find_run(out, EXPERIMENT, identity, modules=MODULES)
     if finished is not None:
         return finished
+    # The verifier is tested before anything is sampled: its failure would waste the samples.
     with get_verifier(Scoring(source.verifier, Extraction(config.extraction))) as verifier:
         _test(verifier, examples)
         ready = _opened(config, batch) if engine is None else nullcontext(engine)

@@ -257,7 +257,7 @@ def _token_log_probs(model: Any, rollouts: _Rollouts, rows: Sequence[int] | Arra
     logits = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False).logits
     row = torch.as_tensor(np.searchsorted(rows, contexts.row[here]), device=device)
     column, token = (torch.as_tensor(x[here], device=device) for x in (contexts.column, rollouts.tokens))
-    chosen = logits[row, column].float()  # TRL takes the logarithm of the softmax in float32 too
+    chosen = logits[row, column].float()  # the softmax is taken in float32, whatever the model's type
     if rollouts.sampled is not None:
         chosen = torch.where(torch.as_tensor(rollouts.sampled[here], device=device), chosen, chosen.detach())
     log_probs = torch.log_softmax(chosen, -1).gather(-1, token[:, None])[:, 0]

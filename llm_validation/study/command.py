@@ -64,6 +64,7 @@ def validate(
         config = _configured(size, config_file, settings or (), seed)
     except ValueError as error:
         fail("validate", " ".join(str(error).split()), 2)
+    # After the arguments are checked, so that a wrong one is reported without the heavy packages too.
     if lacking := missing_line():
         fail("validate", lacking, 2)
     from llm_validation.study.run import How

@@ -53,6 +53,7 @@ def draw_all(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    # Curves are drawn under one condition for each substrate; the lines of the report have all of them.
     usual: dict[str, Condition] = {}
     for condition in conditions(tables["follow"]):
         usual.setdefault(condition.substrate, condition)  # the usual condition comes first
@@ -97,6 +98,7 @@ def _ladder(figure: Any, *, probes: Table) -> bool:
         thin = slice(None, None, max(1, -(-len(table["change"]) // MOST_POINTS)))
         for axis, rung in zip(row, RUNGS, strict=True):
             axis.scatter(table[rung][thin], table["change"][thin], s=6, alpha=0.4, color=COLOURS[0], rasterized=True)
+            # Points on this line are predicted exactly.
             axis.axline((0, 0), slope=1, color=COLOURS[1], linewidth=1)
             axis.axhline(0, color="0.8", linewidth=0.5, zorder=0)
             axis.set_title(f"{substrate}: {rung.replace('_', ' ')}", fontsize=9)

@@ -188,6 +188,7 @@ def _right_leaves(
     context, token = np.nonzero(closed)
     responses = [(*prefixes[row], number) for row, number in zip(context.tolist(), token.tolist(), strict=True)]
     texts = tokenizer.batch_decode(responses, skip_special_tokens=True)  # as the trainer has it
+    # One call for all leaves: a verifier may start a process for each call.
     scores = verifier(texts, [examples[int(number)].answer for number in query[context]])
     right = np.zeros(closed.shape, dtype=bool)
     right[context, token] = [score == 1 for score in scores]

@@ -423,7 +423,7 @@ def _attempt(cell: Cell, config: StudyConfig, out: Path, how: How) -> tuple[Cell
     """Do one cell and return it with what it left, or with the error that ended it in one line."""
     try:
         return cell, work(cell, config, out, how), ""
-    except Exception as error:  # one cell's failure must not take the others away
+    except Exception as error:  # one cell's failure must not take the others' work away
         return cell, None, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 

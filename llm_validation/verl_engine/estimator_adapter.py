@@ -27,6 +27,7 @@ def from_verl(estimator: Callable[..., Any], **options: Any) -> Callable[[Array,
     """
     import torch
 
+    # An estimator refuses arguments that it does not name, unless it takes any.
     accepted = set(signature(estimator).parameters)
     config = {"quantile_k": options["k"]} if "k" in options else {}
     divides = options.get("std") != "none"

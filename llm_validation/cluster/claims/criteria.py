@@ -44,7 +44,7 @@ LEAST = 300  # steps
 COMPARABLE = 0.05  # of accuracy: one and a half of the 30 questions of AIME
 SURGE, BOUND = log(1.5), log(2.0)  # logarithms, because curves are compared by ratios
 BEFORE, SPIKE = range(1, 10), range(10, 81)  # steps of Fig. 1
-# The paper shows no finer division of a run than "early" and "later": thirds, chosen before any run.
+# Thirds of a run stand for the paper's "early" and "later"; they were chosen before any run.
 EARLY, LATE = range(1, LEAST // 3 + 1), range(LEAST // 3 + 1, LEAST + 1)
 MIDDLE, LAST = range(LEAST // 3 + 1, 2 * LEAST // 3 + 1), range(2 * LEAST // 3 + 1, LEAST + 1)
 # Names of the curves, the first that a run has: figures recomputed from dumps come before those that verl logged.

@@ -19,7 +19,7 @@ from qae_theory.commands.ending import INTERRUPTED, fail
 if TYPE_CHECKING:
     from rich.console import Console
 
-MOST = 10  # findings shown; the file has them all
+MOST = 10  # findings shown, so that they fit on a screen; the file has them all
 LONGEST_LIST = 60  # characters of line numbers shown
 # Sentences about the steps, by the names under which dropped.json lists them.
 SHOWN = {
@@ -66,7 +66,7 @@ def collect(
     """
     if out.exists() and not out.is_dir():
         fail("cluster collect", f"--out must be a folder; {str(out)!r} is a file", 2)
-    span = None if steps is None else _span(steps)
+    span = None if steps is None else _span(steps)  # refused before Rich and the readers are loaded
     from rich.console import Console
 
     from llm_validation.cluster.collect.collect import collect as collect_run

@@ -123,6 +123,7 @@ def _show(experiment: str, overrides: Sequence[str], root: Path, backend: Backen
     from llm_validation.cluster.jobs.backends import job_command
     from llm_validation.cluster.jobs.folder import job_folder
 
+    # Absolute, because the job runs in another working directory and perhaps on another machine.
     folder = job_folder(root.absolute(), experiment, overrides)
     print(f"launch: the job's folder would be {folder.path}", file=sys.stderr)
     print(backend.shown(folder, job_command(folder, **job)), end="")

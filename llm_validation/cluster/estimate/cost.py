@@ -269,6 +269,7 @@ class _Step:
             numbers_bytes: bytes of each weight on its way.
         """
         run = self.settings
+        # A group that shares the weights within a node never uses the slower network between nodes.
         inside = run.training.fsdp_size <= run.gpus_per_node
         speed = self.efficiency.network_inside if inside else self.efficiency.network_between
         sharded = run.training.fsdp_size > 1
@@ -320,6 +321,7 @@ def _due(steps: int, every: int) -> int:
 
 def _probed(settings: PlannedRun) -> int:
     """Return the number of steps with a probe: its own, and those with a counterfactual, each counted once."""
+    # A step that is due for both is probed once: inclusion and exclusion, with the least common multiple.
     own, other, steps = settings.probe.every, settings.probe.counterfactual_every, settings.steps
     both = _due(steps, lcm(own, other)) if own and other else 0
     return _due(steps, own) + _due(steps, other) - both

@@ -185,6 +185,6 @@ def _check_divides_gpus(run: PlannedRun, setting: Setting[int], size: int) -> No
 def _check_holds_a_sequence(run: PlannedRun, setting: Setting[int], tokens: int) -> None:
     """Refuse a budget of tokens in which the longest sequence does not fit: verl never cuts a sequence."""
     parallel = run.training.sequence_parallel
-    least = -(-run.max_sequence // parallel)
+    least = -(-run.max_sequence // parallel)  # rounded up: sequence parallelism pads to equal parts
     if run.training.dynamic_batches and tokens < least:
         refuse(setting.key, tokens, f">= {least}: the longest sequence is on {parallel} GPU(s) at once")

@@ -436,6 +436,7 @@ def optimiser_step(settings: PlannedRun, shape: ModelShape, gpu: Gpu) -> Phase:
     Adam's root of the second moment is an array of its own.
     """
     training = settings.training
+    # With FSDP2's offload policy the step is taken on the host.
     count = shape.parameters if training.optimiser_states and not training.offload_policy else 0
     spare = _sharded("optimiser's temporary", count, training.master_bytes, training.fsdp_size, "one array: N b / S")
     return Phase("optimiser step", (*_training_state(training, shape), spare, *_asleep(settings, shape, gpu)))
@@ -557,5 +558,6 @@ def checkpoints_on_disk(settings: PlannedRun) -> int:
     aside = 1 if settings.probe.counterfactual_every else 0
     if not settings.save_every:
         return aside
+    # verl always writes one after the last step, hence the rounding up.
     made = -(-settings.steps // settings.save_every)
     return aside + (min(made, max(2, settings.checkpoints_kept)) if settings.checkpoints_kept else made)

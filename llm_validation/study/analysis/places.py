@@ -159,7 +159,7 @@ def _record(rows: Table, checkpoints: Table) -> dict[str, Any]:
     name, count = Counter(names).most_common(1)[0]
     return {
         "seeds": seeds_of(rows),
-        "name": name if 2 * count > len(names) else SPLIT,
+        "name": name if 2 * count > len(names) else SPLIT,  # most means more than half of the seeds
         "names_by_seed": names,
         **{key: _list(column) for key, column in columns.items()},
     }

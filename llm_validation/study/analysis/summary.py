@@ -124,7 +124,7 @@ def _ladders(probes: Table) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Yield each substrate's ladder at its smallest step of SGD, on plain arms."""
     done = set()
     for substrate, setting, rows in plain_sgd(probes):
-        if substrate in done:
+        if substrate in done:  # the smallest step comes first
             continue
         done.add(substrate)
         by_substrate = ladder(select(rows, scaled=False), how())["plain"]

@@ -75,6 +75,7 @@ class Setting(Generic[T]):
             ValueError: the value is not of the setting's kind, or there is neither a value nor a default; the message
                 names the key.
         """
+        # The caller's default comes first: it may know more than verl's, such as a length of this run.
         value = self.or_else(self.default if default is None else default)
         if not self.kind.holds(value):
             refuse(self.key, value, self.kind.allowed)
