@@ -58,7 +58,7 @@ class Failure:
 
 
 def assert_estimator(f: Function, name: str, **options: Any) -> None:
-    """Hold an estimator to the exact rule of that name.
+    r"""Hold an estimator to the exact rule of that name.
 
     Args:
         f: takes rewards ``[B]`` (a NumPy array of float64 or float32) and group ids ``[B]`` (integers), and returns one
@@ -84,7 +84,7 @@ def assert_estimator(f: Function, name: str, **options: Any) -> None:
     >>> try:
     ...     assert_estimator(grpo, "grpo", std="bessel")
     ... except EstimatorError as error:
-    ...     print("\\n".join(str(error).splitlines()[1:6]))
+    ...     print("\n".join(str(error).splitlines()[1:6]))
     every m: the rank of the quantile is off by one at some number of right responses
       rewards   [1, 0] (float64)
       group ids [0, 0]

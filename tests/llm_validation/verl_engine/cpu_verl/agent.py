@@ -1,4 +1,4 @@
-"""An agent loop whose rollouts have several outputs: the first of a group seven and a point, the others one, no point."""
+"""An agent loop whose rollouts have several outputs: a group's first has seven and a point, the others one and none."""
 
 from __future__ import annotations
 
