@@ -116,17 +116,18 @@ def expected_entropy_change(
 ) -> flint.arb:
     """Return E[H(softmax(z + eta d))] - H by going through all count vectors of a group."""
     probs, eta, value = probabilities(logits), ball(step), flint.arb(0)
+    rewards = [Fraction(r) for r in arm_rewards]
     log_probs = [p.log() for p in probs]
     before = -total(p * x for p, x in zip(probs, log_probs, strict=True))
     for counts in compositions(len(logits), size):
         weight = flint.arb(factorial(size))
         tally: dict[Fraction, int] = {}
-        for p, r, c in zip(probs, arm_rewards, counts, strict=True):
+        for p, r, c in zip(probs, rewards, counts, strict=True):
             if c:
                 weight *= p**c / factorial(c)
-                tally[Fraction(r)] = tally.get(Fraction(r), 0) + c
+                tally[r] = tally.get(r, 0) + c
         table = advantages(tally, estimator, **dict(options))
-        pushes = [c * table[Fraction(r)] if c else Fraction(0) for r, c in zip(arm_rewards, counts, strict=True)]
+        pushes = [c * table[r] if c else 0 for r, c in zip(rewards, counts, strict=True)]
         if any(pushes):
             everything = ball(sum(pushes))
             moved = [

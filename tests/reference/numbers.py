@@ -76,6 +76,8 @@ def tallied(*columns: Sequence[Any]) -> list[tuple[tuple[Any, ...], int]]:
     A sum over 150,000 responses of which a hundred differ is a sum of a hundred products. Balls are never equal for
     certain: only one and the same object counts as equal.
     """
+    if not any(column and isinstance(column[0], flint.arb) for column in columns):
+        return list(Counter(zip(*columns, strict=True)).items())
     keys = [[id(x) if isinstance(x, flint.arb) else x for x in column] for column in columns]
     first: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     for key, row in zip(zip(*keys, strict=True), zip(*columns, strict=True), strict=True):
