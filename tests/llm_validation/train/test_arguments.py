@@ -38,6 +38,11 @@ CHANGES: dict[str, tuple[Any, dict[str, Any]]] = {
     "clip_high": (0.3, {"epsilon_high": 0.3}),
     "loss": ("dr_grpo", {"loss_type": "dr_grpo"}),
     "kl_beta": (0.1, {"beta": 0.1}),
+    "importance_level": ("sequence", {"importance_sampling_level": "sequence"}),
+    "off_policy_mask": (0.5, {"off_policy_mask_threshold": 0.5}),
+    "sampler_correction": ("token_mask", {"vllm_importance_sampling_mode": "token_mask"}),
+    "sampler_ratio_min": (0.5, {"vllm_importance_sampling_clip_min": 0.5}),
+    "sampler_ratio_max": (2.0, {"vllm_importance_sampling_clip_max": 2.0}),
     "rollouts": ("vllm", {"use_vllm": True}),
     "save_every": (10, {"save_steps": 10}),
     "keep_checkpoints": (2, {"save_total_limit": 2}),
@@ -59,6 +64,9 @@ ELSEWHERE = {
     "max_resamples",
     "overlong",
     "signed_rewards",
+    "components",
+    "chat_template",
+    "system_prompt",
 }
 
 
