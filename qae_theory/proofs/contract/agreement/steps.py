@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import cache, lru_cache, partial
 from typing import Any
@@ -22,6 +23,7 @@ TOLERANCE = 2.1e-13
 # Bounds are rounded outward: by less than these parts of their own and the change's terms, and of the entropy, whose
 # expectation they are differences of.
 OUTWARD, OUTWARD_OF_ENTROPY, OUTWARD_UNDERFLOW = 1e-9, 2e-11, 1e-150
+OUTWARD_OF_FAR_STEPS = 1e-14
 SEED = 7
 
 Step = tuple[tuple[float, ...], tuple[float, ...], float]
@@ -105,6 +107,9 @@ def _bounds(step: Step, *, method: str) -> tuple[Within, ...]:
     found, entropy, size = _all_bounds(step)
     low, high = nearest(found[method].low), nearest(found[method].high)
     room = OUTWARD * (size + abs(low) + abs(high)) + OUTWARD_OF_ENTROPY * entropy + OUTWARD_UNDERFLOW
+    # Sums are weighted with e^(eta d): of a far step their rounding is what is left of the bound.
+    grown = math.exp(min(abs(step[2]) * (max(step[1]) - min(step[1])), 60.0))
+    room += OUTWARD_OF_FAR_STEPS * grown * (1 + entropy)
     close = 1e-15 * (abs(low) + abs(high))  # the reference's own rounding to float64
     return (
         Within(np.asarray(low - room), np.asarray(low + close)),
