@@ -148,7 +148,7 @@ def _expected(logits: Array, tokens: Array, temperature: float) -> Any:
         middle.append((log_prob, entropy, covariance, collision, push))
         room.append((abs(log_prob), entropy, of_covariance, collision, of_push))
     values, sizes = (np.array(x, dtype=np.float64).reshape(-1, 5).T for x in (middle, room))
-    # What is lost below exp(-708), and the reference's own rounding, are the two small numbers.
-    parts = zip(values, RELATIVE_ERROR * sizes + 1e-15 * np.abs(values) + 1e-300, strict=True)
+    # The two small numbers are the reference's own rounding, and what its digits cannot tell from 0.
+    parts = zip(values, RELATIVE_ERROR * sizes + 1e-15 * np.abs(values) + 1e-90, strict=True)
     shape = logits.shape[:-1]
     return tuple(around(value.reshape(shape), size.reshape(shape)) for value, size in parts)
