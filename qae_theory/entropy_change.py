@@ -86,7 +86,8 @@ def first_order_entropy_change(logits: Any, direction: Any) -> Array:
         return -covariance(exp(log_probs), log_probs, d)
     probs = exp(log_probs)
     unit, exponent = unit_direction(d)
-    return _at_scale(-expectation(probs, _counted_surprise(probs, z) * centred(probs, unit)), exponent, direction)
+    change = -expectation(probs, _counted_surprise(probs, z) * _deviations(probs, unit))
+    return _at_scale(change, exponent, direction)
 
 
 def second_order_entropy_change(logits: Any, direction: Any) -> Array:

@@ -62,7 +62,9 @@ def finite_change(z: Array, d: Array, eta: Array) -> tuple[Array, Array]:
         step = _column(np.ldexp(eta, exponent))
         log_probs = log_softmax(z)
         probs = np.exp(log_probs)
-        shift = np.asarray(step * centred(probs, unit))
+        # Centred twice: the rounding of the first mean, squared, would be all that is left where the likely arms do not
+        # move against each other.
+        shift = np.asarray(step * centred(probs, centred(probs, unit)))
         near = np.abs(shift).max(axis=-1) < _LARGE_SHIFT
         log_ratio = log_ratio_of_shift(probs, np.where(_column(near), shift, 0.0))
         change, known = np.asarray(_by_terms(z, log_probs, probs, log_ratio)[0]), np.ones(near.shape, dtype=bool)

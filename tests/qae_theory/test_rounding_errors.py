@@ -55,6 +55,14 @@ def test_the_docstrings_state_what_is_tested(name: str) -> None:
     assert errors.PROMISED == 2e-13 / 2.0**-53
 
 
+def test_the_first_order_keeps_its_digits_where_the_likely_arms_move_alike() -> None:
+    """The rounding of the direction's mean, times that of the surprise's, is no small part of so small a covariance."""
+    z = [77.84039821652864, 67.91245824486207, -37.93941550978938, 23.643109168333645, 8.390307315681705]
+    d = [-12.693289841413147, -12.693289841413147, 1.2622217720624418, -12.693289841413147, 1.2622217720624418]
+    batch = cases.Batch(np.array([[*z, -42.625135780218216]]), np.array([[*d, d[-1]]]), np.array([1.0]))
+    assert errors.largest([batch], ["first_order"]).units["first_order"] <= errors.PROMISED
+
+
 def test_a_derivative_beyond_float64_is_refused_and_counted() -> None:
     batch = cases.Batch(np.array([[0.0, 1.0, 0.5]]), np.array([[1e308, 1.0, -1e308]]), np.array([-1.0]))
     found = errors.largest([batch], ["second_order", "self_covariance"])
