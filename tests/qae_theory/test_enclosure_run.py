@@ -159,11 +159,8 @@ def test_the_page_has_the_stored_figures() -> None:
     assert page.filled(text, figures) == text
     for name in page.TABLES:
         assert f"<!-- figures: {name} -->" in text
-    assert {kind: found["instances"] for kind, found in figures["kinds"].items()} == {
-        "adversarial": 2_000,
-        "ordinary": 1_000,
-        "vocabulary": 1,
-    }
+    for kind, least in (("adversarial", 100_000), ("ordinary", 100_000), ("vocabulary", 300)):
+        assert figures["kinds"][kind]["instances"] >= least
     for found in figures["kinds"].values():
         assert set(found["violations"].values()) == {0}
         assert max(found["ulp"].values()) <= errors.PROMISED / 2
