@@ -425,7 +425,7 @@ def _change_cells(quick: bool) -> Iterator[Cell]:
     ]
     sizes += [(1, 4), (8, 3), (16, 2), (51, 2), (64, 1), (600, 1)]
     if not quick:
-        sizes += [(2, 4096), (3, 64), (6, 6), (100, 2), (20, 3), (2, 1025), (3, 33), (5, 9)]
+        sizes += [(2, 4096), (3, 64), (6, 6), (60, 2), (20, 3), (2, 1025), (3, 33), (5, 9)]
     for setting, p, limit in _at_the_gate():
         z, r, size = np.array([float(np.log(p / (1 - p))), 0.0]), np.array([1.0, 0.0]), min(limit, 401)
         eta = (0.3, -0.3, 1e-6, 2.5)[size % 4]
@@ -445,7 +445,7 @@ def _change_cells(quick: bool) -> Iterator[Cell]:
     kinds = ("gentle", "peaked", "Zipf", "equal", "two levels", "near uniform", "sorted")
     steps = (0.1, -0.1, 1.0, -1.0, 1e-3, 3.0, 1e-6)
     for number, (arms, size) in enumerate(sizes):
-        for i in range(2 if quick and arms * size < 150 else 1 if quick else 6):
+        for i in range(2 if quick and arms * size < 150 else 1 if quick else 3):
             kind = kinds[(number + i) % len(kinds)]
             z, setting = policies.logits(kind, (arms,), rng), setting_of(number * 3 + i)
             r = (rng.random(arms) < 0.5).astype(np.float64)
