@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from importlib.util import find_spec
+from typing import Any
 
 from qae_theory.claims.ledger import load_ledger
 from qae_theory.claims.model import Answer, Effort, Evidence, Finding, Outcome, Status, Step, StepOutcome
@@ -63,22 +64,9 @@ def run_all(evidence: Sequence[Evidence], effort: Effort, *, jobs: int = 1) -> G
     """
     if jobs == 1:
         return _one_by_one(evidence, effort)
-    # Forking is safe on Linux only: other systems' libraries keep threads that a fork would break.
-    fork = sys.platform == "linux"
-    pool = ProcessPoolExecutor(
-        max_workers=jobs,
-        mp_context=multiprocessing.get_context("fork" if fork else "spawn"),
-        initializer=_start_worker,
-        initargs=(tuple(evidence) if fork else None,),
-    )
-    futures = [
-        pool.submit(_run_by_name, item.claim, item.name, effort) for item in slow_first(evidence) if not item.prepare
-    ]
-    # Only after the workers: a process that has threads should not fork.
-    beside = ThreadPoolExecutor(1)
-    preparing = beside.submit(_prepare, evidence)
-    futures += [beside.submit(_run_prepared, preparing, item, effort) for item in evidence if item.prepare]
-    return _as_they_come((pool, beside), futures)
+    running = _in_workers(evidence, effort, jobs)
+    next(running)  # the workers have started, and from now on closing the generator stops them
+    return running
 
 
 def slow_first(evidence: Sequence[Evidence]) -> list[Evidence]:
@@ -106,9 +94,15 @@ def _run_prepared(preparing: Future[None], item: Evidence, effort: Effort) -> Ou
     return run_evidence(item, effort)
 
 
-def _as_they_come(pools: Sequence[Executor], futures: list[Future[Outcome]]) -> Generator[Outcome]:
-    """Yield each outcome when it is there; stop the workers when the caller stops or one of them died."""
+def _in_workers(evidence: Sequence[Evidence], effort: Effort, jobs: int) -> Generator[Any]:
+    """Start the workers, yield None, and then each outcome when it is there.
+
+    The workers are stopped when the caller stops, at whatever moment that is, or when one of them dies.
+    """
+    pools: list[Executor] = []
     try:
+        futures = _submitted(evidence, effort, jobs, pools)
+        yield None
         for future in as_completed(futures):
             yield future.result()
     except BaseException:
@@ -120,6 +114,27 @@ def _as_they_come(pools: Sequence[Executor], futures: list[Future[Outcome]]) -> 
         raise
     for pool in pools:
         pool.shutdown()
+
+
+def _submitted(evidence: Sequence[Evidence], effort: Effort, jobs: int, pools: list[Executor]) -> list[Future[Outcome]]:
+    """Hand all evidence out and return what will come of it; each pool is in the list before it has a worker."""
+    # Forking is safe on Linux only: other systems' libraries keep threads that a fork would break.
+    fork = sys.platform == "linux"
+    workers = ProcessPoolExecutor(
+        max_workers=jobs,
+        mp_context=multiprocessing.get_context("fork" if fork else "spawn"),
+        initializer=_start_worker,
+        initargs=(tuple(evidence) if fork else None,),
+    )
+    pools.append(workers)
+    futures = [
+        workers.submit(_run_by_name, item.claim, item.name, effort) for item in slow_first(evidence) if not item.prepare
+    ]
+    # Only after the workers: a process that has threads should not fork.
+    beside = ThreadPoolExecutor(1)
+    pools.append(beside)
+    preparing = beside.submit(_prepare, evidence)
+    return futures + [beside.submit(_run_prepared, preparing, item, effort) for item in evidence if item.prepare]
 
 
 _INHERITED: dict[tuple[str, str], Evidence] = {}

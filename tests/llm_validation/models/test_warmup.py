@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from llm_validation.models import warmup as module
-from llm_validation.models.float64 import double_copy
+from llm_validation.models.float64 import float64_copy
 from llm_validation.models.presets import build_model, load_model, preset_tokenizer
 from llm_validation.models.warmup import EXPERIMENT, Warmup, WarmupError, answer_log_probs, warm_model
 from llm_validation.tasks import Example, load_examples
@@ -30,7 +30,7 @@ EXAMPLES = [
 @pytest.fixture(scope="module")
 def model() -> Any:
     """In float64, with weights five times the usual size, so that probabilities are far from uniform."""
-    model = double_copy(build_model("arithmetic", seed=1)).requires_grad_(True)
+    model = float64_copy(build_model("arithmetic", seed=1)).requires_grad_(True)
     for value in model.parameters():
         value.data.mul_(5 if value.ndim == 2 else 1)
     return model

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 from scipy import stats
 
-from llm_validation.models.float64 import double_copy
+from llm_validation.models.float64 import float64_copy
 from llm_validation.models.presets import build_model, preset_tokenizer
 from llm_validation.probe import batch as probe_batch
 from llm_validation.probe.batch import ProbeConfig, make_stepper
@@ -92,7 +92,7 @@ def large(request: pytest.FixtureRequest, model: Any, tokenizer: Any) -> Stepper
 
 
 def test_rollouts_are_drawn_from_the_model(large: Stepper, model: Any) -> None:
-    double = double_copy(model)
+    double = float64_copy(model)
     for prompt, group in zip(large.batch.prompts, large.batch.responses, strict=True):
         assert p_value(spoken(group), policy(double, list(prompt), 2)) > ERROR_RATE / 2
 
@@ -100,14 +100,14 @@ def test_rollouts_are_drawn_from_the_model(large: Stepper, model: Any) -> None:
 @pytest.mark.parametrize("temperature", [0.8, 1.25])
 def test_another_temperature_is_noticed(large: Stepper, model: Any, temperature: float) -> None:
     """Control."""
-    double = double_copy(model)
+    double = float64_copy(model)
     for prompt, group in zip(large.batch.prompts, large.batch.responses, strict=True):
         assert p_value(spoken(group), policy(double, list(prompt), 2, temperature)) < ERROR_RATE / 2
 
 
 def test_prompts_do_not_mix(large: Stepper, model: Any) -> None:
     """Control: the responses of one prompt are not drawn from the policy of the other."""
-    double = double_copy(model)
+    double = float64_copy(model)
     first, second = large.batch.prompts
     assert list(first) != list(second)
     assert p_value(spoken(large.batch.responses[0]), policy(double, list(second), 2)) < ERROR_RATE
@@ -144,7 +144,7 @@ def test_rewards_of_all_responses_are_the_verifiers(model: Any, tokenizer: Any, 
     assert [tokenizer(one.prompt).input_ids for one in examples] == [list(prompt) for prompt in stepper.batch.prompts]
     listed = measure._tree.responses()
     assert len(listed) == 1 + 16 + 256
-    double = double_copy(model)
+    double = float64_copy(model)
     for number, example in enumerate(examples):
         for response, reward in zip(listed, measure._arm_rewards[number], strict=True):
             assert reward == right(tokenizer, response, example.answer), (response, example)

@@ -169,10 +169,10 @@ def test_padding_is_on_the_left_and_masked() -> None:
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    from llm_validation.models.float64 import double_copy
+    from llm_validation.models.float64 import float64_copy
     from llm_validation.models.presets import build_model
 
-    return double_copy(build_model("arithmetic", seed=1))
+    return float64_copy(build_model("arithmetic", seed=1))
 
 
 def alone(model: Any, prefixes: Sequence[Sequence[int]]) -> Any:

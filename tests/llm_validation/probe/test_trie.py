@@ -179,11 +179,11 @@ def test_a_threshold_that_is_none_is_refused(threshold: float) -> None:
 
 @pytest.mark.train
 def test_a_model_run_on_shared_rows_gives_what_each_prefix_gives_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    from llm_validation.models.float64 import double_copy
+    from llm_validation.models.float64 import float64_copy
     from llm_validation.models.presets import build_model
     from llm_validation.probe.expansion import context_log_probs
 
-    model = double_copy(build_model("arithmetic", seed=1))
+    model = float64_copy(build_model("arithmetic", seed=1))
     parameters = dict(model.named_parameters())
     trie = trie_of(
         [[(4, 5, 6), (4, 7), (8,)], [], [(9, 9, 9)]], length=5, ends=(1,), vocabulary=model.config.vocab_size

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
+import time
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import partial
@@ -110,6 +113,22 @@ def many() -> list[Evidence]:
 def test_number_of_workers_changes_nothing(jobs: int) -> None:
     outcomes = {outcome.name: outcome.status for outcome in run_all(many(), QUICK, jobs=jobs)}
     assert outcomes == {f"proof-{i}": Status.PASSED if i % 3 else Status.BROKEN for i in range(12)}
+
+
+def sleep(effort: Effort) -> Finding:
+    time.sleep(60)
+    return HOLDS(effort)
+
+
+def test_closing_before_the_first_outcome_stops_the_workers() -> None:
+    before = set(multiprocessing.active_children())
+    running = run_all([evidence(steps=(step(sleep),)), evidence("second", steps=(step(sleep),))], QUICK, jobs=2)
+    workers = set(multiprocessing.active_children()) - before
+    assert len(workers) == 2
+    running.close()
+    for worker in workers:
+        worker.join(30)
+    assert [worker.exitcode for worker in workers] == [-signal.SIGTERM] * 2
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
