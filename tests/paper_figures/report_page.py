@@ -90,12 +90,12 @@ class Page(HTMLParser):
 def table_verdicts(page: str) -> dict[str, str]:
     """Verdict by claim, as the ledger's table has them."""
     rows = re.findall(r'<tr class="is-[\w-]+ of-[\w-]+">.*?</tr>', page, re.DOTALL)
-    return {_first(r'href="#claim-([\w-]+)"', row): _first(r'class="badge [\w-]+">([^<]+)<', row) for row in rows}
+    return {_first(r'href="#claim-([^"]+)"', row): _first(r'class="badge [\w-]+">([^<]+)<', row) for row in rows}
 
 
 def article_verdicts(page: str) -> dict[str, str]:
     """Verdict by claim, as the articles have them."""
-    articles = re.findall(r'<article id="claim-([\w-]+)">(.*?)</article>', page, re.DOTALL)
+    articles = re.findall(r'<article id="claim-([^"]+)">(.*?)</article>', page, re.DOTALL)
     return {claim: _first(r'class="badge [\w-]+">([^<]+)<', body) for claim, body in articles}
 
 

@@ -50,15 +50,27 @@ class Batch(NamedTuple):
 
 def names() -> st.SearchStrategy[Hashable]:
     """Ids of one type or another, uid strings above all."""
-    texts = st.uuids().map(str)
-    return st.one_of(texts, texts, st.text(), st.integers(), st.none(), st.tuples(st.integers(), st.text()))
+    return st.one_of(uids(), uids(), st.text(), st.integers(), st.none(), st.tuples(st.integers(), st.text()))
+
+
+def uids() -> st.SearchStrategy[str]:
+    """Ids as verl's trainer makes them."""
+    return st.uuids().map(str)
 
 
 @st.composite
-def batches(draw: st.DrawFn, groups: st.SearchStrategy[list[Fraction]] | None = None, *, max_groups: int = 6) -> Batch:
+def batches(
+    draw: st.DrawFn,
+    groups: st.SearchStrategy[list[Fraction]] | None = None,
+    *,
+    max_groups: int = 6,
+    group_ids: st.SearchStrategy[Hashable] | None = None,
+) -> Batch:
     """Up to ``max_groups`` groups of different sizes, their rows mixed."""
     drawn = draw(st.lists(strategies.groups() if groups is None else groups, min_size=1, max_size=max_groups))
-    ids = draw(st.lists(names(), min_size=len(drawn), max_size=len(drawn), unique=True))
+    ids = draw(
+        st.lists(names() if group_ids is None else group_ids, min_size=len(drawn), max_size=len(drawn), unique=True)
+    )
     rows = [(score, name) for group, name in zip(drawn, ids, strict=True) for score in group]
     mixed = draw(st.permutations(rows))
     return Batch([score for score, _ in mixed], [name for _, name in mixed])
