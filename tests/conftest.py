@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from importlib.util import find_spec
 from typing import Any
 
@@ -44,6 +45,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if "PYTEST_XDIST_WORKER" in os.environ:  # the workers share the cores already; more threads only wait for them
         numba.set_num_threads(1)
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when it is first imported
+
+
+@pytest.fixture(autouse=True)
+def _interrupts_arrive() -> None:
+    """Ctrl-C interrupts at the start of each test, whatever an earlier one or a library has left behind."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
