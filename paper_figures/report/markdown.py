@@ -173,8 +173,9 @@ def _step(number: int, step: StepOutcome) -> str:
     items = [
         f"{number}. {' '.join(step.says.split())}",
         f"   - {verb}, checked {report.coverage(step)} ({_code(step.where)}).",
-        f"   - Planted falsehood, rejected: {markdown_plain(step.planted)}",
     ]
+    if step.planted:
+        items.append(f"   - Planted falsehood, rejected: {markdown_plain(step.planted)}")
     if step.citation:
         items.append(f"   - Cited lemma: {markdown_plain(step.citation)}")
     return "\n".join(items)

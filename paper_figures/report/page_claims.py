@@ -115,9 +115,10 @@ def _step(step: StepOutcome, text: HtmlText) -> str:
     """Return a step with its planted falsehood, where it is in the code, and the lemma that it cites, if any."""
     listed = [
         ("Checked", escape(report.coverage(step))),
-        ("Planted falsehood", text.plain(step.planted)),
         ("Where", f"<code>{escape(step.where)}</code>"),
     ]
+    if step.planted:  # a ledger's file has no falsehoods: they are those of the evidence that is installed
+        listed.insert(1, ("Planted falsehood", text.plain(step.planted)))
     if step.citation:
         listed.insert(0, ("Cited lemma", text.inline(step.citation)))
     facts = "".join(f"<div><dt>{label}</dt><dd>{content}</dd></div>" for label, content in listed)

@@ -129,7 +129,7 @@ def test_a_claim_says_how_its_verdict_was_reached(page: str) -> None:
     found = article(page, "eq4-released-code-if")
     words = (
         "is an integer",  # the assumption
-        "Holds under the assumption, because the symbolic proof",
+        "Holds under the assumption, because the formal proof",
         "shows the statement failing without it",
         "Worked example",
         "-2*sqrt(2)/5",
