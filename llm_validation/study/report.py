@@ -110,10 +110,12 @@ def computed(tables: Mapping[str, Table], models: Mapping[str, Mapping[str, Any]
 def ladder_records(probes: Table) -> Record:
     """Return every rung's statistics by substrate and setting, sums and robust ones together.
 
-    ``plain`` are the arms with r - b, ``standardised`` those that divide by the standard deviation as well.
+    ``plain`` are the arms with r - b, ``standardised`` those that divide by the standard deviation as well;
+    ``guaranteed`` says how many bounds of the measured displacement were checked and violated.
     """
     sums = ladder(probes, how())
-    by_arms: Record = {"level": sums["level"], "floor": sums["floor"], "plain": {}, "standardised": {}}
+    by_arms: Record = {name: sums[name] for name in ("level", "floor", "guaranteed")}
+    by_arms |= {"plain": {}, "standardised": {}}
     for substrate, setting, group in groups(probes):
         for arms, scaled in (("plain", False), ("standardised", True)):
             rows = {name: column[group["scaled"] == scaled] for name, column in group.items()}
