@@ -122,6 +122,10 @@ def test_the_tables_are_those_of_the_json(folder: Path) -> None:
         record = ladder["plain"]["bandit"][setting][rung]
         names = ("rank", "sign_agreement", "r2", "trimmed_slope", "median_relative_error", "coverage")
         assert cells[:6] == [shown(record[name]) for name in names]
+    # The figure of the ladder reads how many bounds of the measured displacement were checked, and none is violated.
+    kept = [counts for settings in ladder["guaranteed"].values() for counts in settings.values()]
+    assert sum(counts["checked"] for counts in kept) > 0
+    assert all(counts["violations"] == 0 for counts in kept)
     for one, cells in zip(read(folder, "bounds"), rows_under(text, "## Bounds that can fail"), strict=True):
         assert cells[2:6] == [one["bound"], str(one["checked"]), str(one["violations"]), shown(one["coverage"])]
     lines = read(folder, "lines")["lines"]
