@@ -69,7 +69,7 @@ def coqchk(modules: list[str], *, libraries: bool = False, timeout: float = 600)
 
     Args:
         modules: names of modules of this folder.
-        libraries: read the libraries too that they require, which are admitted otherwise; some minutes and 1 GB.
+        libraries: read the libraries too that they require, which are admitted otherwise; more than an hour and 1 GB.
         timeout: seconds.
     """
     names: list[str] = []

@@ -128,7 +128,7 @@ def check_compiled(*, libraries: bool = False) -> str:
     It compiles nothing and takes some seconds.
 
     Args:
-        libraries: read the libraries too that the modules require; some minutes.
+        libraries: read the libraries too that the modules require; more than an hour.
 
     Raises:
         CheckError: with the message of ``coqchk``.
