@@ -191,6 +191,8 @@ def _legend_in_strip(axes: Any, linear: float, largest: float) -> None:
 def bounds(number: int, results: Results) -> Panel:
     """Return the panel with measured changes between their guaranteed bounds."""
     run, ladder, task = _task(results, number)
+    if "guaranteed" not in ladder:
+        raise MissingError(f"{run.named} did not count its guaranteed bounds: run `{COMMAND}` again")
     table = _measured(run, task)
     here = ladder["guaranteed"][task][SETTING]
     everywhere = list(chain.from_iterable(settings.values() for settings in ladder["guaranteed"].values()))
