@@ -156,6 +156,7 @@ def test_narrower_brackets_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @given(steps(), st.sampled_from(sorted(formulas.FORMULAS)))
+@example(([0.0, 0.0, 0.0], [0.0, 1.0, -1.0], 1.0), "third-order")  # a centred entry is a ball around 0
 def test_bounds_are_those_of_the_claims(drawn: tuple[list[float], list[float], float], method: str) -> None:
     z, d, eta = drawn
     if len(set(d)) == 1 or eta == 0:

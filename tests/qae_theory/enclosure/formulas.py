@@ -6,6 +6,7 @@ package. Each returns (lower, upper) before the intersection with [-H, log n - H
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -61,11 +62,16 @@ def product(*factors: Balls) -> Balls:
     return result
 
 
+def power(x: Any, k: int) -> Any:
+    """x^k by products: flint's own power of a ball around 0 is nan."""
+    return math.prod([x] * k, start=flint.arb(1))
+
+
 def brackets(q: Query) -> tuple[Any, Any]:
     """Claim `remainder`."""
     below, above = oracles.curvature_brackets(len(q.probs))
     line = -q.tau * mean(q.probs, product(q.surprise, q.move))
-    square = (q.tau * (max(q.move, key=float) - min(q.move, key=float))) ** 2 / 2
+    square = power(q.tau * (max(q.move, key=float) - min(q.move, key=float)), 2) / 2
     return line - square * below, line + square * above
 
 
@@ -95,13 +101,13 @@ def third_order(q: Query) -> tuple[Any, Any]:
     """Claim `third-order`."""
     tau, move, surprise = q.tau, q.move, q.surprise
     size, weight = [abs(x) for x in move], [x.exp() if (x := tau * y) > 0 else flint.arb(1) for y in move]
-    a = [mean(q.probs, product(weight, [x**k for x in size])) for k in range(5)]
-    s = [mean(q.probs, product(weight, [abs(x) for x in surprise], [x**k for x in size])) for k in range(4)]
+    a = [mean(q.probs, product(weight, [power(x, k) for x in size])) for k in range(5)]
+    s = [mean(q.probs, product(weight, [abs(x) for x in surprise], [power(x, k) for x in size])) for k in range(4)]
     m = min(tau * a[2], a[1], key=float)
-    third = a[3] + 3 * m * a[2] + 3 * m**2 * a[1] + m**3
-    fourth = a[4] + 4 * m * a[3] + 6 * m**2 * a[2] + 4 * m**3 * a[1] + m**4
+    third = a[3] + 3 * m * a[2] + 3 * power(m, 2) * a[1] + power(m, 3)
+    fourth = a[4] + 4 * m * a[3] + 6 * power(m, 2) * a[2] + 4 * power(m, 3) * a[1] + power(m, 4)
     drift = min(s[0], tau * (s[1] + m * s[0]), key=float)  # of E_t S: it is 0 at the start, Cov_t(S, d) its slope
-    b3 = 2 * third + (s[3] + 3 * m * s[2] + 3 * m**2 * s[1] + m**3 * s[0]) + drift * third + tau * fourth
+    b3 = 2 * third + (s[3] + 3 * m * s[2] + 3 * power(m, 2) * s[1] + power(m, 3) * s[0]) + drift * third + tau * fourth
     b3 += 3 * a[2] * (s[1] + m * s[0] + tau * a[2])
     squares = product(move, move)
     middle = -tau * mean(q.probs, product(surprise, move))
