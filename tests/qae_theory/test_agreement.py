@@ -8,6 +8,7 @@ import pytest
 
 from qae_theory.proofs.contract.agreement.comparison import agreement
 from qae_theory.proofs.contract.agreement.evidence import TIES, Tie
+from tests.reference import bounds, changes
 
 QUICK = os.environ.get("QAE_EFFORT", "quick") != "full"
 EACH = pytest.mark.parametrize("tie", [pytest.param(tie, id=tie.function) for tie in TIES])
@@ -22,3 +23,18 @@ def test_the_function_gives_what_its_reference_says(tie: Tie) -> None:
 @EACH
 def test_a_planted_fault_is_found(tie: Tie) -> None:
     assert not agreement(tie.faulty, tie.cells(QUICK)).passed
+
+
+@pytest.mark.parametrize("method", bounds.METHODS)
+def test_a_direction_with_an_entry_at_its_mean_has_a_reference(method: str) -> None:
+    """The centred entry is a ball around 0 there, whose powers flint makes nan."""
+    low, high = bounds.entropy_change_bounds([0.0, 0.0, 0.0], [0.0, 1.0, -1.0], 1.0)[method]
+    assert low.is_finite()
+    assert high.is_finite()
+    assert low < high
+
+
+def test_the_second_order_of_such_a_direction_has_a_reference() -> None:
+    # Uniform arms: the second order is -Var(d) = -2/3.
+    value = changes.second_order([0.0, 0.0, 0.0], [0.0, 1.0, -1.0]).value
+    assert abs(3 * value + 2) < 1e-15

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import flint
 
 from .changes import centred, stepped
-from .numbers import ball, precise
+from .numbers import ball, power, precise
 from .policies import atoms, mean, surprises
 
 METHODS = ("brackets", "ratio-box", "cross-entropy", "third-order")
@@ -63,7 +63,7 @@ def _brackets(logits: Sequence[Any], direction: Sequence[Any], step: Any) -> Ran
     eta, rho = ball(step), ball(max(direction)) - ball(min(direction))
     first = -eta * mean(policy, [x * y for x, y in zip(s, delta, strict=True)])
     below, above = curvature_brackets(len(logits))
-    return Range(first - (eta * rho) ** 2 * below / 2, first + (eta * rho) ** 2 * above / 2)
+    return Range(first - power(eta * rho, 2) * below / 2, first + power(eta * rho, 2) * above / 2)
 
 
 def _ratio_box(logits: Sequence[Any], direction: Sequence[Any], step: Any) -> Range:
@@ -91,18 +91,18 @@ def _third_order(logits: Sequence[Any], direction: Sequence[Any], step: Any) -> 
     policy, s, delta = centred(logits, direction)
     d = [x if eta >= 0 else -x for x in delta]
     grown = [(tau * x).exp() if x > 0 else flint.arb(1) for x in d]
-    a = [mean(policy, [w * abs(x) ** k for w, x in zip(grown, d, strict=True)]) for k in range(5)]
+    a = [mean(policy, [w * power(abs(x), k) for w, x in zip(grown, d, strict=True)]) for k in range(5)]
     sized = list(zip(grown, s, d, strict=True))
-    b = [mean(policy, [w * abs(y) * abs(x) ** k for w, y, x in sized]) for k in range(4)]
+    b = [mean(policy, [w * abs(y) * power(abs(x), k) for w, y, x in sized]) for k in range(4)]
     m = (tau * a[2]).min(a[1])
     # |E_t S| along the path: at most s_0, and at most what a covariance with d adds to 0 by then.
     e = b[0].min(tau * (b[1] + m * b[0]))
-    third = a[3] + 3 * m * a[2] + 3 * m**2 * a[1] + m**3
-    fourth = a[4] + 4 * m * a[3] + 6 * m**2 * a[2] + 4 * m**3 * a[1] + m**4
-    tied = b[3] + 3 * m * b[2] + 3 * m**2 * b[1] + m**3 * b[0]
+    third = a[3] + 3 * m * a[2] + 3 * power(m, 2) * a[1] + power(m, 3)
+    fourth = a[4] + 4 * m * a[3] + 6 * power(m, 2) * a[2] + 4 * power(m, 3) * a[1] + power(m, 4)
+    tied = b[3] + 3 * m * b[2] + 3 * power(m, 2) * b[1] + power(m, 3) * b[0]
     b3 = 2 * third + tied + e * third + tau * fourth + 3 * a[2] * (b[1] + m * b[0] + tau * a[2])
     first = -mean(policy, [y * x for y, x in zip(s, delta, strict=True)])
-    second = -mean(policy, [(1 + y) * x**2 for y, x in zip(s, delta, strict=True)])
+    second = -mean(policy, [(1 + y) * x * x for y, x in zip(s, delta, strict=True)])
     middle, room = eta * first + eta**2 * second / 2, tau**3 * b3 / 6
     return Range(middle - room, middle + room)
 
@@ -119,7 +119,7 @@ def safe_step_size(logits: Sequence[Any], arm_rewards: Sequence[Any], low: Any, 
     covariance = mean(policy, [s * atom.prob for s, atom in zip(surprises(policy), policy, strict=True)])
     pushes = [[atom.prob * (r - b) for atom, r in zip(policy, rewards, strict=True)] for b in (b1, b2)]
     rho = [_range(push) for push in pushes]
-    curvature = rho[1] ** 2 * below + rho[0] ** 2 * above
+    curvature = power(rho[1], 2) * below + power(rho[0], 2) * above
     by_remainder = 2 * (b2 - b1) * covariance / curvature if curvature > 0 else flint.arb(0)
     by_order = 2 / b2
     for wrong, r in zip(policy, rewards, strict=True):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import flint
 
-from .numbers import ball, precise, total
+from .numbers import ball, power, precise, total
 from .policies import Atom, atoms, mean, surprises
 
 
@@ -33,8 +33,8 @@ def first_order(logits: Sequence[Any], direction: Sequence[Any]) -> Sized:
 def second_order(logits: Sequence[Any], direction: Sequence[Any]) -> Sized:
     """Return phi''(0) = -Var(d) - E[(log pi + H)(d - E d)^2]."""
     policy, s, delta = centred(logits, direction)
-    value = -mean(policy, [(1 + x) * y**2 for x, y in zip(s, delta, strict=True)])
-    return Sized(value, mean(policy, [(1 + abs(x)) * y**2 for x, y in zip(s, delta, strict=True)]))
+    value = -mean(policy, [(1 + x) * y * y for x, y in zip(s, delta, strict=True)])
+    return Sized(value, mean(policy, [(1 + abs(x)) * y * y for x, y in zip(s, delta, strict=True)]))
 
 
 @precise
@@ -62,9 +62,9 @@ def response_curvatures(logits: Sequence[Any]) -> list[flint.arb]:
         shifts = [(-other.prob, other.count - (other is atom)) for other in policy]
         centre = atom.prob * (1 - atom.prob)
         centre += total(other.prob * shift * count for other, (shift, count) in zip(policy, shifts, strict=True))
-        own = atom.prob * (1 + s[place]) * (1 - atom.prob - centre) ** 2
+        own = atom.prob * (1 + s[place]) * power(1 - atom.prob - centre, 2)
         rest = total(
-            other.prob * count * (1 + x) * (shift - centre) ** 2
+            other.prob * count * (1 + x) * power(shift - centre, 2)
             for other, (shift, count), x in zip(policy, shifts, s, strict=True)
         )
         values[logit] = -(own + rest)

@@ -65,6 +65,14 @@ def neighbours(x: flint.arb) -> tuple[float, float]:
     return below, above
 
 
+def power(x: flint.arb, k: int) -> flint.arb:
+    """Return x^k by products: flint's own power of a ball with midpoint 0 and a radius is nan."""
+    result = flint.arb(1)
+    for _ in range(k):
+        result *= x
+    return result
+
+
 def total(terms: Iterable[Any]) -> flint.arb:
     """Return the sum of balls."""
     return sum(terms, flint.arb(0))

@@ -150,7 +150,7 @@ def _exact_bounds(case: Case, eta: float, *, factor: float = 1.0, ends: float = 
     z, d, step = exact.balls(case.logits), exact.balls(case.direction), flint.arb(eta)
     below, above = exact.brackets(len(z))
     first_order = step * exact.slope(z, d)
-    half_square = (step * exact.spread(d)) ** 2 / 2 * flint.arb(factor)
+    half_square = exact.power(step * exact.spread(d), 2) / 2 * flint.arb(factor)
     current, largest_entropy = exact.entropy(z), flint.arb(len(z)).log()
     wider = flint.arb(ends)
     lower = (first_order - half_square * below).max(-current - wider)

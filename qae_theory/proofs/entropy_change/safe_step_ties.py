@@ -106,7 +106,9 @@ def _routes(at: Instance, *, factor: int = 1) -> tuple[Any, Any]:
     below, above = exact.brackets(len(z))
     curvature = flint.arb(0)
     for b, bracket in ((high, below), (low, above)):
-        curvature += exact.spread([p * (r - b) for p, r in zip(probs, at.rewards, strict=True)]) ** 2 * bracket
+        curvature += (
+            exact.power(exact.spread([p * (r - b) for p, r in zip(probs, at.rewards, strict=True)]), 2) * bracket
+        )
     # Both directions are constant iff nothing tells the arms apart: any b pushes a right and a wrong one apart.
     still = len(set(zip(at.logits, at.rewards, strict=True))) == 1
     remainder = None if still else 2 * (high - low) * exact.self_covariance(z) / curvature

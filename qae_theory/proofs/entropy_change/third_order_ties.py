@@ -95,16 +95,16 @@ def bound(z: exact.Balls, d: exact.Balls, eta: Any, *, three: int = 3) -> Any:
     weights = [p * (tau * x.max(flint.arb(0))).exp() for p, x in zip(probs, centred, strict=True)]
     sizes = [abs(x) for x in centred]
 
-    def moment(power: int, beside: exact.Balls | None = None) -> Any:
-        terms = [w * size**power for w, size in zip(weights, sizes, strict=True)]
+    def moment(k: int, beside: exact.Balls | None = None) -> Any:
+        terms = [w * exact.power(size, k) for w, size in zip(weights, sizes, strict=True)]
         return sum(terms if beside is None else exact.product(terms, beside), flint.arb(0))
 
-    a = [moment(power) for power in range(5)]
-    s = [moment(power, surprise) for power in range(4)]
+    a = [moment(k) for k in range(5)]
+    s = [moment(k, surprise) for k in range(4)]
     m = (tau * a[2]).min(a[1])
-    cubes = a[3] + 3 * m * a[2] + 3 * m**2 * a[1] + m**3
-    fourths = a[4] + 4 * m * a[3] + 6 * m**2 * a[2] + 4 * m**3 * a[1] + m**4
-    beside = s[3] + 3 * m * s[2] + 3 * m**2 * s[1] + m**3 * s[0]
+    cubes = a[3] + 3 * m * a[2] + 3 * exact.power(m, 2) * a[1] + exact.power(m, 3)
+    fourths = a[4] + 4 * m * a[3] + 6 * exact.power(m, 2) * a[2] + 4 * exact.power(m, 3) * a[1] + exact.power(m, 4)
+    beside = s[3] + 3 * m * s[2] + 3 * exact.power(m, 2) * s[1] + exact.power(m, 3) * s[0]
     surprise_drift = s[0].min(tau * (s[1] + m * s[0]))
     last = three * a[2] * (s[1] + m * s[0] + tau * a[2])
     return 2 * cubes + beside + surprise_drift * cubes + tau * fourths + last

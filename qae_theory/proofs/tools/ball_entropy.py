@@ -59,6 +59,14 @@ def product(*factors: Balls) -> Balls:
     return result
 
 
+def power(x: Any, k: int) -> Any:
+    """Return x^k by products: flint's own power of a ball with midpoint 0 and a radius is nan."""
+    result = flint.arb(1)
+    for _ in range(k):
+        result *= x
+    return result
+
+
 def entropy(z: Balls) -> Any:
     """Return H(pi) = -sum_i pi_i log pi_i, in nats."""
     return -mean(*policy(z))
@@ -138,7 +146,7 @@ def change_bounds(z: Balls, d: Balls, eta: Any) -> tuple[Any, Any]:
     held within [-H, log n - H], the range that an entropy leaves open.
     """
     below, above = brackets(len(z))
-    first_order, half_square = eta * slope(z, d), (eta * spread(d)) ** 2 / 2
+    first_order, half_square = eta * slope(z, d), power(eta * spread(d), 2) / 2
     current, largest_entropy = entropy(z), flint.arb(len(z)).log()
     lower = (first_order - half_square * below).max(-current)
     upper = (first_order + half_square * above).min(largest_entropy - current)
