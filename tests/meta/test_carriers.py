@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+import sympy
 
+from qae_theory.proofs.carriers.formulas import Formula, expression_of, scalar
+from qae_theory.proofs.carriers.generic_arm import Arms
 from tests import ROOT
 from tests.meta import carriers
 
@@ -55,6 +60,13 @@ def test_the_table_says_what_happened_and_its_status_counts_what_is_wrong(
     monkeypatch.setattr(carriers, "attacks", lambda: iter([known, known._replace(false=known.true)]))
     assert carriers.main() == 1
     assert "2 attacks, 1 of them not as they must be" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("made", [Formula, expression_of, scalar, Arms(3).entries], ids=lambda made: made.__name__)
+def test_a_text_is_refused_and_not_evaluated(made: Callable[[Any], Any]) -> None:
+    with pytest.raises(sympy.SympifyError):
+        made("1")
+    made(sympy.Integer(1))
 
 
 # The modules whose functions run on carriers; the rest of the package prepares arguments or is never given symbols.

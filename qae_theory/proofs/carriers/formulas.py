@@ -26,8 +26,12 @@ class Formula(Opaque):
     __slots__ = ("expression",)
 
     def __init__(self, expression: Any) -> None:
-        """Wrap an exact SymPy expression."""
-        self.expression = sympy.sympify(expression)
+        """Wrap an exact SymPy expression.
+
+        Raises:
+            sympy.SympifyError: for a text, which SymPy would evaluate.
+        """
+        self.expression = sympy.sympify(expression, strict=True)
 
     def _make(self, other: object, combine: Any) -> Any:
         """Return the combination with an exact number or another formula."""
@@ -112,8 +116,7 @@ class Formula(Opaque):
             if isinstance(other, np.ndarray):
                 return NotImplemented
             self.refuse(f"{question} {type(other).__name__}")
-        # SymPy decides the sign of one expression only, so both sides are brought to one; None means that it cannot
-        # tell.
+        # SymPy decides the sign of one expression only, so both sides are brought to one; None: it cannot tell.
         gap = sympy.simplify(self.expression - expression_of(other))
         signs = {
             "==": gap.is_zero,
@@ -141,12 +144,15 @@ def expression_of(value: Any) -> Any:
     """Return the SymPy expression of a formula, or of an exact number.
 
     An exact number is an int, a Fraction, a NumPy integer or a SymPy number.
+
+    Raises:
+        sympy.SympifyError: for a text, which SymPy would evaluate.
     """
     if isinstance(value, Formula):
         return value.expression
     if isinstance(value, Fraction):
         return sympy.Rational(value.numerator, value.denominator)
-    return sympy.sympify(int(value) if isinstance(value, np.integer) else value)
+    return sympy.sympify(int(value) if isinstance(value, np.integer) else value, strict=True)
 
 
 def formulas(expressions: Iterable[Any]) -> Array:
@@ -181,9 +187,7 @@ def expression(result: Any) -> Any:
 
 
 def _quotient(top: Any, bottom: Any) -> Any:
-    # An expression with symbols may be divided by: what is proved then holds where it is not 0. A constant may not be
-    # 0.
-    """Return a quotient; a constant divisor must certainly not be 0."""
+    """Return a quotient; the divisor must certainly not be 0, whatever numbers its symbols stand for."""
     if bottom.is_zero is not False:
         raise ZeroDivisionError("a formula is divided by what may be 0")
     return top / bottom

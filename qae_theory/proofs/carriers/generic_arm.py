@@ -42,10 +42,15 @@ class Arms:
 
         Args:
             quantity: a polynomial in the symbols of ``ARM``.
+
+        Raises:
+            sympy.SympifyError: for a text, which SymPy would evaluate.
         """
         array = np.empty(self.width, dtype=object)
         for place in range(self.width):
-            array[place] = ArmValue(_renamed(sympy.sympify(quantity), place, self.width), place, self.width)
+            array[place] = ArmValue(
+                _renamed(sympy.sympify(quantity, strict=True), place, self.width), place, self.width
+            )
         return array
 
     def logits(self) -> Array:

@@ -107,8 +107,8 @@ class SymbolicRatio(Opaque):
         return self._parts()[1]
 
     def _parts(self) -> tuple[SymbolicInt, SymbolicInt]:
-        # The fresh pair is kept: a numerator and a denominator that are asked for one after the other belong together.
         """Return one pair of numerator and denominator, the same at every call."""
+        # The fresh pair is kept: a numerator and a denominator that are asked for one after the other belong together.
         if not self._given:
             top, bottom = self.path.fresh_integers("numerator", "denominator")
             self.path.assume(bottom > 0, top * self.bottom == self.top * bottom)

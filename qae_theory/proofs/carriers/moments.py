@@ -22,8 +22,7 @@ def moment(*powers: int) -> Any:
 
     Args:
         *powers: the exponents, in the order of ``ARM``. That of pi may be -1: then it is the plain sum over arms, and
-            all
-            other powers 0 give the number of arms.
+            with all other powers 0 the number of arms.
     """
     return sympy.Symbol("E" + "_".join(map(str, powers)), real=True) if any(powers) else sympy.Integer(1)
 
@@ -67,8 +66,8 @@ def pair_mean(expression: Any) -> Any:
 def along_step(expression: Any) -> Any:
     """Return d/d eta at z + eta d of a function of moments.
 
-    E[f] moves by E[f'] + E[f (d - E d)], where f' is the motion of f itself: log pi moves by d - E d, pi by pi (d - E
-    d), and d, x and y stay. The chain rule gives the rest.
+    E[f] moves by E[f'] + E[f (d - E d)], where f' is the motion of f itself: log pi moves by d - E d, pi by
+    pi (d - E d), and d, x and y stay. The chain rule gives the rest.
     """
     # d log pi / d eta = d - E d for a softmax policy.
     excess = DIRECTION - mean(DIRECTION)

@@ -84,8 +84,8 @@ class SymbolicReal(Opaque):
         self.refuse("hash")
 
     def _divide(self, top: Any, bottom: Any) -> SymbolicReal:
-        # z3 gives a division by zero some value; Python has none.
         """Return a quotient; the path on which the divisor is 0 raises."""
+        # z3 gives a division by zero some value; Python has none.
         if self._path.decide(bottom == 0):
             raise ZeroDivisionError("a symbolic real is divided by what can be 0")
         return self._make(top / bottom)

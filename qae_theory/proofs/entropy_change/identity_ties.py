@@ -191,15 +191,15 @@ def _policy_functions(case: Case, off: float) -> Iterator[tuple[str, Any, list[A
 
 
 def _relative(name: str, case: Case) -> Any:
-    # exp turns an absolute error of its argument, half an ulp of a gap, into a relative one.
     """Return the relative error that a function's floats may have, as a ball."""
+    # exp turns an absolute error of its argument, half an ulp of a gap, into a relative one.
     widest = min(float(np.ptp(case.logits / 2)), 1000.0)
     return flint.arb(1e-15 * (4 + widest) if name != "log_softmax" else 1e-15)
 
 
 def _floor(name: str, prob: Any) -> Any:
-    # 1e-300: subnormal numbers. A gradient is pi times a difference of logarithms: a few ulp of those remain.
     """Return the absolute error that a function's floats may have, as a ball."""
+    # 1e-300: subnormal numbers. A gradient is pi times a difference of logarithms: a few ulp of those remain.
     return flint.arb(1e-300) + (flint.arb(4e-15) * prob if name == "entropy_gradient" else 0)
 
 

@@ -262,8 +262,7 @@ def _one_update(*, base: Any) -> Finding:
     moved = formulas([step * d for d in direction])
     new = [sympy.simplify(p) for p in expressions(probabilities(moved))]
     ratios = [sympy.simplify(2 * p) for p in new]
-    # H'/H in ball arithmetic: whether it lies outside the range is then certain.
-    # The policy before the step is uniform over two responses, with entropy log 2.
+    # H'/H in ball arithmetic, with H = log 2: whether it lies outside the range is then certain.
     quotient = ball(sum(-p * sympy.log(p) for p in new)) / ball(sympy.log(2))
     low, high = (flint.arb(str(float(x))) for x in (1 - CLIP_LOW, 1 + CLIP_HIGH))
     # Both ratios, as exact numbers.

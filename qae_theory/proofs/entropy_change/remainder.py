@@ -225,8 +225,8 @@ def _automatic(effort: Effort, *, factor: int) -> Finding:
 
 
 def _linear_split(*, sign: int) -> Finding:
-    # X = Y + Z with Y and Z in the place of the generic quantities x and y.
     """Find whether the covariance with D^2 splits at a level as the claim says."""
+    # X = Y + Z with Y and Z in the place of the generic quantities x and y.
     square = (DIRECTION - moments.mean(DIRECTION)) ** 2
 
     def with_square(quantity: Any) -> Any:

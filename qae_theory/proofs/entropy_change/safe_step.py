@@ -157,8 +157,8 @@ def _remainder_route(*, factor: int) -> Finding:
 
 
 def _derivative_in_baseline(*, sign: int) -> Finding:
-    # The generic policy stands for pi', x for pi, which does not move with b; the logits move along -eta x.
     """Find whether the entropy at the new policy moves with b at the rate eta Cov_pi'(log pi', pi)."""
+    # The generic policy stands for pi', x for pi, which does not move with b; the logits move along -eta x.
     eta = sympy.Symbol("eta", positive=True)
     r, b = sympy.symbols("r b", real=True)
     direction = for_any_policy(lambda arms: uncentred(arms.entries(X), arms.entries(r - b)))

@@ -334,8 +334,7 @@ def _never_above(ceiling: Any, arms: int) -> bool:
         if _upper(a, b, arms) < ceiling:
             continue
         middle = ((a + b) / 2).mid()
-        # A piece that 40 halvings do not bring below the ceiling is a failure of the bound; a value above it refutes
-        # it.
+        # A piece that 40 halvings do not bring below the ceiling fails the bound; a value above the ceiling refutes it.
         if depth > 40 or _value(middle, arms) > ceiling:
             return False
         pieces += [(a, middle, depth + 1), (middle, b, depth + 1)]
@@ -367,8 +366,7 @@ def _tail(*, most: str) -> Finding:
             a, b = pieces.pop()
             if upper(a, b) < ceiling:
                 yield f"[{a.str(5)}, {b.str(5)}]", True
-            # A piece this short that is still above the ceiling holds a point above it, for all that the bound can
-            # tell.
+            # A piece this short that is still above the ceiling may hold a point above it: the bound cannot tell.
             elif b - a < flint.arb(2) ** -20:
                 yield f"[{a.str(5)}, {b.str(5)}]", False
                 return

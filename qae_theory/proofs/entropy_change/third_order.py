@@ -247,10 +247,9 @@ def _third_derivative_bounded(*, three: int) -> Finding:
 
 
 def _surprise_drifts(*, centred: bool) -> Finding:
-    # x stands for S, which does not move: it belongs to the starting policy.
     """Find whether E_t S moves at the rate E_t[S delta], and a smaller bound on it makes B_3 no larger."""
+    # x stands for S, which belongs to the starting policy and stays; its mean moves, because the policy does.
     rate = moments.along_step(moments.mean(moments.X))
-    # S does not move, but its mean does, because the policy moves.
     excess = DIRECTION - moments.mean(DIRECTION) if centred else DIRECTION
     size, other, t_bound = z3.Reals("size s_0 T")
     smaller = valid(size * t_bound <= other * t_bound, size <= other, t_bound >= 0)

@@ -136,8 +136,7 @@ def _baseline_is_gate(effort: Effort, *, level_of: Callable[[Fraction], Fraction
         for size in range(1, largest + 1):
             groups = [[1] * m + [0] * (size - m) for m in range(size + 1)]
             exact = exact_array([[Fraction(r) for r in group] for group in groups])
-            # ``levels`` is never empty; without the fallback a change of it could make this a check of nothing.
-            for k in levels(size) or (Fraction(1, 3),):
+            for k in levels(size):
                 expected = [0 if Fraction(m, size) <= 1 - level_of(k) else 1 for m in range(size + 1)]
                 label = f"K={k}, G={size}"
                 yield label, quantile_baseline(exact, k).tolist(), expected

@@ -38,8 +38,8 @@ def register(ledger: Ledger) -> None:
 
 
 def _regime_steps(*, hard: bool) -> tuple[Step, ...]:
-    # The two regimes mirror each other: right for wrong and 0 for 1.
     """Return the proof of one regime's claim, from the baseline to the shipped advantages."""
+    # The two regimes mirror each other: right for wrong and 0 for 1.
     baseline, name = (0, "hard") if hard else (1, "easy")
     signs = "$A > 0$ for $R = 1$ and $A = 0$ for $R = 0$" if hard else "$A = 0$ for $R = 1$ and $A < 0$ for $R = 0$"
     all_same = "all wrong ($m = 0$)" if hard else "all correct ($m = G$)"

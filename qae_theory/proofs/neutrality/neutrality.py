@@ -35,6 +35,7 @@ from qae_theory.proofs.tools.rule_formulas import (
     agrees_with_shipped,
     numerators,
     option_sets,
+    symbolic_table,
 )
 from qae_theory.softmax import entropy
 from qae_theory.updates import update_direction
@@ -176,18 +177,13 @@ def _ties() -> tuple[Step, ...]:
     )
 
 
-def _symbolic_table(size: int) -> dict[tuple[int, int], Any]:
-    """Return a symbol a(r, m) for every reward r and number m of correct responses."""
-    return {(r, m): sympy.Symbol(f"a_{r}_{m}") for r, m in product((0, 1), range(size + 1))}
-
-
 def _exchangeable(effort: Effort, *, by_position: int) -> Finding:
     """Find whether the mean over responses of A s(y) has the expectation of the first response's A s(y)."""
     arm_rewards = (1, 0, 0)
     policy, scores = sympy.symbols("pi1:4"), sympy.symbols("s1:4")
     residuals = []
     for size in range(2, effort.pick(5, 4)):
-        table = _symbolic_table(size)
+        table = symbolic_table(size)
         whole = first = sympy.S(0)
         for group in product(range(3), repeat=size):
             weight = sympy.prod([policy[y] for y in group])
@@ -208,7 +204,7 @@ def _conditioned(effort: Effort, *, own: int) -> Finding:
     policy, scores = (first, second, 1 - first - second), sympy.symbols("s1:4")
     residuals = []
     for size in range(2, effort.pick(4, 3)):
-        table = _symbolic_table(size)
+        table = symbolic_table(size)
         whole = sympy.S(0)
         for group in product(range(3), repeat=size):
             weight = sympy.prod([policy[y] for y in group])

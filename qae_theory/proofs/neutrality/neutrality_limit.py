@@ -177,8 +177,7 @@ def _qae_deviation(*, factor: Any) -> Finding:
     scaled = (x - p) * (1 + p_root**2) * (1 + u**2) == u**2 - p_root**2  # s = P/(1 + P^2)
     gate = z3.Implies(x <= 1 - k, (1 + u**2) * k <= 1)
     w = z3.Real("W")
-    # W stands for (1 + U^2) K, which the gate keeps at most 1; both sides are squared, so that no absolute value is
-    # left.
+    # W stands for (1 + U^2) K, which the gate keeps at most 1; both sides are squared, to be rid of absolute values.
     bound = (u - p_root) ** 2 * w**2 * p_root**2 <= _real(factor) ** 2 * (u**2 - p_root**2) ** 2
     return both(
         valid(meets, *domain, rates[1]),

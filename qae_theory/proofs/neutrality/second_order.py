@@ -27,6 +27,7 @@ from qae_theory.proofs.neutrality import second_order_ties
 from qae_theory.proofs.tools.checking import all_zero, zero
 from qae_theory.proofs.tools.enumeration import query
 from qae_theory.proofs.tools.rational_policies import log_form
+from qae_theory.proofs.tools.rule_formulas import symbolic_table
 from qae_theory.softmax import entropy
 
 
@@ -158,11 +159,6 @@ def _taylor(*, half: Any) -> Finding:
     return all_zero([log_form(sympy.diff(remainder, eta, k).subs(eta, 0)) for k in (0, 1, 2)], sympy.expand)
 
 
-def _symbolic_table(size: int) -> dict[tuple[int, int], Any]:
-    """Return a symbol a(r, m) for every reward r and number m of correct responses."""
-    return {(r, m): sympy.Symbol(f"a_{r}_{m}") for r, m in product((0, 1), range(size + 1))}
-
-
 def _symbolic_form(arms: int) -> dict[tuple[int, int], Any]:
     """Return symbols B(i, j) of a symmetric bilinear form."""
     return {(i, j): sympy.Symbol(f"B{min(i, j)}{max(i, j)}") for i, j in product(range(arms), repeat=2)}
@@ -174,7 +170,7 @@ def _diagonal_and_pairs(effort: Effort, *, pairs: Callable[[int], int]) -> Findi
     policy, form = sympy.symbols("pi1:4"), _symbolic_form(3)
     residuals = []
     for size in range(2, effort.pick(5, 4)):
-        table = _symbolic_table(size)
+        table = symbolic_table(size)
         whole = diagonal = pair = sympy.S(0)
         for group in product(range(3), repeat=size):
             weight = sympy.prod([policy[y] for y in group])
@@ -196,7 +192,7 @@ def _conditioned_pairs(effort: Effort, *, own: int) -> Finding:
     policy, form = (first, second, 1 - first - second), _symbolic_form(3)
     residuals = []
     for size in range(2, effort.pick(5, 4)):
-        table = _symbolic_table(size)
+        table = symbolic_table(size)
         whole = sympy.S(0)
         for group in product(range(3), repeat=size):
             weight = sympy.prod([policy[y] for y in group])

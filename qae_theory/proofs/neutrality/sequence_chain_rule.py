@@ -95,8 +95,8 @@ def _chain_of_entropies(*, own: int) -> Finding:
 
 
 def _one_context(*, centred: bool) -> Finding:
-    # x stands for F and y for its own motion F'.
     """Find whether the entropy from a context on moves by H' + E F' + Cov(d, F)."""
+    # x stands for F and y for its own motion F'.
     first = for_any_policy(lambda arms: first_order_entropy_change(arms.logits(), arms.entries(DIRECTION)))
     own = moments.along_step(for_any_policy(lambda arms: entropy(arms.logits())))
     # The entropy to come moves by itself, and because its token is chosen more or less often.

@@ -85,8 +85,7 @@ def valid_on_every_path(goal: Callable[[Path], Any], *assumptions: Any) -> Findi
     count = 0
     for path, formula in paths(goal, *assumptions):
         formula = z3.BoolVal(formula) if isinstance(formula, bool) else formula
-        # An undecided question makes paths that no number takes; on those the conditions contradict each other,
-        # rightly.
+        # An undecided question makes paths that no number takes, on which the conditions may contradict each other.
         finding = entailed(formula, *path.conditions)
         if not finding.passed:
             return finding

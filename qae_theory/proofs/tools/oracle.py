@@ -149,8 +149,8 @@ def _nsr(rewards: Group, options: Options) -> list[Any]:
 
 
 def _pos_mask(rewards: Group, options: Options) -> list[Any]:
-    # The masks are those of Eqs. 7 and 8; a group at the threshold is hard.
     """Return Eq. 7: wrong responses get -1, right ones 1 in a hard group only, over std + eps."""
+    # A group at the threshold is hard.
     hard = mean(rewards) <= 1 - options.k
     return _over_std([Fraction(-1 if r == 0 else int(hard)) for r in rewards], rewards, options)
 

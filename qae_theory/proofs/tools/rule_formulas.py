@@ -55,6 +55,15 @@ def numerators(rule: str, m: Any, size: Any, k: Any, select: Select | None = Non
     return formulas[rule]()
 
 
+def symbolic_table(size: int) -> dict[tuple[int, int], Any]:
+    """Return a SymPy symbol a(r, m) for every reward r and number m of correct responses: the advantages of any rule.
+
+    Args:
+        size: G.
+    """
+    return {(r, m): sympy.Symbol(f"a_{r}_{m}") for r, m in product((0, 1), range(size + 1))}
+
+
 def squared_scale(m: Fraction, size: Fraction, std: str) -> Fraction:
     """Return the variance of m ones and G - m zeros: m (G - m)/G^2, times G/(G - 1) for ``bessel``.
 
