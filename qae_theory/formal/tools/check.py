@@ -156,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--update", action="store_true", help="write statements, axioms and pins before the checks")
     parser.add_argument("--partial", action="store_true", help="let claims be without a theorem")
     parser.add_argument(
-        "--libraries", action="store_true", help="let coqchk read Coq's libraries too, for more than an hour"
+        "--libraries", action="store_true", help="let coqchk read Coq's libraries too, all but Interval.Tactic"
     )
     parser.add_argument("--jobs", type=int, default=2, help="programs of Coq that run at a time")
     return parser

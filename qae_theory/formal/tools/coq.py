@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,22 +62,38 @@ def coqc(file: Path, *, timeout: float = 600, print_refusals: bool = False) -> A
     return _run(["coqc", *(["-test-mode"] if print_refusals else []), *FLAGS, str(file)], timeout=timeout)
 
 
-def coqchk(modules: list[str], *, libraries: bool = False, timeout: float = 600) -> Answer:
-    """Let Coq's independent checker read the compiled modules.
+def coqchk(modules: list[str], *, timeout: float = 600) -> Answer:
+    """Let Coq's independent checker read compiled modules, and admit what they require beside one another.
 
     The virtual machine evaluates what the proofs by interval arithmetic evaluate, as it does in ``coqc``: without it
     they take minutes.
 
     Args:
-        modules: names of modules of this folder.
-        libraries: read the libraries too that they require, which are admitted otherwise; more than an hour and 1 GB.
+        modules: full names, for example ``QAE.Gate`` or ``Coq.Reals.Rdefinitions``.
         timeout: seconds.
     """
-    names: list[str] = []
-    for module in modules:
-        # Without -norec coqchk reads everything that a module requires.
-        names += [f"QAE.{module}"] if libraries else ["-norec", f"QAE.{module}"]
-    return _run(["coqchk", "-silent", "-bytecode-compiler", "yes", "-R", str(COMPILED), "QAE", *names], timeout=timeout)
+    # Without -norec coqchk would read everything that a module requires.
+    named = [word for module in modules for word in ("-norec", module)]
+    return _run(["coqchk", "-silent", "-bytecode-compiler", "yes", "-R", str(COMPILED), "QAE", *named], timeout=timeout)
+
+
+def required(modules: list[str]) -> list[str]:
+    """Return the full names of all modules of libraries that compiled modules require, directly or not.
+
+    Args:
+        modules: full names.
+
+    Raises:
+        CheckError: if Coq cannot load one of them.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "required.v"
+        file.write_text("".join(f"Require {module}.\n" for module in modules) + "Print Libraries.\n")
+        answer = coqc(file)
+    if not answer.passed:
+        raise CheckError(f"the compiled modules do not load: {first_error(answer)}")
+    loaded = re.findall(r"^  (\S+)$", answer.output, flags=re.MULTILINE)
+    return [name for name in loaded if name not in modules]
 
 
 def first_error(answer: Answer) -> str:

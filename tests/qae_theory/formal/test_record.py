@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -128,16 +129,26 @@ def test_what_coqchk_refuses_is_not_accepted(checked: Path, monkeypatch: pytest.
 def test_coqchk_is_told_whether_to_read_the_libraries(monkeypatch: pytest.MonkeyPatch, libraries: bool) -> None:
     commands: list[list[str]] = []
 
-    def run(command: list[str], *, timeout: float) -> coq.Answer:
+    def run(command: list[str], *, timeout: float = 60) -> coq.Answer:
         commands.append(command)
-        return coq.Answer(passed=True, output="", errors="")
+        loaded = "Loaded library files: \n  Coq.Init.Logic\n  Interval.Tactic\n  QAE.Gate\n"
+        return coq.Answer(passed=True, output=loaded, errors="")
 
     monkeypatch.setattr(coq, "_run", run)
     said = record.check_compiled(libraries=libraries)
     assert ("libraries" in said) == libraries
-    (command,) = commands
-    assert command.count("-norec") == (0 if libraries else len(sources.modules()))
-    assert [f"QAE.{module}" for module in sources.modules()] == [one for one in command if one.startswith("QAE.")]
+    command = commands[-1]
+    own = [f"QAE.{module}" for module in sources.modules()]
+    assert [name for option, name in pairwise(command) if option == "-norec"] == own + ["Coq.Init.Logic"] * libraries
+
+
+@pytest.mark.slow
+def test_the_libraries_of_a_module_are_those_that_coq_loads(proofs_checked: None) -> None:
+    required = coq.required(["QAE.Definitions", "QAE.Sums"])
+    assert {"Coq.Reals.Rdefinitions", "Coq.Init.Logic"} <= set(required)
+    assert "QAE.Sums" not in required
+    with pytest.raises(coq.CheckError, match=r"QAE\.Absent"):
+        coq.required(["QAE.Absent"])
 
 
 @pytest.mark.slow
@@ -147,9 +158,9 @@ def test_coqchk_refuses_a_compiled_file_that_was_changed(
     copy = tmp_path / "theories"
     shutil.copytree(layout.COMPILED, copy)
     monkeypatch.setattr(coq, "COMPILED", copy)
-    assert coq.coqchk(["Compat", "Definitions"]).passed
+    assert coq.coqchk(["QAE.Compat", "QAE.Definitions"]).passed
     file = copy / "Definitions.vo"
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(bytes(content))
-    assert not coq.coqchk(["Compat", "Definitions"]).passed
+    assert not coq.coqchk(["QAE.Compat", "QAE.Definitions"]).passed
