@@ -52,7 +52,7 @@ def evaluate(
         ),
     ] = "auto",
     stop: Annotated[
-        list[str] | None, typer.Option("--stop", help=r"Text that ends a response; \\n is a new line; repeatable.")
+        list[str] | None, typer.Option("--stop", help=r"Text that ends a response; \n is a new line; repeatable.")
     ] = None,
     chat_template: Annotated[
         str | None, typer.Option("--chat-template", metavar="FILE", help="own, the model's; or a file of Jinja.")
@@ -95,25 +95,31 @@ def evaluate(
     from rich.console import Console
 
     from llm_validation.engines.stops import unescaped
-    from llm_validation.evaluate import evaluation
-    from qae_theory.runs.settings import checked
 
     console = Console(highlight=False, soft_wrap=True)
     settings["stop"] = [unescaped(text) for text in stop or ()]
+    folder = _evaluated(settings, out, batch, console)
+    # Read back from the folder, so that what is printed is what was stored.
+    for line in report(json.loads((folder / "summary.json").read_text(encoding="utf-8"))):
+        console.print(line, markup=False)
+    console.print(f"results in {folder}", markup=False)
+
+
+def _evaluated(settings: Mapping[str, Any], out: Path, batch: int, console: Console) -> Path:
+    """Return the folder of the evaluation with these settings; end the command where it cannot be made."""
+    from llm_validation.evaluate import evaluation
+    from qae_theory.runs.settings import checked
+
     try:
         config = checked(evaluation.EvaluationConfig, [settings])
         with _progress(console) as show:
-            folder = evaluation.evaluate(config, out=out, batch=batch, told=show)
+            return evaluation.evaluate(config, out=out, batch=batch, told=show)
     except ValueError as error:
         fail("evaluate", " ".join(str(error).split()), 2)
     except (RuntimeError, OSError, MemoryError) as error:  # a verifier's or a device's; a full disk
         fail("evaluate", " ".join(str(error).split()) or type(error).__name__, 1)
     except KeyboardInterrupt:
         fail("evaluate", "interrupted; nothing was written", INTERRUPTED)
-    # Read back from the folder, so that what is printed is what was stored.
-    for line in report(json.loads((folder / "summary.json").read_text(encoding="utf-8"))):
-        console.print(line, markup=False)
-    console.print(f"results in {folder}", markup=False)
 
 
 def report(summary: Mapping[str, Any]) -> list[str]:

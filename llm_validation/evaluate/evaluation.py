@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from llm_validation.common.pass_at_k import bootstrap_interval, mean_pass_at_k, pass_at_k
 from llm_validation.engines import Engine, Response, check_engine, check_sampling, open_engine, weights_dtype
-from llm_validation.engines.stops import checked_stops
+from llm_validation.engines.asking import Asking
 from llm_validation.tasks import Example, load_examples, load_task
 from llm_validation.verifiers import (
     Extraction,
@@ -32,7 +32,6 @@ from llm_validation.verifiers import (
 )
 from qae_theory.runs.files import to_json
 from qae_theory.runs.folders import find_run, write_run
-from qae_theory.runs.settings import Strict
 
 EXPERIMENT = "evaluate"
 MODULES = ("llm_validation.evaluate.evaluation",)
@@ -41,8 +40,8 @@ QUESTIONS_AT_ONCE = 64  # between two reports of progress and two writes to disk
 Told = Callable[[int, int], None]  # is called with the number of questions done, and of how many
 
 
-class EvaluationConfig(Strict):
-    """State what is sampled and how it is counted.
+class EvaluationConfig(Asking):
+    """State what is sampled and how it is counted; the form of questions and responses is in ``Asking``.
 
     Attributes:
         model: what ``models.load_model`` takes.
@@ -56,10 +55,6 @@ class EvaluationConfig(Strict):
         temperature: of sampling; 0 takes the likeliest token.
         top_p: probability of the tokens to choose from.
         max_new_tokens: longest response in tokens; None for the task's own.
-        extraction: where a response has its answer (``verifiers.extraction``).
-        stop: texts that end a response.
-        chat_template: ``own`` (the tokenizer's) or a file; None asks the questions as they are (``models.chat``).
-        system_prompt: what stands before the question in the template.
         level: confidence level of the bootstrap over questions.
         resamples: draws of that bootstrap.
         seed: of questions and samples.
@@ -76,31 +71,15 @@ class EvaluationConfig(Strict):
     temperature: float = Field(default=0.7, ge=0, allow_inf_nan=False)
     top_p: float = Field(default=1.0, gt=0, le=1)
     max_new_tokens: int | None = Field(default=None, ge=1)
-    extraction: str = "auto"
-    stop: tuple[str, ...] = ()
-    chat_template: str | None = None
-    system_prompt: str | None = None
     level: float = Field(default=0.95, gt=0, lt=1)
     resamples: int = Field(default=9999, ge=100)
     seed: int = Field(default=0, ge=0)
-
-    @field_validator("extraction")
-    @classmethod
-    def _is_extraction(cls, setting: str) -> str:
-        return Extraction(setting).setting
-
-    @field_validator("stop")
-    @classmethod
-    def _are_stops(cls, stop: tuple[str, ...]) -> tuple[str, ...]:
-        return checked_stops(stop)
 
     @model_validator(mode="after")
     def _fits_together(self) -> EvaluationConfig:
         for k in self.k:
             if not 1 <= k <= self.samples:
                 raise ValueError(f"k must be in 1..samples = 1..{self.samples}; got {k}")
-        if self.system_prompt is not None and self.chat_template is None:
-            raise ValueError(f"system_prompt must be left out without a chat_template; got {self.system_prompt!r}")
         if len(set(self.k)) < len(self.k):
             raise ValueError(f"k must name each number once; got {list(self.k)}")
         return self

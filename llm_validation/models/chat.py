@@ -11,6 +11,16 @@ from qae_theory.checks import refuse
 OWN = "own"  # the template that comes with the tokenizer
 
 
+def check_system_prompt(system: str | None, template: str | None) -> None:
+    """Refuse a system prompt without a template, which alone tells where it stands.
+
+    Raises:
+        ValueError: there is a system prompt and no template.
+    """
+    if system is not None and template is None:
+        refuse("system_prompt", system, "left out without a chat_template")
+
+
 def rendered(prompts: Sequence[str], tokenizer: Any, *, template: str | None, system: str | None = None) -> list[str]:
     """Return the texts that a model is to continue, the turn of the assistant begun.
 
@@ -27,9 +37,8 @@ def rendered(prompts: Sequence[str], tokenizer: Any, *, template: str | None, sy
         ValueError: the tokenizer has no template of its own, the file cannot be read, a template that fails, or a
             system prompt without a template.
     """
+    check_system_prompt(system, template)
     if template is None:
-        if system is not None:
-            refuse("system_prompt", system, "left out without a chat_template")
         return list(prompts)
     text = _template(template, tokenizer)
     texts = []
@@ -56,6 +65,7 @@ def _template(template: str, tokenizer: Any) -> str | None:
 
 
 def _applied(tokenizer: Any, messages: list[dict[str, str]], template: str | None) -> str:
+    """Return the messages in the template, with any error of the template in one line."""
     try:
         return str(
             tokenizer.apply_chat_template(messages, chat_template=template, add_generation_prompt=True, tokenize=False)

@@ -50,7 +50,7 @@ def train(
         ),
     ] = None,
     stop: Annotated[
-        list[str] | None, typer.Option("--stop", help=r"Text that ends a response; \\n is a new line; repeatable.")
+        list[str] | None, typer.Option("--stop", help=r"Text that ends a response; \n is a new line; repeatable.")
     ] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="Batches of rollouts.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed; the configuration's if not given.")] = None,

@@ -6,36 +6,33 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from llm_validation.engines.stops import checked_stops
+from llm_validation.engines.asking import Asking
 from llm_validation.models.warmup import Warmup
 from llm_validation.train.components import checked_weights
 from llm_validation.train.rounding import Rounding
-from llm_validation.verifiers.extraction import Extraction
 from qae_theory.advantages import get_estimator, resolve_options
 from qae_theory.paper.overlong import Overlong
-from qae_theory.runs.settings import Positive, Strict
+from qae_theory.runs.settings import Positive
 
 Share = Annotated[float, Field(ge=0, le=1)]
 SamplerCorrection = Literal["none", "token_truncate", "token_mask", "sequence_truncate", "sequence_mask"]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class TrainConfig(Strict):
-    """One RLVR run.
+class TrainConfig(Asking):
+    """State the settings of one RLVR run; the form of questions and responses is in ``Asking``.
 
     One step is one batch of rollouts: ``prompts_per_step`` groups of ``group_size`` responses. TRL shuffles the
     responses of a batch, cuts them into ``inner_updates`` mini-batches and goes through these ``inner_epochs`` times:
     so many optimiser updates. ``estimator`` and ``options`` name a rule of ``qae_theory.advantages``. ``loss`` is TRL's
     ``loss_type``. ``rounding`` rounds to bfloat16 in one place (``train.rounding``). The published DAPO settings are
-    clip 0.2/0.28 and the loss ``dapo`` (arXiv 2503.14476). ``extraction`` says where a response has its answer
-    (``verifiers.extraction``), and ``stop`` lists texts that end a response: a new line for few-shot prompts of a base
-    model, whose answer is on its ``first-line``.
+    clip 0.2/0.28 and the loss ``dapo`` (arXiv 2503.14476). For few-shot prompts of a base model, ``stop`` is a new line
+    and ``extraction`` the ``first-line``.
 
-    ``chat_template`` is ``own`` (the tokenizer's) or a file, ``system_prompt`` stands before the question in it
-    (``models.chat``). ``components`` adds weighted rewards besides being right (``train.components``).
-    ``importance_level`` and ``off_policy_mask`` are TRL's ``importance_sampling_level`` and
-    ``off_policy_mask_threshold``. ``sampler_correction`` weighs responses of vLLM by how likely the trainer's own
-    forward pass has them, TRL's ``vllm_importance_sampling_mode``, between ``sampler_ratio_min`` and ``..._max``.
+    ``components`` adds weighted rewards besides being right (``train.components``). ``importance_level`` and
+    ``off_policy_mask`` are TRL's ``importance_sampling_level`` and ``off_policy_mask_threshold``.
+    ``sampler_correction`` weighs responses of vLLM by how likely the trainer's own forward pass has them, TRL's
+    ``vllm_importance_sampling_mode``, between ``sampler_ratio_min`` and ``sampler_ratio_max``.
     """
 
     task: str = "digits"
@@ -45,10 +42,6 @@ class TrainConfig(Strict):
     options: dict[str, Any] = Field(default_factory=dict)
     group_size: int = Field(default=8, ge=2)
     prompts_per_step: int = Field(default=32, ge=1)
-    extraction: str = "auto"
-    stop: tuple[str, ...] = ()
-    chat_template: str | None = None
-    system_prompt: str | None = None
     train_examples: int | None = Field(default=512, ge=1)
     steps: int = Field(default=100, ge=1)
     inner_updates: int = Field(default=1, ge=1)
@@ -84,16 +77,6 @@ class TrainConfig(Strict):
     report_to: tuple[Literal["tensorboard", "wandb"], ...] = ()
     seed: int = Field(default=0, ge=0)
 
-    @field_validator("extraction")
-    @classmethod
-    def _is_extraction(cls, setting: str) -> str:
-        return Extraction(setting).setting
-
-    @field_validator("stop")
-    @classmethod
-    def _are_stops(cls, stop: tuple[str, ...]) -> tuple[str, ...]:
-        return checked_stops(stop)
-
     @field_validator("components")
     @classmethod
     def _are_components(cls, components: dict[str, float]) -> dict[str, float]:
@@ -107,8 +90,6 @@ class TrainConfig(Strict):
             raise ValueError(f"group_size must be at least {rule.least_group} for {rule.name!r}; got {self.group_size}")
         if rule.binary_only and (self.signed_rewards or self.overlong is not None or self.components):
             raise ValueError(f"estimator must take rewards other than 0 and 1 here; {rule.name!r} does not")
-        if self.system_prompt is not None and self.chat_template is None:
-            raise ValueError(f"system_prompt must be left out without a chat_template; got {self.system_prompt!r}")
         low, high = self.sampler_ratio_min, self.sampler_ratio_max
         if low is not None and high is not None and low > high:
             raise ValueError(f"sampler_ratio_min must be at most sampler_ratio_max = {high}; got {low}")
