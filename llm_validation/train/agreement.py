@@ -21,8 +21,9 @@ import numpy as np
 from qae_theory.arrays import Array
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.proofs.contract.agreement.comparison import CRITERION, around
+from qae_theory.proofs.contract.agreement.references import missing, reference
 
-CRITERION = "agreement with the reference"
 # Advantages are rounded once, to float32.
 TOLERANCE = 1.3e-7
 
@@ -67,39 +68,30 @@ def register(ledger: Ledger) -> None:
             Role.FOR,
             (step,),
             requires=("torch", "trl", "datasets", "accelerate"),
-            missing=_missing,
+            missing=missing,
         )
     )
 
 
-def _missing(effort: Effort) -> str | None:
-    from qae_theory.proofs.contract.agreement.references import missing
-
-    return missing(effort)
-
-
 def _agrees(effort: Effort, factor: float = 1.0) -> Finding:
+    """Find whether each step's advantages, times a factor, are the exact ones of the rewards that it scored."""
     cases = CASES[:2] if effort.quick else CASES
-    for case in cases:
-        rewards, advantages = one_step(case)
+    for number, case in enumerate(cases):
+        rewards, advantages = one_step(number)
         expected = reference_advantages(rewards, case)
         room = TOLERANCE * np.abs(expected).max(axis=-1, keepdims=True)
-        wrong = np.abs(factor * advantages - expected) > room
-        if advantages.shape != expected.shape or wrong.any():
-            place = tuple(int(i) for i in np.argwhere(wrong)[0])
-            found = f"{factor * float(advantages[place])!r} at {list(place)}, not {float(expected[place])!r}"
-            return Finding(False, CRITERION, f"{case}: {found}")
+        fault = around(expected, room).fault_of(factor * advantages)
+        if fault:
+            return Finding(False, CRITERION, f"{case}: {fault}")
     return Finding(True, CRITERION, f"{len(cases)} steps")
 
 
 def reference_advantages(rewards: Array, case: Case) -> Array:
     """Return the exact advantages of groups of rewards ``[groups, G]``; NaN could not be scored."""
-    from qae_theory.proofs.contract.agreement.references import reference
-
     written = reference("numbers").as_written
     options = {name: x if name == "std" else written(x) for name, x in case.options.items()}
-    scored = rewards[~np.isnan(rewards)].tolist()
     if options.get("std") == "batch":
+        scored = rewards[~np.isnan(rewards)].tolist()
         whole = {Fraction(x): count for x, count in Counter(scored).items()}
         options["std"] = reference("groups").deviation(whole, "bessel")
     table: Array = np.zeros(rewards.shape)
@@ -113,22 +105,19 @@ def reference_advantages(rewards: Array, case: Case) -> Array:
 
 
 @cache
-def _cached_step(index: int) -> tuple[Array, Array]:
-    return _step(CASES[index])
+def one_step(number: int) -> tuple[Array, Array]:
+    """Return the rewards that the step of a case scored and the advantages that its loss got, ``[groups, G]`` each.
 
-
-def one_step(case: Case) -> tuple[Array, Array]:
-    """Return the rewards that a step scored and the advantages that its loss got, ``[groups, G]`` each."""
-    return _cached_step(CASES.index(case))
-
-
-def _step(case: Case) -> tuple[Array, Array]:
+    Args:
+        number: the case's place in ``CASES``.
+    """
     from llm_validation.models.presets import build_model, preset_tokenizer
     from llm_validation.tasks.base import Example
     from llm_validation.train.process_state import quiet, random_states_restored
     from llm_validation.train.settings import TrainConfig
     from llm_validation.train.trainer import make_trainer
 
+    case = CASES[number]
     config = TrainConfig(
         model="tiny",
         warmup=None,
