@@ -17,6 +17,7 @@ from llm_validation.common.tables import Table
 from llm_validation.study.analysis.places import COLLAPSED, DESTROYED, EXPLODED, SPLIT, STEADY
 from llm_validation.study.analysis.records import FOLLOWED, Condition, aligned, conditions, seeds_of
 from llm_validation.study.analysis.step_lines import plain_sgd
+from qae_theory.arrays import Array
 from qae_theory.curves.families import ENTROPY, SUCCESS
 from qae_theory.curves.rungs import RUNGS
 
@@ -129,16 +130,20 @@ def _coverage(figure: Any, *, records: Sequence[Any]) -> bool:
             of_kind = [record for record in here if record["bound"] == kind]
             curve = sorted(of_kind, key=lambda record: record["size"])
             sizes = [record["size"] * (1 + 0.03 * number) for record in curve]  # side by side, so that bars are seen
-            coverages = [record["coverage"] for record in curve]
-            middle = np.array([coverage["estimate"] for coverage in coverages])
-            low = np.array([coverage["low"] or coverage["estimate"] for coverage in coverages])
-            high = np.array([coverage["high"] or coverage["estimate"] for coverage in coverages])
-            bars = np.clip(np.stack([middle - low, high - middle]), 0, None)
+            middle, bars = with_bars([record["coverage"] for record in curve])
             axis.errorbar(sizes, middle, bars, marker=MARKERS[number], color=COLOURS[number], markersize=4, label=kind)
         axis.set(xscale="log", ylim=(-0.03, 1.05), xlabel="step size", ylabel="share within")
         axis.set_title(substrate, fontsize=9)
     axis.legend(fontsize=7)
     return True
+
+
+def with_bars(shares: Sequence[Mapping[str, Any]]) -> tuple[Array, Array]:
+    """Return the estimates ``[n]``, and how far their intervals go below and above them ``[2, n]``; 0 without one."""
+    middle = np.array([share["estimate"] for share in shares])
+    below = [0.0 if share["low"] is None else share["estimate"] - share["low"] for share in shares]
+    above = [0.0 if share["high"] is None else share["high"] - share["estimate"] for share in shares]
+    return middle, np.clip([below, above], 0, None)
 
 
 def _entropy(figure: Any, *, shown: Sequence[Condition]) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from llm_validation.common.tables import Table
+from llm_validation.common.tables import Table, select
 from llm_validation.study import sections
 from llm_validation.study.analysis.adam_contrast import k_contrasts
 from llm_validation.study.analysis.bounds import bounds
@@ -110,15 +110,13 @@ def computed(tables: Mapping[str, Table], models: Mapping[str, Mapping[str, Any]
 def ladder_records(probes: Table) -> Record:
     """Return every rung's statistics by substrate and setting, sums and robust ones together.
 
-    ``plain`` are the arms with r - b, ``standardised`` those that divide by the standard deviation as well;
-    ``guaranteed`` says how many bounds of the measured displacement were checked and violated.
+    ``plain`` are the arms with r - b, ``standardised`` those that divide by the standard deviation as well.
     """
     sums = ladder(probes, how())
-    by_arms: Record = {name: sums[name] for name in ("level", "floor", "guaranteed")}
-    by_arms |= {"plain": {}, "standardised": {}}
+    by_arms: Record = {"level": sums["level"], "floor": sums["floor"], "plain": {}, "standardised": {}}
     for substrate, setting, group in groups(probes):
         for arms, scaled in (("plain", False), ("standardised", True)):
-            rows = {name: column[group["scaled"] == scaled] for name, column in group.items()}
+            rows = select(group, scaled=scaled)
             if not len(rows["change"]):
                 continue
             by_rung = by_arms[arms].setdefault(substrate, {}).setdefault(setting, {})

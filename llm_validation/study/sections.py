@@ -15,6 +15,7 @@ from llm_validation.common.resampling import shown
 from llm_validation.common.tables import Table
 from llm_validation.study.analysis.adam_contrast import MEASURES
 from llm_validation.study.analysis.curve_lines import Lines
+from llm_validation.study.analysis.places import AXES
 from qae_theory.claims.model import Answer
 from qae_theory.curves.outcomes import PLANTED, Line
 from qae_theory.curves.rungs import RUNGS
@@ -267,9 +268,6 @@ def places(found: Mapping[str, Records]) -> Iterator[str]:
     header = ["clip", "", "updates", "rule", "from this learning rate on", "seeds", "learning rate"]
     yield from markdown_table(header, rows)
     yield ""
-
-
-AXES = ("clip_low", "clip_high", "updates", "learning_rate")
 
 
 def sensitivity(records: Records) -> Iterator[str]:

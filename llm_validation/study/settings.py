@@ -205,11 +205,12 @@ class StudyConfig(Strict):
 
     def probe_config(self, task: StudyTask, seed: int, *, whole: bool = True) -> ProbeConfig:
         """Return the settings of one probe; without ``whole`` no step is taken in it, and only signs are read."""
-        parts = {"arms": self.arms, "settings": [setting.model_dump() for setting in self.settings]} if whole else {}
-        nothing = {} if whole else {"arms": (), "settings": ()}
+        steps: dict[str, Any] = {"arms": (), "settings": ()}
+        if whole:
+            steps = {"arms": self.arms, "settings": [setting.model_dump() for setting in self.settings]}
         length = _response_length(task)
         own = {"task": task.task, "seed": self.seed + seed}
-        return checked(ProbeConfig, [self.probe, length, task.probe, own, parts, nothing])
+        return checked(ProbeConfig, [self.probe, length, task.probe, own, steps])
 
 
 def _response_length(task: StudyTask) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from llm_validation.common.tables import Table, take
 from llm_validation.study.analysis.ladder import FLOOR, groups
 from llm_validation.study.analysis.pairs import setting_names
 from qae_theory.arrays import Array
+from qae_theory.runs.plain import finite_or_none
 
 ENDS = ("constant-0", "constant-1")
 PREDICTED = ("predicted", "paper", "arms", "box")
@@ -93,7 +94,7 @@ def _record(group: Table, low: Array, high: Array, how: Resampling) -> dict[str,
     change = group["change"]
     # Ends and change are rounded to float64: a change on an end is within.
     excess = np.maximum(np.maximum(low - change, change - high), 0.0)
-    outside = excess > FLOOR
+    outside = ~(excess <= FLOOR)  # NaN lies within nothing
     empty: dict[str, Any] = {"median": None, "largest": None, "median_relative": None}
     if not len(change):
         none = {"estimate": None, "low": None, "high": None}
@@ -104,11 +105,12 @@ def _record(group: Table, low: Array, high: Array, how: Resampling) -> dict[str,
     covered = interval(totals[1] / totals[0], resampled[:, 1] / resampled[:, 0], clusters, how.level)
     if outside.any():
         relative = excess[outside] / np.maximum(np.abs(change[outside]), FLOOR)
-        empty = {
+        sizes = {
             "median": float(np.median(excess[outside])),
             "largest": float(excess.max()),
             "median_relative": float(np.median(relative)),
         }
+        empty = finite_or_none(sizes)
     return {"checked": len(change), "violations": int(outside.sum()), "coverage": covered, **empty}
 
 

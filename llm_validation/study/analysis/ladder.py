@@ -64,8 +64,7 @@ def ladder(table: Table, how: Resampling, *, floor: float = FLOOR) -> dict[str, 
     Returns:
         ``tasks``: by task, setting, rung and statistic, over all arms; ``plain`` and ``standardised``: the same for
             the arms with r - b and for those that divide by the standard deviation; ``contrasts``: by task, setting,
-            contrast, rung and statistic; ``guaranteed``: by task and setting, how many bounds were checked and
-            violated.
+            contrast, rung and statistic.
 
     Raises:
         ValueError: a column is missing.
@@ -74,7 +73,7 @@ def ladder(table: Table, how: Resampling, *, floor: float = FLOOR) -> dict[str, 
     for rung in RUNGS:
         wanted += [rung, f"{rung}_low", f"{rung}_high"]
     need(table, wanted)
-    by_kind: dict[str, Any] = {"tasks": {}, "plain": {}, "standardised": {}, "contrasts": {}, "guaranteed": {}}
+    by_kind: dict[str, Any] = {"tasks": {}, "plain": {}, "standardised": {}, "contrasts": {}}
     for task, setting, group in groups(table):
         parts = list(_parts(group))
         records = _records([rows for _, rows in parts], how, floor)
@@ -83,7 +82,6 @@ def ladder(table: Table, how: Resampling, *, floor: float = FLOOR) -> dict[str, 
             for name in (task, setting, *path[:-1]):
                 branch = branch.setdefault(name, {})
             branch[path[-1]] = record
-        by_kind["guaranteed"].setdefault(task, {})[setting] = guaranteed(group)
     return {"level": how.level, "resamples": how.resamples, "floor": floor, **by_kind}
 
 
@@ -95,14 +93,6 @@ def groups(table: Table) -> Iterator[tuple[str, str, dict[str, Array]]]:
         here = substrates == substrate
         for setting in np.unique(settings[here]):
             yield str(substrate), str(setting), take(table, here & (settings == setting))
-
-
-def guaranteed(table: Table) -> dict[str, int]:
-    """Return how many guaranteed bounds there are, and how many of them the measured change violates."""
-    need(table, ("guaranteed_low", "guaranteed_high", "change"))
-    low, high, change = (table[name] for name in ("guaranteed_low", "guaranteed_high", "change"))
-    there = np.isfinite(low) & np.isfinite(high)
-    return {"checked": int(there.sum()), "violations": int((there & ~((low <= change) & (change <= high))).sum())}
 
 
 def rung_rows(table: Table, rung: str) -> Rows:

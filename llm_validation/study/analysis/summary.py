@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_validation.common.tables import Table, select
+from llm_validation.common.tables import Table
 from llm_validation.study.analysis.ladder import ladder, rung_rows
 from llm_validation.study.analysis.records import aligned, conditions, seeds_of
 from llm_validation.study.analysis.robust import fresh, how, robust
@@ -127,7 +127,7 @@ def _ladders(probes: Table) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         if substrate in done:  # the smallest step comes first
             continue
         done.add(substrate)
-        by_substrate = ladder(select(rows, scaled=False), how())["plain"]
+        by_substrate = ladder(rows, how())["plain"]
         (by_setting,) = by_substrate.values()
         yield substrate, [_rung(rung, rows, by_setting[setting][rung]) for rung in RUNGS]
 
