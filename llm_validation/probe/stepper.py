@@ -67,8 +67,8 @@ class Stepper:
         self._model, self._precision = model, precision
         self._order, self._moments, self._optimiser = order, moments, optimiser
         self._rollouts, self._tokens = batch.contexts(pad=pad), batch.tokens()
-        self._in_float64 = exact_copy(model, precision)
-        self._parameters: Tensors = {name: value.detach() for name, value in self._in_float64.named_parameters()}
+        self._exact_model = exact_copy(model, precision)
+        self._parameters: Tensors = {name: value.detach() for name, value in self._exact_model.named_parameters()}
         self.before = self._log_probs(self._parameters)
         self._steps: dict[tuple[Setting, bytes], Taken] = {}
         self._rates: dict[Setting, float | None] = {}
@@ -144,15 +144,15 @@ class Stepper:
 
     def token_entropy(self) -> tuple[Array, Array]:
         """Return the entropy at every token of the rollouts in nats, and the token's response, [C] each."""
-        return entropy(context_log_probs(self._in_float64, self._parameters, self._rollouts)), self._rollouts.row
+        return entropy(context_log_probs(self._exact_model, self._parameters, self._rollouts)), self._rollouts.row
 
     def _log_probs(self, parameters: Tensors) -> Array:
         """Return the log-probabilities at the measure's contexts, [C, V] in float64."""
-        return context_log_probs(self._in_float64, parameters, self.measure.contexts).astype("float64")
+        return context_log_probs(self._exact_model, parameters, self.measure.contexts).astype("float64")
 
     def _expanded(self, change: Tensors) -> tuple[Array, Array]:
         """Return both derivatives of the log-probabilities along a change, [C, V] each in float64."""
-        first, second = expand(self._in_float64, self._parameters, change, self.measure.contexts)
+        first, second = expand(self._exact_model, self._parameters, change, self.measure.contexts)
         return first.astype("float64"), second.astype("float64")
 
 

@@ -134,13 +134,13 @@ def metrics_of(records: Sequence[Record], *, quantile_k: Any, correct_above: flo
     The records of one rollout's outputs are added up first, by :func:`by_rollout`.
 
     * ``probe/entropy/{before,after,change}/{all,positive,negative,zero}``: nats per token, over the responses whose
-    advantage has that sign; ``probe/entropy/change/{hard,easy}``: over the groups of that regime.
+      advantage has that sign; ``probe/entropy/change/{hard,easy}``: over the groups of that regime.
     * ``probe/advantage/{zero,positive,negative}_share``: shares of responses.
     * ``probe/clip/{high,low,dual}_share``: shares of tokens; the last where the records count it.
     * ``probe/gate/mixed_share``: the share of groups with a success and a failure.
     * ``probe/gate/leak_share_linear``: the share of groups in which the released code's interpolated quantile gives a
-    non-zero advantage to a response to which the exact one gives 0, or the reverse. It follows from the rewards alone,
-    whatever the run's estimator.
+      non-zero advantage to a response to which the exact one gives 0, or the reverse. It follows from the rewards
+      alone, whatever the run's estimator.
     * ``probe/predicted/{change,change_uncentred}``: per unit step and token; see :func:`records_from_tokens`.
     * ``probe/counterfactual/<arm>/entropy_change``: nats per token.
 

@@ -113,7 +113,7 @@ def test_the_measured_change_is_that_of_the_moved_model(stepper: Any) -> None:
     setting = Setting(learning_rate=0.5)
     rows = probe(stepper, [setting], ["constant-0"])
     change = stepper.change(setting, stepper.batch.rewards)
-    model = stepper._in_float64
+    model = stepper._exact_model
     batch, measured = stepper.batch, []
     with torch.no_grad():
         for sign in (0, 1):
