@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -36,6 +35,7 @@ LABELS = {
 COLUMNS = ("task", *IN_TABLE, "change", "guaranteed_low", "guaranteed_high", *RUNGS)
 DRAWN = {"identity": ("^", "#D55E00"), "first_order": ("o", "#0072B2")}
 MARKS = {"r2": ("R²", "o", "#0072B2", -0.14), "sign_agreement": ("signs agree", "s", "#D55E00", 0.14)}
+GUARANTEED = "measured"  # the study's name for bounds at the measured displacement, which cannot fail but for rounding
 MOST = 1500  # points drawn of one rung; if there are more, they are thinned evenly
 BARS = 60  # measured changes whose bounds are drawn; more would run together
 TASKS = ("first task", "second task")
@@ -191,18 +191,18 @@ def _legend_in_strip(axes: Any, linear: float, largest: float) -> None:
 def bounds(number: int, results: Results) -> Panel:
     """Return the panel with measured changes between their guaranteed bounds."""
     run, ladder, task = _task(results, number)
-    if "guaranteed" not in ladder:
-        raise MissingError(f"{run.named} did not count its guaranteed bounds: run `{COMMAND}` again")
     table = _measured(run, task)
-    here = ladder["guaranteed"][task][SETTING]
-    everywhere = list(chain.from_iterable(settings.values() for settings in ladder["guaranteed"].values()))
-    checked = sum(counts["checked"] for counts in everywhere)
-    violated = sum(counts["violations"] for counts in everywhere)
+    counted = [record for record in run.json("bounds.json") if record["bound"] == GUARANTEED]
+    here = next((one for one in counted if (one["substrate"], one["setting"]) == (task, SETTING)), None)
+    if here is None:
+        raise MissingError(f"{run.named} did not count the guaranteed bounds of {task!r}: run `{COMMAND}` again")
+    checked = sum(record["checked"] for record in counted)
+    violated = sum(record["violations"] for record in counted)
     return Panel(
         title=f"{task}: {here['violations']} of {here['checked']} outside the bounds",
         caption=f"Task {task}: {here['violations']} of {here['checked']} measured changes lie outside their guaranteed "
-        f"bounds (over all tasks and settings {violated} of {checked}); {min(BARS, len(table['change']))} rows are "
-        "drawn, evenly over the order of the measured change.",
+        f"bounds by more than {ladder['floor']:g} nats (over all tasks and settings {violated} of {checked}); "
+        f"{min(BARS, len(table['change']))} rows are drawn, evenly over the order of the measured change.",
         draw=partial(_draw_bounds, table=table, linear=ladder["floor"]),
         sources=(run,),
     )

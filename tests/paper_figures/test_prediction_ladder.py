@@ -19,7 +19,7 @@ def statistic(value: float | None, low: float | None = None, high: float | None 
     return {"estimate": value, "low": low, "high": high}
 
 
-def ladder(tasks: dict[str, float], *, violations: int = 0) -> dict[str, Any]:
+def ladder(tasks: dict[str, float]) -> dict[str, Any]:
     """The k-th rung's R^2 is k times the task's number."""
     plain = {
         task: {
@@ -36,11 +36,17 @@ def ladder(tasks: dict[str, float], *, violations: int = 0) -> dict[str, Any]:
         }
         for task, base in tasks.items()
     }
-    guaranteed = {
-        task: {SETTING: {"checked": 70, "violations": violations}, OTHER: {"checked": 70, "violations": 0}}
+    return {"level": 0.99, "floor": 1e-9, "plain": plain}
+
+
+def counted(*tasks: str, violations: int = 0) -> list[dict[str, Any]]:
+    """What ``bounds.json`` holds: other kinds of bounds are violated 5 times, and count nowhere here."""
+    return [
+        {"substrate": task, "setting": setting, "bound": bound, "checked": 70, "violations": count}
         for task in tasks
-    }
-    return {"level": 0.99, "floor": 1e-9, "plain": plain, "guaranteed": guaranteed}
+        for setting, here in ((SETTING, violations), (OTHER, 0))
+        for bound, count in (("predicted", 5), ("measured", here))
+    ]
 
 
 def probes(task: str, rows: int = 70, **changes: Any) -> list[dict[str, Any]]:
@@ -82,7 +88,8 @@ def test_quality_is_the_ladder(tmp_path: Path) -> None:
 def test_points_and_bounds_are_the_probes(tmp_path: Path) -> None:
     rows = [*probes("digits"), *probes("digits", scaled=True), *probes("digits", optimiser="adam"), *probes("sums", 3)]
     tables = {"probes.parquet": rows}
-    store(tmp_path, "validate", files={"ladder.json": ladder({"digits": 0.1, "sums": 0.2})}, tables=tables)
+    files = {"ladder.json": ladder({"digits": 0.1, "sums": 0.2}), "bounds.json": counted("digits", "sums")}
+    store(tmp_path, "validate", files=files, tables=tables)
     found = drawn("prediction_ladder", tmp_path)
     changes = [row["change"] for row in probes("digits")]
     points = {one.get_label(): np.asarray(one.get_offsets()) for one in found.axes(1).collections}
@@ -105,12 +112,25 @@ def test_points_and_bounds_are_the_probes(tmp_path: Path) -> None:
 def test_a_violation_changes_title_and_caption(tmp_path: Path) -> None:
     tables = {"probes.parquet": probes("digits")}
     for violations in (0, 2):
-        files = {"ladder.json": ladder({"digits": 0.1}, violations=violations)}
+        files = {"ladder.json": ladder({"digits": 0.1}), "bounds.json": counted("digits", violations=violations)}
         store(tmp_path, "validate", files=files, tables=tables)
         found = drawn("prediction_ladder", tmp_path)
         assert found.panels[2].title == f"digits: {violations} of 70 outside the bounds"
+        assert f"{violations} of 70 measured changes lie outside their guaranteed bounds by more than" in found.caption
         assert f"(over all tasks and settings {violations} of 140)" in found.caption
     assert "has 1 tasks" in str(found.missing[3])
+
+
+@pytest.mark.train
+@pytest.mark.parametrize(("files", "words"), [({}, "bounds.json of"), ({"bounds.json": []}, "did not count")])
+def test_without_counts_only_the_panel_of_the_bounds_is_empty(
+    tmp_path: Path, files: dict[str, Any], words: str
+) -> None:
+    tables = {"probes.parquet": probes("digits")}
+    store(tmp_path, "validate", files={"ladder.json": ladder({"digits": 0.1}), **files}, tables=tables)
+    missing = drawn("prediction_ladder", tmp_path).missing
+    assert missing[:2] == [None, None]
+    assert words in str(missing[2])
 
 
 def test_without_a_study_the_command_is_named(tmp_path: Path) -> None:

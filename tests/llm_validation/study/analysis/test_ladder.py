@@ -19,7 +19,6 @@ from llm_validation.study.analysis.ladder import (
     Rows,
     contrast_rows,
     contrasts,
-    guaranteed,
     ladder,
     rung_rows,
     statistics_of,
@@ -182,19 +181,6 @@ def test_tasks_and_settings_are_kept_apart() -> None:
     for setting, rungs in alone.items():
         for rung in RUNGS:
             assert found["tasks"]["sums"][setting][rung]["bias"]["estimate"] == rungs[rung]["bias"]["estimate"]
-
-
-def test_guaranteed_bounds_are_counted() -> None:
-    table = probes(np.random.default_rng(10), count=2, prompts=5, arms=("mean",))
-    assert guaranteed(table) == {"checked": 10, "violations": 0}
-    table["guaranteed_low"][0] = table["change"][0] + 1e-6
-    table["guaranteed_high"][1] = table["change"][1] - 1e-6
-    table["guaranteed_low"][2] = math.nan
-    table["guaranteed_low"][3] = table["change"][3]  # on the bound is within
-    assert guaranteed(table) == {"checked": 9, "violations": 2}
-    table["change"][4] = math.nan  # no number lies between two bounds
-    assert guaranteed(table)["violations"] == 3
-    assert ladder(table, how())["guaranteed"]["digits"][FAVOURABLE] == guaranteed(table)
 
 
 def test_a_missing_column_is_named() -> None:

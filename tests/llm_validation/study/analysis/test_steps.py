@@ -128,6 +128,14 @@ def test_an_excess_is_how_far_a_change_lies_outside(bandit: Any) -> None:
     assert one["median_relative"] == pytest.approx(2.0 / abs(table["change"][5]))
 
 
+def test_no_number_lies_within_bounds(bandit: Any) -> None:
+    table = {name: column.copy() for name, column in by_size(bandit, 0.01).items()}
+    table["change"][5] = np.nan
+    table["guaranteed_low"][3] = table["change"][3]  # on the bound is within
+    one = record(bounds(table, how()), "measured", 0.01)
+    assert (one["violations"], one["largest"], one["median_relative"]) == (1, None, None)
+
+
 # Terms
 
 
