@@ -6,6 +6,7 @@ import re
 from html import escape
 
 from qae_theory.formal import reader
+from qae_theory.formal.tools.survey import INTEGERS
 
 DEFINITIONS = "formal-definitions"
 _DEFINED = re.compile(r'\b(Definition|Fixpoint|Inductive) <a href="#definition-(\w+)">\w+</a>')
@@ -59,7 +60,7 @@ def appendix() -> str:
 
 def _axioms(names: tuple[str, ...]) -> str:
     """Return the axioms by name; Coq's primitive integers, which files of decimals compute with, as one entry."""
-    primitive = [name for name in names if name.startswith(("PrimInt63.", "Uint63."))]
+    primitive = [name for name in names if name.startswith(INTEGERS)]
     shown = [f"<code>{escape(name.rpartition('.')[2])}</code>" for name in names if name not in primitive]
     if primitive:
         shown.append(f"Coq's primitive integers ({len(primitive)} operations and laws)")

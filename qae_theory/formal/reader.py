@@ -48,7 +48,6 @@ TIED: dict[str, tuple[str, str]] = {
     "expected_change": ("expected_entropy_change", "floats"),
 }
 
-_DEFINED = re.compile(r"\b(?:Definition|Fixpoint|Inductive)\s+(\w+)")
 _COMMENT_OR_WORD = re.compile(r"\(\*.*?\*\)|\w+(?:'\w*)*", re.DOTALL)
 
 
@@ -95,12 +94,6 @@ def definitions_source() -> str:
     return sources.path("Definitions").read_text(encoding="utf-8")
 
 
-@cache
-def defined() -> tuple[str, ...]:
-    """Return the names that ``Definitions.v`` defines, in its order."""
-    return tuple(_DEFINED.findall(sources.without_comments(definitions_source())))
-
-
 def with_names(code: str, name: Callable[[str], str], other: Callable[[str], str]) -> str:
     """Return a text of Coq with each name of ``Definitions.v`` outside comments replaced by ``name`` of it.
 
@@ -109,7 +102,7 @@ def with_names(code: str, name: Callable[[str], str], other: Callable[[str], str
         name: makes what a defined name is shown as.
         other: makes what everything else is shown as, comments included.
     """
-    known = set(defined())
+    known = set(sources.defined())
     parts: list[str] = []
     start = 0
     for word in _COMMENT_OR_WORD.finditer(code):

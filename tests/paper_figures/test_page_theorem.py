@@ -10,6 +10,7 @@ import pytest
 from docs.site_build import proofs
 from paper_figures.report import markdown, page_theorem
 from qae_theory.formal import reader
+from qae_theory.formal.tools import sources
 from tests import ROOT
 
 _TAG = re.compile(r"<[^>]*>")
@@ -62,7 +63,7 @@ def test_a_claim_without_a_theorem_shows_none() -> None:
 def test_definitions_are_the_file_with_a_place_for_each_name() -> None:
     shown = page_theorem.definitions()
     assert plain(shown) == reader.definitions_source()
-    assert tuple(re.findall(r'id="definition-(\w+)"', shown)) == reader.defined()
+    assert tuple(re.findall(r'id="definition-(\w+)"', shown)) == sources.defined()
 
 
 def test_the_appendix_of_the_report_holds_them() -> None:

@@ -15,6 +15,7 @@ from qae_theory.formal.tools import layout
 
 _REQUIRE = re.compile(r"\bFrom\s+QAE\s+Require\s+(?:Import\s+|Export\s+)?([\w\s]+)\.")
 _THEOREM = re.compile(r"\bTheorem\s+(\w+)\b")
+_DEFINED = re.compile(r"\b(?:Definition|Fixpoint|Inductive)\s+(\w+)")
 _TOKEN = re.compile(r'\(\*|\*\)|"')
 
 
@@ -128,6 +129,12 @@ def theorems() -> dict[str, Theorem]:
                 raise ValueError(f"{theorem.name} is a theorem of {by_name[theorem.name].module} and of {module}")
             by_name[theorem.name] = theorem
     return by_name
+
+
+@cache
+def defined() -> tuple[str, ...]:
+    """Return the names that ``Definitions.v`` defines, in its order."""
+    return tuple(_DEFINED.findall(without_comments(path("Definitions").read_text(encoding="utf-8"))))
 
 
 def claims() -> list[str]:

@@ -122,10 +122,8 @@ def axioms_text(surveyed: list[Surveyed]) -> str:
 
 def definitions_used(statement: str) -> list[str]:
     """Return the names of ``Definitions.v`` that occur in a statement, in the file's order."""
-    code = sources.without_comments(sources.path("Definitions").read_text(encoding="utf-8"))
-    defined = re.findall(r"\b(?:Definition|Fixpoint|Inductive)\s+(\w+)", code)
     occurring = set(re.findall(r"\w+", statement))
-    return [name for name in defined if name in occurring]
+    return [name for name in sources.defined() if name in occurring]
 
 
 def _survey_share(index: int, theorems: Mapping[str, sources.Theorem]) -> list[Surveyed]:

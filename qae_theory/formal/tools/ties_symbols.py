@@ -87,7 +87,6 @@ def _lemma(case: Case) -> str:
 
 def _flip(value: Any) -> Any:
     """Return the expression with the sign of its first summand, or of the whole if it is a product, flipped."""
-    value = sympy.sympify(value)
     # One sign: the smallest change that makes an equation of the field false.
     first = value.as_ordered_terms()[0]
     return sympy.Add(-first, value - first, evaluate=True)
@@ -149,9 +148,7 @@ def _group_cases() -> Iterator[Case]:
             ("beta", f"binomial_mean {size - 2} p (fun m => {cross})", beta),
         ):
             binders = "(p : R) (a : bool -> nat -> R)"
-            # The function returns an array of rank 0.
-            plain = sympy.sympify(np.asarray(value).item())
-            yield Case(f"{name}_{size}", binders, definition, plain, names, "by_binomial")
+            yield Case(f"{name}_{size}", binders, definition, _exact(value), names, "by_binomial")
 
 
 def _name_exponentials(value: Any, z: Any, names: dict[Any, str]) -> tuple[Any, dict[Any, str]]:
@@ -159,7 +156,7 @@ def _name_exponentials(value: Any, z: Any, names: dict[Any, str]) -> tuple[Any, 
 
     The substitution only names parts of what the function returned; nothing is simplified.
     """
-    value = sympy.sympify(np.asarray(value).item())
+    value = _exact(value)
     log_sum = sympy.Symbol("L", real=True)
     # The sum first: once the exponentials are symbols, it could not be found any more.
     value = value.subs(sympy.log(sympy.Add(*map(sympy.exp, z))), log_sum)
@@ -169,6 +166,14 @@ def _name_exponentials(value: Any, z: Any, names: dict[Any, str]) -> tuple[Any, 
         value = value.subs(sympy.exp(logit), weight)
         named[weight] = f"exp (z {_arm(i)})"
     return value, {symbol: f"({name})" for symbol, name in named.items()}
+
+
+def _exact(value: Any) -> Any:
+    """Return what a shipped function returned, a number or an array of rank 0, as a SymPy expression.
+
+    A text is refused: SymPy would evaluate it.
+    """
+    return sympy.sympify(np.asarray(value).item(), strict=True)
 
 
 def _symbols(letter: str, count: int) -> Any:

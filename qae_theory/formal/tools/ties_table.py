@@ -182,7 +182,7 @@ def _shipped_squares(rule: str, divisor: str, k: Fraction, size: int) -> Iterato
 
 def _signed_square(advantage: Any) -> Fraction:
     """Return A |A| of an exact advantage, which is a rational number although A may be a square root."""
-    exact = sympy.sympify(advantage)
+    exact = sympy.sympify(advantage, strict=True)  # a text would be evaluated
     # A squared standard deviation is rational, and Coq compares rationals by evaluation.
     square = sympy.simplify(exact**2)
     if not square.is_Rational:

@@ -45,7 +45,7 @@ def expression(value: Any, names: Mapping[Any, str]) -> str:
     >>> expression(1 - x**2 / 3, {x: "a"})
     '(1 + ((-1) * (1 / 3) * (a ^ 2)))'
     """
-    value = sympy.sympify(value)
+    value = sympy.sympify(value, strict=True)  # a text would be evaluated
     # Named parts first: a function of symbols is not taken apart.
     if value in names:
         return names[value]

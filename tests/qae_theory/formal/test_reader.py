@@ -19,7 +19,7 @@ def test_every_claim_with_a_theorem_has_a_reading_without_coq(monkeypatch: pytes
         assert found.definitions, claim
         assert found.ties, claim
         assert (layout.FORMAL.parents[1] / found.file).is_file()
-        assert set(found.ties) <= set(found.definitions) <= set(reader.defined())
+        assert set(found.ties) <= set(found.definitions) <= set(sources.defined())
 
 
 def test_a_reading_says_what_the_theorem_is() -> None:
@@ -37,8 +37,8 @@ def test_names_are_replaced_outside_comments_only() -> None:
 
 
 def test_definitions_are_named_once_each() -> None:
-    assert len(set(reader.defined())) == len(reader.defined())
-    assert {"quantile", "gate", "entropy", "gain", "divisor", "continuation"} <= set(reader.defined())
+    assert len(set(sources.defined())) == len(sources.defined())
+    assert {"quantile", "gate", "entropy", "gain", "divisor", "continuation"} <= set(sources.defined())
 
 
 def test_texts_that_speak_of_different_claims_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import sympy
 
 from qae_theory.formal import reader
-from qae_theory.formal.tools import coq, layout, ties, ties_symbols, ties_table, ties_values, to_coq
+from qae_theory.formal.tools import coq, layout, sources, ties, ties_symbols, ties_table, ties_values, to_coq
 
 RETURNED = ties.Returned("table", "symbols", {"entropy": 0.5, "slope": -2.0})
 
@@ -71,7 +72,7 @@ def test_each_tied_definition_is_named_in_a_file_that_coq_compares() -> None:
     compared = "\n".join(text for text, _ in (ties_table.text(), ties_symbols.text(), ties_values.text()))
     computable = (layout.THEORIES / "library" / "Computable.v").read_text(encoding="utf-8")
     for name in reader.TIED:
-        assert name in reader.defined()
+        assert name in sources.defined()
         assert f"{name} " in compared or f"{name} " in computable, name
 
 
@@ -81,6 +82,14 @@ def test_expressions_are_printed_as_coq_reads_them() -> None:
     assert to_coq.expression(2 * x**-2 + y, {x: "a", y: "(b 1)"}) == "((b 1) + (2 * (/ a ^ 2)))"
     with pytest.raises(ValueError, match="no term of Coq for sin"):
         to_coq.expression(sympy.sin(x), {x: "a"})
+
+
+@pytest.mark.parametrize(
+    "made", [lambda text: to_coq.expression(text, {}), ties_symbols._exact, ties_table._signed_square]
+)
+def test_a_text_is_refused_and_not_evaluated(made: Callable[[str], object]) -> None:
+    with pytest.raises(sympy.SympifyError):
+        made("1 + 1")
 
 
 @pytest.mark.slow
