@@ -144,7 +144,7 @@ def _cells(quick: bool) -> Any:
 
 
 def _cases(count: int) -> Iterator[tuple[str, Bandit]]:
-    from qae_theory.proofs.contract.agreement.expectations import setting_of
+    from qae_theory.proofs.contract.agreement.plan.settings import setting_of
 
     rng = np.random.default_rng(SEED)
     for number in range(count):

@@ -12,6 +12,9 @@ from llm_validation.probe.token_stats import RELATIVE_ERROR
 from qae_theory.arrays import Array
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.proofs.contract.agreement.comparison import Cell, Within, agreement, around, planted
+from qae_theory.proofs.contract.agreement.plan import policies
+from qae_theory.proofs.contract.agreement.references import missing, reference
 
 VOCABULARIES = (4097, 1, 2, 3, 16, 17, 50, 127, 128, 129, 401, 1024, 1025, 2049, 4096)
 BATCHES: tuple[tuple[int, ...], ...] = ((5,), (), (2, 3), (0,), (1, 2, 2), (7,))
@@ -29,7 +32,7 @@ def register(ledger: Ledger) -> None:
             "errors of the exact ones.",
             check=partial(_agrees, function),
             planted=f"statistics that are 1e-6 too large, relatively, for vocabularies of more than {BEYOND}",
-            control=partial(_agrees_with_fault, function),
+            control=partial(_agrees, planted(function, beyond=BEYOND)),
             tie=True,
         )
         ledger.add(
@@ -40,7 +43,7 @@ def register(ledger: Ledger) -> None:
                 Role.FOR,
                 (step,),
                 requires=("torch",),
-                missing=_missing,
+                missing=missing,
             )
         )
 
@@ -71,41 +74,27 @@ def from_hidden(logits: Array, tokens: Array, temperature: float, type_name: str
 
 
 def _arrays(stats: Any) -> tuple[Array, ...]:
+    """Return torch's tensors as arrays."""
     return tuple(stat.numpy() for stat in stats)
 
 
-def _missing(effort: Effort) -> str | None:
-    from qae_theory.proofs.contract.agreement.references import missing
-
-    return missing(effort)
-
-
 def _agrees(function: Callable[..., tuple[Array, ...]], effort: Effort) -> Finding:
-    from qae_theory.proofs.contract.agreement.comparison import agreement
-
+    """Find whether a function agrees with the reference in every cell of the plan."""
     return agreement(function, _cells(effort.quick))
 
 
-def _agrees_with_fault(function: Callable[..., tuple[Array, ...]], effort: Effort) -> Finding:
-    from qae_theory.proofs.contract.agreement.comparison import agreement, planted
-
-    return agreement(planted(function, beyond=BEYOND), _cells(effort.quick))
-
-
 @cache
-def _cells(quick: bool) -> Any:
-    from qae_theory.proofs.contract.agreement.comparison import Cell
-
-    return tuple(
-        Cell(label, (logits, tokens, temperature, type_name), partial(_expected, logits, tokens, temperature))
-        for label, logits, tokens, temperature, type_name in _cases(75 if quick else 600)
-    )
+def _cells(quick: bool) -> tuple[Cell, ...]:
+    """Return the plan."""
+    cells = []
+    for label, logits, tokens, temperature, type_name in _cases(75 if quick else 600):
+        expect = partial(_expected, logits, tokens, temperature)
+        cells.append(Cell(label, (logits, tokens, temperature, type_name), expect))
+    return tuple(cells)
 
 
 def _cases(count: int) -> Iterator[tuple[str, Array, Array, float, str]]:
     """Yield logits that their type holds, tokens likely and unlikely, and a temperature."""
-    from qae_theory.proofs.contract.agreement import policies
-
     rng = np.random.default_rng(SEED)
     for number in range(count):
         vocabulary = VOCABULARIES[number % len(VOCABULARIES)]
@@ -132,11 +121,8 @@ def _held(logits: Array, type_name: str) -> Array:
     return logits.astype(type_name).astype(np.float64)
 
 
-def _expected(logits: Array, tokens: Array, temperature: float) -> Any:
+def _expected(logits: Array, tokens: Array, temperature: float) -> tuple[Within, ...]:
     """Return the limits of each statistic, by the errors that the module states."""
-    from qae_theory.proofs.contract.agreement.comparison import around
-    from qae_theory.proofs.contract.agreement.references import reference
-
     nearest, rows = reference("numbers").nearest, logits.reshape(-1, logits.shape[-1])
     middle, room = [], []
     for row, token in zip(rows.tolist(), np.ravel(tokens).tolist(), strict=True):

@@ -17,6 +17,9 @@ import numpy as np
 from qae_theory.arrays import Array
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.proofs.contract.agreement.comparison import Cell, Within, agreement, around, planted
+from qae_theory.proofs.contract.agreement.plan import forms, groups
+from qae_theory.proofs.contract.agreement.references import missing, reference
 
 ESTIMATORS = ("grpo", "qae", "qae_linear", "pos_mask", "neg_mask")
 KINDS = ("binary", "signed", "overlong", "real", "equal", "ties")
@@ -39,10 +42,10 @@ def register(ledger: Ledger) -> None:
             says="Every response of every batch of the plan has the advantage of its exact definition.",
             check=partial(_agrees, function),
             planted=f"advantages that are 1e-6 too large, relatively, in batches of more than {BEYOND} responses",
-            control=partial(_agrees_with_fault, function),
+            control=partial(_agrees, planted(function, beyond=BEYOND)),
             tie=True,
         )
-        ledger.add(Evidence(claim, "plan", Kind.CERTIFICATE, Role.FOR, (step,), requires=requires, missing=_missing))
+        ledger.add(Evidence(claim, "plan", Kind.CERTIFICATE, Role.FOR, (step,), requires=requires, missing=missing))
 
 
 def as_arrays(scores: Array, index: Any, **options: Any) -> Array:
@@ -78,33 +81,19 @@ def as_verl_calls(scores: Array, index: Any, *, estimator: str, **options: Any) 
     return found[:, 0].double().numpy()
 
 
-def _missing(effort: Effort) -> str | None:
-    from qae_theory.proofs.contract.agreement.references import missing
-
-    return missing(effort)
-
-
 def _agrees(function: Callable[..., Array], effort: Effort) -> Finding:
-    from qae_theory.proofs.contract.agreement.comparison import agreement
-
+    """Find whether a function agrees with the reference in every cell of the plan."""
     return agreement(function, _cells(effort.quick))
 
 
-def _agrees_with_fault(function: Callable[..., Array], effort: Effort) -> Finding:
-    from qae_theory.proofs.contract.agreement.comparison import agreement, planted
-
-    return agreement(planted(function, beyond=BEYOND), _cells(effort.quick))
-
-
 @cache
-def _cells(quick: bool) -> Any:
+def _cells(quick: bool) -> tuple[Cell, ...]:
+    """Return the plan."""
     return (*_large(), *_every_count(quick), *_drawn(150 if quick else 1500))
 
 
-def _every_count(quick: bool) -> Iterator[Any]:
+def _every_count(quick: bool) -> Iterator[Cell]:
     """Yield every number of correct responses of each size up to 64, all groups of a size in one batch."""
-    from qae_theory.proofs.contract.agreement import forms, groups
-
     for size in range(1, 65):
         rows = groups.every_binary_group(size)
         edges = forms.levels_at_edge(size) or [forms.LEVELS[0]]
@@ -115,10 +104,8 @@ def _every_count(quick: bool) -> Iterator[Any]:
             yield _cell(rows.ravel(), index, estimator, level, None, None, {}, f"every m of G = {size}")
 
 
-def _large() -> Iterator[Any]:
+def _large() -> Iterator[Cell]:
     """Yield the groups of up to 4096 responses beside small ones, and many small groups."""
-    from qae_theory.proofs.contract.agreement import forms
-
     rng = np.random.default_rng(SEED)
     for place, estimator in enumerate(ESTIMATORS):
         for sizes in ((4096, 3, 1000, 2), (5,) * 900, (400, 401, 51, 1)):
@@ -128,9 +115,8 @@ def _large() -> Iterator[Any]:
             yield _cell(scores, index, estimator, level, STDS[place % 4], EPS[place], options, f"sizes {sizes[:4]}")
 
 
-def _drawn(count: int) -> Iterator[Any]:
-    from qae_theory.proofs.contract.agreement import forms
-
+def _drawn(count: int) -> Iterator[Cell]:
+    """Yield batches whose every choice is drawn: estimator, rewards, sizes, options, mask, type and ids."""
     rng = np.random.default_rng(SEED)
     for point in forms.draws(9, count, SEED):
         estimator, kind = forms.pick(ESTIMATORS, point[0]), forms.pick(KINDS, point[1])
@@ -157,8 +143,6 @@ def _drawn(count: int) -> Iterator[Any]:
 
 def _batch(sizes: tuple[int, ...], kind: str, rng: np.random.Generator) -> tuple[Array, list[int]]:
     """Return the scores of groups of these sizes in a random order, and each response's group."""
-    from qae_theory.proofs.contract.agreement import groups
-
     scores = np.concatenate([groups.rewards(kind, (size,), rng) for size in sizes])
     index = np.repeat(np.arange(len(sizes)), sizes)
     order = rng.permutation(len(scores))
@@ -166,6 +150,7 @@ def _batch(sizes: tuple[int, ...], kind: str, rng: np.random.Generator) -> tuple
 
 
 def _ids(index: list[int], kind: str) -> Any:
+    """Return the ids of the groups in one of the forms in which trainers have them."""
     if kind == "array":
         return np.array([f"id-{i}" for i in index], dtype=object)
     return {"numbers": index, "texts": [f"q{i}" for i in index], "pairs": [("q", i) for i in index]}[kind]
@@ -180,9 +165,8 @@ def _cell(
     eps: Any,
     options: dict[str, Any],
     label: str,
-) -> Any:
-    from qae_theory.proofs.contract.agreement.comparison import Cell
-
+) -> Cell:
+    """Return the call of a function with this batch, and what must come of it."""
     given = {"estimator": estimator, "k": level.given, **options}
     given.update({name: x for name, x in (("std", std), ("eps", eps)) if x is not None})
     shown = ", ".join(f"{name} = {x!r}" for name, x in given.items() if name != "mask")
@@ -192,10 +176,8 @@ def _cell(
 
 def _expected(
     scores: Array, index: list[Any], estimator: str, k: Fraction, std: str | None, eps: Any, options: dict[str, Any]
-) -> Any:
+) -> Within:
     """Return the reference's advantages: of the bits of being right where masks or gate work on them."""
-    from qae_theory.proofs.contract.agreement.comparison import around
-
     values, table, room = scores.astype(np.float64), np.zeros(len(scores)), np.zeros(len(scores))
     scorable = ~np.isnan(values) & options.get("mask", True)
     if "mask" in estimator or options.get("gate") == "correctness":
@@ -218,8 +200,7 @@ def _expected(
 def _advantages(
     tally: tuple[tuple[float, int], ...], estimator: str, k: Fraction, std: str | None, eps: Fraction
 ) -> dict[float, float]:
-    from qae_theory.proofs.contract.agreement.references import reference
-
+    """Return the reference's advantage of each reward, given how often each occurs in the group."""
     exact = {Fraction(x): count for x, count in tally}
     found = reference("groups").advantages(exact, estimator, k=k, std=std, eps=eps)
     return {float(x): float(a) for x, a in found.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -108,7 +108,7 @@ class Cell:
 
     @cached_property
     def expected(self) -> Answer:
-        """What the reference says."""
+        """Return what the reference says."""
         return self.expect()
 
     def fault_of(self, function: Callable[..., Any]) -> str | None:
@@ -130,6 +130,12 @@ class Cell:
             return f"no {len(expected)} results"
         faults = (part.fault_of(given) for part, given in zip(expected, result, strict=True))
         return next((fault for fault in faults if fault), None)
+
+
+def refusal(argument: str, /, *arguments: Any, **options: Any) -> Cell:
+    """Return the cell of a call that must be refused by a message that names this argument first."""
+    shown = ", ".join([*map(repr, arguments), *(f"{name} = {x!r}" for name, x in options.items())])
+    return Cell(f"refusal of {argument}: {shown}", arguments, partial(Refused, argument), options)
 
 
 def agreement(function: Callable[..., Any], cells: Iterable[Cell]) -> Finding:

@@ -1,4 +1,4 @@
-"""Claims `shipped-agrees-...`: each public function gives what its reference says, on the whole plan."""
+"""Show claims ``shipped-agrees-...``: each public function gives what its reference says, on the whole plan."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
-from qae_theory.proofs.contract.agreement import (
+from qae_theory.proofs.contract.agreement.comparison import Cell, agreement, planted
+from qae_theory.proofs.contract.agreement.plan import (
     expectations,
+    expected_changes,
     groups,
     objectives,
     policies,
@@ -19,19 +21,18 @@ from qae_theory.proofs.contract.agreement import (
     steps,
     updates,
 )
-from qae_theory.proofs.contract.agreement.comparison import Cell, agreement, planted
 from qae_theory.proofs.contract.agreement.references import missing
 
 Function = Callable[..., Any]
 
 
 def as_it_is(function: Function) -> Function:
-    """Return the function."""
+    """Return the function unchanged: its result can be compared as it is."""
     return function
 
 
 class Tie(NamedTuple):
-    """A public function with its plan.
+    """Hold a public function with its plan.
 
     ``beyond``: the size from which its planted fault sets in. ``seen_as`` turns the function into one whose result can
     be compared; ``fault``, where it stands, is the planted fault in place of the usual one.
@@ -46,17 +47,17 @@ class Tie(NamedTuple):
 
     @property
     def shipped(self) -> Function:
-        """The function, as its plan calls it."""
+        """Return the function, as its plan calls it."""
         return self.seen_as(getattr(import_module(f"qae_theory.{self.module}"), self.function))
 
     @property
     def faulty(self) -> Function:
-        """The function with its planted fault."""
+        """Return the function with its planted fault."""
         return planted(self.shipped, beyond=self.beyond) if self.fault is None else self.fault(self.shipped)
 
     @property
     def planted(self) -> str:
-        """What the planted fault is, in words."""
+        """Return what the planted fault is, in words."""
         usual = f"results that are 1e-6 too large, relatively, for sizes above {self.beyond}"
         return usual if self.fault is None else " ".join((self.fault.__doc__ or "").split())
 
@@ -90,9 +91,9 @@ TIES = (
     Tie("group_expectation", "expected_gain", expectations.gain_cells),
     Tie("group_expectation", "outcome_advantages", expectations.table_cells),
     Tie("group_expectation", "advantage_moments", expectations.moment_cells),
-    Tie("group_expectation", "expected_first_order_change", expectations.first_order_cells),
-    Tie("group_expectation", "expected_second_order_change", expectations.second_order_cells),
-    Tie("group_expectation", "expected_entropy_change", expectations.change_cells, beyond=50),
+    Tie("group_expectation", "expected_first_order_change", expected_changes.first_order_cells),
+    Tie("group_expectation", "expected_second_order_change", expected_changes.second_order_cells),
+    Tie("group_expectation", "expected_entropy_change", expected_changes.change_cells, beyond=50),
     Tie("objective", "clipped_surrogate", objectives.surrogate_cells),
     Tie("objective", "group_objective", objectives.group_objective_cells),
     Tie("objective", "query_weights", objectives.weight_cells),

@@ -1,4 +1,4 @@
-"""Cells of the two sides of Prop. 4.1 and of the weights: ratios and clip ranges on and off each other."""
+"""Make the cells of the two sides of Prop. 4.1 and of the weights: ratios and clip ranges on and off each other."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from qae_theory.arrays import Array
-from qae_theory.proofs.contract.agreement import forms, groups
-from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Refused, around, read_only
-from qae_theory.proofs.contract.agreement.forms import Level
+from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, around, read_only, refusal
+from qae_theory.proofs.contract.agreement.plan import forms, groups
+from qae_theory.proofs.contract.agreement.plan.forms import Level
 from qae_theory.proofs.contract.agreement.references import reference
 
 RULES = ("grpo", "qae", "pos_mask", "neg_mask")
@@ -74,15 +74,11 @@ def _clipped_cells(quick: bool, expect: Callable[..., Answer]) -> Iterator[Cell]
     for low, high in ((None, None), (0.5, 1.0)):
         yield _clipped_cell(expect, many, _pushes(many.shape, rng), low, high, "plain", "float64")
     ones, pushes = [1.0, 1.0], [1.0, -1.0]
-    refused: tuple[tuple[str, tuple[Any, ...], dict[str, Any]], ...] = (
-        ("ratios", ([1.0, 0.0], pushes), {}),
-        ("advantages", (ones, [1.0, float("nan")]), {}),
-        ("clip_low", (ones, pushes), {"clip_low": 1}),
-        ("clip_low", (ones, pushes), {"clip_low": -0.1}),
-        ("clip_high", (ones, pushes), {"clip_high": -0.1}),
-    )
-    for argument, arguments, options in refused:
-        yield Cell(f"refusal of {argument}: {arguments}, {options}", arguments, partial(Refused, argument), options)
+    yield refusal("ratios", [1.0, 0.0], pushes)
+    yield refusal("advantages", ones, [1.0, float("nan")])
+    yield refusal("clip_low", ones, pushes, clip_low=1)
+    yield refusal("clip_low", ones, pushes, clip_low=-0.1)
+    yield refusal("clip_high", ones, pushes, clip_high=-0.1)
 
 
 def _pushes(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
@@ -159,9 +155,9 @@ def _weight_cells(quick: bool) -> Iterator[Cell]:
     for rule in RULES:
         rows = groups.every_binary_group(16)[rng.integers(0, 17, 2200)]
         yield _weight_cell("[2200, 16]", rule, rows, forms.level("5/16"), "plain", "float64")
-    for argument, arguments in (("rewards", ([1, 2], "qae")), ("rule", ([1, 0], "rloo"))):
-        yield Cell(f"refusal of {argument}: {arguments}", arguments, partial(Refused, argument))
-    yield Cell("refusal of k", ([1, 0] * 40, "qae"), partial(Refused, "k"), {"k": 1})
+    yield refusal("rewards", [1, 2], "qae")
+    yield refusal("rule", [1, 0], "rloo")
+    yield refusal("k", [1, 0] * 40, "qae", k=1)
 
 
 def _weight_cell(label: str, rule: str, rows: Array, level: Level | None, layout: str, type_name: str) -> Cell:
@@ -218,15 +214,11 @@ def _masked_cells(quick: bool) -> Iterator[Cell]:
                 f"edges at G = {size}", rule, rng.choice(RATIOS, rows.shape), rows, level, low, high, layout
             )
     ones = [1.0, 1.0]
-    refused: tuple[tuple[str, tuple[Any, ...], dict[str, Any]], ...] = (
-        ("ratios", ([1.0, -1.0], [1, 0], "qae"), {}),
-        ("rewards", (ones, [1, 0, 0], "qae"), {}),
-        ("rule", (ones, [1, 0], "rloo"), {}),
-        ("clip_low", (ones, [1, 0], "qae"), {"clip_low": 1}),
-        ("clip_high", (ones, [1, 0], "qae"), {"clip_high": None}),
-    )
-    for argument, arguments, options in refused:
-        yield Cell(f"refusal of {argument}: {arguments}, {options}", arguments, partial(Refused, argument), options)
+    yield refusal("ratios", [1.0, -1.0], [1, 0], "qae")
+    yield refusal("rewards", ones, [1, 0, 0], "qae")
+    yield refusal("rule", ones, [1, 0], "rloo")
+    yield refusal("clip_low", ones, [1, 0], "qae", clip_low=1)
+    yield refusal("clip_high", ones, [1, 0], "qae", clip_high=None)
 
 
 def _masked_cell(
@@ -248,19 +240,15 @@ def _masked_cell(
 
 
 def _masked(ratios: Array, rows: Array, rule: str, k: Fraction, low: float | None, high: float | None) -> Answer:
-    batch, size = np.broadcast_shapes(ratios.shape, rows.shape)[:-1], rows.shape[-1]
+    batch, pairs = forms.in_rows((ratios, rows))
     clips, values, sizes = _clips(low, high), [], []
     known: dict[bytes, tuple[float, float]] = {}
-    for x, r in zip(
-        np.broadcast_to(ratios, (*batch, size)).reshape(-1, size),
-        np.broadcast_to(rows, (*batch, size)).reshape(-1, size),
-        strict=True,
-    ):
+    for x, r in pairs:
         key = x.tobytes() + r.tobytes()
         if key not in known:
             exact = [Fraction(value) for value in x.tolist()]
             value = float(reference("objective").masked_objective(exact, r.tolist(), rule, k, *clips))
-            weights = reference("objective").query_weights(int(r.sum()), size, rule, k)
+            weights = reference("objective").query_weights(int(r.sum()), len(r), rule, k)
             known[key] = value, float(sum(weights)) * float(np.abs(x).max() + 2)
         values.append(known[key][0])
         sizes.append(known[key][1])

@@ -1,17 +1,18 @@
-"""Cells of functions of a step: the entropy change, its first two orders, bounds, enclosure, safe step size."""
+"""Make the cells of functions of a step: the entropy change, its first two orders, bounds, and enclosure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache, lru_cache, partial
 from typing import Any
 
 import numpy as np
 
 from qae_theory.arrays import Array
-from qae_theory.proofs.contract.agreement import forms, policies
-from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Near, Refused, Within, around, read_only
+from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Near, Within, around, read_only, refusal
+from qae_theory.proofs.contract.agreement.plan import forms, policies
 from qae_theory.proofs.contract.agreement.references import reference
 
 DIRECTIONS = ("dense", "group", "probabilities", "one arm", "constant", "large", "tiny")
@@ -27,46 +28,44 @@ OUTWARD_OF_FAR_STEPS = 1e-14
 SEED = 7
 
 Step = tuple[tuple[float, ...], tuple[float, ...], float]
+# A label, logits, a direction and a step size, as a call has them.
+Input = tuple[str, Any, Any, Any]
 
 
 @cache
 def change_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``entropy_change``."""
-    return tuple(_cells(_change, quick, with_step=True))
+    return _cells(_change, quick, with_step=True)
 
 
 @cache
 def first_order_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``first_order_entropy_change``."""
-    return tuple(_cells(_first_order, quick, with_step=False))
+    return _cells(_first_order, quick, with_step=False)
 
 
 @cache
 def second_order_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``second_order_entropy_change``."""
-    return tuple(_cells(_second_order, quick, with_step=False))
+    return _cells(_second_order, quick, with_step=False)
 
 
 @cache
 def bounds_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``entropy_change_bounds``, its methods in turn."""
     cells = []
-    for number, cell in enumerate(_cells(_best, quick, with_step=True)):
-        if isinstance(cell.expect, partial) and cell.expect.func is expected_rows:
-            method = METHODS[number % len(METHODS)]
-            expect = partial(expected_rows, partial(_bounds, method=method), *cell.expect.args[1:])
-            options = {} if method == "best" else {"method": method}
-            cell = Cell(f"{method}, {cell.label}", cell.arguments, expect, options)
-        cells.append(cell)
+    for number, (label, z, d, eta) in enumerate(_inputs(quick)):
+        method = METHODS[number % len(METHODS)]
+        cell = _cell(partial(_bounds, method=method), f"{method}, {label}", z, d, eta, with_step=True)
+        cells.append(cell if method == "best" else replace(cell, options={"method": method}))
     zeros = [0.0, 1.0]
-    cells.append(Cell("refusal of a method", (zeros, zeros, 0.1), partial(Refused, "method"), {"method": "all"}))
-    return tuple(cells)
+    return (*cells, *_refused(with_step=True), refusal("method", zeros, zeros, 0.1, method="all"))
 
 
 @cache
 def enclosure_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``entropy_change_enclosure``."""
-    return tuple(_cells(_enclosure, quick, with_step=True))
+    return _cells(_enclosure, quick, with_step=True)
 
 
 @cache
@@ -95,10 +94,6 @@ def _sized(found: Any) -> Within:
     nearest = reference("numbers").nearest
     size = nearest(found.size)
     return around(nearest(found.value), TOLERANCE * size + (1e-300 if size else 0.0))
-
-
-def _best(step: Step) -> tuple[Within, ...]:
-    return _bounds(step, method="best")
 
 
 def _bounds(step: Step, *, method: str) -> tuple[Within, ...]:
@@ -167,16 +162,9 @@ def direction(kind: str, z: Array, rng: np.random.Generator) -> Array:
     }[kind]
 
 
-def expected_rows(value: Any, z: Array, d: Array, eta: Array) -> Answer:
+def _expected(value: Any, z: Array, d: Array, eta: Array) -> Answer:
     """Return what the reference gives, row by row: one part for each result of the function."""
-    batch = np.broadcast_shapes(z.shape[:-1], d.shape[:-1], eta.shape)
-    arms = z.shape[-1]
-    rows = zip(
-        np.broadcast_to(z, (*batch, arms)).reshape(-1, arms),
-        np.broadcast_to(d, (*batch, arms)).reshape(-1, arms),
-        np.broadcast_to(eta, batch).ravel(),
-        strict=True,
-    )
+    batch, rows = forms.in_rows((z, d), (eta,))
     found = [value((tuple(a.tolist()), tuple(b.tolist()), float(c))) for a, b, c in rows]
     count = len(found[0]) if found else len(value(((0.0,), (0.0,), 0.0)))
     parts = []
@@ -188,16 +176,20 @@ def expected_rows(value: Any, z: Array, d: Array, eta: Array) -> Answer:
 
 
 def _cell(value: Any, label: str, z: Any, d: Any, eta: Any, *, with_step: bool) -> Cell:
-    arguments = (z, d, eta) if with_step else (z, d)
-    shape = np.shape(z)
-    held = (forms.entries(z, shape), forms.entries(d, np.shape(d)), np.asarray(eta, dtype=np.float64))
-    shown = f", eta {np.ravel(eta)[:2].tolist()}" if with_step else ""
+    entries = (forms.entries(z, np.shape(z)), forms.entries(d, np.shape(d)))
     if not with_step:
-        held = (*held[:2], np.zeros(()))
-    return Cell(label + shown, arguments, partial(expected_rows, value, *held))
+        return Cell(label, (z, d), partial(_expected, value, *entries, np.zeros(())))
+    expect = partial(_expected, value, *entries, np.asarray(eta, dtype=np.float64))
+    return Cell(f"{label}, eta {np.ravel(eta)[:2].tolist()}", (z, d, eta), expect)
 
 
-def _cells(value: Any, quick: bool, *, with_step: bool) -> Iterator[Cell]:
+def _cells(value: Any, quick: bool, *, with_step: bool) -> tuple[Cell, ...]:
+    cells = [_cell(value, label, z, d, eta, with_step=with_step) for label, z, d, eta in _inputs(quick)]
+    return (*cells, *_refused(with_step))
+
+
+def _inputs(quick: bool) -> Iterator[Input]:
+    """Yield policies of every size, draws over the ways to write a call, and many policies at once."""
     rng = np.random.default_rng(SEED)
     for number, arms in enumerate(forms.arms_of(quick)):
         for i in range(1 if quick and arms > 300 else 2 if quick else 5):
@@ -205,23 +197,21 @@ def _cells(value: Any, quick: bool, *, with_step: bool) -> Iterator[Cell]:
             z = policies.logits(kind, (arms,), rng)
             way, eta = DIRECTIONS[(number + i) % 5], STEPS[(number * 5 + i) % len(STEPS)]
             label = f"{kind} logits, {way} direction, n = {arms}"
-            yield _cell(value, label, read_only(z), read_only(direction(way, z, rng)), eta, with_step=with_step)
-    yield from _drawn(value, 90 if quick else 800, with_step)
+            yield label, read_only(z), read_only(direction(way, z, rng)), eta
+    yield from _drawn(90 if quick else 800)
     many = policies.logits("gentle", (5, 20), rng)
     place, pushes = rng.integers(0, 5, 2500), direction("dense", many, rng)
     steps = np.array([0.1, -0.3, 1.0, 0.02, -1e-3])[place]
-    yield _cell(value, "[2500, 20]", read_only(many[place]), read_only(pushes[place]), steps, with_step=with_step)
-    yield from _refused(with_step)
+    yield "[2500, 20]", read_only(many[place]), read_only(pushes[place]), steps
 
 
-def _drawn(value: Any, count: int, with_step: bool) -> Iterator[Cell]:
-    """Draws over the ways to write a call; direction and step may have fewer leading axes than the logits."""
+def _drawn(count: int) -> Iterator[Input]:
+    """Yield draws over the ways to write a call; direction and step may have fewer leading axes than the logits."""
     rng = np.random.default_rng(SEED)
     for point in forms.draws(8, count, SEED):
-        arms, kind = forms.pick([n for n in forms.ARMS if n <= 1050], point[0]), forms.pick(policies.KINDS, point[1])
-        batch, layout = forms.pick(forms.BATCHES, point[2]), forms.pick(forms.LAYOUTS, point[3])
+        kind, layout, z = policies.drawn_logits(point, [n for n in forms.ARMS if n <= 1050], rng)
+        batch = z.shape[:-1]
         type_name, way = forms.pick(TYPES, point[4]), forms.pick(DIRECTIONS, point[5])
-        z = policies.logits(kind, (*batch, arms), rng)
         if type_name in TYPES[6:]:
             z = np.round(z) % (2 if type_name == "bool" else 64)
         if kind == "large offset":
@@ -230,7 +220,7 @@ def _drawn(value: Any, count: int, with_step: bool) -> Iterator[Cell]:
         z = forms.entries(z_given, z.shape)
         d = direction(way, z, rng)
         d = d[0] if batch and batch[0] and point[6] < 0.3 else d
-        d_type = "float64" if way in ("large", "tiny") else "float32" if type_name == "float32" else "float64"
+        d_type = "float32" if type_name == "float32" and way not in ("large", "tiny") else "float64"
         d_given = forms.laid_out(forms.as_type(d, d_type), forms.pick(forms.LAYOUTS, point[6]))
         eta: Any = forms.pick(STEPS, point[7])
         if way == "large":
@@ -238,7 +228,7 @@ def _drawn(value: Any, count: int, with_step: bool) -> Iterator[Cell]:
         if batch and point[6] > 0.5:
             eta = np.resize(np.array(STEPS)[rng.permutation(10)] * (1e-6 if way == "large" else 1.0), batch)
         label = f"{kind} {type_name} logits [{', '.join(map(str, z.shape))}], {layout}, {way} direction"
-        yield _cell(value, label, z_given, d_given, eta, with_step=with_step)
+        yield label, z_given, d_given, eta
 
 
 def _refused(with_step: bool) -> Iterator[Cell]:
@@ -253,5 +243,4 @@ def _refused(with_step: bool) -> Iterator[Cell]:
     if with_step:
         bad += [("step_size", (zeros, zeros, float("nan"))), ("step_size", ([zeros, zeros], zeros, [1.0, 2.0, 3.0]))]
     for argument, arguments in bad:
-        given = arguments if with_step else arguments[:2]
-        yield Cell(f"refusal of {argument}: {given}", given, partial(Refused, argument))
+        yield refusal(argument, *(arguments if with_step else arguments[:2]))

@@ -1,4 +1,4 @@
-"""Cells of ``update_direction``: the three updates of a population, and the sampled group's."""
+"""Make the cells of ``update_direction``: the three updates of a population, and the sampled group's."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from qae_theory.arrays import Array
-from qae_theory.proofs.contract.agreement import forms, policies
-from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Refused, around, read_only
+from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, around, read_only, refusal
+from qae_theory.proofs.contract.agreement.plan import forms, policies
 from qae_theory.proofs.contract.agreement.references import reference
 
 RULES = ("uncentred", "policy_gradient", "natural_gradient")
@@ -28,15 +28,17 @@ def cells(quick: bool) -> tuple[Cell, ...]:
 
 
 def arm_rewards(kind: str, z: Array, rng: np.random.Generator) -> Array:
-    """Return rewards of responses ``[..., n]``; equal logits have equal ones, so that the reference is quick."""
-    levels, place = np.unique(z, return_inverse=True)
-    values = {
-        "binary": (rng.random(len(levels)) < 0.5).astype(np.float64),
-        "real": rng.standard_normal(len(levels)),
-        "signed": rng.choice([-1.0, 1.0, -1.5], len(levels)),
-        "equal": np.full(len(levels), 0.7),
-    }[kind]
-    return values[place.reshape(z.shape)] if z.size else np.zeros(z.shape)
+    """Return rewards of responses ``[..., n]`` of a kind, the same for equal logits."""
+
+    def draw(count: int) -> Array:
+        return {
+            "binary": (rng.random(count) < 0.5).astype(np.float64),
+            "real": rng.standard_normal(count),
+            "signed": rng.choice([-1.0, 1.0, -1.5], count),
+            "equal": np.full(count, 0.7),
+        }[kind]
+
+    return policies.by_logit(z, draw)
 
 
 def _sizes(quick: bool) -> Iterator[Cell]:
@@ -60,9 +62,8 @@ def _sizes(quick: bool) -> Iterator[Cell]:
 def _drawn(count: int) -> Iterator[Cell]:
     rng = np.random.default_rng(SEED)
     for point in forms.draws(8, count, SEED):
-        arms, kind = forms.pick([n for n in forms.ARMS if n <= 1050], point[0]), forms.pick(policies.KINDS, point[1])
-        batch, layout = forms.pick(forms.BATCHES, point[2]), forms.pick(forms.LAYOUTS, point[3])
-        z = policies.logits(kind, (*batch, arms), rng)
+        kind, layout, z = policies.drawn_logits(point, [n for n in forms.ARMS if n <= 1050], rng)
+        batch = z.shape[:-1]
         rewards_kind = forms.pick(REWARDS, point[4])
         r = arm_rewards(rewards_kind, z, rng)
         r = r[0] if batch and batch[0] and point[5] < 0.3 else r
@@ -80,11 +81,9 @@ def _drawn(count: int) -> Iterator[Cell]:
 def _drawn_groups(count: int) -> Iterator[Cell]:
     rng = np.random.default_rng(SEED)
     for point in forms.draws(6, count, SEED + 1):
-        arms, kind = forms.pick([n for n in forms.ARMS if n <= 1050], point[0]), forms.pick(policies.KINDS, point[1])
-        batch, layout = forms.pick(forms.BATCHES, point[2]), forms.pick(forms.LAYOUTS, point[3])
-        z = policies.logits(kind, (*batch, arms), rng)
-        own = () if point[4] < 0.3 else batch
-        responses, advantages = _group(own, forms.pick(forms.GROUP_SIZES[:40], point[5]), arms, rng)
+        kind, layout, z = policies.drawn_logits(point, [n for n in forms.ARMS if n <= 1050], rng)
+        own = () if point[4] < 0.3 else z.shape[:-1]
+        responses, advantages = _group(own, forms.pick(forms.GROUP_SIZES[:40], point[5]), z.shape[-1], rng)
         label = f"{kind} logits [{', '.join(map(str, z.shape))}], {layout}"
         responses = responses.astype(forms.pick(("int64", "int32", "uint32"), point[4]))
         yield _group_cell(label, forms.laid_out(z, layout), arm_rewards("binary", z, rng), responses, advantages)
@@ -104,15 +103,9 @@ def _population_cell(label: str, rule: str, z: Any, r: Any, b: Any) -> Cell:
 
 
 def _expected_population(rule: str, z: Array, r: Array, b: Array) -> Answer:
-    batch, arms = np.broadcast_shapes(z.shape[:-1], r.shape[:-1], b.shape), z.shape[-1]
-    rows = zip(
-        np.broadcast_to(z, (*batch, arms)).reshape(-1, arms),
-        np.broadcast_to(r, (*batch, arms)).reshape(-1, arms),
-        np.broadcast_to(b, batch).ravel(),
-        strict=True,
-    )
+    batch, rows = forms.in_rows((z, r), (b,))
     found = [_population(tuple(x.tolist()), tuple(y.tolist()), rule, float(c)) for x, y, c in rows]
-    shape = (*batch, arms)
+    shape = (*batch, z.shape[-1])
     middle = np.array([x for x, _ in found], dtype=np.float64).reshape(shape)
     size = np.array([x for _, x in found], dtype=np.float64).reshape(shape)
     return around(middle, TOLERANCE * size + UNDERFLOW * (size > 0))
@@ -121,7 +114,7 @@ def _expected_population(rule: str, z: Array, r: Array, b: Array) -> Answer:
 @lru_cache(maxsize=2000)
 def _population(z: tuple[float, ...], r: tuple[float, ...], rule: str, b: float) -> tuple[Array, Array]:
     """Return the direction and the sizes that its errors are relative to: pi times the range of r and b."""
-    values = _floats(reference("updates").population_direction(z, r, rule, b), z, r)
+    values = policies.nearest_floats(reference("updates").population_direction(z, r, rule, b), z, r)
     room = max(map(abs, r)) + abs(b)
     probs = np.ones(len(z)) if rule == "natural_gradient" else _probabilities(z)
     return values, np.asarray(room * probs)
@@ -131,20 +124,13 @@ def _group_cell(label: str, z: Any, r: Array, responses: Array, advantages: Arra
     options = {"responses": read_only(responses), "advantages": read_only(advantages)}
     held = forms.entries(z, np.shape(z))
     shown = f"sampled_group, {label}, responses [{', '.join(map(str, responses.shape))}]"
-    expect = partial(_expected_groups, held, r.shape, responses, advantages)
+    expect = partial(_expected_groups, held, responses, advantages)
     return Cell(shown, (z, read_only(r), "sampled_group"), expect, options)
 
 
-def _expected_groups(z: Array, of_rewards: tuple[int, ...], responses: Array, advantages: Array) -> Answer:
-    del of_rewards
-    batch, arms = np.broadcast_shapes(z.shape[:-1], responses.shape[:-1]), z.shape[-1]
-    size = responses.shape[-1]
-    rows = zip(
-        np.broadcast_to(z, (*batch, arms)).reshape(-1, arms),
-        np.broadcast_to(responses, (*batch, size)).reshape(-1, size),
-        np.broadcast_to(advantages, (*batch, size)).reshape(-1, size),
-        strict=True,
-    )
+def _expected_groups(z: Array, responses: Array, advantages: Array) -> Answer:
+    batch, rows = forms.in_rows((z, responses, advantages))
+    arms, size = z.shape[-1], responses.shape[-1]
     middle, room = [], []
     for x, y, a in rows:
         logits = tuple(x.tolist())
@@ -161,21 +147,11 @@ def _expected_groups(z: Array, of_rewards: tuple[int, ...], responses: Array, ad
 
 @lru_cache(maxsize=2000)
 def _probabilities(z: tuple[float, ...]) -> Array:
-    return _floats(reference("policies").probabilities(z), z)
-
-
-def _floats(values: list[Any], *columns: tuple[float, ...]) -> Array:
-    """Return balls as floats; responses that are alike in every column are converted once."""
-    nearest, known, result = reference("numbers").nearest, {}, []
-    for key, x in zip(zip(*columns, strict=True), values, strict=True):
-        if key not in known:
-            known[key] = nearest(x)
-        result.append(known[key])
-    return np.array(result)
+    return policies.nearest_floats(reference("policies").probabilities(z), z)
 
 
 def _others() -> Iterator[Cell]:
-    """Many rows, and refusals."""
+    """Yield many policies at once, and refusals."""
     rng = np.random.default_rng(SEED)
     many = policies.logits("gentle", (5, 20), rng)
     r, place = arm_rewards("binary", many, rng), rng.integers(0, 5, 2500)
@@ -184,13 +160,9 @@ def _others() -> Iterator[Cell]:
         yield _population_cell("[2500, 20]", rule, read_only(many[place]), read_only(r[place]), 0.5)
     yield _group_cell("[600, 20]", many[place[:600]], r[place[:600]], responses[place[:600]], advantages[place[:600]])
     zeros, group = [0.0, 1.0], {"responses": [0, 1], "advantages": [1.0, -1.0]}
-    refused: tuple[tuple[str, tuple[Any, ...], dict[str, Any]], ...] = (
-        ("rule", (zeros, [1, 0], "gradient"), {}),
-        ("baseline", (zeros, [1, 0], "sampled_group"), {"baseline": 0.5, **group}),
-        ("responses", (zeros, [1, 0], "uncentred"), {"responses": [0, 1]}),
-        ("advantages", (zeros, [1, 0], "sampled_group"), {"responses": [0, 1]}),
-        ("responses", (zeros, [1, 0], "sampled_group"), {"responses": [0, 2], "advantages": [1.0, -1.0]}),
-        ("arm_rewards", (zeros, [1, 0, 0], "uncentred"), {}),
-    )
-    for argument, arguments, options in refused:
-        yield Cell(f"refusal of {argument}: {arguments}, {options}", arguments, partial(Refused, argument), options)
+    yield refusal("rule", zeros, [1, 0], "gradient")
+    yield refusal("baseline", zeros, [1, 0], "sampled_group", baseline=0.5, **group)
+    yield refusal("responses", zeros, [1, 0], "uncentred", responses=[0, 1])
+    yield refusal("advantages", zeros, [1, 0], "sampled_group", responses=[0, 1])
+    yield refusal("responses", zeros, [1, 0], "sampled_group", responses=[0, 2], advantages=[1.0, -1.0])
+    yield refusal("arm_rewards", zeros, [1, 0, 0], "uncentred")

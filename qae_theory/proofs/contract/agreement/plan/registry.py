@@ -1,4 +1,4 @@
-"""Cells of the registry of estimators, and of the gate's two integer decisions."""
+"""Make the cells of the registry of estimators, and of the gate's two integer decisions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from unittest import mock
 import numpy as np
 
 from qae_theory.advantages import _REGISTRY, estimator_names, get_estimator
-from qae_theory.proofs.contract.agreement import forms
-from qae_theory.proofs.contract.agreement.comparison import Cell, Exactly, Refused
+from qae_theory.proofs.contract.agreement.comparison import Cell, Exactly, refusal
+from qae_theory.proofs.contract.agreement.plan import forms
 from qae_theory.proofs.contract.agreement.references import reference
 
 
@@ -75,7 +75,7 @@ def _registrations() -> Iterator[Cell]:
         yield Cell(f"registration {given}", (), partial(_shown, kept), given)
     good = {"name": "plan", "kernel": _kernel, "source": "here"}
     for argument, bad in (("kernel", 5), ("source", ""), ("defaults", {"k": 7}), ("least_group", 0)):
-        yield Cell(f"refusal of {argument}", (), partial(Refused, argument), {**good, argument: bad})
+        yield refusal(argument, **{**good, argument: bad})
 
 
 def _shown(kept: tuple[Any, ...]) -> tuple[Exactly, ...]:

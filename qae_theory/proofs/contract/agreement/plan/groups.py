@@ -1,4 +1,4 @@
-"""Cells of functions of a group's rewards: the quantile and the advantages."""
+"""Make the cells of functions of a group's rewards: the quantile and the advantages."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from qae_theory.arrays import Array
-from qae_theory.proofs.contract.agreement import forms
-from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Exactly, Refused, around, read_only
-from qae_theory.proofs.contract.agreement.forms import Level
+from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Exactly, Refused, around, read_only, refusal
+from qae_theory.proofs.contract.agreement.plan import forms
+from qae_theory.proofs.contract.agreement.plan.forms import Level
 from qae_theory.proofs.contract.agreement.references import reference
 
 GATED = ("qae", "qae_linear", "pos_mask", "neg_mask")
@@ -163,7 +163,7 @@ def every_binary_group(size: int) -> Array:
 
 
 def _every_count(quick: bool) -> Iterator[Cell]:
-    """Every number of correct responses for G up to 64, at levels on and off the edges of the gate."""
+    """Yield every number of correct responses for G up to 64, at levels on and off the edges of the gate."""
     for size in range(1, 65):
         rows = read_only(every_binary_group(size))
         edges, others = forms.levels_at_edge(size), forms.LEVELS
@@ -192,7 +192,7 @@ def edge_rows(size: int, levels: Sequence[Level], rng: np.random.Generator) -> A
 
 
 def _edges(quick: bool) -> Iterator[Cell]:
-    """The gate's edges beyond G = 64."""
+    """Yield groups around the gate's edges beyond G = 64."""
     rng = np.random.default_rng(SEED)
     for number, size in enumerate(size for size in forms.GROUP_SIZES if size > 64):
         edges = forms.levels_at_edge(size)
@@ -206,7 +206,7 @@ def _edges(quick: bool) -> Iterator[Cell]:
 
 
 def _drawn_advantages(count: int) -> Iterator[Cell]:
-    """Draws over all the ways to write a call."""
+    """Yield draws over all the ways to write a call."""
     rng = np.random.default_rng(SEED)
     for point in forms.draws(10, count, SEED):
         size, estimator = forms.pick(forms.GROUP_SIZES, point[0]), forms.pick(ESTIMATORS, point[1])
@@ -236,7 +236,7 @@ def _drawn_advantages(count: int) -> Iterator[Cell]:
 
 
 def _large_batches() -> Iterator[Cell]:
-    """Batches of more than one block of memory, made of few different groups."""
+    """Yield batches of more than one block of memory, made of few different groups."""
     rng = np.random.default_rng(SEED)
     for estimator in ESTIMATORS:
         for size, many in ((16, 2100), (50, 700), (4096, 9)):
@@ -252,7 +252,7 @@ def _large_batches() -> Iterator[Cell]:
 
 
 def _exact_advantages() -> Iterator[Cell]:
-    """Fractions, for which the result is exact: of estimators that take no root, or of a std that is a rational."""
+    """Yield groups of Fractions with an exact result: of rules that take no root, or of a std that is a rational."""
     groups = [[1, 0, 0, 0, 0], [1, 1, 1, 0], [1], [1, 1], [0] * 40 + [1] * 10, [1] * 32 + [0] * 32]
     for group in groups:
         for estimator in ESTIMATORS:
@@ -281,24 +281,20 @@ def _exact_table(group: Sequence[int], estimator: str, k: Fraction, std: str | N
 
 def _refused_advantages() -> Iterator[Cell]:
     mixed = [1.0, 0.0, 0.0, 1.0]
-    bad: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
-        ("k", (mixed,), {"k": 0}),
-        ("k", (mixed,), {"k": 1}),
-        ("k", (mixed * 30, "qae_linear"), {"k": "1.0"}),
-        ("eps", (mixed,), {"eps": -1e-9}),
-        ("eps", (mixed * 30, "grpo"), {"eps": float("inf")}),
-        ("std", (mixed,), {"std": "batch"}),
-        ("std", (mixed,), {"std": "sample"}),
-        ("k", (mixed, "grpo"), {"k": "0.4"}),
-        ("rewards", ([], "qae"), {}),
-        ("rewards", ([1.0], "rloo"), {}),
-        ("rewards", ([2.0, 0.0], "psr"), {}),
-        ("rewards", ([float("nan"), 0.0], "qae"), {}),
-        ("mask", (mixed, "qae"), {"mask": [True, False]}),
-        ("estimator", (mixed, "nope"), {}),
-    ]
-    for argument, arguments, options in bad:
-        yield Cell(f"refusal of {argument}: {arguments}, {options}", arguments, partial(Refused, argument), options)
+    yield refusal("k", mixed, k=0)
+    yield refusal("k", mixed, k=1)
+    yield refusal("k", mixed * 30, "qae_linear", k="1.0")
+    yield refusal("eps", mixed, eps=-1e-9)
+    yield refusal("eps", mixed * 30, "grpo", eps=float("inf"))
+    yield refusal("std", mixed, std="batch")
+    yield refusal("std", mixed, std="sample")
+    yield refusal("k", mixed, "grpo", k="0.4")
+    yield refusal("rewards", [], "qae")
+    yield refusal("rewards", [1.0], "rloo")
+    yield refusal("rewards", [2.0, 0.0], "psr")
+    yield refusal("rewards", [float("nan"), 0.0], "qae")
+    yield refusal("mask", mixed, "qae", mask=[True, False])
+    yield refusal("estimator", mixed, "nope")
 
 
 def _quantile_cell(label: str, values: Any, level: Level, method: str, *, held: Array | None = None) -> Cell:
@@ -357,7 +353,7 @@ def _drawn_quantiles(count: int) -> Iterator[Cell]:
 
 
 def _other_quantiles() -> Iterator[Cell]:
-    """A large batch, all-different rewards, exact ones, refusals."""
+    """Yield a large batch, rewards that are all different, exact ones, and refusals."""
     rng = np.random.default_rng(SEED)
     values = rewards("ties", (7, 20), rng)[rng.integers(0, 7, 2000)]
     different = rng.standard_normal((2, 401))
@@ -372,14 +368,10 @@ def _other_quantiles() -> Iterator[Cell]:
             for level in (forms.level(0.8), forms.level("1/3")):
                 expected = partial(_exact_quantile, group, level.means, method)
                 yield Cell(f"Fractions, G = {size}, {method}", (given_exact, level.given), expected, {"method": method})
-    refused: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
-        ("k", ([1, 0], 0), {}),
-        ("k", ([1, 0] * 40, 1.0), {}),
-        ("method", ([1, 0], "0.4"), {"method": "nearest"}),
-        ("rewards", ([], "0.4"), {}),
-    ]
-    for argument, arguments, options in refused:
-        yield Cell(f"refusal of {argument}: {arguments}", arguments, partial(Refused, argument), options)
+    yield refusal("k", [1, 0], 0)
+    yield refusal("k", [1, 0] * 40, 1.0)
+    yield refusal("method", [1, 0], "0.4", method="nearest")
+    yield refusal("rewards", [], "0.4")
 
 
 def _exact_quantile(group: Sequence[Fraction], k: Fraction, method: str) -> Answer:

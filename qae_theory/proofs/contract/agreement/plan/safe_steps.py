@@ -1,4 +1,4 @@
-"""Cells of ``safe_step_size``: policies, 0/1 rewards and pairs of baselines."""
+"""Make the cells of ``safe_step_size``: policies, 0/1 rewards and pairs of baselines."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from qae_theory.arrays import Array
-from qae_theory.proofs.contract.agreement import forms, policies
-from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Refused, Within, read_only
+from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Within, read_only, refusal
+from qae_theory.proofs.contract.agreement.plan import forms, policies
 from qae_theory.proofs.contract.agreement.references import reference
 
 PAIRS = ((0.0, 1.0), (0.0, 0.5), (0.25, 0.75), (0.4, 1.0), (0.0, 1e-3), (0.999, 1.0))
@@ -32,31 +32,27 @@ def _cells(quick: bool) -> Iterator[Cell]:
         for i in range(1 if quick and arms > 300 else 2 if quick else 5):
             kind = policies.KINDS[(number + i * 3) % len(policies.KINDS)]
             z = policies.logits(kind, (arms,), rng)
-            r = rewards((arms,), SHARES[(number + i) % len(SHARES)], z, rng)
+            r = rewards(z, SHARES[(number + i) % len(SHARES)], rng)
             low, high = PAIRS[(number + i) % len(PAIRS)]
             yield _cell(f"{kind} logits, n = {arms}", read_only(z), read_only(r), low, high)
     yield from _drawn(90 if quick else 800)
     many = policies.logits("gentle", (5, 20), rng)
-    place, right = rng.integers(0, 5, 2500), rewards((5, 20), 0.5, many, rng)
+    place, right = rng.integers(0, 5, 2500), rewards(many, 0.5, rng)
     for low, high in ((0.25, 0.75), (0.0, 1.0)):
         yield _cell("[2500, 20]", read_only(many[place]), read_only(right[place]), low, high)
     zeros = [0.0, 1.0]
-    for argument, arguments in (
-        ("arm_rewards", (zeros, [1, 2], 0.0, 1.0)),
-        ("low", (zeros, [1, 0], -0.1, 1.0)),
-        ("high", (zeros, [1, 0], 0.5, 0.5)),
-        ("high", (zeros, [1, 0], 0.5, 1.1)),
-    ):
-        yield Cell(f"refusal of {argument}: {arguments}", arguments, partial(Refused, argument))
+    yield refusal("arm_rewards", zeros, [1, 2], 0.0, 1.0)
+    yield refusal("low", zeros, [1, 0], -0.1, 1.0)
+    yield refusal("high", zeros, [1, 0], 0.5, 0.5)
+    yield refusal("high", zeros, [1, 0], 0.5, 1.1)
 
 
 def _drawn(count: int) -> Iterator[Cell]:
     rng = np.random.default_rng(SEED)
     for point in forms.draws(7, count, SEED):
-        arms, kind = forms.pick([n for n in forms.ARMS if n <= 1050], point[0]), forms.pick(policies.KINDS, point[1])
-        batch, layout = forms.pick(forms.BATCHES, point[2]), forms.pick(forms.LAYOUTS, point[3])
-        z = policies.logits(kind, (*batch, arms), rng)
-        r = rewards(z.shape, forms.pick(SHARES, point[4]), z, rng)
+        kind, layout, z = policies.drawn_logits(point, [n for n in forms.ARMS if n <= 1050], rng)
+        batch = z.shape[:-1]
+        r = rewards(z, forms.pick(SHARES, point[4]), rng)
         r = r[0] if batch and batch[0] and point[5] < 0.3 else r
         types = ("float64", "int64", "bool", "float32")
         low: Any
@@ -67,11 +63,9 @@ def _drawn(count: int) -> Iterator[Cell]:
         yield _cell(label, forms.laid_out(z, layout), read_only(r.astype(forms.pick(types, point[5]))), low, high)
 
 
-def rewards(shape: tuple[int, ...], share: float, z: Array, rng: np.random.Generator) -> Array:
-    """Return 0/1 rewards, equal for equal logits half of the time, so that a large query has few kinds of responses."""
-    levels, place = np.unique(z, return_inverse=True)
-    of_levels = rng.random(len(levels)) < share
-    return of_levels[place.reshape(shape)].astype(np.float64) if z.size else np.zeros(shape)
+def rewards(z: Array, share: float, rng: np.random.Generator) -> Array:
+    """Return 0/1 rewards of responses ``[..., n]``, right for this share of the different logits."""
+    return policies.by_logit(z, lambda count: (rng.random(count) < share).astype(np.float64))
 
 
 def _cell(label: str, z: Any, r: Any, low: Any, high: Any) -> Cell:
@@ -81,15 +75,7 @@ def _cell(label: str, z: Any, r: Any, low: Any, high: Any) -> Cell:
 
 
 def _expected(z: Array, r: Array, low: Array, high: Array) -> Answer:
-    batch = np.broadcast_shapes(z.shape[:-1], r.shape[:-1], low.shape, high.shape)
-    arms = z.shape[-1]
-    rows = zip(
-        np.broadcast_to(z, (*batch, arms)).reshape(-1, arms),
-        np.broadcast_to(r, (*batch, arms)).reshape(-1, arms),
-        np.broadcast_to(low, batch).ravel(),
-        np.broadcast_to(high, batch).ravel(),
-        strict=True,
-    )
+    batch, rows = forms.in_rows((z, r), (low, high))
     table = [_step(tuple(a.tolist()), tuple(b.tolist()), float(c), float(d)) for a, b, c, d in rows]
     largest = np.array(table, dtype=np.float64).reshape(batch)
     with np.errstate(invalid="ignore"):

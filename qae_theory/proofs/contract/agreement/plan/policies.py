@@ -1,17 +1,16 @@
-"""Cells of functions of a policy's logits: probabilities, entropy, self-covariance, gradient, curvatures."""
+"""Make the cells of functions of a policy's logits: probabilities, entropy, self-covariance, gradient, curvatures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from fractions import Fraction
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
 from qae_theory.arrays import Array
-from qae_theory.proofs.contract.agreement import forms
-from qae_theory.proofs.contract.agreement.comparison import Cell, Refused, Within, around, read_only
+from qae_theory.proofs.contract.agreement.comparison import Cell, Within, around, read_only, refusal
+from qae_theory.proofs.contract.agreement.plan import forms
 from qae_theory.proofs.contract.agreement.references import reference
 
 KINDS = (
@@ -68,6 +67,31 @@ def logits(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array
     }[kind]
 
 
+def drawn_logits(point: Array, arms: Sequence[int], rng: np.random.Generator) -> tuple[str, str, Array]:
+    """Return a kind, a memory layout and logits of that kind, by the first four coordinates of a draw.
+
+    Args:
+        point: in the unit cube.
+        arms: the sizes to choose from.
+        rng: draws the logits.
+    """
+    size, kind = forms.pick(arms, point[0]), forms.pick(KINDS, point[1])
+    batch, layout = forms.pick(forms.BATCHES, point[2]), forms.pick(forms.LAYOUTS, point[3])
+    return kind, layout, logits(kind, (*batch, size), rng)
+
+
+def by_logit(z: Array, draw: Callable[[int], Array]) -> Array:
+    """Return one number for each response, the same for equal logits, so that the reference is quick.
+
+    Args:
+        z: logits, ``[..., n]``.
+        draw: returns as many numbers as there are different logits.
+    """
+    levels, place = np.unique(z, return_inverse=True)
+    values = draw(len(levels))
+    return values[place.reshape(z.shape)] if z.size else np.zeros(z.shape)
+
+
 @cache
 def probability_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``probabilities``."""
@@ -99,7 +123,7 @@ def curvature_cells(quick: bool) -> tuple[Cell, ...]:
 
 
 def _probabilities(z: list[float]) -> tuple[Any, Any]:
-    values = _floats(reference("policies").probabilities, z)
+    values = nearest_floats(reference("policies").probabilities(z), z)
     return values, values
 
 
@@ -115,26 +139,31 @@ def _self_covariance(z: list[float]) -> tuple[Any, Any]:
 
 def _gradient(z: list[float]) -> tuple[Any, Any]:
     """Errors are relative to a probability: log pi + H, a difference, has an error of its own terms' size."""
-    probs = np.array(_floats(reference("policies").probabilities, z))
+    probs = nearest_floats(reference("policies").probabilities(z), z)
     spread = min(max(z) - min(z), 700.0)
-    return _floats(reference("policies").entropy_gradient, z), probs * spread
+    return nearest_floats(reference("policies").entropy_gradient(z), z), probs * spread
 
 
 def _curvatures(z: list[float]) -> tuple[Any, Any]:
-    values = np.array(_floats(reference("changes").response_curvatures, z))
-    probs = np.array(_floats(reference("policies").probabilities, z))
+    values = nearest_floats(reference("changes").response_curvatures(z), z)
+    probs = nearest_floats(reference("policies").probabilities(z), z)
     spread = 1 + min(max(z) - min(z), 700.0)
     return values, spread * (probs + (probs**2).sum())
 
 
-def _floats(function: Callable[..., Any], z: list[float]) -> list[float]:
-    """Return a reference's list as floats; equal logits have equal values, and each is converted once."""
+def nearest_floats(values: Sequence[Any], *columns: Sequence[float]) -> Array:
+    """Return balls of responses as floats; responses that are alike in every column are converted once.
+
+    Args:
+        values: a ball for each response.
+        columns: what tells responses apart, their logits first.
+    """
     nearest, known, result = reference("numbers").nearest, {}, []
-    for logit, x in zip(z, function(z), strict=True):
-        if logit not in known:
-            known[logit] = nearest(x)
-        result.append(known[logit])
-    return result
+    for key, x in zip(zip(*columns, strict=True), values, strict=True):
+        if key not in known:
+            known[key] = nearest(x)
+        result.append(known[key])
+    return np.array(result)
 
 
 def _cells(value: Reference, quick: bool, *, vector: bool = False) -> tuple[Cell, ...]:
@@ -142,10 +171,10 @@ def _cells(value: Reference, quick: bool, *, vector: bool = False) -> tuple[Cell
 
 
 def _cell(label: str, value: Reference, given: Any, held: Array, vector: bool) -> Cell:
-    return Cell(label, (given,), partial(expected_rows, value, held, vector))
+    return Cell(label, (given,), partial(_expected, value, held, vector))
 
 
-def expected_rows(value: Reference, held: Array, vector: bool) -> Within:
+def _expected(value: Reference, held: Array, vector: bool) -> Within:
     """Return what the reference gives policies ``[..., n]``, row by row; equal rows are worked out once."""
     shape = held.shape if vector else held.shape[:-1]
     rows = held.reshape(-1, held.shape[-1])
@@ -162,7 +191,7 @@ def expected_rows(value: Reference, held: Array, vector: bool) -> Within:
 
 
 def _sizes(value: Reference, quick: bool, vector: bool) -> Iterator[Cell]:
-    """Every size, the largest first."""
+    """Yield policies of every size, the largest first."""
     rng = np.random.default_rng(SEED)
     for number, arms in enumerate(forms.arms_of(quick)):
         for i in range(1 if quick and arms > 4096 else 2 if quick else 5):
@@ -172,44 +201,27 @@ def _sizes(value: Reference, quick: bool, vector: bool) -> Iterator[Cell]:
 
 
 def _drawn(value: Reference, count: int, vector: bool) -> Iterator[Cell]:
-    """Draws over all the ways to write a call."""
+    """Yield draws over all the ways to write a call."""
     rng = np.random.default_rng(SEED)
     for point in forms.draws(5, count, SEED):
-        arms, kind = forms.pick([n for n in forms.ARMS if n <= 2050], point[0]), forms.pick(KINDS, point[1])
-        shape, layout = (*forms.pick(forms.BATCHES, point[2]), arms), forms.pick(forms.LAYOUTS, point[3])
+        kind, layout, z = drawn_logits(point, [n for n in forms.ARMS if n <= 2050], rng)
         type_name = forms.pick(TYPES, point[4])
-        z = logits(kind, shape, rng)
         if type_name in TYPES[6:]:
             z = np.abs(np.round(z)) % 2 if type_name == "bool" else np.abs(np.round(z)) % 64
         if kind == "large offset" and type_name == "float16":
             z = z - 1e6
         given = forms.laid_out(forms.as_type(z, type_name), layout)
-        label = f"{kind} {type_name} logits [{', '.join(map(str, shape))}], {layout}"
-        yield _cell(label, value, given, forms.entries(given, shape), vector)
+        label = f"{kind} {type_name} logits [{', '.join(map(str, z.shape))}], {layout}"
+        yield _cell(label, value, given, forms.entries(given, z.shape), vector)
 
 
 def _others(value: Reference, vector: bool) -> Iterator[Cell]:
-    """Different logits throughout, many rows, a policy of one, exact logits, refusals."""
+    """Yield logits that are all different, many policies, and refusals."""
     rng = np.random.default_rng(SEED)
     different = rng.standard_normal(64 if vector else 2000) * 2
     yield _cell("all different logits", value, read_only(different), different, vector)
     many = logits("gentle", (5, 20), rng)[rng.integers(0, 5, 4000)]
     yield _cell("[4000, 20]", value, read_only(many), many, vector)
-    refused: list[Any] = [
-        [],
-        0.0,
-        [0.0, float("nan")],
-        [0.0, float("-inf")],
-        [1j, 0],
-        [2**53 + 1, 0],
-        [[0.0], [0.0, 1]],
-    ]
-    for bad in refused:
-        yield Cell(f"refusal of {bad}", (bad,), partial(Refused, "logits"))
-
-
-def exact_logits(values: list[Any]) -> Array:
-    """Return an object array of Fractions."""
-    array = np.empty(len(values), dtype=object)
-    array[:] = [Fraction(x) for x in values]
-    return array
+    bad: Any
+    for bad in ([], 0.0, [0.0, float("nan")], [0.0, float("-inf")], [1j, 0], [2**53 + 1, 0], [[0.0], [0.0, 1]]):
+        yield refusal("logits", bad)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -110,6 +110,22 @@ def laid_out(values: Any, layout: str) -> Any:
 def entries(values: Any, shape: tuple[int, ...]) -> Array:
     """Return what a laid-out argument holds, in float64, for the reference."""
     return np.asarray(values, dtype=np.float64).reshape(shape)
+
+
+def in_rows(vectors: Sequence[Array], numbers: Sequence[Array] = ()) -> tuple[tuple[int, ...], Iterator[Any]]:
+    """Broadcast the leading axes of arguments to one batch.
+
+    Args:
+        vectors: arrays ``[..., n]``, each with a last axis of its own.
+        numbers: arrays ``[...]``.
+
+    Returns:
+        The batch's shape, and its rows one after another: a vector, respectively a number, of each argument.
+    """
+    batch = np.broadcast_shapes(*(x.shape[:-1] for x in vectors), *(x.shape for x in numbers))
+    columns: list[Array] = [np.broadcast_to(x, (*batch, x.shape[-1])).reshape(-1, x.shape[-1]) for x in vectors]
+    columns += [np.broadcast_to(x, batch).ravel() for x in numbers]
+    return batch, zip(*columns, strict=True)
 
 
 def draws(dimensions: int, count: int, seed: int) -> Array:
