@@ -136,12 +136,13 @@ def require_estimators(config: DictConfig) -> None:
             )
 
 
-def require_one_vote(estimator: str, keys: Sequence[str]) -> None:
+def require_one_vote(estimator: str, keys: Sequence[str], *, setting: str = "algorithm.adv_estimator") -> None:
     """Refuse a batch in which a rollout has several outputs and the estimator would give each of them a vote.
 
     Args:
-        estimator: ``algorithm.adv_estimator``.
+        estimator: the estimator's name.
         keys: names of the batch's rows, ``{group}_{rollout}_{output}``.
+        setting: the key of the configuration that names the estimator.
 
     Raises:
         ValueError: one line that tells how many outputs there are.
@@ -152,7 +153,7 @@ def require_one_vote(estimator: str, keys: Sequence[str]) -> None:
     if len(rollouts.final) < len(keys):
         there = f"{estimator!r} with {len(keys)} outputs of {len(rollouts.final)} rollouts"
         allowed = f"grpo or one of {', '.join(verl_plugin.ESTIMATORS)}, which give a rollout one vote"
-        refuse("algorithm.adv_estimator", there, allowed)
+        refuse(setting, there, allowed)
 
 
 class ProbeWorker(ActorRolloutRefWorker):
@@ -213,8 +214,10 @@ class ProbeTrainer(PPOTrainerSync):
                 self.role_worker_mapping[role] = ray.remote(ProbeWorker)
 
     def _compute_advantage(self, batch: KVBatchMeta, metrics: dict[str, Any]) -> KVBatchMeta:
-        """Compute advantages as verl does, after refusing an estimator that would count outputs."""
+        """Compute advantages as verl does, after refusing estimators that would count outputs, an arm's too."""
         require_one_vote(self.config.algorithm.adv_estimator, batch.keys)
+        for arm in self.probe.arms if self.probe.counterfactual_every else ():
+            require_one_vote(arm, batch.keys, setting="trainer.probe.counterfactual_arms")
         return super()._compute_advantage(batch, metrics)
 
     def _update_actor(self, batch: KVBatchMeta, metrics: dict[str, Any]) -> KVBatchMeta:

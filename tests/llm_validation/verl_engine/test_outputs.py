@@ -92,3 +92,20 @@ def test_estimators_that_count_outputs_are_refused_at_run_time() -> None:
     require_one_vote("rloo", [key for key in KEYS if key.endswith("_0")])
     with pytest.raises(ValueError, match=r"adv_estimator must be grpo or one of .*; got .*11 outputs of 5 rollouts"):
         require_one_vote("rloo", KEYS)
+
+
+def test_an_arm_that_counts_outputs_is_refused_before_any_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    from transfer_queue import KVBatchMeta
+
+    from llm_validation.verl_engine.trainer import ProbeTrainer, probe_settings
+    from tests.llm_validation.verl_engine.test_trainer import composed
+
+    monkeypatch.setattr(ProbeTrainer.__base__, "_compute_advantage", lambda self, batch, metrics: batch)
+    config = composed("trainer.probe.counterfactual_every=1", "trainer.probe.counterfactual_arms=[grpo,rloo]")
+    trainer = object.__new__(ProbeTrainer)
+    trainer.config, trainer.probe = config, probe_settings(config)
+    alone = KVBatchMeta(keys=[key for key in KEYS if key.endswith("_0")], tags=[{}] * 5, partition_id="train")
+    assert trainer._compute_advantage(alone, {}) is alone
+    several = KVBatchMeta(keys=KEYS, tags=[{}] * len(KEYS), partition_id="train")
+    with pytest.raises(ValueError, match=r"counterfactual_arms must be grpo or .*; got .*'rloo' with 11 outputs of 5"):
+        trainer._compute_advantage(several, {})
