@@ -23,7 +23,7 @@ class Made(NamedTuple):
 
 
 def advantages_of(log: Log, responses: Responses) -> Made:
-    """Return the advantages of grouped responses.
+    """Return the advantages of responses, which are grouped unless the log has their advantages.
 
     Those of the log; else those of the configured estimator, if it takes these rewards; else rewards minus the group's
     mean, which have the zeros and the signs of GRPO's.

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from llm_validation.audit.checks.rewards.gate_leak import leaky_cells
 from llm_validation.audit.model.log import Log
 from llm_validation.audit.model.responses import Groups
-from qae_theory.arrays import Array
+from qae_theory.baselines import is_hard_group
 from qae_theory.checks import quantile_level
 from qae_theory.group_expectation import expected_gain, outcome_advantages
 
@@ -53,7 +54,7 @@ def _row(cells: dict[tuple[int, int], int], name: str, k: str | None) -> dict[st
     gain = 0.0
     for size in sorted({size for size, _ in cells}):
         made = outcome_advantages(size, name, **options)
-        linear = None if k is None else outcome_advantages(size, "qae_linear", **options)
+        leaky = [] if k is None else leaky_cells(size, k)
         here = {right: count for (one, right), count in cells.items() if one == size}
         rates = np.array([(right + 0.5) / (size + 1) for right in here])
         gain += float(np.asarray(expected_gain(rates, size, name, **options)) @ np.array(list(here.values())))
@@ -61,23 +62,8 @@ def _row(cells: dict[tuple[int, int], int], name: str, k: str | None) -> dict[st
             for value, members in ((made.correct[right], right), (made.wrong[right], size - right)):
                 sign = "zero" if value == 0 else "positive" if value > 0 else "negative"
                 signs[sign] += members * count
-            hard += count * (k is not None and _is_hard(right, size, k))
-            leaks += count * (linear is not None and _other_zeros(made, linear, right, size))
+            hard += count * (k is not None and is_hard_group(right, size, quantile_level(k)))
+            leaks += count * (right in leaky)
     shares = {sign: number / responses for sign, number in signs.items()}
     regimes = {"hard": None, "leaks": None} if k is None else {"hard": hard / groups, "leaks": leaks / groups}
     return {"estimator": name, "k": k, **shares, **regimes, "gain": gain / groups}
-
-
-def _is_hard(right: int, size: int, k: str) -> bool:
-    """Return whether a group's success rate is at most 1 - K, in whole numbers."""
-    level = quantile_level(k)
-    return right * level.denominator <= (level.denominator - level.numerator) * size
-
-
-def _other_zeros(exact: Any, linear: Any, right: int, size: int) -> bool:
-    sides: list[tuple[Array, Array]] = []
-    if right:
-        sides.append((exact.correct[right], linear.correct[right]))
-    if right < size:
-        sides.append((exact.wrong[right], linear.wrong[right]))
-    return any(bool((one == 0) != (other == 0)) for one, other in sides)

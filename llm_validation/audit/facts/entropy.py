@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from llm_validation.audit.checks.rewards.gate_leak import DEFAULT_K, rule_of
+from llm_validation.audit.checks.rewards.gate_leak import rule_of
 from llm_validation.audit.findings.finding import share
 from llm_validation.audit.model.log import Log
 from llm_validation.audit.model.responses import Responses, to_responses
 from qae_theory.arrays import Array
+from qae_theory.baselines import DEFAULT_K
 from qae_theory.checks import quantile_level
 
 
@@ -30,14 +31,14 @@ def table(log: Log) -> dict[str, Any] | None:
         found[name] = _per_token(main, change, chosen)
     found |= _regimes(log, main, change) | _clipped(main)
     predicted = main.column("entropy_predicted")
-    if np.isfinite(predicted).any():
-        found |= _prediction(main, change, predicted)
-    return found
+    return found | _prediction(main, change, predicted)
 
 
 def _per_token(table: Responses, change: Array, chosen: Array) -> float | None:
-    tokens = np.nan_to_num(table.column("tokens"))[chosen].sum()
-    return float(np.nansum(change[chosen]) / tokens) if tokens else None
+    """Return the change over the chosen responses whose change is known, nats a token; None where there are none."""
+    known = chosen & np.isfinite(change)
+    tokens = np.nansum(table.column("tokens")[known])
+    return float(change[known].sum() / tokens) if tokens else None
 
 
 def _regimes(log: Log, table: Responses, change: Array) -> dict[str, Any]:
@@ -47,8 +48,7 @@ def _regimes(log: Log, table: Responses, change: Array) -> dict[str, Any]:
     rule = rule_of(log)
     level = quantile_level(DEFAULT_K if rule is None else rule.k)
     groups = table.groups
-    hard = groups.right * level.denominator <= (level.denominator - level.numerator) * groups.scored
-    of_rows, judged = to_responses(hard, groups), to_responses(groups.judged, groups)
+    of_rows, judged = to_responses(groups.hard(level), groups), to_responses(groups.judged, groups)
     return {
         "hard": _per_token(table, change, judged & of_rows),
         "easy": _per_token(table, change, judged & ~of_rows),
@@ -57,19 +57,24 @@ def _regimes(log: Log, table: Responses, change: Array) -> dict[str, Any]:
 
 
 def _clipped(table: Responses) -> dict[str, Any]:
-    tokens = float(np.nansum(table.column("tokens")))
-    sides = {side: table.column(f"clipped_{side}") for side in ("high", "low")}
-    known = {side: column for side, column in sides.items() if np.isfinite(column).any()}
-    return {f"clipped_{side}": share(np.nansum(column), tokens) for side, column in known.items()}
+    """Return the share of tokens that were clipped on either side, of the responses of which that is known."""
+    found = {}
+    for side in ("high", "low"):
+        column = table.column(f"clipped_{side}")
+        known = np.isfinite(column)
+        if known.any():
+            found[f"clipped_{side}"] = share(column[known].sum(), np.nansum(table.column("tokens")[known]))
+    return found
 
 
 def _prediction(table: Responses, change: Array, predicted: Array) -> dict[str, Any]:
     """Return how the first-order prediction and the measured change agree over steps and over responses."""
-    steps, code = np.unique(table.step, return_inverse=True)
-    measured = np.bincount(code, np.nan_to_num(change), minlength=len(steps))
-    expected = np.bincount(code, np.nan_to_num(predicted), minlength=len(steps))
     both = np.isfinite(change) & np.isfinite(predicted)
-    spread = both.any() and change[both].std() > 0 and predicted[both].std() > 0
+    if not both.any():
+        return {}
+    steps, code = np.unique(table.step[both], return_inverse=True)
+    measured, expected = np.bincount(code, change[both]), np.bincount(code, predicted[both])
+    spread = change[both].std() > 0 and predicted[both].std() > 0
     correlation = float(np.corrcoef(change[both], predicted[both])[0, 1]) if spread and both.sum() > 2 else None
     return {
         "predicted_sign_agrees": float((np.sign(measured) == np.sign(expected)).mean()),

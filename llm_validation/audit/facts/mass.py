@@ -21,11 +21,7 @@ def table(log: Log) -> dict[str, Any] | None:
     main = log.table("advantage", "reward", grouped=True) or log.table("reward", grouped=True) or log.table("advantage")
     if main is None:
         return None
-    if main.grouped:
-        made = advantages_of(log, main)
-        values, source = made.values, made.source
-    else:
-        values, source = np.nan_to_num(main.column("advantage")), "as logged"
+    values, source = advantages_of(log, main)
     total = float(np.abs(values).sum())
     found: dict[str, Any] = {
         "advantages": source,

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from llm_validation.audit.checks.steps.onset import series_of
 from llm_validation.audit.model.log import Log
+from llm_validation.audit.model.responses import mean_by_step
 from qae_theory.arrays import Array
 
 
@@ -25,8 +27,6 @@ def course(log: Log) -> Course:
     entropy = np.full(len(step), np.nan)
     logged, series = log.steps.step, log.steps.series("entropy")
     if series is None:
-        from llm_validation.audit.checks.steps.onset import series_of
-
         logged, found = series_of(log)
         series = found.get("entropy")
     if series is not None:
@@ -38,13 +38,7 @@ def course(log: Log) -> Course:
 def _success(log: Log) -> tuple[Array, Array, str]:
     main = log.table("correct", grouped=True)
     if main is not None and main.has_steps and main.role == "training":
-        steps, code = np.unique(main.step, return_inverse=True)
-        correct = main.column("correct")
-        known = np.isfinite(correct)
-        count = np.bincount(code[known], minlength=len(steps))
-        right = np.bincount(code[known], correct[known], minlength=len(steps))
-        rate = np.divide(right, count, out=np.full(len(steps), np.nan), where=count > 0)
-        return steps, rate, "share of right responses"
+        return *mean_by_step(main, "correct"), "share of right responses"
     for name in ("success", "reward"):
         series = log.steps.series(name)
         if series is not None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
 
 from llm_validation.audit.model.chunk import Identity, Role
 from qae_theory.arrays import Array
+from qae_theory.baselines import is_hard_group
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +121,18 @@ class Groups:
         """Return whether all scored rewards are equal, ``[M]``: no group-centred rule has anything to say there."""
         return np.asarray((self.scored > 0) & (self.low == self.high))
 
+    def hard(self, level: Fraction) -> Array:
+        """Return whether the success rate of the scored responses is at most 1 - K, ``[M]``; only of judged groups.
+
+        Args:
+            level: K, in (0, 1).
+        """
+        hard = np.zeros(len(self), dtype=bool)
+        for size in np.unique(self.scored):
+            here = self.scored == size
+            hard[here] = is_hard_group(self.right[here], int(size), level)
+        return hard & self.judged
+
 
 def summarise(responses: Responses) -> Groups:
     """Return the groups of responses, one row a group."""
@@ -153,6 +167,24 @@ def of_groups(values: Array, groups: Groups) -> Array:
 def to_responses(values: Array, groups: Groups) -> Array:
     """Return a group's value at each of its responses, ``[M] -> [N]``."""
     return np.repeat(values, groups.size)
+
+
+def mean_by_step(responses: Responses, name: str, *, over: str | None = None) -> tuple[Array, Array]:
+    """Return the steps and a column's mean in each, ``[T]`` both; NaN in a step in which the column holds no number.
+
+    Args:
+        responses: grouped or not.
+        name: of the column.
+        over: a column that the sums are divided by, such as ``tokens`` for sums over tokens; by default responses are
+            counted. Only responses that have a number in both columns count.
+    """
+    steps, code = np.unique(responses.step, return_inverse=True)
+    values = responses.column(name)
+    counts = np.ones(len(responses)) if over is None else responses.column(over)
+    known = np.isfinite(values) & np.isfinite(counts)
+    total = np.bincount(code[known], values[known], minlength=len(steps))
+    divisor = np.bincount(code[known], counts[known], minlength=len(steps))
+    return steps, np.divide(total, divisor, out=np.full(len(steps), np.nan), where=divisor > 0)
 
 
 def blocks(responses: Responses, which: Array | None = None) -> Mapping[int, Array]:

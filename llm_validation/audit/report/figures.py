@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from llm_validation.audit.checks.rewards.gate_leak import DEFAULT_K, leaking, rule_of
+from llm_validation.audit.checks.rewards.gate_leak import leaking, rule_of
 from llm_validation.audit.facts import by_k, entropy
 from llm_validation.audit.facts.success import course
 from llm_validation.audit.model.log import Log
 from llm_validation.audit.model.responses import Groups
 from qae_theory.arrays import Array
+from qae_theory.baselines import DEFAULT_K
 
 # Okabe and Ito's colours, which colour-blind readers tell apart.
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#999999"

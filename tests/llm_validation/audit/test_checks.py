@@ -200,6 +200,31 @@ def test_a_run_that_gets_shorter_and_better_has_not_collapsed() -> None:
     assert not {"onset-collapse", "onset-explosion"} & from_steps(records)
 
 
+def probed_rows(rng: np.random.Generator, step: int, *, known: bool) -> list[dict[str, Any]]:
+    """Four groups of four responses; where it is known, an entropy near half a nat a token and equal probabilities."""
+    rows = []
+    for number in range(16):
+        tokens = int(rng.integers(100, 120))
+        row = {"step": step, "group": f"{step}-{number // 4}", "reward": float(rng.random() < 0.5), "tokens": tokens}
+        entropy = float(rng.uniform(0.5, 0.55)) * tokens
+        logs = {"entropy_before": entropy, "logp_distance": 0.05 * tokens, "ratio_sum": tokens, "ratio_squares": tokens}
+        rows.append({**row, **(logs if known else {})})
+    return rows
+
+
+@pytest.mark.parametrize("kept", ["the first thirty", "every second"])
+def test_what_is_dumped_of_some_steps_alone_is_not_zero_in_the_others(kept: str, tmp_path: Path) -> None:
+    """Entropies and log-probabilities of a part of the steps: neither a collapse nor half the distance is in them."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for step in range(40):
+        known = step < 30 if kept == "the first thirty" else step % 2 == 0
+        rows += probed_rows(rng, step, known=known)
+    content = audited(worlds.lines(tmp_path / "dump.jsonl", rows))
+    assert not {"onset-collapse", "onset-explosion"} & found(content)
+    assert of("logp-mismatch", content)["evidence"]["mean_distance"] == pytest.approx(0.05)
+
+
 def test_dead_components_are_named(tmp_path: Path) -> None:
     world = worlds.made(1, groups=6)
     for step in range(world.shape[0]):

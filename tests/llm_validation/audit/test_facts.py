@@ -93,6 +93,20 @@ def test_entropy_changes_are_split_by_sign_and_regime(tmp_path: Path) -> None:
     assert found["predicted_sign_agrees"] == 1
 
 
+def test_changes_are_over_the_tokens_of_which_they_are_known(tmp_path: Path) -> None:
+    rows = []
+    for number in range(8):
+        row = {"step": 1, "group": f"g{number // 4}", "reward": float(number % 2), "advantage": 1.0, "tokens": 10}
+        known = {"entropy_before": 5.0, "entropy_after": 4.0, "entropy_predicted": -1.0, "clipped_high": 2.0}
+        rows.append({**row, **(known if number < 4 else {})})
+    worlds.lines(tmp_path / "dump.jsonl", rows)
+    made = entropy.table(report_of(tmp_path).log)
+    assert made is not None
+    assert made["all"] == pytest.approx(-0.1)
+    assert made["clipped_high"] == pytest.approx(0.2)
+    assert (made["predicted_sign_agrees"], made["steps"]) == (1, 1)
+
+
 def test_success_and_entropy_by_step(tmp_path: Path) -> None:
     worlds.own(tmp_path, WORLD)
     rows = [{"step": step, "entropy": 1.0 / step} for step in (2, 3, 9)]

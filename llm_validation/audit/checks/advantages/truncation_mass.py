@@ -51,8 +51,7 @@ def run(log: Log) -> list[Finding]:
     if found is None:
         return _from_steps(log)
     table, cut = found
-    made = advantages_of(log, table) if table.grouped else None
-    values = np.nan_to_num(table.column("advantage")) if made is None else made.values
+    values = advantages_of(log, table).values
     of_responses = float(cut.mean())
     mass = np.abs(values)
     part, negative = share(mass[cut].sum(), mass.sum()), share(mass[cut & (values < 0)].sum(), mass[values < 0].sum())

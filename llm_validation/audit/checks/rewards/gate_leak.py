@@ -16,7 +16,7 @@ from llm_validation.audit.model.log import Log
 from llm_validation.audit.model.responses import Responses, blocks
 from llm_validation.verl_engine.update_probe import gate_leaks
 from qae_theory.arrays import Array
-from qae_theory.baselines import DEFAULT_K as DEFAULT_K
+from qae_theory.baselines import DEFAULT_K
 from qae_theory.group_expectation import outcome_advantages
 
 MANY = 0.05  # of the groups

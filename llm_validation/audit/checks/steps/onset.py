@@ -13,6 +13,7 @@ import numpy as np
 from llm_validation.audit.changes.changepoint import LEAST_STEPS, Change, changepoint
 from llm_validation.audit.findings.finding import ERROR_RATE, Check, Finding, share
 from llm_validation.audit.model.log import Log
+from llm_validation.audit.model.responses import mean_by_step
 from qae_theory.arrays import Array
 
 COLLAPSED, EXPLODED = 0.5, 1.5
@@ -40,16 +41,14 @@ def _of_responses(log: Log) -> tuple[Array, dict[str, Array]]:
     table = log.table("entropy_before", "tokens") or log.table("tokens")
     if table is None or not table.has_steps:
         return np.zeros(0, dtype=np.int64), {}
-    steps, code = np.unique(table.step, return_inverse=True)
-    count = np.bincount(code)
-    tokens = np.bincount(code, np.nan_to_num(table.column("tokens")))
-    found = {"length": tokens / count}
+    steps, length = mean_by_step(table, "tokens")
+    found = {"length": length}
     if table.has("entropy_before"):
-        found["entropy"] = np.bincount(code, np.nan_to_num(table.column("entropy_before"))) / np.maximum(tokens, 1)
+        _, found["entropy"] = mean_by_step(table, "entropy_before", over="tokens")
     if table.has("correct"):
-        found["success"] = np.bincount(code, np.nan_to_num(table.column("correct"))) / count
+        _, found["success"] = mean_by_step(table, "correct")
     elif table.has("reward"):
-        found["reward"] = np.bincount(code, np.nan_to_num(table.reward)) / count
+        _, found["reward"] = mean_by_step(table, "reward")
     return steps, found
 
 

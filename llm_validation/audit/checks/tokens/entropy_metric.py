@@ -9,11 +9,10 @@ import numpy as np
 
 from llm_validation.audit.findings.finding import Check, Finding
 from llm_validation.audit.model.log import Log
-from llm_validation.audit.model.responses import Responses
+from llm_validation.audit.model.responses import mean_by_step
 
 TOKEN_MEAN = "token-mean"
 RELATIVE = 1e-2  # float32 sums over a batch leave far less
-OWN = "probe/entropy/before/all"
 
 
 def _lacking(log: Log) -> str | None:
@@ -25,21 +24,13 @@ def _lacking(log: Log) -> str | None:
     return None if known else "how the trainer averages the entropy (--set aggregation='\"token-mean\"')"
 
 
-def of_steps(table: Responses) -> tuple[np.ndarray, np.ndarray]:
-    """Return the steps of a table and the entropy a token in each, nats."""
-    steps, code = np.unique(table.step, return_inverse=True)
-    tokens = np.bincount(code, np.nan_to_num(table.column("tokens")))
-    total = np.bincount(code, np.nan_to_num(table.column("entropy_before")))
-    return steps, np.divide(total, tokens, out=np.full(len(steps), np.nan), where=tokens > 0)
-
-
 def run(log: Log) -> list[Finding]:
     """Return a finding where the logged entropy is not that of the dumped tokens."""
     table = log.table("entropy_before", "tokens")
     names = [name for name in ("actor/entropy", "entropy") if name in log.steps.metrics]
     if table is None or not names:
         return []
-    steps, mine = of_steps(table)
+    steps, mine = mean_by_step(table, "entropy_before", over="tokens")
     shared, there, here = np.intersect1d(log.steps.step, steps, return_indices=True)
     logged, mine = log.steps.metrics[names[0]][there], mine[here]
     off = np.abs(logged - mine) > RELATIVE * np.maximum(np.abs(logged), np.abs(mine))

@@ -30,7 +30,8 @@ def run(log: Log) -> list[Finding]:
     table = log.table("logp_distance")
     if table is None:
         return _from_steps(log)
-    tokens = float(np.nansum(table.column("tokens")))
+    compared = np.isfinite(table.column("logp_distance"))
+    tokens = float(np.nansum(table.column("tokens")[compared]))
     if not tokens:
         return []
     distance = float(np.nansum(table.column("logp_distance"))) / tokens
