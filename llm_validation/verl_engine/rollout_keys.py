@@ -6,8 +6,11 @@ and one advantage, so that whatever counts responses has to count rollouts. Neit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
+
+_PADDING = re.compile(r"pad[0-9a-f]{32}")
 
 
 class Parts(NamedTuple):
@@ -44,6 +47,15 @@ def parts(key: str) -> Parts:
 def names_output(key: str) -> bool:
     """Return whether a name has verl's form, so that it says to which rollout the output belongs."""
     return parts(key).rollout != key
+
+
+def is_padding(group: str) -> bool:
+    """Return whether a group is one of rows with which verl fills up a batch (its ``padding_utils``, 0.9.1).
+
+    >>> is_padding("pad" + 32 * "0"), is_padding("padding")
+    (True, False)
+    """
+    return _PADDING.fullmatch(group) is not None
 
 
 class Rollouts(NamedTuple):

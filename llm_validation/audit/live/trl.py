@@ -13,7 +13,7 @@ import numpy as np
 
 from llm_validation.audit.live.guard import never_stopping
 from llm_validation.audit.live.window import EVERY, Window
-from llm_validation.audit.model.settings import AuditSettings
+from llm_validation.audit.model.settings import EPS_OF_TRL, AuditSettings, std_of_trl
 
 
 def watch(trainer: Any, every: int = EVERY, settings: AuditSettings | None = None) -> Window:
@@ -69,13 +69,12 @@ def _added(window: Window, trainer: Any, step: int) -> dict[str, float]:
 
 def settings_of(arguments: Any) -> AuditSettings:
     """Return what a ``GRPOConfig`` says of the advantages and of clipping."""
-    scaled = str(arguments.scale_rewards).lower()
-    std = {"group": "bessel", "true": "bessel", "batch": "batch", "none": "none", "false": "none"}.get(scaled)
+    std = std_of_trl(arguments.scale_rewards)
     high = arguments.epsilon_high if arguments.epsilon_high is not None else arguments.epsilon
     known = {
         "estimator": "grpo",
         "std": std,
-        "eps": 1e-4 if std != "none" else None,
+        "eps": EPS_OF_TRL if std != "none" else None,
         "group_size": arguments.num_generations,
         "clip_low": arguments.epsilon,
         "clip_high": high,

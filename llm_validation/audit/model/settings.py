@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
 from qae_theory.advantages import estimator_names, get_estimator
 from qae_theory.checks import quantile_level
-from qae_theory.runs.settings import Positive, Strict, checked
+from qae_theory.runs.settings import Positive, Strict
 
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Whole = Annotated[int, Field(ge=1)]
@@ -65,6 +64,7 @@ class AuditSettings(Strict):
         return AuditSettings.model_validate(other.known() | self.known())
 
 
+EPS_OF_TRL = 1e-4  # what TRL (1.16.0) adds to the standard deviation
 # What a trainer calls an estimator of the registry.
 _ALIASES = {
     "grpo": "grpo",
@@ -74,6 +74,8 @@ _ALIASES = {
     "rloo": "rloo",
     "rloo_vectorized": "rloo",
 }
+# The values of TRL's ``scale_rewards`` (1.16.0), of which the truth values are the older ones.
+_TRL_STDS = {"group": "bessel", "true": "bessel", "batch": "batch", "none": "none", "false": "none"}
 
 
 def estimator_of(name: Any) -> str | None:
@@ -87,10 +89,10 @@ def estimator_of(name: Any) -> str | None:
     return known if known in estimator_names() else None
 
 
-def settings_from(values: Mapping[str, Any]) -> AuditSettings:
-    """Return checked settings.
+def std_of_trl(scale_rewards: Any) -> str | None:
+    """Return what TRL divides advantages by, given its ``scale_rewards`` as an option or as text; None if unknown.
 
-    Raises:
-        ValueError: one line that names the setting.
+    >>> std_of_trl("group"), std_of_trl(False)
+    ('bessel', 'none')
     """
-    return checked(AuditSettings, [values])
+    return _TRL_STDS.get(str(scale_rewards).lower())

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from llm_validation.audit.model.settings import AuditSettings, estimator_of
+from llm_validation.audit.model.settings import EPS_OF_TRL, AuditSettings, estimator_of, std_of_trl
 from llm_validation.audit.reading.base import SettingsReader
 from llm_validation.audit.reading.head import Head
 from llm_validation.audit.reading.opening import pieces
@@ -67,8 +67,6 @@ def _std_of_verl(flat: Mapping[str, Any]) -> str | None:
 
 def _trl(head: Head) -> AuditSettings:
     flat = _flat(head)
-    scaled = str(flat.get("scale_rewards", "group")).lower()
-    std = {"group": "bessel", "true": "bessel", "batch": "batch", "none": "none", "false": "none"}.get(scaled)
     per_generation = _whole(flat.get("steps_per_generation"))
     accumulated = _whole(flat.get("gradient_accumulation_steps"))
     inner = _whole(flat.get("num_iterations")) or 1
@@ -77,8 +75,8 @@ def _trl(head: Head) -> AuditSettings:
     return _usable(
         {
             "estimator": "grpo",
-            "std": std,
-            "eps": 1e-4,
+            "std": std_of_trl(flat.get("scale_rewards", "group")),
+            "eps": EPS_OF_TRL,
             "group_size": _whole(flat.get("num_generations")),
             "clip_low": low,
             "clip_high": low if high is None else high,

@@ -14,7 +14,7 @@ import numpy as np
 
 from llm_validation.audit.model.chunk import NO_STEP, OPTIONAL, Chunk, Identity, Role
 from llm_validation.audit.reading.json_lines import Tally, hashed
-from llm_validation.audit.reading.rows import rewards
+from llm_validation.audit.reading.rows import counted_rewards, rewards
 from qae_theory.arrays import Array
 
 ROWS = 2**14  # of a chunk
@@ -60,9 +60,8 @@ def chunks_of(
         role: of training or of evaluation.
     """
     for part in _parts(rows):
-        reward = rewards(np.array([row.reward for row in part], dtype=np.float64))
-        if not summed:
-            tally.unscored += int(np.isnan(reward).sum())
+        written = np.array([row.reward for row in part], dtype=np.float64)
+        reward = rewards(written) if summed else counted_rewards(written, tally)
         yield Chunk(
             path,
             identity,

@@ -42,6 +42,12 @@ class Tally:
         if count:
             self.dropped[reason] = self.dropped.get(reason, 0) + count
 
+    def take_lines(self, lines: Tally) -> None:
+        """Take over what became of the lines of a file in which a line holds many records, which are counted here."""
+        for reason, count in lines.dropped.items():
+            self.drop(f"lines {reason}", count)
+        self.notes += lines.notes
+
     @property
     def note(self) -> str | None:
         """Return one line about what was dropped; None if nothing was."""

@@ -44,10 +44,20 @@ def rewards(values: Array) -> Array:
     return np.where(np.isfinite(values) & (np.abs(values) < LARGEST_REWARD), values, np.nan)
 
 
-def reward_and_step(found: Fields, name: str, head: Head, tally: Tally) -> tuple[Array, Array]:
-    """Return steps and rewards of a block; counts the rewards that could not be read."""
-    reward = rewards(found.numbers[name])
-    unscored = int(np.isnan(reward).sum())
-    if unscored:
-        tally.unscored += unscored
-    return steps(found.numbers["step"], head), reward
+def counted_rewards(values: Array, tally: Tally) -> Array:
+    """Return rewards ``[N]`` as :func:`rewards` does, and count those that could not be read."""
+    found = rewards(values)
+    tally.unscored += int(np.isnan(found).sum())
+    return found
+
+
+def step_and_reward(found: Fields, name: str, head: Head, tally: Tally) -> tuple[Array, Array]:
+    """Return steps and rewards of a block, ``[N]`` both, and count the rewards that could not be read.
+
+    Args:
+        found: fields of the block, ``step`` and the rewards among them.
+        name: of the field that holds the rewards.
+        head: of the file, whose name may say the step.
+        tally: told of the rewards that could not be read.
+    """
+    return steps(found.numbers["step"], head), counted_rewards(found.numbers[name], tally)

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from llm_validation.audit.gather import gather
-from llm_validation.audit.model.settings import settings_from
+from llm_validation.audit.model.settings import AuditSettings
 from llm_validation.audit.report.contract import record
 from llm_validation.audit.report.report import Report, audit_log
+from qae_theory.runs.settings import checked
 
 
 def report_of(*paths: Path, **settings: Any) -> Report:
-    return audit_log(gather(paths, settings_from(settings)))
+    return audit_log(gather(paths, checked(AuditSettings, [settings])))
 
 
 def audited(*paths: Path, **settings: Any) -> dict[str, Any]:

@@ -305,3 +305,17 @@ def test_a_state_that_is_cut_off_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(STATE, indent=1)[:-40])
     (refused,) = audited(path)["refused"]
     assert "cut off" in refused["reason"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("lists.json", '[{"idx": 1, "score": [1, 0]}, {"idx": 2, "score": [0, 0]}, '),
+        ("lists.jsonl", '{"idx": 1, "score": [1, 0]}\n{"idx": 2, "score": [0, 0]}\n{"idx": 3, "sco'),
+    ],
+)
+def test_lists_of_scores_that_are_cut_off_say_so(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    (source,) = report_of(tmp_path).log.sources
+    assert (source.format, source.rows, source.used) == ("score-lists", 4, 4)
+    assert "cut off at" in str(source.note)

@@ -15,7 +15,7 @@ from llm_validation.audit.model.settings import AuditSettings
 from llm_validation.audit.reading.base import ResponseReader
 from llm_validation.audit.reading.head import Head
 from llm_validation.audit.reading.json_lines import Tally, fields, hashed
-from llm_validation.audit.reading.rows import rewards
+from llm_validation.audit.reading.rows import counted_rewards
 
 
 def _is_dump(head: Head) -> bool:
@@ -32,8 +32,7 @@ def _read(head: Head, settings: AuditSettings, tally: Tally) -> Iterator[Chunk]:
     folder = head.path.parent.name
     step = int(folder) if folder.isdigit() else max(int(last), 0)
     for part in parts:
-        reward = rewards(part.numbers["reward"])
-        tally.unscored += int(np.isnan(reward).sum())
+        reward = counted_rewards(part.numbers["reward"], tally)
         tokens = part.numbers["seqlen"] - part.numbers["prompt_len"]
         columns = {"version": part.numbers["tail_version"], "tokens": tokens}
         task = part.texts["task_id"].hashes()

@@ -97,9 +97,7 @@ def _batches(head: Head, tally: Tally, column: str) -> Iterator[dict[str, Any]]:
             yield record
         else:
             tally.drop("not a batch of responses")
-    for reason, count in lines.dropped.items():
-        tally.drop(f"lines {reason}", count)
-    tally.notes += lines.notes
+    tally.take_lines(lines)
 
 
 def _cell(record: Mapping[str, Any], name: str, place: int) -> Any:

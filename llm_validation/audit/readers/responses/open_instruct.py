@@ -16,7 +16,7 @@ from llm_validation.audit.model.settings import AuditSettings
 from llm_validation.audit.reading.base import ResponseReader
 from llm_validation.audit.reading.head import Head
 from llm_validation.audit.reading.json_lines import Tally, fields
-from llm_validation.audit.reading.rows import reward_and_step
+from llm_validation.audit.reading.rows import step_and_reward
 
 _CUT = ("length", "max_tokens", "truncated")  # vLLM's reasons for a response that ran into the limit
 
@@ -29,7 +29,7 @@ def _read(head: Head, settings: AuditSettings, tally: Tally) -> Iterator[Chunk]:
     del settings
     numbers, texts = ("step", "reward", "advantage"), ("prompt_idx", "sample_idx", "finish_reason")
     for found in fields(head, tally, numbers=numbers, texts=texts):
-        step, reward = reward_and_step(found, "reward", head, tally)
+        step, reward = step_and_reward(found, "reward", head, tally)
         columns = {"advantage": found.numbers["advantage"]}
         if found.has("finish_reason"):
             reason = found.texts["finish_reason"]

@@ -13,11 +13,11 @@ import numpy as np
 
 from llm_validation.audit.model.chunk import Chunk
 from llm_validation.audit.model.settings import AuditSettings
-from llm_validation.audit.readers.responses.verl_dumps import parts
 from llm_validation.audit.reading.base import ResponseReader
 from llm_validation.audit.reading.head import Head
 from llm_validation.audit.reading.json_lines import Tally, fields, hashed
-from llm_validation.audit.reading.rows import reward_and_step
+from llm_validation.audit.reading.rows import step_and_reward
+from llm_validation.verl_engine.rollout_keys import parts
 from llm_validation.verl_engine.update_probe import REQUIRED
 
 _SUMS = {
@@ -43,7 +43,7 @@ def _read_rollouts(head: Head, settings: AuditSettings, tally: Tally) -> Iterato
     del settings
     numbers = ("step", "reward", "correct", "advantage", "tokens")
     for found in fields(head, tally, numbers=numbers, texts=("group",)):
-        step, reward = reward_and_step(found, "reward", head, tally)
+        step, reward = step_and_reward(found, "reward", head, tally)
         columns = {name: found.numbers[name] for name in ("correct", "advantage", "tokens")}
         yield Chunk(head.path, "id", step, reward, key=found.texts["group"].hashes(), columns=columns)
 
@@ -52,11 +52,11 @@ def _read_probe(head: Head, settings: AuditSettings, tally: Tally) -> Iterator[C
     del settings
     numbers = ("step", "reward", *_SUMS.values())
     for found in fields(head, tally, numbers=numbers, texts=("uid", "key")):
-        step, reward = reward_and_step(found, "reward", head, tally)
+        step, reward = step_and_reward(found, "reward", head, tally)
         key = found.texts["key"]
         named = bool(key.present.all())
-        member = key.mapped(lambda value: hashed([*parts(value)[:2]]), 0) if named else None
-        turn = key.mapped(lambda value: parts(value)[2], 0).astype(np.int64) if named else None
+        member = key.mapped(lambda value: hashed(parts(str(value)).rollout), 0) if named else None
+        turn = key.mapped(lambda value: parts(str(value)).output, 0).astype(np.int64) if named else None
         yield Chunk(
             head.path,
             "id",

@@ -17,7 +17,7 @@ from llm_validation.audit.model.settings import AuditSettings
 from llm_validation.audit.reading.base import ResponseReader
 from llm_validation.audit.reading.head import Head
 from llm_validation.audit.reading.json_lines import Tally, fields
-from llm_validation.audit.reading.rows import rewards, steps
+from llm_validation.audit.reading.rows import counted_rewards, steps
 
 REWARDS = ("reward", "score", "reward_score", "final_reward")
 GROUPS = ("group", "group_id", "group_index", "uid", "prompt_id", "prompt_idx", "problem_id", "question_id", "task_id")
@@ -50,8 +50,7 @@ def _read(head: Head, settings: AuditSettings, tally: Tally) -> Iterator[Chunk]:
     key = group_name or _first(head, _PROMPTS) or "prompt"
     numbers = list(dict.fromkeys([reward_name, step_name, advantage_name, *OPTIONAL]))
     for found in fields(head, tally, numbers=numbers, texts=(key,)):
-        reward = rewards(found.numbers[reward_name])
-        tally.unscored += int(np.isnan(reward).sum())
+        reward = counted_rewards(found.numbers[reward_name], tally)
         columns = {name: found.numbers[name] for name in OPTIONAL}
         columns["advantage"] = found.numbers[advantage_name]
         yield Chunk(

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from llm_validation.audit.model.chunk import NO_STEP, Chunk
 from llm_validation.audit.model.entries import as_step
 from llm_validation.audit.model.settings import AuditSettings
@@ -17,7 +15,7 @@ from llm_validation.audit.reading.base import ResponseReader
 from llm_validation.audit.reading.building import Row, chunks_of
 from llm_validation.audit.reading.head import Head
 from llm_validation.audit.reading.json_lines import Tally, fields, records
-from llm_validation.audit.reading.rows import rewards, steps
+from llm_validation.audit.reading.rows import step_and_reward
 from llm_validation.audit.reading.tokens import number_of
 
 _LISTS = ("score", "scores", "rewards", "is_correct", "correct")
@@ -51,8 +49,7 @@ def _rows(head: Head, tally: Tally) -> Iterator[Row]:
         tally.read += len(scores)
         for score in scores:
             yield Row(NO_STEP if step is None else step, number_of(score), line)
-    for reason, count in lines.dropped.items():
-        tally.drop(f"lines {reason}", count)
+    tally.take_lines(lines)
 
 
 def _is_gym(head: Head) -> bool:
@@ -63,13 +60,12 @@ def _read_gym(head: Head, settings: AuditSettings, tally: Tally) -> Iterator[Chu
     del settings
     texts = ("_ng_task_index", "_ng_rollout_index")
     for found in fields(head, tally, numbers=("step", "reward"), texts=texts):
-        reward = rewards(found.numbers["reward"])
-        tally.unscored += int(np.isnan(reward).sum())
+        step, reward = step_and_reward(found, "reward", head, tally)
         rollout = found.texts["_ng_rollout_index"]
         yield Chunk(
             head.path,
             "id",
-            steps(found.numbers["step"], head),
+            step,
             reward,
             key=found.texts["_ng_task_index"].hashes(),
             member=rollout.hashes() if rollout.present.all() else None,

@@ -8,7 +8,6 @@ besides ``score`` (written by ``_dump_generations`` in verl 0.9.1).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,10 +17,10 @@ from llm_validation.audit.model.settings import AuditSettings
 from llm_validation.audit.reading.base import ResponseReader
 from llm_validation.audit.reading.head import Head
 from llm_validation.audit.reading.json_lines import Fields, Tally, Text, fields, hashed
-from llm_validation.audit.reading.rows import reward_and_step
+from llm_validation.audit.reading.rows import step_and_reward
+from llm_validation.verl_engine.rollout_keys import is_padding, names_output, parts
 from qae_theory.arrays import Array
 
-_PADDING = re.compile(r"pad[0-9a-f]{32}")  # rows with which verl fills up a batch
 _NUMBERS = ("step", "score", "acc")
 
 
@@ -30,20 +29,8 @@ def _is_dump(head: Head) -> bool:
 
 
 def _is_validation(head: Head) -> bool:
-    """Both trainers add ``reward`` to a validation's rows, and neither to a rollout's."""
+    # Both trainers add `reward` to a validation's rows, and neither to a rollout's.
     return _is_dump(head) and head.any_with("reward", "score")
-
-
-def parts(uid: str) -> tuple[str, str, int]:
-    """Return prompt, rollout and output of verl's ``{prompt}_{rollout}_{output}``; a plain id names a prompt.
-
-    >>> parts("b3f_2_1"), parts("b3f")
-    (('b3f', '2', 1), ('b3f', '', 0))
-    """
-    cut = str(uid).rsplit("_", 2)
-    if len(cut) == 3 and cut[1].isdigit() and cut[2].isdigit():
-        return cut[0], cut[1], int(cut[2])
-    return str(uid), "", 0
 
 
 def _read(head: Head, settings: AuditSettings, tally: Tally, role: Role) -> Iterator[Chunk]:
@@ -55,7 +42,7 @@ def _read(head: Head, settings: AuditSettings, tally: Tally, role: Role) -> Iter
 def _chunk(head: Head, found: Fields, tally: Tally, role: Role) -> Chunk:
     uid = found.texts["uid"]
     by_id = bool(uid.present.all()) and found.rows > 0
-    step, reward = reward_and_step(found, "score", head, tally)
+    step, reward = step_and_reward(found, "score", head, tally)
     columns = {} if np.isnan(found.numbers["acc"]).all() else {"correct": found.numbers["acc"]}
     if not by_id:
         key = found.texts["input"].hashes()
@@ -81,14 +68,15 @@ def _names(uid: Text) -> tuple[Array, Array, Array, Array]:
 
     An id without rollout and output names the prompt alone; then every row is a rollout of its own.
     """
-    split = [parts(value) for value in uid.values]
+    names = [str(value) for value in uid.values]
+    split = [parts(name) for name in names]
     index = uid.index
-    key = np.array([hashed(prompt) for prompt, _, _ in split], dtype=np.uint64)[index]
-    padding = np.array([prompt.startswith("pad") and bool(_PADDING.fullmatch(prompt)) for prompt, _, _ in split])[index]
-    if any(rollout == "" for _, rollout, _ in split):
+    key = np.array([hashed(one.group) for one in split], dtype=np.uint64)[index]
+    padding = np.array([is_padding(one.group) for one in split], dtype=bool)[index]
+    if not all(map(names_output, names)):
         return key, np.arange(len(index), dtype=np.uint64), np.zeros(len(index), dtype=np.int64), padding
-    member = np.array([int(rollout) for _, rollout, _ in split], dtype=np.uint64)[index]
-    turn = np.array([output for _, _, output in split], dtype=np.int64)[index]
+    member = np.array([hashed(one.rollout) for one in split], dtype=np.uint64)[index]
+    turn = np.array([one.output for one in split], dtype=np.int64)[index]
     return key, member, turn, padding
 
 

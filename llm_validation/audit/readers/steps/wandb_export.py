@@ -32,12 +32,6 @@ def own_column(row: Mapping[str, Any]) -> str | None:
     return next((name for name in OWN_STEPS if as_step(row.get(name)) is not None), None)
 
 
-def own_step(row: Mapping[str, Any]) -> int | None:
-    """Return the step that a row itself gives; None where there is none."""
-    column = own_column(row)
-    return None if column is None else as_step(row.get(column))
-
-
 def history(rows: Iterable[Mapping[str, Any]], tally: Tally) -> Iterator[Entry]:
     """Yield the entries of a history; if any row gives a step of its own, W&B's counter is not used.
 
@@ -46,11 +40,11 @@ def history(rows: Iterable[Mapping[str, Any]], tally: Tally) -> Iterator[Entry]:
     """
     listed = list(rows)
     columns = [own_column(row) for row in listed]
-    left_out = _other_counters(listed, columns)
+    left_out = other_counters(listed, columns)
     own = any(column is not None for column in columns)
     for row, column in zip(listed, columns, strict=True):
         if column in left_out:
-            tally.drop(f"counted by {column}, which is not the same step")
+            tally.drop(other_counter(column))
             continue
         step = as_step(row.get(column)) if column is not None else None if own else as_step(row.get("_step"))
         metrics = numbers({k: v for k, v in row.items() if v is not None and v != "" and k not in _INTERNAL})
@@ -61,8 +55,18 @@ def history(rows: Iterable[Mapping[str, Any]], tally: Tally) -> Iterator[Entry]:
             yield Entry(step, metrics)
 
 
-def _other_counters(rows: Sequence[Mapping[str, Any]], columns: Sequence[str | None]) -> set[str]:
-    """Return the columns of steps that end elsewhere than the first of them does, by more than one step."""
+def other_counter(column: str | None) -> str:
+    """Return why a row is left out whose column of steps counts something else than the first column does."""
+    return f"counted by {column}, which is not the same step"
+
+
+def other_counters(rows: Sequence[Mapping[str, Any]], columns: Sequence[str | None]) -> set[str]:
+    """Return the columns of steps that end elsewhere than the first of them does, by more than one step.
+
+    Args:
+        rows: of one history.
+        columns: of each row the column in which it gives a step of its own, as :func:`own_column` finds it.
+    """
     last: dict[str, int] = {}
     for row, column in zip(rows, columns, strict=True):
         step = None if column is None else as_step(row.get(column))

@@ -19,7 +19,7 @@ from llm_validation.cluster.collect.dumps.anthropomorphic import anthropomorphic
 from llm_validation.cluster.collect.dumps.correctness import stated
 from llm_validation.cluster.collect.logs.entries import step_of
 from llm_validation.cluster.collect.logs.lines import Account, read_records
-from llm_validation.verl_engine.rollout_keys import parts, rollouts_of
+from llm_validation.verl_engine.rollout_keys import is_padding, parts, rollouts_of
 from llm_validation.verl_engine.update_probe import REQUIRED, by_rollout
 from qae_theory.checks import LARGEST_REWARD
 
@@ -28,7 +28,6 @@ OTHER_STEP = "of another step than the file's name says"
 PADDING = "a row that pads the batch"
 AGAIN = "the same response again"
 SUPERSEDED = "superseded by a later line of the same response"
-_PADDING = re.compile(r"pad[0-9a-f]{32}")  # verl's padding_utils
 _NAME = re.compile(r"(\d+)\.jsonl(\.gz)?")
 
 
@@ -106,7 +105,7 @@ def read_dump(path: Path, account: Account, parse: Parse, batches: dict[int, Bat
             account.drop(number, NOT_A_RESPONSE)
         elif step is not None and of_step != step:
             account.drop(number, OTHER_STEP)
-        elif _PADDING.fullmatch(record["group"]):
+        elif is_padding(record["group"]):
             account.drop(number, PADDING)
         else:
             batches.setdefault(of_step, Batch(of_step)).add(KeptLine(record, account, number))
@@ -124,7 +123,7 @@ def responses_in(path: Path, parse: Parse) -> Iterator[dict[str, Any]]:
     """
     for number, line in read_records(path, Account(path.name)):
         record = parse(line, str(number)) if isinstance(line, dict) else None
-        if record is not None and not _PADDING.fullmatch(record["group"]):
+        if record is not None and not is_padding(record["group"]):
             yield record
 
 

@@ -11,7 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from llm_validation.audit.readers.steps.wandb_export import OWN_STEPS, own_step
+from llm_validation.audit.model.entries import as_step
+from llm_validation.audit.readers.steps.wandb_export import (
+    OWN_STEPS,
+    other_counter,
+    other_counters,
+    own_column,
+)
 from llm_validation.cluster.collect.logs.entries import NO_STEP, NOT_A_LINE, Entry, Metrics, numbers_of, step_of
 from llm_validation.cluster.collect.logs.lines import CUT, Account, Line, read_lines
 from llm_validation.cluster.collect.logs.objects import read_objects
@@ -28,11 +34,6 @@ class _Row(NamedTuple):
     cells: Mapping[str, Any]
 
 
-def has_step(row: Mapping[str, Any]) -> bool:
-    """Return whether an object says of which step it is, by W&B's counter or the trainer's own."""
-    return "_step" in row or own_step(row) is not None
-
-
 def read_wandb_json(path: Path, account: Account, attempt: int) -> Iterator[Entry]:
     """Yield what ``scan_history`` or ``history`` of W&B's interface gave, one object a line or all in one list."""
     rows = []
@@ -45,11 +46,20 @@ def read_wandb_json(path: Path, account: Account, attempt: int) -> Iterator[Entr
 
 
 def _entries(rows: Sequence[_Row], account: Account, attempt: int) -> Iterator[Entry]:
-    """Yield the entries of a history; if any row gives a step of its own, W&B's counter is not used."""
-    by_name = any(own_step(row.cells) is not None for row in rows)
-    for number, cells in rows:
+    """Yield the entries of a history; which column holds the step is decided as ``qae audit`` does.
+
+    If any row gives a step of its own, W&B's counter is not used. Rows of a column that counts something else than the
+    first such column does are left out.
+    """
+    columns = [own_column(row.cells) for row in rows]
+    left_out = other_counters([row.cells for row in rows], columns)
+    by_name = any(column is not None for column in columns)
+    for (number, cells), column in zip(rows, columns, strict=True):
+        if column in left_out:
+            account.drop(number, other_counter(column))
+            continue
         counted = next((_number(cells[name]) for name in _STEPS if name in cells), None)
-        step = own_step(cells) if by_name else step_of(counted)
+        step = as_step(cells[column]) if column is not None else None if by_name else step_of(counted)
         if step is None:
             account.drop(number, NO_STEP)
             continue

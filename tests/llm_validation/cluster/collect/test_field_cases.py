@@ -111,6 +111,19 @@ def test_rows_with_no_counter_of_wandbs_have_the_trainers_step(tmp_path: Path) -
     assert [record.step for record in gathered(lines(tmp_path / "x.jsonl", rows)).merged.steps] == [5, 10]
 
 
+def test_updates_and_rollouts_are_not_counted_as_one(tmp_path: Path) -> None:
+    """slime counts rollouts in one column and, with four updates on each, updates in another."""
+    counted = [{"_step": 5 * i, "rollout/step": i, "rollout/reward": 0.5} for i in range(4)]
+    for per_rollout in (4, 1):
+        updates = [{"_step": i + 1, "train/step": i, "train/entropy_loss": float(i)} for i in range(4 * per_rollout)]
+        found = gathered(lines(tmp_path / f"{per_rollout}.jsonl", [*counted, *updates]))
+        steps = {record.step: record.metrics for record in found.merged.steps}
+        assert sorted(steps) == [0, 1, 2, 3]
+        assert ("train/entropy_loss" in steps[3]) == (per_rollout == 1)
+        (account,) = found.accounts
+        assert account.read - account.kept == (0 if per_rollout == 1 else len(updates))
+
+
 def test_a_resumed_run_supersedes_the_steps_that_it_repeats(tmp_path: Path) -> None:
     rows = history([1, 2, 3, 2, 3, 4])
     for count, row in enumerate(rows):
