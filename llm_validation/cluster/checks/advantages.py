@@ -17,9 +17,10 @@ from llm_validation.cluster.checks.check import Check, failed, fine
 from llm_validation.cluster.checks.rewards import Levels
 from llm_validation.verl_engine.configuration.algorithm import Algorithm
 from llm_validation.verl_engine.configuration.record import Configuration
-from llm_validation.verl_engine.group_advantages import DEFAULT_K, MASKS
+from llm_validation.verl_engine.group_advantages import MASKS
 from qae_theory import advantages, quantile_baseline
 from qae_theory.arrays import Array
+from qae_theory.baselines import DEFAULT_K
 
 LARGEST_TRIED = 64  # responses a group; of larger ones some numbers of right responses are tried
 # Relative to the largest advantage: verl computes in float32, whose rounding is 6e-8 a step, and qae_theory in float64.

@@ -11,8 +11,8 @@ from llm_validation.cluster.checks.check import Check, failed, fine, warned
 from llm_validation.cluster.checks.rewards import QUANTILE, overlong_penalty
 from llm_validation.verl_engine.configuration.algorithm import Algorithm
 from llm_validation.verl_engine.configuration.record import Configuration
-from llm_validation.verl_engine.group_advantages import DEFAULT_K, MASKS
-from qae_theory.baselines import interpolated_quantile
+from llm_validation.verl_engine.group_advantages import MASKS
+from qae_theory.baselines import DEFAULT_K, interpolated_quantile
 from qae_theory.checks import quantile_level
 
 ONE_VOTE = ("grpo", "gae")  # verl's own with which a rollout has one vote: by its keys, or token by token

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from llm_validation.cluster.collect.dumps.groups import Block, Response, by_size
 from llm_validation.cluster.collect.logs.run_settings import RunSettings
-from llm_validation.verl_engine.group_advantages import DEFAULT_K
 from llm_validation.verl_engine.update_probe import metrics_of
+from qae_theory.baselines import DEFAULT_K
 
 # Beyond this relative difference there is a finding: means of thousands of float32 numbers differ by less than it.
 RELATIVE = 1e-4

@@ -16,7 +16,7 @@ from llm_validation.cluster.collect.logs.run_settings import RunSettings
 from llm_validation.verl_engine.group_advantages import MASKS
 from qae_theory.advantages import advantages, get_estimator
 from qae_theory.arrays import Array
-from qae_theory.baselines import quantile_baseline
+from qae_theory.baselines import is_hard_group, quantile_baseline
 
 GATED = ("qae", "qae_linear", *MASKS)  # estimators with a K
 KNOWN = ("grpo", "dr_grpo", "rloo", *GATED)
@@ -61,13 +61,9 @@ class Block:
         return mixed[self._sizes > 0]
 
     def hard(self, level: Fraction) -> Array:
-        """Return whether the success rate is at most 1 - K, of the groups with a scorable response.
-
-        s / g <= 1 - a / b is compared as s b <= (b - a) g, in whole numbers.
-        """
-        most = (level.denominator - level.numerator) * self._sizes
-        hard: Array = self._successes * level.denominator <= most
-        return hard[self._sizes > 0]
+        """Return whether the success rate is at most 1 - K, of the groups with a scorable response."""
+        pairs = zip(self._successes.tolist(), self._sizes.tolist(), strict=True)
+        return np.array([is_hard_group(right, size, level) for right, size in pairs if size], dtype=bool)
 
     def leaks(self, level: Fraction) -> Array:
         """Return whether the interpolated quantile's advantages have other zeros than the exact one's."""

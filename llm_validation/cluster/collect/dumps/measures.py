@@ -16,6 +16,7 @@ from llm_validation.cluster.collect.dumps.groups import Block, Response, by_size
 from llm_validation.cluster.collect.logs.run_settings import RunSettings
 from llm_validation.verl_engine.update_probe import clip_sides
 from qae_theory.arrays import Array
+from qae_theory.baselines import is_hard_group
 
 PREFIX = "recomputed/"  # before the measures' names in a collected run
 SIGNS: Mapping[str, int] = {"positive": 1, "negative": -1, "zero": 0}
@@ -125,17 +126,17 @@ def _change_by_regime(columns: Mapping[str, Array], hard: Array | None) -> dict[
 
 
 def _in_hard_groups(records: Sequence[Response], level: Fraction, threshold: float | None) -> Array | None:
-    """Return, for each record, whether its group's success rate is at most 1 - K, compared as rationals.
+    """Return, for each record, whether its group's success rate is at most 1 - K.
 
     None where it is not known which responses are right.
     """
     if threshold is None:
         return None
-    rates = {}
+    is_hard = {}
     for group in grouped(records):
         right = sum(record["reward"] > threshold for record in group)
-        rates[group[0]["group"]] = Fraction(right, len(group))
-    return np.array([rates[record["group"]] <= 1 - level for record in records])
+        is_hard[group[0]["group"]] = is_hard_group(right, len(group), level)
+    return np.array([is_hard[record["group"]] for record in records], dtype=bool)
 
 
 def _mean(values: Array) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 
 from llm_validation.verl_engine.configuration.algorithm import Algorithm
 from llm_validation.verl_engine.configuration.record import Configuration, read_flat
-from llm_validation.verl_engine.group_advantages import DEFAULT_K
+from qae_theory.baselines import DEFAULT_K
 from qae_theory.checks import quantile_level
 
 
