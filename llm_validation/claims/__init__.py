@@ -1,1 +1,1 @@
-"""Evidence for claims about engines, from the engines' own code."""
+"""Give the ledger evidence about training engines, from the engines' own code."""

@@ -1,4 +1,4 @@
-"""Claim `phantom-advantage`: what the training engines' own code gives a group of equal rewards.
+"""Show what the training engines' own code gives a group of equal rewards (claim `phantom-advantage`).
 
 verl's estimator is called in verl's environment, TRL's arithmetic through one batch of the stock ``GRPOTrainer``. Both
 work in single precision, where the mean of rewards that are no binary fractions is not the reward.

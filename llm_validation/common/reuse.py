@@ -48,22 +48,23 @@ def newest_with(parent: Path, wanted: Callable[[Any], bool]) -> Path | None:
     found = [
         (finished, folder)
         for folder in sorted(parent.glob("*"))
-        if not folder.name.startswith(".") and (finished := _finished(folder)) and wanted(_read(folder / CONFIG))
+        if not folder.name.startswith(".") and (finished := _finished(folder)) and wanted(json_or_none(folder / CONFIG))
     ]
     return max(found)[1] if found else None
 
 
 def code_of(folder: Path) -> str:
     """Return the version of the code that made a finished run."""
-    return str((_read(folder / PROVENANCE) or {}).get("code_version"))
+    return str((json_or_none(folder / PROVENANCE) or {}).get("code_version"))
 
 
 def _finished(folder: Path) -> str:
     """Return when a run ended; empty for a folder that is not a finished run."""
-    return str((_read(folder / PROVENANCE) or {}).get("finished", ""))
+    return str((json_or_none(folder / PROVENANCE) or {}).get("finished", ""))
 
 
-def _read(path: Path) -> Any:
+def json_or_none(path: Path) -> Any:
+    """Return the contents of a JSON file; None where it is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

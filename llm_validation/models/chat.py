@@ -1,4 +1,4 @@
-"""Questions as a chat model is asked them: its template around a system prompt and the question."""
+"""Ask questions as a chat model is asked them: in its template, with a system prompt before them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is put before TRL's own methods: the advantages of ``qae_theory``, dynamic sampling, and what is logged of both.
+"""Override methods of TRL's trainer: advantages of ``qae_theory``, dynamic sampling, and what is logged of both.
 
 All else is TRL's: sampling, loss, clipping, optimiser, logging, checkpoints. TRL is not imported here; ``trainer``
 joins these methods with its ``GRPOTrainer``.
@@ -31,7 +31,7 @@ else:
 
 
 class AdvantageMethods(Base):  # what comes after it in the order of methods is TRL's trainer
-    """``GRPOTrainer`` that takes its advantages from ``qae_theory``, and samples again where asked to."""
+    """Take the advantages of ``GRPOTrainer`` from ``qae_theory``, and sample again where that is asked for."""
 
     def __init__(
         self, *, config: TrainConfig, examples: list[dict[str, str]], on_rollouts: OnRollouts | None, **kwargs: Any

@@ -1,4 +1,4 @@
-"""What is rewarded besides being right: components with weights. What is right stays apart from them."""
+"""Reward more than being right: components with weights, from which being right stays apart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ _READABLE = frozenset({Outcome.RIGHT, Outcome.WRONG, Outcome.UNDECIDED})
 
 
 class Facts(NamedTuple):
-    """What components look at: what came of a response, None where the verifier does not say, and its tokens."""
+    """Hold what components look at.
+
+    Attributes:
+        outcome: what came of a response; None where the verifier does not say.
+        tokens: the response's length.
+        most_tokens: the longest response; None where it is not known.
+    """
 
     outcome: Outcome | None
     tokens: int
@@ -35,7 +41,7 @@ def checked_weights(weights: Mapping[str, float]) -> dict[str, float]:
     """Return the weights by component.
 
     Raises:
-        ValueError: a component that there is not.
+        ValueError: there is no such component.
     """
     for name in weights:
         if name not in COMPONENTS:

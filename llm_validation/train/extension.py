@@ -1,4 +1,4 @@
-"""Going on from a finished run that is shorter: the same settings but for the number of steps.
+"""Go on from a finished run that is shorter: the same settings but for the number of steps.
 
 A run of 40 steps that goes on to 80 is the run that was planned for 80: its questions are a prefix of those, and its
 optimiser, schedule and random states are in its last checkpoint. That does not hold where the learning rate was planned
@@ -7,11 +7,11 @@ to end with the run.
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from llm_validation.common.reuse import code_of, json_or_none
 from llm_validation.train import checkpoints
 from llm_validation.train.folder import RunFolder
 from llm_validation.train.logs import NAMES
@@ -20,7 +20,7 @@ from qae_theory.runs.files import write_atomically
 
 
 class Shorter(NamedTuple):
-    """A finished run with fewer steps, and why it cannot be gone on from; None if it can."""
+    """Hold a finished run with fewer steps, and why it cannot be gone on from (None: it can)."""
 
     folder: Path
     steps: int
@@ -36,7 +36,7 @@ def shorter_run(config: TrainConfig, folder: RunFolder) -> Shorter | None:
     """
     best: Shorter | None = None
     for path in sorted(folder.parent.glob("*")):
-        stored = None if path.name.startswith(".") else _read(path / "config.json")
+        stored = None if path.name.startswith(".") else json_or_none(path / "config.json")
         steps = stored.get("steps") if isinstance(stored, dict) else None
         if not isinstance(steps, int) or steps >= config.steps or {**folder.identity, "steps": steps} != stored:
             continue
@@ -50,7 +50,7 @@ def _why_not(config: TrainConfig, path: Path, folder: RunFolder) -> str | None:
     """Return why a shorter run cannot be gone on from."""
     if config.lr_schedule != "constant":
         return f"its learning rate was planned to end there (lr_schedule {config.lr_schedule})"
-    if (_read(path / "provenance.json") or {}).get("code_version") != folder.code:
+    if code_of(path) != folder.code:
         return "other code made it"
     last = checkpoints.sealed(path / "checkpoints")
     if not last:
@@ -91,10 +91,3 @@ def drop_unplanned(config: TrainConfig, folder: RunFolder) -> None:
         step = checkpoints.updates_of(path) // updates
         if step % config.save_every and step != config.steps:
             checkpoints.remove(path)
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llm_validation.common.reuse import newest_with
+from llm_validation.common.reuse import json_or_none, newest_with
 from llm_validation.train.checkpoints import MANIFEST, fingerprints
 from llm_validation.train.settings import TrainConfig
 from qae_theory.runs.code import code_version
@@ -110,7 +110,7 @@ def begin(folder: RunFolder) -> None:
 def left_by_other_code(folder: RunFolder) -> list[Path]:
     """Unfinished runs of the same configuration that other code has begun: they are not gone on with."""
     others = (path for path in sorted(folder.parent.glob(".partial-*")) if path != folder.partial)
-    return [path for path in others if _read(path / "config.json") == folder.identity]
+    return [path for path in others if json_or_none(path / "config.json") == folder.identity]
 
 
 def finish(folder: RunFolder, last: Path, *, seed: int, seconds: float) -> Path:
@@ -143,10 +143,3 @@ def _content(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     return hashlib.sha256(json.dumps(fingerprints(path), sort_keys=True).encode()).hexdigest()
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None

@@ -1,4 +1,4 @@
-"""How a trainer is made: TRL's ``GRPOTrainer`` with the methods of ``advantage_trainer`` before its own."""
+"""Make a trainer: TRL's ``GRPOTrainer`` with the methods of ``advantage_trainer`` before its own."""
 
 from __future__ import annotations
 

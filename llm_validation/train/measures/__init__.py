@@ -1,1 +1,1 @@
-"""What a run logs besides what TRL logs: figures of the sampler and of the loss tokens."""
+"""Measure what TRL does not log: how far the sampler is from the trainer, and means over the loss tokens."""

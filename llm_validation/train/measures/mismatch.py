@@ -1,4 +1,4 @@
-"""How far the sampler's probabilities are from the trainer's, for the same tokens under the same weights.
+"""Measure how far the sampler's probabilities are from the trainer's, for the same tokens under the same weights.
 
 Two implementations of one model round differently, so that responses come from a policy near the one that is trained.
 """

@@ -1,10 +1,10 @@
-"""A mean over exactly the tokens of the loss, over all mini-batches of a step."""
+"""Average over exactly the tokens of the loss, over all mini-batches of a step."""
 
 from __future__ import annotations
 
 
 class TokenMean:
-    """Sums of a quantity over tokens, and how many tokens.
+    """Hold the sum of a quantity over tokens, and how many tokens there are.
 
     TRL logs the mean of its mini-batches' means; where these have different numbers of tokens that is another number.
     """
