@@ -9,13 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from qae_theory.claims.ledger import read_catalogue
 from qae_theory.claims.model import Kind, Role, Verdict
+from qae_theory.claims.report import verdicts_line
 from qae_theory.claims.report_markdown import table
 from qae_theory.claims.text import markdown_cell
 from qae_theory.runs.files import write_atomically
@@ -48,20 +48,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         records = json.loads(options.ledger.read_text(encoding="utf-8"))
-        wanted = {
-            path: between_markers(path.read_text(encoding="utf-8"), made)
-            for path, made in ((options.readme, counts(records)), (options.table, ledger_table(records)))
-        }
         # Both files are read before either is written: an error leaves both as they were.
-        stale = [path for path, text in wanted.items() if path.read_text(encoding="utf-8") != text]
+        stale: dict[Path, str] = {}
+        for path, made in ((options.readme, counts(records)), (options.table, ledger_table(records))):
+            text = path.read_text(encoding="utf-8")
+            wanted = between_markers(text, made)
+            if wanted != text:
+                stale[path] = wanted
     except (OSError, ValueError, KeyError) as error:
         print(f"readme: {error}", file=sys.stderr)
         return 2
-    for path in stale:
+    for path, wanted in stale.items():
         if options.check:
             print(f"readme: {path} is out of date; run python -m qae_theory.claims.readme", file=sys.stderr)
         else:
-            write_atomically(path, wanted[path])
+            write_atomically(path, wanted)
     return int(options.check and bool(stale))
 
 
@@ -110,8 +111,7 @@ def ledger_table(records: Sequence[Mapping[str, Any]]) -> str:
 
 def _by_verdict(records: Sequence[Mapping[str, Any]]) -> str:
     """Return how many records have each verdict, in the order of the verdicts, as words."""
-    number_of = Counter(record["verdict"] for record in records)
-    return ", ".join(f"{number_of[verdict]} {verdict}" for verdict in Verdict if number_of[verdict])
+    return verdicts_line(Verdict(record["verdict"]) for record in records)
 
 
 def strongest_evidence(record: Mapping[str, Any]) -> str:

@@ -111,21 +111,31 @@ def skipped_lines(entries: Iterable[Entry]) -> list[str]:
             for outcome in entry.outcomes:
                 if outcome.status is Status.SKIPPED:
                     claims.setdefault(outcome.detail, {})[entry.claim.id] = None
-    return [
-        f"skipped, of {next(iter(ids)) if len(ids) == 1 else f'{len(ids)} claims with other evidence'}: {reason}"
-        for reason, ids in claims.items()
-    ]
+    lines = []
+    for reason, ids in claims.items():
+        whose = next(iter(ids)) if len(ids) == 1 else f"{len(ids)} claims with other evidence"
+        lines.append(f"skipped, of {whose}: {reason}")
+    return lines
 
 
 def counts(entries: Iterable[Entry]) -> dict[Verdict, int]:
     """Return the number of claims by verdict, in the order of the verdicts; verdicts that do not occur are left out."""
-    number_of = Counter(entry.verdict for entry in entries)
-    return {verdict: number_of[verdict] for verdict in Verdict if number_of[verdict]}
+    return _counted(entry.verdict for entry in entries)
 
 
-def counts_line(entries: Sequence[Entry]) -> str:
+def counts_line(entries: Iterable[Entry]) -> str:
     """Return the counts as a phrase: ``3 proved, 1 refuted``."""
-    return ", ".join(f"{number} {verdict.value}" for verdict, number in counts(entries).items()) or "no claims"
+    return verdicts_line(entry.verdict for entry in entries)
+
+
+def verdicts_line(verdicts: Iterable[Verdict]) -> str:
+    """Return how often each verdict occurs, in the order of the verdicts, as a phrase like that of `counts_line`."""
+    return ", ".join(f"{number} {verdict.value}" for verdict, number in _counted(verdicts).items()) or "no claims"
+
+
+def _counted(verdicts: Iterable[Verdict]) -> dict[Verdict, int]:
+    number_of = Counter(verdicts)
+    return {verdict: number_of[verdict] for verdict in Verdict if number_of[verdict]}
 
 
 def apart(entries: Iterable[Entry]) -> tuple[list[Entry], dict[str, list[Entry]]]:
@@ -135,10 +145,10 @@ def apart(entries: Iterable[Entry]) -> tuple[list[Entry], dict[str, list[Entry]]
     """
     entries = list(entries)
     ids = {entry.claim.id for entry in entries}
-    # A line whose family is not shown would be lost below it, and so is shown by itself.
     claims: list[Entry] = []
     by_family: dict[str, list[Entry]] = {}
     for entry in entries:
+        # A line whose family is not shown would be lost below it, and so is shown by itself.
         if entry.claim.condition is not None and entry.claim.family in ids:
             by_family.setdefault(entry.claim.family, []).append(entry)
         else:
@@ -183,7 +193,7 @@ def outcome_line(outcome: Outcome) -> str:
 
 
 def coverage(step: StepOutcome) -> str:
-    """How much of what a step says its check covers, in words."""
+    """Return in words how much of what a step says its check covers."""
     if step.generality is Generality.GENERAL:
         return "in general"
     if step.citation is not None:

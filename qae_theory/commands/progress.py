@@ -28,7 +28,7 @@ _WIDE = 110  # columns from which the table has evidence and seconds beside the 
 
 
 class Display(Protocol):
-    """Is told what happens."""
+    """Define what a display is told while evidence runs."""
 
     def add(self, outcome: Outcome) -> None:
         """Take note of a piece of evidence that is done."""
@@ -39,7 +39,10 @@ class Display(Protocol):
 
 @contextmanager
 def progress_display(console: Console, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> Iterator[Display]:
-    """The display that suits the console: a bar and a table on a terminal that can move its cursor, lines elsewhere."""
+    """Yield the display that suits the console.
+
+    That is a bar and a table on a terminal that can move its cursor, and lines elsewhere.
+    """
     if not console.is_terminal or console.is_dumb_terminal:
         yield LineDisplay(console, claims, evidence)
         return
@@ -50,7 +53,7 @@ def progress_display(console: Console, claims: Sequence[Claim], evidence: Sequen
 
 
 class Tally:
-    """Evidence done and registered, by claim and kind, and seconds by claim."""
+    """Count evidence done and registered, by claim and kind, and seconds by claim."""
 
     def __init__(self, evidence: Sequence[Evidence]) -> None:
         """Start with nothing done."""
@@ -73,7 +76,7 @@ class Tally:
 
 
 class LineDisplay:
-    """One plain line a claim, when its evidence is complete; none for a claim that is not to be shown."""
+    """Print one plain line for each claim to be shown, when its evidence is complete."""
 
     def __init__(self, console: Console, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> None:
         """Print these claims' lines to this console."""
@@ -96,7 +99,7 @@ class LineDisplay:
 
 
 class BarDisplay:
-    """One bar while it runs, with a line for each claim that breaks; then a table with a row for each claim."""
+    """Show one bar while evidence runs, with a line for each claim that breaks, and then a table with a row for each."""
 
     def __init__(self, console: Console, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> None:
         """Show these claims, none of them judged yet."""

@@ -118,17 +118,9 @@ def choose(ledger: Ledger, claim_ids: Sequence[str]) -> list[Claim]:
     return [claim for claim in ledger.claims if not claim_ids or claim.id in claim_ids]
 
 
-def shown(claims: Sequence[Claim]) -> list[Claim]:
-    """Return the claims that have a row of their own.
-
-    Lines by condition are counted with their family, where it is there.
-    """
-    ids = {claim.id for claim in claims}
-    return [claim for claim in claims if claim.condition is None or claim.family not in ids]
-
-
 def run_claims(ledger: Ledger, claims: Sequence[Claim], effort: Effort, *, jobs: int, console: Console) -> list[Entry]:
     """Run the evidence of the claims, showing it as it comes, and judge each claim when its evidence is complete."""
+    from qae_theory.claims.report import apart
     from qae_theory.claims.run import run_all
     from qae_theory.claims.verdict import judge
     from qae_theory.commands.progress import progress_display
@@ -137,7 +129,9 @@ def run_claims(ledger: Ledger, claims: Sequence[Claim], effort: Effort, *, jobs:
     outcomes: dict[tuple[str, str], Any] = {}
     entries = {claim.id: judge(claim, ()) for claim in claims}
     running = run_all(evidence, effort, jobs=max(1, min(jobs, len(evidence))))
-    with progress_display(console, shown(claims), evidence) as display, closing(running):
+    # Lines by condition are counted with their family, where it is there, and have no row of their own.
+    shown = [entry.claim for entry in apart(entries.values())[0]]
+    with progress_display(console, shown, evidence) as display, closing(running):
         for outcome in running:
             outcomes[outcome.claim, outcome.name] = outcome
             display.add(outcome)
