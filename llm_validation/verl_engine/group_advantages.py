@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from qae_theory.advantages import get_estimator
-from qae_theory.baselines import DEFAULT_K as DEFAULT_K
-from qae_theory.baselines import quantile_rank
+from qae_theory.baselines import DEFAULT_K, quantile_rank
 from qae_theory.checks import LARGEST_REWARD, quantile_level, refuse, regulariser
 
 Tensor = Any  # torch's; torch is imported in functions only
