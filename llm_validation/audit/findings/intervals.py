@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy.stats import beta, binom
+from scipy.stats import binom
+
+from qae_theory.curves.statistics import proportion_interval
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,8 @@ class Share:
 
     @property
     def value(self) -> float:
-        """Return the share itself; 0 of nothing."""
-        return self.count / self.total if self.total else 0.0
+        """Return the share itself."""
+        return self.count / self.total
 
     def record(self) -> dict[str, float]:
         """Return it in JSON's types."""
@@ -30,16 +32,17 @@ class Share:
 def pooled(count: int, total: int, level: float = 0.95) -> Share:
     """Return a share with its interval; it holds if the groups are independent.
 
-    Source: Clopper and Pearson, Biometrika 26 (1934).
+    Args:
+        count: how many groups are of the kind.
+        total: of how many, at least 1.
+        level: confidence level, two-sided.
 
     >>> share = pooled(8, 10)
     >>> round(share.low, 3), round(share.high, 3)
     (0.444, 0.975)
     """
-    tail = (1 - level) / 2
-    low = float(beta.ppf(tail, count, total - count + 1)) if count else 0.0
-    high = float(beta.ppf(1 - tail, count + 1, total - count)) if count < total else 1.0
-    return Share(count, total, low, high, level)
+    interval = proportion_interval(count, total, level=level)
+    return Share(count, total, interval.low, interval.high, level)
 
 
 def exceeds(count: int, total: int, threshold: float, error: float) -> bool:

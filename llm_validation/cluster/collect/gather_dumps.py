@@ -54,12 +54,14 @@ def _threshold(collection: Collection, parsers: Mapping[str, Parse]) -> float | 
                     levels.add(response)
                     if levels.too_many or response.get("correct") is not None:
                         break  # the other lines of the file state it too
-    if levels.too_many:
+    threshold = levels.threshold(settings)
+    if threshold is None:
+        why = "more than two levels of reward" if levels.too_many else "levels of reward that are not right and wrong"
         collection.notes.append(
-            "which responses are right is not known: more than two levels of reward, no `acc` in the dumps and no "
+            f"which responses are right is not known: {why}, no `acc` in the dumps and no "
             "algorithm.correct_above in the configuration"
         )
-    return levels.threshold(settings)
+    return threshold
 
 
 def _read_kind(collection: Collection, kind: str, parse: Parse, *, wanted: range, threshold: float | None) -> None:

@@ -29,8 +29,21 @@ def stated(value: Any) -> bool | None:
     return None
 
 
+def right_of(response: Mapping[str, Any], threshold: float | None) -> float:
+    """Return 1 for a right response, 0 for a wrong one, NaN where it is not known.
+
+    Args:
+        response: its ``correct`` is what its scorer states, if that is known, and comes before its ``reward``.
+        threshold: the reward above which a response is right that states nothing itself; None if it is not known.
+    """
+    verdict, reward = response.get("correct"), float(response["reward"])
+    if verdict is not None:
+        return float(verdict)
+    return math.nan if threshold is None or math.isnan(reward) else float(reward > threshold)
+
+
 class Levels:
-    """The distinct rewards of a run's responses, as far as more than two would change nothing."""
+    """Collect the distinct rewards of a run's responses, as far as more than two would change nothing."""
 
     def __init__(self) -> None:
         """Begin without any."""
@@ -38,7 +51,7 @@ class Levels:
 
     @property
     def too_many(self) -> bool:
-        """Whether there are more levels than right and wrong."""
+        """Return whether there are more levels than right and wrong."""
         return len(self._seen) > MOST_LEVELS
 
     def add(self, response: Mapping[str, Any]) -> None:

@@ -5,13 +5,13 @@ The trainer's formulas are not used here: everything is counted from the rewards
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from llm_validation.cluster.collect.dumps.correctness import right_of
 from llm_validation.cluster.collect.logs.run_settings import RunSettings
 from llm_validation.verl_engine.group_advantages import MASKS
 from qae_theory.advantages import advantages, get_estimator
@@ -50,7 +50,7 @@ class Block:
     def __init__(self, groups: Sequence[Sequence[Response]], threshold: float | None) -> None:
         """Take the groups and the reward above which a response is right that states nothing itself."""
         self.rewards = _table(groups, "reward")
-        self.right = np.array([[_right(response, threshold) for response in group] for group in groups])
+        self.right = np.array([[right_of(response, threshold) for response in group] for group in groups])
         scorable = ~np.isnan(self.right)
         self._sizes = scorable.sum(axis=1)
         self._successes = np.where(scorable, self.right, 0).sum(axis=1).astype(np.int64)
@@ -103,14 +103,6 @@ class Block:
 
     def _advantages(self, name: str, values: Array, **options: Any) -> Array:
         return advantages(values, name, mask=~np.isnan(values), **options)
-
-
-def _right(response: Response, threshold: float | None) -> float:
-    """Return 1 for a right response, 0 for a wrong one, NaN where it is not known."""
-    stated, reward = response.get("correct"), float(response["reward"])
-    if stated is not None:
-        return float(stated)
-    return math.nan if threshold is None or math.isnan(reward) else float(reward > threshold)
 
 
 def _table(groups: Sequence[Sequence[Response]], name: str) -> Array:

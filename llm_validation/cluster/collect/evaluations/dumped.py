@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from llm_validation.cluster.collect.dumps.correctness import right_of
 from llm_validation.cluster.collect.dumps.findings import RELATIVE, Finding
 from llm_validation.cluster.collect.evaluations.evaluation import (
     DUMP,
@@ -41,19 +43,13 @@ def counts_of(
         by_benchmark.setdefault(benchmark_of(response["benchmark"] or unnamed), []).append(response)
     counts: dict[str, Counts] = {}
     for benchmark, listed in by_benchmark.items():
-        verdicts = [_is_right(response, threshold) for response in listed]
-        if None not in verdicts:
+        verdicts = [right_of(response, threshold) for response in listed]
+        if not any(map(math.isnan, verdicts)):
             counts[benchmark] = _by_question(_questions(listed), verdicts)
     return counts
 
 
-def _is_right(response: Mapping[str, Any], threshold: float | None) -> bool | None:
-    if response["correct"] is not None:
-        return bool(response["correct"])
-    return None if threshold is None else bool(response["reward"] > threshold)
-
-
-def _by_question(questions: Sequence[str], verdicts: Sequence[bool | None]) -> Counts:
+def _by_question(questions: Sequence[str], verdicts: Sequence[float]) -> Counts:
     counts: Counts = {}
     for question, right in zip(questions, verdicts, strict=True):
         samples, correct = counts.get(question, (0, 0))

@@ -92,6 +92,16 @@ def ranges(numbers: list[int]) -> str:
     return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
 
 
+def hash_of(path: Path) -> str:
+    """Return the SHA-256 of a file as it lies, for a file that is not read line by line.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def read_lines(path: Path, account: Account) -> Iterator[Line]:
     """Yield the lines of a file that may end in ``.gz``, each added to the account; its hash is there at the end.
 

@@ -5,7 +5,6 @@ Those readers count what they drop by reason and keep no line numbers, so that a
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from llm_validation.audit.reading.base import RefusedError, StepReader
 from llm_validation.audit.reading.head import head_of
 from llm_validation.audit.reading.json_lines import Tally, TooLongError
 from llm_validation.cluster.collect.logs.entries import Entry
-from llm_validation.cluster.collect.logs.lines import Account
+from llm_validation.cluster.collect.logs.lines import Account, hash_of
 
 READ = (
     "read are verl's file log and console log, W&B's histories, tables and offline logs, TensorBoard's event files, "
@@ -66,7 +65,7 @@ def read_by(reader: StepReader, path: Path, account: Account, attempt: int) -> I
         ValueError: the reader refuses the file, in one line.
         OSError: it cannot be read.
     """
-    account.unit, account.sha256 = "records", hashlib.sha256(path.read_bytes()).hexdigest()
+    account.unit, account.sha256 = "records", hash_of(path)
     tally = Tally()
     try:
         for entry in reader.read(head_of(path), tally):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from llm_validation.cluster.collect.logs.entries import Entry, numbers_of
-from llm_validation.cluster.collect.logs.lines import Account
+from llm_validation.cluster.collect.logs.lines import Account, hash_of
 
 EVENTS = "events.out.tfevents"  # in the name of every event file
 EVENT_UNIT = "events"  # what an account of such a file counts
@@ -32,7 +31,7 @@ def read_tensorboard(path: Path, account: Account, attempt: int) -> Iterator[Ent
             "'qae-verification[train]', or `pip install tensorboard`"
         ) from None
     account.unit = EVENT_UNIT
-    account.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    account.sha256 = hash_of(path)
     read = 0
     for content in event_file_loader.RawEventFileLoader(str(path)).Load():
         read += len(content) + _FRAME_BYTES

@@ -79,6 +79,15 @@ def test_two_levels_in_all_steps_have_one_threshold(tmp_path: Path) -> None:
     assert [measures(found, step)["rollouts/success_rate"] for step in (1, 2)] == [0, 0.25]
 
 
+def test_levels_that_are_not_right_and_wrong_are_named(tmp_path: Path) -> None:
+    """Two lengths of a wrong answer: without the reason a reader would look for a success rate in vain."""
+    job = bare_job(tmp_path / "job", 1)
+    rollouts(job, 1, [{"uid": f"1-0_{row}_0", "score": -0.5 * (row % 2)} for row in range(4)])
+    found = gathered(job)
+    assert "rollouts/success_rate" not in measures(found, 1)
+    assert any("levels of reward that are not right and wrong" in note for note in found.notes)
+
+
 # Steps by name [trl 4004], resumes inside a file [PaddleFormers 4744], several launches
 
 
