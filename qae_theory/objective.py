@@ -113,9 +113,17 @@ def query_weights(rewards: Any, rule: str, *, k: Any = DEFAULT_K) -> QueryWeight
     >>> [round(float(w), 4) for w in query_weights([1, 0, 0, 0], "qae")]
     [0.5774, 0.0]
     """
+    return _weights(_binary_rewards(rewards), rule, checks.quantile_level(k))
+
+
+def _binary_rewards(rewards: Any) -> Array:
     values, _ = arguments.rewards(rewards)
     arguments.binary("rewards", values)
-    level = checks.quantile_level(k)
+    return values
+
+
+def _weights(values: Array, rule: str, level: Fraction) -> QueryWeights:
+    """Return the weights of :func:`query_weights` for checked rewards 0 and 1, ``[..., G]``."""
     p = group_mean(values, None)
     degenerate = (p == 0) | (p == 1)
     half = np.asarray(Fraction(1, 2) if is_exact(p) else 0.5)
@@ -161,10 +169,10 @@ def masked_objective(
     0.5774
     """
     x, low, high = _checked_ratios(ratios, clip_low, clip_high)
-    positive, negative = query_weights(rewards, rule, k=k)
-    values, _ = arguments.rewards(rewards)
+    values = _binary_rewards(rewards)
+    weights = _weights(values, rule, checks.quantile_level(k))
     arguments.same_batch("rewards", values, x, "ratios")
-    return masked_mean(x, values, QueryWeights(positive, negative), low, high)
+    return masked_mean(x, values, weights, low, high)
 
 
 def masked_mean(ratios: Array, rewards: Array, weights: QueryWeights, low: Any, high: Any) -> Array:

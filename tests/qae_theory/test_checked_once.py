@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import qae_theory as q
-from qae_theory import array_arguments
+from qae_theory import array_arguments, objective
 
 CALLS: dict[str, tuple[str, Callable[[], Any]]] = {
     "advantages": ("rewards", lambda: q.advantages([[1, 0, 0, 1]] * 3, "qae")),
@@ -17,6 +17,7 @@ CALLS: dict[str, tuple[str, Callable[[], Any]]] = {
     "advantages with a mask": ("rewards", lambda: q.advantages([1, 0, 0], "grpo", mask=[True, True, False])),
     "expected_entropy_change": ("logits", lambda: q.expected_entropy_change([0.0, 2.0], [1, 0], 2, "qae", 0.1)),
     "expected_entropy_change, 0/1": ("logits", lambda: q.expected_entropy_change([0.0, 2.0], [1, 0], 2, "psr", 0.1)),
+    "masked_objective": ("rewards", lambda: objective.masked_objective([1.0, 1.0], [1, 0], "qae")),
     "entropy_change": ("logits", lambda: q.entropy_change([0.0, 2.0], [1.0, 0.0], 0.5)),
 }
 
