@@ -37,7 +37,7 @@ def refuse(name: str, value: object, allowed: str) -> NoReturn:
 
 
 def plain_array(name: str, value: Any, allowed: str) -> Array:
-    """Return ``value`` as NumPy reads it; refuses masked arrays, ragged lists and what NumPy cannot read."""
+    """Return ``value`` as NumPy reads it; refuse masked arrays, ragged lists and what NumPy cannot read."""
     if _has_masked_rows(value):
         refuse(name, value, f"{allowed}, none of them masked (`advantages` takes a mask= of its own)")
     try:
@@ -84,7 +84,7 @@ def held_by_float64(x: Any) -> bool:
 
 
 def rewards(value: Any, mask: Any = None) -> tuple[Array, Array | None]:
-    """Group rewards ``[..., G]`` and, with a mask, how often each row counts (0 or 1).
+    """Return group rewards ``[..., G]`` and, with a mask, how often each row counts (0 or 1), else None.
 
     Rows whose mask is false may hold anything, NaN included; they are overwritten by a scorable reward of their group
     (by 0 where there is none), so that no later step can read them.

@@ -99,7 +99,7 @@ class LineDisplay:
 
 
 class BarDisplay:
-    """Show one bar while evidence runs, with a line for each claim that breaks, and then a table with a row for each."""
+    """Show one bar while evidence runs, with a line for each claim that breaks; then a table of all claims."""
 
     def __init__(self, console: Console, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> None:
         """Show these claims, none of them judged yet."""

@@ -16,9 +16,15 @@ READINGS = ("equal steps", "equal progress")
 
 
 def slope_readings(runs: Mapping[str, Mapping[str, Trajectory]], level: float) -> dict[str, Any]:
-    """Return slopes by condition and the comparison of neighbouring K, in both readings.
+    """Return slopes by condition and the comparison of neighbouring K, in both readings, with a control.
 
-    In the second reading the labels of K are reversed in every other seed.
+    Args:
+        runs: condition, K as text, run; at least two K, with the curves ``sequence_entropy`` and ``success``.
+        level: of the slopes' intervals together, and of the neighbours' together.
+
+    Returns:
+        ``slopes`` and ``neighbours``, and as ``control`` the slopes with K's labels reversed in every other seed; each
+        by condition and reading, in JSON's types.
     """
     each = bonferroni(level, len(READINGS) * len(runs))
     steps = sum(len(by_k) - 1 for by_k in runs.values())

@@ -261,7 +261,9 @@ def _cross_entropy(terms: Terms) -> Sides:
 def _ratio_box(terms: Terms) -> Sides:
     r"""Return the entropy times the range of :math:`\pi'/\pi - 1`.
 
-    Here :math:`\log(\pi'/\pi) = \tau x - \log E e^{\tau x}`.
+    Here :math:`\log(\pi'/\pi) = \tau x - \log E e^{\tau x}`; a step too long for the expectation has
+    :math:`|\log(\pi'/\pi)| \le \tau\rho`. For one that is shorter than the least tau the box is too wide: it grows
+    with tau.
     """
     direction, shifted, slope, tau = terms.direction, terms.shifted, terms.slope, terms.tau
     log_mean = np.log(shifted.moved)

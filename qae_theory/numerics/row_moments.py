@@ -271,9 +271,10 @@ def moments(z: Array, d: Array, policy: Policy, direction: Direction, room: Room
 def all_moments(
     z: Array, d: Array, policy: Policy, direction: Direction, tau: Array, room: Room
 ) -> tuple[Moments, Shifted]:
-    """Return what :func:`moments` does, with the moments that the step weights.
+    """Return what :func:`moments` does, and the moments that the step weights.
 
-    ``tau * x`` must be at most LARGEST_SHIFT in size.
+    ``tau * x`` must be at most LARGEST_SHIFT in size. The moments of sizes are the P-weighted ones, which are no
+    smaller than the plain ones.
     """
     blocks = _blocks(z.shape[1])
     signed, moved, sized = (np.empty((count, len(blocks), len(z))) for count in (5, 3, 8))

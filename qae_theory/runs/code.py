@@ -136,7 +136,10 @@ def syntax_hash(syntax: ast.AST | list[ast.AST]) -> str:
 
 
 def _plain_syntax(node: Any) -> Any:
-    """Return a syntax tree as nested tuples, without docstrings, positions and empty fields."""
+    """Return a syntax tree as nested tuples, without docstrings, positions and empty fields.
+
+    Empty fields are left out because newer versions of Python add fields that older ones do not have.
+    """
     if isinstance(node, list):
         return [_plain_syntax(item) for item in node]
     if not isinstance(node, ast.AST):

@@ -165,7 +165,9 @@ def _called(f: Function, case: Case) -> tuple[float, ...] | str:
 def _agrees(found: Sequence[float], expected: Sequence[float], case: Case) -> bool:
     """Return whether each advantage is near the exact one.
 
-    Where a group has no advantage, it must be 0 to within the rounding of its type.
+    Where a group has no advantage, it must be 0 to within the rounding of its type. An estimator may work in single
+    precision inside and return what it likes, so that float64 input is only held to float64's precision where it
+    returns more than single precision can hold.
     """
     relative = RELATIVE[case.dtype]
     if case.dtype == "float64" and all(np.float64(np.float32(value)) == value for value in found):
