@@ -1,1 +1,1 @@
-"""What several commands need: tables, resampling, pass@k, and how a command says that it cannot go on."""
+"""Hold what several commands need: tables, resampling, pass@k, and finished runs found again."""

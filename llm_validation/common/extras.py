@@ -1,4 +1,4 @@
-"""Whether the packages that a command needs are installed; if not, one line that says how to get them."""
+"""Tell whether the packages that a command needs are installed, and if not, how to get them, in one line."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ DTYPES = ("auto", "float32", "bfloat16")
 
 
 def open_engine(name: str, source: str, *, seed: int = 0, dtype: str = "auto", batch: int = 256) -> Engine:
-    """The engine of that name with a model.
+    """Return the engine of that name with a model.
 
     Args:
         name: of ``ENGINES``.
@@ -84,7 +84,7 @@ def open_engine(name: str, source: str, *, seed: int = 0, dtype: str = "auto", b
 
 
 def weights_dtype(dtype: str) -> str:
-    """What ``auto`` is on this machine: float32 on a CPU, bfloat16 on a GPU.
+    """Return what ``auto`` is on this machine: float32 on a CPU, bfloat16 on a GPU.
 
     Raises:
         ValueError: an unknown one.
@@ -99,7 +99,7 @@ def weights_dtype(dtype: str) -> str:
 
 
 def check_engine(name: str) -> None:
-    """Whether there is such an engine and it is installed.
+    """Refuse an engine that there is not, or that is not installed.
 
     Raises:
         ValueError: one line, with how to install it.

@@ -144,7 +144,7 @@ class Engine(ABC):
 
 
 def check_sampling(samples: int, temperature: float, top_p: float, max_new_tokens: int, seed: int) -> None:
-    """Whether samples can be drawn so.
+    """Refuse settings with which no samples can be drawn.
 
     Raises:
         ValueError: naming the argument, its value and what is allowed.
@@ -159,7 +159,7 @@ def check_sampling(samples: int, temperature: float, top_p: float, max_new_token
 
 
 def stream(seed: int, question: int, sample: int) -> np.random.Generator:
-    """The random numbers of one sample of one question."""
+    """Return the random numbers of one sample of one question."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(question, sample)))
 
 

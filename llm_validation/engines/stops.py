@@ -58,7 +58,7 @@ def tokens_to_stop(tokenizer: Any, token_ids: Sequence[int], stop: Sequence[str]
 
 
 def ends_with_stop(tokenizer: Any, token_ids: Sequence[int], stop: Sequence[str]) -> bool:
-    """Whether the last token completed a stop string, looking only as far back as one can reach."""
+    """Return whether the last token completed a stop string, looking only as far back as one can reach."""
     reach = max(map(len, stop), default=0) + _MARGIN
     return _has_stop(tokenizer, token_ids[-reach:], stop)
 

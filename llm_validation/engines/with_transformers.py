@@ -119,7 +119,7 @@ def _stopper_class() -> Any:
 
 @cache
 def _chooser_class() -> Any:
-    """The class that takes the place of sampling in ``generate``; made on the first call, for want of torch above."""
+    """Return the class that stands in for sampling in ``generate``, made on the first call because it needs torch."""
     import torch
     from transformers import LogitsProcessor, TopPLogitsWarper
 

@@ -107,7 +107,7 @@ class VllmEngine(Engine):
 
 
 def _check_head_size(size: int, folder: str | Path) -> None:
-    """Whether there is a kernel for it; vLLM itself only fails at the first token."""
+    """Refuse a head size without a kernel; vLLM itself only fails at the first token."""
     from vllm.v1.attention.backends.cpu_attn import CPUAttentionBackend
 
     sizes = CPUAttentionBackend.get_supported_head_sizes()

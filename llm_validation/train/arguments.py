@@ -1,4 +1,4 @@
-"""A run's settings as TRL's ``GRPOConfig``: a translation, field by field."""
+"""Translate a run's settings into TRL's ``GRPOConfig``, field by field."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OPTIMISERS = {"adamw": "adamw_torch", "sgd": "sgd"}
 
 
 def grpo_arguments(config: TrainConfig, output_dir: Path, *, processes: int = 1) -> Any:
-    """The ``GRPOConfig`` of a run, in float32; on the CPU where there is no GPU.
+    """Return the ``GRPOConfig`` of a run, in float32; on the CPU where there is no GPU.
 
     Args:
         config: the run.

@@ -44,13 +44,13 @@ def seal(folder: Path, *, logs: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def fingerprints(folder: Path) -> dict[str, dict[str, Any]]:
-    """Size in bytes and SHA-256 of every file below a folder but its manifest, by relative name."""
+    """Return size in bytes and SHA-256 of every file below a folder but its manifest, by relative name."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
     return {path.relative_to(folder).as_posix(): _fingerprint(path) for path in paths}
 
 
 def damage(folder: Path) -> str | None:
-    """What is wrong with a sealed folder, or None: its files are read and compared with the manifest."""
+    """Return what is wrong with a sealed folder, or None: its files are read and compared with the manifest."""
     try:
         listed = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         files = {name: (int(file["bytes"]), str(file["sha256"])) for name, file in listed["files"].items()}
@@ -69,7 +69,7 @@ def damage(folder: Path) -> str | None:
 
 
 def sealed(root: Path) -> list[Path]:
-    """The folders below ``root`` that have a manifest, oldest first."""
+    """Return the folders below ``root`` that have a manifest, oldest first."""
     return [folder for folder in _folders(root) if (folder / MANIFEST).exists()]
 
 
@@ -102,7 +102,7 @@ def remove(folder: Path) -> None:
 
 
 def find_checkpoint(root: Path, *, resume: Resume = "newest") -> Checkpoint | None:
-    """The checkpoint to go on from, verified; None where there is none yet.
+    """Return the checkpoint to go on from, verified; None where there is none yet.
 
     Args:
         root: folder of the checkpoints.
@@ -124,7 +124,7 @@ def find_checkpoint(root: Path, *, resume: Resume = "newest") -> Checkpoint | No
 
 
 def updates_of(folder: Path) -> int:
-    """N of ``checkpoint-N``."""
+    """Return N of ``checkpoint-N``, the number of optimiser updates."""
     return int(folder.name.removeprefix(PREFIX))
 
 

@@ -92,7 +92,7 @@ def _unescaped(stop: Sequence[str]) -> list[str]:
 
 
 def _configured(file: Path | None, settings: Sequence[str], given: dict[str, Any], *, quick: bool) -> TrainConfig:
-    """The file's settings, then those of ``--set``, then the shortcuts.
+    """Return the file's settings, over them those of ``--set``, and over these the shortcuts.
 
     Raises:
         ValueError: one line that names what is wrong.
@@ -153,7 +153,7 @@ def _with_progress(console: Console, steps: int, run: Callable[[Told], Path]) ->
 
 
 class _Lines:
-    """A plain line at every tenth of the steps, and every message."""
+    """Print a plain line at every tenth of the steps, and every message."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -167,6 +167,6 @@ class _Lines:
 
 
 def shown(metrics: Any) -> str:
-    """The few figures that a line has room for."""
+    """Return the few figures that a line has room for."""
     found = ((label, metrics.get(name)) for name, label in _SHOWN.items())
     return ", ".join(f"{label} {value:.3g}" for label, value in found if isinstance(value, (int, float)))

@@ -41,7 +41,7 @@ class Batch:
 
     @property
     def mixed(self) -> Array:
-        """Whether some responses of a group are right and some are wrong, ``[W, P]``."""
+        """Return whether some responses of a group are right and some are wrong, ``[W, P]``."""
         return is_mixed(self.correct)
 
 
@@ -49,7 +49,7 @@ Sample = Callable[[list[int]], Batch]
 
 
 def resampled(batch: Batch, sample: Sample, questions: Iterator[int], *, index: int, limit: int) -> tuple[Batch, int]:
-    """The batch with its other groups replaced by mixed ones, and how often was sampled for that.
+    """Return the batch with its other groups replaced by mixed ones, and how often was sampled for that.
 
     Each round, every process samples as many other questions as the process with the most of such groups needs, for
     the processes have to work in step; a mixed group that its process has no place for is dropped. After ``limit``
@@ -83,7 +83,7 @@ def _merged(batch: Batch, other: Batch, index: int) -> Batch:
 
 
 def other_questions(prompts: Sequence[str], used: Collection[str], rng: np.random.Generator) -> Iterator[int]:
-    """Indices of questions in random order without end: first those whose prompt is not in use, then all, over again.
+    """Yield indices of questions in random order without end: those whose prompt is not in use, then all, over again.
 
     >>> drawn = other_questions(["a", "b", "c"], {"b"}, np.random.default_rng(0))
     >>> sorted(next(drawn) for _ in range(2)), sorted(next(drawn) for _ in range(3))

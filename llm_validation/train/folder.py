@@ -36,26 +36,26 @@ class RunFolder:
 
     @property
     def finished(self) -> Path:
-        """The folder of the whole run."""
+        """Return the folder of the whole run."""
         return self.parent / self.id
 
     @property
     def partial(self) -> Path:
-        """The folder of the unfinished run."""
+        """Return the folder of the unfinished run."""
         return self.parent / f".partial-{self.id}"
 
     @property
     def checkpoints(self) -> Path:
-        """The folder of the unfinished run's checkpoints."""
+        """Return the folder of the unfinished run's checkpoints."""
         return self.partial / "checkpoints"
 
     def is_finished(self) -> bool:
-        """Whether the whole run is there."""
+        """Return whether the whole run is there."""
         return self.finished.is_dir()
 
 
 def run_folder(config: TrainConfig, *, out: Path) -> RunFolder:
-    """The places of this configuration, run by this code, below ``out``."""
+    """Return the places of this configuration, run by this code, below ``out``."""
     facts = identity(config)
     code = code_version(MODULES)
     return RunFolder(run_id(facts, code), code, facts, out / EXPERIMENT)
@@ -90,7 +90,7 @@ def _filled(stored: Any) -> Any:
 
 
 def identity(config: TrainConfig) -> dict[str, Any]:
-    """What determines a run: its settings, and what local files of model and questions hold, not only their names.
+    """Return what determines a run: its settings, and the contents of local files of model, questions and template.
 
     Where metrics are sent besides is not part of it.
     """

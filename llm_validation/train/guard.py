@@ -40,7 +40,7 @@ class Guard:
 
     @property
     def updates(self) -> int:
-        """Optimiser updates of one step."""
+        """Return the number of optimiser updates of one step."""
         return self.config.inner_updates * self.config.inner_epochs
 
     def on_rollouts(self, step: int, records: list[dict[str, Any]]) -> None:
@@ -105,7 +105,7 @@ def callback_class() -> Any:
 
 
 def _guarded(trainer: Any, save: Callable[..., None], guard: Guard) -> Callable[..., None]:
-    """Saving that leaves a sealed checkpoint or none, and says in one line what fails."""
+    """Return saving that leaves a sealed checkpoint or none, and says in one line what fails."""
 
     def saved(model: Any, trial: Any) -> None:
         folder = guard.folder / f"{checkpoints.PREFIX}{trainer.state.global_step}"

@@ -56,7 +56,7 @@ class Log:
         self._bytes += len(lines)
 
     def position(self) -> dict[str, Any]:
-        """Length in bytes and SHA-256 so far."""
+        """Return length in bytes and SHA-256 so far."""
         return {"bytes": self._bytes, "sha256": self._hash.hexdigest()}
 
     def close(self) -> None:
@@ -76,18 +76,18 @@ class Logs:
         self._logs = {name: Log(folder / name, positions.get(name, _NOTHING)) for name in NAMES}
 
     def step(self, step: int, updates: int, logged: Mapping[str, Any]) -> None:
-        """One logged step: figures of the clock apart from the others."""
+        """Write one logged step, figures of the clock apart from the others."""
         clock = {key: value for key, value in logged.items() if is_of_the_clock(key)}
         others = {key: value for key, value in logged.items() if key not in clock and key not in _LEFT_OUT}
         self._logs[METRICS].write({"step": step, "updates": updates, **others})
         self._logs[TIMING].write({"step": step, **clock})
 
     def rollouts(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Rollouts, a line each."""
+        """Write rollouts, a line each."""
         self._logs[ROLLOUTS].write(*records)
 
     def positions(self) -> dict[str, dict[str, Any]]:
-        """Where each log stands, for a checkpoint's manifest."""
+        """Return where each log stands, for a checkpoint's manifest."""
         return {name: log.position() for name, log in self._logs.items()}
 
     def close(self) -> None:
@@ -97,5 +97,5 @@ class Logs:
 
 
 def is_of_the_clock(key: str) -> bool:
-    """Whether a metric measures time, and so differs between two equal runs."""
+    """Return whether a metric measures time, and so differs between two equal runs."""
     return f"_{key.rpartition('/')[2]}".endswith(_CLOCK)

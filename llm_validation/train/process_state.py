@@ -55,7 +55,7 @@ def random_states_restored() -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the engines' progress bars, and without their remarks about tied weights and each other's settings."""
+    """Keep back the engines' progress bars, and their remarks about tied weights and each other's settings."""
     from transformers.utils import logging
 
     shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()

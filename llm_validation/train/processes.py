@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 
 def count() -> int:
-    """How many there are."""
+    """Return how many processes there are."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def is_main() -> bool:
-    """Whether this is the one that writes."""
+    """Return whether this process is the one that writes."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
@@ -27,7 +27,7 @@ def wait() -> None:
 
 @contextmanager
 def main_first() -> Iterator[None]:
-    """The main process goes through the block alone, the others after it."""
+    """Let the main process go through the block alone, the others after it."""
     if not is_main():
         wait()
     yield
@@ -36,7 +36,7 @@ def main_first() -> Iterator[None]:
 
 
 def any_of(flag: bool) -> bool:
-    """Whether it is so in any process; every process asks together."""
+    """Return whether something is so in any process; every process asks together."""
     if count() == 1:
         return flag
     from accelerate.utils import gather_object

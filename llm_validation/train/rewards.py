@@ -50,7 +50,7 @@ def shaped_rewards(
 
 
 def checked_score(score: float | None) -> float | None:
-    """The score as 1.0 or 0.0, or None for one that is None or NaN."""
+    """Return the score as 1.0 or 0.0, or None for one that is None or NaN."""
     if score is None or math.isnan(score):
         return None
     if score not in (0, 1):

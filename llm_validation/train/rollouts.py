@@ -34,7 +34,7 @@ class Rollouts(NamedTuple):
 
 
 def group_advantages(rewards: Array, group_size: int, estimator: str, options: Mapping[str, Any]) -> Array:
-    """Advantages ``[N]`` of the rewards ``[N]`` of whole groups, one after another.
+    """Return the advantages ``[N]`` of the rewards ``[N]`` of whole groups, one after another.
 
     With ``std="batch"`` the divisor is that of all rewards given, so that these have to be a whole batch. A response
     with the reward NaN stays out of baseline and std and has the advantage 0.
@@ -53,7 +53,7 @@ def group_advantages(rewards: Array, group_size: int, estimator: str, options: M
 
 
 def is_mixed(values: Array) -> Array:
-    """Whether a group ``[..., G]`` has two different values among those that are not NaN, ``[...]``.
+    """Return whether a group ``[..., G]`` has two different values among those that are not NaN, ``[...]``.
 
     >>> is_mixed(np.array([[0, 1], [1, 1], [np.nan, 1], [np.nan, np.nan]])).tolist()
     [True, False, False, False]
@@ -64,12 +64,12 @@ def is_mixed(values: Array) -> Array:
 
 
 def process_slice(index: int, rows: int) -> slice:
-    """The rows of one process among the rows of all, ``rows`` for each, in the order of the processes."""
+    """Return the rows of one process among those of all, ``rows`` for each, in the order of the processes."""
     return slice(index * rows, (index + 1) * rows)
 
 
 def batch_metrics(batch: Rollouts, estimator: str, options: Mapping[str, Any]) -> dict[str, float]:
-    """What a run logs about a batch; NaN where it is not defined.
+    """Return what a run logs about a batch; NaN where it is not defined.
 
     ``success_rate``: of the scorable responses, before shaping; under dynamic sampling of mixed groups, not of the
     model. ``unscorable_share``, ``zero_advantage_share``: of responses. ``degenerate_share``: groups without two
@@ -100,7 +100,7 @@ def batch_metrics(batch: Rollouts, estimator: str, options: Mapping[str, Any]) -
 
 
 def success_rate(correct: Array) -> float:
-    """Mean of the scores that are not NaN; NaN if there are none."""
+    """Return the mean of the scores that are not NaN; NaN if there are none."""
     scorable = ~np.isnan(correct)
     return float(correct[scorable].mean()) if scorable.any() else math.nan
 

@@ -68,7 +68,7 @@ class Prepared(NamedTuple):
 
     @property
     def updates(self) -> int:
-        """Optimiser updates of one step."""
+        """Return the number of optimiser updates of one step."""
         return self.config.inner_updates * self.config.inner_epochs
 
 
@@ -114,7 +114,7 @@ def asked_in_template(examples: Sequence[Example], tokenizer: Any, config: Train
 
 
 def finished_run(config: TrainConfig, *, out: Path) -> Path | None:
-    """The folder of this run by this code, if it is whole."""
+    """Return the folder of this run by this code, if it is whole."""
     folder = run_folder(config, out=out)
     return folder.finished if folder.is_finished() else None
 
@@ -152,7 +152,7 @@ def run(
     resume: Resume = "newest",
     callbacks: Sequence[Any] = (),
 ) -> Path:
-    """As :func:`train`, for a run that is prepared."""
+    """Train as :func:`train` does, for a run that is prepared."""
     started = time.perf_counter()
     config, folder = prepared.config, prepared.folder
     with alone(folder.partial) if processes.is_main() else nullcontext(), get_verifier(prepared.scoring) as verifier:
@@ -238,7 +238,7 @@ def _trainer(prepared: Prepared, verifier: Verifier, callbacks: Sequence[Any], g
 
 
 def _start(prepared: Prepared, resume: Resume, told: Told) -> Checkpoint | None:
-    """Where to go on from; the main process removes what a killed one has left half done."""
+    """Return where to go on from; the main process removes what a killed one has left half done."""
     folder, steps = prepared.folder, prepared.config.steps
     if not processes.is_main():
         return checkpoints.find_checkpoint(folder.checkpoints, resume=resume)

@@ -29,7 +29,7 @@ def make_trainer(
     callbacks: Sequence[Any] = (),
     on_rollouts: OnRollouts | None = None,
 ) -> Any:
-    """A trainer ready for ``train()``, one epoch of which is the whole run.
+    """Return a trainer that is ready for ``train()``, one epoch of which is the whole run.
 
     Args:
         config: the run; ``max_new_tokens`` has to be a number.
@@ -76,7 +76,7 @@ def make_trainer(
 
 
 def question_order(questions: int, wanted: int, seed: int) -> list[int]:
-    """Indices of the questions of a whole run: random permutations, one after another, ``wanted`` entries.
+    """Return the indices of the questions of a whole run: random permutations, one after another, ``wanted`` entries.
 
     The run is one epoch of this list: TRL's own shuffling starts over in a run that is resumed in a later epoch.
     """
