@@ -48,7 +48,7 @@ class Rows:
     batch_std: Array
 
     def take(self, which: Array) -> Rows:
-        """Return these groups."""
+        """Return the groups of these rows, given indices or a mask ``[M]``."""
         return Rows(self.rewards[which], self.logged[which], self.correct[which], self.batch_std[which])
 
 

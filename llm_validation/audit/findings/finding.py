@@ -22,7 +22,7 @@ ERROR_RATE = FAMILY_ERROR / STATISTICAL_CHECKS
 
 @dataclass(frozen=True)
 class Finding:
-    """Hold one diagnosis.
+    """Say what a check found, with its figures and how grave it is.
 
     ``says`` is a sentence with the figures in it, ``evidence`` the figures by name, ``changes_if`` what would make it
     go away, ``claims`` the ledger's claims that it rests on.

@@ -38,6 +38,7 @@ def watch(trainer: Any, every: int = EVERY, settings: AuditSettings | None = Non
         """Take each new batch at the end of a step, and add what was found to the next log."""
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            """Give a batch that has not been seen to the window; what it finds waits for the next log."""
             del args, control
             with never_stopping():
                 if not state.is_world_process_zero or not len(trainer._logs["advantages"]):
@@ -48,6 +49,7 @@ def watch(trainer: Any, every: int = EVERY, settings: AuditSettings | None = Non
                 pending.update(_added(window, trainer, state.global_step))
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            """Add what was found to a log of training, for the loggers behind and for the trainer's history."""
             del args, control
             if pending and logs is not None and "loss" in logs:
                 logs.update(pending)

@@ -52,7 +52,7 @@ ONCE: Sequence[Check] = (estimator_mismatch.CHECK,)
 
 
 class Window:
-    """Keep the batches of the last ``every`` steps and checks them when they are full."""
+    """Keep the batches of the last ``every`` steps, and check them when there are so many."""
 
     def __init__(self, every: int = EVERY, settings: AuditSettings | None = None) -> None:
         """Open an empty window.

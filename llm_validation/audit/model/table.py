@@ -48,7 +48,7 @@ class _Rows(NamedTuple):
     components: dict[str, Array]
 
     def take(self, rows: Array) -> _Rows:
-        """Return these rows, by index or mask."""
+        """Return the rows of these indices, or of this mask."""
         named = (self.source, self.step, self.reward, self.key, self.member, self.turn, self.batch)
         tables = ({name: column[rows] for name, column in one.items()} for one in (self.columns, self.components))
         return _Rows(*(None if one is None else one[rows] for one in named), *tables)  # type: ignore[arg-type]

@@ -25,7 +25,12 @@ figure { margin: 1.5rem 0 } figure svg { max-width: 100%; height: auto } figcapt
 
 
 def render(report: Report, comparison: dict[str, Any] | None = None) -> str:
-    """Return the page."""
+    """Return the report as one HTML page.
+
+    Args:
+        report: of the run.
+        comparison: with a second run, where one was made.
+    """
     body = "".join(_section(section) for section in sections(report, comparison))
     drawn = "".join(_figure(caption, svg) for caption, svg in figures(report.log))
     pictures = f"<h2>Figures</h2>{drawn}" if drawn else ""

@@ -10,7 +10,12 @@ from llm_validation.audit.report.sections import Section, sections
 
 
 def render(report: Report, comparison: dict[str, Any] | None = None) -> str:
-    """Return the report as Markdown."""
+    """Return the report as Markdown.
+
+    Args:
+        report: of the run.
+        comparison: with a second run, where one was made.
+    """
     parts = ["# Audit of a run's logs"]
     for section in sections(report, comparison):
         parts += list(_section(section))

@@ -1,1 +1,1 @@
-"""``qae cluster check``: everything that can be known about a run before it costs anything, a module each."""
+"""Check everything that can be known about a run before it costs anything, for ``qae cluster check``."""

@@ -1,4 +1,4 @@
-"""One batch of advantages by the estimator that verl has, with the run's own options, against ``qae_theory``.
+"""Compare one batch of advantages by verl's estimator, with the run's own options, with those of ``qae_theory``.
 
 An option that verl does not hand on, or reads otherwise than it is written, changes the numbers and nothing else; here
 the numbers are compared before the run. verl itself is reached through ``llm_validation.verl_engine.plugin`` only.

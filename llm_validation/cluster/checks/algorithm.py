@@ -1,4 +1,4 @@
-"""Checks of the algorithm: the quantile level, the group, the gate that follows from both, and dynamic sampling."""
+"""Check the algorithm: the quantile level, the group, the gate that follows from both, and dynamic sampling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that can be known about a run before it costs anything: this module runs the checks of those beside it.
+"""Run the checks of the modules beside this one: all that can be known about a run before it costs anything.
 
 What is not on this machine (data, model, GPUs, vLLM) is a warning where a job is prepared, and a failure where it runs
 (``strict``). A warning says what a person may want to change; only a failure ends the run.
@@ -25,10 +25,10 @@ __all__ = ["Check", "checks"]
 
 @dataclass(frozen=True)
 class Subject:
-    """What is looked at: the composed configuration and its record, the verifier's self-test, the place and how long.
+    """Hold what the checks look at: the composed configuration, its record, and the verifier's self-test.
 
-    ``job_dir`` is the job's folder, there or not; None leaves out what is about it. ``strict``: this is where the job
-    runs. ``wait``: seconds that the GPUs of a Ray cluster may take to join.
+    ``composed`` is verl's ``DictConfig``. ``job_dir`` is the job's folder, there or not; None leaves out what is about
+    it. ``strict``: this is where the job runs. ``wait``: seconds that the GPUs of a Ray cluster may take to join.
     """
 
     composed: Any
@@ -96,6 +96,7 @@ def _data(run: Configuration, *, strict: bool) -> tuple[list[Check], list[Summar
     summaries: list[Summary] = []
 
     def check(split: str) -> Check:
+        """Return the check of a split, and keep what its files hold."""
         found, summary = check_data(run, split, strict=strict)
         if summary is not None:
             summaries.append(summary)

@@ -1,4 +1,4 @@
-"""What a check found, and the four ways in which it can end. The checks stand in the modules beside this one."""
+"""Say what a check found, in one of the four ways in which it can end; the checks stand in the modules beside this."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at before a run.
+    """Say what was found of one thing that was looked at before a run.
 
     ``passed`` false ends the run before it begins. ``warning`` marks what a person should read and may want all the
     same. ``sentence`` tells what was found, on one line.
@@ -21,7 +21,7 @@ class Check:
 
     @property
     def state(self) -> str:
-        """One word for a table."""
+        """Return how the check ended in one word: ``failed``, ``warning`` or ``ok``."""
         if not self.passed:
             return "failed"
         return "warning" if self.warning else "ok"

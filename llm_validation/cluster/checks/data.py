@@ -1,4 +1,4 @@
-"""Checks of the data files: they are there, have verl's columns and enough rows, and ask each question once."""
+"""Check that the data files are there, have verl's columns and enough rows, and ask each question once."""
 
 from __future__ import annotations
 

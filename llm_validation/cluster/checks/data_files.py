@@ -1,4 +1,4 @@
-"""What a data file of verl's format holds: rows, questions, and some reference answers of each source."""
+"""Count what a data file of verl's format holds: rows, questions, and some reference answers of each source."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ BATCH_ROWS = 4096
 
 
 class DataError(ValueError):
-    """A data file that verl could not train on; the message is one line."""
+    """Raised for a data file that verl could not train on; the message is one line."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What the files of one split hold.
+    """Count the rows and questions that the files of one split hold.
 
     ``answers`` are reference answers by data source, the first different ones of each.
     """
@@ -33,7 +33,7 @@ class Summary:
 
     @property
     def repeats(self) -> float:
-        """Rows to a question."""
+        """Return how many rows there are to a question; 0 without a question."""
         return self.rows / self.questions if self.questions else 0.0
 
 

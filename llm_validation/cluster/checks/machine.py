@@ -1,4 +1,4 @@
-"""Checks of the machine: the model, the GPUs, Ray, and the packages that only a GPU's machine has."""
+"""Check the machine: the model, the GPUs, Ray, and the packages that only a GPU's machine has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of what the run writes: logs, checkpoints, the job's folder, and room on its disk."""
+"""Check what the run writes: logs, checkpoints, the job's folder, and room on its disk."""
 
 from __future__ import annotations
 

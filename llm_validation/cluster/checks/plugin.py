@@ -1,4 +1,4 @@
-"""Checks of verl and the plug-in: whether verl takes the configuration, and what ``import verl`` brings with it.
+"""Check verl and the plug-in: whether verl takes the configuration, and what ``import verl`` brings with it.
 
 verl itself is reached through ``llm_validation.verl_engine.plugin`` and Hydra's ``instantiate`` only.
 """

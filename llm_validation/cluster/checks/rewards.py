@@ -1,4 +1,4 @@
-"""Checks of the rewards: which levels the verifier gives, and what DAPO's overlong punishment makes of them."""
+"""Check the rewards: which levels the verifier gives, and what DAPO's overlong punishment makes of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LEVELS = "reward levels"
 
 @dataclass(frozen=True)
 class Levels:
-    """Scores that the verifier gave to wrong and to right responses, and the most that a long response loses."""
+    """Hold the scores that the verifier gave to wrong and to right responses, and the most that a long one loses."""
 
     wrong: tuple[float, ...]
     right: tuple[float, ...]
@@ -25,7 +25,7 @@ class Levels:
 
     @property
     def binary(self) -> bool:
-        """Whether rewards have two levels."""
+        """Return whether rewards have two levels."""
         return len({*self.wrong, *self.right}) == 2 and self.penalty == 0
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The process in which a score function is tried: it may hang, die or print there, and nothing else suffers.
+"""Try a score function in a process of its own, where it may hang, die or print and nothing else suffers.
 
 The function is loaded as verl loads it and called in a thread that is not the main one, as verl calls it: a function
 that keeps its time with ``signal.alarm`` works in the main thread only.
@@ -21,7 +21,7 @@ READY = "ready"
 
 
 class Case(NamedTuple):
-    """A response, with the data source and the reference answer of what it responds to."""
+    """Hold a response, with the data source and the reference answer of what it responds to."""
 
     source: str
     answer: str
@@ -29,7 +29,7 @@ class Case(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """What the function made of a case: the score and the keys of its record, or the error."""
+    """Hold what the function made of a case: the score and the keys of its record, or the error."""
 
     score: float | None
     keys: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Checks of sizes against one another: batches, GPUs and lengths, and what they make of one step."""
+"""Check sizes against one another: batches, GPUs and lengths, and what they make of one step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def gpus(trainer: Trainer) -> int:
 
 @dataclass(frozen=True)
 class _Batch:
-    """Prompts of a batch and of a mini-batch, and responses to each."""
+    """Count the prompts of a batch and of a mini-batch, and the responses to each."""
 
     prompts: int
     mini: int
@@ -26,6 +26,7 @@ class _Batch:
 
     @property
     def mini_batch_responses(self) -> int:
+        """Return the responses of a mini-batch."""
         return self.mini * self.group
 
 

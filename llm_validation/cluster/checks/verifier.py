@@ -1,4 +1,4 @@
-"""Self-test of a job's score function: known right and wrong responses, scored in a process of its own.
+"""Test a job's score function on known right and wrong responses, in a process of its own.
 
 A verifier that scores everything alike trains without an error and teaches nothing; one that hangs stops the run when
 the first response makes it.
@@ -31,7 +31,7 @@ STRANGERS = ("7919", "7920")  # two, since an answer can equal one of them but n
 
 @dataclass(frozen=True)
 class SelfTest:
-    """What the self-test showed: its check, the levels of the scores, and the keys of a response's record."""
+    """Hold what the self-test showed: its check, the levels of the scores, and the keys of a response's record."""
 
     check: Check
     levels: Levels | None = None
@@ -40,7 +40,7 @@ class SelfTest:
 
 @dataclass(frozen=True)
 class _Function:
-    """A score function: the module or file that it stands in, its name, and its own keyword arguments."""
+    """Name a score function: the module or file that it stands in, its name, and its own keyword arguments."""
 
     path: str
     name: str
@@ -49,7 +49,7 @@ class _Function:
 
 @dataclass(frozen=True)
 class _Scores:
-    """Different scores of right and of wrong responses in ascending order, and the keys of the records."""
+    """Hold the different scores of right and of wrong responses, ascending, and the keys of the records."""
 
     right: tuple[float, ...]
     wrong: tuple[float, ...]

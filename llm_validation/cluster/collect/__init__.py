@@ -1,1 +1,1 @@
-"""``qae cluster collect``: logs and dumps of a run, read, compared with one another and stored as one result folder."""
+"""Read the logs and dumps of a run, compare them with one another and store them as one result folder."""

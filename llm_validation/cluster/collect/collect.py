@@ -1,4 +1,4 @@
-"""The logs and dumps of a run, of any source, as one result folder ``results/cluster/<id>``.
+"""Write the logs and dumps of a run, of any source, as one result folder ``results/cluster/<id>``.
 
 Every complete step is kept; what is not is dropped and told, line by line, in ``dropped.json``. A step is complete when
 its line is whole and so are the dumps of responses that there are of it; a validation when it has all its responses.

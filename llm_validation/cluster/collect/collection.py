@@ -1,4 +1,4 @@
-"""Everything that was read of a run, on its way into a result folder, and what the run is known by."""
+"""Hold everything that was read of a run, on its way into a result folder, and name the run by it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Announce = Callable[[str, int, int], None]  # called before a file is read: its 
 
 
 class NothingFoundError(RuntimeError):
-    """The sources hold no complete step and no evaluation; the message is one line."""
+    """Raised where the sources hold no complete step and no evaluation; the message is one line."""
 
 
 @dataclass
 class DumpedStep:
-    """What is left of one step's dump: how many responses, what they give, and which lines they stood on.
+    """Hold what is left of one step's dump: how many responses, what they give, and which lines they stood on.
 
     ``remark`` says what could not be looked at, and why; None where nothing is in the way.
     """
@@ -46,7 +46,7 @@ class DumpedStep:
 
 @dataclass
 class Collection:
-    """Everything that was read of a run.
+    """Hold everything that was read of a run.
 
     ``dumped`` has, for rollouts and probe, what was dumped of each step. ``not_whole`` tells what was dropped because
     responses are missing, ``notes`` what else a reader must know, ``summary`` which steps there are. ``run`` is the

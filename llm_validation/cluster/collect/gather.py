@@ -1,4 +1,4 @@
-"""Everything that the sources of a run hold, read and compared with itself: steps, dumps, evaluations, findings.
+"""Read everything that the sources of a run hold and compare it with itself: steps, dumps, evaluations, findings.
 
 A step is complete when its line in the log is whole and so are the dumps of responses that there are of it; a
 validation when it has all its responses. What is not complete is dropped in the accounts of its files.

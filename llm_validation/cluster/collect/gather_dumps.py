@@ -1,4 +1,4 @@
-"""Dumps of training steps, read one step at a time: what they give, and where that is not what was logged."""
+"""Read the dumps of training steps, one step at a time, and find where they do not give what was logged."""
 
 from __future__ import annotations
 

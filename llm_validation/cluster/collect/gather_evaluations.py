@@ -1,4 +1,4 @@
-"""Evaluations of a run: from validation dumps, from logged means where there is no whole dump, and of our own."""
+"""Gather a run's evaluations: from validation dumps, from logged means where no dump is whole, and of our own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of the paper's tables and figures that a run can be, and what must be true of a run to be one.
+"""List the rows of the paper's tables and figures that a run can be, and say what a run must be to be one.
 
 A run's name tells which row it is meant to be. Its configuration must be the same, and nothing that the row fixes may
 have been overridden.
@@ -52,7 +52,7 @@ _MODELS = {"8b": "Qwen3-8B-Base", "14b": "Qwen3-14B-Base", "30b-a3b": "Qwen3-30B
 
 @dataclass(frozen=True)
 class Row:
-    """What the name of an experiment promises.
+    """Hold what the name of an experiment promises.
 
     ``k`` is None where no rule of the row has one, ``clip_high`` where the row's loss has another meaning of it.
     """
@@ -64,7 +64,7 @@ class Row:
 
     @property
     def level(self) -> Fraction | None:
-        """K as a rational."""
+        """Return K as a rational; None where the row has none."""
         return None if self.k is None else Fraction(self.k)
 
 

@@ -1,4 +1,4 @@
-"""Tables 1 and 2 of the paper with what collected runs give beside each number, and other runs in the same form.
+"""Make Tables 1 and 2 of the paper with what collected runs give beside each number, and other runs likewise.
 
 Which step is reported is open in the paper. Fixed here before any run: the last evaluation. The best one stands beside
 it with its step; as it was chosen by looking, it is too high. All figures are per cent.

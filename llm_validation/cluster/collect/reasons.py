@@ -1,4 +1,4 @@
-"""Why a line of a run's files is not in the result, where that is decided over several files."""
+"""Name why a line of a run's files is not in the result, where that is decided over several files."""
 
 NOT_ASKED_FOR = "outside --steps"
 NO_LINE = "its step has no line in the log"

@@ -1,4 +1,4 @@
-"""What the folder of a collected run is known by, and what it holds."""
+"""Make what the folder of a collected run is known by, and what it holds."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ VERL = ("actor/", "critic/", "val-core/", "val-aux/")  # prefixes that only verl
 
 
 class Asked(NamedTuple):
-    """What a collection was asked for: the first and the last step to keep, and the responses of a whole step."""
+    """Hold what a collection was asked for: first and last step to keep, and the responses of a whole step."""
 
     steps: tuple[int, int] | None
     responses: int | None
 
     @property
     def wanted(self) -> range | None:
-        """The steps to keep; None for all."""
+        """Return the steps to keep; None for all."""
         return None if self.steps is None else range(self.steps[0], self.steps[1] + 1)
 
 

@@ -1,7 +1,7 @@
-"""What a source of a run is, and which of its files hold what.
+"""Find what a source of a run is, and which of its files hold what.
 
 A source is a job folder, a log file or an export, a folder of event files, or a run of ``qae train`` or ``qae
-evaluate``. Nothing but ``job.json`` and the settings is read here.
+evaluate``. Of their contents only ``job.json``, the settings and the beginning of a single file are read here.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _ATTEMPT = re.compile(r"attempt-(\d+)\.jsonl(\.gz)?")
 
 
 class SourceFile(NamedTuple):
-    """One file to read. ``label`` names it without the folders above its source."""
+    """Name one file to read; ``label`` names it without the folders above its source."""
 
     path: Path
     label: str
 
 
 class LogFile(NamedTuple):
-    """A log, what reads it, and the number of the attempt that wrote it, from 1."""
+    """Name a log, what reads it, and the number of the attempt that wrote it, from 1."""
 
     file: SourceFile
     reader: Reader
@@ -42,21 +42,21 @@ class LogFile(NamedTuple):
 
 
 class DumpFile(NamedTuple):
-    """A dump, and the step that it is of; None where the file has several."""
+    """Name a dump, and the step that it is of; None where the file has several."""
 
     file: SourceFile
     step: int | None
 
 
 class EvaluationFolder(NamedTuple):
-    """A result folder of ``qae evaluate``, and its file of questions."""
+    """Name a result folder of ``qae evaluate``, and its file of questions."""
 
     folder: Path
     file: SourceFile
 
 
 class Label(NamedTuple):
-    """The name of a run, and who gave it."""
+    """Hold the name of a run, and who gave it."""
 
     name: str
     given_by: str
@@ -64,7 +64,7 @@ class Label(NamedTuple):
 
 @dataclass
 class SourceFiles:
-    """The files of a run, of all its sources.
+    """List the files of a run, of all its sources.
 
     ``side_by_side`` has the attempts that lay together in a folder of event files, which may be of several launches.
     ``starts`` has the first step of each attempt that a job's folder tells it of, ``settings`` what the run was asked
@@ -83,12 +83,12 @@ class SourceFiles:
 
     @property
     def attempts(self) -> int:
-        """The number of the last attempt so far."""
+        """Return the number of the last attempt so far."""
         return max((log.attempt for log in self.logs), default=0)
 
     @property
     def are_our_own(self) -> bool:
-        """Whether some of them are of ``qae train`` or ``qae evaluate``."""
+        """Return whether some of them are of ``qae train`` or ``qae evaluate``."""
         return OWN_RUN in self.kinds or OWN_EVALUATION in self.kinds
 
     def label(self, name: str | None) -> Label:

@@ -23,7 +23,7 @@ POINTS = 512
 
 @dataclass(frozen=True)
 class Replica:
-    """One copy of vLLM.
+    """Describe one copy of vLLM.
 
     Attributes:
         shape: the model's sizes.

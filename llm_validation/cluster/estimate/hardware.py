@@ -15,7 +15,7 @@ GIB = float(2**30)
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU on paper.
+    """Describe a GPU on paper.
 
     Attributes:
         name: as in :data:`GPUS`.

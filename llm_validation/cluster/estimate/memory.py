@@ -35,7 +35,7 @@ TOKEN_ON_HOST = 64
 
 @dataclass(frozen=True)
 class Part:
-    """One thing that takes memory, with its size in bytes and the formula of that size."""
+    """Name one thing that takes memory, with its size in bytes and the formula of that size."""
 
     name: str
     bytes: float
@@ -44,7 +44,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Phase:
-    """Everything that takes memory at one time."""
+    """List everything that takes memory at one time."""
 
     name: str
     parts: tuple[Part, ...]
@@ -62,7 +62,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Cache:
-    """vLLM's cache of keys and values on one GPU.
+    """Measure vLLM's cache of keys and values on one GPU.
 
     Attributes:
         bytes_per_token: bytes of a token on one GPU of the tensor-parallel group.

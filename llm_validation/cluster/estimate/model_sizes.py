@@ -16,7 +16,7 @@ from qae_theory.checks import refuse
 
 @dataclass(frozen=True)
 class ModelShape:
-    """A decoder of the Qwen3 family: grouped-query attention, gated MLP or experts, RMS norms.
+    """Describe a decoder of the Qwen3 family: grouped-query attention, gated MLP or experts, RMS norms.
 
     The figures are those of ``config.json`` on the model's page, https://huggingface.co/Qwen.
 

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PlannedTraining:
-    """Settings of the actor's FSDP engine: ``workers/engine/fsdp`` and ``workers/config/engine.py`` of verl 0.9.1."""
+    """Hold the settings of the actor's FSDP engine.
+
+    Source: ``workers/engine/fsdp`` and ``workers/config/engine.py`` of verl 0.9.1.
+    """
 
     strategy: str
     """``fsdp`` or ``fsdp2``."""
@@ -63,7 +66,7 @@ class PlannedTraining:
 
 @dataclass(frozen=True)
 class PlannedRollout:
-    """Settings of vLLM, which generates the responses."""
+    """Hold the settings of vLLM, which generates the responses."""
 
     tensor_parallel: int
     """GPUs that share one copy of the model."""
@@ -85,7 +88,7 @@ class PlannedRollout:
 
 @dataclass(frozen=True)
 class PlannedProbe:
-    """Settings of the probe of ``verl_engine.trainer``; intervals are in steps, and 0 means never."""
+    """Hold the settings of the probe of ``verl_engine.trainer``; intervals are in steps, and 0 means never."""
 
     every: int
     counterfactual_every: int
@@ -95,7 +98,7 @@ class PlannedProbe:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """The numbers of one run; lengths are in tokens, ``..._every`` in steps, where 0 means never."""
+    """Hold the numbers of one run; lengths are in tokens, ``..._every`` in steps, where 0 means never."""
 
     model: str
     """Name or folder of the model."""

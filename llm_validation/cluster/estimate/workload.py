@@ -16,7 +16,7 @@ from qae_theory.checks import refuse
 
 @dataclass(frozen=True)
 class Lengths:
-    """A law of response lengths on (0, most]: P(length > t) = (1 - e) (1 - t / most)^a + e for t < most.
+    """Describe a law of response lengths on (0, most]: P(length > t) = (1 - e) (1 - t / most)^a + e for t < most.
 
     The share e is cut at the limit; a makes the mean exact. mean = most is a batch of equal lengths. Where the mean
     does not allow the share, e is half of the largest that it allows.

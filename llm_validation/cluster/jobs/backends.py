@@ -16,7 +16,7 @@ class BackendError(RuntimeError):
 
 
 class Backend(Protocol):
-    """A scheduler that takes jobs, such as Ray's job server or Slurm."""
+    """Define the protocol of a scheduler that takes jobs, such as Ray's job server or Slurm."""
 
     @property
     def name(self) -> str:

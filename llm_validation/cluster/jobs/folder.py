@@ -31,7 +31,7 @@ class JobFolderError(RuntimeError):
 
 @dataclass(frozen=True)
 class Attempt:
-    """One start of the trainer.
+    """Name the files of one start of the trainer.
 
     Attributes:
         number: counted from 1.
@@ -46,7 +46,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class JobFolder:
-    """The folder of one job, with its places as properties."""
+    """Name the folder of one job, with its places as properties."""
 
     path: Path
 

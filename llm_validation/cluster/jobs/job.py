@@ -38,7 +38,7 @@ _VERSIONS = ("qae-verification", "ray", "torch", "transformers", "verl", "vllm")
 
 @dataclass(frozen=True)
 class Settings:
-    """How a job is run.
+    """Say how a job is run.
 
     Attributes:
         attempts: how often the trainer is started at most.

@@ -22,7 +22,7 @@ State = Literal["submitted", "resubmitted", "running", "finished"]
 
 @dataclass(frozen=True)
 class Launched:
-    """The result of launching.
+    """Say what launching has done or found.
 
     Attributes:
         folder: the job's folder.

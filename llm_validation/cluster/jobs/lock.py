@@ -35,7 +35,7 @@ class JobBusyError(RuntimeError):
 
 @dataclass(frozen=True)
 class Held:
-    """The lock of this process; a child that inherits ``descriptor`` holds the lock with it."""
+    """Hold the lock of this process; a child that inherits ``descriptor`` holds the lock with it."""
 
     descriptor: int
 

@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class RayJobs:
-    """The job server of a Ray cluster.
+    """Submit to the job server of a Ray cluster.
 
     A cluster that asks for a token gets the one of ``RAY_AUTH_TOKEN`` or ``RAY_AUTH_TOKEN_PATH``, with
     ``RAY_AUTH_MODE=token``; Ray reads them itself.

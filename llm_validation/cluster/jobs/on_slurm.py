@@ -24,7 +24,7 @@ _OPTION = re.compile(r"[a-z][a-z-]*(=\S.*)?")
 
 @dataclass(frozen=True)
 class SlurmJobs:
-    """The Slurm cluster that this machine submits to.
+    """Submit to the Slurm cluster of this machine.
 
     Attributes:
         nodes: number of nodes of the run.

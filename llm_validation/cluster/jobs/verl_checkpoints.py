@@ -24,7 +24,7 @@ _SHARD = re.compile(r"(model|optim|extra_state)_world_size_(\d+)_rank_(\d+)\.pt"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A folder ``global_step_N``.
+    """Describe a folder ``global_step_N``.
 
     Attributes:
         path: the folder.

@@ -1,4 +1,4 @@
-"""The paper's rows as verl configurations, the source of each setting, and the files that a run starts from.
+"""Compose the paper's rows as verl configurations, source each setting, and write the files that a run starts from.
 
 Nothing here starts a run (``jobs``), checks one (``checks``) or says what it costs (``estimate``).
 """

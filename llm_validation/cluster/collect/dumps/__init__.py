@@ -1,1 +1,1 @@
-"""Dumped responses of a run: read into batches, measured again by sums of our own, and held against the log."""
+"""Read dumped responses into batches, measure them again by sums of our own, and hold them against the log."""

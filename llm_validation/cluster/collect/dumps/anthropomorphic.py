@@ -1,4 +1,4 @@
-"""Anthropomorphic words of a response.
+"""Count the anthropomorphic words of a response.
 
 The paper counts such words in Figs. 2 and 7 without a list of them. The list here is this project's choice, and is
 named wherever a count is shown.

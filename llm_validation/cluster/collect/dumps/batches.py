@@ -1,4 +1,4 @@
-"""Dumped responses, read line by line into one :class:`Batch` a step. Texts are let go as soon as they are measured.
+"""Read dumped responses line by line into one :class:`Batch` a step, and let their texts go once they are measured.
 
 There are rollouts, validations and probes of verl, and rollouts of ``qae train``. Whether a batch is whole is for
 ``gather``; what it holds is for ``measures`` and ``evaluations``.
@@ -32,7 +32,7 @@ _NAME = re.compile(r"(\d+)\.jsonl(\.gz)?")
 
 
 class KeptLine(NamedTuple):
-    """What is kept of a response, and the line of which file it stands on."""
+    """Hold what is kept of a response, and the line of which file it stands on."""
 
     record: dict[str, Any]
     account: Account
@@ -41,7 +41,7 @@ class KeptLine(NamedTuple):
 
 @dataclass
 class Batch:
-    """The responses of one step, by their keys."""
+    """Hold the responses of one step, by their keys."""
 
     step: int
     kept: dict[str, KeptLine] = field(default_factory=dict)

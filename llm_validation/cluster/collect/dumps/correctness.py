@@ -1,4 +1,4 @@
-"""Which responses are right: what the scorer states comes first, then one threshold a run, else it is not known.
+"""Decide which responses are right: by what the scorer states, else by one threshold a run, else it is not known.
 
 A reward's levels change from step to step where there is a penalty, so that a threshold which each step finds for
 itself calls the same score right in one step and wrong in the next.

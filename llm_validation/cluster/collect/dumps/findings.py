@@ -1,4 +1,4 @@
-"""Where a dump does not give what was logged. A difference is a finding for the reader, not an error."""
+"""Find where a dump does not give what was logged; a difference is a finding for the reader, not an error."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ROLLOUTS, _PROBE = "the rollouts", "the probe's dump"
 
 
 class Finding(NamedTuple):
-    """A logged measure that the dump does not give.
+    """Name a logged measure that the dump does not give, with both figures.
 
     ``said`` is the logged figure, ``recomputed`` ours from ``source``, and ``what`` tells who gave the first.
     """

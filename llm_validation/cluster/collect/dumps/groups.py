@@ -1,4 +1,4 @@
-"""Responses in their groups: which are right, which groups are mixed, hard or leak, and the advantages they give.
+"""Put responses into groups and say which are right, which groups are mixed, hard or leak, and their advantages.
 
 The trainer's formulas are not used here: everything is counted from the rewards, by ``qae_theory``.
 """
@@ -42,7 +42,7 @@ def by_size(responses: Sequence[Response]) -> list[list[list[Response]]]:
 
 
 class Block:
-    """Groups of one size: rewards, and which are right, ``[groups, G]`` each.
+    """Hold groups of one size: rewards, and which are right, ``[groups, G]`` each.
 
     A reward is NaN for a response that could not be scored, ``right`` also for one of which it is not known.
     """

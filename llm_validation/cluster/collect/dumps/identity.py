@@ -1,4 +1,4 @@
-"""Which responses form a group where a dump names none, and what cannot be said of groups that are not known.
+"""Decide which responses form a group where a dump names none, and say where that is not known.
 
 Without a ``uid`` a group is what has one prompt text. That is refused where the sizes show that it cannot be right: one
 text for all, or a question that stands twice in a batch. The rule is that of ``qae audit``.
@@ -19,7 +19,7 @@ GROUPS_OF_ONE = "every group has one response, so that there is no baseline and 
 
 
 class Groups(NamedTuple):
-    """The responses with the groups that are known. ``remark`` says what is not as it should be, with the sizes."""
+    """Hold responses with the groups that are known; ``remark`` says what is not as it should be, with the sizes."""
 
     responses: Sequence[Response]
     known: bool

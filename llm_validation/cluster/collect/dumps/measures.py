@@ -1,4 +1,4 @@
-"""A step's measures from its dumped responses, by sums of our own.
+"""Compute a step's measures from its dumped responses, by sums of our own.
 
 What the trainer logs of the advantages and of the entropy is counted again here, from the rewards and from the sums a
 response. How far the logged figures are from these is for ``findings``.

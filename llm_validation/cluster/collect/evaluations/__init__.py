@@ -1,1 +1,1 @@
-"""Evaluations of a run, pass@k by benchmark and step: from validation dumps, logged means, or ``qae evaluate``."""
+"""Evaluate a run, pass@k by benchmark and step, from validation dumps, logged means, or ``qae evaluate``."""

@@ -1,4 +1,4 @@
-"""Evaluations from dumped responses, counted question by question, without bias, with an interval over questions."""
+"""Evaluate dumped responses question by question, without bias, with an interval over questions."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _questions(responses: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 class Expected:
-    """How many questions and samples a whole validation has: as many as the fullest one of the run."""
+    """Say how many questions and samples a whole validation has: as many as the fullest one of the run."""
 
     def __init__(self, validations: Iterable[Mapping[str, Counts]], settings: RunSettings) -> None:
         """Take the questions of all validations together, and the most samples that one of them has."""

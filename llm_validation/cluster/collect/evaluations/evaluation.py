@@ -1,4 +1,4 @@
-"""One benchmark at one step: pass@k with an interval, and the counts that it was made from where they are known."""
+"""Define an evaluation: pass@k of one benchmark at one step, with an interval and the counts that it comes from."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Counts = dict[str, tuple[int, int]]  # samples and correct ones, by question
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One benchmark at one step.
+    """Hold pass@k of one benchmark at one step, with its intervals.
 
     ``source`` tells where it comes from, ``interval`` how its intervals were made; None without one. ``counts`` is
     there where every question was seen. ``unanswered`` counts samples that are not there and were taken for wrong.

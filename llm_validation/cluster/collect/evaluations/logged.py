@@ -1,4 +1,4 @@
-"""Evaluations from logged means, of which there is no more than the mean.
+"""Make evaluations of logged means, of which there is no more than the mean.
 
 The interval of such a mean is that of questions which are all right or all wrong, wider than need be.
 """

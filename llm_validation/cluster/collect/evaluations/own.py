@@ -1,4 +1,4 @@
-"""Evaluations by ``qae evaluate``, counted again from their questions."""
+"""Count evaluations by ``qae evaluate`` again from their questions."""
 
 from __future__ import annotations
 

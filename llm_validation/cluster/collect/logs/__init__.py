@@ -1,1 +1,1 @@
-"""Logs of a run as they lie: lines, readers of each format, one record a step of all, and what the run was asked."""
+"""Read the logs of a run as they lie, make one record a step of all of them, and say what the run was asked to do."""

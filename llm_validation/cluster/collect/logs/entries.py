@@ -1,4 +1,4 @@
-"""What a log tells of one step, in the form that every reader gives it."""
+"""Define what a log tells of one step, in the form that every reader gives it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LARGEST_STEP = 2**53
 
 
 class Entry(NamedTuple):
-    """What a log tells of one step.
+    """Hold the metrics that a log gives of one step, and where they stand.
 
     ``attempt`` counts the files of a run; ``account`` and ``number`` are where it stands.
     """

@@ -1,4 +1,4 @@
-"""A file's lines, however the file was left: cut off, gzipped, with a byte-order mark, still being written.
+"""Read a file's lines however it was left: cut off, gzipped, with a byte-order mark, still being written.
 
 Every line is read once, hashed as it is read, and its fate is kept in an :class:`Account`: used, or dropped and why.
 What the lines mean is for those who read them.
@@ -22,7 +22,7 @@ _GZIP = 31  # what zlib calls a gzip header with a window of 2**15 bytes
 
 
 class Line(NamedTuple):
-    """One line without its end: ``number`` counts from 0, ``ended`` is false where the file stops within it."""
+    """Hold one line without its end: ``number`` counts from 0, ``ended`` is false where the file stops within it."""
 
     number: int
     content: bytes
@@ -30,7 +30,7 @@ class Line(NamedTuple):
 
 
 class Account:
-    """What became of every line, event or record of one file. Each has one fate, the last that it was given."""
+    """Keep what became of every line, event or record of one file: one fate each, the last that it was given."""
 
     def __init__(self, name: str, unit: str = "lines") -> None:
         """Open the account of a file of which nothing was read yet."""
@@ -54,12 +54,12 @@ class Account:
 
     @property
     def read(self) -> int:
-        """How many there were."""
+        """Return how many there were."""
         return len(self._fates)
 
     @property
     def kept(self) -> int:
-        """How many are in the result."""
+        """Return how many are in the result."""
         return self._fates.count(_KEPT)
 
     def reason(self, number: int) -> str | None:

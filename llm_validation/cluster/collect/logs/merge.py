@@ -1,4 +1,4 @@
-"""One record a step from all that the logs of a run tell of it, whatever was written twice or out of order.
+"""Make one record a step of all that the logs of a run tell of it, whatever was written twice or out of order.
 
 A resumed job goes on from its last checkpoint, repeats the steps after it, and first writes the validation of the
 checkpoint's own step. So the training metrics of a step are those of the last attempt that logged any, and so are its
@@ -24,14 +24,14 @@ NO_METRICS = "no metrics"
 
 
 class Key(NamedTuple):
-    """What is settled on its own: the training or the validation of one step."""
+    """Name what is settled on its own: the training or the validation of one step."""
 
     step: int
     validation: bool
 
 
 class Share(NamedTuple):
-    """An entry and those of its metrics that count for one key."""
+    """Hold an entry and those of its metrics that count for one key."""
 
     entry: Entry
     metrics: Metrics
@@ -39,7 +39,7 @@ class Share(NamedTuple):
 
 @dataclass
 class StepRecord:
-    """A step as it is in the result.
+    """Hold a step as it is in the result.
 
     ``attempt`` wrote its training metrics; None where there are none. ``abandoned``: a later attempt went on from a
     step before it and has not come so far again, so that it does not belong to the run that goes on.
@@ -53,7 +53,7 @@ class StepRecord:
 
     @property
     def trained(self) -> bool:
-        """Whether there is more than a validation."""
+        """Return whether there is more than a validation."""
         return self.attempt is not None
 
     def untrain(self, reason: str) -> None:
@@ -75,7 +75,7 @@ class StepRecord:
 
 @dataclass
 class Merged:
-    """The steps in order, and what was logged twice or not at all.
+    """Hold the steps in order, and what was logged twice or not at all.
 
     ``conflicts`` are steps that were logged differently twice, ``out_of_order`` counts lines that stand behind one of a
     later step, ``first`` is the first step that was asked for.
@@ -88,7 +88,7 @@ class Merged:
 
     @property
     def missing(self) -> list[int]:
-        """Steps up to the last that no log has.
+        """Return the steps up to the last that no log has.
 
         verl loses the line of a step when it is killed between writing the step's checkpoint and logging it.
         """

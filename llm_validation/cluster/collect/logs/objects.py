@@ -1,4 +1,4 @@
-"""Objects of a JSON file that holds one a line, or all of them in one list."""
+"""Read the objects of a JSON file that holds one a line, or all of them in one list."""
 
 from __future__ import annotations
 

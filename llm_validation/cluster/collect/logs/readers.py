@@ -1,4 +1,4 @@
-"""Readers of logged metrics, one for each form: verl's JSON lines and our own here, TensorBoard and W&B beside this.
+"""Read logged metrics: verl's JSON lines and our own here, TensorBoard and W&B in the modules beside this.
 
 Every reader yields entries (step, metrics, where it stands) in the order of the file, and keeps account of what it
 could not read. Which entry counts where several tell of one step is for ``merge``.

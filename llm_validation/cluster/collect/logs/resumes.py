@@ -1,4 +1,4 @@
-"""Attempts within one file: a step that goes back is a resume, after which the file tells of a later attempt.
+"""Tell attempts within one file apart: a step that goes back is a resume, and a later attempt follows.
 
 A trainer that is resumed may append to its log. What it had logged beyond the step at which it was taken up again does
 not belong to the run that went on.
@@ -49,7 +49,7 @@ def is_validation(name: str) -> bool:
 
 
 class _Seen:
-    """The training metrics that an attempt has logged so far, by step."""
+    """Remember the training metrics that an attempt has logged so far, by step."""
 
     def __init__(self) -> None:
         self._names: dict[int, set[str]] = {}

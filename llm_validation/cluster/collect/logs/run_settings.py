@@ -1,4 +1,4 @@
-"""What a collected run was asked to do, as far as reading its logs needs it: estimator, K, sizes, model.
+"""Hold what a collected run was asked to do, as far as reading its logs needs it: estimator, K, sizes, model.
 
 It comes from the record of verl's configuration that the job folder's ``resolved.yaml`` gives, or from the
 configuration of ``qae train``.
@@ -19,7 +19,7 @@ from qae_theory.checks import quantile_level
 
 @dataclass(frozen=True)
 class RunSettings:
-    """The settings of a run; None where one is not known.
+    """Hold the settings of a run; None where one is not known.
 
     ``std``, ``eps`` and ``gate`` are the advantage's. A response is correct whose summed reward is above
     ``correct_above``. ``prompts`` and ``group_size`` are a batch's, ``samples`` are the responses to each question of a
@@ -43,7 +43,7 @@ class RunSettings:
 
     @property
     def level(self) -> Fraction:
-        """K as a rational, by default that of ``qae_theory``.
+        """Return K as a rational, by default that of ``qae_theory``.
 
         Raises:
             ValueError: it is not in (0, 1).
@@ -56,7 +56,7 @@ class RunSettings:
 
     @property
     def responses(self) -> int | None:
-        """Responses of a step."""
+        """Return the responses of a step; None where they are not known."""
         return None if self.prompts is None or self.group_size is None else self.prompts * self.group_size
 
 

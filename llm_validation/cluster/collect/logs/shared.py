@@ -1,4 +1,4 @@
-"""Formats that ``qae audit`` reads: recognised by content, read here by the same readers, or refused by name.
+"""Read the formats of ``qae audit``, recognised by content, by the same readers, or refuse them by name.
 
 Those readers count what they drop by reason and keep no line numbers, so that an account of their file counts records.
 """

@@ -1,4 +1,4 @@
-"""Event files of TensorBoard. The package is imported inside functions only: the base install has none."""
+"""Read event files of TensorBoard. The package is imported inside functions only: the base install has none."""
 
 from __future__ import annotations
 

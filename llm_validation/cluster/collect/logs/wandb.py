@@ -1,4 +1,4 @@
-"""Exports of W&B: JSON as its interface gives a run's history, and CSV as its page or pandas writes it.
+"""Read exports of W&B: JSON as its interface gives a run's history, and CSV as its page or pandas writes it.
 
 ``_step`` counts the calls of ``wandb.log``. A trainer that logs without a step, such as TRL's, has a column of its own
 for it (``train/global_step``), which then counts.
@@ -28,7 +28,7 @@ _NO_METRICS = {*_STEPS, *OWN_STEPS, "_runtime", "_timestamp", ""}
 
 
 class _Row(NamedTuple):
-    """The cells of one line by column, and the line's number."""
+    """Hold the cells of one line by column, and the line's number."""
 
     number: int
     cells: Mapping[str, Any]
