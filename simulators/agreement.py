@@ -7,15 +7,21 @@ estimator with its options, dynamic sampling, several seeds, queries and axes, a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from qae_theory.arrays import Array
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role, Step
+from qae_theory.proofs.contract.agreement.comparison import Cell, Within, agreement, around
+from qae_theory.proofs.contract.agreement.plan.settings import setting_of
+from qae_theory.proofs.contract.agreement.references import missing, reference
+
+if TYPE_CHECKING:
+    from simulators.environments import Environment
+    from simulators.update import Update
 
 CLAIM = "shipped-agrees-engine"
 ARMS = (2, 3, 5, 16, 17, 64, 65, 257, 1025, 4097)
@@ -26,7 +32,17 @@ SEED = 12
 
 
 class Bandit(NamedTuple):
-    """A run of a few steps: logits and rewards ``[S, ..., Q, n]``, uniforms ``[steps, S, ..., Q, G]``, the update."""
+    """Hold a run of a few steps on many bandits.
+
+    Attributes:
+        logits: at the start, ``[S, ..., Q, n]``.
+        arm_rewards: ``[S, ..., Q, n]``.
+        uniforms: what draws the groups, ``[steps, S, ..., Q, G]``.
+        method: name of the rule.
+        options: of the rule.
+        step_size: of each step.
+        dynamic_sampling: whether groups of equal rewards are left out.
+    """
 
     logits: Array
     arm_rewards: Array
@@ -38,9 +54,10 @@ class Bandit(NamedTuple):
 
 
 class Drawn:
-    """Stands for a generator; it hands out one seed's given uniform numbers, ``[steps, ..., Q, G]``, in their order."""
+    """Stand for a generator: hand out one seed's given uniform numbers, ``[steps, ..., Q, G]``, in their order."""
 
     def __init__(self, uniforms: Array) -> None:
+        """Start before the first number."""
         self._rest = iter(uniforms.ravel().tolist())
 
     def random(self, size: Any = None, out: Array | None = None) -> Array:
@@ -68,7 +85,7 @@ def register(ledger: Ledger) -> None:
                 role=Role.FOR,
                 steps=(step,),
                 requires=("torch",) if name == "torch" else (),
-                missing=_missing,
+                missing=missing,
             )
         )
 
@@ -100,7 +117,8 @@ def on_torch(case: Bandit) -> Array:
     return train_on_torch(case.logits, case.arm_rewards, _world(case)[1], case.uniforms)
 
 
-def _world(case: Bandit) -> tuple[Any, Any]:
+def _world(case: Bandit) -> tuple[Environment, Update]:
+    """Return the environment of a case and its update."""
     from simulators.environments import bandit
     from simulators.update import Update
 
@@ -115,37 +133,29 @@ def _world(case: Bandit) -> tuple[Any, Any]:
 
 
 def _generators(case: Bandit) -> Any:
+    """Return what stands for a generator for each seed."""
     return [Drawn(case.uniforms[:, seed]) for seed in range(case.logits.shape[0])]
 
 
-def _missing(effort: Effort) -> str | None:
-    from qae_theory.proofs.contract.agreement.references import missing
-
-    return missing(effort)
-
-
 def _too_far(run: Callable[[Bandit], Array], case: Bandit) -> Array:
+    """Return what a run gives with the planted fault: a step that is a millionth too long, for large policies."""
     large = case.logits.shape[-1] > 256
     return run(case._replace(step_size=case.step_size * (1 + 1e-6)) if large else case)
 
 
 def _agrees(run: Callable[[Bandit], Array], effort: Effort) -> Finding:
-    from qae_theory.proofs.contract.agreement.comparison import agreement
-
+    """Find whether a way to take the step agrees with the reference in every cell of the plan."""
     return agreement(run, _cells(effort.quick))
 
 
 @cache
-def _cells(quick: bool) -> Any:
+def _cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan; the reference of a case is shared by the three engines."""
-    from qae_theory.proofs.contract.agreement.comparison import Cell
-
     return tuple(Cell(label, (case,), partial(_expected, case)) for label, case in _cases(40 if quick else 250))
 
 
 def _cases(count: int) -> Iterator[tuple[str, Bandit]]:
-    from qae_theory.proofs.contract.agreement.plan.settings import setting_of
-
+    """Yield labelled runs: sizes, batches, settings and step sizes in turn."""
     rng = np.random.default_rng(SEED)
     for number in range(count):
         arms, group = ARMS[-1 - number % len(ARMS)], GROUPS[(number * 2 + number // 9) % len(GROUPS)]
@@ -169,21 +179,16 @@ def _plain(options: dict[str, Any]) -> dict[str, Any]:
     return {name: x if isinstance(x, (float, int)) else str(x) for name, x in options.items()}
 
 
-def _expected(case: Bandit) -> Any:
-    from qae_theory.proofs.contract.agreement.comparison import around
-    from qae_theory.proofs.contract.agreement.references import reference
-
+def _expected(case: Bandit) -> Within:
+    """Return the reference's logits after the case's steps."""
     written = reference("numbers").as_written
-    options = {name: x if name == "std" else Fraction(written(x)) for name, x in case.options.items()}
+    options = {name: x if name == "std" else written(x) for name, x in case.options.items()}
     arms, group = case.logits.shape[-1], case.uniforms.shape[-1]
-    rows = case.logits.reshape(-1, arms).tolist()
+    step = partial(reference("bandit").step, mixed_only=case.dynamic_sampling)
+    policies, rewards = case.logits.reshape(-1, arms).tolist(), case.arm_rewards.reshape(-1, arms).tolist()
     for uniforms in case.uniforms:
-        rows = [
-            reference("bandit").step(row, r, u, case.method, options, case.step_size, mixed_only=case.dynamic_sampling)
-            for row, r, u in zip(
-                rows, case.arm_rewards.reshape(-1, arms).tolist(), uniforms.reshape(-1, group).tolist(), strict=True
-            )
-        ]
-    moved = np.array(rows).reshape(case.logits.shape)
+        queries = zip(policies, rewards, uniforms.reshape(-1, group).tolist(), strict=True)
+        policies = [step(z, r, u, case.method, options, case.step_size) for z, r, u in queries]
+    moved = np.array(policies).reshape(case.logits.shape)
     push = np.abs(moved - case.logits).max(axis=-1, keepdims=True)
     return around(moved, TOLERANCE * (push + np.abs(case.logits)))

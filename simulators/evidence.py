@@ -127,9 +127,7 @@ def _lines(name: str, root: Path) -> tuple[StoredRun, Mapping[str, Line]]:
     from simulators.experiments import get_experiment
     from simulators.experiments.condition_lines import read_lines
 
-    run = store.shipped(root, name)
-    if run is None:
-        raise ValueError(f"no results: run `qae simulate {name}`")
+    run = _counting_run(name, root)
     return run, {line.id: line for line in read_lines(_analysis(get_experiment(name), run))}
 
 
@@ -140,7 +138,7 @@ def _missing(name: str, effort: Effort) -> str | None:
 
     if name not in experiment_names():
         return f"no experiment {name}"
-    return None if store.shipped(results_folder(), name) else f"no results: run `qae simulate {name}`"
+    return None if store.shipped(results_folder(), name) else _no_results(name)
 
 
 def _check(claim: str, name: str, effort: Effort) -> Finding:
@@ -161,12 +159,27 @@ def _statements(claim: str, name: str, root: Path) -> tuple[StoredRun, Sequence[
     """Return the stored run and its experiment's statements for the claim. Check and control of one step share them."""
     from simulators.experiments import get_experiment
 
-    run = store.shipped(root, name)
-    if run is None:
-        raise ValueError(f"no results: run `qae simulate {name}`")
+    run = _counting_run(name, root)
     experiment = get_experiment(name)
     analysis = _analysis(experiment, run)
     return run, tuple(_speaking(experiment, claim).statements(analysis))
+
+
+def _counting_run(name: str, root: Path) -> StoredRun:
+    """Return the stored run that counts for an experiment.
+
+    Raises:
+        ValueError: there is none; with the command that makes one.
+    """
+    run = store.shipped(root, name)
+    if run is None:
+        raise ValueError(_no_results(name))
+    return run
+
+
+def _no_results(name: str) -> str:
+    """Return the reason why evidence has nothing to read, with the command that makes it."""
+    return f"no results: run `qae simulate {name}`"
 
 
 def _analysis(experiment: Experiment, run: StoredRun) -> Mapping[str, Any]:
