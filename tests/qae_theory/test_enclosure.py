@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import flint
@@ -20,9 +21,7 @@ from tests.qae_theory.enclosure.run import hold
 ONLY = {"enclosure": entropy_change_enclosure}
 
 
-def generator(number: int) -> np.random.Generator:
-    """Draws that no other test shares."""
-    return np.random.default_rng(np.random.SeedSequence(20260923, spawn_key=(200, number)))
+generator = partial(cases.generator, 200)
 
 
 # The arithmetic

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,7 @@ from tests.qae_theory.enclosure import cases, controls, errors, page, run, safe_
 SMALL = ["adversarial", "ordinary", "safe-steps", "--adversarial", "500", "--ordinary", "250", "--safe-steps", "100"]
 
 
-def generator(number: int) -> np.random.Generator:
-    """Return draws that no other test shares."""
-    return np.random.default_rng(np.random.SeedSequence(20260923, spawn_key=(400, number)))
+generator = partial(cases.generator, 400)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import flint
@@ -33,9 +34,7 @@ def steps(draw: st.DrawFn, logits: Any = None) -> tuple[list[float], list[float]
     return z, draw(s.directions(len(z))), draw(s.step_sizes())
 
 
-def generator(number: int) -> np.random.Generator:
-    """Draws that no other test shares."""
-    return np.random.default_rng(np.random.SeedSequence(20260923, spawn_key=(100, number)))
+generator = partial(cases.generator, 100)
 
 
 # The truth lies inside

@@ -6,6 +6,7 @@ A sample of the long run, `make enclosure`.
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,7 @@ PUBLIC = {
 }
 
 
-def generator(number: int) -> np.random.Generator:
-    """Return draws that no other test shares."""
-    return np.random.default_rng(np.random.SeedSequence(20260923, spawn_key=(300, number)))
+generator = partial(cases.generator, 300)
 
 
 @pytest.mark.parametrize("name", errors.FUNCTIONS)

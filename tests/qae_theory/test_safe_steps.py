@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
-import numpy as np
 import pytest
 
 from qae_theory import safe_step_size
-from tests.qae_theory.enclosure import safe_steps
+from tests.qae_theory.enclosure import cases, safe_steps
 from tests.qae_theory.enclosure.safe_steps import Query
 
-
-def generator(number: int) -> np.random.Generator:
-    """Return draws that no other test shares."""
-    return np.random.default_rng(np.random.SeedSequence(20260923, spawn_key=(500, number)))
+generator = partial(cases.generator, 500)
 
 
 def test_no_step_lies_above_its_certificate() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from qae_theory.runs.files import write_atomically
 from tests.qae_theory.enclosure import cases, controls, errors, safe_steps
 from tests.qae_theory.enclosure.cases import Batch
 from tests.qae_theory.enclosure.run import Outcome, hold, shipped, units_wide
@@ -41,7 +42,7 @@ def main() -> int:
     print("planted faults, violations found:", ", ".join(f"{name} {count}" for name, count in caught.items()))
     if options.json is not None:
         found = {"kinds": figures, "planted faults": caught} | ({} if steps is None else {SAFE_STEPS: steps})
-        options.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        write_atomically(options.json, json.dumps(found, indent=1) + "\n")
     above = 0 if steps is None else steps["above the certificate"]
     return int(above > 0 or not all(map(_holds, figures.values())) or not all(caught.values()))
 

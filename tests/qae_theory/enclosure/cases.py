@@ -23,6 +23,11 @@ class Batch(NamedTuple):
     step_size: Array
 
 
+def generator(suite: int, number: int) -> np.random.Generator:
+    """Return draws that no other test shares, if each module of tests has a suite of its own."""
+    return np.random.default_rng(np.random.SeedSequence(20260923, spawn_key=(suite, number)))
+
+
 def ordinary(rng: np.random.Generator, count: int, *, most_arms: int = 12) -> Iterator[Batch]:
     """Policies from flat to peaked, dense and sampled directions, steps from 1e-6 to 10."""
     for size in _portions(count):

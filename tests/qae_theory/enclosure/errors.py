@@ -21,7 +21,7 @@ from qae_theory import (
 )
 from tests.qae_theory.enclosure import truth
 from tests.qae_theory.enclosure.cases import LARGEST, SMALLEST, Batch
-from tests.qae_theory.enclosure.formulas import after, log_probs, mean, product, query
+from tests.qae_theory.enclosure.formulas import after, covariance_by_pairs, log_probs, mean, product, query
 
 UNIT = 2.0**-53
 # Probabilities below this vanish in float64, and products below it lose digits. This much may be lost: of the
@@ -73,16 +73,14 @@ def second_order(z: Sequence[float], d: Sequence[float], eta: float) -> Exact:
 def covariance(z: Sequence[float], d: Sequence[float], eta: float) -> Exact:
     """Return C(pi) = E[pi log pi] - E[pi] E[log pi] twice: it is its own size, as no term is negative.
 
-    Up to MOST_PAIRED_ARMS as the sum of pi_i pi_j (pi_i - pi_j)(z_i - z_j) over pairs, in which nothing cancels.
+    Up to MOST_PAIRED_ARMS it is the sum over pairs, in which nothing cancels.
     """
     logs = log_probs([flint.arb(x) for x in z])
     probs = [x.exp() for x in logs]
     if len(z) > MOST_PAIRED_ARMS:
         value = mean(probs, product(probs, logs)) - mean(probs, probs) * mean(probs, logs)
         return value, value
-    gaps = [flint.arb(x) - flint.arb(max(z)) for x in z]
-    pairs = [(i, j) for i in range(len(z)) for j in range(i)]
-    value = truth.total(probs[i] * probs[j] * (probs[i] - probs[j]) * (gaps[i] - gaps[j]) for i, j in pairs)
+    value = covariance_by_pairs(z, probs)
     return value, value
 
 

@@ -6,14 +6,15 @@ package. Each returns (lower, upper) before the intersection with [-H, log n - H
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import flint
 
 from tests import oracles
 from tests.qae_theory.enclosure import truth
+from tests.reference.numbers import power
 
 BITS = 700
 Balls = list[Any]
@@ -62,9 +63,13 @@ def product(*factors: Balls) -> Balls:
     return result
 
 
-def power(x: Any, k: int) -> Any:
-    """x^k by products: flint's own power of a ball around 0 is nan."""
-    return math.prod([x] * k, start=flint.arb(1))
+def covariance_by_pairs(z: Sequence[float], probs: Balls) -> Any:
+    """Return C(pi) as the sum of pi_i pi_j (pi_i - pi_j)(z_i - z_j) over pairs, of which none is negative."""
+    logits = [flint.arb(x) for x in z]
+    terms = []
+    for i, j in combinations(range(len(z)), 2):
+        terms.append(probs[i] * probs[j] * (probs[i] - probs[j]) * (logits[i] - logits[j]))
+    return truth.total(terms)
 
 
 def brackets(q: Query) -> tuple[Any, Any]:

@@ -10,10 +10,12 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from qae_theory.claims.report_markdown import table
+from qae_theory.runs.files import write_atomically
 from tests import ROOT
 from tests.qae_theory.enclosure import errors, steps
 from tests.qae_theory.enclosure.run import METHODS
@@ -23,7 +25,7 @@ _TABLE = re.compile(r"(<!-- figures: ([a-z-]+) -->\n).*?(<!-- end of figures -->
 Figures = dict[str, Any]
 
 
-def violations(figures: Figures) -> list[str]:
+def violations(figures: Figures) -> str:
     """Return the table of violations by kind of instances and kind of bounds."""
     names = (*METHODS, "enclosure")
     rows = [
@@ -33,7 +35,7 @@ def violations(figures: Figures) -> list[str]:
     return table(["instances", "how many", *(f"`{name}`" for name in names[:-1]), "enclosure"], rows)
 
 
-def rounding(figures: Figures) -> list[str]:
+def rounding(figures: Figures) -> str:
     """Return the table of the largest errors in units in the last place, with the number of values looked at."""
     kinds = figures["kinds"]
     rows = []
@@ -45,7 +47,7 @@ def rounding(figures: Figures) -> list[str]:
     return table(["function", *kinds], rows)
 
 
-def pooled(figures: Figures) -> list[str]:
+def pooled(figures: Figures) -> str:
     """Return the table of ratios of widths over all policies and directions."""
     cells = [cell for cell in figures["widths"] if cell["policy"] == ""]
     rows = []
@@ -59,10 +61,10 @@ def pooled(figures: Figures) -> list[str]:
     return table(["arms", *heads], rows)
 
 
-def by_kind(step_size: str) -> Callable[[Figures], list[str]]:
+def by_kind(step_size: str) -> Callable[[Figures], str]:
     """Return what makes the table of ratios of widths for one kind of step size, by policy and direction."""
 
-    def made(figures: Figures) -> list[str]:
+    def made(figures: Figures) -> str:
         cells = [cell for cell in figures["widths"] if cell["policy"] and cell["step_size"] == step_size]
         kinds = list(dict.fromkeys((cell["policy"], cell["direction"]) for cell in cells))
         rows = []
@@ -74,7 +76,7 @@ def by_kind(step_size: str) -> Callable[[Figures], list[str]]:
     return made
 
 
-def model(figures: Figures) -> list[str]:
+def model(figures: Figures) -> str:
     """Return the table of ratios of widths on a language model's token logits."""
     rows = [
         [f"{row['change']:g}", f"{row['rows']} of {row['positions']}", *(number(row[x]) for x in ("0.1", "0.5", "0.9"))]
@@ -83,18 +85,18 @@ def model(figures: Figures) -> list[str]:
     return table(["entropy moves by (nats)", "positions", "10 %", "median", "90 %"], rows)
 
 
-def faults(figures: Figures) -> list[str]:
+def faults(figures: Figures) -> str:
     """Return the table of planted faults and the violations that were found."""
     return table(["planted fault", "violations"], [[name, str(n)] for name, n in figures["planted faults"].items()])
 
 
-def safe_steps(figures: Figures) -> list[str]:
+def safe_steps(figures: Figures) -> str:
     """Return the table of safe steps that were compared with their certificates."""
     found = figures["safe-steps"]
     return table(list(found), [[f"{count:,}" for count in found.values()]])
 
 
-TABLES: Mapping[str, Callable[[Figures], list[str]]] = {
+TABLES: Mapping[str, Callable[[Figures], str]] = {
     "violations": violations,
     "faults": faults,
     "rounding": rounding,
@@ -116,14 +118,9 @@ def spread(cell: Mapping[str, float]) -> str:
     return f"{number(cell['0.5'])} ({number(cell['0.1'])} to {number(cell['0.9'])})"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return the lines of a Markdown table."""
-    return [f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows)]
-
-
 def filled(page: str, figures: Figures) -> str:
     """Return the page with every table made again from the figures."""
-    return _TABLE.sub(lambda found: "\n".join([found[1], *TABLES[found[2]](figures), "", found[3]]), page)
+    return _TABLE.sub(lambda found: "\n".join([found[1], TABLES[found[2]](figures), "", found[3]]), page)
 
 
 def merged(figures: Figures, files: Iterable[Figures]) -> Figures:
@@ -157,8 +154,9 @@ def main() -> int:
     options = parser.parse_args()
     old = json.loads(FIGURES.read_text("utf-8")) if FIGURES.exists() else {}
     figures = merged(old, [json.loads(file.read_text("utf-8")) for file in options.files])
-    FIGURES.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
-    PAGE.write_text(filled(PAGE.read_text("utf-8"), figures), "utf-8")
+    page = filled(PAGE.read_text("utf-8"), figures)
+    write_atomically(FIGURES, json.dumps(figures, indent=1) + "\n")
+    write_atomically(PAGE, page)
     return 0
 
 

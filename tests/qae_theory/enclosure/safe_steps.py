@@ -14,10 +14,9 @@ import numpy as np
 
 from qae_theory import safe_step_size
 from tests import oracles
-from tests.qae_theory.enclosure import cases, truth
-from tests.qae_theory.enclosure.formulas import log_probs
-
-PRECISIONS = (192, 1200, 4500)
+from tests.qae_theory.enclosure import cases
+from tests.qae_theory.enclosure.errors import PRECISIONS
+from tests.qae_theory.enclosure.formulas import covariance_by_pairs, log_probs
 
 
 class Query(NamedTuple):
@@ -82,12 +81,9 @@ def _decided(query: Query, value: float) -> Any:
 
 
 def _by_remainder(z: Sequence[float], probs: list[Any], r: Sequence[int], low: float, high: float) -> Any:
-    """2 (b2 - b1) C / (rho2^2 L_- + rho1^2 L_+); 0 where neither direction moves anything."""
+    """Return 2 (b2 - b1) C / (rho2^2 L_- + rho1^2 L_+); 0 where neither direction moves anything."""
     below, above = oracles.curvature_brackets(len(z))
-    pairs = [(i, j) for i in range(len(z)) for j in range(i)]
-    slope = truth.total(
-        probs[i] * probs[j] * (probs[i] - probs[j]) * (flint.arb(z[i]) - flint.arb(z[j])) for i, j in pairs
-    )
+    slope = covariance_by_pairs(z, probs)
     spread_low, spread_high = (
         _spread([p * (x - flint.arb(b)) for p, x in zip(probs, r, strict=True)]) for b in (low, high)
     )
@@ -98,7 +94,7 @@ def _by_remainder(z: Sequence[float], probs: list[Any], r: Sequence[int], low: f
 
 
 def _by_order(z: Sequence[float], probs: list[Any], r: Sequence[int], high: float) -> Any:
-    """The smaller of 2 / b2 and log(pi_i/pi_j) / (b2 pi_i + (1 - b2) pi_j) over wrong i above right j."""
+    """Return the smaller of 2 / b2 and log(pi_i/pi_j) / (b2 pi_i + (1 - b2) pi_j) over wrong i above right j."""
     b2 = flint.arb(high)
     step = 2 / b2
     for i, wrong in enumerate(r):

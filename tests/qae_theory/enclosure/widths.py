@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from qae_theory import entropy_change_bounds
+from qae_theory.runs.files import write_atomically
 from tests.qae_theory.enclosure import steps
 from tests.qae_theory.enclosure.cases import Array
 
@@ -101,7 +102,7 @@ def main() -> int:
         figures["model"] = of_model(token_logits(options.model), seed=options.seed)
         print(*figures["model"], sep="\n")
     if options.json is not None:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+        write_atomically(options.json, json.dumps(figures, indent=1) + "\n")
     return 0
 
 
