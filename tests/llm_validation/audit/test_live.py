@@ -153,14 +153,10 @@ def test_an_audit_that_fails_does_not_stop_the_training(queue: Queue, caplog: py
 @pytest.mark.slow
 def test_verls_own_trainer_logs_the_findings(tmp_path: Path) -> None:
     """One step of verl's loop on a CPU, with the hook in the class that it trains with."""
-    from llm_validation.cluster.recipes.data import write_data
-    from llm_validation.cluster.recipes.smoke_model import write_smoke_model
     from tests.llm_validation.audit.watched_verl import NAME
-    from tests.llm_validation.verl_engine.cpu_verl.runs import CpuRun, World
+    from tests.llm_validation.verl_engine.cpu_verl.launched import ended, made
+    from tests.llm_validation.verl_engine.cpu_verl.runs import CpuRun
 
-    world = World(tmp_path / "model", tmp_path / "data")
-    write_smoke_model(world.model, success=0.01, cache=tmp_path / "cache")
-    write_data("digits", world.data / "digits-train.parquet", count=16)
     settings = [
         f"trainer.v1.trainer_mode={NAME}",
         "trainer.probe.counterfactual_every=0",
@@ -168,11 +164,8 @@ def test_verls_own_trainer_logs_the_findings(tmp_path: Path) -> None:
         "trainer.save_freq=-1",
     ]
     module = "tests.llm_validation.audit.watched_verl"
-    job = CpuRun(world, tmp_path / "run", settings=settings, module=module)
-    try:
-        job.run()
-    finally:
-        job.close()
+    world = made(tmp_path, success=0.01)
+    job = ended(CpuRun(world, tmp_path / "run", settings=settings, module=module))
     (logged,) = job.log().values()
     assert logged[f"{PREFIX}groups-of-one"] == 0
     assert 0 <= logged[f"{PREFIX}zero_advantage_share"] <= 1

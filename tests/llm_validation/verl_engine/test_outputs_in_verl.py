@@ -15,7 +15,8 @@ import pytest
 
 from llm_validation.cluster.collect.collect import collect
 from qae_theory import advantages
-from tests.llm_validation.verl_engine.cpu_verl.runs import HERE, CpuRun, World, arguments
+from tests.llm_validation.verl_engine.cpu_verl.launched import launched
+from tests.llm_validation.verl_engine.cpu_verl.runs import HERE
 
 pytestmark = [pytest.mark.verl, pytest.mark.slow]
 
@@ -24,17 +25,8 @@ OUTPUTS, GROUP, PROMPTS = 7, 5, 4  # OUTPUTS as in cpu_verl.agent
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of one step, described as a launch does it."""
-    from omegaconf import OmegaConf
-
-    from llm_validation.cluster.recipes.compose import compose
-    from llm_validation.cluster.recipes.data import write_data
-    from llm_validation.cluster.recipes.smoke_model import write_smoke_model
-
+    """The folder of one step."""
     root = tmp_path_factory.mktemp("verl")
-    world = World(root / "model", root / "data")
-    write_smoke_model(world.model, success=0.15, cache=root / "cache")
-    write_data("digits", world.data / "digits-train.parquet", count=16)
     loops = root / "loops.yaml"
     loops.write_text(f"- name: flipped\n  _target_: {HERE}.agent.FlippedAgentLoop\n")
     settings = [
@@ -48,17 +40,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "trainer.total_training_steps=1",
         "trainer.save_freq=-1",
     ]
-    job = CpuRun(world, root / "smoke-qae-cpu", settings=settings)
-    try:
-        job.run()
-    finally:
-        job.close()
-    overrides = [word for word in arguments(job) if not word.startswith(("--", "+experiment", "hydra."))]
-    config = compose("smoke-qae", overrides)
-    (job.folder / "resolved.yaml").write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
-    facts = {"experiment": "smoke-qae", "overrides": overrides, "id": "cpu"}
-    (job.folder / "job.json").write_text(json.dumps(facts), encoding="utf-8")
-    return job.folder
+    return launched(root, settings)
 
 
 def probed(folder: Path) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from llm_validation.cluster.collect.collect import collect
-from tests.llm_validation.verl_engine.cpu_verl.runs import CpuRun, World, arguments
+from tests.llm_validation.verl_engine.cpu_verl.launched import launched
 
 pytestmark = [pytest.mark.verl, pytest.mark.slow]
 
@@ -26,28 +26,7 @@ SETTINGS = (
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run, described as a launch does it."""
-    from omegaconf import OmegaConf
-
-    from llm_validation.cluster.recipes.compose import compose
-    from llm_validation.cluster.recipes.data import write_data
-    from llm_validation.cluster.recipes.smoke_model import write_smoke_model
-
-    root = tmp_path_factory.mktemp("verl")
-    world = World(root / "model", root / "data")
-    write_smoke_model(world.model, success=0.15, cache=root / "cache")
-    write_data("digits", world.data / "digits-train.parquet", count=16)
-    run = CpuRun(world, root / "smoke-qae-cpu", settings=SETTINGS)
-    try:
-        run.run()
-    finally:
-        run.close()
-    overrides = [word for word in arguments(run) if not word.startswith(("--", "+experiment", "hydra."))]
-    config = compose("smoke-qae", overrides)
-    (run.folder / "resolved.yaml").write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
-    facts = {"experiment": "smoke-qae", "overrides": overrides, "id": "cpu"}
-    (run.folder / "job.json").write_text(json.dumps(facts), encoding="utf-8")
-    return run.folder
+    return launched(tmp_path_factory.mktemp("verl"), SETTINGS)
 
 
 def load(folder: Path, name: str) -> Any:

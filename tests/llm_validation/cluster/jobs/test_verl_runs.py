@@ -17,7 +17,8 @@ import pytest
 
 from llm_validation.verl_engine.update_probe import COUNTERFACTUAL, metrics_of
 from qae_theory import advantages
-from tests.llm_validation.verl_engine.cpu_verl.runs import RANKS, CpuRun, World
+from tests.llm_validation.verl_engine.cpu_verl.launched import made
+from tests.llm_validation.verl_engine.cpu_verl.runs import RANKS, CpuRun
 
 pytestmark = [pytest.mark.verl, pytest.mark.slow]
 
@@ -35,7 +36,7 @@ class Runs(NamedTuple):
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     folder = tmp_path_factory.mktemp("verl")
-    world = made(folder)
+    world = made(folder, questions=64)
     probed = CpuRun(
         world,
         folder / "probed",
@@ -64,17 +65,6 @@ def killed_and_resumed(run: CpuRun) -> None:
 def one_after_the_other(*runs: CpuRun) -> None:
     for run in runs:
         run.run()
-
-
-def made(folder: Path) -> World:
-    """A model that is right now and then, and questions, by the code of ``qae cluster data`` and ``smoke-model``."""
-    from llm_validation.cluster.recipes.data import write_data
-    from llm_validation.cluster.recipes.smoke_model import write_smoke_model
-
-    world = World(folder / "model", folder / "data")
-    write_smoke_model(world.model, success=0.15, cache=folder / "cache")
-    write_data("digits", world.data / "digits-train.parquet", count=64)
-    return world
 
 
 def states(run: CpuRun, step: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,8 @@ from verl.plugin.platform.platform_manager import PlatformRegistry
 from verl.utils import distributed
 from verl.workers.rollout.base import _ROLLOUT_REGISTRY
 from verl.workers.rollout.replica import RolloutReplicaRegistry
+
+from tests.llm_validation.verl_engine.cpu_verl.runs import MEETING
 
 ROLLOUT = "cpu"  # what rollout.name is
 
@@ -101,10 +104,16 @@ class PlatformCPU(PlatformBase):
 
 
 def _join_processes(timeout_second: Any = None, backend: Any = None) -> None:
-    """In the place of ``initialize_global_process_group_ray``, which would name the device ``cpu`` twice."""
+    """In the place of ``initialize_global_process_group_ray``, which would name the device ``cpu`` twice.
+
+    The processes of a worker group meet at a file. At the port that verl names they could miss one another: verl closes
+    it again before torch listens on it, so that any other process may take it.
+    """
     if not torch.distributed.is_initialized():
-        rank, size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-        torch.distributed.init_process_group(backend="gloo", rank=rank, world_size=size)
+        rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+        place = Path(os.environ[MEETING]) / f"group-{os.environ['WG_PREFIX']}"
+        store = torch.distributed.FileStore(str(place), size)
+        torch.distributed.init_process_group(backend="gloo", store=store, rank=rank, world_size=size)
 
 
 def _replica() -> Any:

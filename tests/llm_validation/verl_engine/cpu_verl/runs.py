@@ -21,8 +21,8 @@ from tests import ROOT
 CONFIGS = ROOT / "llm_validation" / "cluster" / "recipes" / "configs"
 HERE = "tests.llm_validation.verl_engine.cpu_verl"
 MARK = "QAE_TEST_RUN"  # in the environment of every process of a run
+MEETING = "QAE_TEST_MEETING"  # names the folder in which the processes of a run find one another
 LONGEST = 600.0  # seconds; a run takes a minute of processor time
-PORT_TAKEN = "EADDRINUSE"  # torch names it where its store cannot listen
 RANKS = 2
 
 
@@ -79,23 +79,13 @@ class CpuRun:
             )
 
     def run(self) -> None:
-        """To the end.
-
-        verl closes the port that it has found free before torch listens on it, so that another process may take it. A
-        start that failed for this one reason, before any step, is made again, once.
-        """
-        status = self._run_once()
-        if status != 0 and PORT_TAKEN in self.output() and not any((self.folder / "probe").glob("*.jsonl")):
-            (self.folder / f"output-{self.attempts}.txt").unlink()
-            status = self._run_once()
-        assert status == 0, self.output()[-5000:]
-
-    def _run_once(self) -> int:
+        """To the end."""
         process = self.start()
         try:
-            return process.wait(LONGEST)
+            status = process.wait(LONGEST)
         finally:
             self.end()
+        assert status == 0, self.output()[-5000:]
 
     def run_until(self, step: int) -> None:
         """Kill it as soon as there is a checkpoint of that step."""
@@ -142,6 +132,7 @@ def environment(run: CpuRun) -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "HF_DATASETS_CACHE": str(run.folder / "cache"),
         MARK: run._mark,
+        MEETING: str(run._ray),
     }
     return {**os.environ, **ours}
 
