@@ -98,7 +98,7 @@ def simulated(
     From then on every step sharpens the policy's logits by a third (``collapse``), or flattens them by as much
     (``explosion``), beside what GRPO does.
     """
-    rngs = [np.random.default_rng(np.random.SeedSequence(11, spawn_key=(seed,))) for seed in range(seeds)]
+    rngs = [np.random.default_rng(np.random.SeedSequence(12, spawn_key=(seed,))) for seed in range(seeds)]
     spread = SHARP if switch == "explosion" else 1.0  # a policy near the uniform one cannot gain half as much again
     start = random_bandits(World(queries=QUERIES, arms=16, difficulty=difficulty, spread=spread), rngs)
     onsets = np.array([int(rng.integers(*ONSET)) for rng in rngs])
