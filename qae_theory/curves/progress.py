@@ -105,7 +105,7 @@ def slope(values: Iterable[Array], at: Sequence[float]) -> Array:
 
 
 def _first_passage(best: Array, values: Array, levels: Array) -> Array:
-    """Return when one seed first reaches a level, for a best success so far that never falls."""
+    """Return a seed's values where its best success so far, which never falls, first reaches each level, ``[L]``."""
     after = np.searchsorted(best, levels, side="left")
     inside = np.minimum(after, len(best) - 1)
     before = np.maximum(inside - 1, 0)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from qae_theory.arrays import Array
+from qae_theory.curves.families import mean_where
 from qae_theory.curves.statistics import mean_interval
 from qae_theory.curves.trajectories import Trajectory, alternated
 
@@ -34,17 +35,10 @@ def sign_readings(pair: tuple[str, str], run: Trajectory, level: float) -> dict[
         "rule": pair[1],
         "entropy_start_end": [float(curves["sequence_entropy"][:, i].mean()) for i in (0, -1)],
         "updates_with_growth": int(growing.sum()),
-        "lead": _interval(_seed_means(curves["negative"] - curves["positive"], growing), level),
-        "level_gap": _interval(_seed_means(gap, np.isfinite(gap)), level),
+        "lead": _interval(mean_where(curves["negative"] - curves["positive"], growing), level),
+        "level_gap": _interval(mean_where(gap, np.isfinite(gap)), level),
         "growth_gap": _interval(np.array([_trend(run.steps, row) for row in gap]), level),
     }
-
-
-def _seed_means(values: Array, chosen: Array) -> Array:
-    """Mean of each seed's chosen entries, ``[S, records] -> [S]``; NaN where none is chosen."""
-    count = chosen.sum(axis=1)
-    total = np.where(chosen, values, 0.0).sum(axis=1)
-    return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
 
 
 def _trend(steps: Array, row: Array) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 
 from qae_theory import checks
 from qae_theory.arrays import Array
+from qae_theory.curves.progress import at_success
 from qae_theory.curves.statistics import Interval, mean_interval
 
 
@@ -61,8 +62,7 @@ def at_gain(success: Array, curve: Array, gains: object) -> Array:
         ``[S, L]``; NaN where the seed never gains so much.
     """
     targets = np.asarray(gains, dtype=np.float64)
-    best = np.maximum.accumulate(success - success[:, :1], axis=1)
-    return np.stack([_first_passage(b, c, targets) for b, c in zip(best, curve, strict=True)])
+    return at_success(success - success[:, :1], curve, np.broadcast_to(targets, (len(success), len(targets))))
 
 
 def common_gains(successes: Iterable[Array], count: int = 3) -> Array:
@@ -115,17 +115,6 @@ def paired_difference(one: Array, other: Array, *, level: float) -> Interval:
         The interval, in the unit of the curves.
     """
     return mean_interval(np.asarray(one) - np.asarray(other), level=level)
-
-
-def _first_passage(best: Array, curve: Array, targets: Array) -> Array:
-    """Return where one seed's best success so far, which starts at 0 and never falls, first reaches each level."""
-    after = np.searchsorted(best, targets, side="left")
-    inside = np.minimum(after, len(best) - 1)
-    before = np.maximum(inside - 1, 0)
-    rise = best[inside] - best[before]
-    share = np.divide(targets - best[before], rise, out=np.ones_like(targets), where=rise > 0)
-    values = curve[before] + share * (curve[inside] - curve[before])
-    return np.where(after < len(best), values, nan)
 
 
 def _or_nan(value: float | None) -> float:
