@@ -16,7 +16,7 @@ _LINK_OR_CODE = re.compile(r"<a\b.*?</a>|<pre\b.*?</pre>|<h[1-6]\b.*?</h[1-6]>|<
 
 
 def places() -> dict[str, str]:
-    """Where each claim is, by its id: page and place, from the top of the site."""
+    """Return where each claim is, by its id: page and place, from the top of the site."""
     taken = set(experiment_names())
     return {
         claim.id: f"proofs/{slug(claim.section)}.html#claim-{claim.id}"
@@ -26,9 +26,16 @@ def places() -> dict[str, str]:
 
 
 def linked(page: str, where: Mapping[str, str], up: str) -> str:
-    """The page's HTML with links; ``up`` is the way to the top of the site."""
+    """Return the page's HTML with links to the claims that it names.
+
+    Args:
+        page: HTML.
+        where: page and place of each claim, as :func:`places` gives them.
+        up: the way from the page to the top of the site.
+    """
 
     def link(found: re.Match[str]) -> str:
+        """Return a claim's id with a link around it; what is a link already, or names no claim, as it is."""
         place = where.get(found.group(1) or "")
         return f'<a href="{up}{place}">{found.group()}</a>' if place else found.group()
 

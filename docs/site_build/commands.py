@@ -15,7 +15,7 @@ PAGE = "reference/commands.md"
 
 
 def command_tree() -> Any:
-    """The command with its subcommands, as Click has them."""
+    """Return the command with its subcommands, as Click has them."""
     import typer
 
     from qae_theory.cli import build_app
@@ -24,7 +24,7 @@ def command_tree() -> Any:
 
 
 def leaves(command: Any, name: str = "qae") -> Iterator[tuple[str, Any]]:
-    """Every command that does something, by its full name."""
+    """Yield every command that does something, with its full name."""
     children = getattr(command, "commands", {})
     if not children:
         yield name, command
@@ -33,7 +33,7 @@ def leaves(command: Any, name: str = "qae") -> Iterator[tuple[str, Any]]:
 
 
 def page(command: Any) -> str:
-    """All commands: what each does, its arguments and options."""
+    """Return the page of all commands: what each does, its arguments and options."""
     intro = "What `qae COMMAND --help` says, for every command."
     return "\n\n".join(["# Commands", intro, *(_section(name, one) for name, one in leaves(command))]) + "\n"
 
@@ -49,11 +49,11 @@ def _section(name: str, command: Any) -> str:
 
 
 def _code(spelled: str) -> str:
-    """What is to be written; types as words, and none where a name already stands for the value."""
+    """Return what is to be written, with types as words, and none where a name already stands for the value."""
     return f"`{_TYPE.sub(lambda found: _TYPES.get(found.group(1), ''), spelled)}`".replace("|", "\\|")
 
 
 def _examples(epilog: str) -> str:
-    """``Examples: one | two`` as a block of code."""
+    """Return ``Examples: one | two`` as a block of code."""
     lines = epilog.removeprefix("Examples:").removeprefix("Example:").split(" | ")
     return "\n".join(["```", *(line.strip() for line in lines), "```"])

@@ -12,7 +12,7 @@ _EXAMPLE = re.compile(r"(?:^[ \t]*>>> .*\n?(?:^[ \t]*\S.*\n?)*)", re.MULTILINE)
 
 
 def as_markdown(text: str, full_name: Callable[[str], str]) -> str:
-    """The docstring with ``$formulas$``, links where the site has the object, and examples as blocks of code.
+    """Return the docstring with ``$formulas$``, links where the site has the object, and examples as blocks of code.
 
     Args:
         text: the docstring.

@@ -16,7 +16,7 @@ ESCAPED_TOO = "<|~$"  # what reports escape, as CommonMark has it, and Python-Ma
 
 
 class Formulas(Extension):
-    """Formulas in line and, between two dollars each, as a line of their own."""
+    """Turn formulas into MathML: in line, and between two dollars each as a line of their own."""
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - Python-Markdown's name
         """Add both patterns, and escapes that are missing."""
@@ -27,4 +27,5 @@ class Formulas(Extension):
 
 class _Formula(InlineProcessor):
     def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element | str, int, int]:  # noqa: N802
+        """Return the formula as MathML, put aside so that no other pattern reads it, and where it began and ended."""
         return self.md.htmlStash.store(html_of(m.group())), m.start(0), m.end(0)

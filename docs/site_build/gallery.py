@@ -18,7 +18,7 @@ _WANTED = re.compile(r"^<!-- figure: (\w+) -->$", re.MULTILINE)
 
 
 def stored(folder: Path) -> dict[str, Mapping[str, Any]]:
-    """Entries of the index whose picture is there; none where nothing is stored."""
+    """Return the entries of the index whose picture is there; none where nothing is stored."""
     index = folder / INDEX
     if not index.is_file():
         return {}
@@ -27,14 +27,14 @@ def stored(folder: Path) -> dict[str, Mapping[str, Any]]:
 
 
 def page(entries: Mapping[str, Mapping[str, Any]], folder: Path) -> str:
-    """All stored figures with their captions."""
+    """Return the page of all stored figures with their captions."""
     says = "Each panel says on its face what it is drawn from. `qae figures` draws them again from your own results."
     figures = [_section(name, entry, folder) for name, entry in entries.items()]
     return "\n\n".join(["# Figures and tables", *([says, *figures] if figures else [NONE])]) + "\n"
 
 
 def with_pictures(text: str, entries: Mapping[str, Mapping[str, Any]], folder: Path, up: str) -> str:
-    """``<!-- figure: NAME -->`` replaced by the picture, or by nothing where it is not stored.
+    """Return the page with ``<!-- figure: NAME -->`` replaced by the picture, or by nothing where it is not stored.
 
     Args:
         text: a page.
@@ -44,6 +44,7 @@ def with_pictures(text: str, entries: Mapping[str, Mapping[str, Any]], folder: P
     """
 
     def picture(found: re.Match[str]) -> str:
+        """Return the picture that a comment asks for, with its title and a link to its caption."""
         name = found.group(1)
         if name not in entries:
             return ""
@@ -68,7 +69,7 @@ def _caption(panel: Mapping[str, Any]) -> str:
 
 
 def _shown(name: str, entry: Mapping[str, Any], folder: Path) -> str:
-    """The picture; of a table its text, which is stored beside it."""
+    """Return the picture; of a table its text, which is stored beside it."""
     text = folder / f"{name}.md"
     if not text.is_file():
         return _image(name, entry, folder, FOLDER)
@@ -76,7 +77,7 @@ def _shown(name: str, entry: Mapping[str, Any], folder: Path) -> str:
 
 
 def _image(name: str, entry: Mapping[str, Any], folder: Path, place: str) -> str:
-    """A picture with its width in pixels, by which a phone shows it larger than its window."""
+    """Return a picture with its width in pixels, by which a phone shows it larger than its window."""
     width = int.from_bytes((folder / f"{name}.png").read_bytes()[16:20], "big")
     titles = "; ".join(panel["title"] for panel in entry["panels"])
     words = f"{markdown_plain(entry['title'])}. Panels: {markdown_plain(titles)}."

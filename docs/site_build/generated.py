@@ -16,7 +16,7 @@ LEDGER = DOCS / "ledger.json"
 
 
 def pages() -> dict[str, str]:
-    """All generated pages, by name.
+    """Return all generated pages, by name.
 
     Raises:
         ValueError: a formula of the ledger has no MathML, or README.md has lost its table.

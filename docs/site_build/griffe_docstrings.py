@@ -10,10 +10,10 @@ from docs.site_build.docstrings import as_markdown
 
 
 class Docstrings(Extension):
-    """Rewrites every docstring as it is found."""
+    """Rewrite every docstring as it is found."""
 
     def on_instance(self, *, obj: Object, **_: Any) -> None:
-        """Called for each module, class, function and attribute, before its docstring is parsed."""
+        """Rewrite the docstring of a module, class, function or attribute before Griffe parses it."""
         if obj.docstring is not None:
             module = obj.module.path
             obj.docstring.value = as_markdown(obj.docstring.value, lambda name: _full(name, module))

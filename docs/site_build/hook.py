@@ -19,7 +19,7 @@ NO_INDEX = 'var __index = {"config": {"lang": ["en"], "separator": " ", "pipelin
 
 
 def on_config(config: Any) -> Any:
-    """Formulas as MathML, in pages and in docstrings."""
+    """Return the configuration with formulas as MathML, in pages and in docstrings."""
     config.markdown_extensions.append(Formulas())
     return config
 
@@ -39,7 +39,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def on_page_content(html: str, page: Any, **_: Any) -> str:
-    """What is wide scrolls in boxes of its own; ids of claims lead to the claims."""
+    """Return the page with boxes that scroll around what is wide, and with links from ids of claims to the claims."""
     text = built.with_scrolling_pictures(built.with_focusable_code(built.with_scrolling_tables(html)))
     return text if page.file.src_uri.startswith("proofs/") else claim_links.linked(text, CLAIMS, _up(page))
 
@@ -65,5 +65,5 @@ def on_post_build(config: Any) -> None:
 
 
 def _up(page: Any) -> str:
-    """The way from a page to the top of the site."""
+    """Return the way from a page to the top of the site."""
     return "../" * str(page.file.src_uri).count("/")

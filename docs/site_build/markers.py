@@ -17,12 +17,12 @@ _MARKER = re.compile(r"^<!-- (verdicts|kinds|public)(?:: (\w+))? -->$", re.MULTI
 
 
 def filled(text: str, root: Path) -> str:
-    """The page with every comment replaced; ``root`` is the folder of the packages."""
+    """Return the page with every comment replaced; ``root`` is the folder of the packages."""
     return _MARKER.sub(lambda found: _made(found.group(1), found.group(2), root), text)
 
 
 def public_names(package: Path) -> dict[str, str]:
-    """What a package's ``__init__`` exports, by name: the full path of where it is defined."""
+    """Return what a package's ``__init__`` exports, by name: the full path of where it is defined."""
     tree = ast.parse((package / "__init__.py").read_text(encoding="utf-8"))
     imported: dict[str, str] = {}
     for node in ast.walk(tree):  # also below the top: names that are imported when first asked for

@@ -16,7 +16,7 @@ _TAG = re.compile(r"<[^>]*>")
 
 
 def html_of(written: str) -> str:
-    """MathML; what has none is shown as it is written, with a warning, which a strict build refuses."""
+    """Return a formula as MathML; one that has none as it is written, with a warning, which a strict build refuses."""
     latex = _NAME.sub(lambda found: found.group().replace(r"\_", "_"), " ".join(written.strip("$").split()))
     try:
         if written.startswith("$$"):
@@ -28,7 +28,7 @@ def html_of(written: str) -> str:
 
 
 def _inline(formula: str) -> str:
-    """A formula that does not break; one that a phone cannot hold on a line scrolls in a box of its own."""
+    """Return a formula that does not break; one that a phone cannot hold on a line scrolls in a box of its own."""
     if len(_TAG.sub("", formula)) <= WIDE:
         return f'<span class="math inline">{formula}</span>'
     return f'<span class="math inline wide" tabindex="0">{formula}</span>'

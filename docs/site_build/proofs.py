@@ -27,7 +27,12 @@ _ARTICLE = re.compile(r"<article[^>]*>\s*<h3>.*?</h3>(.*)</article>", re.DOTALL)
 
 
 def pages(lines: Sequence[LedgerLine], ledger: str) -> tuple[dict[str, str], list[str]]:
-    """Markdown by the page's name, and the formulas that have no MathML; ``ledger`` names the file for readers."""
+    """Return Markdown by the page's name, and the formulas that have no MathML.
+
+    Args:
+        lines: the ledger's lines.
+        ledger: names its file for readers, as Markdown.
+    """
     text = HtmlText()
     by_id = {line.entry.claim.id: line for line in lines}
     families = {
@@ -53,7 +58,7 @@ def _index(families: Mapping[str, Sequence[LedgerLine]], ledger: str) -> str:
 
 
 def _definitions() -> str:
-    """The definitions of the formal proofs, to which the theorems link."""
+    """Return the page of the definitions of the formal proofs, to which the theorems link."""
     parts = [
         "# Definitions of the formal proofs",
         "This is `qae_theory/formal/theories/Definitions.v` as it is. The statement of a theorem uses nothing else but "
@@ -86,7 +91,7 @@ def _number(entries: Sequence[Entry]) -> str:
 
 
 def _claim(line: LedgerLine, text: HtmlText) -> str:
-    """A heading that the contents and the search know, and under it the claim as the report shows it."""
+    """Return a heading that the contents and the search know, and under it the claim as the report shows it."""
     found = _ARTICLE.search(section("", [line], (), text=text, definitions_at=DEFINITIONS_PAGE))
     if found is None:
         raise ValueError(f"the report has no article for {line.entry.claim.id!r}")
@@ -96,5 +101,5 @@ def _claim(line: LedgerLine, text: HtmlText) -> str:
 
 
 def _one_block(body: str) -> str:
-    """Without blank lines, at which Markdown would end a block of HTML."""
+    """Return the text without blank lines, at which Markdown would end a block of HTML."""
     return re.sub(r"\n\s*\n", "\n", body)

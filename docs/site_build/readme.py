@@ -15,28 +15,30 @@ _ATTRIBUTE = re.compile(r'\b(src|srcset|href)="docs/')
 
 
 def front_page(readme: str, verdicts: str, titles: Mapping[str, str]) -> str:
-    """README.md up to the end of the section with the claims' table; instead of the table a link to ``verdicts``.
+    """Return README.md up to the end of the section with the claims' counts, and beside them a link to ``verdicts``.
 
     Raises:
-        ValueError: the markers of the table are not there.
+        ValueError: the markers around the counts are not there.
     """
     before, begin, rest = readme.partition(BEGIN)
-    table, end, after = rest.partition(END)
+    made, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"README.md needs the lines {BEGIN} and {END}")
-    counts = table.strip().split("\n", 1)[0]
+    counts = made.strip().split("\n", 1)[0]
     of_section = after.partition("\n## ")[0]
     link = f"{counts} [The table of all verdicts, each with its proof]({verdicts})."
     return f"{rebased(before, titles)}{link}{rebased(of_section, titles)}\n"
 
 
 def rebased(text: str, titles: Mapping[str, str]) -> str:
-    """Links from the repository's root as links from ``docs/``; those to files that the site lacks become plain text.
+    """Return a text with links from the repository's root turned into links from ``docs/``.
 
-    A link that shows nothing but the path of a page shows its title, by ``titles``: page's name to title.
+    Links to files that the site lacks become plain text. A link that shows nothing but the path of a page shows its
+    title, by ``titles``: page's name to title.
     """
 
     def link(found: re.Match[str]) -> str:
+        """Return a link as it has to be on the site, or its text alone."""
         picture, words, target = found.groups()
         path, mark, place = target.partition("#")
         if "://" in target or not path:
@@ -51,7 +53,7 @@ def rebased(text: str, titles: Mapping[str, str]) -> str:
 
 
 def titles_of(docs: Path) -> dict[str, str]:
-    """First heading of every page in a folder, by its name there."""
+    """Return the first heading of every page in a folder, by the page's name there."""
     found = {}
     for path in docs.rglob("*.md"):
         heading = re.search(r"^# (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)

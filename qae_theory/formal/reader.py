@@ -53,7 +53,7 @@ _COMMENT_OR_WORD = re.compile(r"\(\*.*?\*\)|\w+(?:'\w*)*", re.DOTALL)
 
 @dataclass(frozen=True)
 class Reading:
-    """A claim's theorem as a reader sees it.
+    """Hold a claim's theorem as a reader sees it.
 
     Attributes:
         theorem: its name.

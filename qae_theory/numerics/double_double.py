@@ -101,7 +101,7 @@ def over(x: Pair, y: Pair) -> Pair:
 
 
 def total(x: Pair) -> Pair:
-    """Sum over the last axis, by halves: the error is log2(n) additions' of the sizes' sum."""
+    """Return the sum over the last axis, by halves: the error is log2(n) additions' of the sizes' sum."""
     while x.high.shape[-1] > 1:
         size = x.high.shape[-1]
         half = size // 2

@@ -46,7 +46,7 @@ class Policy(NamedTuple):
 
     @property
     def mass(self) -> Array:
-        """Sum of the weights."""
+        """Return the sum of the weights."""
         return 1 + self.others
 
 
