@@ -16,6 +16,7 @@ from llm_validation.audit.reading.base import SettingsReader
 from llm_validation.audit.reading.head import Head
 from llm_validation.audit.reading.opening import pieces
 from llm_validation.verl_engine.configuration.flat_yaml import flat_scalars
+from llm_validation.verl_engine.configuration.record import read_flat
 
 _ACTOR, _ROLLOUT = "actor_rollout_ref.actor.", "actor_rollout_ref.rollout."
 _VERL = re.compile(rb"^['\"]?actor_rollout_ref['\"]?:", re.MULTILINE)
@@ -38,7 +39,7 @@ def _verl(head: Head) -> AuditSettings:
         {
             "estimator": estimator_of(flat.get("algorithm.adv_estimator")),
             "k": flat.get("algorithm.quantile_k"),
-            "std": _std_of_verl(flat),
+            "std": read_flat(flat).algorithm.std,
             "eps": _number(flat.get("algorithm.advantage_eps")),
             "group_size": _whole(flat.get(_ROLLOUT + "n")),
             "clip_low": both if low is None else low,
@@ -52,17 +53,6 @@ def _verl(head: Head) -> AuditSettings:
             "correct_above": _number(flat.get("algorithm.correct_above")),
         }
     )
-
-
-def _std_of_verl(flat: Mapping[str, Any]) -> str | None:
-    """Return what the advantages are divided by: verl's own GRPO by Bessel's, unless it is switched off."""
-    own = flat.get("algorithm.adv_estimator") in ("grpo", "grpo_vectorized")
-    stated = None if own else flat.get("algorithm.advantage_std")
-    if stated:
-        return str(stated)
-    if flat.get("algorithm.norm_adv_by_std_in_grpo") is False:
-        return "none"
-    return "bessel" if own else None
 
 
 def _trl(head: Head) -> AuditSettings:

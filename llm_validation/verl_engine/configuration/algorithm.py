@@ -35,3 +35,17 @@ class Algorithm:
     """Whether the rollout's own log-probabilities stand for those of the old policy, without a pass for them."""
     table: Setting[Mapping[str, Any]] = setting("algorithm", ANY)
     """The table as a whole, which verl hands to an estimator with all that is in it."""
+
+    @property
+    def std(self) -> str | None:
+        """Return the standard deviation that an advantage is divided by; None for the estimator's own.
+
+        verl's own estimators divide by Bessel's, have the switch and take no other option.
+        """
+        is_verls_own = self.estimator.value in ("grpo", "grpo_vectorized")
+        stated = None if is_verls_own else self.advantage_std.value
+        if stated:
+            return str(stated)
+        if self.divides_by_std.value is False:
+            return "none"
+        return "bessel" if is_verls_own else None

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
-from llm_validation.verl_engine.configuration.algorithm import Algorithm
 from llm_validation.verl_engine.configuration.record import Configuration, read_flat
 from qae_theory.baselines import DEFAULT_K
 from qae_theory.checks import quantile_level
@@ -75,7 +74,7 @@ def settings_of(run: Configuration) -> RunSettings:
     return RunSettings(
         estimator=_text(algorithm.estimator.value),
         k=_text(algorithm.quantile_k.value),
-        std=_std(algorithm),
+        std=algorithm.std,
         eps=_number(algorithm.advantage_eps.value),
         gate=_text(algorithm.advantage_gate.value),
         correct_above=_number(algorithm.correct_above.value),
@@ -88,18 +87,6 @@ def settings_of(run: Configuration) -> RunSettings:
         aggregation=_text(run.actor.aggregation.value),
         last_step=_whole(run.trainer.steps.value),
     )
-
-
-def _std(algorithm: Algorithm) -> str | None:
-    """Return the standard deviation that an advantage is divided by; None for the estimator's own."""
-    is_verls_own = algorithm.estimator.value in ("grpo", "grpo_vectorized")
-    # verl's own estimator divides by Bessel's, has the switch and takes no other option.
-    stated = None if is_verls_own else _text(algorithm.advantage_std.value)
-    if stated:
-        return stated
-    if algorithm.divides_by_std.value is False:
-        return "none"
-    return "bessel" if is_verls_own else None
 
 
 def settings_of_own(config: Mapping[str, Any]) -> RunSettings:
