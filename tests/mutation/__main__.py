@@ -14,6 +14,7 @@ from pathlib import Path
 from mutmut.mutation.file_mutation import mutate_file_contents
 
 from tests import ROOT
+from tests.mutation.bends.bend import COUNT
 
 TREE = ROOT / "mutants"
 COPIED = ("qae_theory", "simulators", "llm_validation", "paper_figures", "tests", "docs", "pyproject.toml", "README.md")
@@ -47,7 +48,7 @@ def run_bends(arguments: argparse.Namespace) -> int:
 
 
 def write_tree(only: list[str]) -> list[str]:
-    """Copy the project to ``mutants/`` with every mutant behind a switch; returns the mutants' names."""
+    """Copy the project to ``mutants/`` with every mutant behind a switch; return the mutants' names."""
     shutil.rmtree(TREE, ignore_errors=True)
     TREE.mkdir()
     for name in COPIED:
@@ -85,9 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--bends",
         nargs="?",
-        const="520",
+        const=str(COUNT),
         metavar="COUNT",
-        help="conditional bends in place of mutants: how many, 520 if left out, or `all` that there are",
+        help=f"conditional bends in place of mutants: how many, {COUNT} if left out, or `all` that there are",
     )
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "mutation")

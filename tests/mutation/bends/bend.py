@@ -1,4 +1,4 @@
-"""Makes bends: draws them with a fixed seed, and puts one into a function.
+"""Make bends: draw them with a fixed seed, and put one into a function.
 
 A bend is a trampoline inside the function, whose code is replaced: every module that has imported the function gets it,
 and no name is bound anew. It calls the original first and lets its errors through.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from importlib import import_module
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
@@ -32,7 +33,7 @@ class Bend(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The bend in one line."""
+        """Return the bend in one line."""
         return f"{self.function}: {self.change.says} | {self.condition.says}"
 
 
@@ -72,12 +73,11 @@ def draw(count: int = COUNT, seed: int = SEED) -> list[Bend]:
 LACKING = {
     **dict.fromkeys(("dr_grpo", "rloo", "psr", "nsr"), ("k", "std", "eps")),
     "grpo": ("k",),
-    **dict.fromkeys(("uncentred", "policy_gradient", "natural_gradient"), ()),
     "policy_gradient": ("baseline",),
     "sampled_group": ("baseline",),
 }
 # Functions that are 0 at equal logits: there only what is added shows.
-ZERO_AT_EQUAL = (*("self_covariance", "entropy_gradient", "first_order_entropy_change", "expected_first_order_change"),)
+ZERO_AT_EQUAL = ("self_covariance", "entropy_gradient", "first_order_entropy_change", "expected_first_order_change")
 
 
 def _can_differ(condition: Condition, change: Change, function: str) -> bool:
@@ -93,9 +93,9 @@ def _can_differ(condition: Condition, change: Change, function: str) -> bool:
         return False
     if about == "eps" and says == "std is 'none'":
         return False  # nothing divides
-    default = {"method": "inverted_cdf", "std": "population", "eps": "0"}.get(about)
+    default = {"method": "inverted_cdf", "std": "population"}.get(about)
     nothing_given = (f"{about} is {default!r}", "no mask and G > 200") if about else ()
-    return says not in nothing_given and change.says not in condition.without
+    return says not in nothing_given
 
 
 def install(bend: Bend) -> None:
@@ -106,8 +106,7 @@ def install(bend: Bend) -> None:
 def function_of(name: str) -> FunctionType:
     """Return a public function by its name."""
     tie = next(tie for tie in TIES if tie.function == name)
-    module = __import__(f"qae_theory.{tie.module}", fromlist=[name])
-    return module.__dict__[name]  # type: ignore[no-any-return]
+    return vars(import_module(f"qae_theory.{tie.module}"))[name]  # type: ignore[no-any-return]
 
 
 def bent(original: Callable[..., Any], bend: Bend) -> Callable[..., Any]:

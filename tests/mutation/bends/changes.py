@@ -35,7 +35,7 @@ def altered(result: Any, alter: Callable[[np.ndarray], Any]) -> Any:
     if isinstance(result, tuple):
         parts = [altered(part, alter) for part in result]
         return type(result)(*parts) if hasattr(result, "_fields") else tuple(parts)
-    if isinstance(result, (bool, int, float)) or not isinstance(result, np.ndarray):
+    if not isinstance(result, np.ndarray):
         changed = alter(np.asarray(result))
         return type(result)(changed.item() if isinstance(changed, np.ndarray) else changed)
     changed = np.asarray(alter(result))

@@ -1,11 +1,14 @@
-"""Puts what became of the bends in one table: ``python -m tests.mutation.bends.report RESULTS docs/bends.csv``."""
+"""Put what became of the bends in one table: ``python -m tests.mutation.bends.report RESULTS docs/bends.csv``."""
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
 from pathlib import Path
+
+from qae_theory.runs.files import write_atomically
 
 KILLERS = ("verify", "pytest")
 WORDS = ("function", "change", "condition")
@@ -21,13 +24,12 @@ def main() -> int:
             for row in json.loads(path.read_text()):
                 words = tuple(row[name] for name in WORDS)
                 rows.setdefault(words, {})[killer] = row["killed_by"] or "survives"
-    written = table.with_suffix(".part")
-    with written.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*WORDS, *KILLERS])
-        for words in sorted(rows):
-            writer.writerow([*words, *(rows[words].get(killer, "not tried") for killer in KILLERS)])
-    written.replace(table)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*WORDS, *KILLERS])
+    for words in sorted(rows):
+        writer.writerow([*words, *(rows[words].get(killer, "not tried") for killer in KILLERS)])
+    write_atomically(table, text.getvalue())
     for killer in KILLERS:
         tried = [found[killer] for found in rows.values() if killer in found]
         print(f"{killer}: {len(tried) - tried.count('survives')} of {len(tried)} killed")

@@ -1,4 +1,4 @@
-"""Shows bends to a killer, each in a forked child: ``python -m tests.mutation.bends.run verify|pytest JOBS COUNT OUT``.
+"""Show bends to a killer, each in a forked child: ``python -m tests.mutation.bends.run verify|pytest JOBS COUNT OUT``.
 
 The parent imports once and works the plan's references out, so that a child compares at once. A bend is shown the
 agreement of its own function; those that survive it, whatever else reaches the function, the quickest first, up to the
@@ -8,79 +8,28 @@ first that fails. Time never kills: a child that is not done after an hour count
 from __future__ import annotations
 
 import gc
-import json
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from qae_theory.proofs.contract.agreement.evidence import TIES
+from qae_theory.runs.files import to_json, write_atomically
 from tests.mutation.bends.bend import Bend, draw, every_bend, function_of, install, replace_code
+from tests.mutation.checks import NamedCheck, ask, profile
 from tests.mutation.forking import forked
 
 KILLED, SURVIVED = 1, 0
 AN_HOUR = 3600.0
-
-# A named check that says whether it passed.
-NamedCheck = tuple[str, Callable[[], bool]]
 
 
 def main() -> int:
     """Show the bends to the killer that the command line names and store what became of each."""
     killer, jobs, count, out = sys.argv[1], int(sys.argv[2]), sys.argv[3], Path(sys.argv[4])
     bends = [bend for tie in TIES for bend in every_bend(tie.function)] if count == "all" else draw(int(count))
-    if killer == "verify":
-        judge(evidence_checks(), bends, jobs, out, killer)
-        return 0
-    options = ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-m", "not slow"]
-    folders = ["tests/qae_theory", "tests/meta"]
-    return int(pytest.main([*options, *folders], plugins=[_Loop(bends, jobs, out)]))
-
-
-def evidence_checks() -> list[NamedCheck]:
-    """Return every piece of this package's evidence that ``qae verify --quick`` runs."""
-    from qae_theory.claims.ledger import Ledger, read_catalogue
-    from qae_theory.claims.model import Effort, Evidence, Status
-    from qae_theory.claims.run import run_evidence
-    from qae_theory.proofs import register
-
-    ledger = Ledger(read_catalogue())
-    register(ledger)
-    effort = Effort(quick=True)
-
-    def check(evidence: Evidence) -> NamedCheck:
-        def passes() -> bool:
-            return run_evidence(evidence, effort).status in (Status.PASSED, Status.SKIPPED)
-
-        return f"{evidence.claim}::{evidence.name}", passes
-
-    return [check(evidence) for evidence in ledger.evidence]
-
-
-class _Loop:
-    """Pytest plug-in: collects once, then shows the items to every bend in forked children."""
-
-    def __init__(self, bends: list[Bend], jobs: int, out: Path) -> None:
-        self.bends, self.jobs, self.out = bends, jobs, out
-
-    def pytest_runtestloop(self, session: Any) -> bool:
-        """In place of the usual loop."""
-        checks = [(item.nodeid, self._check(session, item)) for item in session.items]
-        judge(checks, self.bends, self.jobs, self.out, "pytest")
-        return True
-
-    @staticmethod
-    def _check(session: Any, item: Any) -> Callable[[], bool]:
-        def run() -> bool:
-            failed = session.testsfailed
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
-            return bool(session.testsfailed == failed)
-
-        return run
+    return ask(killer, partial(judge, bends=bends, jobs=jobs, out=out, killer=killer))
 
 
 def judge(checks: Sequence[NamedCheck], bends: list[Bend], jobs: int, out: Path, killer: str) -> None:
@@ -101,7 +50,7 @@ def judge(checks: Sequence[NamedCheck], bends: list[Bend], jobs: int, out: Path,
     left = {name: by_bend[name] for name, check in killers.items() if check is None}
     if not left:
         return
-    reached, seconds = profile(checks)
+    reached, seconds = profile(checks, _watch_functions, deadline=AN_HOUR)
     print(f"{killer}: {len(checks)} checks, {sum(seconds.values()):.0f} s without a bend", flush=True)
 
     def others(bend: Bend) -> list[str]:
@@ -147,26 +96,11 @@ def _store(killers: dict[str, str | None], bends: dict[str, Bend], out: Path, ki
         bend = bends[name]
         row = {"function": bend.function, "condition": bend.condition.says, "change": bend.change.says}
         rows.append({**row, "killed_by": check})
-    out.mkdir(parents=True, exist_ok=True)
-    (out / f"bends-{killer}.json").write_text(json.dumps(rows, indent=0) + "\n")
+    write_atomically(out / f"bends-{killer}.json", to_json(rows))
 
 
-def profile(checks: Sequence[NamedCheck]) -> tuple[dict[str, set[str]], dict[str, float]]:
-    """Return the functions that each check calls, and its duration, measured in a child: the parent stays clean."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = Path(folder) / "profile.json"
-        statuses = dict(
-            forked(["profile"], lambda _: _profile_into(store, checks), at_once=1, deadline=lambda _: AN_HOUR)
-        )
-        if statuses["profile"] != 0:
-            failed = store.read_text() if store.exists() else "it ended early"
-            raise SystemExit(f"the checks do not pass without a bend: {failed}")
-        reached, seconds = json.loads(store.read_text())
-    return {name: set(functions) for name, functions in reached.items()}, seconds
-
-
-def _profile_into(store: Path, checks: Sequence[NamedCheck]) -> int:
-    hits: set[str] = set()
+def _watch_functions(hits: set[str]) -> None:
+    """Let every call of a public function add its name."""
 
     def noted(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def made(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -180,15 +114,6 @@ def _profile_into(store: Path, checks: Sequence[NamedCheck]) -> int:
 
     for tie in TIES:
         replace_code(function_of(tie.function), noted(tie.function))
-    reached, seconds, failed = {}, {}, []
-    for name, check in checks:
-        hits.clear()
-        started = time.process_time()
-        if not check():
-            failed.append(name)
-        reached[name], seconds[name] = sorted(hits), time.process_time() - started
-    store.write_text(json.dumps(failed if failed else [reached, seconds]))
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":
