@@ -89,7 +89,11 @@ def refusals() -> Iterator[Refusal]:
     yield from _bad_options()
     yield from _bad_registrations()
     yield from _foreign_numbers()
-    yield from _bad_policies()
+    yield from _bad_logits()
+    yield from _bad_updates()
+    yield from _bad_vectors()
+    yield from _exact_numbers()
+    yield from _bad_baselines()
     yield from _bad_expectations()
     yield from _bad_objectives()
 
@@ -196,14 +200,10 @@ def _foreign_numbers() -> Iterator[Refusal]:
         yield partial(q.expected_gain, 0.5, 4, "qae", mixed_only=bad), f"mixed_only must be True or False; got {bad!r}"
 
 
-def _bad_policies() -> Iterator[Refusal]:
-    """Yield calls whose logits, directions, steps or baselines are not allowed."""
+def _bad_logits() -> Iterator[Refusal]:
+    """Yield calls of every function of logits with logits that are none."""
     bad: Any
     call: Any
-    zeros = [0.0, 1.0]
-    finite = "an array [..., n] of finite numbers"
-    two = "an array [..., 2] of finite numbers"
-    number = "a finite number or an array of finite numbers"
     for bad in ([], 0.0, [0.0, _NAN], [0.0, -_INF], [None]):
         for call in (
             *(q.entropy, q.probabilities, q.self_covariance, entropy_gradient, response_curvatures),
@@ -212,7 +212,13 @@ def _bad_policies() -> Iterator[Refusal]:
             *(lambda z: q.entropy_change_bounds(z, [1, 0], 1), lambda z: q.safe_step_size(z, [1, 0], 0, 1)),
             *(lambda z: expected_first_order_change(z, [1, 0], 4, "qae"),),
         ):
-            yield partial(call, bad), f"logits must be {finite}; got {bad!r}"
+            yield partial(call, bad), f"logits must be an array [..., n] of finite numbers; got {bad!r}"
+
+
+def _bad_updates() -> Iterator[Refusal]:
+    """Yield updates by a rule that there is not, or with what their rule does not take."""
+    bad: Any
+    zeros = [0.0, 1.0]
     for bad in ("gradient", None):
         names = "uncentred, policy_gradient, natural_gradient, sampled_group"
         yield partial(q.update_direction, zeros, [1, 0], bad), f"rule must be one of {names}; got {bad!r}"
@@ -232,6 +238,14 @@ def _bad_policies() -> Iterator[Refusal]:
         partial(q.update_direction, zeros, [1, 0], "sampled_group", baseline=0.5, **group),
         "baseline must be left out for 'sampled_group', whose advantages contain it; got 0.5",
     )
+
+
+def _bad_vectors() -> Iterator[Refusal]:
+    """Yield calls whose rewards, direction or step size is not finite or does not fit the logits."""
+    bad: Any
+    call: Any
+    zeros = [0.0, 1.0]
+    two = "an array [..., 2] of finite numbers"
     for bad in ([1, 0, 0], [1, _NAN]):
         for call in (q.update_direction, partial(q.safe_step_size, low=0, high=1)):
             arguments = (zeros, bad, "uncentred") if call is q.update_direction else (zeros, bad)
@@ -241,7 +255,14 @@ def _bad_policies() -> Iterator[Refusal]:
         for call in (q.first_order_entropy_change, q.second_order_entropy_change):
             yield partial(call, zeros, bad), f"direction must be {two}; got {bad!r}"
     for call in (q.entropy_change, q.entropy_change_bounds):
+        number = "a finite number or an array of finite numbers"
         yield partial(call, zeros, [1, 0], _NAN), f"step_size must be {number}; got nan"
+
+
+def _exact_numbers() -> Iterator[Refusal]:
+    """Yield calls with exact numbers of functions that round outward, which is for floats only."""
+    call: Any
+    zeros = [0.0, 1.0]
     exact = np.array([0, 1], dtype=object)
     refused = f"must be a float array here, not exact numbers; got {_as_fractions()}"
     yield partial(q.entropy_change_bounds, exact, [1, 0], 0.1), f"logits {refused}"
@@ -262,6 +283,11 @@ def _bad_policies() -> Iterator[Refusal]:
             partial(q.safe_step_size, zeros, [1, 0], low, high),
             f"{name} must be a float array here, not exact numbers; got {given}",
         )
+
+
+def _bad_baselines() -> Iterator[Refusal]:
+    """Yield calls of the safe step with rewards or baselines that its claim is not about."""
+    zeros = [0.0, 1.0]
     # The claim behind it is about rewards of 0 and 1, and baselines between them.
     yield partial(q.safe_step_size, zeros, [1, 2], 0, 1), "arm_rewards must be 0 or 1 in every entry; got [1, 2]"
     yield partial(q.safe_step_size, zeros, [1, 0], -0.1, 1), "low must be a baseline in [0, 1); got -0.1"
