@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -128,14 +127,17 @@ def _audited(
     logs: Sequence[Path], others: Sequence[Path], flags: AuditSettings
 ) -> tuple[Report, dict[str, Any] | None]:
     """Return the report of the run, and its comparison with another if there is one."""
+    from rich.console import Console
+
     from llm_validation.audit.compare import compared
     from llm_validation.audit.gather import gather
     from llm_validation.audit.reading.walk import require_there
     from llm_validation.audit.report.report import audit_log
+    from llm_validation.common.reading_bar import reading_bar
 
     require_there(logs, "LOGS")
     require_there(others, "--compare")
-    with _progress() as told:
+    with reading_bar(Console(stderr=True)) as told:
         report = audit_log(gather(logs, flags, told))
         if not others:
             return report, None
@@ -169,19 +171,3 @@ def _print(report: Report, comparison: dict[str, Any] | None) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for line in lines(report, comparison, console.width if console.is_terminal else 400):
         console.print(line, markup=False)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None] | None]:
-    """Show a bar on a terminal; nothing elsewhere."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
-    from rich.progress import Progress
-
-    with Progress(console=console, transient=True) as bar:
-        row = bar.add_task("read", total=None)
-        yield lambda what, done, total: bar.update(row, completed=done, total=total, description=what)

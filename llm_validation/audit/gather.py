@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from llm_validation.audit.reading.head import LONGEST_LINE, Head, head_of
 from llm_validation.audit.reading.json_lines import Tally, TooLongError
 from llm_validation.audit.reading.pickles import REASON, snippet
 from llm_validation.audit.reading.walk import Found, files, natural
+from llm_validation.common.reading_bar import Announce
 
 UNKNOWN = "unknown"
 _KINDS = {  # what is said of a file that no reader takes
@@ -40,7 +41,6 @@ _KINDS = {  # what is said of a file that no reader takes
 }
 
 LogReader = ResponseReader | StepReader
-Told = Callable[[str, int, int], None]
 
 
 @dataclass
@@ -56,7 +56,7 @@ class _Reading:
     launches: set[str] = field(default_factory=set)
 
 
-def gather(paths: Iterable[Path], flags: AuditSettings | None = None, told: Told | None = None) -> Log:
+def gather(paths: Iterable[Path], flags: AuditSettings | None = None, told: Announce | None = None) -> Log:
     """Return everything that the files below the paths say of one run.
 
     Args:

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from llm_validation.cluster.collect.collection import Announce
 from llm_validation.cluster.collect.gather import gather
 from llm_validation.cluster.collect.paper_tables import markdown, paper_tables
 from llm_validation.cluster.collect.result import Asked, identity_of, metrics_lines, texts_of
 from llm_validation.cluster.collect.sources import find
+from llm_validation.common.reading_bar import Announce
 from qae_theory.runs.collected import EXPERIMENT, Collected
 from qae_theory.runs.files import to_json, write_atomically
 from qae_theory.runs.folders import find_run, write_run

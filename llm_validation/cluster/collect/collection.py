@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from array import array
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +13,9 @@ from llm_validation.cluster.collect.evaluations.evaluation import Evaluation
 from llm_validation.cluster.collect.logs.lines import Account
 from llm_validation.cluster.collect.logs.merge import Merged
 from llm_validation.cluster.collect.sources import SourceFile, SourceFiles
+from llm_validation.common.reading_bar import Announce
 
 KNOWN_BY = ("actor/entropy", "critic/score/mean")  # metrics of a first step that tell one run from another
-
-Announce = Callable[[str, int, int], None]  # called before a file is read: its label, how many before it, of how many
 
 
 class NothingFoundError(RuntimeError):

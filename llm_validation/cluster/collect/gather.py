@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from llm_validation.cluster.collect.collection import Announce, Collection, NothingFoundError, name_of_run
+from llm_validation.cluster.collect.collection import Collection, NothingFoundError, name_of_run
 from llm_validation.cluster.collect.gather_dumps import read_dumped_steps
 from llm_validation.cluster.collect.gather_evaluations import evaluate
 from llm_validation.cluster.collect.logs.entries import Entry
@@ -20,6 +20,7 @@ from llm_validation.cluster.collect.logs.shared import READ
 from llm_validation.cluster.collect.logs.tensorboard import EVENT_UNIT
 from llm_validation.cluster.collect.reasons import HALF_LOGGED, NOT_ASKED_FOR, NOT_WHOLE
 from llm_validation.cluster.collect.sources import FILE, DumpFile, SourceFiles
+from llm_validation.common.reading_bar import Announce
 
 _EVERY_STEP = range(2**62)
 

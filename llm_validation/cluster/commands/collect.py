@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from qae_theory.commands.ending import INTERRUPTED, fail
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 MOST = 10  # findings shown, so that they fit on a screen; the file has them all
 LONGEST_LIST = 60  # characters of line numbers shown
@@ -71,10 +67,11 @@ def collect(
 
     from llm_validation.cluster.collect.collect import collect as collect_run
     from llm_validation.cluster.collect.collection import NothingFoundError
+    from llm_validation.common.reading_bar import reading_bar
 
     console = Console(highlight=False, soft_wrap=True)
     try:
-        with _progress(console) as announce:
+        with reading_bar(console) as announce:
             folder = collect_run(sources, out, name=name, steps=span, responses=responses, announce=announce)
     except ValueError as error:
         fail("cluster collect", " ".join(str(error).split()), 2)
@@ -138,19 +135,3 @@ def _span(text: str) -> tuple[int, int]:
     if first > last:
         fail("cluster collect", f"--steps must be one step or the first and the last, such as 1-300; got {text!r}", 2)
     return first, last
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[Callable[[str, int, int], None] | None]:
-    """Yield a function that shows progress as a bar on a terminal, and None elsewhere.
-
-    Plain output has no progress lines, since only large dumps take long.
-    """
-    if not console.is_terminal:
-        yield None
-        return
-    from rich.progress import Progress
-
-    with Progress(console=console, transient=True) as bar:
-        task = bar.add_task("read", total=None)
-        yield lambda label, done, total: bar.update(task, completed=done, total=total, description=label)
