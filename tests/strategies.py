@@ -161,6 +161,15 @@ def step_sizes() -> st.SearchStrategy[float]:
 
 
 @st.composite
+def steps(
+    draw: st.DrawFn, of_logits: st.SearchStrategy[list[float]] | None = None
+) -> tuple[list[float], list[float], float]:
+    """Logits, a direction for them, and a step size."""
+    z = draw(logits() if of_logits is None else of_logits)
+    return z, draw(directions(len(z))), draw(step_sizes())
+
+
+@st.composite
 def queries(draw: st.DrawFn, min_arms: int = 2, max_arms: int = 5, *, gap: float = 30.0) -> Query:
     """A query that has a right and a wrong response."""
     chosen = draw(st.one_of(gentle_logits(min_arms, max_arms), peaked_logits(min_arms, max_arms, gap)))

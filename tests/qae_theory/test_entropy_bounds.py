@@ -28,12 +28,6 @@ module = shipped("entropy_change")
 C = 1 / (6 * math.sqrt(3))
 
 
-@st.composite
-def steps(draw: st.DrawFn, logits: Any = None) -> tuple[list[float], list[float], float]:
-    z = draw(s.logits() if logits is None else logits)
-    return z, draw(s.directions(len(z))), draw(s.step_sizes())
-
-
 generator = partial(cases.generator, 100)
 
 
@@ -50,7 +44,7 @@ def test_every_kind_of_bounds_contains_the_exact_change(kind: str, count: int, n
     assert outcome.violations == {name: [] for name in shipped_bounds()}
 
 
-@given(steps(), st.sampled_from(METHODS))
+@given(s.steps(), st.sampled_from(METHODS))
 @example(([0.0, 0.0], [1.0, 0.0], 0.0), "best")
 @example(([0.0], [1.0], 1.0), "best")
 @example(([0.5, 0.5], [3.0, 3.0], 1.0), "brackets")
@@ -63,7 +57,7 @@ def test_bounds_contain_the_truth(drawn: tuple[list[float], list[float], float],
     assert truth.within(truth.change(z, d, eta, truth.decides(lower, upper)), lower, upper)
 
 
-@given(steps(s.huge_logits()), st.sampled_from(METHODS))
+@given(s.steps(s.huge_logits()), st.sampled_from(METHODS))
 def test_bounds_hold_for_gaps_beyond_float64(drawn: tuple[list[float], list[float], float], method: str) -> None:
     z, d, eta = drawn
     with np.errstate(all="raise"):  # nothing to warn of
@@ -154,7 +148,7 @@ def test_narrower_brackets_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
 # They are the bounds of the claims, rounded outward and by little
 
 
-@given(steps(), st.sampled_from(sorted(formulas.FORMULAS)))
+@given(s.steps(), st.sampled_from(sorted(formulas.FORMULAS)))
 @example(([0.0, 0.0, 0.0], [0.0, 1.0, -1.0], 1.0), "third-order")  # a centred entry is a ball around 0
 def test_bounds_are_those_of_the_claims(drawn: tuple[list[float], list[float], float], method: str) -> None:
     z, d, eta = drawn
@@ -177,7 +171,7 @@ def test_bounds_are_those_of_the_claims(drawn: tuple[list[float], list[float], f
         assert float(upper) <= float(high) + 1e-11 * size + 1e-160
 
 
-@given(steps())
+@given(s.steps())
 def test_the_best_bounds_are_the_intersection(drawn: tuple[list[float], list[float], float]) -> None:
     best = entropy_change_bounds(*drawn)
     each = [entropy_change_bounds(*drawn, method=method) for method in METHODS[1:]]

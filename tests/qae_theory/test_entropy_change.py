@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import flint
 import numpy as np
@@ -39,12 +38,6 @@ QUERIES = [
 ]
 
 
-@st.composite
-def steps(draw: st.DrawFn, logits: Any = None) -> tuple[list[float], list[float], float]:
-    z = draw(s.logits() if logits is None else logits)
-    return z, draw(s.directions(len(z))), draw(s.step_sizes())
-
-
 def changes_by_size(z: list[float], d: list[float], eta: float) -> float:
     """Sum of the sizes of the terms that make up the change: what a rounding error is relative to."""
     with flint.ctx.workdps(oracles.DIGITS):
@@ -63,7 +56,7 @@ def log_probabilities_of_balls(z: list[flint.arb]) -> list[flint.arb]:
 # The exact change
 
 
-@given(steps())
+@given(s.steps())
 def test_change_is_the_difference_of_entropies(drawn: tuple[list[float], list[float], float]) -> None:
     z, d, eta = drawn
     # d and eta d are rounded relative to their size, not to their spread; exponents of size 1e4 cost 1e-12 each.
@@ -135,7 +128,7 @@ def test_w1_of_the_theory() -> None:
 # First and second order
 
 
-@given(steps())
+@given(s.steps())
 def test_first_order_is_minus_the_covariance(drawn: tuple[list[float], list[float], float]) -> None:
     z, d, _ = drawn
     assert_close(
@@ -153,7 +146,7 @@ def test_second_order_keeps_its_digits_on_peaked_policies(z: list[float]) -> Non
     assert abs(second_order_entropy_change(z, d) / float(exact.mid()) - 1) < 1e-12
 
 
-@given(steps())
+@given(s.steps())
 def test_second_order_is_the_quadratic_form_of_the_hessian(drawn: tuple[list[float], list[float], float]) -> None:
     z, d, _ = drawn
     size = max(map(abs, d)) ** 2

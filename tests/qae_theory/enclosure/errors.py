@@ -38,7 +38,7 @@ Exact = tuple[Any, Any]
 
 @dataclass
 class Errors:
-    """The largest error of each function in units, over how many values, and how many calls were refused."""
+    """Hold the largest error of each function in units, over how many values, and how many calls were refused."""
 
     units: dict[str, float] = field(default_factory=dict)
     values: dict[str, int] = field(default_factory=dict)
@@ -136,5 +136,5 @@ def in_units(name: str, value: float, z: Sequence[float], d: Sequence[float], et
 
 
 def _beyond_float64(right: Any, size: Any) -> bool:
-    """Whether a derivative, with the error that it may have, is too large for a float64."""
+    """Return whether a derivative, with the error that it may have, is too large for a float64."""
     return bool(abs(right) + PROMISED * UNIT * size > LARGEST)

@@ -18,19 +18,19 @@ Bounds = Callable[[Array, Array, Array], tuple[Any, Any]]
 
 @dataclass
 class Outcome:
-    """How many instances were looked at, and the violations of each kind of bounds."""
+    """Hold how many instances were looked at, and the violations of each kind of bounds."""
 
     instances: int = 0
     violations: dict[str, list[Any]] = field(default_factory=dict)
 
     @property
     def failures(self) -> int:
-        """How many bounds did not contain the exact change."""
+        """Return how many bounds did not contain the exact change."""
         return sum(map(len, self.violations.values()))
 
 
 def shipped() -> dict[str, Bounds]:
-    """All that the package guarantees to contain the exact change."""
+    """Return all that the package guarantees to contain the exact change."""
 
     def of(method: str) -> Bounds:
         return lambda z, d, eta: entropy_change_bounds(z, d, eta, method=method)

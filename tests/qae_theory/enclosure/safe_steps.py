@@ -1,4 +1,4 @@
-"""The safe step against its formula in ball arithmetic: it may lie below the certificate, never above.
+"""Compare the safe step with its formula in ball arithmetic: it may lie below the certificate, never above.
 
 Written from claim `safe-step`; nothing of it is imported from the package but the function itself.
 """
@@ -30,7 +30,7 @@ class Query(NamedTuple):
 
 @dataclass
 class SafeSteps:
-    """How many queries were looked at, those with a step above the certificate, and how far below it the others lie."""
+    """Hold how many queries were looked at, which steps lie above the certificate, and how far below it the others."""
 
     instances: int = 0
     above: list[tuple[Query, float]] = field(default_factory=list)

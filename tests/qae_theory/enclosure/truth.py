@@ -29,7 +29,7 @@ def change(z: Sequence[float], d: Sequence[float], eta: float, enough: Callable[
 
 
 def change_at_this_precision(z: Sequence[float], d: Sequence[float], eta: float) -> Any:
-    """A ball around the exact change, in the precision that flint has at the call."""
+    """Return a ball around the exact change, in the precision that flint has at the call."""
     logits = [flint.arb(x) for x in z]
     step = flint.arb(eta)
     return entropy([x + step * flint.arb(y) for x, y in zip(logits, d, strict=True)]) - entropy(logits)

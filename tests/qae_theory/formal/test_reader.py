@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from qae_theory.formal import reader
@@ -41,11 +43,11 @@ def test_definitions_are_named_once_each() -> None:
     assert {"quantile", "gate", "entropy", "gain", "divisor", "continuation"} <= set(sources.defined())
 
 
-def test_texts_that_speak_of_different_claims_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
-    file = layout.AXIOMS.parent / "axioms.txt"
-    cut = file.read_text(encoding="utf-8").replace("\ngate-hard\n", "\ngate-soft\n")
-    path = type(layout.AXIOMS)(str(tmp_path)) / "axioms.txt"
-    path.write_text(cut, encoding="utf-8")
+def test_texts_that_speak_of_different_claims_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "axioms.txt"
+    path.write_text(
+        layout.AXIOMS.read_text(encoding="utf-8").replace("\ngate-hard\n", "\ngate-soft\n"), encoding="utf-8"
+    )
     monkeypatch.setattr(layout, "AXIOMS", path)
     reader.readings.cache_clear()
     with pytest.raises(ValueError, match="does not speak of gate-hard"):

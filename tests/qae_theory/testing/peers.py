@@ -17,7 +17,7 @@ Function = Callable[[Array, Array], Array]
 
 
 def torch_quantile(rewards: Array, ids: Array, *, interpolation: str = "linear", k: float = 0.4) -> Array:
-    """QAE's advantage with the baseline ``torch.quantile(rewards, k)``, in the type of the rewards."""
+    """Return QAE's advantages with the baseline ``torch.quantile(rewards, k)``, in the type of the rewards."""
     import torch
 
     def rule(group: Any) -> Any:
@@ -32,7 +32,10 @@ torch_lower = partial(torch_quantile, interpolation="lower")
 
 
 def trl_1_16(rewards: Array, ids: Array) -> Array:
-    """The group's mean, Bessel's standard deviation and 1e-4, in single precision; a group of one has no spread."""
+    """Return advantages by the group's mean, Bessel's standard deviation and 1e-4, in single precision.
+
+    A group of one has no spread.
+    """
     import torch
 
     def rule(group: Any) -> Any:
@@ -43,6 +46,13 @@ def trl_1_16(rewards: Array, ids: Array) -> Array:
 
 
 def by_group(rule: Callable[[Any], Any], rewards: Any, ids: Array) -> Array:
+    """Return the rule's advantages of all responses, ``[N]``.
+
+    Args:
+        rule: from the rewards of one group to its advantages, both tensors.
+        rewards: a tensor, ``[N]``.
+        ids: the group of each response, ``[N]``.
+    """
     result = np.zeros(len(rewards))
     for group in dict.fromkeys(ids.tolist()):
         rows = ids == group
