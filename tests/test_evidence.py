@@ -10,7 +10,6 @@ import json
 import os
 from functools import cache
 from importlib.metadata import entry_points
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ import pytest
 
 from qae_theory import proofs
 from qae_theory.claims.ledger import EVIDENCE_GROUP, Ledger, load_ledger, read_catalogue
-from qae_theory.claims.model import Effort, Entry, Evidence, Kind, Outcome, Status, Verdict
-from qae_theory.claims.run import run_evidence
+from qae_theory.claims.model import Effort, Entry, Kind, Outcome, Status, Verdict
+from qae_theory.claims.run import lacks, run_evidence
 from qae_theory.claims.verdict import judge
 
 pytestmark = pytest.mark.slow
@@ -41,18 +40,10 @@ def read_ledger() -> Ledger:
     return ledger
 
 
-def missing(item: Evidence) -> str | None:
-    """What a piece of evidence lacks here, a package or stored results; None where it can run."""
-    for package in item.requires:
-        if find_spec(package.partition(".")[0]) is None:
-            return f"not installed: {package}"
-    return item.missing(EFFORT) if item.missing else None
-
-
 LEDGER = read_ledger()
 CLAIMS = {claim.id: claim for claim in LEDGER.claims}
 # Evidence that lacks something would pass here without a check, so it has no tests: the package's own tests feed it.
-LEFT_OUT = {(item.claim, item.name): said for item in LEDGER.evidence if (said := missing(item)) is not None}
+LEFT_OUT = {(item.claim, item.name): said for item in LEDGER.evidence if (said := lacks(item, EFFORT)) is not None}
 EVIDENCE = [item for item in LEDGER.evidence if (item.claim, item.name) not in LEFT_OUT]
 
 

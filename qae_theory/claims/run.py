@@ -26,16 +26,13 @@ def run_evidence(evidence: Evidence, effort: Effort) -> Outcome:
 
     It stops at the first step that does not hold, and never raises: a check that does is broken evidence.
     """
-    # Skipped, not broken: a package that is not there says nothing about the claim.
-    missing = [package for package in evidence.requires if not _is_installed(package)]
-    if missing:
-        return _outcome(evidence, Status.SKIPPED, f"not installed: {', '.join(missing)}", 0.0, ())
     started = time.perf_counter()
     try:
-        lacking = evidence.missing(effort) if evidence.missing else None
+        lacking = lacks(evidence, effort)
     except Exception as error:  # what it looks for may be there and unreadable
         detail = f"raised {type(error).__name__}: {str(error)[:500]}"
         return _outcome(evidence, Status.BROKEN, detail, time.perf_counter() - started, ())
+    # Skipped, not broken: what is not there says nothing about the claim.
     if lacking is not None:
         return _outcome(evidence, Status.SKIPPED, lacking, 0.0, ())
     steps: list[StepOutcome] = []
@@ -45,6 +42,14 @@ def run_evidence(evidence: Evidence, effort: Effort) -> Outcome:
         if not (steps[-1].finding.passed and steps[-1].control_rejected):
             break
     return _outcome(evidence, _status(steps), _detail(steps), time.perf_counter() - started, tuple(steps))
+
+
+def lacks(evidence: Evidence, effort: Effort) -> str | None:
+    """Return what a piece of evidence lacks here, packages or stored results; None where it can run."""
+    absent = [package for package in evidence.requires if not _is_installed(package)]
+    if absent:
+        return f"not installed: {', '.join(absent)}"
+    return evidence.missing(effort) if evidence.missing else None
 
 
 def run_all(evidence: Sequence[Evidence], effort: Effort, *, jobs: int = 1) -> Generator[Outcome]:
