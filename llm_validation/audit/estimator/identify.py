@@ -6,7 +6,7 @@ one rank coincide in exact arithmetic, and a log in which every group is uniform
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -48,7 +48,6 @@ class Identified:
     groups: int
     left_out: int
     nearest: Candidate | None = None
-    note: str | None = field(default=None)
 
     @property
     def fits(self) -> bool:

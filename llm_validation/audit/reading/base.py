@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from llm_validation.audit.model.chunk import Chunk
 from llm_validation.audit.model.entries import Entry
@@ -27,7 +26,6 @@ class ResponseReader:
     name: str
     recognises: Callable[[Head], bool]
     read: Callable[[Head, AuditSettings, Tally], Iterator[Chunk]]
-    kind: Literal["responses"] = "responses"
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,6 @@ class StepReader:
     recognises: Callable[[Head], bool]
     read: Callable[[Head, Tally], Iterator[Entry]]
     launches: bool = False
-    kind: Literal["steps"] = "steps"
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,6 @@ class SettingsReader:
     name: str
     recognises: Callable[[Head], bool]
     read: Callable[[Head], AuditSettings]
-    kind: Literal["settings"] = "settings"
 
 
 Reader = ResponseReader | StepReader | SettingsReader

@@ -47,12 +47,6 @@ class Head:
         """Return those of the records that are objects."""
         return tuple(record for record in self.records if isinstance(record, dict))
 
-    @cached_property
-    def keys(self) -> frozenset[str]:
-        """Return the names that the first objects have in common with one another."""
-        shared = [set(record) for record in self.objects]
-        return frozenset(set.intersection(*shared)) if shared else frozenset()
-
     @property
     def is_cut(self) -> bool:
         """Return whether the file is one JSON object that does not end, as far as it was looked at."""

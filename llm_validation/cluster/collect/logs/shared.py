@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from llm_validation.audit.readers.registry import all_readers, recognise
 from llm_validation.audit.reading.base import Reader as AuditReader
-from llm_validation.audit.reading.base import RefusedError, StepReader
+from llm_validation.audit.reading.base import RefusedError, SettingsReader, StepReader
 from llm_validation.audit.reading.head import head_of
 from llm_validation.audit.reading.json_lines import Tally, TooLongError
 from llm_validation.cluster.collect.logs.entries import Entry
@@ -50,7 +50,7 @@ def recognised(path: Path) -> StepReader | None:
 
 
 def _refuse(path: Path, reader: AuditReader) -> NoReturn:
-    if reader.kind == "settings":
+    if isinstance(reader, SettingsReader):
         raise ValueError(f"{path.name} holds settings ({reader.name}), not metrics; {READ}")
     raise ValueError(
         f"{path.name} is a dump of responses ({reader.name}), not a log of metrics: put it as rollouts/<step>.jsonl or "
