@@ -201,8 +201,8 @@ def bounds(number: int, results: Results) -> Panel:
     return Panel(
         title=f"{task}: {here['violations']} of {here['checked']} outside the bounds",
         caption=f"Task {task}: {here['violations']} of {here['checked']} measured changes lie outside their guaranteed "
-        f"bounds by more than {ladder['floor']:g} nats (over all tasks and settings {violated} of {checked}); "
-        f"{min(BARS, len(table['change']))} rows are drawn, evenly over the order of the measured change.",
+        f"bounds (over all tasks and settings {violated} of {checked}); {min(BARS, len(table['change']))} rows are "
+        "drawn, evenly over the order of the measured change.",
         draw=partial(_draw_bounds, table=table, linear=ladder["floor"]),
         sources=(run,),
     )

@@ -116,7 +116,7 @@ def test_a_violation_changes_title_and_caption(tmp_path: Path) -> None:
         store(tmp_path, "validate", files=files, tables=tables)
         found = drawn("prediction_ladder", tmp_path)
         assert found.panels[2].title == f"digits: {violations} of 70 outside the bounds"
-        assert f"{violations} of 70 measured changes lie outside their guaranteed bounds by more than" in found.caption
+        assert f"{violations} of 70 measured changes lie outside their guaranteed bounds (over all" in found.caption
         assert f"(over all tasks and settings {violations} of 140)" in found.caption
     assert "has 1 tasks" in str(found.missing[3])
 

@@ -47,7 +47,8 @@ def bounds(table: Table, how: Resampling) -> list[dict[str, Any]]:
         size = float(group["size"][0]) if "size" in group else float("nan")
         for name, low, high, rows in _intervals(group):
             part = take(group, rows)
-            record = _record(part, low[rows], high[rows], how)
+            # Guaranteed bounds are rounded outward; the ends of the others are rounded as the change is.
+            record = _record(part, low[rows], high[rows], how, rounding=0.0 if name == CHECK else FLOOR)
             records.append(
                 {
                     "substrate": substrate,
@@ -89,12 +90,11 @@ def _ends(group: Table, column: str) -> Array:
     return ends
 
 
-def _record(group: Table, low: Array, high: Array, how: Resampling) -> dict[str, Any]:
+def _record(group: Table, low: Array, high: Array, how: Resampling, *, rounding: float) -> dict[str, Any]:
     """Return how often changes lie outside their bounds and by how much, with the coverage's interval."""
     change = group["change"]
-    # Ends and change are rounded to float64: a change on an end is within.
     excess = np.maximum(np.maximum(low - change, change - high), 0.0)
-    outside = ~(excess <= FLOOR)  # NaN lies within nothing
+    outside = ~(excess <= rounding)  # NaN lies within nothing
     empty: dict[str, Any] = {"median": None, "largest": None, "median_relative": None}
     if not len(change):
         none = {"estimate": None, "low": None, "high": None}

@@ -136,6 +136,14 @@ def test_no_number_lies_within_bounds(bandit: Any) -> None:
     assert (one["violations"], one["largest"], one["median_relative"]) == (1, None, None)
 
 
+def test_guaranteed_bounds_leave_no_room_for_rounding(bandit: Any) -> None:
+    table = {name: column.copy() for name, column in by_size(bandit, 0.01).items()}
+    table["guaranteed_high"][3] = np.nextafter(table["change"][3], -1)
+    table["first_order_high"][3] = table["guaranteed_high"][3]
+    assert record(bounds(table, how()), "measured", 0.01)["violations"] == 1
+    assert record(bounds(table, how()), "predicted", 0.01)["violations"] == 0
+
+
 # Terms
 
 
