@@ -26,7 +26,7 @@ from simulators.update import Update
 
 
 class State(NamedTuple):
-    """What training goes on from.
+    """Hold what training goes on from.
 
     ``logits`` ``[S, ..., Q, N, A]`` are the policy's, ``moments`` the optimiser's, ``behaviour`` the logits of the
     policy that samples, and ``updates`` counts the updates done.
@@ -54,7 +54,7 @@ class Rollouts(NamedTuple):
 
 
 class Step(NamedTuple):
-    """An update: the states before and after, its rollouts, and the coefficients of each pass.
+    """Hold an update: the states before and after, its rollouts, and the coefficients of each pass.
 
     ``direction`` ``[..., Q, N, A]`` is that of the first pass, before the optimiser.
     """

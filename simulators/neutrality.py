@@ -33,7 +33,7 @@ ROUNDING = 1e-10
 
 
 class Prediction(NamedTuple):
-    """What a rule that depends on rewards alone does on Q queries.
+    """Hold what a rule that depends on rewards alone does on Q queries.
 
     ``along`` ``[Q, N, A]`` is the unit vector of grad p, and ``across`` that of the part of the entropy gradient at
     right angles to it. ``mean`` ``[Q]`` is the expectation of the update's component along grad p, w |grad p|; the

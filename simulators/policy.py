@@ -17,7 +17,7 @@ from simulators.trees import Tree
 
 
 class Policy(NamedTuple):
-    """Log-probabilities and probabilities of every node's actions, ``[..., Q, N, A]`` each."""
+    """Hold log-probabilities and probabilities of every node's actions, ``[..., Q, N, A]`` each."""
 
     log_probs: Array
     probs: Array

@@ -1,4 +1,4 @@
-"""What a sweep stores of a finished cell: values that JSON can hold, in a file named by what determines them."""
+"""Store a finished cell of a sweep: values that JSON can hold, in a file named by what determines them."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ ALL_OF_THE_CLUSTER = -1  # joblib's n_jobs for every worker that the back end ha
 
 
 class CellOutcome(NamedTuple):
-    """A cell by name: its records, or the one line of its error, and the seconds that it took.
+    """Hold a cell by name: its records, or the one line of its error, and the seconds that it took.
 
     ``records`` is None where the cell failed.
     """
@@ -46,7 +46,7 @@ class CellOutcome(NamedTuple):
 
 
 class SweepError(RuntimeError):
-    """The run could not be completed; the message is one line, and finished cells are kept."""
+    """Say that the run could not be completed; the message is one line, and finished cells are kept."""
 
 
 class CellsFailedError(SweepError):
@@ -59,7 +59,7 @@ class CellsFailedError(SweepError):
 
 
 class Plan(NamedTuple):
-    """What a run is, where its cells are kept, which cells it has and which of them are left to run.
+    """Hold what a run is, where its cells are kept, which cells it has and which of them are left to run.
 
     ``identity`` is what ``config.json`` will hold; ``kept`` is the folder of finished cells.
     """

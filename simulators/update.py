@@ -27,7 +27,7 @@ Clip = Annotated[MaybeInfinite | None, AfterValidator(_finite_or_inf_clip)]
 
 
 class Update(Strict):
-    """One policy update: what is sampled, how it is weighed, clipped, normalised and applied.
+    """Describe one policy update: what is sampled, how it is weighed, clipped, normalised and applied.
 
     ``method`` and ``options`` name a rule of ``simulators.methods``. A clip range of None means the rule's own range,
     and inf means no clipping. The aggregation ``token_mean`` divides by the number of tokens kept in the mini-batch and

@@ -51,7 +51,7 @@ class Difficulty(Strict):
 
 
 class World(Strict):
-    """A family of bandits: ``queries`` queries with ``arms`` arms, about ``correct_share`` of them correct.
+    """Describe a family of bandits: ``queries`` queries with ``arms`` arms, about ``correct_share`` of them correct.
 
     ``spread`` is the standard deviation of the logits among the correct arms and among the wrong arms.
     """
@@ -64,7 +64,7 @@ class World(Strict):
 
 
 class Start(NamedTuple):
-    """An environment and the logits ``[S, Q, n]`` that training starts from."""
+    """Hold an environment and the logits ``[S, Q, n]`` that training starts from."""
 
     env: Environment
     logits: Array

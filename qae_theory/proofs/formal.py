@@ -1,4 +1,4 @@
-"""The formal proofs as evidence: what Coq has checked here, claim by claim. Nothing is compiled.
+"""Show the formal proofs as evidence: what Coq has checked here, claim by claim. Nothing is compiled.
 
 ``make formal`` compiles the theories, pins each statement, refuses a changed one, refutes the planted falsehoods, holds
 the definitions against the shipped Python, and notes all of it for these very sources. Here ``coqchk``, Coq's

@@ -1,4 +1,4 @@
-"""The named experiments, loaded one at a time and only when asked for.
+"""Find the named experiments, which are loaded one at a time and only when asked for.
 
 Each has a folder of its own: ``cells`` defines its ``EXPERIMENT``, ``analysis`` says what the records mean, and
 ``sizes.toml`` has the shipped settings of each size. ``common`` has what several of them need.

@@ -32,7 +32,7 @@ RuleName = Annotated[str, AfterValidator(_known_rule)]
 
 
 class Config(Strict):
-    """What every experiment's configuration has; an experiment adds its own fields.
+    """Hold what every experiment's configuration has; an experiment adds its own fields.
 
     Floats are finite; a field that may be infinite is a ``simulators.update.MaybeInfinite`` or a ``Clip``. ``level`` is
     that of the intervals, over all comparisons of one analysis.
@@ -46,7 +46,7 @@ class Config(Strict):
 
 @dataclass(frozen=True)
 class Cell:
-    """One piece of work.
+    """Hold one piece of work.
 
     ``settings`` is all that ``run_cell`` gets, in JSON's types. ``name`` is shown and must be unique. Cells with the
     same ``stream`` share their randomness (common random numbers), so that what is compared between them is compared on
@@ -73,7 +73,7 @@ class ClaimEvidence:
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """A named experiment.
+    """Hold a named experiment.
 
     Attributes:
         name: on the command line and in the results folder.

@@ -1,4 +1,4 @@
-"""A constant baseline: the rule in which a baseline is set by hand, on- and off-policy."""
+"""Define the constant baseline: the rule in which a baseline is set by hand, on- and off-policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every estimator of ``qae_theory`` as a method whose advantage depends on the group's rewards alone."""
+"""Make every estimator of ``qae_theory`` a method whose advantage depends on the group's rewards alone."""
 
 from __future__ import annotations
 

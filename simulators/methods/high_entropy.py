@@ -1,4 +1,4 @@
-"""The 80/20 rule: DAPO's loss on the tokens of largest entropy only."""
+"""Define the 80/20 rule: DAPO's loss on the tokens of largest entropy only."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from qae_theory.arrays import Array
 
 
 class TokenBatch(NamedTuple):
-    """The sampled tokens of one inner pass, ``[..., Q, G, T]`` each; entries outside ``mask`` mean nothing.
+    """Hold the sampled tokens of one inner pass, ``[..., Q, G, T]`` each; entries outside ``mask`` mean nothing.
 
     ``mask`` is true for tokens that exist and whose group is kept. ``advantages`` are broadcast over T. The axes from Q
     on are one mini-batch. Axis 0 is the seed, and ``rngs[s]`` is its generator.
@@ -38,7 +38,7 @@ NO_CLIP = inf  # a clip range that no importance ratio reaches
 
 @dataclass(frozen=True)
 class Method:
-    """A named rule with its options filled in.
+    """Hold a named rule with its options filled in.
 
     Attributes:
         name: as registered.
@@ -82,7 +82,7 @@ class Method:
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered factory with its default options and its source."""
+    """Hold a registered factory with its default options and its source."""
 
     factory: Callable[..., Method]
     defaults: Mapping[str, Any]

@@ -149,7 +149,7 @@ def test_live_share_of_a_step(benchmark: Any, monkeypatch: pytest.MonkeyPatch, t
 
 def _peak(folder: Path) -> float:
     """Peak resident memory of ``qae audit`` in a process of its own, MiB."""
-    code = "import resource, sys; from tests.benchmarks.test_audit import audit_alone; audit_alone(sys.argv[1])"
+    code = "import sys; from tests.benchmarks.test_audit import audit_alone; audit_alone(sys.argv[1])"
     run = subprocess.run(
         [sys.executable, "-c", code, str(folder)], cwd=ROOT, capture_output=True, text=True, check=True
     )

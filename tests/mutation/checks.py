@@ -1,4 +1,4 @@
-"""The checks that planted faults are shown to, by killer: the evidence of ``qae verify --quick``, or the fast tests.
+"""Make the checks that planted faults are shown to: the evidence of ``qae verify --quick``, or the fast tests.
 
 A killer imports once and forks a child for each fault, so pytest collects once and hands its items over as checks.
 """
@@ -53,7 +53,7 @@ def evidence_checks() -> list[NamedCheck]:
 
 
 class _Loop:
-    """Pytest plug-in that collects once and hands the items over, in place of running them."""
+    """Collect once as a plug-in of pytest, and hand the items over in place of running them."""
 
     def __init__(self, judge: Judge) -> None:
         self.judge = judge

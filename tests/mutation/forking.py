@@ -1,4 +1,4 @@
-"""One forked child a job, a few at a time, each with a deadline."""
+"""Fork one child for each job, a few at a time, each with a deadline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TIMED_OUT = 124
 def forked(
     jobs: Iterable[str], child: Callable[[str], int], *, at_once: int, deadline: Callable[[str], float]
 ) -> Iterator[tuple[str, int]]:
-    """``(job, exit status of child(job))`` as they end; a child past its deadline is killed and counts as TIMED_OUT."""
+    """Yield ``(job, exit status of child(job))`` as they end; a child past its deadline is killed: TIMED_OUT."""
     waiting = iter(jobs)
     running: dict[int, tuple[str, float]] = {}
     while True:

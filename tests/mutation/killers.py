@@ -1,4 +1,4 @@
-"""The two killers, run inside the mutated tree: ``python -m tests.mutation.killers verify|pytest JOBS RESULT``.
+"""Ask a killer about every mutant, in the mutated tree: ``python -m tests.mutation.killers verify|pytest JOBS RESULT``.
 
 A first child, unmutated, records which mutated functions each check calls and how long it takes. A mutant is then
 shown the checks that call its function, the quickest first, up to the first that fails or takes far longer than it did.

@@ -1,4 +1,4 @@
-"""One update of a tabular bandit on a group that given uniform numbers draw."""
+"""Make one update of a tabular bandit on a group that given uniform numbers draw."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ METHODS = ("brackets", "ratio-box", "cross-entropy", "third-order")
 
 
 class Range(NamedTuple):
-    """A lower and an upper bound."""
+    """Hold a lower and an upper bound."""
 
     low: flint.arb
     high: flint.arb

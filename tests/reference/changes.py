@@ -1,4 +1,4 @@
-"""What a step z + eta d does to entropy: exactly, and in its first two orders.
+"""Compute what a step z + eta d does to entropy: exactly, and in its first two orders.
 
 Each comes with its size, the sum of the sizes of its terms: what cancels to less than that has no relative accuracy.
 """
@@ -15,7 +15,7 @@ from .policies import Atom, atoms, mean, surprises
 
 
 class Sized(NamedTuple):
-    """A value with the sum of the sizes of its terms."""
+    """Hold a value with the sum of the sizes of its terms."""
 
     value: flint.arb
     size: flint.arb

@@ -11,7 +11,7 @@ from .numbers import ball, precise, tallied, total
 
 
 class Atom(NamedTuple):
-    """A kind of response: its probability, its log, what else it has, and how many responses are of that kind."""
+    """Hold a kind of response: its probability, its log, what else it has, and how many responses are of that kind."""
 
     prob: flint.arb
     log_prob: flint.arb
@@ -44,14 +44,14 @@ def surprises(policy: Sequence[Atom]) -> list[flint.arb]:
 
 @precise
 def probabilities(logits: Sequence[Any]) -> list[flint.arb]:
-    """Return pi."""
+    """Return pi = softmax(z), one ball for each response."""
     by_logit = dict(zip(dict.fromkeys(logits), atoms(logits), strict=True))
     return [by_logit[z].prob for z in logits]
 
 
 @precise
 def entropy(logits: Sequence[Any]) -> flint.arb:
-    """Return -sum pi log pi."""
+    """Return the entropy -sum pi log pi, in nats."""
     policy = atoms(logits)
     return -mean(policy, [atom.log_prob for atom in policy])
 

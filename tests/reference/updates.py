@@ -1,4 +1,4 @@
-"""The four update directions of theory's section 3, term by term."""
+"""Compute the four update directions of theory's section 3, term by term."""
 
 from __future__ import annotations
 

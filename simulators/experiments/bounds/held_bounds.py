@@ -17,7 +17,7 @@ QUANTILES = (0.5, 0.9, 0.99)
 
 
 class Checked(NamedTuple):
-    """What holding changes against bounds gives, ``[...]`` each.
+    """Hold what comparing changes with bounds gives, ``[...]`` each.
 
     ``change`` is the entropy change in nats; ``outside`` and ``outside_planted`` say whether it is outside the
     guaranteed and the planted bounds. ``width`` is (upper - lower) / |dH|, and NaN where the entropy does not move at

@@ -62,7 +62,7 @@ LEAST_PROB = 1e-12  # gains are defined inside (0, 1), and the success of a conv
 
 @dataclass(frozen=True)
 class Gains:
-    """A rule's limit gain, at m/G of a large group, and its outcome advantages at the group size in use."""
+    """Hold a rule's limit gain, at m/G of a large group, and its outcome advantages at the group size in use."""
 
     limit: Array
     finite: OutcomeAdvantages
@@ -81,7 +81,7 @@ class Gains:
 
 @dataclass(frozen=True)
 class Plan:
-    """One rule's update under the channels that are ``on``, with its own gains and its rival's."""
+    """Hold one rule's update under the channels that are ``on``, with its own gains and its rival's."""
 
     method: Method
     update: Update

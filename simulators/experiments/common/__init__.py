@@ -1,1 +1,1 @@
-"""What several experiments need: training conditions, types of fields, counts as shares, recorded curves."""
+"""Hold what several experiments need: training conditions, types of fields, counts as shares, recorded curves."""

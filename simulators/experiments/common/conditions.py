@@ -16,7 +16,7 @@ from simulators.worlds import World, random_bandits
 
 
 class Condition(Strict):
-    """A world, and what every rule's update has in common in it: optimiser, passes, clip range, step size."""
+    """Hold a world, and what every rule's update has in common in it: optimiser, passes, clip range, step size."""
 
     name: str
     update: dict[str, Any] = Field(default_factory=dict)

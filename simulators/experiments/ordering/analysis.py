@@ -107,7 +107,7 @@ def _no_certified_step_fails(records: Sequence[Record]) -> Statement:
 
 
 class Question(NamedTuple):
-    """A question to the counts of one update.
+    """Put a question to the counts of one update.
 
     ``judge`` answers it. ``opposite`` turns one record into its planted opposite, and ``planted`` says what that is.
     """

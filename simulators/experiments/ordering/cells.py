@@ -77,7 +77,7 @@ class OrderingConfig(Config):
 
 
 class Policies(NamedTuple):
-    """A cell's policies in one batch: logits and rewards ``[P, n]``, success and whether the query is hard ``[P]``."""
+    """Hold a cell's policies: logits and rewards ``[P, n]``, success and whether the query is hard ``[P]``."""
 
     logits: Array
     arm_rewards: Array

@@ -24,7 +24,7 @@ FRACTIONS = (1.0, 0.9, 0.75, 0.5, 0.25, 0.1, 0.01)
 
 
 class Order(NamedTuple):
-    """Whether the order holds, and whether it holds strictly, ``[...]`` each."""
+    """Hold whether the order holds, and whether it holds strictly, ``[...]`` each."""
 
     weak: Array
     strict: Array

@@ -27,7 +27,7 @@ PLANTED_ERROR = 0.05  # of the predicted curvature; the check of sampled groups 
 
 
 class Fitted(Protocol):
-    """The part of the configuration that an analysis reads."""
+    """Name the part of the configuration that an analysis reads."""
 
     level: float
     largest_fitted: float

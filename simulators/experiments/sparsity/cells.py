@@ -33,7 +33,7 @@ START_DRAWS = 65536  # success probabilities over which the share at the start i
 
 
 class NamedDifficulty(Strict):
-    """A distribution of difficulty with the name that is shown."""
+    """Hold a distribution of difficulty with the name that is shown."""
 
     name: str
     difficulty: Difficulty

@@ -25,7 +25,7 @@ COUNT = 520
 
 
 class Bend(NamedTuple):
-    """One function, wrong by one change where one condition holds."""
+    """Hold one function, wrong by one change where one condition holds."""
 
     function: str
     condition: Condition

@@ -1,4 +1,4 @@
-"""One call of a public function, as conditions and changes see it: its arguments by name, and what they are."""
+"""See one call of a public function as conditions and changes do: its arguments by name, and what they are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Call:
-    """The arguments of a call by name, options among them, defaults filled in."""
+    """Hold the arguments of a call by name, options among them, defaults filled in."""
 
     def __init__(self, arguments: dict[str, Any]) -> None:
         self.arguments = {**arguments, **arguments.get("options", {})}
@@ -21,67 +21,67 @@ class Call:
 
     @cached_property
     def given(self) -> Any:
-        """The argument that holds the data."""
+        """Return the argument that holds the data."""
         names = ("ratios", "rewards", "logits", "success_prob", "num_correct")
         return next((self.arguments[name] for name in names if name in self.arguments), None)
 
     @cached_property
     def data(self) -> np.ndarray:
-        """The data in float64."""
+        """Return the data in float64."""
         return np.asarray(self.given, dtype=np.float64)
 
     @cached_property
     def dtype(self) -> Any:
-        """The type that the data came in; None for lists and numbers."""
+        """Return the type that the data came in; None for lists and numbers."""
         return getattr(self.given, "dtype", None)
 
     @property
     def size(self) -> int:
-        """The last axis of the data, or the size of a group that is given as a number."""
+        """Return the last axis of the data, or the size of a group that is given as a number."""
         if "group_size" in self.arguments:
             return int(self.arguments["group_size"])
         return self.arms
 
     @property
     def arms(self) -> int:
-        """The last axis of the data."""
+        """Return the last axis of the data, or the number of responses that is given as a number."""
         if "arms" in self.arguments:
             return int(self.arguments["arms"])
         return self.data.shape[-1] if self.data.ndim else 0
 
     @property
     def axes(self) -> int:
-        """The number of axes of the data."""
+        """Return the number of axes of the data."""
         return self.data.ndim
 
     @property
     def rows(self) -> int:
-        """The number of groups or policies."""
+        """Return the number of groups or policies."""
         return int(np.prod(self.data.shape[:-1]))
 
     @property
     def spread(self) -> float:
-        """The largest range of any row of the data."""
+        """Return the largest range of any row of the data."""
         return float(np.ptp(self.data, axis=-1).max(initial=0.0)) if self.arms else 0.0
 
     @property
     def level(self) -> Fraction:
-        """K as a rational."""
+        """Return K as a rational."""
         k = self["k"] if self["k"] is not None else "0.4"
         return Fraction(k) if isinstance(k, (str, Fraction)) else Fraction(str(k))
 
     @property
     def correct(self) -> np.ndarray:
-        """How many rewards of each row are 1."""
+        """Return how many rewards of each row are 1."""
         return np.atleast_1d((self.data == 1).sum(axis=-1))
 
     @property
     def steps(self) -> np.ndarray:
-        """The step sizes."""
+        """Return the step sizes."""
         return np.atleast_1d(np.asarray(self["step_size"], dtype=np.float64))
 
     @property
     def probs(self) -> np.ndarray:
-        """The softmax policy."""
+        """Return the softmax policy of the data."""
         weights = np.exp(self.data - self.data.max(axis=-1, keepdims=True))
         return weights / weights.sum(axis=-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""The small changes that a bend makes to a result, or to an argument of a second call."""
+"""Make the small changes of bends to a result, or to an argument of a second call."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Again = Callable[..., Any]  # the original, called again with some arguments rep
 
 
 class Change(NamedTuple):
-    """A change in words, and what it makes of a call and its result; ``needs``: an argument that must be there."""
+    """Hold a change in words, and what it makes of a call and its result; ``needs``: an argument that must be there."""
 
     says: str
     make: Callable[[Call, Any, Again], Any]

@@ -1,4 +1,4 @@
-"""Conditions under which a bend is wrong, by the kind of function that can meet them."""
+"""List the conditions under which a bend is wrong, by the kind of function that can meet them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.mutation.bends.call import Call
 
 
 class Condition(NamedTuple):
-    """A condition in words, and its test."""
+    """Hold a condition in words, and its test."""
 
     says: str
     holds: Callable[[Call], bool]

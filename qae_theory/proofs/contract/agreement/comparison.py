@@ -1,4 +1,4 @@
-"""Holds a function to its reference, one cell of a plan after another.
+"""Hold a function to its reference, one cell of a plan after another.
 
 A cell is one call and what must come of it: floats within limits, exact numbers, or a refusal that names an argument.
 The arguments are read-only arrays, so that a function that writes into them is found out.
@@ -23,7 +23,7 @@ FAULT = 1 + 1e-6
 
 @dataclass(frozen=True)
 class Within:
-    """A float64 array of this shape, each entry between two limits."""
+    """Expect a float64 array of this shape with each entry between two limits."""
 
     low: Array
     high: Array
@@ -44,7 +44,7 @@ class Within:
 
 @dataclass(frozen=True)
 class Exactly:
-    """An object that is equal to this one; of an array, in type, shape and every entry."""
+    """Expect an object that is equal to this one; an array must be so in type, shape and every entry."""
 
     value: Any
 
@@ -60,7 +60,7 @@ class Exactly:
 
 @dataclass(frozen=True)
 class Worth:
-    """An array of exact numbers, roots among them, which are worth these."""
+    """Expect an array of exact numbers, roots among them, that are worth these floats."""
 
     values: Array
 
@@ -76,7 +76,7 @@ class Worth:
 
 @dataclass(frozen=True)
 class Near:
-    """A Python float between two limits."""
+    """Expect a Python float between two limits."""
 
     low: float
     high: float
@@ -89,7 +89,7 @@ class Near:
 
 @dataclass(frozen=True)
 class Refused:
-    """A ``ValueError`` that names this argument first."""
+    """Expect a ``ValueError`` that names this argument first."""
 
     argument: str
 
@@ -99,7 +99,7 @@ Answer = Within | Exactly | Worth | Near | Refused | tuple[Within | Exactly | Wo
 
 @dataclass(frozen=True)
 class Cell:
-    """One call of a function, with what must come of it, worked out once and when it is first asked for."""
+    """Hold one call of a function, with what must come of it, worked out once and when it is first asked for."""
 
     label: str
     arguments: tuple[Any, ...]

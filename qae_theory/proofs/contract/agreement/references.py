@@ -1,4 +1,4 @@
-"""Finds the references: in ``tests/reference`` of a checkout, or beside this package in a wheel.
+"""Find the references: in ``tests/reference`` of a checkout, or beside this package in a wheel.
 
 They import nothing from this package. Their folder is loaded by its path, under a name of its own.
 """

@@ -1,4 +1,4 @@
-"""The ways in which one input can be written: sizes, quantile levels, types, leading axes, memory layouts, masks."""
+"""Write one input in many ways: sizes, quantile levels, types, leading axes, memory layouts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def arms_of(quick: bool) -> tuple[int, ...]:
 
 
 class Level(NamedTuple):
-    """A quantile level as it is given, and what it means."""
+    """Hold a quantile level as it is given, and what it means."""
 
     given: Any
     means: Fraction

@@ -22,7 +22,7 @@ SEED = 8
 
 @cache
 def cells(quick: bool) -> tuple[Cell, ...]:
-    """Return the plan."""
+    """Return the plan of ``safe_step_size``."""
     return tuple(_cells(quick))
 
 

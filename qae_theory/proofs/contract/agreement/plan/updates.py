@@ -23,7 +23,7 @@ SEED = 9
 
 @cache
 def cells(quick: bool) -> tuple[Cell, ...]:
-    """Return the plan."""
+    """Return the plan of ``update_direction``."""
     return (*_sizes(quick), *_drawn(80 if quick else 700), *_drawn_groups(80 if quick else 700), *_others())
 
 
