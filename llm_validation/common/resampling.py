@@ -55,6 +55,9 @@ def resampled_totals(sums: Array, how: Resampling) -> Array:
     """Return totals over clusters that are drawn with replacement, as many as there are.
 
     The shapes are ``[clusters, k] -> [resamples, k]``.
+
+    Raises:
+        ValueError: fewer than 100 resamples, a level outside (0, 1), or a batch below 1.
     """
     if how.resamples < 100:
         refuse("resamples", how.resamples, "at least 100")

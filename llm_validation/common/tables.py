@@ -52,6 +52,9 @@ def matches(table: Table, **wanted: Any) -> Array:
     """Return which rows have these values, ``[rows]`` of bool.
 
     A value may be one, or a tuple, list or set of several; NaN counts as equal to NaN.
+
+    Raises:
+        ValueError: naming the column that is missing.
     """
     need(table, wanted)
     chosen = np.ones(length(table), dtype=bool)
@@ -81,7 +84,11 @@ def take(table: Table, rows: Array) -> dict[str, Array]:
 
 
 def from_rows(rows: Iterable[Mapping[str, Any]]) -> dict[str, Array]:
-    """Return columns from rows that all have the same names; there must be at least one row."""
+    """Return columns from rows that all have the same names.
+
+    Raises:
+        ValueError: there is no row, or one of them has other names than the first.
+    """
     listed = list(rows)
     if not listed:
         refuse("rows", listed, "at least one row")

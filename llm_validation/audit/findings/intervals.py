@@ -37,6 +37,8 @@ def pooled(count: int, total: int, level: float = 0.95) -> Share:
         total: of how many, at least 1.
         level: confidence level, two-sided.
 
+    Source: Clopper and Pearson, Biometrika 26 (1934).
+
     >>> share = pooled(8, 10)
     >>> round(share.low, 3), round(share.high, 3)
     (0.444, 0.975)
