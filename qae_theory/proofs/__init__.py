@@ -64,7 +64,7 @@ MODULES = (
     "pathwise.sign_share_law",
     "pathwise.clip_sides",
     "contract.contract",
-    "contract.agreement.evidence",
+    "contract.shipped_agrees",
 )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import qae_theory
 from qae_theory.proofs.contract.agreement.comparison import agreement
-from qae_theory.proofs.contract.agreement.evidence import TIES
+from qae_theory.proofs.contract.shipped_agrees import TIES
 from tests.mutation.bends import changes
 from tests.mutation.bends.bend import Bend, bent, draw, every_bend, install, replace_code
 from tests.mutation.bends.call import Call

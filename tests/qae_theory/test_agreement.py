@@ -7,7 +7,7 @@ import os
 import pytest
 
 from qae_theory.proofs.contract.agreement.comparison import agreement
-from qae_theory.proofs.contract.agreement.evidence import TIES, Tie
+from qae_theory.proofs.contract.shipped_agrees import TIES, Tie
 from tests.reference import bounds, changes
 
 QUICK = os.environ.get("QAE_EFFORT", "quick") != "full"

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from qae_theory.proofs.contract.agreement.evidence import TIES
+from qae_theory.proofs.contract.shipped_agrees import TIES
 from tests.mutation.bends import changes, conditions
 from tests.mutation.bends.call import Call
 from tests.mutation.bends.changes import Change

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qae_theory.proofs.contract.agreement.evidence import TIES
+from qae_theory.proofs.contract.shipped_agrees import TIES
 from qae_theory.runs.files import to_json, write_atomically
 from tests.mutation.bends.bend import Bend, draw, every_bend, function_of, install, replace_code
 from tests.mutation.checks import NamedCheck, ask, profile
