@@ -43,7 +43,8 @@ _OPTION_CHECKS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
 def advantages(rewards: Any, estimator: str = "qae", *, mask: Any = None, **options: Any) -> Array:
     r"""Return the advantages of each group's responses.
 
-    :math:`A_i = (R_i - b)/(\mathrm{std} + \varepsilon)` for the standardised rules, b the rule's baseline of the group.
+    :math:`A_i = (R_i - b)/(\mathrm{std} + \varepsilon)`, b the rule's baseline of the group; with ``std="none"``, which
+    is the default of ``dr_grpo``, ``rloo``, ``psr`` and ``nsr``, :math:`A_i = R_i - b`.
     In float64, :math:`R_i - b` and the standard deviation are right to a few units in the last place of the group's
     range, however far the rewards lie from 0.
 
@@ -53,12 +54,13 @@ def advantages(rewards: Any, estimator: str = "qae", *, mask: Any = None, **opti
             ``neg_mask``, or a name given to :func:`register_estimator`.
         mask: boolean ``[..., G]``, true where the response could be scored. The others (NaN allowed) stay out of
             baseline and std and have A = 0; a group with fewer than two scorable rows has A = 0 throughout.
-        **options: ``k`` (default ``"0.4"``), ``std`` and ``eps`` (1e-6), as the estimator has them. ``std`` is
-            ``"population"``, ``"bessel"`` (the default of ``qae_linear``), ``"none"`` (no division, so no eps), or
-            ``"batch"``: the Bessel std of all rewards that count, for a batch ``[..., G]`` of rank 2 or more.
+        **options: ``k`` (default ``"0.4"``) for the rules with a quantile; ``std`` and ``eps`` (1e-6) for every rule.
+            ``std`` is ``"population"``, ``"bessel"`` (the default of ``qae_linear``), ``"none"`` (no division, so no
+            eps), or ``"batch"``: the Bessel std of all rewards that count, for a batch ``[..., G]`` of rank 2 or more.
 
     Returns:
-        ``[..., G]``. A degenerate group (max = min) has A = 0 under every centred or standardised estimator.
+        ``[..., G]``. A degenerate group (max = min) has A = 0, except under ``psr`` and ``nsr`` without a divisor: they
+        have A = R and A = R - 1 in every group.
 
     Raises:
         ValueError: naming ``rewards``, ``mask``, ``estimator`` or the option.
@@ -71,6 +73,8 @@ def advantages(rewards: Any, estimator: str = "qae", *, mask: Any = None, **opti
     [0.0, 0.0, 0.0, -2.309]
     >>> advantages([1, 0, 0, 0], "dr_grpo").tolist()
     [0.75, -0.25, -0.25, -0.25]
+    >>> advantages([1, 0, 0, 0], "rloo", std="bessel", eps=0).round(3).tolist()
+    [2.0, -0.667, -0.667, -0.667]
     """
     rule = get_estimator(estimator)
     settings = resolve_options(rule, options, whole_batch=True)
@@ -222,24 +226,37 @@ def _qae_linear(rewards: Array, counts: Array | None, k: Any, std: Any, eps: Any
     return _over_std(numerator, rewards, counts, extent, std, eps)
 
 
-def _dr_grpo(rewards: Array, counts: Array | None) -> Array:
+def _dr_grpo(rewards: Array, counts: Array | None, std: Any, eps: Any) -> Array:
+    if std != "none":
+        return _grpo(rewards, counts, std, eps)
     if is_exact(rewards):
         return rewards - baselines.group_mean(rewards, counts)[..., None]
     return _from_mean(rewards, counts, _extent(baselines.in_order(rewards, counts)))
 
 
-def _rloo(rewards: Array, counts: Array | None) -> Array:
-    if not is_exact(rewards):
-        rewards = _near_zero(rewards, _extent(baselines.in_order(rewards, counts)))
-    return rewards - baselines.leave_one_out_mean(rewards, counts)
+def _rloo(rewards: Array, counts: Array | None, std: Any, eps: Any) -> Array:
+    if std == "none" and is_exact(rewards):
+        return rewards - baselines.leave_one_out_mean(rewards, counts)
+    extent = _extent(baselines.in_order(rewards, counts))
+    near = _near_zero(rewards, extent)
+    numerator = near - baselines.leave_one_out_mean(near, counts)
+    return numerator if std == "none" else _over_std(numerator, rewards, counts, extent, std, eps)
 
 
-def _psr(rewards: Array, counts: Array | None) -> Array:
-    return rewards - baselines.constant_baseline(rewards, 0)[..., None]
+def _psr(rewards: Array, counts: Array | None, std: Any, eps: Any) -> Array:
+    return _from_constant(0, rewards, counts, std, eps)
 
 
-def _nsr(rewards: Array, counts: Array | None) -> Array:
-    return rewards - baselines.constant_baseline(rewards, 1)[..., None]
+def _nsr(rewards: Array, counts: Array | None, std: Any, eps: Any) -> Array:
+    return _from_constant(1, rewards, counts, std, eps)
+
+
+def _from_constant(baseline: int, rewards: Array, counts: Array | None, std: Any, eps: Any) -> Array:
+    """Return R - b over std + eps; without a divisor R - b in every group, the degenerate ones too."""
+    numerator = rewards - baselines.constant_baseline(rewards, baseline)[..., None]
+    if std == "none":
+        return numerator
+    return _over_std(numerator, rewards, counts, _extent(baselines.in_order(rewards, counts)), std, eps)
 
 
 def _pos_mask(rewards: Array, counts: Array | None, k: Any, std: Any, eps: Any) -> Array:
@@ -320,14 +337,15 @@ def _summand(eps: Any, rewards: Array) -> Any:
 
 
 _GATE = MappingProxyType({"k": baselines.DEFAULT_K, "std": "population", "eps": 1e-6})
+_UNDIVIDED = MappingProxyType({"std": "none", "eps": 1e-6})
 register_estimator("grpo", _grpo, source="arXiv 2402.03300", defaults={"std": "population", "eps": 1e-6})
-register_estimator("dr_grpo", _dr_grpo, source="arXiv 2503.20783")
-register_estimator("rloo", _rloo, source="arXiv 2402.14740", least_group=2)
+register_estimator("dr_grpo", _dr_grpo, source="arXiv 2503.20783", defaults=_UNDIVIDED)
+register_estimator("rloo", _rloo, source="arXiv 2402.14740", defaults=_UNDIVIDED, least_group=2)
 register_estimator("qae", _qae, source="arXiv 2509.22611, Eq. 3", defaults=_GATE)
 register_estimator(
     "qae_linear", _qae_linear, source="released code of arXiv 2509.22611", defaults={**_GATE, "std": "bessel"}
 )
-register_estimator("psr", _psr, source="arXiv 2506.01347", binary_only=True)
-register_estimator("nsr", _nsr, source="arXiv 2506.01347", binary_only=True)
+register_estimator("psr", _psr, source="arXiv 2506.01347", defaults=_UNDIVIDED, binary_only=True)
+register_estimator("nsr", _nsr, source="arXiv 2506.01347", defaults=_UNDIVIDED, binary_only=True)
 register_estimator("pos_mask", _pos_mask, source="arXiv 2509.22611, Eq. 7", defaults=_GATE, binary_only=True)
 register_estimator("neg_mask", _neg_mask, source="arXiv 2509.22611, Eq. 8", defaults=_GATE, binary_only=True)

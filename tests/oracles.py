@@ -78,6 +78,7 @@ def advantages(
     size = len(group)
     if size < 2:
         return [Fraction(0)] * size
+    kind = std or own_std(estimator)
     if estimator in UNSCALED:
         baseline = {
             "dr_grpo": lambda i: mean(group),
@@ -85,10 +86,14 @@ def advantages(
             "psr": lambda i: Fraction(0),
             "nsr": lambda i: Fraction(1),
         }[estimator]
-        return [x - baseline(i) for i, x in enumerate(group)]
+        undivided = [x - baseline(i) for i, x in enumerate(group)]
+        if kind == "none":
+            return undivided
+        if max(group) == min(group):
+            return [Fraction(0)] * size
+        return [x / (deviation(group, kind) + eps) for x in undivided]
     if max(group) == min(group):
         return [Fraction(0)] * size
-    kind = std or ("bessel" if estimator == "qae_linear" else "population")
     scale = Fraction(1) if kind == "none" else deviation(group, kind) + eps  # nothing divides: no eps either
     hard = lower_quantile(group, k) == 0
     numerator = {
@@ -99,6 +104,13 @@ def advantages(
         "neg_mask": lambda x: x - (0 if hard else 1 - x),
     }[estimator]
     return [numerator(x) / scale for x in group]
+
+
+def own_std(estimator: str) -> str:
+    """What a rule divides by unless it is told otherwise."""
+    if estimator in UNSCALED:
+        return "none"
+    return "bessel" if estimator == "qae_linear" else "population"
 
 
 def masked_advantages(group: Sequence[Any], mask: Sequence[bool], estimator: str, **options: Any) -> list[Fraction]:

@@ -28,7 +28,7 @@ CANCELLED = 1e-13
 
 def options_of(estimator: str, k: F, std: str, eps: F) -> dict[str, Any]:
     options: dict[str, Any] = {"k": k} if estimator in oracles.GATED else {}
-    return {**options, "std": std, "eps": eps} if estimator in oracles.STANDARDISED else options
+    return {**options, "std": std, "eps": eps}
 
 
 def groups_for(estimator: str) -> st.SearchStrategy[list[F]]:
@@ -61,9 +61,9 @@ def test_exact_rewards_give_exact_advantages(case: Any) -> None:
     result = advantages(s.as_exact(group), estimator, **options)
     assert result.dtype == object
     for got, want in zip(result, oracles.advantages(group, estimator, **options), strict=True):
-        if estimator in oracles.UNSCALED:
+        if options["std"] == "none":
             assert got == want
-            assert isinstance(got, F)
+            assert isinstance(got, (F, int))
         else:  # the oracle's own root has 60 digits
             digits = got if isinstance(got, (int, F)) else F(str(got.evalf(60)))
             assert abs(digits - want) < F(1, 10**50)
@@ -74,7 +74,7 @@ def test_exact_rewards_give_exact_advantages(case: Any) -> None:
 def test_defaults(estimator: str, group: list[int]) -> None:
     expected = oracles.advantages([F(x) for x in group], estimator)
     assert_close(advantages(group, estimator), expected)
-    spelt = {"k": "0.4", "std": "bessel" if estimator == "qae_linear" else "population", "eps": 1e-6}
+    spelt = {"k": "0.4", "std": oracles.own_std(estimator), "eps": 1e-6}
     allowed = module.get_estimator(estimator).defaults
     assert_exactly(
         advantages(group, estimator), advantages(group, estimator, **{o: spelt[o] for o in allowed}).tolist()
@@ -84,11 +84,9 @@ def test_defaults(estimator: str, group: list[int]) -> None:
 @pytest.mark.parametrize("estimator", oracles.ESTIMATORS)
 def test_default_options_are_the_documented_ones(estimator: str) -> None:
     defaults = dict(module.get_estimator(estimator).defaults)
-    expected: dict[str, Any] = {}
+    expected: dict[str, Any] = {"std": oracles.own_std(estimator), "eps": 1e-6}
     if estimator in oracles.GATED:
         expected["k"] = "0.4"
-    if estimator in oracles.STANDARDISED:
-        expected |= {"std": "bessel" if estimator == "qae_linear" else "population", "eps": 1e-6}
     assert defaults == expected
 
 
@@ -114,9 +112,41 @@ def test_default_estimator_is_qae() -> None:
     ],
 )
 def test_hand_worked_groups(estimator: str, group: list[int], expected: list[Any]) -> None:
-    options = {"eps": 0} if estimator in oracles.STANDARDISED else {}
-    assert_exactly(advantages(s.as_exact(group), estimator, **options), expected)
-    assert_close(advantages(group, estimator, **options), expected)
+    assert_exactly(advantages(s.as_exact(group), estimator, eps=0), expected)
+    assert_close(advantages(group, estimator, eps=0), expected)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "expected"),
+    [
+        ("dr_grpo", [2, F(-1, 2), F(-1, 2), F(-1, 2), F(-1, 2)]),
+        ("rloo", [F(5, 2), F(-5, 8), F(-5, 8), F(-5, 8), F(-5, 8)]),
+        ("psr", [F(5, 2), 0, 0, 0, 0]),
+        ("nsr", [0, F(-5, 2), F(-5, 2), F(-5, 2), F(-5, 2)]),
+    ],
+)
+def test_hand_worked_groups_of_rules_that_divide_only_if_told_to(estimator: str, expected: list[Any]) -> None:
+    group = [1, 0, 0, 0, 0]  # of which the population's standard deviation is 2/5
+    assert_exactly(advantages(s.as_exact(group), estimator, std="population", eps=0), expected)
+    assert_close(advantages(group, estimator, std="population", eps=0), expected)
+    # With eps = 3/5 the divisor is 1: what is left is the rule without a divisor.
+    undivided = advantages(s.as_exact(group), estimator).tolist()
+    assert_exactly(advantages(s.as_exact(group), estimator, std="population", eps=F(3, 5)), undivided)
+
+
+@given(s.groups(min_size=2), st.sampled_from(("population", "bessel")), st.sampled_from(EPS))
+def test_the_mean_baseline_with_a_divisor_is_grpo(group: list[F], std: str, eps: F) -> None:
+    result = advantages(s.as_floats(group), "dr_grpo", std=std, eps=eps)
+    assert result.tolist() == advantages(s.as_floats(group), "grpo", std=std, eps=eps).tolist()
+
+
+@pytest.mark.parametrize("estimator", oracles.UNSCALED)
+@pytest.mark.parametrize("masked", [False, True])
+def test_no_divisor_is_the_default_to_the_last_bit(estimator: str, masked: bool) -> None:
+    rewards = np.random.default_rng(20261128).integers(0, 2, (60, 7)).astype(float)
+    mask = np.random.default_rng(20261129).random(rewards.shape) < 0.7 if masked else None
+    given = advantages(rewards, estimator, mask=mask, std="none", eps=10.0)
+    assert given.tobytes() == advantages(rewards, estimator, mask=mask).tobytes()
 
 
 def test_released_code_leaks_through_the_gate() -> None:
@@ -128,7 +158,7 @@ def test_released_code_leaks_through_the_gate() -> None:
 
 
 @pytest.mark.parametrize("std", STDS)
-@pytest.mark.parametrize("estimator", oracles.STANDARDISED)
+@pytest.mark.parametrize("estimator", oracles.ESTIMATORS)
 def test_std_and_eps_are_used(estimator: str, std: str) -> None:
     group = [F(1), F(0), F(0)]
     for eps in EPS:
@@ -220,6 +250,24 @@ def test_degenerate_groups_have_no_advantage(estimator: str, reward: int, std: s
         assert_exactly(advantages(s.as_exact([reward] * size), estimator, std=std, eps=eps), [0] * size)
 
 
+@pytest.mark.parametrize("eps", [0, 1e-6])
+@pytest.mark.parametrize("reward", [0, 1])
+@pytest.mark.parametrize("estimator", oracles.UNSCALED)
+def test_degenerate_groups_have_no_advantage_over_a_divisor(estimator: str, reward: int, eps: float) -> None:
+    for std in ("population", "bessel"):
+        assert advantages([reward] * 5, estimator, std=std, eps=eps).tolist() == [0.0] * 5
+        assert_exactly(advantages(s.as_exact([reward] * 5), estimator, std=std, eps=eps), [0] * 5)
+    of_batch = advantages([[reward] * 5, [1, 0, 0, 1, 0]], estimator, std="batch", eps=eps)
+    assert of_batch[0].tolist() == [0.0] * 5
+    assert of_batch[1].any()
+
+
+@pytest.mark.parametrize(("estimator", "baseline"), [("psr", 0), ("nsr", 1)])
+def test_constant_baselines_without_a_divisor_keep_degenerate_groups(estimator: str, baseline: int) -> None:
+    for reward in (0, 1):
+        assert advantages([reward] * 3, estimator, std="none").tolist() == [reward - baseline] * 3
+
+
 @pytest.mark.parametrize("estimator", ["grpo", "qae", "qae_linear"])
 def test_degenerate_is_max_equals_min_and_not_a_small_std(estimator: str) -> None:
     assert advantages([0.1] * 7, estimator, eps=0).tolist() == [0.0] * 7  # the mean of 7 times .1 is not .1
@@ -255,28 +303,29 @@ def test_equal_rewards_have_exactly_no_advantage(estimator: str, reward: float, 
     assert advantages([reward] * size, estimator).tolist() == [0.0] * size
     masked = advantages([*[reward] * size, 5.0, math.nan], estimator, mask=[*[True] * size, False, False])
     assert masked.tolist() == [0.0] * (size + 2)
-    if estimator in oracles.STANDARDISED:
-        for std in STDS:
-            assert advantages([reward] * size, estimator, std=std, eps=0).tolist() == [0.0] * size
+    for std in STDS:
+        assert advantages([reward] * size, estimator, std=std, eps=0).tolist() == [0.0] * size
 
 
-@pytest.mark.parametrize("estimator", CENTRED)
+@pytest.mark.parametrize(
+    ("estimator", "options"),
+    [*((name, {}) for name in CENTRED), ("dr_grpo", {"std": "population"}), ("rloo", {"std": "bessel"})],
+)
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize(("origin", "unit"), [(1000.0, 1e-6), (-1e9, 1e-3), (1e300, 1e288), (3.0, 1.0), (0.0, 1e-300)])
 def test_rewards_far_from_zero_keep_the_accuracy_of_their_range(
-    estimator: str, masked: bool, origin: float, unit: float
+    estimator: str, options: dict[str, Any], masked: bool, origin: float, unit: float
 ) -> None:
     rewards = origin + unit * np.random.default_rng(20260923).normal(size=(50, 8))
     mask = np.ones(rewards.shape, dtype=bool)
     mask[:, 5:] = not masked
     eps = 1e-8 * unit
-    options = {"eps": eps} if estimator in oracles.STANDARDISED else {}
-    exact = {"eps": F(eps)} if options else {}
-    result = advantages(rewards, estimator, mask=mask if masked else None, **options)
+    divides = options.get("std", oracles.own_std(estimator)) != "none"
+    result = advantages(rewards, estimator, mask=mask if masked else None, eps=eps, **options)
     for row, keep, got in zip(rewards, mask, result, strict=True):
         group = [F(float(x)) for x in row[keep]]
-        want = np.array([float(x) for x in oracles.advantages(group, estimator, **exact)])
-        scale = float(max(group) - min(group)) if not options else 1.0
+        want = np.array([float(x) for x in oracles.advantages(group, estimator, eps=F(eps), **options)])
+        scale = 1.0 if divides else float(max(group) - min(group))
         # Differences, a mean of 8, an std and a quotient: a few roundings of numbers of the range's size.
         assert np.abs(got[keep] - want).max() <= 16 * ULP * scale
 
@@ -291,14 +340,14 @@ def test_a_reward_of_a_thousand_does_not_cost_six_digits() -> None:
 # The divisor
 
 
-@pytest.mark.parametrize("estimator", oracles.STANDARDISED)
+@pytest.mark.parametrize("estimator", oracles.ESTIMATORS)
 def test_no_divisor_leaves_the_numerator_and_needs_no_eps(estimator: str) -> None:
     group = [1, 0, 0, 1, 0]
     expected = oracles.advantages([F(x) for x in group], estimator, std="none")
     for eps in (0, 1e-6, 10.0):
         assert_close(advantages(group, estimator, std="none", eps=eps), expected)
         assert_exactly(advantages(s.as_exact(group), estimator, std="none", eps=eps), expected)
-    assert max(map(abs, expected)) in (F(1), F(3, 5))
+    assert max(map(abs, expected)) in (F(1), F(3, 4), F(3, 5))
 
 
 def test_without_divisor_the_mean_baseline_is_dr_grpo() -> None:
@@ -306,7 +355,7 @@ def test_without_divisor_the_mean_baseline_is_dr_grpo() -> None:
     assert advantages(rewards, "grpo", std="none").tolist() == advantages(rewards, "dr_grpo").tolist()
 
 
-@pytest.mark.parametrize("estimator", oracles.STANDARDISED)
+@pytest.mark.parametrize("estimator", oracles.ESTIMATORS)
 @pytest.mark.parametrize("masked", [False, True])
 def test_the_divisor_of_a_batch_is_bessel_s_std_of_all_its_rewards(estimator: str, masked: bool) -> None:
     rewards = np.array([[1.0, 0, 0, 0, 1], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1], [0, 1, 0, 0, 0]])
@@ -316,7 +365,8 @@ def test_the_divisor_of_a_batch_is_bessel_s_std_of_all_its_rewards(estimator: st
     scale = oracles.deviation([F(float(x)) for x in rewards[mask]], "bessel") + F(1, 8)
     for row, keep, got in zip(rewards, mask, result, strict=True):
         group = [F(float(x)) for x in row[keep]]
-        want = [a / scale for a in oracles.advantages(group, estimator, std="none")]
+        mixed = max(group) > min(group)
+        want = [a / scale if mixed else F(0) for a in oracles.advantages(group, estimator, std="none")]
         assert_close(got[keep], want)
         assert got[~keep].tolist() == [0.0] * int((~keep).sum())
 
@@ -545,7 +595,7 @@ def test_unknown_estimators_are_refused_with_the_list_of_those_that_exist(name: 
 @pytest.mark.parametrize("option", ["k", "std", "eps", "temperature"])
 def test_options_that_an_estimator_does_not_have_are_refused(estimator: str, option: str) -> None:
     value = {"k": "0.3", "std": "bessel", "eps": 0.0, "temperature": 2}[option]
-    has = {"k": oracles.GATED, "std": oracles.STANDARDISED, "eps": oracles.STANDARDISED}.get(option, ())
+    has = {"k": oracles.GATED, "std": oracles.ESTIMATORS, "eps": oracles.ESTIMATORS}.get(option, ())
     if estimator in has:
         assert advantages([1, 0], estimator, **{option: value}).shape == (2,)
     else:
@@ -557,7 +607,7 @@ def test_options_that_an_estimator_does_not_have_are_refused(estimator: str, opt
 def test_resolved_options_are_checked_and_complete() -> None:
     resolved = module.resolve_options(module.get_estimator("qae"), {"k": 0.3})
     assert resolved == {"k": F(3, 10), "std": "population", "eps": 1e-6}
-    assert module.resolve_options(module.get_estimator("rloo"), {}) == {}
+    assert module.resolve_options(module.get_estimator("rloo"), {}) == {"std": "none", "eps": 1e-6}
 
 
 @pytest.fixture

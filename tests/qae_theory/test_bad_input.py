@@ -226,7 +226,8 @@ TABLE: dict[str, tuple[dict[str, Any], dict[str, list[str]]]] = {
             "estimator": ["estimator"],
             "mask": ["mask"],
             "k": ["unknown option"],
-            "eps": ["unknown option"],
+            "std": ["std"],
+            "eps": ["eps"],
         },
     ),
     "register_estimator": (

@@ -60,7 +60,7 @@ def test_outcome_advantages_are_those_of_the_written_out_groups(estimator: str, 
 
 @pytest.mark.parametrize("estimator", oracles.ESTIMATORS)
 def test_outcome_advantages_take_options(estimator: str) -> None:
-    options: dict[str, Any] = {"std": "bessel", "eps": F(1, 3)} if estimator in oracles.STANDARDISED else {}
+    options: dict[str, Any] = {"std": "bessel", "eps": F(1, 3)}
     options |= {"k": F(3, 4)} if estimator in oracles.GATED else {}
     correct, wrong = oracles.outcome_advantages(6, estimator, **options)
     table = module.outcome_advantages(6, estimator, **options)
@@ -103,7 +103,7 @@ def test_gain_without_a_divisor(p: F, size: int) -> None:
             assert k > 1 - F(1, size)
         assert expected_gain(p, size, "qae", k=k, std="none") == expected
         assert expected_gain(float(p), size, "qae", k=k, std="none") == pytest.approx(float(expected), rel=1e-12)
-    for estimator in oracles.STANDARDISED:
+    for estimator in oracles.ESTIMATORS:
         gain = oracles.gain(p, size, estimator, std="none") if size < 8 else None
         assert gain is None or expected_gain(p, size, estimator, std="none") == gain
 
@@ -138,6 +138,21 @@ def test_exact_gain_by_enumeration(estimator: str) -> None:
         else:
             digits = value if isinstance(value, F) else F(str(value.evalf(60)))
             assert abs(digits - expected) < F(1, 10**50)  # the oracle's own root has 60 digits
+
+
+@pytest.mark.parametrize("std", ["population", "bessel"])
+@pytest.mark.parametrize("estimator", oracles.UNSCALED)
+def test_expectations_of_rules_that_divide_only_if_told_to(estimator: str, std: str) -> None:
+    for p in PROBS:
+        for mixed_only in (False, True):
+            expected = oracles.gain(p, 5, estimator, mixed_only=mixed_only, std=std)
+            assert_close(expected_gain(float(p), 5, estimator, mixed_only=mixed_only, std=std), expected)
+    for step, eps in ((0.25, F(1, 10**6)), (-1.0, F(1, 2))):
+        expected_change = oracles.expected_over_groups(
+            Z, R, 3, estimator, lambda d, step=step: oracles.entropy_change(Z, d, step), std=std, eps=eps
+        )
+        found = expected_entropy_change(Z, R, 3, estimator, step, std=std, eps=float(eps))
+        assert_close(found, expected_change, floor=1e-14)
 
 
 @given(s.success_probs(), st.integers(2, 40), st.sampled_from(["psr", "nsr", "rloo", "dr_grpo"]))

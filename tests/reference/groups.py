@@ -9,6 +9,7 @@ from math import floor
 
 from .numbers import root
 
+UNDIVIDED = ("dr_grpo", "rloo", "psr", "nsr")
 ESTIMATORS = ("grpo", "dr_grpo", "rloo", "qae", "qae_linear", "psr", "nsr", "pos_mask", "neg_mask")
 MILLIONTH = Fraction(1, 10**6)
 
@@ -74,15 +75,22 @@ def advantages(
     size, baseline = sum(tally.values()), unscaled(tally, estimator, k)
     if size < 2:
         return dict.fromkeys(tally, Fraction(0))
-    if estimator in ("dr_grpo", "rloo", "psr", "nsr"):
-        return baseline
+    kind = std if std is not None else own_std(estimator)
+    if kind == "none" and estimator in UNDIVIDED:
+        return baseline  # of a degenerate group too: under PSR and NSR it is not 0
     if len(tally) == 1:
         return dict.fromkeys(tally, Fraction(0))
-    kind = std if std is not None else "bessel" if estimator == "qae_linear" else "population"
     if kind == "none":
         return baseline
     scale = (kind if isinstance(kind, Fraction) else deviation(tally, kind)) + eps
     return {value: number / scale for value, number in baseline.items()}
+
+
+def own_std(estimator: str) -> str:
+    """Return what a rule divides by where nothing else is asked for."""
+    if estimator in UNDIVIDED:
+        return "none"
+    return "bessel" if estimator == "qae_linear" else "population"
 
 
 def unscaled(tally: Mapping[Fraction, int], estimator: str, k: Fraction) -> dict[Fraction, Fraction]:

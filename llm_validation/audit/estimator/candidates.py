@@ -62,12 +62,14 @@ class Family:
     on_correctness: bool
 
 
-def families(rows: Rows, known: Sequence[str] = ()) -> Iterator[Family]:
+def families(rows: Rows, known: Sequence[str] = (), divided: str | None = None) -> Iterator[Family]:
     """Yield the numerators to try for groups of one size.
 
     Args:
         rows: of groups; a rule of 0 and 1 is tried on other rewards only if it is known which are right.
         known: further K, the configured one for instance.
+        divided: the rule that is configured with a divisor. A rule that has none of its own is tried with one only if
+            it is this rule: divided by a standard deviation, Dr. GRPO for instance is GRPO.
     """
     binary = bool(np.isin(rows.rewards[np.isfinite(rows.rewards)], (0, 1)).all())
     judged = not np.isnan(np.where(np.isfinite(rows.rewards), rows.correct, 0)).any()
@@ -82,7 +84,9 @@ def families(rows: Rows, known: Sequence[str] = ()) -> Iterator[Family]:
             if on_correctness and "k" not in rule.defaults and not rule.binary_only:
                 continue
             for group in _level_groups(rule, levels, rows.rewards.shape[1]):
-                yield Family(name, group, "std" in rule.defaults, on_correctness)
+                yield Family(name, group, _divides(name), on_correctness)
+                if name == divided and not _divides(name):
+                    yield Family(name, group, True, on_correctness)
 
 
 def numerator(family: Family, rows: Rows) -> Array:
@@ -112,7 +116,7 @@ def candidates_of(family: Family) -> Iterator[tuple[str, float, list[Candidate]]
     if not family.divided:
         yield "none", 0.0, [Candidate(family.name, gate)]
         return
-    for std in STDS:
+    for std in STDS if _divides(family.name) else [std for std in STDS if std != "none"]:
         for eps in EPSILONS if std != "none" else (0.0,):
             own: dict[str, Any] = {"std": std} if std == "none" else {"std": std, "eps": eps}
             levels: Sequence[Mapping[str, Any]] = [{"k": k} for k in family.levels] or [{}]
@@ -128,6 +132,11 @@ def group_std(values: Array, kind: str) -> Array:
     mean = shifted.sum(axis=1, keepdims=True) / np.maximum(count, 1)
     squares = np.where(scored, (shifted - mean) ** 2, 0).sum(axis=1, keepdims=True)
     return np.sqrt(squares / np.maximum(count - (kind == "bessel"), 1))
+
+
+def _divides(name: str) -> bool:
+    """Return whether a rule divides by a standard deviation where it is not told what to divide by."""
+    return get_estimator(name).defaults.get("std", "none") != "none"
 
 
 def _level_groups(rule: Estimator, levels: Sequence[str], size: int) -> list[tuple[str, ...]]:

@@ -98,7 +98,8 @@ def identify_rows(rows: Rows, settings: AuditSettings, left_out: int = 0) -> Ide
     """Return which estimator made the advantages of groups of one size, of which one has unequal rewards."""
     screened = _Groups(rows.take(_informative(rows)))
     known = [settings.k] if settings.k is not None else []
-    tried = [(family, numerator(family, screened.rows)) for family in families(screened.rows, known)]
+    divided = None if settings.std in (None, "none") else settings.estimator
+    tried = [(family, numerator(family, screened.rows)) for family in families(screened.rows, known, divided)]
     levels = precisions(rows.logged)
     for level in levels:
         fits = [fit for family, top in tried for fit in _fits(family, top, screened, level) if fit.excess <= 1]

@@ -45,8 +45,12 @@ def options_of(settings: AuditSettings) -> dict[str, Any]:
     defaults = get_estimator(settings.estimator or "grpo").defaults
     known = {"k": settings.k, "eps": settings.eps, "std": settings.std}
     usable = {name: value for name, value in known.items() if value is not None and name in defaults}
-    if usable.get("std") not in (None, "population", "bessel"):  # the divisor changes no zero and no sign
-        usable.pop("std")
+    if usable.get("std") not in (None, "population", "bessel"):
+        std = usable.pop("std")
+        # A divisor changes no sign, and no zero unless the rule has none of its own: PSR divided by a batch's standard
+        # deviation gives equal rewards nothing, as PSR divided by the group's.
+        if std == "batch" and defaults["std"] == "none":
+            usable["std"] = "population"
     return usable
 
 

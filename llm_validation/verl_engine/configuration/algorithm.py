@@ -40,12 +40,13 @@ class Algorithm:
     def std(self) -> str | None:
         """Return the standard deviation that an advantage is divided by; None for the estimator's own.
 
-        verl's own estimators divide by Bessel's, have the switch and take no other option.
+        verl's own estimators take no other option than the switch; its GRPO divides by Bessel's, its RLOO by nothing.
         """
-        is_verls_own = self.estimator.value in ("grpo", "grpo_vectorized")
+        is_grpo = self.estimator.value in ("grpo", "grpo_vectorized")
+        is_verls_own = is_grpo or self.estimator.value in ("rloo", "rloo_vectorized")
         stated = None if is_verls_own else self.advantage_std.value
         if stated:
             return str(stated)
         if self.divides_by_std.value is False:
             return "none"
-        return "bessel" if is_verls_own else None
+        return "bessel" if is_grpo else None

@@ -167,9 +167,11 @@ def _advantage_row(rule: str, divisor: str, k: Fraction, size: int, squares: lis
 
 def _shipped_squares(rule: str, divisor: str, k: Fraction, size: int) -> Iterator[Fraction]:
     """Yield A |A| of a correct response for m = 1, ..., G, then of a wrong one for m = 0, ..., G - 1."""
-    options = {"k": k, "std": divisor, "eps": 0}
+    defaults = get_estimator(rule).defaults
+    # The definitions of the rules that divide by nothing of their own have no divisor.
+    options = {"k": k, "std": "none" if defaults["std"] == "none" else divisor, "eps": 0}
     # A rule is given the options that it has.
-    known = {name: value for name, value in options.items() if name in get_estimator(rule).defaults}
+    known = {name: value for name, value in options.items() if name in defaults}
     for first_is_correct in (True, False):
         for right in range(size + 1):
             rewards = [F(1)] * right + [F(0)] * (size - right)

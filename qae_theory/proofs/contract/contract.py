@@ -132,8 +132,8 @@ def _bad_options() -> Iterator[Refusal]:
         partial(register_estimator, "qae", get_estimator("qae").kernel, source="none"),
         f"name 'qae' is taken; registered estimators: {names}",
     )
-    for name, options in (("rloo", []), ("grpo", ["std", "eps"])):
-        message = f"k must be left out: {name!r} has the options {options!r}; got '0.4'"
+    for name in ("rloo", "grpo"):
+        message = f"k must be left out: {name!r} has the options ['std', 'eps']; got '0.4'"
         yield partial(q.advantages, _MIXED, name, k="0.4"), message
     # The ends of the interval, what is outside it, and what is no number at all.
     for bad in (0, 1, "1.5", -0.1, _NAN, "x", None, True, "1/0"):
@@ -418,6 +418,10 @@ def _defaults(*, k: str) -> Finding:
     eps = 1e-6
     explicit: dict[str, dict[str, Any]] = {
         "grpo": {"std": "population", "eps": eps},
+        "dr_grpo": {"std": "none", "eps": eps},
+        "rloo": {"std": "none", "eps": eps},
+        "psr": {"std": "none", "eps": eps},
+        "nsr": {"std": "none", "eps": eps},
         "qae": {"k": k, "std": "population", "eps": eps},
         "qae_linear": {"k": k, "std": "bessel", "eps": eps},
         "pos_mask": {"k": k, "std": "population", "eps": eps},

@@ -67,8 +67,8 @@ def _definition_steps() -> tuple[Step, ...]:
         Step(
             says=rf"The shipped {', '.join(f'`{rule}`' for rule in rules)} on float64 batches: its definition, "
             rf"written out response by "
-            r"response, for every class of $K$, both standard deviations and three $\varepsilon$, as far as "
-            r"the rule has them.",
+            r"response, for every class of $K$ that the rule has, without a divisor and with both standard "
+            r"deviations and three $\varepsilon$.",
             check=partial(ties.floats_match, rules=rules, reading=ties.faithful),
             planted=planted,
             control=partial(ties.floats_match, rules=rules, reading=misread),
@@ -87,8 +87,8 @@ def _definition_steps() -> tuple[Step, ...]:
             tie=True,
         ),
         Step(
-            says=r"Without options: $K = 2/5$, population std (Bessel for `qae_linear`), $\varepsilon = "
-            r"10^{-6}$, and `qae` without a name.",
+            says=r"Without options: $K = 2/5$, population std (Bessel for `qae_linear`; none for `dr_grpo`, `rloo`, "
+            r"`psr`, `nsr`), $\varepsilon = 10^{-6}$, and `qae` without a name.",
             check=partial(_defaults_match, eps=Fraction(1, 1_000_000)),
             planted="eps = 1e-5",
             control=partial(_defaults_match, eps=Fraction(1, 100_000)),
@@ -183,12 +183,12 @@ def _form_steps() -> tuple[Step, ...]:
 def _defaults_match(*, eps: Fraction) -> Finding:
     """Find whether each rule without options has its documented defaults.
 
-    They are K = 2/5, population std (Bessel for ``qae_linear``) and eps = 1e-6; without a name the rule is ``qae``.
+    They are K = 2/5, eps = 1e-6 and the std of ``oracle.OWN_STDS``; without a name the rule is ``qae``.
     """
     group = tuple(Fraction(x) for x in (1, 0, 0, 1, 0, 0, 0))
 
     def expected(rule: str) -> Any:
-        return oracle.advantages(group, rule, Options(std="bessel" if rule == "qae_linear" else "population", eps=eps))
+        return oracle.advantages(group, rule, Options(std=oracle.OWN_STDS[rule], eps=eps))
 
     floats = np.array(group, dtype=np.float64)
     cases = [(rule, near(advantages(floats, rule), expected(rule))) for rule in oracle.RULES]

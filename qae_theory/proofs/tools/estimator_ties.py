@@ -39,8 +39,9 @@ def other_level(rule: str, options: Options) -> tuple[str, Options]:
 
 
 def other_std(rule: str, options: Options) -> tuple[str, Options]:
-    """Return the options with Bessel's standard deviation for the population's, or back."""
-    return rule, replace(options, std="population" if options.std == "bessel" else "bessel")
+    """Return the options with Bessel's standard deviation for the population's, or back; no divisor stays none."""
+    other = {"population": "bessel", "bessel": "population", "none": "none"}[options.std]
+    return rule, replace(options, std=other)
 
 
 def mean_for_quantile(rule: str, options: Options) -> tuple[str, Options]:
@@ -105,7 +106,7 @@ def groups_for(rule: str, size: int) -> tuple[Group, ...]:
 
 
 def option_grid(rule: str, size: int, *, exact: bool = False) -> Iterator[Options]:
-    """Yield every class of K, both standard deviations and three eps, as far as the rule has them.
+    """Yield every class of K the rule has, without a divisor, and with both standard deviations and three eps.
 
     Args:
         rule: a name of ``oracle.RULES``.
@@ -114,11 +115,13 @@ def option_grid(rule: str, size: int, *, exact: bool = False) -> Iterator[Option
     """
     names = oracle.OPTION_NAMES[rule]
     ks = levels(size) if "k" in names else (Fraction(2, 5),)
-    stds = ("population", "bessel") if "std" in names else ("population",)
     # The shipped default is 1e-6; 1/10 is large enough that a misplaced eps moves every value.
-    eps = (Fraction(0), Fraction(1, 1_000_000), Fraction(1, 10)) if "eps" in names else (Fraction(0),)
-    for k, std, e in product(ks, stds, eps):
-        yield Options(k=k, std=std, eps=e, exact=exact)
+    eps = (Fraction(0), Fraction(1, 1_000_000), Fraction(1, 10))
+    for k in ks:
+        # Nothing is added where nothing divides: an eps that moved a value would show.
+        yield Options(k=k, std="none", eps=eps[-1], exact=exact)
+        for std, e in product(("population", "bessel"), eps):
+            yield Options(k=k, std=std, eps=e, exact=exact)
 
 
 def keywords(rule: str, options: Options) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class Options:
 
     Attributes:
         k: quantile level K.
-        std: ``population`` (divide by G) or ``bessel`` (by G - 1).
+        std: ``population`` (divide by G), ``bessel`` (by G - 1), or ``none`` for advantages that are not divided.
         eps: what is added to the standard deviation.
         exact: whether irrational square roots stay SymPy numbers; they become floats otherwise.
     """
@@ -109,8 +109,15 @@ def _over_std(numerators: Sequence[Fraction], rewards: Group, options: Options) 
     # At eps = 0 an equal group would divide 0 by 0.
     if len(set(rewards)) == 1:
         return [Fraction(0) for _ in rewards]
+    if options.std == "none":
+        return list(numerators)
     scale = root(variance(rewards, options.std), exact=options.exact) + options.eps
     return [numerator / scale for numerator in numerators]
+
+
+def _over_std_if_asked(numerators: Sequence[Fraction], rewards: Group, options: Options) -> list[Any]:
+    """Return numerators over std + eps; as they are, equal rewards or not, where nothing divides."""
+    return list(numerators) if options.std == "none" else _over_std(numerators, rewards, options)
 
 
 def _grpo(rewards: Group, options: Options) -> list[Any]:
@@ -119,13 +126,15 @@ def _grpo(rewards: Group, options: Options) -> list[Any]:
 
 
 def _dr_grpo(rewards: Group, options: Options) -> list[Any]:
-    """Return Dr. GRPO's advantages, r - mean."""
-    return [r - mean(rewards) for r in rewards]
+    """Return Dr. GRPO's advantages, r - mean, over a divisor if one is asked for."""
+    return _over_std_if_asked([r - mean(rewards) for r in rewards], rewards, options)
 
 
 def _rloo(rewards: Group, options: Options) -> list[Any]:
-    """Return RLOO's advantages, r less the mean of the others."""
-    return [r - mean(rewards[:i] + rewards[i + 1 :]) for i, r in enumerate(rewards)]
+    """Return RLOO's advantages, r less the mean of the others, over a divisor if one is asked for."""
+    return _over_std_if_asked(
+        [r - mean(rewards[:i] + rewards[i + 1 :]) for i, r in enumerate(rewards)], rewards, options
+    )
 
 
 def _qae(rewards: Group, options: Options) -> list[Any]:
@@ -139,13 +148,13 @@ def _qae_linear(rewards: Group, options: Options) -> list[Any]:
 
 
 def _psr(rewards: Group, options: Options) -> list[Any]:
-    """Return 1 for a right response, 0 for a wrong one."""
-    return [Fraction(1 if r == 1 else 0) for r in rewards]
+    """Return 1 for a right response, 0 for a wrong one, over a divisor if one is asked for."""
+    return _over_std_if_asked([Fraction(1 if r == 1 else 0) for r in rewards], rewards, options)
 
 
 def _nsr(rewards: Group, options: Options) -> list[Any]:
-    """Return -1 for a wrong response, 0 for a right one."""
-    return [Fraction(-1 if r == 0 else 0) for r in rewards]
+    """Return -1 for a wrong response, 0 for a right one, over a divisor if one is asked for."""
+    return _over_std_if_asked([Fraction(-1 if r == 0 else 0) for r in rewards], rewards, options)
 
 
 def _pos_mask(rewards: Group, options: Options) -> list[Any]:
@@ -174,9 +183,13 @@ RULES: Mapping[str, Callable[[Group, Options], list[Any]]] = {
     "neg_mask": _neg_mask,
 }
 BINARY_ONLY = frozenset({"psr", "nsr", "pos_mask", "neg_mask"})
+OWN_STDS: Mapping[str, str] = {
+    **dict.fromkeys(("grpo", "qae", "pos_mask", "neg_mask"), "population"),
+    **dict.fromkeys(("dr_grpo", "rloo", "psr", "nsr"), "none"),
+    "qae_linear": "bessel",
+}
 OPTION_NAMES: Mapping[str, tuple[str, ...]] = {
-    "grpo": ("std", "eps"),
-    **dict.fromkeys(("dr_grpo", "rloo", "psr", "nsr"), ()),
+    **dict.fromkeys(("grpo", "dr_grpo", "rloo", "psr", "nsr"), ("std", "eps")),
     **dict.fromkeys(("qae", "qae_linear", "pos_mask", "neg_mask"), ("k", "std", "eps")),
 }
 

@@ -7,6 +7,7 @@ from llm_validation.audit.estimator.identify import Identified, identify
 from llm_validation.audit.findings.finding import Check, Finding, advantages_lacking
 from llm_validation.audit.model.log import Log
 from llm_validation.audit.model.settings import AuditSettings
+from qae_theory.advantages import get_estimator
 from qae_theory.checks import decimal_fraction
 
 
@@ -62,10 +63,14 @@ def shown(candidate: Candidate) -> str:
 
 
 def _agrees(candidate: Candidate, settings: AuditSettings) -> bool:
-    """Return whether a candidate has the options that are configured; one that it has not decides nothing."""
+    """Return whether a candidate has the options that are configured.
+
+    Where it names no standard deviation it has the rule's own; another option that it has not decides nothing.
+    """
     options = candidate.options
     k = settings.k is None or "k" not in options or decimal_fraction(options["k"]) == decimal_fraction(settings.k)
-    std = settings.std is None or "std" not in options or options["std"] == settings.std
+    divisor = options.get("std", get_estimator(candidate.name).defaults.get("std"))
+    std = None in (settings.std, divisor) or divisor == settings.std
     eps = settings.eps is None or "eps" not in options or options["eps"] == settings.eps
     return k and std and eps
 

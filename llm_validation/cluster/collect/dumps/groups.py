@@ -83,7 +83,7 @@ class Block:
         values = self.right if on_bits else self.rewards
         if values.shape[1] < get_estimator(name).least_group:
             return np.zeros(values.shape)
-        if name in ("dr_grpo", "rloo"):
+        if name in ("dr_grpo", "rloo") and settings.std in (None, "none"):
             return self._advantages(name, values)
         if settings.std == "none":
             return self._numerators(name, values, level)

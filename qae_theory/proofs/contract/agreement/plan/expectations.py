@@ -168,9 +168,9 @@ def _table_cells(quick: bool) -> Iterator[Cell]:
             yield _table_cell(size, setting_of(number * 4 + i))
     for setting, _, size in at_the_gate():
         yield _table_cell(size, setting)
-    for place, estimator in enumerate(groups.STANDARDISED):
-        level = forms.LEVELS[place * 4 + 1]
-        size, eps = (4096, 4095, 1000, 2049, 33)[place], groups.EPS[4 + place % 3]
+    for place, estimator in enumerate((*groups.STANDARDISED, *groups.UNDIVIDED)):
+        level = forms.LEVELS[(place * 4 + 1) % len(forms.LEVELS)]
+        size, eps = (4096, 4095, 1000, 2049, 33, 64, 401, 2, 1025)[place], groups.EPS[4 + place % 3]
         yield _table_cell(size, Setting(estimator, level, STDS[2 + place % 2] if eps is None else "bessel", eps))
     for size in range(1, 65):
         edges = forms.levels_at_edge(size) or [forms.LEVELS[0]]
@@ -200,12 +200,11 @@ def _tables(size: int, setting: Setting) -> Answer:
 
 
 def _exact_tables(size: int, setting: Setting) -> Answer:
-    """Return exact tables; of a standardised rule, whose tables hold roots, what they are worth."""
+    """Return exact tables; of a rule that divides, whose tables hold roots, what they are worth."""
     sides = reference("expectations").outcome_advantages(size, setting.estimator, setting.exact)
     tables: list[Exactly | Worth] = []
     for side in sides:
         table = np.empty(size + 1, dtype=object)
         table[:] = side
-        rooted = setting.estimator in groups.STANDARDISED and dict(setting.exact).get("std") != "none"
-        tables.append(Worth(table.astype(np.float64)) if rooted else Exactly(table))
+        tables.append(Worth(table.astype(np.float64)) if setting.divides else Exactly(table))
     return tuple(tables)

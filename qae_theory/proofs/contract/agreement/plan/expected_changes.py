@@ -220,5 +220,4 @@ def _expected_change(z: Array, r: Array, size: int, setting: Setting, eta: float
 def _largest_of(r: Array, size: int, setting: Setting) -> float:
     """Return a bound on the advantages of any group of these rewards."""
     spread = float(np.ptp(r)) if len(r) else 0.0
-    standardised = setting.estimator in groups.STANDARDISED and dict(setting.exact).get("std") != "none"
-    return float(np.sqrt(size) + 1) if standardised else spread + 1.0
+    return float(np.sqrt(size) + 1) if setting.divides else spread + 1.0

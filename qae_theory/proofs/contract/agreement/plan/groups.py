@@ -17,7 +17,8 @@ from qae_theory.proofs.contract.agreement.plan.forms import Level
 from qae_theory.proofs.contract.agreement.references import reference
 
 GATED = ("qae", "qae_linear", "pos_mask", "neg_mask")
-STANDARDISED = ("grpo", *GATED)
+STANDARDISED = ("grpo", *GATED)  # divide by a standard deviation unless told not to
+UNDIVIDED = ("dr_grpo", "rloo", "psr", "nsr")  # divide only if told to
 BINARY = ("psr", "nsr", "pos_mask", "neg_mask")
 ESTIMATORS = ("grpo", "dr_grpo", "rloo", "qae", "qae_linear", "psr", "nsr", "pos_mask", "neg_mask")
 KINDS = ("binary", "equal", "signed", "overlong", "ties", "real", "far from 0", "negative", "peaked")
@@ -137,8 +138,7 @@ def _advantage_cell(
     options: dict[str, Any] = {}
     if level is not None and estimator in GATED:
         options["k"] = level.given
-    if estimator in STANDARDISED:
-        options.update({name: x for name, x in (("std", std), ("eps", eps)) if x is not None})
+    options.update({name: x for name, x in (("std", std), ("eps", eps)) if x is not None})
     k = level.means if "k" in options and level is not None else Fraction(2, 5)
     added = Fraction(1, 10**6) if options.get("eps") is None else Fraction(str(eps))
     shown = ", ".join(f"{name} = {x!r}" for name, x in options.items())
@@ -258,13 +258,13 @@ def _exact_advantages() -> Iterator[Cell]:
         for estimator in ESTIMATORS:
             if estimator == "rloo" and len(group) < 2:
                 continue
-            for level in (forms.level(0.8), forms.level("1/3")):
+            for place, level in enumerate((forms.level(0.8), forms.level("1/3"))):
                 options: dict[str, Any] = {"k": level.given} if estimator in GATED else {}
-                if estimator in STANDARDISED:
+                if estimator in STANDARDISED or place:  # a rule without a divisor of its own once as it is
                     options["std"] = "none" if len(group) in (4, 5) else "population"
                 given = np.array([Fraction(x) for x in group], dtype=object)
                 yield Cell(
-                    f"{estimator}, Fractions {group[:5]}, G = {len(group)}, K = {level.means}",
+                    f"{estimator}, Fractions {group[:5]}, G = {len(group)}, K = {level.means}, {options}",
                     (given, estimator),
                     partial(_exact_table, group, estimator, level.means, options.get("std")),
                     options,

@@ -28,12 +28,17 @@ class Setting:
         exact = dict[str, Any]()
         if estimator in groups.GATED and level is not None:
             self.given["k"], exact["k"] = level
-        if estimator in groups.STANDARDISED:
-            if std is not None:
-                self.given["std"] = exact["std"] = std
-            if eps is not None:
-                self.given["eps"], exact["eps"] = eps, Fraction(str(eps))
+        if std is not None:
+            self.given["std"] = exact["std"] = std
+        if eps is not None:
+            self.given["eps"], exact["eps"] = eps, Fraction(str(eps))
         self.exact: Options = tuple(sorted(exact.items()))
+
+    @property
+    def divides(self) -> bool:
+        """Return whether the advantages are divided by a standard deviation."""
+        std = self.given.get("std")
+        return self.estimator in groups.STANDARDISED if std is None else std != "none"
 
     def __str__(self) -> str:
         """Return the estimator and its options as they are given."""
