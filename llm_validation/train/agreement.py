@@ -48,6 +48,9 @@ CASES = (
     Case("pos_mask", {"k": "0.6", "std": "none"}, 5, 6),
     Case("neg_mask", {"k": "0.9"}, 33, 2),
     Case("qae", {"k": "0.4", "std": "batch", "eps": 0}, 8, 4),
+    Case("rloo", {"std": "batch", "eps": 1e-3}, 6, 4, signed=True),
+    Case("psr", {"std": "population"}, 12, 3),
+    Case("dr_grpo", {"std": "bessel", "eps": 0.1}, 5, 5),
 )
 
 

@@ -117,16 +117,17 @@ def check_estimator(f: Function, name: str, **options: Any) -> list[Failure]:
 def exact_advantages(case: Case, name: str, options: Mapping[str, Any], *, batch_std: bool = False) -> list[float]:
     """Return the advantages of a case by the exact rule, each rounded once to float64.
 
-    With ``batch_std`` the centred rewards of all groups are divided by Bessel's standard deviation of all rewards of
-    the batch plus eps, as ``std="batch"`` of :func:`qae_theory.advantages` has it.
+    With ``batch_std`` the advantages of all groups are divided by Bessel's standard deviation of all rewards of the
+    batch plus eps, and equal rewards have none, as ``std="batch"`` of :func:`qae_theory.advantages` has it.
     """
     exact: list[float] = [0.0] * len(case.rewards)
     least = get_estimator(name).least_group
     for group in sorted(set(case.group_ids)):
         places = [place for place, one in enumerate(case.group_ids) if one == group]
-        if len(places) < least:
+        of_group = [case.rewards[place] for place in places]
+        if len(places) < least or (batch_std and len(set(of_group)) == 1):
             continue
-        values = advantages([case.rewards[place] for place in places], name, **options)
+        values = advantages(of_group, name, **options)
         for place, value in zip(places, values, strict=True):
             exact[place] = float(value)
     if not batch_std:

@@ -120,6 +120,16 @@ def test_a_configured_option_that_is_not_used_is_a_warning_and_another_rule_crit
     assert "estimator-mismatch" not in found(audited(tmp_path, estimator="grpo", std="population"))
 
 
+@pytest.mark.parametrize("name", ["rloo", "psr"])
+def test_a_configured_divisor_that_is_not_used_is_a_warning(name: str, tmp_path: Path) -> None:
+    world = worlds.made(1, groups=20)
+    worlds.own(tmp_path, worlds.with_rewards(world, world.reward, name))
+    for std in ("population", "batch"):
+        assert of("estimator-mismatch", audited(tmp_path, estimator=name, std=std))["severity"] == "warning"
+    for std in ("none", None):
+        assert "estimator-mismatch" not in found(audited(tmp_path, estimator=name, **({"std": std} if std else {})))
+
+
 def test_cut_off_responses_are_known_by_their_reason_or_by_the_limit(tmp_path: Path) -> None:
     world = worlds.made(1, groups=20)
     cut = replace(world, truncated=(world.correct == 0), tokens=np.where(world.correct == 0, 64, 30))

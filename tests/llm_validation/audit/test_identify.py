@@ -11,11 +11,13 @@ import pytest
 
 from llm_validation.audit.demo import folder
 from llm_validation.audit.estimator.candidates import Candidate
+from llm_validation.audit.estimator.made import options_of
+from llm_validation.audit.model.settings import AuditSettings
 from llm_validation.train.rollouts import group_advantages
 from qae_theory import advantages
 from tests.llm_validation.audit import worlds
 from tests.llm_validation.audit.audited import audited, found
-from tests.llm_validation.audit.classes import holds, identified, logged_as, rewards, rules
+from tests.llm_validation.audit.classes import UNDIVIDED, holds, identified, logged_as, rewards, rules
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32", "4 decimals", "bfloat16"])
@@ -143,6 +145,9 @@ def trained() -> Iterator[tuple[str, dict[str, Any]]]:
         level = {} if name == "grpo" else {"k": "0.6"}
         yield name, {"std": "none", **level}
         yield name, {"std": "batch", "eps": 1e-6, **level}
+    for name in UNDIVIDED:
+        for std in ("population", "bessel", "batch"):
+            yield name, {"std": std, "eps": 1e-6}
 
 
 @pytest.mark.parametrize(("name", "options"), list(trained()), ids=str)
@@ -159,6 +164,34 @@ def test_the_trainers_own_advantages_are_found_in_its_log(name: str, options: di
     assert holds(members, name, options), members
     assert "estimator-mismatch" not in found(content)
     assert "estimator-mismatch" in found(audited(tmp_path, estimator="nsr" if name == "psr" else "psr"))
+
+
+@pytest.mark.parametrize("name", UNDIVIDED)
+def test_a_rule_that_divides_only_if_told_to_is_tried_with_a_divisor_only_if_it_is_configured(name: str) -> None:
+    reward = rewards(size=8)
+    logged = advantages(reward, name, std="population")
+    assert not any(one.name == name for one in identified(reward, logged).members)
+    divided = {"std": "population", "eps": 1e-6}
+    assert holds(identified(reward, logged, estimator=name, std="population").members, name, divided)
+    undivided = advantages(reward, name)
+    plain = [one for one in identified(reward, undivided).members if one.name == name]
+    told = [one for one in identified(reward, undivided, estimator=name, std="bessel").members if one.name == name]
+    assert plain == told == [Candidate(name)]
+
+
+@pytest.mark.parametrize(
+    ("estimator", "std", "used"),
+    [
+        *((name, "batch", {"std": "population"}) for name in UNDIVIDED),
+        *((name, "none", {}) for name in ("grpo", *UNDIVIDED)),
+        *((name, "bessel", {"std": "bessel"}) for name in ("grpo", *UNDIVIDED)),
+        ("grpo", "batch", {}),
+    ],
+)
+def test_the_divisor_with_which_advantages_are_made_has_the_zeros_of_the_configured_one(
+    estimator: str, std: str, used: dict[str, Any]
+) -> None:
+    assert options_of(AuditSettings(estimator=estimator, std=std)) == used
 
 
 def test_the_stored_run_of_qae_train_is_the_released_codes_rule() -> None:

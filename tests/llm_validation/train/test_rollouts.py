@@ -17,6 +17,7 @@ from llm_validation.train.rollouts import (
     records,
     success_rate,
 )
+from llm_validation.train.settings import TrainConfig
 
 NAN = math.nan
 REWARDS = st.sampled_from([0.0, 1.0, -0.5, NAN])
@@ -31,6 +32,46 @@ def test_advantages_are_those_of_each_group_alone(groups: list[list[float]], est
         wanted = [0.0 if math.isnan(reward) else next(alone) for reward in group]
         # Sums over four and over fewer numbers, in any order: a few roundings.
         np.testing.assert_allclose(found, wanted, rtol=1e-14, atol=1e-14)
+
+
+# Two groups of four: [1, 0, 0, 0] with the variance 3/16, or 1/4 by Bessel, and [1, 1, 1, 1]. The variance of all
+# eight by Bessel is 5 * 3 / (8 * 7). Before the divisor, R - b of the first group and of the second:
+NUMERATORS = {
+    "grpo": ([3 / 4, -1 / 4, -1 / 4, -1 / 4], [0, 0, 0, 0]),
+    "dr_grpo": ([3 / 4, -1 / 4, -1 / 4, -1 / 4], [0, 0, 0, 0]),
+    "rloo": ([1, -1 / 3, -1 / 3, -1 / 3], [0, 0, 0, 0]),
+    "qae": ([1, 0, 0, 0], [0, 0, 0, 0]),
+    "qae_linear": ([1, 0, 0, 0], [0, 0, 0, 0]),
+    "psr": ([1, 0, 0, 0], [1, 1, 1, 1]),
+    "nsr": ([0, -1, -1, -1], [0, 0, 0, 0]),
+    "pos_mask": ([1, -1, -1, -1], [0, 0, 0, 0]),
+    "neg_mask": ([1, 0, 0, 0], [0, 0, 0, 0]),
+}
+SPREADS = {"none": 1.0, "population": math.sqrt(3) / 4, "bessel": 1 / 2, "batch": math.sqrt(15 / 56)}
+
+
+@pytest.mark.parametrize("std", SPREADS)
+@pytest.mark.parametrize("estimator", qae_theory.estimator_names())
+def test_every_baseline_has_every_divisor(estimator: str, std: str) -> None:
+    eps = 1 / 8
+    mixed, equal = NUMERATORS[estimator]
+    scale = 1.0 if std == "none" else SPREADS[std] + eps
+    wanted = np.array([*mixed, *(equal if std == "none" else [0] * 4)]) / scale
+    options = {"std": std, "eps": eps}
+    assert TrainConfig(estimator=estimator, options=options, group_size=4).options == options
+    found = group_advantages(np.array([1.0, 0, 0, 0, 1, 1, 1, 1]), 4, estimator, options)
+    # One subtraction, one root and one division of numbers near 1.
+    np.testing.assert_allclose(found, wanted, rtol=1e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize("estimator", qae_theory.estimator_names())
+def test_a_divisor_of_the_batch_leaves_out_what_could_not_be_scored(estimator: str) -> None:
+    rewards = np.array([1.0, 0, NAN, 0, 0, 1, 1, 0, NAN, 1])
+    found = group_advantages(rewards, 5, estimator, {"std": "batch", "eps": 0})
+    undivided = group_advantages(rewards, 5, estimator, {"std": "none"})
+    # Four of eight are right: Bessel's variance is 4 * 4 / (8 * 7).
+    np.testing.assert_allclose(found, undivided / math.sqrt(2 / 7), rtol=1e-14)
+    assert found[[2, 8]].tolist() == [0, 0]
 
 
 @given(st.lists(REWARDS, min_size=1, max_size=6))

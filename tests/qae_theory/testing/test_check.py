@@ -31,11 +31,15 @@ def test_the_shipped_estimators_pass(name: str) -> None:
         ("qae", {"k": "2/3", "std": "none"}),
         ("grpo", {"std": "bessel", "eps": 1e-4}),
         ("qae_linear", {"k": "0.2"}),
+        ("dr_grpo", {"std": "population", "eps": 1e-4}),
+        ("rloo", {"std": "bessel", "eps": 0}),
+        ("psr", {"std": "population"}),
+        ("nsr", {"std": "bessel"}),
     ],
 )
 def test_options_are_those_of_the_rule(name: str, options: dict[str, Any]) -> None:
     assert_estimator(e.ours(name, **options), name, **options)
-    others = {"qae": {"k": "0.3"}, "grpo": {"std": "population"}, "qae_linear": {"k": "0.6"}}[name]
+    others = {"qae": {"k": "0.3"}, "grpo": {"std": "population"}, "qae_linear": {"k": "0.6"}}.get(name, {})
     assert check_estimator(e.ours(name, **options), name, **others)
 
 
@@ -103,6 +107,21 @@ def test_the_kits_batch_is_that_of_the_shipped_estimators() -> None:
 
     failed = {failure.clause.name for failure in check_estimator(shipped, "qae", std="batch")}
     assert failed == {"ragged groups", "groups of one"}
+
+
+@pytest.mark.parametrize(("name", "baseline"), [("psr", 0), ("nsr", 1)])
+def test_over_the_batch_equal_rewards_have_no_advantage_under_any_rule(name: str, baseline: int) -> None:
+    def batch_scaled(rewards: Array, ids: Array, *, drops_equal: bool) -> Array:
+        spread = rewards.std(ddof=1) if len(rewards) > 1 else 0.0
+        made = (rewards - baseline) / (spread + 0.5)
+        for one in set(ids.tolist()):
+            group = ids == one
+            if group.sum() == 1 or (drops_equal and np.ptp(rewards[group]) == 0):
+                made[group] = 0
+        return np.asarray(made)
+
+    assert_estimator(partial(batch_scaled, drops_equal=True), name, std="batch", eps=0.5)
+    assert check_estimator(partial(batch_scaled, drops_equal=False), name, std="batch", eps=0.5)
 
 
 def test_what_is_no_function_or_no_rule_is_refused() -> None:

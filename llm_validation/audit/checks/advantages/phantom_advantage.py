@@ -49,9 +49,7 @@ def run(log: Log) -> list[Finding]:
 def _meant(log: Log, table: Responses) -> Array:
     """Return in which groups the identified rule itself gives equal rewards an advantage, as one without baseline."""
     found = identify(log)
-    # Divided by a standard deviation, no rule means one.
-    members = found.members if found is not None else ()
-    names = {member.name for member in members if "std" not in member.options}
+    names = {member.name for member in found.members} if found is not None else set()
     meant = np.zeros(len(table.groups), dtype=bool)
     for name in names & {"psr", "nsr"}:
         try:

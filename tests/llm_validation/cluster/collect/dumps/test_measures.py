@@ -18,6 +18,7 @@ from llm_validation.cluster.collect.dumps.findings import (
     compared_entropy,
     wrong_advantages,
 )
+from llm_validation.cluster.collect.dumps.groups import Block
 from llm_validation.cluster.collect.dumps.measures import of_probe, of_rollouts
 from llm_validation.cluster.collect.logs.run_settings import RunSettings
 from llm_validation.verl_engine.update_probe import metrics_of
@@ -100,6 +101,17 @@ def test_a_gate_that_leaks() -> None:
 def test_signs_of_every_estimator(settings: RunSettings, positive: float | None, negative: float | None) -> None:
     found = rolled(group("a", [1.0, -1, -1, -1, -1]), settings)
     assert (found.get("rollouts/positive_share"), found.get("rollouts/negative_share")) == (positive, negative)
+
+
+@pytest.mark.parametrize(("estimator", "numerator"), [("dr_grpo", [0.8] + [-0.2] * 4), ("rloo", [1.0] + [-0.25] * 4)])
+@pytest.mark.parametrize(("std", "divisor"), [(None, 1.0), ("none", 1.0), ("population", 0.4 + 0.1)])
+def test_a_rule_without_a_divisor_of_its_own_has_that_of_the_run(
+    estimator: str, numerator: list[float], std: str | None, divisor: float
+) -> None:
+    settings = RunSettings(estimator=estimator, std=std, eps=0.1)
+    found = Block([group("a", [1.0, 0, 0, 0, 0])], None).advantages(settings, settings.level)
+    assert found is not None
+    np.testing.assert_allclose(found, [np.array(numerator) / divisor], rtol=1e-14)
 
 
 def test_one_response_alone_has_no_advantage() -> None:

@@ -42,6 +42,8 @@ def test_settings_of_a_job(tmp_path: Path) -> None:
             "bessel",
         ),  # verl's has no option
         ({"algorithm.adv_estimator": "grpo", "algorithm.norm_adv_by_std_in_grpo": False}, "none"),
+        ({"algorithm.adv_estimator": "rloo"}, None),
+        ({"algorithm.adv_estimator": "rloo", "algorithm.advantage_std": "bessel"}, None),  # nor has it here
         ({"algorithm.adv_estimator": "qae"}, None),
         ({"algorithm.adv_estimator": "qae", "algorithm.advantage_std": "population"}, "population"),
         ({"algorithm.adv_estimator": "qae", "algorithm.norm_adv_by_std_in_grpo": False}, "none"),
