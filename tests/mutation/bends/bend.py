@@ -71,8 +71,7 @@ def draw(count: int = COUNT, seed: int = SEED) -> list[Bend]:
 
 # Options that a rule does not have.
 LACKING = {
-    **dict.fromkeys(("dr_grpo", "rloo", "psr", "nsr"), ("k", "std", "eps")),
-    "grpo": ("k",),
+    **dict.fromkeys(("grpo", "dr_grpo", "rloo", "psr", "nsr"), ("k",)),
     "policy_gradient": ("baseline",),
     "sampled_group": ("baseline",),
 }
