@@ -16,10 +16,14 @@ from tests.llm_validation.train.tiny_runs import prepared, settings, train
 pytestmark = pytest.mark.train
 
 
+@pytest.mark.parametrize("estimator", ["grpo", "rloo"])
 @pytest.mark.parametrize("std", ["none", "batch"])
-def test_divisors_of_nothing_and_of_the_batch(std: str, tmp_path: Path) -> None:
-    """The advantages in the records are (R - mean of its group) over 1, or over the batch's Bessel std + eps."""
-    run = train(settings(estimator="grpo", options={"std": std, "eps": 0.5}, steps=2), tmp_path)
+def test_divisors_of_nothing_and_of_the_batch(std: str, estimator: str, tmp_path: Path) -> None:
+    """The advantages in the records are (R - mean of its group) over 1, or over the batch's Bessel std + eps.
+
+    Leave-one-out's are n/(n - 1) times these in a group of which n could be scored.
+    """
+    run = train(settings(estimator=estimator, options={"std": std, "eps": 0.5}, steps=2), tmp_path)
     for records in run.records:
         known = [record["reward"] for record in records if record["reward"] is not None]
         divisor = 1.0 if std == "none" else float(np.std(known, ddof=1)) + 0.5
@@ -27,6 +31,8 @@ def test_divisors_of_nothing_and_of_the_batch(std: str, tmp_path: Path) -> None:
             group = [one["reward"] for one in records if one["group"] == record["group"]]
             scored = [reward for reward in group if reward is not None]
             wanted = 0.0 if record["reward"] is None else (record["reward"] - float(np.mean(scored))) / divisor
+            if estimator == "rloo":
+                wanted *= len(scored) / max(len(scored) - 1, 1)
             assert record["advantage"] == pytest.approx(wanted, abs=1e-6)  # float32
         assert any(record["advantage"] for record in records)
 
