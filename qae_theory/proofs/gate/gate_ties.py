@@ -218,19 +218,20 @@ def _counts_match(effort: Effort, *, lost: int) -> Finding:
                 if sum(counts) == 0:
                     continue
                 group = tuple(np.repeat(np.array(rewards, dtype=object), counts))
-                for k in (Fraction(1, 3), Fraction(2, 5), Fraction(3, 4)):
-                    label = f"{rule}, rewards {rewards}, counts {counts}, K={k}"
-                    yield label, _counted_form_is_expanded(rule, rewards, counts, group, k, lost)
+                # Odd and even sizes take turns with the two divisors, so that both are met without doubling the cases.
+                stds = ties.stds_to_meet(rule, "bessel" if sum(counts) % 2 else "population")
+                for k, std in product((Fraction(1, 3), Fraction(2, 5), Fraction(3, 4)), stds):
+                    options = Options(k=k, std=std, eps=Fraction(0), exact=True)
+                    label = f"{rule}, rewards {rewards}, counts {counts}, K={k}, std {std}"
+                    yield label, _counted_form_is_expanded(rule, rewards, counts, group, options, lost)
 
     return for_all(cases(), "(rule, counts, K)")
 
 
 def _counted_form_is_expanded(
-    rule: str, rewards: Sequence[Any], counts: Sequence[int], group: Group, k: Fraction, lost: int
+    rule: str, rewards: Sequence[Any], counts: Sequence[int], group: Group, options: Options, lost: int
 ) -> bool:
     """Return whether the counted form, exact and in float64, equals the definition on the written-out group."""
-    # Odd and even sizes take turns with the two divisors, so that both are met without doubling the cases.
-    options = Options(k=k, std="bessel" if sum(counts) % 2 else "population", eps=Fraction(0), exact=True)
     settings = resolve_options(get_estimator(rule), keywords(rule, options))
     values = exact_array([[Fraction(r) for r in rewards]])
     shipped = weighted_advantages(values, np.array([counts]), get_estimator(rule), settings)[0]
@@ -414,8 +415,13 @@ def _unused_rows_do_not_count(*, ghost: int) -> Finding:
     group = tuple(Fraction(x) for x in (1, 1, 0, 0, 0))
 
     def cases() -> Iterator[tuple[str, bool]]:
-        for rule in sorted(set(oracle.RULES) - oracle.BINARY_ONLY):
-            options = Options(k=Fraction(3, 5), eps=Fraction(0))
+        scaled = [
+            (rule, std)
+            for rule in sorted(set(oracle.RULES) - oracle.BINARY_ONLY)
+            for std in ties.stds_to_meet(rule, "population")
+        ]
+        for rule, std in scaled:
+            options = Options(k=Fraction(3, 5), std=std, eps=Fraction(0))
             settings = resolve_options(get_estimator(rule), keywords(rule, options))
             expected = oracle.advantages(group, rule, options)
             # Outside the range on either side, and in every position: an order statistic could pick it up anywhere.
@@ -425,11 +431,11 @@ def _unused_rows_do_not_count(*, ghost: int) -> Finding:
                     counts = np.array([[2, 3, ghost]])[:, order]
                     shipped = weighted_advantages(values, counts, get_estimator(rule), settings)
                     right = np.array([[expected[0], expected[-1], 0]], dtype=np.float64)[:, order]
-                    yield f"{rule}, {outside}, {order}", near(shipped, right)
+                    yield f"{rule}, {std}, {outside}, {order}", near(shipped, right)
                 lone = weighted_advantages(
                     np.array([[1.0, outside]]), np.array([[4, 0]]), get_estimator(rule), settings
                 )
-                yield f"{rule}, {outside}, degenerate", bool(np.all(lone == ghost))
+                yield f"{rule}, {std}, {outside}, degenerate", bool(np.all(lone == ghost))
 
     return for_all(cases(), "(rule, reward that does not occur, order)")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache, partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Refuse
 from qae_theory.proofs.contract.agreement.plan import forms, groups, policies
 from qae_theory.proofs.contract.agreement.plan.settings import (
     SIZES_QUICK,
+    STDS,
     TOLERANCE,
     Options,
     Setting,
@@ -163,6 +165,7 @@ def _change_cells(quick: bool) -> Iterator[Cell]:
     yield from _changes_at_the_gate()
     yield from _changes_of_every_estimator(rng)
     yield from _enumerated_changes(quick, rng)
+    yield from _changes_of_every_divisor(np.random.default_rng(SEED + 1))
     zeros = [0.0, 1.0]
     yield refusal("logits", [zeros], [1, 0], 4, "qae", 0.1)
     yield refusal("step_size", zeros, [1, 0], 4, "qae", [0.1])
@@ -180,6 +183,14 @@ def _changes_of_every_estimator(rng: np.random.Generator) -> Iterator[Cell]:
     for number, estimator in enumerate((*groups.ESTIMATORS, *groups.ESTIMATORS)):
         z, r = policies.logits("gentle", (3,), rng), np.array([1.0, 0.0, float(number % 2)])
         setting, size = setting_of(number * 7 + 1, estimator), (5, 7, 2, 12)[number % 4]
+        yield _change_cell("n = 3", z, r, size, setting, (0.2, -1.0, 2.5)[number % 3])
+
+
+def _changes_of_every_divisor(rng: np.random.Generator) -> Iterator[Cell]:
+    """Yield each rule that divides only if it is told to, with each divisor."""
+    for number, (estimator, std) in enumerate(product(groups.UNDIVIDED, STDS)):
+        z, r = policies.logits("gentle", (3,), rng), np.array([1.0, 0.0, float(number % 2)])
+        setting, size = Setting(estimator, None, std, groups.EPS[number % 8]), (3, 6, 2)[number % 3]
         yield _change_cell("n = 3", z, r, size, setting, (0.2, -1.0, 2.5)[number % 3])
 
 
