@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from llm_validation.audit.model.settings import divides_by_itself
 from qae_theory.advantages import Estimator, advantages, estimator_names, get_estimator
 from qae_theory.arrays import Array
 from qae_theory.baselines import quantile_rank
@@ -84,8 +85,8 @@ def families(rows: Rows, known: Sequence[str] = (), divided: str | None = None) 
             if on_correctness and "k" not in rule.defaults and not rule.binary_only:
                 continue
             for group in _level_groups(rule, levels, rows.rewards.shape[1]):
-                yield Family(name, group, _divides(name), on_correctness)
-                if name == divided and not _divides(name):
+                yield Family(name, group, divides_by_itself(name), on_correctness)
+                if name == divided and not divides_by_itself(name):
                     yield Family(name, group, True, on_correctness)
 
 
@@ -116,7 +117,7 @@ def candidates_of(family: Family) -> Iterator[tuple[str, float, list[Candidate]]
     if not family.divided:
         yield "none", 0.0, [Candidate(family.name, gate)]
         return
-    for std in STDS if _divides(family.name) else [std for std in STDS if std != "none"]:
+    for std in STDS if divides_by_itself(family.name) else [std for std in STDS if std != "none"]:
         for eps in EPSILONS if std != "none" else (0.0,):
             own: dict[str, Any] = {"std": std} if std == "none" else {"std": std, "eps": eps}
             levels: Sequence[Mapping[str, Any]] = [{"k": k} for k in family.levels] or [{}]
@@ -132,11 +133,6 @@ def group_std(values: Array, kind: str) -> Array:
     mean = shifted.sum(axis=1, keepdims=True) / np.maximum(count, 1)
     squares = np.where(scored, (shifted - mean) ** 2, 0).sum(axis=1, keepdims=True)
     return np.sqrt(squares / np.maximum(count - (kind == "bessel"), 1))
-
-
-def _divides(name: str) -> bool:
-    """Return whether a rule divides by a standard deviation where it is not told what to divide by."""
-    return get_estimator(name).defaults.get("std", "none") != "none"
 
 
 def _level_groups(rule: Estimator, levels: Sequence[str], size: int) -> list[tuple[str, ...]]:

@@ -60,8 +60,20 @@ class AuditSettings(Strict):
         return {name: value for name, value in self.model_dump().items() if value is not None}
 
     def over(self, other: AuditSettings) -> AuditSettings:
-        """Return these settings, and what only ``other`` knows."""
-        return AuditSettings.model_validate(other.known() | self.known())
+        """Return these settings, and what only ``other`` knows.
+
+        What the other's rule is divided by is not taken over to another rule that has no divisor of its own.
+        """
+        known = other.known()
+        is_another = self.estimator is not None and self.estimator != other.estimator
+        if is_another and not divides_by_itself(str(self.estimator)):
+            known.pop("std", None)
+        return AuditSettings.model_validate(known | self.known())
+
+
+def divides_by_itself(name: str) -> bool:
+    """Return whether a registered rule divides by a standard deviation where it is not told what to divide by."""
+    return get_estimator(name).defaults.get("std", "none") != "none"
 
 
 EPS_OF_TRL = 1e-4  # what TRL (1.16.0) adds to the standard deviation

@@ -194,6 +194,25 @@ def test_the_divisor_with_which_advantages_are_made_has_the_zeros_of_the_configu
     assert options_of(AuditSettings(estimator=estimator, std=std)) == used
 
 
+@pytest.mark.parametrize(
+    ("told", "std"),
+    [
+        ({"estimator": "dr_grpo"}, None),
+        ({"estimator": "rloo", "eps": 1e-4}, None),
+        ({"estimator": "dr_grpo", "std": "batch"}, "batch"),
+        ({"estimator": "qae"}, "bessel"),
+        ({"estimator": "grpo"}, "bessel"),
+        ({}, "bessel"),
+    ],
+)
+def test_the_divisor_of_another_rule_is_not_taken_for_that_of_an_undivided_one(
+    told: dict[str, Any], std: str | None
+) -> None:
+    assert AuditSettings(**told).over(AuditSettings(estimator="grpo", std="bessel")).std == std
+    own = AuditSettings(estimator="rloo", std="bessel")
+    assert AuditSettings(estimator="rloo").over(own).std == AuditSettings().over(own).std == "bessel"
+
+
 def test_the_stored_run_of_qae_train_is_the_released_codes_rule() -> None:
     estimator = audited(folder())["estimator"]
     assert (estimator["name"], estimator["options"]["k"], estimator["options"]["std"]) == (
