@@ -166,6 +166,7 @@ def _change_cells(quick: bool) -> Iterator[Cell]:
     yield from _changes_of_every_estimator(rng)
     yield from _enumerated_changes(quick, rng)
     yield from _changes_of_every_divisor(np.random.default_rng(SEED + 1))
+    yield from _changes_of_peaked_policies()
     zeros = [0.0, 1.0]
     yield refusal("logits", [zeros], [1, 0], 4, "qae", 0.1)
     yield refusal("step_size", zeros, [1, 0], 4, "qae", [0.1])
@@ -192,6 +193,14 @@ def _changes_of_every_divisor(rng: np.random.Generator) -> Iterator[Cell]:
         z, r = policies.logits("gentle", (3,), rng), np.array([1.0, 0.0, float(number % 2)])
         setting, size = Setting(estimator, None, std, groups.EPS[number % 8]), (3, 6, 2)[number % 3]
         yield _change_cell("n = 3", z, r, size, setting, (0.2, -1.0, 2.5)[number % 3])
+
+
+def _changes_of_peaked_policies() -> Iterator[Cell]:
+    """Yield policies of nearly one response, at levels where a group with one of the others has the gate's edge."""
+    z = np.array([0.0, -8.0])
+    for estimator, (level, r) in product(groups.GATED, ((0.8, [0.0, 1.0]), (0.2, [1.0, 0.0]))):
+        setting = Setting(estimator, forms.level(level), None, None)
+        yield _change_cell("peaked logits, n = 2", z, np.array(r), 5, setting, 1.0)
 
 
 def _enumerated_changes(quick: bool, rng: np.random.Generator) -> Iterator[Cell]:

@@ -70,6 +70,9 @@ def _clipped_cells(quick: bool, expect: Callable[..., Answer]) -> Iterator[Cell]
         layout, low, high = forms.pick(forms.LAYOUTS, point[2]), forms.pick(LOWS, point[3]), forms.pick(HIGHS, point[4])
         type_name = forms.pick(("float64", "float32", "longdouble", "float16"), point[5])
         yield _clipped_cell(expect, rng.choice(RATIOS, shape), _pushes(shape, rng), low, high, layout, type_name)
+    largest = np.random.default_rng(SEED + 1)
+    one = (forms.LARGEST_GROUP,)
+    yield _clipped_cell(expect, largest.choice(RATIOS, one), _pushes(one, largest), 0.5, 1.0, "plain", "float64")
     many = rng.choice(RATIOS, (2200, 16))
     for low, high in ((None, None), (0.5, 1.0)):
         yield _clipped_cell(expect, many, _pushes(many.shape, rng), low, high, "plain", "float64")
@@ -188,6 +191,12 @@ def _masked_cells(quick: bool) -> Iterator[Cell]:
         yield _masked_cell(
             f"edges at G = {size}", rule, rng.choice(RATIOS, rows.shape), rows, level, low, high, "plain"
         )
+    # Both ends of the clip range off their defaults in the largest groups, under every rule.
+    largest = np.random.default_rng(SEED + 1)
+    for rule in RULES:
+        rows = groups.rewards("binary", (2, forms.LARGEST_GROUP), largest)
+        ratios = largest.choice(RATIOS, rows.shape)
+        yield _masked_cell("the largest groups", rule, ratios, rows, forms.level("0.4"), 0.5, 1.0, "plain")
     for point in forms.draws(7, 120 if quick else 900, SEED):
         shape = (*forms.pick(forms.BATCHES, point[0]), forms.pick(forms.GROUP_SIZES[:45], point[1]))
         layout, low, high = forms.pick(forms.LAYOUTS, point[2]), forms.pick(LOWS, point[3]), forms.pick(HIGHS, point[4])
