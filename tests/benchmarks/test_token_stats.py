@@ -108,9 +108,12 @@ def test_half_precision(benchmark: Any, torch: Any) -> None:
     _bandwidth(benchmark, logits)
 
 
-@pytest.mark.parametrize("way", ["tiles", "whole"])
+@pytest.mark.parametrize("way", ["tiles", "tiles beside trl", "whole", "trl"])
 def test_from_hidden(benchmark: Any, torch: Any, way: str) -> None:
-    """1024 features: block by block, beside the product alone."""
+    """1024 features: block by block, beside the product alone and TRL's kernel with log-probability and entropy."""
+    from trl.kernels import ChunkedLogProbFunction
+    from trl.trainer.utils import _CHUNKED_LOGPROB_CHUNK_SIZE
+
     from llm_validation.probe.token_stats import token_stats_from_hidden
 
     rows, vocabulary = SHAPES["large"]
@@ -118,10 +121,18 @@ def test_from_hidden(benchmark: Any, torch: Any, way: str) -> None:
     hidden = torch.empty(rows, FEATURES, device=_device()).normal_(generator=draw)
     weight = torch.empty(vocabulary, FEATURES, device=_device()).normal_(std=0.06, generator=draw)
     tokens = torch.zeros(rows, dtype=torch.int64, device=_device())
-    if way == "tiles":
-        _time(benchmark, lambda: token_stats_from_hidden(hidden, weight, tokens), "test_from_hidden[whole]", 3)
-    else:
+    chunk = _CHUNKED_LOGPROB_CHUNK_SIZE
+    if way == "whole":
         _time(benchmark, lambda: hidden @ weight.T, rounds=3)
+    elif way == "trl":
+        _time(
+            benchmark,
+            lambda: ChunkedLogProbFunction.apply(hidden, weight, None, tokens, 1.0, chunk, None, 1.0, ("entropy",)),
+            rounds=3,
+        )
+    else:
+        peer = "whole" if way == "tiles" else "trl"
+        _time(benchmark, lambda: token_stats_from_hidden(hidden, weight, tokens), f"test_from_hidden[{peer}]", 3)
 
 
 @pytest.mark.parametrize("kind", ["logits", "softmax"])
