@@ -15,6 +15,7 @@ def test_a_terminal_is_told_which_file_is_read() -> None:
         assert announce is not None
         announce("rollouts/7.jsonl", 1, 2)
     assert "rollouts/7.jsonl" in shown.getvalue()
+    assert "50%" in shown.getvalue()
 
 
 def test_elsewhere_nothing_is_shown() -> None:
