@@ -16,7 +16,7 @@ from llm_validation.cluster.collect.logs.run_settings import RunSettings
 from llm_validation.verl_engine.group_advantages import MASKS
 from qae_theory.advantages import advantages, get_estimator
 from qae_theory.arrays import Array
-from qae_theory.baselines import is_hard_group, quantile_baseline
+from qae_theory.baselines import is_hard_group
 
 GATED = ("qae", "qae_linear", *MASKS)  # estimators with a K
 KNOWN = ("grpo", "dr_grpo", "rloo", *GATED)
@@ -83,23 +83,10 @@ class Block:
         values = self.right if on_bits else self.rewards
         if values.shape[1] < get_estimator(name).least_group:
             return np.zeros(values.shape)
-        if name in ("dr_grpo", "rloo") and settings.std in (None, "none"):
-            return self._advantages(name, values)
-        if settings.std == "none":
-            return self._numerators(name, values, level)
         options: dict[str, Any] = {"k": level} if name in GATED else {}
         options |= {} if settings.std is None else {"std": settings.std}
         options |= {} if settings.eps is None else {"eps": settings.eps}
         return self._advantages(name, values, **options)
-
-    def _numerators(self, name: str, values: Array, level: Fraction) -> Array | None:
-        """Return what the estimator divides by the standard deviation; None where ``qae_theory`` has no such rule."""
-        if name == "grpo":
-            return self._advantages("dr_grpo", values)
-        if name in MASKS or np.isnan(values).any():
-            return None
-        method = "linear" if name == "qae_linear" else "inverted_cdf"
-        return values - quantile_baseline(values, level, method=method)[:, None]
 
     def _advantages(self, name: str, values: Array, **options: Any) -> Array:
         return advantages(values, name, mask=~np.isnan(values), **options)

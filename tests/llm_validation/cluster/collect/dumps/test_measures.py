@@ -93,6 +93,8 @@ def test_a_gate_that_leaks() -> None:
         (RunSettings(estimator="qae_linear", std="none"), 1 / 5, 0),
         (RunSettings(estimator="pos_mask", correct_above=0.0), 1 / 5, 4 / 5),
         (RunSettings(estimator="neg_mask", correct_above=0.0), 1 / 5, 0),
+        (RunSettings(estimator="pos_mask", std="none", correct_above=0.0), 1 / 5, 4 / 5),
+        (RunSettings(estimator="neg_mask", std="none", correct_above=0.0), 1 / 5, 0),
         (RunSettings(estimator="rloo"), 1 / 5, 4 / 5),
         (RunSettings(estimator="somebody's"), None, None),
         (RunSettings(), None, None),
