@@ -19,7 +19,7 @@ RUNS_FILE = "runs.parquet"
 
 
 def length(table: Table) -> int:
-    """Number of rows.
+    """Return how many rows a table has.
 
     Raises:
         ValueError: there is no column, or the columns differ in length.

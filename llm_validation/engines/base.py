@@ -24,7 +24,7 @@ Drawn = tuple[list[int], list[float]]  # tokens of a response; their log-probabi
 
 @dataclass(frozen=True)
 class Response:
-    """One sampled response.
+    """Hold one sampled response and the log-probabilities of its tokens.
 
     Args:
         token_ids: its tokens, with the end of text or the token that completed a stop string if it came to that.
@@ -112,7 +112,7 @@ class Engine(ABC):
         """Return token ids and log-probabilities of one response to each row, up to a stop string or beyond it."""
 
     def close(self) -> None:  # noqa: B027 - most hold nothing
-        """Give back what the engine holds."""
+        """Give back what the engine holds; one that holds nothing does nothing."""
 
     def __enter__(self) -> Self:
         return self

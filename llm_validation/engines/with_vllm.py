@@ -102,7 +102,7 @@ class VllmEngine(Engine):
         ]
 
     def close(self) -> None:
-        """End the engine."""
+        """Shut vLLM's engine down, which gives its memory back."""
         self._llm.llm_engine.engine_core.shutdown()
 
 

@@ -85,7 +85,7 @@ class Listed:
     def rungs(
         self, before: Array, weights: Weights, per_token: float, derivatives: Derivatives
     ) -> Mapping[str, Prediction]:
-        """Return all rungs.
+        """Return the prediction of every rung of the ladder, by the rung's name.
 
         Rungs 1 and 2 are expectations over groups with these advantages; rung 3 treats each context as a table of its
         own.

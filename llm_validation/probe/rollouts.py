@@ -13,7 +13,7 @@ from qae_theory.arrays import Array
 
 @dataclass(frozen=True)
 class Batch:
-    """Hold rollouts.
+    """Hold the rollouts of one step, with their rewards.
 
     Attributes:
         prompts: token ids of each prompt.

@@ -118,7 +118,7 @@ class Grid(Strict):
 
 
 class StudyConfig(Strict):
-    """The whole study.
+    """Say what the whole study runs and measures.
 
     Every run is trained from its seeds on its tasks, and followed along its checkpoints on questions that stay the
     same. The warmed-up model is probed ``warm_probes`` times, and the ``probed`` runs after the shares ``probe_at`` of

@@ -60,7 +60,7 @@ class Log:
         return {"bytes": self._bytes, "sha256": self._hash.hexdigest()}
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the log's file; nothing can be written to it afterwards."""
         self._file.close()
 
 
