@@ -59,7 +59,7 @@ def pair_mean(expression: Any) -> Any:
         expression: a polynomial in the symbols of ``ARM`` and ``OTHER_ARM``.
     """
     # Fubini: the mean over the first arm leaves the second one's quantities as constants.
-    inner = sympy.sympify(mean(expression))
+    inner = sympy.sympify(mean(expression), strict=True)
     return mean(inner.subs(dict(zip(OTHER_ARM, ARM, strict=True)), simultaneous=True))
 
 
@@ -72,7 +72,7 @@ def along_step(expression: Any) -> Any:
     # d log pi / d eta = d - E d for a softmax policy.
     excess = DIRECTION - mean(DIRECTION)
     total = sympy.Integer(0)
-    for symbol in sympy.sympify(expression).free_symbols:
+    for symbol in sympy.sympify(expression, strict=True).free_symbols:
         if is_moment(symbol):
             f = monomial(symbol)
             total += expression.diff(symbol) * mean(sympy.expand(moves(f, excess) + f * excess))
@@ -111,10 +111,10 @@ def on_policy(expression: Any, probs: list[Any], **quantities: list[Any]) -> Any
     names = {"L": LOG_PROB, "d": DIRECTION, "pi": PROB, "x": X, "y": Y}
     arms = [{names[name]: values[i] for name, values in quantities.items()} for i in range(len(probs))]
     sums = {}
-    for symbol in sympy.sympify(expression).free_symbols:
+    for symbol in sympy.sympify(expression, strict=True).free_symbols:
         if is_moment(symbol):
             sums[symbol] = sum(p * monomial(symbol).subs(arm) for p, arm in zip(probs, arms, strict=True))
-    return sympy.sympify(expression).subs(sums)
+    return sympy.sympify(expression, strict=True).subs(sums)
 
 
 def with_indicator(expression: Any) -> Any:
@@ -124,11 +124,11 @@ def with_indicator(expression: Any) -> Any:
     """
     place = ARM.index(X)
     values = {}
-    for symbol in sympy.sympify(expression).free_symbols:
+    for symbol in sympy.sympify(expression, strict=True).free_symbols:
         if is_moment(symbol):
             powers = list(map(int, symbol.name[1:].split("_")))
             # The indicator is its own square, so x^k f is f at the arm and 0 elsewhere, for every k >= 1.
             if powers[place] > 0:
                 powers[place] = 0
                 values[symbol] = PROB * monomial(moment(*powers)) if any(powers) else PROB
-    return sympy.expand(sympy.sympify(expression).subs(values))
+    return sympy.expand(sympy.sympify(expression, strict=True).subs(values))

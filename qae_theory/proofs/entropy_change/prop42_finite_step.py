@@ -133,7 +133,7 @@ def _within_step() -> Step:
 def _change(logits: Any, rewards: Any, baseline: Any, step: Any) -> Any:
     """Return the shipped entropy change of the shipped uncentred update, exactly."""
     direction = update_direction(logits, rewards, "uncentred", baseline=baseline)
-    return sympy.sympify(np.asarray(entropy_change(logits, direction, step), dtype=object).item())
+    return sympy.sympify(np.asarray(entropy_change(logits, direction, step), dtype=object).item(), strict=True)
 
 
 def _query(prob: Fraction) -> tuple[Any, Any]:

@@ -137,7 +137,7 @@ def _exact_policies(effort: Effort, *, least: Any) -> Finding:
         for weights in product(range(1, effort.pick(5, 3)), repeat=3):
             logits = np.array([sympy.log(w) for w in weights], dtype=object)
             with flint.ctx.workdps(60):
-                value = sympy.sympify(np.asarray(self_covariance(logits), dtype=object)[()])
+                value = sympy.sympify(np.asarray(self_covariance(logits), dtype=object)[()], strict=True)
                 shipped = ball(value)
                 pairs = exact.self_covariance([ball(x) for x in logits])
                 # 60 digits of work leave far more than 40 of the sum; a wrong term is of the size of the sum.

@@ -276,7 +276,7 @@ def _beta_duplicated(effort: Effort, *, shift: Fraction) -> Finding:
 
 def beta_share(a: Any) -> Any:
     """Return E max(p, 1 - p) = 1/2 + 4^-a / (a B(a, a)) under Beta(a, a), with B(a, a) = Gamma(a)^2 / Gamma(2a)."""
-    a = sympy.sympify(a)
+    a = sympy.sympify(a, strict=True)
     return sympy.Rational(1, 2) + 4**-a * sympy.gamma(2 * a) / (a * sympy.gamma(a) ** 2)
 
 

@@ -177,7 +177,7 @@ def same(left: Any, right: Any) -> bool:
     if isinstance(left, (float, np.floating)) or isinstance(right, float):
         return False
     return bool(left == right) or (
-        isinstance(left, sympy.Basic) and bool(sympy.simplify(left - sympy.sympify(right)) == 0)
+        isinstance(left, sympy.Basic) and bool(sympy.simplify(left - sympy.sympify(right, strict=True)) == 0)
     )
 
 
