@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simulators.engine import initial_state, train, update_on_all_groups, update_once
     from simulators.environments import bandit, environment
-    from simulators.trees import bandit_tree, token_tree
+    from simulators.tabular.trees import bandit_tree, token_tree
     from simulators.update import Update
     from simulators.worlds import World, random_bandits
 
@@ -33,11 +33,11 @@ _MODULE_OF = {
     "Update": "update",
     "World": "worlds",
     "bandit": "environments",
-    "bandit_tree": "trees",
+    "bandit_tree": "tabular.trees",
     "environment": "environments",
     "initial_state": "engine",
     "random_bandits": "worlds",
-    "token_tree": "trees",
+    "token_tree": "tabular.trees",
     "train": "engine",
     "update_on_all_groups": "engine",
     "update_once": "engine",

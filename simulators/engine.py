@@ -1,8 +1,8 @@
 """Take one update of a tabular policy, on sampled groups or on every possible group, and loop over updates.
 
 The order is that of a trainer: sample from the behaviour policy, reward, compute advantages, then make ``epochs``
-passes over the same groups. ``measures`` defines what is recorded about an update, and ``fused`` takes many
-updates at speed without any record.
+passes over the same groups, and let the rule remember what it needs. ``measures`` defines what is recorded about an
+update, and ``fused`` takes many updates at speed without any record.
 """
 
 from __future__ import annotations
@@ -14,35 +14,41 @@ import numpy as np
 
 from qae_theory import checks
 from qae_theory.arrays import Array
-from simulators import kernels, optimisers
+from simulators import optimisers
 from simulators.environments import Environment
-from simulators.groups import Generators, all_groups, sampled_groups
-from simulators.methods import Method, TokenBatch, get_method
+from simulators.methods import Context, Memory, Method, TokenBatch, get_method
 from simulators.objective import Coefficients, coefficients
 from simulators.optimisers import Moments
-from simulators.policy import node_entropies, policy, response_log_probs, sampled_token_values
 from simulators.rewards import shaped_rewards
+from simulators.tabular import kernels
+from simulators.tabular.groups import Generators, all_groups, sampled_groups
+from simulators.tabular.policy import Policy, node_entropies, policy, response_log_probs, sampled_token_values
 from simulators.update import Update
+from simulators.verifier import observed
 
 
 class State(NamedTuple):
     """Hold what training goes on from.
 
     ``logits`` ``[S, ..., Q, N, A]`` are the policy's, ``moments`` the optimiser's, ``behaviour`` the logits of the
-    policy that samples, and ``updates`` counts the updates done.
+    policy that samples, and ``updates`` counts the updates done. ``reference`` holds the logits that training started
+    from, and ``memory`` what the rule has remembered; each is None where nothing is known of it yet, and is then taken
+    from the policy as it stands.
     """
 
     logits: Array
     moments: Moments
     behaviour: Array
     updates: int = 0
+    reference: Array | None = None
+    memory: Memory | None = None
 
 
 class Rollouts(NamedTuple):
-    """Groups of one update, ``[..., Q, G]`` each: responses, rewards before shaping (0/1), advantages and lengths.
+    """Groups of one update, ``[..., Q, G]`` each: responses, whether they are correct, rewards, advantages and lengths.
 
-    ``correct`` is the 0/1 before shaping, ``rewards`` what the advantages are computed from. ``kept`` ``[..., Q]`` is
-    false for groups that dynamic sampling drops.
+    ``correct`` is the truth, 0 or 1, before any noise of the verifier and any shaping; ``rewards`` is what the
+    advantages are computed from. ``kept`` ``[..., Q]`` is false for groups that dynamic sampling drops.
     """
 
     responses: Array
@@ -86,7 +92,7 @@ def initial_state(logits: object, env: Environment) -> State:
     if z.shape[:-2] != env.arm_rewards.shape[:-1] or z.shape[-2] != env.tree.nodes or z.ndim < 4:
         wanted = (*env.arm_rewards.shape[:-1], env.tree.nodes, env.tree.actions)
         checks.refuse("logits", logits, f"of shape {wanted}, with at least one leading axis (seeds)")
-    return State(z, Moments(), z)
+    return State(z, Moments(), z, reference=z)
 
 
 def update_once(state: State, env: Environment, update: Update, rngs: Generators) -> Step:
@@ -140,9 +146,14 @@ def update_on_all_groups(state: State, env: Environment, update: Update, rngs: G
         The step, with M groups along axis 0, and the weights of the groups, ``[M, S, ..., Q]``.
 
     Raises:
-        ValueError: there would be over two million groups; the message names ``group_size``.
+        ValueError: there would be over two million groups (the message names ``group_size``), the verifier is noisy
+            (``noise``), or the rule remembers earlier updates (``method``).
     """
     method = get_method(update.method, **update.options)
+    if update.noise is not None:
+        checks.refuse("noise", update.noise, "left out where every group is enumerated")
+    if method.start is not None:
+        checks.refuse("method", update.method, "a rule without a memory where every group is enumerated")
     log_probs = response_log_probs(policy(state.behaviour).log_probs, env.tree)
     groups, weights = all_groups(log_probs, update.group_size)
     # Every query and seed gets the same M groups; only their weights differ.
@@ -154,7 +165,8 @@ def update_on_all_groups(state: State, env: Environment, update: Update, rngs: G
     # The two stay one object where they are one, because that is how `step_on_groups` knows an on-policy pass.
     same = state.behaviour is state.logits
     behaviour = logits if same else np.broadcast_to(state.behaviour, (len(groups), *state.behaviour.shape))
-    wide = state._replace(logits=logits, behaviour=behaviour)
+    reference = None if state.reference is None else np.broadcast_to(state.reference, logits.shape)
+    wide = state._replace(logits=logits, behaviour=behaviour, reference=reference)
     return step_on_groups(wide, env, update, method=method, responses=responses, rngs=rngs), weights
 
 
@@ -174,8 +186,11 @@ def step_on_groups(
     Returns:
         The step after all passes.
     """
-    rollouts = score(responses, env, update, method=method)
     behaviour = policy(state.behaviour)
+    context = _context(state, env, update, behaviour=behaviour, responses=responses, rngs=rngs)
+    if method.start is not None and state.memory is None:
+        context = context._replace(memory=method.start(context))
+    rollouts = _rollouts(context, update, method=method)
     # Importance ratios are taken against the policy that sampled, in every pass.
     old = sampled_token_values(behaviour.log_probs, env.tree, responses)
     # Dropped groups keep their places in the arrays and are masked out.
@@ -196,43 +211,79 @@ def step_on_groups(
             advantages=advantages,
             mask=mask,
             rngs=rngs,
+            policy=pi,
+            context=context,
         )
         passes.append(coefficients(batch, method, update, lengths_qg=rollouts.lengths))
         direction = kernels.push(passes[-1].values, responses, cells=env.tree.cells, probs=pi.probs)
+        if method.direction is not None:
+            direction = direction + method.direction(batch, passes[-1].weights)
         first_direction = direction if first_direction is None else first_direction
         logits, moments = optimisers.apply(logits, direction, moments=moments, update=update)
     assert first_direction is not None  # `Update` has epochs >= 1
     done = state.updates + 1
     # The behaviour policy catches up after every L-th update; at lag 0 it stays as it is for ever.
     renew = update.behaviour_lag > 0 and done % update.behaviour_lag == 0
-    after = State(logits, moments, behaviour=logits if renew else state.behaviour, updates=done)
+    memory = context.memory if method.remember is None else method.remember(context, policy(logits))
+    after = State(
+        logits,
+        moments,
+        behaviour=logits if renew else state.behaviour,
+        updates=done,
+        reference=state.reference,
+        memory=memory or None,
+    )
     return Step(before=state, after=after, rollouts=rollouts, passes=tuple(passes), direction=first_direction)
 
 
-def score(responses: Array, env: Environment, update: Update, method: Method) -> Rollouts:
-    """Return rewards and advantages of given groups.
+def _context(
+    state: State, env: Environment, update: Update, *, behaviour: Policy, responses: Array, rngs: Generators
+) -> Context:
+    """Return what a rule may see of the update on these responses, ``[..., Q, G]``."""
+    arm_rewards = np.broadcast_to(env.arm_rewards, (*responses.shape[:-1], env.tree.responses))
+    verdicts = observed(np.take_along_axis(arm_rewards, responses, axis=-1), update.noise, rngs)
+    lengths = env.lengths[responses]
+    # At the first update the reference is the behaviour policy itself, whose softmax is at hand.
+    reference = None if state.reference is state.behaviour else state.reference
+    return Context(
+        responses=responses,
+        verdicts=verdicts,
+        rewards=shaped_rewards(verdicts, lengths, update),
+        lengths=lengths,
+        arm_rewards=arm_rewards,
+        tree=env.tree,
+        behaviour=behaviour,
+        reference=behaviour if reference is None else policy(reference),
+        memory=state.memory or {},
+        rngs=rngs,
+    )
+
+
+def _rollouts(context: Context, update: Update, method: Method) -> Rollouts:
+    """Return rewards and advantages of the context's groups, and which of them are kept.
 
     Args:
-        responses: ``[..., Q, G]``.
-        env: says which responses are correct, and how long they are.
-        update: says how rewards are shaped and whether degenerate groups are dropped.
+        context: the groups.
+        update: says whether degenerate groups are dropped.
         method: turns rewards into advantages.
 
     Returns:
         The rollouts, ``[..., Q, G]`` each.
     """
-    arm_rewards = np.broadcast_to(env.arm_rewards, (*responses.shape[:-1], env.tree.responses))
-    correct = np.take_along_axis(arm_rewards, responses, axis=-1)
-    lengths = env.lengths[responses]
-    rewards = shaped_rewards(correct, lengths, update)
-    # Dynamic sampling drops groups whose responses are all correct or all wrong.
-    correct_count = correct.sum(axis=-1)
-    mixed = (correct_count > 0) & (correct_count < correct.shape[-1])
+    if method.context_advantages is None:
+        advantages = method.advantages(context.rewards)
+    else:
+        advantages = method.context_advantages(context)
+    # Dynamic sampling drops groups that the verifier finds all correct or all wrong.
+    kept = np.ones(context.rewards.shape[:-1], dtype=bool)
+    if update.dynamic_sampling:
+        accepted = context.verdicts.sum(axis=-1)
+        kept = (accepted > 0) & (accepted < context.verdicts.shape[-1])
     return Rollouts(
-        responses=responses,
-        correct=correct,
-        rewards=rewards,
-        advantages=method.advantages(rewards),
-        lengths=lengths,
-        kept=mixed if update.dynamic_sampling else np.ones_like(mixed),
+        responses=context.responses,
+        correct=np.take_along_axis(context.arm_rewards, context.responses, axis=-1),
+        rewards=context.rewards,
+        advantages=advantages,
+        lengths=context.lengths,
+        kept=kept,
     )

@@ -12,7 +12,7 @@ import numpy as np
 
 from qae_theory import checks
 from qae_theory.arrays import Array
-from simulators.trees import Tree, bandit_tree
+from simulators.tabular.trees import Tree, bandit_tree
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ import numpy as np
 from qae_theory import checks
 from qae_theory.arrays import Array
 from qae_theory.group_expectation import OutcomeAdvantages, outcome_advantages
-from simulators import kernels
 from simulators.engine import State, update_once
 from simulators.environments import Environment
-from simulators.groups import Generators
 from simulators.methods import get_method
+from simulators.tabular import kernels
+from simulators.tabular.groups import Generators
 from simulators.update import Update
 
 
@@ -65,7 +65,7 @@ def fused_table(env: Environment, update: Update) -> OutcomeAdvantages | None:
     """
     method = get_method(update.method, **update.options)
     plain_step = update.optimiser == "sgd" and update.max_grad_norm is None and update.on_policy
-    plain_rewards = update.overlong is None and not update.signed_rewards
+    plain_rewards = update.overlong is None and not update.signed_rewards and update.noise is None
     one_over_group = update.aggregation == "token_sum" or bool(np.all(env.lengths == 1))
     fusible = env.tree.is_bandit and plain_step and plain_rewards and one_over_group and method.rewards_alone
     if not fusible or method.estimator is None:

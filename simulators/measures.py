@@ -22,12 +22,12 @@ from qae_theory.baselines import DEFAULT_K, is_hard_group
 from qae_theory.checks import quantile_level
 from qae_theory.group_expectation import gain
 from qae_theory.softmax import centred, covariance, expectation
-from simulators import kernels
 from simulators.engine import Step
 from simulators.environments import Environment
 from simulators.methods import get_method
 from simulators.outcomes import outcome_table
-from simulators.policy import (
+from simulators.tabular import kernels
+from simulators.tabular.policy import (
     node_entropies,
     policy,
     response_bend,

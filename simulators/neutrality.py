@@ -16,14 +16,14 @@ from qae_theory.arrays import Array
 from qae_theory.curves.statistics import Interval
 from qae_theory.group_expectation import OutcomeAdvantages, gain, moments
 from qae_theory.softmax import expectation
-from simulators import kernels
 from simulators.engine import State, step_on_groups
 from simulators.environments import Environment
-from simulators.groups import sampled_groups
 from simulators.methods import Method
 from simulators.optimisers import Moments
-from simulators.policy import Policy, policy, response_direction, response_log_probs
-from simulators.trees import Tree
+from simulators.tabular import kernels
+from simulators.tabular.groups import sampled_groups
+from simulators.tabular.policy import Policy, policy, response_direction, response_log_probs
+from simulators.tabular.trees import Tree
 from simulators.update import Update
 
 # Some components cannot vary: with one correct arm PSR moves along grad p alone, and the component across is 0 but for

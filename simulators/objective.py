@@ -1,7 +1,7 @@
 """Turn sampled tokens into the coefficients of a gradient: importance ratio, clipping, token weights, normalisation.
 
-A coefficient multiplies the gradient of one token's log-probability. ``simulators.kernels.push`` sums these gradients
-to a direction on the logits.
+A coefficient multiplies the gradient of one token's log-probability. ``simulators.tabular.kernels.push`` sums these
+gradients to a direction on the logits.
 """
 
 from __future__ import annotations
@@ -11,16 +11,20 @@ from typing import NamedTuple
 import numpy as np
 
 from qae_theory.arrays import Array
-from simulators.methods.registry import Method, TokenBatch
+from simulators.methods.model.registry import Method, TokenBatch
 from simulators.update import Update
 
 
 class Coefficients(NamedTuple):
-    """Coefficients of sampled tokens, and where a clip bound cut the gradient, ``[..., Q, G, T]`` each."""
+    """Hold coefficients of sampled tokens, where a clip bound cut the gradient, and the tokens' weights in the mean.
+
+    All are ``[..., Q, G, T]``; ``weights``, what the normaliser multiplies a token with, is 0 where there is no token.
+    """
 
     values: Array
     clipped_low: Array
     clipped_high: Array
+    weights: Array
 
 
 def coefficients(batch: TokenBatch, method: Method, update: Update, lengths_qg: Array) -> Coefficients:
@@ -37,14 +41,13 @@ def coefficients(batch: TokenBatch, method: Method, update: Update, lengths_qg: 
         lengths_qg: number of tokens that each response counts, ``[..., Q, G]``.
 
     Returns:
-        Coefficients and clip masks, ``[..., Q, G, T]`` each.
+        Coefficients, clip masks and weights, ``[..., Q, G, T]`` each.
 
     Source: PPO, arXiv 1707.06347, Eq. 7; clip-higher and the token mean, arXiv 2503.14476; dual clip, arXiv 1912.09729.
     """
     advantage = batch.advantages
     ratio = _ratio(batch, method, lengths_qg) if update.importance_ratio else np.ones_like(batch.log_probs)
-    low = method.clip_low if update.clip_low is None else update.clip_low
-    high = method.clip_high if update.clip_high is None else update.clip_high
+    low, high = _clip_range(batch, method, update)
     # A bound cuts the gradient only on the side to which the advantage pushes; on the other side the minimum takes the
     # unclipped term, so that the policy can always come back.
     clipped_high = batch.mask & (advantage > 0) & (ratio > 1 + high)
@@ -64,7 +67,20 @@ def coefficients(batch: TokenBatch, method: Method, update: Update, lengths_qg: 
         # alone.
         kept = kept & (weights != 0) if method.normalise_kept else kept
     normaliser = _normaliser(kept, mask=batch.mask, update=update, lengths_qg=lengths_qg)
-    return Coefficients(np.where(batch.mask, values, 0.0) * normaliser, clipped_low, clipped_high)
+    coefficients_of_tokens = np.where(batch.mask, values, 0.0) * normaliser
+    return Coefficients(coefficients_of_tokens, clipped_low, clipped_high, weights=batch.mask * normaliser)
+
+
+def _clip_range(batch: TokenBatch, method: Method, update: Update) -> tuple[Array | float, Array | float]:
+    """Return the clip range: the update's own, else what the rule's memory asks for, else the rule's."""
+    low: Array | float = method.clip_low
+    high: Array | float = method.clip_high
+    if method.clip is not None and batch.context is not None:
+        low, high = method.clip(batch.context.memory)
+    return (
+        low if update.clip_low is None else update.clip_low,
+        high if update.clip_high is None else update.clip_high,
+    )
 
 
 def _ratio(batch: TokenBatch, method: Method, lengths_qg: Array) -> Array:

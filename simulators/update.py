@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from qae_theory.paper.overlong import Overlong
 from qae_theory.runs.settings import Positive, Strict
 from simulators.methods import get_method
+from simulators.verifier import VerifierNoise
 
 # A decay of 1 would keep a moment at its start for ever and divide by zero in Adam's bias correction.
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -34,10 +35,10 @@ class Update(Strict):
     multiplies by its number of kept queries. Where every response has one token, the three aggregations therefore
     agree: each query moves by 1/G times the sum over its responses.
 
-    With ``behaviour_lag`` L the behaviour policy is renewed every L updates; 0 never renews it. Without
-    ``importance_ratio`` sampled tokens count as if the current policy had sampled them. ``adam_eps`` is compared with
-    gradients in the same units, that is per query. The queries' axis is one mini-batch; several mini-batches are an
-    axis of the logits before it.
+    ``noise`` holds the verifier's errors, which come before any shaping. With ``behaviour_lag`` L the behaviour policy
+    is renewed every L updates; 0 never renews it. Without ``importance_ratio`` sampled tokens count as if the current
+    policy had sampled them. ``adam_eps`` is compared with gradients in the same units, that is per query. The queries'
+    axis is one mini-batch; several mini-batches are an axis of the logits before it.
 
     Source: PPO's ratios and clip-higher, arXiv 2503.14476; dual clip, verl.
     """
@@ -54,6 +55,7 @@ class Update(Strict):
     dynamic_sampling: bool = False
     signed_rewards: bool = False
     overlong: Overlong | None = None
+    noise: VerifierNoise | None = None
     optimiser: Literal["sgd", "adam"] = "sgd"
     adam_betas: tuple[Decay, Decay] = (0.9, 0.999)
     adam_eps: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-8

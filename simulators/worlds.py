@@ -14,7 +14,7 @@ from qae_theory.arrays import Array
 from qae_theory.runs.settings import Strict
 from qae_theory.softmax import log_softmax
 from simulators.environments import Environment, bandit
-from simulators.groups import Generators
+from simulators.tabular.groups import Generators
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Probability = Annotated[float, Field(gt=0, lt=1)]

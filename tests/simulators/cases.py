@@ -11,7 +11,7 @@ from simulators.engine import State, Step
 from simulators.environments import Environment, environment
 from simulators.methods import get_method
 from simulators.optimisers import Moments
-from simulators.trees import Tree, bandit_tree, token_tree
+from simulators.tabular.trees import Tree, bandit_tree, token_tree
 from simulators.update import Update
 from tests import oracles
 from tests.simulators.slow import Batch, Policy, Switches

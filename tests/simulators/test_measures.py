@@ -27,7 +27,7 @@ from simulators.measures import (
     state_measures,
     success_prob,
 )
-from simulators.policy import node_entropies, policy, response_bend, response_log_probs, sequence_entropy
+from simulators.tabular.policy import node_entropies, policy, response_bend, response_log_probs, sequence_entropy
 
 Array = Any
 ROUNDING = 1e-12  # sums of some hundred terms of size 1 at most

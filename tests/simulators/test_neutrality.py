@@ -24,7 +24,7 @@ from simulators.neutrality import (
     sampled_directions,
 )
 from simulators.outcomes import outcome_table
-from simulators.trees import token_tree
+from simulators.tabular.trees import token_tree
 from simulators.worlds import Difficulty, World, random_bandits
 from tests.assertions import refuses
 

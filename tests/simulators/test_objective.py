@@ -14,8 +14,8 @@ from simulators.engine import Step, step_on_groups
 from simulators.environments import bandit, environment
 from simulators.methods import Method, TokenBatch, get_method
 from simulators.objective import coefficients
-from simulators.policy import policy, token_values
-from simulators.trees import bandit_tree, token_tree
+from simulators.tabular.policy import policy, token_values
+from simulators.tabular.trees import bandit_tree, token_tree
 from simulators.update import Update
 from tests.assertions import fitted_slope
 from tests.simulators import slow

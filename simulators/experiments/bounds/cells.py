@@ -1,6 +1,6 @@
 """Do the guaranteed bounds hold, how tight are they, and what does Prop. 4.2's interval cover?
 
-One part looks at random policies under each of the four updates. The other follows training for every registered
+One part looks at random policies under each of the four updates. The other follows training for every compared
 method, under SGD and Adam, on bandits and on a token tree. Both are on-policy throughout. ``bounds.analysis`` says what
 the records mean.
 """
@@ -25,12 +25,12 @@ from simulators.experiments.base import Cell, Config, Experiment, Record, RuleNa
 from simulators.experiments.bounds.analysis import analyse
 from simulators.experiments.bounds.held_bounds import Checked, by_seed, checked, coverage
 from simulators.experiments.common.fields import Arms, Some, Spread
+from simulators.experiments.common.rules import COMPARED
 from simulators.experiments.common.shares import generators
-from simulators.groups import Generators
 from simulators.measures import displacement, paper_interval, rule_gain
-from simulators.methods import method_names
-from simulators.policy import policy, response_log_probs
-from simulators.trees import token_tree
+from simulators.tabular.groups import Generators
+from simulators.tabular.policy import policy, response_log_probs
+from simulators.tabular.trees import token_tree
 from simulators.update import Update
 from simulators.worlds import Start, World, random_bandits
 
@@ -42,7 +42,7 @@ OPTIMISERS = ("sgd", "adam")
 class BoundsConfig(Config):
     """Sizes of the experiment.
 
-    ``policies`` is the number of random policies per seed. ``methods`` means all that are registered if left empty.
+    ``policies`` is the number of random policies per seed. ``methods`` means those of the comparisons if left empty.
     ``planted_scale`` multiplies the curvature brackets in the control.
     """
 
@@ -71,7 +71,7 @@ def cells(config: BoundsConfig) -> list[Cell]:
     for stream, (arms, spread) in enumerate(product(config.arms, config.spreads), start=2):
         settings = {**common, "arms": arms, "spread": spread}
         listed.append(Cell(f"policies arms={arms} spread={spread:g}", settings, stream=stream))
-    for method, optimiser in product(config.methods or method_names(), OPTIMISERS):
+    for method, optimiser in product(config.methods or COMPARED, OPTIMISERS):
         for stream, world in enumerate(("bandit", "tree")):
             settings = {**common, "method": method, "optimiser": optimiser, "world": world}
             listed.append(Cell(f"{method} {optimiser} {world}", settings, stream=stream))
@@ -88,8 +88,8 @@ def random_trees(symbols: int, max_length: int, queries: int, rngs: Generators) 
     """Return token trees with standard normal logits; half of each query's responses are correct, rounded up.
 
     Args:
-        symbols: as in ``simulators.trees.token_tree``.
-        max_length: as in ``simulators.trees.token_tree``.
+        symbols: as in ``simulators.tabular.trees.token_tree``.
+        max_length: as in ``simulators.tabular.trees.token_tree``.
         queries: number of queries a seed.
         rngs: S generators.
 

@@ -26,9 +26,9 @@ from simulators.experiments.channels.analysis import SEPARATOR, analyse, stateme
 from simulators.experiments.channels.shapley import subsets
 from simulators.experiments.channels.switches import CHANNELS, Gains, Plan, channel_step, rule_gains
 from simulators.experiments.common.trajectories import stacked
-from simulators.groups import Generators
 from simulators.measures import state_measures
 from simulators.methods import Method, get_method
+from simulators.tabular.groups import Generators
 from simulators.update import Update
 from simulators.worlds import Start, World, random_bandits
 

@@ -36,11 +36,11 @@ from qae_theory.group_expectation import OutcomeAdvantages, gain
 from qae_theory.softmax import expectation
 from simulators.engine import State, Step, step_on_groups
 from simulators.environments import Environment
-from simulators.groups import Generators, sampled_groups
 from simulators.methods import Method, get_method
 from simulators.outcomes import outcome_table
-from simulators.policy import policy, response_log_probs
 from simulators.rewards import shaped_rewards
+from simulators.tabular.groups import Generators, sampled_groups
+from simulators.tabular.policy import policy, response_log_probs
 from simulators.update import Update
 
 CHANNELS = (

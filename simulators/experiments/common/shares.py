@@ -18,7 +18,7 @@ from qae_theory.claims.statements import Statement
 from qae_theory.curves.statistics import Interval, mean_interval, proportion_interval
 from qae_theory.runs.plain import finite_or_none
 from simulators.experiments.base import Record
-from simulators.groups import Generators
+from simulators.tabular.groups import Generators
 
 
 def generators(seeds: np.random.SeedSequence, count: int) -> Generators:

@@ -16,8 +16,8 @@ from qae_theory.curves.trajectories import Trajectory
 from simulators.engine import Step, initial_state, train
 from simulators.environments import Environment
 from simulators.experiments.base import Record
-from simulators.groups import Generators
 from simulators.measures import change_measures, group_measures, sample_entropy_measures, state_measures
+from simulators.tabular.groups import Generators
 from simulators.update import Update
 from simulators.worlds import Start
 

@@ -22,10 +22,11 @@ from qae_theory.runs.settings import Positive
 from simulators.engine import Step, initial_state, train
 from simulators.environments import Environment
 from simulators.experiments.base import Cell, ClaimEvidence, Config, Experiment, Record, RuleName
+from simulators.experiments.common.rules import COMPARED
 from simulators.experiments.common.trajectories import or_none, stacked
 from simulators.experiments.inner_epochs.analysis import TOTALS, analyse, statements
 from simulators.measures import change_measures, group_measures, state_measures
-from simulators.methods import get_method, method_names
+from simulators.methods import get_method
 from simulators.update import MaybeInfinite, Update
 from simulators.worlds import World, random_bandits
 
@@ -33,14 +34,14 @@ ClipHigh = Annotated[MaybeInfinite, Field(ge=0)]
 
 
 class InnerEpochsConfig(Config):
-    """Sizes, the rules (all that are registered, unless named), and the clip ranges.
+    """Sizes, the rules (those that the paper's comparisons are about, unless named), and the clip ranges.
 
     ``gains``, of success, are where entropy is compared. They must span several updates of 16 passes, between which a
     curve is taken as straight. ``clip_low`` and each of ``clip_highs`` are the same for all rules, in place of their
     own ranges, so that the rules differ in their advantages and masks alone.
     """
 
-    methods: tuple[RuleName, ...] = Field(default_factory=method_names)
+    methods: tuple[RuleName, ...] = COMPARED
     epochs: tuple[Annotated[int, Field(ge=1)], ...] = (1, 2, 4, 8, 16)
     clip_highs: tuple[ClipHigh, ...] = (0.20, 0.22, 0.24, 0.26, 0.28, np.inf)
     clip_low: Annotated[float, Field(ge=0, le=1)] = 0.2

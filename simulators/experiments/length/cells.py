@@ -27,10 +27,10 @@ from simulators.experiments.base import Cell, ClaimEvidence, Config, Experiment,
 from simulators.experiments.common.trajectories import or_none
 from simulators.experiments.length import length_terms as terms
 from simulators.experiments.length.analysis import analyse, statements
-from simulators.groups import Generators
 from simulators.measures import per_seed
-from simulators.policy import policy
-from simulators.trees import token_tree
+from simulators.tabular.groups import Generators
+from simulators.tabular.policy import policy
+from simulators.tabular.trees import token_tree
 from simulators.update import Update
 from simulators.worlds import Start
 
@@ -40,7 +40,7 @@ STREAMS = {"exact": 0, "decay": 1, "train": 2}
 
 
 class TreeSize(Strict):
-    """Token trees of ``queries`` queries; ``symbols`` and ``max_length`` are those of ``simulators.trees.token_tree``.
+    """Token trees of ``queries`` queries; ``symbols`` and ``max_length`` are those of ``token_tree``.
 
     ``spread`` is the standard deviation of the logits.
     """

@@ -16,13 +16,13 @@ import numpy as np
 
 from qae_theory.arrays import Array
 from qae_theory.softmax import expectation
-from simulators import kernels
 from simulators.engine import State, step_on_groups
 from simulators.environments import Environment
-from simulators.groups import all_groups
 from simulators.methods import get_method
-from simulators.policy import Policy, policy, response_direction, response_log_probs
-from simulators.trees import Tree
+from simulators.tabular import kernels
+from simulators.tabular.groups import all_groups
+from simulators.tabular.policy import Policy, policy, response_direction, response_log_probs
+from simulators.tabular.trees import Tree
 from simulators.update import Update
 
 Aggregation = Literal["token_sum", "token_mean", "sequence_mean"]

@@ -26,9 +26,9 @@ from simulators.environments import Environment
 from simulators.experiments.base import Cell, ClaimEvidence, Config, Experiment, Record
 from simulators.experiments.common.trajectories import or_none, stacked
 from simulators.experiments.optimiser.analysis import analyse, statements
-from simulators.groups import Generators
 from simulators.measures import per_seed, state_measures, surprise_product
-from simulators.policy import policy
+from simulators.tabular.groups import Generators
+from simulators.tabular.policy import policy
 from simulators.update import Update
 from simulators.worlds import Difficulty, World, random_bandits
 

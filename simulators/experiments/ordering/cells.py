@@ -33,7 +33,7 @@ from simulators.experiments.ordering.changes import (
     population_changes,
     sampled_changes,
 )
-from simulators.groups import Generators
+from simulators.tabular.groups import Generators
 from simulators.update import Update
 from simulators.worlds import Start, World, random_bandits
 

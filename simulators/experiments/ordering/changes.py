@@ -15,7 +15,7 @@ from qae_theory import entropy_change, first_order_entropy_change, safe_step_siz
 from qae_theory.arrays import Array
 from simulators.engine import initial_state, update_on_all_groups
 from simulators.experiments.common.shares import rounding
-from simulators.policy import policy, response_log_probs
+from simulators.tabular.policy import policy, response_log_probs
 from simulators.update import Update
 from simulators.worlds import Start
 

@@ -28,10 +28,10 @@ from simulators.experiments.base import Cell, Config, Experiment, Record, RuleNa
 from simulators.experiments.common.fields import Arms, Edges, GroupSize, Level, Some, Spread
 from simulators.experiments.common.shares import generators, rounding
 from simulators.experiments.paired.analysis import analyse
-from simulators.groups import Generators
 from simulators.measures import surprise_product
 from simulators.methods import get_method
-from simulators.policy import policy, response_log_probs
+from simulators.tabular.groups import Generators
+from simulators.tabular.policy import policy, response_log_probs
 from simulators.update import Update
 from simulators.worlds import Start, World, random_bandits
 

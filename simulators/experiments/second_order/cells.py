@@ -25,7 +25,7 @@ from simulators.experiments.base import Cell, Config, Experiment, Record
 from simulators.experiments.common.fields import Arms, GroupSize, Some
 from simulators.experiments.common.shares import generators
 from simulators.experiments.second_order.analysis import analyse
-from simulators.groups import Generators
+from simulators.tabular.groups import Generators
 from simulators.update import Update
 from simulators.worlds import Start, World, random_bandits
 

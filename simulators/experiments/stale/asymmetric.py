@@ -13,7 +13,7 @@ import numpy as np
 
 from qae_theory.arrays import Array
 from qae_theory.softmax import expectation
-from simulators import kernels
+from simulators.tabular import kernels
 
 
 def flow(behaviour: Array, probs: Array, arm_rewards: Array, baseline: Array) -> Array:

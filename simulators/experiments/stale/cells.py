@@ -18,15 +18,15 @@ from pydantic import Field
 from qae_theory.arrays import Array
 from qae_theory.runs.settings import Positive
 from qae_theory.softmax import expectation
-from simulators import kernels
 from simulators.effective_baseline import effective_baseline
 from simulators.engine import initial_state, train
 from simulators.experiments.base import Cell, Config, Experiment, Record, RuleName
 from simulators.experiments.common.trajectories import trajectory
 from simulators.experiments.stale import asymmetric
 from simulators.experiments.stale.analysis import analyse
-from simulators.groups import Generators
 from simulators.measures import per_seed
+from simulators.tabular import kernels
+from simulators.tabular.groups import Generators
 from simulators.update import Update
 from simulators.worlds import Difficulty, Start, World, random_bandits
 

@@ -10,8 +10,8 @@ import pytest
 from qae_theory import entropy_change_bounds
 from simulators.experiments.bounds.cells import random_trees
 from simulators.experiments.bounds.held_bounds import by_seed, checked, coverage, scaled_bounds
+from simulators.experiments.common.rules import COMPARED
 from simulators.experiments.common.shares import generators
-from simulators.methods import method_names
 from tests.simulators.experiments.harness import analysis_of, config_of, found, records_of
 
 TINY = {
@@ -54,7 +54,7 @@ def test_every_registered_method_is_run_unless_some_are_named() -> None:
     experiment_cells = {
         row["method"] for row in records_of("bounds", config_of("bounds", **{**TINY, "methods": []})) if "method" in row
     }
-    assert experiment_cells == set(method_names())
+    assert experiment_cells == set(COMPARED)
 
 
 def test_a_single_violation_is_seen(records: list[dict[str, Any]]) -> None:

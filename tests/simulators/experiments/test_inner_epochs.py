@@ -10,9 +10,9 @@ import pytest
 
 from simulators.engine import initial_state, update_once
 from simulators.experiments.base import Record
+from simulators.experiments.common.rules import COMPARED
 from simulators.experiments.inner_epochs.analysis import analyse, statements
 from simulators.experiments.inner_epochs.cells import EXPERIMENT, InnerEpochsConfig, clips_by_regime
-from simulators.methods import method_names
 from simulators.settings import make_config, shipped_config
 from simulators.update import Update
 from simulators.worlds import World, random_bandits
@@ -63,16 +63,16 @@ def planted(config: InnerEpochsConfig, raised: float, clips: dict[str, int]) -> 
 
 def test_every_rule_runs_and_only_the_seed_matters() -> None:
     config = InnerEpochsConfig(**TINY)
-    assert config.methods == method_names()
+    assert config.methods == COMPARED
     found = records(config)
-    assert len(found) == len(method_names()) * 2 * 2 * 2
+    assert len(found) == len(COMPARED) * 2 * 2 * 2
     assert found == records(config)
     assert found != records(config, seed=1)
     analysis = EXPERIMENT.analyse(config, json.loads(json.dumps(found)))
     json.dumps(analysis, allow_nan=False)
     assert analysis["bounds"]["one pass"]["bound_violations"] == 0
     # seeds x updates x queries of the runs of every rule and clip-high
-    assert analysis["bounds"]["one pass"]["rows"] == len(method_names()) * 2 * 2 * 2 * 4
+    assert analysis["bounds"]["one pass"]["rows"] == len(COMPARED) * 2 * 2 * 2 * 4
 
 
 def test_one_pass_never_clips_and_many_do() -> None:

@@ -18,8 +18,8 @@ from simulators.experiments.length.length_terms import (
     length_slope,
     mean_gradient,
 )
-from simulators.policy import policy
-from simulators.trees import token_tree
+from simulators.tabular.policy import policy
+from simulators.tabular.trees import token_tree
 
 TINY = LengthConfig.model_validate({"exact_seeds": 2, "seeds": 2, "steps": 3, "sharing": [4, 8], "levels": ["0.4"]})
 

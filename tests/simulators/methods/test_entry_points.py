@@ -10,7 +10,7 @@ from pathlib import Path
 from tests import ROOT
 
 RULE = """
-from simulators.methods.registry import Method, register_method
+from simulators.methods.model.registry import Method, register_method
 
 def make(power):
     return Method("centred_cube", "a test", lambda r: (r - r.mean(-1, keepdims=True)) ** power)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from simulators.methods import get_method, method_names, register_method, registry
-from simulators.methods.registry import Method, finite_number
+from simulators.methods import get_method, method_names, register_method
+from simulators.methods.model import registry
+from simulators.methods.model.registry import Method, finite_number
 from simulators.update import Update
 from tests.assertions import refuses
 

@@ -11,7 +11,8 @@ from scipy import stats
 
 from simulators import initial_state, update_on_all_groups, update_once
 from simulators.environments import bandit
-from simulators.methods import TokenBatch, get_method, tokens
+from simulators.methods import TokenBatch, get_method
+from simulators.methods.token_rules import tokens
 from simulators.update import Update
 from tests.assertions import refuses
 
@@ -75,7 +76,7 @@ def test_clip_cov_draws_evenly_from_each_seed_s_generator() -> None:
     one = random_batch(4, (1, 2, 3, 2), generators=1)
     seeds = 4000
     wide = TokenBatch(
-        *(np.broadcast_to(x, (seeds, *x.shape[1:])) for x in one[:-1]),
+        *(np.broadcast_to(x, (seeds, *x.shape[1:])) for x in one[:5]),
         rngs=[np.random.default_rng(s) for s in np.random.SeedSequence(5).spawn(seeds)],
     )
     weights = get_method("clip_cov", share=1e-3, low=0.0).token_weights(wide)
@@ -160,7 +161,7 @@ def test_the_last_three_axes_are_one_mini_batch() -> None:
         rule = method.token_weights or method.token_penalty
         together = rule(batch)
         for s, b in np.ndindex(2, 3):
-            part = TokenBatch(*(x[s, b][None] for x in batch[:-1]), rngs=batch.rngs[:1])
+            part = TokenBatch(*(x[s, b][None] for x in batch[:5]), rngs=batch.rngs[:1])
             np.testing.assert_array_equal(together[s, b], rule(part)[0])
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from qae_theory.arrays import Array
 from qae_theory.group_expectation import count_vectors, multinomial_weights
-from simulators import kernels
+from simulators.tabular import kernels
 
 Generators = Sequence[np.random.Generator]
 

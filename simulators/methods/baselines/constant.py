@@ -6,7 +6,7 @@ from typing import Any
 
 from qae_theory import checks
 from qae_theory.arrays import Array
-from simulators.methods.registry import Method, finite_number, register_method
+from simulators.methods.model.registry import Method, finite_number, register_method
 
 SOURCE = "arXiv 2506.20520 (AsymRE)"
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from qae_theory.arrays import Array
 from qae_theory.softmax import expectation
-from simulators import kernels
-from simulators.trees import Tree
+from simulators.tabular import kernels
+from simulators.tabular.trees import Tree
 
 
 class Policy(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 
 from qae_theory import advantages, checks
 from qae_theory.arrays import Array
-from simulators.methods.registry import Method, finite_number, register_method
+from simulators.methods.model.registry import Method, finite_number, register_method
 
 SOURCE = "released code of arXiv 2602.05548 (Yu7-code/A-GRAE, compute_grpo_outcome_advantage at grpo_weight 2)"
 

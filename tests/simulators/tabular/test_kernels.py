@@ -10,7 +10,8 @@ import pytest
 
 from qae_theory import softmax
 from qae_theory.group_expectation import outcome_advantages
-from simulators import bandit, initial_state, kernels, loops
+from simulators import bandit, initial_state
+from simulators.tabular import kernels, loops
 from tests.assertions import refuses
 
 # Below, on and above the window that is counted rather than halved, and one arm.

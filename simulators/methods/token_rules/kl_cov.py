@@ -8,9 +8,9 @@ import numpy as np
 
 from qae_theory.advantages import get_estimator
 from qae_theory.arrays import Array
-from simulators.methods import tokens
-from simulators.methods.estimators import estimator_method
-from simulators.methods.registry import NO_CLIP, Method, TokenBatch, finite_number, register_method
+from simulators.methods.model.estimators import estimator_method
+from simulators.methods.model.registry import NO_CLIP, Method, TokenBatch, finite_number, register_method
+from simulators.methods.token_rules import tokens
 
 SOURCE = "arXiv 2505.22617 (KL-Cov)"
 SHARE, BETA = 2e-3, 1.0  # the paper's share for a 7B model, and its weight of the penalty

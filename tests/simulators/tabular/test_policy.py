@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import given
 
 from qae_theory import entropy
-from simulators.kernels import sample
-from simulators.policy import (
+from simulators.tabular.kernels import sample
+from simulators.tabular.policy import (
     Policy,
     node_entropies,
     node_visits,
@@ -20,7 +20,7 @@ from simulators.policy import (
     sequence_entropy,
     token_entropy,
 )
-from simulators.trees import Tree, bandit_tree, token_tree
+from simulators.tabular.trees import Tree, bandit_tree, token_tree
 
 Array = Any
 ROUNDING = 1e-12  # sums of up to a hundred terms of size 1 to 10

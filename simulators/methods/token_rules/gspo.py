@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from qae_theory.advantages import get_estimator
-from simulators.methods.estimators import estimator_method
-from simulators.methods.registry import Method, register_method
+from simulators.methods.model.estimators import estimator_method
+from simulators.methods.model.registry import Method, register_method
 
 SOURCE = "arXiv 2507.18071"
 # A sequence's ratio is a geometric mean over its tokens and varies far less than one token's: hence the narrow range.

@@ -1,4 +1,4 @@
-"""Run the loops behind ``simulators.kernels``, compiled by Numba: they fill the arrays given and check nothing.
+"""Run the loops behind ``simulators.tabular.kernels``, compiled by Numba: they fill the arrays given and check nothing.
 
 Leading axes are flattened to one batch of independent policies. No sum is reordered and no product is fused into a sum,
 so that results do not depend on the processor's vector width, and none depends on how the batch is cut into blocks.

@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from simulators.trees import Tree, bandit_tree, token_tree
+from simulators.tabular.trees import Tree, bandit_tree, token_tree
 from tests.assertions import refuses
 
 SIZES = [(s, length) for s in (1, 2, 3) for length in (1, 2, 3, 4)]

@@ -12,7 +12,7 @@ import numpy as np
 
 from qae_theory import checks
 from qae_theory.arrays import Array
-from simulators import loops
+from simulators.tabular import loops
 
 
 def log_softmax(logits: Array) -> tuple[Array, Array]:
@@ -68,7 +68,7 @@ def push(coefficients: Array, responses: Array, cells: Array, probs: Array) -> A
     Args:
         coefficients: c, ``[..., G, T]``; those after a response's last token are not read.
         responses: index of each sampled response, ``[..., G]``.
-        cells: ``[R, T]``, as in ``simulators.trees.Tree``.
+        cells: ``[R, T]``, as in ``simulators.tabular.trees.Tree``.
         probs: probabilities of every node's actions, ``[..., N, A]``.
 
     Returns:

@@ -12,15 +12,15 @@ import pytest
 from scipy import stats
 
 from qae_theory.entropy_change import entropy_change
-from simulators import kernels
 from simulators.engine import State, Step, step_on_groups, update_on_all_groups
 from simulators.environments import Environment, bandit, environment
-from simulators.groups import all_groups, sampled_groups
 from simulators.measures import displacement
 from simulators.methods import get_method
 from simulators.optimisers import Moments
-from simulators.policy import policy, response_log_probs
-from simulators.trees import token_tree
+from simulators.tabular import kernels
+from simulators.tabular.groups import all_groups, sampled_groups
+from simulators.tabular.policy import policy, response_log_probs
+from simulators.tabular.trees import token_tree
 from simulators.update import Update
 from tests.assertions import refuses
 

@@ -1,8 +1,9 @@
-"""Define what an advantage rule or a token mask is, and keep them by name.
+"""Define what an advantage rule, a token mask or a remedy for entropy is, and keep them by name.
 
 A method says how rewards become advantages. If it needs to, it also says what each sampled token's gradient is
-multiplied with (``token_weights``) or what is added to it (``token_penalty``). ``simulators.objective`` has importance
-ratios, clipping and normalisation.
+multiplied with (``token_weights``) or what is added to it (``token_penalty``), what else pushes on the logits
+(``direction``), and what it remembers from one update to the next (``start``, ``remember``). ``simulators.objective``
+has importance ratios, clipping and normalisation.
 """
 
 from __future__ import annotations
@@ -16,13 +17,41 @@ import numpy as np
 
 from qae_theory import checks
 from qae_theory.arrays import Array
+from simulators.tabular.policy import Policy
+from simulators.tabular.trees import Tree
+
+# What a rule knows from earlier updates: arrays by name, with axis 0 the seed.
+Memory = Mapping[str, Array]
+
+
+class Context(NamedTuple):
+    """Hold what a rule may see of an update besides the rewards of one group.
+
+    ``responses``, ``verdicts`` (0 or 1, of a verifier that may err), ``rewards`` (what the advantages are computed
+    from) and ``lengths`` are ``[..., Q, G]``. ``arm_rewards`` ``[..., Q, R]`` is what a verifier without noise says of
+    every response of the ``tree``. ``behaviour`` is the policy that sampled and ``reference`` the one that training
+    started from, ``[..., Q, N, A]`` each. ``memory`` is the rule's own. Axis 0 is the seed, and ``rngs[s]`` is its
+    generator.
+    """
+
+    responses: Array
+    verdicts: Array
+    rewards: Array
+    lengths: Array
+    arm_rewards: Array
+    tree: Tree
+    behaviour: Policy
+    reference: Policy
+    memory: Memory
+    rngs: Sequence[np.random.Generator]
 
 
 class TokenBatch(NamedTuple):
     """Hold the sampled tokens of one inner pass, ``[..., Q, G, T]`` each; entries outside ``mask`` mean nothing.
 
     ``mask`` is true for tokens that exist and whose group is kept. ``advantages`` are broadcast over T. The axes from Q
-    on are one mini-batch. Axis 0 is the seed, and ``rngs[s]`` is its generator.
+    on are one mini-batch. Axis 0 is the seed, and ``rngs[s]`` is its generator. ``policy`` is the one of this pass,
+    ``[..., Q, N, A]``, and ``context`` what else the rule may see; rules that look at sampled tokens alone do without.
     """
 
     log_probs: Array
@@ -31,6 +60,8 @@ class TokenBatch(NamedTuple):
     advantages: Array
     mask: Array
     rngs: Sequence[np.random.Generator]
+    policy: Policy | None = None
+    context: Context | None = None
 
 
 NO_CLIP = inf  # a clip range that no importance ratio reaches
@@ -55,6 +86,14 @@ class Method:
         binary_only: whether the rule refuses rewards other than 0 and 1.
         across_groups: whether the advantage depends on the other groups of the mini-batch too; ``advantages`` then
             takes rewards ``[..., Q, G]``.
+        start: makes the memory before the first update, from the context of that update, whose own memory is empty.
+        context_advantages: the advantages ``[..., Q, G]`` where they depend on more than rewards; ``advantages`` is
+            then what they are with nothing remembered and nothing else to see.
+        clip: the clip range (low, high) that the memory asks for, each a number or an array that broadcasts against
+            ``[..., Q, G, T]``; it counts before ``clip_low`` and ``clip_high``.
+        direction: a further ascent direction on the logits ``[..., Q, N, A]``, from the tokens of a pass and the weight
+            ``[..., Q, G, T]`` that the normaliser gives each of them.
+        remember: the memory after the update, from the context before it and the policy after it.
     """
 
     name: str
@@ -70,6 +109,11 @@ class Method:
     normalise_kept: bool = False
     binary_only: bool = False
     across_groups: bool = False
+    start: Callable[[Context], Memory] | None = None
+    context_advantages: Callable[[Context], Array] | None = None
+    clip: Callable[[Memory], tuple[Array | float, Array | float]] | None = None
+    direction: Callable[[TokenBatch, Array], Array] | None = None
+    remember: Callable[[Context, Policy], Memory] | None = None
 
     @property
     def rewards_alone(self) -> bool:
@@ -77,7 +121,8 @@ class Method:
 
         On-policy, claim `neutrality` then applies.
         """
-        return self.token_weights is None and self.token_penalty is None and not self.across_groups
+        beyond = (self.token_weights, self.token_penalty, self.context_advantages, self.direction)
+        return not self.across_groups and all(hook is None for hook in beyond)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import numpy as np
 
 from qae_theory.advantages import get_estimator
 from qae_theory.arrays import Array
-from simulators.methods import tokens
-from simulators.methods.estimators import estimator_method
-from simulators.methods.registry import Method, TokenBatch, register_method
+from simulators.methods.model.estimators import estimator_method
+from simulators.methods.model.registry import Method, TokenBatch, register_method
+from simulators.methods.token_rules import tokens
 
 SOURCE = "arXiv 2506.01939"
 SHARE = 0.2  # the paper's share of tokens that keep their gradient

@@ -9,9 +9,9 @@ import numpy as np
 from qae_theory import checks
 from qae_theory.advantages import get_estimator
 from qae_theory.arrays import Array
-from simulators.methods import tokens
-from simulators.methods.estimators import estimator_method
-from simulators.methods.registry import NO_CLIP, Method, TokenBatch, finite_number, register_method
+from simulators.methods.model.estimators import estimator_method
+from simulators.methods.model.registry import NO_CLIP, Method, TokenBatch, finite_number, register_method
+from simulators.methods.token_rules import tokens
 
 SOURCE = "arXiv 2505.22617 (Clip-Cov)"
 SHARE, LOW, HIGH = 2e-4, 1.0, 5.0  # the released defaults: share of tokens, and bounds of their covariance

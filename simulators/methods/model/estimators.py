@@ -7,7 +7,7 @@ from typing import Any
 
 from qae_theory import advantages
 from qae_theory.advantages import estimator_names, get_estimator, resolve_options
-from simulators.methods.registry import Method, register_method
+from simulators.methods.model.registry import Method, register_method
 
 # These papers use PPO's symmetric range. All other estimators get DAPO's, in which QAE was published.
 CLIPS = {"grpo": (0.2, 0.2), "dr_grpo": (0.2, 0.2), "rloo": (0.2, 0.2)}

@@ -8,7 +8,7 @@ import numpy as np
 
 from qae_theory import checks
 from qae_theory.arrays import Array
-from simulators.methods.registry import Method, finite_number, register_method
+from simulators.methods.model.registry import Method, finite_number, register_method
 
 SOURCE = "arXiv 2506.01347"
 

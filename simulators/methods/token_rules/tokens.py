@@ -12,7 +12,7 @@ import numpy as np
 
 from qae_theory import checks
 from qae_theory.arrays import Array
-from simulators.methods.registry import TokenBatch
+from simulators.methods.model.registry import TokenBatch
 
 MINI_BATCH = (-3, -2, -1)
 
