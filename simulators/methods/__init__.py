@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 
 from simulators.methods import baselines, regularisers, steered, token_rules
 from simulators.methods.model import estimators
+from simulators.methods.model.estimators import estimator_method
 from simulators.methods.model.registry import (
     Context,
     Memory,
@@ -36,6 +37,7 @@ __all__ = [
     "Memory",
     "Method",
     "TokenBatch",
+    "estimator_method",
     "get_method",
     "method_names",
     "register_method",
