@@ -27,6 +27,7 @@ NAMES = (
     "length",
     "second-order",
     "stale",
+    "league",
 )
 MODULES = {name: f"{__name__}.{name.replace('-', '_')}.cells" for name in NAMES}
 

@@ -15,6 +15,7 @@ from simulators.methods.model.registry import (
     Method,
     TokenBatch,
     get_method,
+    method_defaults,
     method_names,
     register_method,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "TokenBatch",
     "estimator_method",
     "get_method",
+    "method_defaults",
     "method_names",
     "register_method",
 ]

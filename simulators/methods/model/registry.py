@@ -176,6 +176,16 @@ def get_method(name: str, **options: Any) -> Method:
     return entry.factory(**{**entry.defaults, **options})
 
 
+def method_defaults(name: str) -> Mapping[str, Any]:
+    """Return the options of a registered method with their defaults, in the order of registration.
+
+    Raises:
+        ValueError: there is no such method; the message lists all.
+    """
+    get_method(name)
+    return dict(_REGISTRY[name].defaults)
+
+
 def finite_number(name: str, value: Any, *, least: float = -inf, most: float = inf, strict: bool = False) -> float:
     """Return an option that has to be one finite number in [least, most].
 
