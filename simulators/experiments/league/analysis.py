@@ -11,6 +11,8 @@ from qae_theory.arrays import Array
 from qae_theory.curves.statistics import bonferroni
 from simulators.experiments.base import Record
 from simulators.experiments.common.columns import seed_columns
+from simulators.experiments.common.shares import in_records
+from simulators.experiments.league.findings import found_in
 from simulators.experiments.league.ranks import ranks
 from simulators.experiments.league.situations import PRICE, Columns, difference, judged, mean_or_none
 
@@ -42,6 +44,7 @@ def analyse(config: Any, records: Sequence[Record]) -> dict[str, Any]:
         "tuned": {name: tuned_readings(records, name, columns, config) for name, columns in tuned.items()},
         "noise": losses_to_noise(equal, config),
         "situations": situations,
+        "statements": in_records(found_in(config.situations, equal, reference=config.reference, level=config.level)),
     }
 
 

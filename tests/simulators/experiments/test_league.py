@@ -110,6 +110,7 @@ def test_a_rule_of_another_package_takes_part_by_name(monkeypatch: pytest.Monkey
 
     register_method("halved", halved, source="here", strength=0.5)
     config = make_config(EXPERIMENT, [TINY, {"rules": ["halved", "grpo"]}])
+    assert isinstance(config, LeagueConfig)
     analysis = EXPERIMENT.analyse(config, records(config))
     assert set(analysis["tuned"]["bandits"]["wrong"]) == {"halved"}
     assert set(analysis["conditions"]["trees"]["success"]) == {"halved", "grpo"}
@@ -137,6 +138,9 @@ def test_a_planted_effect_is_found_and_no_other(effect: float, verdict: str) -> 
     rules = found["situations"][0]["rules"]
     assert rules["qae"]["verdict"] == verdict
     assert rules["rloo"]["verdict"] == "no difference"
+    (statement,) = found["statements"]
+    assert (statement["found"], statement["detail"]) == ((True, "qae") if effect > 0 else (False, "none"))
+    assert not statement["control_found"]
     noisy = found["conditions"]["noisy"]["success_mean"]
     place = {0.1: (1, 1), -0.1: (3, 3), 0.0: (1, 3)}[effect]
     assert (noisy["qae"]["rank"]["best"], noisy["qae"]["rank"]["worst"]) == place
