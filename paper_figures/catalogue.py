@@ -32,6 +32,7 @@ NAMES: tuple[str, ...] = (
     "channel_waterfall",
     "prediction_ladder",
     "entropy_per_success",
+    "league",
 )
 
 
