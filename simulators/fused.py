@@ -68,7 +68,8 @@ def fused_table(env: Environment, update: Update) -> OutcomeAdvantages | None:
     plain_rewards = update.overlong is None and not update.signed_rewards and update.noise is None
     one_over_group = update.aggregation == "token_sum" or bool(np.all(env.lengths == 1))
     fusible = env.tree.is_bandit and plain_step and plain_rewards and one_over_group and method.rewards_alone
-    if not fusible or method.estimator is None:
+    # The kernel keeps no memory, not even one that would change nothing on-policy.
+    if not fusible or method.estimator is None or method.start is not None:
         return None
     correct, wrong = outcome_advantages(update.group_size, method.estimator, **(method.options or {}))
     if update.dynamic_sampling:
@@ -115,7 +116,7 @@ def _advance_fused(
             )
         source = z
     logits = z.reshape(state.logits.shape)
-    return State(logits, state.moments, behaviour=logits, updates=state.updates + steps)
+    return state._replace(logits=logits, behaviour=logits, updates=state.updates + steps)
 
 
 def _draw(out: Array, *, start: int, queries_per_seed: int, rngs: Generators) -> None:

@@ -46,7 +46,8 @@ def coefficients(batch: TokenBatch, method: Method, update: Update, lengths_qg: 
     Source: PPO, arXiv 1707.06347, Eq. 7; clip-higher and the token mean, arXiv 2503.14476; dual clip, arXiv 1912.09729.
     """
     advantage = batch.advantages
-    ratio = _ratio(batch, method, lengths_qg) if update.importance_ratio else np.ones_like(batch.log_probs)
+    weighted = update.importance_ratio and method.ratio != "none"
+    ratio = _ratio(batch, method, lengths_qg) if weighted else np.ones_like(batch.log_probs)
     low, high = _clip_range(batch, method, update)
     # A bound cuts the gradient only on the side to which the advantage pushes; on the other side the minimum takes the
     # unclipped term, so that the policy can always come back.

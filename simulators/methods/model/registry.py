@@ -79,7 +79,8 @@ class Method:
         options: the estimator's options.
         token_weights: factor on each token's coefficient; 0 drops the token.
         token_penalty: gradient in the token's log-probability that is added, in units of an advantage.
-        ratio: PPO's importance ratio per token, or GSPO's per sequence.
+        ratio: PPO's importance ratio per token, GSPO's per sequence, or none: every token then counts as if the current
+            policy had sampled it.
         clip_low: the lower clip range, as the rule's paper has it.
         clip_high: the upper clip range.
         normalise_kept: whether the token mean goes over tokens of non-zero weight only.
@@ -103,7 +104,7 @@ class Method:
     options: Mapping[str, Any] | None = None
     token_weights: Callable[[TokenBatch], Array] | None = None
     token_penalty: Callable[[TokenBatch], Array] | None = None
-    ratio: Literal["token", "sequence"] = "token"
+    ratio: Literal["token", "sequence", "none"] = "token"
     clip_low: float = 0.2
     clip_high: float = 0.28
     normalise_kept: bool = False

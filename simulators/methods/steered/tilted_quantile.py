@@ -50,8 +50,9 @@ def tilted_quantile(
     :math:`(1.1 - F)/1.1`. F is the share of the last 100 q, this one included, that are below the limit.
 
     As released F is always 0: the code waits until its buffer holds more than 100 entries, which it cannot.
-    ``released=True`` does the same. ``multiplier=0`` and ``rate=0`` are GRPO. The penalty depends on all groups of the
-    mini-batch, so that the rule leaves the family of claim `neutrality`.
+    ``released=True`` does the same. ``multiplier=0`` and ``rate=0`` are GRPO. With the failures as cost the rule, given
+    its memory and the other groups, depends on the group's rewards alone: its mean step stays along the gradient of the
+    success probability (claim `neutrality`), with another gain than GRPO's. With lengths as cost it leaves that line.
 
     Args:
         cost: ``failure``, 1 where the verifier rejects and else 0, or ``length`` in tokens. The released code has costs
