@@ -39,6 +39,7 @@ OFF_REWARDS = {
     "clip_cov",
     "kl_cov",
     "high_entropy",
+    "entropy_bonus",
     "qae_schedule",
     "qae_steered",
     "streaming_quantile",
