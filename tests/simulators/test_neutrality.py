@@ -34,17 +34,12 @@ GROUP_SIZE = 8
 # Many times what the power asks for, so that means of rare outcomes are normal also far out in their tails.
 GROUPS = 500
 OPTIONS: dict[str, dict[str, Any]] = {"a_grae": {"batch_success": 0.5}}
-# Rules with more to see than a group's rewards; the tests of their folders say how far each leaves the family.
-OFF_REWARDS = {
-    "clip_cov",
-    "kl_cov",
-    "high_entropy",
-    "entropy_bonus",
-    "qae_schedule",
-    "qae_steered",
-    "streaming_quantile",
-    "tilted_quantile",
-}
+# Rules with more to see than a group's rewards; the tests of their folders and ``test_departure`` say how far each
+# leaves the family.
+OFF_TOKENS = {"clip_cov", "kl_cov", "high_entropy", "ace", "stapo", "oar", "less", "disco"}
+OFF_POLICY = {"entropy_bonus", "adaptive_entropy", "aer", "kl_penalty", "trajectory_entropy", "dph_rl"}
+OFF_MEMORY = {"qae_schedule", "qae_steered", "streaming_quantile", "tilted_quantile"}
+OFF_REWARDS = OFF_TOKENS | OFF_POLICY | OFF_MEMORY
 RULES = tuple(name for name in method_names() if name not in OFF_REWARDS)
 
 

@@ -17,6 +17,32 @@ from simulators.methods.model.registry import TokenBatch
 MINI_BATCH = (-3, -2, -1)
 
 
+def linear_quantile(values: Array, valid: Array, level: float) -> Array:
+    """Return the quantile of the valid values of each mini-batch, interpolated between order statistics.
+
+    It is that of ``torch.quantile`` and of NumPy's default, which the released codes use.
+
+    Args:
+        values: ``[..., Q, G, T]``.
+        valid: which of them count, of the same shape.
+        level: in [0, 1].
+
+    Returns:
+        ``[...]``; -inf where no value counts, so that nothing is below it.
+    """
+    flat = np.where(valid, values, np.inf).reshape(*values.shape[:-3], -1)
+    ordered = np.sort(flat, axis=-1)
+    count = valid.sum(axis=MINI_BATCH)
+    place = level * (np.maximum(count, 1) - 1)
+    below = np.floor(place).astype(np.int64)
+    above = np.minimum(below + 1, np.maximum(count, 1) - 1)
+    low = np.take_along_axis(ordered, below[..., None], axis=-1)[..., 0]
+    high = np.take_along_axis(ordered, above[..., None], axis=-1)[..., 0]
+    # Without a valid value both are inf, whose difference means nothing.
+    rise = np.where(count > 0, high, 0.0) - np.where(count > 0, low, 0.0)
+    return np.where(count > 0, low + (place - below) * rise, -np.inf)
+
+
 def checked_share(share: Any) -> Fraction:
     """Return a share in (0, 1] as an exact rational; a float counts as the decimal that it prints as.
 
@@ -31,6 +57,17 @@ def checked_share(share: Any) -> Fraction:
     if isinstance(share, bool) or not 0 < exact <= 1:
         checks.refuse("share", share, "a number in (0, 1]")
     return exact
+
+
+def over_kept_tokens(normaliser: Any) -> bool:
+    """Return whether the token mean goes over the kept tokens alone, as the option ``normaliser`` says.
+
+    Raises:
+        ValueError: it is neither ``kept`` nor ``all``; the message names ``normaliser``.
+    """
+    if normaliser not in ("kept", "all"):
+        checks.refuse("normaliser", normaliser, "'kept' or 'all'")
+    return bool(normaliser == "kept")
 
 
 def token_covariances(batch: TokenBatch) -> Array:
