@@ -134,7 +134,7 @@ def test_the_step_that_moves_entropy() -> None:
 
 
 def test_the_bounds_are_as_narrow_as_is_claimed() -> None:
-    """A sample's medians lie above a bound that is four of its standard errors below the page's, where all sizes are."""
+    """Medians of a sample lie above bounds, four standard errors below those of the page."""
     least = {2: 1e12, 5: 60, 300: 300}
     sizes = {2: 20, 5: 50, 300: 20}
     figures = widths.table(sizes, seed=7)
