@@ -27,7 +27,7 @@ from tests.mutation.checks import NamedCheck, ask, profile
 from tests.mutation.forking import TIMED_OUT, forked
 
 SURVIVED, KILLED, UNREACHED = 0, 1, 3
-STRIDE = 7
+STRIDE = 29
 HALF_AN_HOUR = 1800.0
 
 
