@@ -80,7 +80,7 @@ def judge(checks: Sequence[NamedCheck], mutants: list[str], options: argparse.Na
 
     started, outcomes = time.monotonic(), dict[str, int]()
     in_strides = [mutant for offset in range(STRIDE) for mutant in mutants[offset::STRIDE]]
-    taken = _until(in_strides, started + 60 * options.minutes)
+    taken = mutants_until(in_strides, started + 60 * options.minutes)
     for mutant, status in forked(taken, child, at_once=options.jobs, deadline=deadline):
         outcomes[mutant] = status
         if len(outcomes) % 50 == 0:
@@ -109,7 +109,7 @@ def _is_agreement(name: str) -> bool:
     return "shipped-agrees-" in name or "test_agreement.py" in name
 
 
-def _until(mutants: list[str], end: float) -> Iterator[str]:
+def mutants_until(mutants: list[str], end: float) -> Iterator[str]:
     """Yield mutants until a time."""
     for mutant in mutants:
         if time.monotonic() > end:
