@@ -21,15 +21,16 @@ NamedCheck = tuple[str, Callable[[], bool]]
 Judge = Callable[[list[NamedCheck]], None]
 Profile = tuple[dict[str, set[str]], dict[str, float]]
 
-PYTEST = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-m", "not slow", "tests/qae_theory", "tests/meta")
+PYTEST = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-m", "not slow")
+FAST_TESTS = ("tests/qae_theory", "tests/meta")
 
 
-def ask(killer: str, judge: Judge) -> int:
+def ask(killer: str, judge: Judge, tests: Sequence[str] = FAST_TESTS) -> int:
     """Hand the checks of a killer, ``verify`` or ``pytest``, to what judges faults; return the exit status."""
     if killer == "verify":
         judge(evidence_checks())
         return 0
-    return int(pytest.main([*PYTEST], plugins=[_Loop(judge)]))
+    return int(pytest.main([*PYTEST, *tests], plugins=[_Loop(judge)]))
 
 
 def evidence_checks() -> list[NamedCheck]:

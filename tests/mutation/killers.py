@@ -2,7 +2,8 @@
 
 A first child, unmutated, records which mutated functions each check calls and how long it takes. A mutant is then
 shown the checks that call its function, up to the first that fails or takes far longer than it did: the agreement of
-public functions with their references first, then all others, the quickest first. Mutants are taken in strides, so that
+public functions with their references first, then all others, the quickest first. Of the tests, those of the mutated
+modules are shown: the others call them only on the way to something else. Mutants are taken in strides, so that
 a run that is stopped has seen an even sample; the result is stored as it grows.
 """
 
@@ -41,7 +42,8 @@ def main() -> int:
     parser.add_argument("--budget", type=float, default=float("inf"), help="seconds of checks that a mutant is shown")
     options = parser.parse_args()
     mutants = json.loads(Path("mutants.json").read_text())
-    return ask(options.killer, partial(judge, mutants=mutants, options=options))
+    tests = sorted(map(str, Path("tests/qae_theory").glob("test_*.py")))
+    return ask(options.killer, partial(judge, mutants=mutants, options=options), tests)
 
 
 def judge(checks: Sequence[NamedCheck], mutants: list[str], options: argparse.Namespace) -> None:
