@@ -27,8 +27,8 @@ from qae_theory.numerics.stepped import stepped_gaps
 _PLAIN_SIZE = 300
 # A log-ratio from the shift of the logits loses digits where the shift is large; from there both ways are compared.
 _LARGE_SHIFT = 1.0
-# e^700 is a float64, and so are the sums of a few of them.
-_LARGEST_SHIFT = 700.0
+# e^690 is a float64, and so is the sum of as many of them as a vocabulary has.
+_LARGEST_LOG = 690.0
 # What is asked of a step size whose change is unknown.
 STEP_SIZES = "so large only as float64 can tell the new logits apart"
 # What a new logit may be off by before the change is unknown.
@@ -58,46 +58,67 @@ def change_of_step(z: Array, d: Array, eta: Array) -> tuple[Array, Array]:
 def finite_change(z: Array, d: Array, eta: Array) -> tuple[Array, Array]:
     """Return what :func:`change_of_step` does, in float64: by the log-ratios of all arms, found in the better way."""
     with np.errstate(all="ignore"):
-        unit, exponent = unit_direction(d)
-        step = _column(np.ldexp(eta, exponent))
+        z, d = np.broadcast_arrays(z, d)
         log_probs = log_softmax(z)
         probs = np.exp(log_probs)
-        # Centred twice: the rounding of the first mean, squared, would be all that is left where the likely arms do not
-        # move against each other.
-        shift = np.asarray(step * centred(probs, centred(probs, unit)))
+        shift = _shift(z, d, eta)
         near = np.abs(shift).max(axis=-1) < _LARGE_SHIFT
-        log_ratio = log_ratio_of_shift(probs, np.where(_column(near), shift, 0.0))
-        change, known = np.asarray(_by_terms(z, log_probs, probs, log_ratio)[0]), np.ones(near.shape, dtype=bool)
+        log_ratio = log_ratio_of_shift(probs, centred(probs, np.where(_column(near), shift, 0.0)))
+        change = np.asarray(_by_terms(z, probs, np.exp(log_probs + log_ratio), log_ratio)[0])
+        known = np.ones(near.shape, dtype=bool)
         if not near.all():
             far = ~near
-            far_z, far_d, far_unit, far_step = (np.broadcast_to(x, shift.shape)[far] for x in (z, d, unit, step))
+            far_z, far_d = (np.broadcast_to(x, shift.shape)[far] for x in (z, d))
             far_eta = np.broadcast_to(eta, far.shape)[far]
-            change[far], known[far] = _far_change(far_z, far_d, far_unit, far_step, far_eta)
+            change[far], known[far] = _far_change(far_z, far_d, far_eta, shift=shift[far])
         return change, known
 
 
-def _far_change(z: Array, d: Array, unit: Array, step: Array, eta: Array) -> tuple[Array, Array]:
-    """Return what :func:`finite_change` does, for rows ``[r, n]`` whose logits move far.
-
-    The log-ratio of each arm is found in two ways, from the shift of the logits and from the new logits, and taken from
-    the one whose parts are smaller: that is what rounding goes by.
-    """
-    row, log_probs = np.arange(len(z)), log_softmax(z)
+def _far_change(z: Array, d: Array, eta: Array, *, shift: Array) -> tuple[Array, Array]:
+    """Return what :func:`finite_change` does, for rows ``[r, n]`` whose logits move far, and steps ``[r]``."""
+    log_probs = log_softmax(z)
     probs = np.exp(log_probs)
     gaps, off, _ = stepped_gaps(z, d, eta)
     known = (off <= _LARGEST_ERROR) & (gaps.high.max(axis=-1) <= 0)
     new_log_probs = log_softmax(np.where(_column(known), gaps.high, 0.0))
-    # Measured from the likeliest arm: a mean would be that of an arm that hardly counts, but is pushed 1e300 away.
-    counts = (probs > 0) | (np.exp(new_log_probs) > 0)
-    shift = np.where(counts, step * (unit - _column(unit[row, z.argmax(axis=-1)])), 0.0)
-    possible = _column(shift.max(axis=-1) < _LARGEST_SHIFT)
-    by_shift = log_ratio_of_shift(probs, np.where(possible, shift, 0.0))
-    of_shift = np.abs(shift) + np.abs(by_shift - shift)
-    of_logits = np.abs(new_log_probs) + np.abs(log_probs)
-    log_ratio = np.where(possible & (of_shift < of_logits), by_shift, new_log_probs - log_probs)
-    change, size = _by_terms(z, log_probs, probs, log_ratio)
-    before, after = -expectation(probs, log_probs), -expectation(np.exp(new_log_probs), new_log_probs)
+    new = np.exp(new_log_probs)
+    log_ratio = _far_log_ratio(log_probs, new_log_probs, shift=shift, top=z.argmax(axis=-1))
+    change, size = _by_terms(z, probs, new, log_ratio)
+    before, after = -expectation(probs, log_probs), -expectation(new, new_log_probs)
     return np.where(size < before + after, change, after - before), known
+
+
+def _far_log_ratio(log_probs: Array, new_log_probs: Array, *, shift: Array, top: Array) -> Array:
+    r"""Return :math:`\log(\pi'/\pi)`, ``[r, n]``, of logits that move by ``shift`` against the likeliest arm, ``top``.
+
+    It is found in two ways, from the shift of the logits and from the new logits, and taken from the one whose parts
+    are smaller: that is what rounding goes by. An arm may be lifted from no probability at all while the likely arms
+    hardly move, so each arm has the choice.
+    """
+    probs = np.exp(log_probs)
+    row = np.arange(len(probs))
+    # The likeliest arm has shift 0, so that this is a first value of log E e^s; e^s itself may be beyond float64.
+    log_mean = _column(log_probs[row, top] - new_log_probs[row, top])
+    possible = log_mean < _LARGEST_LOG
+    lifted = np.exp(new_log_probs + np.where(possible, log_mean, 0.0)) - probs
+    excess = np.where(shift < _LARGE_SHIFT, probs * np.expm1(np.minimum(shift, _LARGE_SHIFT)), lifted)
+    log_mean = np.log1p(excess.sum(axis=-1, keepdims=True))
+    of_shift, of_logits = np.abs(shift) + np.abs(log_mean), np.abs(new_log_probs) + np.abs(log_probs)
+    return np.where(possible & (of_shift < of_logits), shift - log_mean, new_log_probs - log_probs)
+
+
+def _shift(z: Array, d: Array, eta: Array) -> Array:
+    """Return eta (d - d_j), ``[..., n]``, for the likeliest arm j.
+
+    What the likely arms share is gone from it without rounding. No scaling is needed: it would lose the small entries
+    of a direction beside one that is 1e300 times as large.
+    """
+    at_top, step = _at_top(z, d), _column(eta)
+    between = d - at_top
+    if np.isfinite(between).all():
+        return np.asarray(step * between)
+    halves = d / 2 - at_top / 2
+    return np.where(np.isfinite(between), step * between, 2 * (step * halves))
 
 
 def _exact_change(z: Array, d: Array, eta: Array) -> Array:
@@ -131,9 +152,28 @@ def unit_direction(d: Array) -> tuple[Array, Array]:
     return d * _column(np.ldexp(1.0, -half)) * _column(np.ldexp(1.0, half - exponent)), exponent
 
 
-def _by_terms(z: Array, log_probs: Array, probs: Array, log_ratio: Array) -> tuple[Array, Array]:
+def deviations(probs: Array, z: Array, d: Array) -> Array:
+    """Return d - E d, ``[..., n]``, measured from the likeliest arm first.
+
+    What the likely arms share is then gone without rounding. The rounding of its mean would be as large, squared, as a
+    covariance with a direction in which they move alike.
+
+    Args:
+        probs: the policy, ``[..., n]``.
+        z: its logits, ``[..., n]``.
+        d: directions ``[..., n]``, of a size that leaves room for their differences.
+    """
+    z, d = np.broadcast_arrays(z, d)
+    return centred(probs, d - _at_top(z, d))
+
+
+def _at_top(z: Array, d: Array) -> Array:
+    """Return the likeliest arm's entry of d, ``[..., 1]``."""
+    return np.take_along_axis(d, _column(z.argmax(axis=-1)), axis=-1)
+
+
+def _by_terms(z: Array, probs: Array, new: Array, log_ratio: Array) -> tuple[Array, Array]:
     """Return the change as its two sums, and the size of their terms, ``[...]`` each."""
-    new = np.exp(log_probs + log_ratio)
     # pi' - pi by whichever of expm1(y), -expm1(-y) cannot overflow.
     moved = np.where(log_ratio > 0, -new * np.expm1(-np.abs(log_ratio)), probs * np.expm1(np.minimum(log_ratio, 0)))
     divergence = _divergence(probs, new, moved, log_ratio)

@@ -32,7 +32,7 @@ def main() -> int:
     print(f"{len(mutants)} mutants", flush=True)
     (TREE / "mutants.json").write_text(json.dumps(mutants))
     for killer in arguments.killer:
-        run_killer(killer, arguments.jobs, arguments.out)
+        run_killer(killer, arguments)
     return 0
 
 
@@ -69,12 +69,13 @@ def write_tree(only: list[str]) -> list[str]:
     return names
 
 
-def run_killer(killer: str, jobs: int, out: Path) -> None:
+def run_killer(killer: str, arguments: argparse.Namespace) -> None:
     """Run one killer in the mutated tree and store its result as JSON."""
     environment = {**os.environ, "PYTHONPATH": str(TREE), "CI": "true"}
-    result = out.resolve() / f"{killer}.json"
+    result = arguments.out.resolve() / f"{killer}.json"
     result.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "tests.mutation.killers", killer, str(jobs), str(result)]
+    options = [f"--{name}={getattr(arguments, name)}" for name in ("jobs", "minutes", "budget")]
+    command = [sys.executable, "-m", "tests.mutation.killers", killer, str(result), *options]
     subprocess.run(command, cwd=TREE, env=environment, check=True)
 
 
@@ -91,6 +92,10 @@ def _parser() -> argparse.ArgumentParser:
         help=f"conditional bends in place of mutants: how many, {COUNT} if left out, or `all` that there are",
     )
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="take no mutant after so long; per killer")
+    parser.add_argument(
+        "--budget", type=float, default=float("inf"), help="seconds of checks that a mutant is shown; all if left out"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "mutation")
     return parser
 

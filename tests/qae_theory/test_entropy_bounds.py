@@ -171,7 +171,7 @@ def test_bounds_are_those_of_the_claims(drawn: tuple[list[float], list[float], f
         assert float(upper) <= float(high) + 1e-11 * size + 1e-160
 
 
-@given(s.steps())
+@given(s.steps(s.logits(3)))
 def test_the_best_bounds_are_the_intersection(drawn: tuple[list[float], list[float], float]) -> None:
     best = entropy_change_bounds(*drawn)
     each = [entropy_change_bounds(*drawn, method=method) for method in METHODS[1:]]
@@ -181,6 +181,21 @@ def test_the_best_bounds_are_the_intersection(drawn: tuple[list[float], list[flo
     assert low - slack <= best[0] <= low + slack
     assert high - slack <= best[1] <= high + slack
     assert best[0] <= best[1]
+
+
+@given(st.one_of(s.steps(s.logits(2, 2)), s.steps(s.huge_logits(2, 2))))
+def test_the_best_bounds_of_two_arms_are_within_all_others(
+    drawn: tuple[list[float], list[float], float],
+) -> None:
+    z, d, eta = drawn
+    lower, upper = (float(x) for x in entropy_change_bounds(z, d, eta))
+    for method in METHODS[1:]:
+        low, high = entropy_change_bounds(z, d, eta, method=method)
+        # The brackets alone have smaller sums, and so a smaller slack, than among the others.
+        slack = 1e-11 * (abs(low) + abs(high)) + 1e-300 if method == "brackets" else 0.0
+        assert low - slack <= lower <= upper <= high + slack
+    if len(set(d)) > 1 and eta != 0:
+        assert truth.within(truth.change(z, d, eta, truth.decides(lower, upper)), lower, upper)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -213,7 +228,8 @@ def test_hand_worked_bounds(method: str) -> None:
         "cross-entropy": (cross - both, cross),
         "third-order": (middle - eta**3 / 6 * b3, middle + eta**3 / 6 * b3),
     }
-    expected["best"] = (max(low for low, _ in expected.values()), min(high for _, high in expected.values()))
+    change = -sum(x * math.log(x) for x in new) - h
+    expected["best"] = (change, change)  # of two arms, the enclosure
     lower, upper = entropy_change_bounds(z, d, eta, method=method)
     assert lower == pytest.approx(expected[method][0], abs=1e-11)
     assert upper == pytest.approx(expected[method][1], abs=1e-11)
@@ -228,7 +244,9 @@ def test_the_ends_bound_every_step() -> None:
         lower, upper = entropy_change_bounds(z, [1.0, 0.0], 100.0, method=method)
         assert lower >= -h - 1e-11
         assert upper <= math.log(2) - h + 1e-11
-    assert entropy_change_bounds(z, [1.0, 0.0], 1e6) == pytest.approx((-h, math.log(2) - h), abs=1e-11)
+    for method in METHODS[1:]:
+        sides = entropy_change_bounds(z, [1.0, 0.0], 1e6, method=method)
+        assert sides == pytest.approx((-h, math.log(2) - h), abs=1e-11)
 
 
 def test_how_much_narrower_they_are() -> None:
@@ -327,7 +345,7 @@ def test_rounding_slack_is_a_few_thousand_half_units_of_the_terms() -> None:
     line = eta * 2 / 9 * math.log(2)
     assert 0.9 * relative * line < (float(upper) - float(lower)) / 2 < 2 * relative * line
     # Steps too long to say anything leave the entropy itself and its rounding.
-    lower, upper = entropy_change_bounds(z, [1e6, 0.0], 1.0)
+    lower, upper = entropy_change_bounds(z, [1e6, 0.0], 1.0, method="brackets")
     h = float(oracles.entropy(z))
     assert 0.9 * relative * h < -float(lower) - h < 1.5 * relative * h
     # At n = 151,936 sums are longer, by 8,192 and 19 terms.

@@ -62,6 +62,41 @@ def test_the_first_order_keeps_its_digits_where_the_likely_arms_move_alike() -> 
     assert errors.largest([batch], ["first_order"]).units["first_order"] <= errors.PROMISED
 
 
+@pytest.mark.parametrize(
+    ("z", "d", "eta"),
+    [
+        # An arm with the least of all logits stands beside arms that hardly move.
+        ([745.2, 800.0, -cases.LARGEST, 700.0], [0.0, -7.3e-157, 0.0, 1.2e288], -1.5e66),
+        ([1.0, 700.0, 800.0], [1.5e258, -4.8e-258, 0.0], -1.6e240),
+        ([-1e308, 745.2, 745.2, 700.0], [cases.LARGEST, -cases.LARGEST, -cases.LARGEST, -708.0], -3.6e301),
+        # Small moves of likely arms, in a direction with an entry that is 1e250 times as large.
+        ([0.0, 100.0, -300.0], [5.7e-102, 0.0, -2.4e232], 3.2e80),
+        ([0.0, 1e16, 1e16, -1e16], [-1.2e252, -5.3e-300, 5.6e-123, 0.0], 3e116),
+        ([800.0, 1e300, 700.0, 1e300], [-4e-160, 0.0, 1.2e80, 1.0746163033801674e-302], -1e300),
+        # An arm of no probability is lifted by more than 700 nats, while the likely arms hardly move.
+        ([745.2, -745.0, -745.0, 745.2, 745.2], [1.0, cases.LARGEST, 1e300, 1e300, 1e300], 8.05e-306),
+        ([800.0, -745.0, -cases.LARGEST], [0.0, 1325.0, 0.0], 1.0),
+        # The difference of two entries is beyond float64, and the step makes little of it.
+        ([-0.78, 0.0, 1e-3], [1e308, -1.7e308, 0.0], -2.5e-313),
+        # The likely arms move alike, down to the last bit, and all others sink out of sight.
+        ([5.4, 2.9, -5.6], [1e300, 1e300, 1.0000000000000003e300], -1e300),
+    ],
+)
+def test_an_arm_that_moves_far_costs_the_others_no_digits(z: list[float], d: list[float], eta: float) -> None:
+    batch = cases.Batch(np.array([z]), np.array([d]), np.array([eta]))
+    found = errors.largest([batch], ["entropy_change"])
+    assert found.values["entropy_change"] == 1
+    assert found.units["entropy_change"] <= errors.PROMISED
+
+
+@pytest.mark.parametrize("name", ["entropy_change", "first_order", "second_order"])
+@pytest.mark.parametrize("depth", [50.0, 200.0, 1e308])
+def test_likely_arms_that_move_alike_cost_the_others_no_digits(name: str, depth: float) -> None:
+    z, d = [0.0, 0.0, -1.0, -depth, 0.0], [1.1337353335985478] * 3 + [-0.4070981516370607, 1.1337353335985478]
+    batch = cases.Batch(np.array([z]), np.array([d]), np.array([0.5]))
+    assert errors.largest([batch], [name]).units[name] <= errors.PROMISED
+
+
 def test_a_derivative_beyond_float64_is_refused_and_counted() -> None:
     batch = cases.Batch(np.array([[0.0, 1.0, 0.5]]), np.array([[1e308, 1.0, -1e308]]), np.array([-1.0]))
     found = errors.largest([batch], ["second_order", "self_covariance"])
@@ -92,7 +127,6 @@ def test_a_needless_refusal_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "z", "d", "eta"),
     [
-        ("entropy_change", [-0.78, 0.0], [1e308, -1.7e308], -2.5e-313),
         ("first_order", [0.0, 1.0], [1.7e308, -1.7e308], 1.0),
         ("second_order", [0.0, 230.0], [1e170, 0.0], 1.0),  # 1e-100 of 1e340
     ],

@@ -110,6 +110,8 @@ TABLES: Mapping[str, Callable[[Figures], str]] = {
 
 def number(value: float) -> str:
     """Return a ratio with two digits that count, as a person reads it."""
+    if value >= 1e9:
+        return f"{value:.1e}".replace("e+", "e")
     return f"{value:.1f}" if value < 10 else f"{float(f'{value:.2g}'):,.0f}"
 
 
@@ -126,15 +128,24 @@ def filled(page: str, figures: Figures) -> str:
 def merged(figures: Figures, files: Iterable[Figures]) -> Figures:
     """Return the figures with those of the files in the place of what they name.
 
-    Several files of one kind of instances, of runs with different seeds, are added up.
+    Several files of one kind of instances, of runs with different seeds, are added up. Widths stay for the numbers of
+    arms that no file has.
     """
     kinds: dict[str, Figures] = {}
     result = {**figures}
     for new in files:
-        result |= {name: part for name, part in new.items() if name != "kinds"}
+        result |= {name: part for name, part in new.items() if name not in ("kinds", "widths")}
+        if "widths" in new:
+            result["widths"] = by_arms([*result.get("widths", []), *new["widths"]])
         for kind, found in new.get("kinds", {}).items():
             kinds[kind] = together(kinds[kind], found) if kind in kinds else found
     return {**result, "kinds": {**figures.get("kinds", {}), **kinds}}
+
+
+def by_arms(cells: list[Figures]) -> list[Figures]:
+    """Return the cells in order of their numbers of arms, the last of each kind."""
+    last = {(cell["arms"], cell["step_size"], cell["policy"], cell["direction"]): cell for cell in cells}
+    return sorted(last.values(), key=lambda cell: int(cell["arms"]))
 
 
 def together(one: Figures, other: Figures) -> Figures:

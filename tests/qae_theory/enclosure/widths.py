@@ -46,7 +46,8 @@ def ratios(rng: np.random.Generator, *, arms: int, rows: int, policy: str, direc
 def table(rows: Mapping[int, int], *, seed: int) -> list[dict[str, Any]]:
     """Return the quantiles of each cell and of all cells of a number of arms together."""
     figures: list[dict[str, Any]] = []
-    for place, (arms, count) in enumerate(rows.items()):
+    for arms, count in rows.items():
+        place = list(ROWS).index(arms)  # one number of arms alone has the figures that it has among all
         for step_size in steps.STEP_SIZES:
             kind = list(steps.STEP_SIZES).index(step_size)
             rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(place, kind)))
@@ -92,10 +93,13 @@ def main() -> int:
     """Compute the ratios of widths, print them, and write them to a file."""
     parser = argparse.ArgumentParser(prog="python -m tests.qae_theory.enclosure.widths", description=main.__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument(
+        "--arms", type=int, nargs="+", choices=tuple(ROWS), default=tuple(ROWS), help="numbers of arms; all by default"
+    )
     parser.add_argument("--model", type=Path, metavar="FOLDER", help="a causal language model's, for token logits")
     parser.add_argument("--seed", type=int, default=20260923)
     options = parser.parse_args()
-    figures: dict[str, Any] = {"widths": table(ROWS, seed=options.seed)}
+    figures: dict[str, Any] = {"widths": table({arms: ROWS[arms] for arms in options.arms}, seed=options.seed)}
     if options.model is not None:
         from tests.qae_theory.enclosure.token_logits import token_logits
 

@@ -58,6 +58,9 @@ def bounds_cells(quick: bool) -> tuple[Cell, ...]:
         method = METHODS[number % len(METHODS)]
         cell = _cell(partial(_bounds, method=method), f"{method}, {label}", z, d, eta, with_step=True)
         cells.append(cell if method == "best" else replace(cell, options={"method": method}))
+    for z, eta in (([0.3, -1.1], 0.1), ([0.0, 40.0], -2.5), ([[0.0, 0.0], [-7.0, 1.0]], 1e-3)):
+        d = np.broadcast_to([0.5, -0.25], np.shape(z))
+        cells.append(_cell(partial(_bounds, method="best"), f"best, two arms {z}", z, d, eta, with_step=True))
     zeros = [0.0, 1.0]
     return (*cells, *_refused(with_step=True), refusal("method", zeros, zeros, 0.1, method="all"))
 
@@ -97,7 +100,12 @@ def _sized(found: Any) -> Within:
 
 
 def _bounds(step: Step, *, method: str) -> tuple[Within, ...]:
-    """Return where both bounds may lie: outside the formula's own, by its rounding and no more."""
+    """Return where both bounds may lie: outside the formula's own, by its rounding and no more.
+
+    The best of two arms are as near to the change as the enclosure.
+    """
+    if method == "best" and len(step[0]) == 2:
+        return _enclosure(step)
     nearest = reference("numbers").nearest
     found, entropy, size = _all_bounds(step)
     low, high = nearest(found[method].low), nearest(found[method].high)
