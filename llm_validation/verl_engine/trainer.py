@@ -39,6 +39,7 @@ from verl.workers.utils.padding import response_from_nested, response_to_nested
 from llm_validation.verl_engine import plugin as verl_plugin
 from llm_validation.verl_engine.rollout_keys import rollouts_of
 from llm_validation.verl_engine.update_probe import Response, metrics_of, records_from_tokens
+from qae_theory.advantages import provided_estimators
 from qae_theory.baselines import DEFAULT_K
 from qae_theory.checks import quantile_level, refuse
 from qae_theory.runs.files import write_atomically
@@ -147,12 +148,13 @@ def require_one_vote(estimator: str, keys: Sequence[str], *, setting: str = "alg
     Raises:
         ValueError: one line that tells how many outputs there are.
     """
-    if estimator in ("grpo", "gae", *verl_plugin.ESTIMATORS):
+    ours = (*verl_plugin.ESTIMATORS, *provided_estimators())
+    if estimator in ("grpo", "gae", *ours):
         return
     rollouts = rollouts_of(keys)
     if len(rollouts.final) < len(keys):
         there = f"{estimator!r} with {len(keys)} outputs of {len(rollouts.final)} rollouts"
-        allowed = f"grpo or one of {', '.join(verl_plugin.ESTIMATORS)}, which give a rollout one vote"
+        allowed = f"grpo or one of {', '.join(ours)}, which give a rollout one vote"
         refuse(setting, there, allowed)
 
 
