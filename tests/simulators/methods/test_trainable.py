@@ -17,14 +17,14 @@ from simulators.methods.trainable import TRAINABLE, estimators
 from simulators.outcomes import outcome_table
 from tests.assertions import refuses
 
-# GRPO's advantage under another clip range: a trainer has its own.
-CLIPS_ALONE = {"dapo", "clip_range", "gspo"}
+# Other clip ranges and importance ratios are for a trainer to set; they are no estimators.
+OUTSIDE = {"dapo", "clip_range", "gspo", "asymre"}
 GROUP = np.array([1.0, 0.0, 0.0, 1.0, 0.0])
 
 
 def test_they_are_the_rules_of_rewards_alone() -> None:
     alone = {name for name in method_names() if get_method(name).rewards_alone and get_method(name).start is None}
-    assert set(TRAINABLE) == alone - set(estimator_names()) - CLIPS_ALONE
+    assert set(TRAINABLE) == alone - set(estimator_names()) - OUTSIDE
     assert set(provided_estimators()) >= set(TRAINABLE)
     assert not set(TRAINABLE) & set(estimator_names())
 
