@@ -11,7 +11,7 @@ from simulators.departure import departure
 from simulators.environments import Environment, environment
 from simulators.methods import get_method, method_names
 from simulators.tabular.trees import token_tree
-from tests.simulators.test_neutrality import OFF_REWARDS, OPTIONS
+from tests.simulators.test_neutrality import OPTIONS
 
 GROUP_SIZE = 4
 QUERIES = 12
@@ -95,11 +95,11 @@ def test_the_same_rules_stay_on_it_where_rewards_alone_decide(name: str, trees: 
 
 
 # A rule that remembers has a w of its own in every update, and a memory that a test would have to make up.
-WITHOUT_MEMORY = [name for name in method_names() if name not in OFF_REWARDS and get_method(name).start is None]
+METHODS = {name: get_method(name, **OPTIONS.get(name, {})) for name in method_names()}
+ALONE = [name for name, method in METHODS.items() if method.rewards_alone and method.start is None]
 
 
-@pytest.mark.parametrize("name", WITHOUT_MEMORY)
+@pytest.mark.parametrize("name", ALONE)
 def test_rules_of_rewards_alone_stay_on_the_line(name: str, trees: World12) -> None:
-    method = get_method(name, **OPTIONS.get(name, {}))
-    off = departure(method, trees.logits, trees.env, group_size=GROUP_SIZE, reference=trees.reference)
+    off = departure(METHODS[name], trees.logits, trees.env, group_size=GROUP_SIZE, reference=trees.reference)
     assert off.max() < ROUNDING
