@@ -147,6 +147,7 @@ def _draw(axes: Any, *, sections: Mapping[str, Sequence[Row]]) -> None:
                 _draw_cell(axes, y, row.label, column=column, verdict=verdict)
             y += 1
         y += 0.4
+    # The axis points down, in the order in which the lines are read.
     axes.set(xlim=(0, len(UPDATES)), ylim=(y - 0.4, -1), yticks=list(labels))
     for text in axes.set_yticklabels(labels.values(), fontsize=6.5):
         text.set_weight("bold" if text.get_text().endswith("*") else "normal")
