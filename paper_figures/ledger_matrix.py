@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -110,7 +110,13 @@ def family(claim: str, update: str | None) -> str:
 
 def _section(claim: str) -> str:
     """Return the catalogue's section of a claim; a claim that the catalogue lacks is in a section of its own."""
-    return {known.id: known.section for known in read_catalogue()}.get(claim, OTHER)
+    return _sections().get(claim, OTHER)
+
+
+@cache  # the catalogue takes a quarter of a second to read, and a ledger has hundreds of claims
+def _sections() -> dict[str, str]:
+    """Return the catalogue's section of each claim."""
+    return {known.id: known.section for known in read_catalogue()}
 
 
 def _of_theory(claim: str) -> bool:
