@@ -21,6 +21,7 @@ from paper_figures.prediction_ladder import GUARANTEED
 from qae_theory.arrays import Array
 from tests.llm_validation.study.analysis.synthetic import Truth, studied
 
+pytestmark = pytest.mark.xdist_group("study-report")  # one worker writes the report that most of them read
 CONFIG = {"experiment": "validate", "preset": "quick", "settings": {"seeds": 4}}
 MODELS = {"digits": {"model": "arithmetic", "parameters": 92_000, "vocabulary": 17, "pretrained": False}}
 SPEED = [
