@@ -29,7 +29,7 @@ VERL_BIN := .venv-verl/bin
 VERL_PIP := $(VERL_BIN)/python -m pip --disable-pip-version-check -q
 VERL := .venv-verl/.installed
 
-.PHONY: help verify formal simulate validate figures report test test-torch test-train test-vllm test-verl test-ray test-pages drift site lint bench readme mutation enclosure clean
+.PHONY: help verify formal simulate validate figures report test test-slow test-torch test-train test-vllm test-verl test-ray test-pages drift site lint bench readme mutation enclosure clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do \
@@ -56,6 +56,9 @@ report: $(BASE) ## Put ledger, figures and limits on one page
 
 test: $(BASE) ## Run the tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+test-slow: $(BASE) ## Run the long tests that `make test` leaves out; those of TRL are part of `make test-train`
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'slow and not train' $(ARGS)
 
 test-torch: $(TORCH) ## Install torch, then run the tests that need it
 	$(BIN)/python -m pytest -m torch $(ARGS)

@@ -77,6 +77,7 @@ def estimate(
         refuse("token_level_rewards", both, "[B, T] as response_mask is")
     keys = batch_keys(len(token_level_rewards))
     with torch.no_grad():
+        # verl's own estimators take no gradient through the advantages either: they are constants of the loss.
         scores = token_level_rewards.sum(dim=-1)
         scalars = _by_rollout(scores, index, keys, _arithmetic(estimator, config))
         advantages = _over_tokens(scalars, response_mask)
@@ -267,6 +268,7 @@ def import_error() -> str | None:
 
 def _faults() -> Iterator[str]:
     """Yield what keeps the plug-in, or another one, from being loaded."""
+    # Read as verl's `__init__` reads it, so that the answer here is what happens there.
     policy = os.environ.get("VERL_USE_EXTERNAL_PLUGINS", "auto").strip().lower()
     named = [name.strip() for name in policy.split(",")]  # "none" admits nothing
     installed = tuple(entry_points(group=GROUP))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,14 @@ from qae_theory.proofs.contract.shipped_agrees import TIES, Tie
 from tests.reference import bounds, changes
 
 QUICK = os.environ.get("QAE_EFFORT", "quick") != "full"
-EACH = pytest.mark.parametrize("tie", [pytest.param(tie, id=tie.function) for tie in TIES])
+
+
+def grouped(tie: Tie) -> Any:
+    """A parameter whose tests share a worker with the claim's evidence, and so what the references have computed."""
+    return pytest.param(tie, id=tie.function, marks=pytest.mark.xdist_group(f"shipped-agrees-{tie.function}"))
+
+
+EACH = pytest.mark.parametrize("tie", [grouped(tie) for tie in TIES])
 
 
 @EACH
