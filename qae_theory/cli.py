@@ -38,11 +38,29 @@ def build_app() -> typer.Typer:
 
 
 def main() -> None:
-    """Build the application and run it: the console script's entry point."""
+    """Build the application and run it: the console script's entry point.
+
+    Raises:
+        SystemExit: always, with the exit status.
+    """
+    from qae_theory.commands.ending import INTERRUPTED, WRONG_USAGE, complain
+    from qae_theory.commands.usage import UsageError, command_of, sentence
+
     app = build_app()
     if not app.registered_commands and not app.registered_groups:
         print(f"qae: no commands found; install the package ({DISTRIBUTION}) first", file=sys.stderr)
-    app()
+    # By itself Typer would show wrong usage in a box that breaks words, and a command's own refusals are one line.
+    try:
+        status = app(standalone_mode=False)
+    except UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            typer.echo(error.ctx.get_help())  # type: ignore[attr-defined]
+        else:
+            complain(command_of(error, sys.argv[1:]), sentence(error))
+        status = WRONG_USAGE
+    except typer.Abort:
+        status = INTERRUPTED
+    sys.exit(status if isinstance(status, int) else 0)
 
 
 def package_version() -> str:

@@ -177,18 +177,18 @@ def test_unscorable_questions_stay_out() -> None:
         ({"k": (1, 7)}, "k must be in 1..samples = 1..6; got 7"),
         ({"k": (0,)}, "k must be in 1..samples = 1..6; got 0"),
         ({"k": (2, 2)}, "k must name each number once; got [2, 2]"),
-        ({"samples": 0}, "samples: Input should be greater than or equal to 1; got 0"),
-        ({"temperature": -0.1}, "temperature: Input should be greater than or equal to 0; got -0.1"),
+        ({"samples": 0}, "samples must be >= 1; got 0"),
+        ({"temperature": -0.1}, "temperature must be >= 0; got -0.1"),
         ({"temperature": float("nan")}, "temperature must be a number; got nan"),
-        ({"top_p": 0.0}, "top_p: Input should be greater than 0; got 0.0"),
-        ({"split": "test"}, "split: Input should be 'train' or 'eval'; got 'test'"),
+        ({"top_p": 0.0}, "top_p must be > 0; got 0.0"),
+        ({"split": "test"}, "split must be 'train' or 'eval'; got 'test'"),
         (
             {"extraction": "boxes"},
-            "extraction: extraction must be one of auto, box, tags, hash, first-line, last-line, or a regular "
+            "extraction must be one of auto, box, tags, hash, first-line, last-line, or a regular "
             "expression with one group; got 'boxes'",
         ),
-        ({"stop": [""]}, "stop: stop must be a list of strings of at least one character; got ('',)"),
-        ({"nucleus": 1}, "nucleus: is not a field of this configuration; got 1"),
+        ({"stop": [""]}, "stop must be a list of strings of at least one character; got ('',)"),
+        ({"nucleus": 1}, "nucleus is not a field of this configuration; got 1"),
     ],
 )
 def test_settings_that_cannot_be(change: dict[str, Any], says: str) -> None:

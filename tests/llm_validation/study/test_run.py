@@ -293,7 +293,7 @@ def test_wrong_use_of_the_probe_command_is_one_line(arguments: list[str], messag
         (["--preset", "huge"], "preset must be one of full, quick, long, pretrained, gpu; got 'huge'"),
         (["--quick", "--preset", "gpu"], "--quick is --preset quick; got --preset gpu"),
         (["--set", "seeds=0"], "seeds"),
-        (["--set", "seeds"], "is not key=value"),
+        (["--set", "seeds"], "--set must be KEY=VALUE"),
         (["--config", "nowhere.toml"], "nowhere.toml"),
         (["--out", __file__], "--out must be a folder"),
     ],

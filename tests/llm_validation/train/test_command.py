@@ -148,7 +148,7 @@ def test_an_interrupted_run_goes_on(out, whole):
         (["--set", "train_examples=0"], "train_examples"),
         (["--steps", "0"], "steps"),
         (["--set", "nonsense=1"], "nonsense"),
-        (["--set", "nonsense"], "--set 'nonsense' is not key=value"),
+        (["--set", "nonsense"], "--set must be KEY=VALUE"),
         (["--estimator", "best"], "best"),
         (["--k", "1.5"], "k must be a rational number strictly between 0 and 1"),
         (["--estimator", "grpo", "--k", "0.4"], "k"),
