@@ -51,7 +51,7 @@ def main() -> None:
         print(f"qae: no commands found; install the package ({DISTRIBUTION}) first", file=sys.stderr)
     # By itself Typer would show wrong usage in a box that breaks words, and a command's own refusals are one line.
     try:
-        status = app(standalone_mode=False)
+        status = app(prog_name="qae", standalone_mode=False)
     except UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             typer.echo(error.ctx.get_help())  # type: ignore[attr-defined]

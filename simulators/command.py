@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from qae_theory.commands.ending import INTERRUPTED, WRONG_USAGE, complain, fail
+from qae_theory.commands.places import require_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,8 +61,7 @@ def simulate(
             _usage(f"EXPERIMENT must be one of {', '.join(experiment_names())}; got {name!r}")
     if backend not in ("loky", "ray"):
         _usage(f"--backend must be loky or ray; got {backend!r}")
-    if out.exists() and not out.is_dir():
-        _usage(f"--out must be a folder; {str(out)!r} is a file")
+    require_folder("simulate", out)
     try:
         work = [
             _configured(name, quick=quick, file=config_file, settings=settings or (), rules=rules, seed=seed)
@@ -97,7 +97,10 @@ def _configured(
     Raises:
         ValueError: a name, field or value is wrong; one line says which.
     """
+    from pydantic import ValidationError
+
     from qae_theory.runs.settings import read_setting, read_table
+    from qae_theory.runs.wording import refused
     from simulators.experiments import get_experiment
     from simulators.settings import changed_config
 
@@ -114,6 +117,8 @@ def _configured(
     # Some values are wrong only together, which the cells show. It is better to stop before the first experiment runs.
     try:
         experiment.cells(config)
+    except ValidationError as error:
+        raise ValueError(f"{name}: {refused(error)}") from None
     except ValueError as error:
         raise ValueError(f"{name}: {' '.join(str(error).split())}") from None
     return experiment, config

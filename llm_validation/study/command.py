@@ -14,6 +14,7 @@ import typer
 
 from llm_validation.common.extras import missing_line
 from qae_theory.commands.ending import INTERRUPTED, fail
+from qae_theory.commands.places import require_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,8 +59,7 @@ def validate(
         fail("validate", f"--quick is --preset quick; got --preset {preset}", 2)
     if only is not None and only not in STAGES:
         fail("validate", f"--only must be one of {', '.join(STAGES)}; got {only!r}", 2)
-    if out.exists() and not out.is_dir():
-        fail("validate", f"--out must be a folder; {str(out)!r} is a file", 2)
+    require_folder("validate", out)
     try:
         config = _configured(size, config_file, settings or (), seed)
     except ValueError as error:

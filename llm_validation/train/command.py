@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from llm_validation.common.extras import missing_line
+from llm_validation.common.model_names import require_model
 from qae_theory.commands.ending import INTERRUPTED, fail
+from qae_theory.commands.places import require_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,10 +76,10 @@ def train(
         given["stop"] = _unescaped(stop)
     if resume_from not in ("newest", "previous", "start"):
         fail("train", f"--resume-from must be newest, previous or start; got {resume_from!r}", 2)
-    if out.exists() and not out.is_dir():
-        fail("train", f"--out must be a folder; {str(out)!r} is a file", 2)
+    require_folder("train", out)
     try:
         config = _configured(config_file, settings or (), given, quick=quick)
+        require_model(config.model)
     except ValueError as error:
         fail("train", str(error), 2)
     if lacking := missing_line():

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import typer
 
+from qae_theory.runs.checkout import applicable
 from qae_theory.runs.names import with_hint
 
 FAILED = 1  # something that the command computes went wrong
@@ -22,7 +23,7 @@ def complain(command: str, message: str) -> None:
         message: what is wrong.
     """
     name = f"qae {command}".rstrip()
-    print(f"{name}: {with_hint(' '.join(message.splitlines()))}", file=sys.stderr)
+    print(f"{name}: {with_hint(applicable(' '.join(message.splitlines())))}", file=sys.stderr)
 
 
 def fail(command: str, message: str, status: int) -> NoReturn:

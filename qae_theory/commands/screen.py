@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from qae_theory.claims.model import Entry, Evidence, Kind, Status, Verdict
 from qae_theory.claims.report import apart, by_section, counts_line, skipped_lines
+from qae_theory.runs.checkout import applicable
 
 # Rows of claims and families: with the rows around them, they stay below 130 at any number of claims.
 MOST_ROWS = 90
@@ -189,7 +190,7 @@ def closing_lines(entries: Sequence[Entry], width: int, seconds: float) -> list[
         *([f"{_counted(conditions, 'line')} by condition: {counts_line(conditions)}"] if conditions else []),
         f"{seconds:.1f} s",
     ]
-    return [line for text in texts for line in wrapped(text, width)]
+    return [line for text in texts for line in wrapped(applicable(text), width)]
 
 
 def wrapped(text: str, width: int, indent: str = "  ") -> list[str]:

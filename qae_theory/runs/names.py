@@ -8,7 +8,7 @@ from collections.abc import Iterable
 # Two letters of three that changed places still find the name.
 _CLOSE_ENOUGH = 0.65
 _MOST = 3
-_REFUSAL = re.compile(r" must be (?P<allowed>.+); got '(?P<value>[^']*)'$")
+_REFUSAL = re.compile(r" must be (?P<allowed>.+); got '(?P<value>[^']*)'(?: \(and \d+ more\))?$")
 _SEPARATORS = re.compile(r"[,()|;]| or | one of |^one of ")
 
 

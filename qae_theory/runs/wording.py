@@ -31,10 +31,10 @@ _ALLOWED: Mapping[str, str | Callable[[Mapping[str, Any]], str]] = MappingProxyT
         "mapping_type": "a table",
         "model_type": "a table",
         "model_attributes_type": "a table",
-        "greater_than_equal": lambda limits: f">= {limits['ge']}",
-        "greater_than": lambda limits: f"> {limits['gt']}",
-        "less_than_equal": lambda limits: f"<= {limits['le']}",
-        "less_than": lambda limits: f"< {limits['lt']}",
+        "greater_than_equal": lambda limits: f">= {limits['ge']:g}",
+        "greater_than": lambda limits: f"> {limits['gt']:g}",
+        "less_than_equal": lambda limits: f"<= {limits['le']:g}",
+        "less_than": lambda limits: f"< {limits['lt']:g}",
         "literal_error": lambda limits: str(limits["expected"]),
         "enum": lambda limits: str(limits["expected"]),
         "string_too_short": lambda limits: f"a text of at least {limits['min_length']} characters",
@@ -64,7 +64,7 @@ def _sentence(error: Any, place: str, model: type[BaseModel] | None) -> str:
     shown = "" if isinstance(value, Mapping) else f"; got {value!r}"
     if kind == "extra_forbidden":
         unknown = str(error["loc"][-1])
-        meant = did_you_mean(unknown, _fields(model)) if model else ""
+        meant = did_you_mean(unknown, (field for field in _fields(model) if field != unknown)) if model else ""
         return f"{place} is not a field of this configuration{shown}{meant}"
     if kind == "missing":
         return f"{place} must be given"
