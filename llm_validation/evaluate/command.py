@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llm_validation.common.quiet import quiet_bars
 from qae_theory.commands.ending import INTERRUPTED, fail
 from qae_theory.commands.places import require_folder
 
@@ -92,6 +93,7 @@ def evaluate(
         "dtype": dtype,
         "seed": seed,
     }
+    quiet_bars()
     from rich.console import Console
 
     from llm_validation.engines.stops import unescaped

@@ -10,6 +10,7 @@ import typer
 
 from llm_validation.common.extras import missing_line
 from llm_validation.common.model_names import require_model
+from llm_validation.common.quiet import quiet_bars
 from qae_theory.commands.ending import INTERRUPTED, fail
 from qae_theory.commands.places import require_folder
 
@@ -54,6 +55,7 @@ def probe(
     # After the arguments are checked, so that a wrong one is reported without the heavy packages too.
     if lacking := missing_line():
         fail("probe", lacking, 2)
+    quiet_bars()
     try:
         folder = _run(source, config, out)
     except ValueError as error:

@@ -43,7 +43,7 @@ WRONG = (
     (("simulate", "k-sweep", "--config", "{here}/none.toml"), r"none\.toml' cannot be read: No such file"),
     (("simulate", "k-sweep", "--config", "{here}/file"), r"configuration '.*/file' cannot be read"),
     (("simulate", "sparsity", "--config", "{here}/wrong.toml"), r"group_size must be .*>= \d+; got 0"),
-    (("simulate", "channels", "--rules", "gpro"), r"method must be one of .*; got 'gpro'.*; did you mean grpo\?"),
+    (("simulate", "channels", "--rules", "gpro"), r"method must be one of .*; got 'gpro'.*; did you mean .*grpo\?"),
     (("simulate", "k-sweep", "--rules", "qae"), r"--rules is not for experiment 'k-sweep'"),
     (("simulate", "k-sweep", "--backend", "slurm"), r"--backend must be loky or ray; got 'slurm'"),
     (("simulate", "k-sweep", "--workers", "x"), r"--workers must be an integer; got 'x'"),
