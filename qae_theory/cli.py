@@ -6,6 +6,7 @@ A provider is a function ``register(app)``. Its module must be cheap to import: 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Annotated
 
@@ -43,23 +44,16 @@ def main() -> None:
     Raises:
         SystemExit: always, with the exit status.
     """
-    from qae_theory.commands.ending import INTERRUPTED, WRONG_USAGE, complain
-    from qae_theory.commands.usage import UsageError, command_of, sentence
-
+    # By name, as the subcommands are: commands stand on the mathematics, which imports nothing from them.
+    usage = import_module("qae_theory.commands.usage")
     app = build_app()
     if not app.registered_commands and not app.registered_groups:
         print(f"qae: no commands found; install the package ({DISTRIBUTION}) first", file=sys.stderr)
     # By itself Typer would show wrong usage in a box that breaks words, and a command's own refusals are one line.
     try:
         status = app(prog_name="qae", standalone_mode=False)
-    except UsageError as error:
-        if type(error).__name__ == "NoArgsIsHelpError":
-            typer.echo(error.ctx.get_help())  # type: ignore[attr-defined]
-        else:
-            complain(command_of(error, sys.argv[1:]), sentence(error))
-        status = WRONG_USAGE
-    except typer.Abort:
-        status = INTERRUPTED
+    except usage.UsageError as error:
+        status = usage.refuse(error, sys.argv[1:])
     sys.exit(status if isinstance(status, int) else 0)
 
 

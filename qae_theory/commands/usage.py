@@ -7,10 +7,28 @@ from typing import Any
 
 import typer
 
+from qae_theory.commands.ending import WRONG_USAGE, complain
 from qae_theory.runs.names import did_you_mean
 
 # Typer keeps its classes of errors to itself; what they share is the base of the one that it publishes.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
+
+def refuse(error: Any, arguments: Sequence[str]) -> int:
+    """Print what is wrong on one line, or the help of a group that was called without a command.
+
+    Args:
+        error: a usage error of Typer.
+        arguments: the command line.
+
+    Returns:
+        The exit status.
+    """
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(error.ctx.get_help())
+    else:
+        complain(command_of(error, arguments), sentence(error))
+    return WRONG_USAGE
 
 
 def sentence(error: Any) -> str:

@@ -271,7 +271,7 @@ def test_the_probe_command(finished: tuple[Path, Path, list[str]], tmp_path: Pat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["/no/such/folder"], "model '/no/such/folder' cannot be loaded"),
+        (["/no/such/folder"], "model must be a preset"),
         (["tiny", "--arms", "median"], "arm must be one of"),
         (["tiny", "--task", "poetry"], "poetry"),
         (["tiny", "--set", "group_size=1"], "group_size"),

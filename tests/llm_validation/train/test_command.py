@@ -147,7 +147,7 @@ def test_an_interrupted_run_goes_on(out, whole):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--model", "no/such/model"], "model 'no/such/model' cannot be loaded"),
+        (["--model", "no/such/model"], "model must be a preset"),
         (["--task", "nonsense"], "source must be a task"),
         (["--task", "no/such/file.jsonl"], "no/such/file.jsonl"),
         (["--task", "{out}/empty.jsonl"], "empty.jsonl"),
