@@ -54,6 +54,8 @@ def main() -> None:
         status = app(prog_name="qae", standalone_mode=False)
     except usage.UsageError as error:
         status = usage.refuse(error, sys.argv[1:])
+    except typer.Abort:
+        status = 130  # what shells give to a command that Ctrl-C ended
     sys.exit(status if isinstance(status, int) else 0)
 
 
