@@ -1,4 +1,4 @@
-"""Pages of the site that are files of the repository: README.md, in part, and CONTRIBUTING.md. Text has one source."""
+"""Pages of the site that are files of the repository: README.md, in part, CONTRIBUTING.md and CHANGELOG.md. Text has one source."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from qae_theory.claims.readme import BEGIN, END
 
 DOCS = "docs/"
-PAGES = {"CONTRIBUTING.md": "contributing.md", "README.md": "index.md"}  # files outside docs/ that the site has
+PAGES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "README.md": "index.md"}  # files outside docs/ that the site has
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 _ATTRIBUTE = re.compile(r'\b(src|srcset|href)="docs/')
 

@@ -334,7 +334,7 @@ def test_no_ledger_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 
 def test_out_is_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
-    refused(invoke(monkeypatch, "--ledger", STORED, "--out", tmp_path / "out"), "a folder is needed")
+    refused(invoke(monkeypatch, "--ledger", STORED, "--out", tmp_path / "out"), "--out must be a folder")
 
 
 def test_a_run_that_cannot_be_read_costs_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
