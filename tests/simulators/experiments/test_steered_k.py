@@ -199,7 +199,7 @@ def planted(config: SteeredKConfig, *, loop_holds: bool, fixed_hold: bool, at: f
         (True, False, 2.0, [True, True, True, True]),
         (False, False, 2.0, [False, True, True, True]),
         (True, True, 2.0, [False, True, True, True]),
-        (True, False, 16.0, [True, False, True, True]),
+        (True, False, 0.5, [True, False, True, True]),
     ],
 )
 def test_planted_effects_are_found_and_no_others(
