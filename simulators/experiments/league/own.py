@@ -14,6 +14,8 @@ from simulators.methods import get_method, method_defaults
 
 # Options of the estimators that are no remedy for entropy: the floor of a standard deviation, and which one it is.
 COMMON = ("std", "eps")
+# Rules whose remedy is not in their first number: OAR's threshold is a quantile, MILES' range is wide by design.
+CHOSEN = {"oar": "beta", "adaptive_clip": "target"}
 
 
 def own_option(rule: str) -> str | None:
@@ -24,7 +26,10 @@ def own_option(rule: str) -> str | None:
     >>> own_option("qae"), own_option("kl_cov"), own_option("grpo")
     ('k', 'share', None)
     """
-    for name, default in method_defaults(rule).items():
+    defaults = method_defaults(rule)
+    if CHOSEN.get(rule) in defaults:
+        return CHOSEN[rule]
+    for name, default in defaults.items():
         if name not in COMMON and _as_number(default) > 0:
             return name
     return None
