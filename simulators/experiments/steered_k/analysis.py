@@ -16,7 +16,7 @@ from simulators.experiments.common.columns import seed_columns
 from simulators.experiments.common.shares import grouped, in_records, seed_share
 from simulators.methods.steered.stability import largest_stable_gain
 
-HELD = ("in_band", "distance", "drift", "at_bound", "success_gain")
+HELD = ("in_band", "in_band_free", "distance", "drift", "at_bound", "success_gain")
 NEAR = 2.0  # a measured boundary within this factor of the predicted one counts as predicted
 STEERED, OPEN_LOOP = "steered", "loop with both gains at 0"
 
@@ -35,13 +35,18 @@ def analyse(config: Any, records: Sequence[Record]) -> dict[str, Any]:
     return {
         "level": config.level,
         "hold": {
-            condition: {arm: {name: one.record() for name, one in figures.items()} for arm, figures in by_arm.items()}
+            condition: {arm: hold_record(figures) for arm, figures in by_arm.items()}
             for condition, by_arm in holds.items()
         },
         "boundary": edges,
         "routing": routes,
         "statements": in_records(statements),
     }
+
+
+def hold_record(figures: Mapping[str, Interval | None]) -> dict[str, Any]:
+    """Return an arm's figures in JSON's types."""
+    return {name: None if one is None else one.record() for name, one in figures.items()}
 
 
 def of_part(records: Sequence[Record], part: str) -> list[Record]:
@@ -53,17 +58,17 @@ def of_part(records: Sequence[Record], part: str) -> list[Record]:
     return chosen
 
 
-def hold_figures(records: Sequence[Record], config: Any) -> dict[str, dict[str, dict[str, Interval]]]:
+def hold_figures(records: Sequence[Record], config: Any) -> dict[str, dict[str, dict[str, Interval | None]]]:
     """Return the intervals of every measure by condition and arm."""
     columns = seed_columns(records, "condition", "arm")
     level = bonferroni(config.level, len(columns))
-    found: dict[str, dict[str, dict[str, Interval]]] = {}
+    found: dict[str, dict[str, dict[str, Interval | None]]] = {}
     for (condition, arm), measures in columns.items():
         found.setdefault(condition, {})[arm] = {name: _interval(measures[name], name, level) for name in HELD}
     return found
 
 
-def hold_statements(holds: Mapping[str, Mapping[str, Mapping[str, Interval]]], config: Any) -> list[Statement]:
+def hold_statements(holds: Mapping[str, Mapping[str, Mapping[str, Interval | None]]], config: Any) -> list[Statement]:
     """Return the statement that the loop holds where no fixed level does, for the first condition.
 
     The other conditions are where K is known to have little hold on entropy: they are reported, and nothing is stated
@@ -71,12 +76,14 @@ def hold_statements(holds: Mapping[str, Mapping[str, Mapping[str, Interval]]], c
     """
     condition = next(iter(holds))
     by_arm = holds[condition]
-    fixed = {arm: figures["in_band"] for arm, figures in by_arm.items() if arm not in (STEERED, OPEN_LOOP)}
+    shares = {arm: figures["in_band"] for arm, figures in by_arm.items()}
+    in_band = {arm: share for arm, share in shares.items() if share is not None}
+    fixed = {arm: share for arm, share in in_band.items() if arm not in (STEERED, OPEN_LOOP)}
     best = max(fixed.values(), key=lambda interval: interval.estimate)
 
     def only(arm: str) -> tuple[bool, str]:
         """Return whether an arm holds and no fixed level does, with the figures."""
-        own = by_arm[arm]["in_band"]
+        own = in_band[arm]
         return own.low > config.wanted > max(one.high for one in fixed.values()), f"{own}; best fixed level {best}"
 
     found, detail = only(STEERED)
@@ -192,8 +199,14 @@ def routed(sentence: str, routes: Sequence[Record], sign: int) -> Statement:
     )
 
 
-def _interval(values: Array, name: str, level: float) -> Interval:
-    """Return the interval of a mean; one of shares keeps to [0, 1] and has a width where all seeds agree."""
-    if name in ("in_band", "at_bound"):
-        return seed_share(values, np.ones_like(values), level=level)
-    return mean_interval(values, level=level)
+def _interval(values: Array, name: str, level: float) -> Interval | None:
+    """Return the interval of a mean over the seeds that have a value, None for fewer than two.
+
+    One of shares keeps to [0, 1] and has a width where all seeds agree.
+    """
+    defined = values[~np.isnan(values)]
+    if len(defined) < 2:
+        return None
+    if name in ("in_band", "in_band_free", "at_bound"):
+        return seed_share(defined, np.ones_like(defined), level=level)
+    return mean_interval(defined, level=level)

@@ -18,6 +18,7 @@ from pydantic import Field, field_validator
 from qae_theory.runs.settings import Positive, Strict
 from simulators.experiments.base import Cell, Config, Experiment, Record
 from simulators.experiments.common.fields import GroupSize, Level, Some
+from simulators.experiments.common.trajectories import or_none
 from simulators.experiments.steered_k import loops
 from simulators.experiments.steered_k.analysis import analyse
 from simulators.experiments.steered_k.routing import corrected_level, wrong_share
@@ -202,7 +203,7 @@ def _of_seeds(labels: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Rec
     count = len(next(iter(figures.values())))
     records = []
     for seed in range(count):
-        records.append({**labels, "seed": seed, **{name: float(figure[seed]) for name, figure in figures.items()}})
+        records.append({**labels, "seed": seed, **{name: or_none(figure[seed]) for name, figure in figures.items()}})
     return records
 
 

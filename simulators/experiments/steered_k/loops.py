@@ -66,18 +66,23 @@ def held(found: Run, *, band: float, window: tuple[int, int], bounds: tuple[floa
         bounds: of K.
 
     Returns:
-        ``in_band``, the share of the window's updates in the band; ``distance``, the mean distance in nats; ``drift``,
-        entropy at the window's end less the start; ``at_bound``, the share of the window with K at a bound.
+        ``in_band``, the share of the window's updates in the band; ``in_band_free``, the same among updates with K
+        inside its bounds, NaN where there is none; ``distance``, the mean distance in nats; ``drift``, entropy at the
+        window's end less the start; ``at_bound``, the share of the window with K at a bound.
     """
     first, last = window
     error = found.entropies[first : last + 1] - found.entropies[0]
     levels = found.levels[first : last + 1]
     low, high = bounds
+    near, bound = np.abs(error) <= band, (levels <= low) | (levels >= high)
+    free = (~bound).sum(axis=0)
+    near_and_free = (near & ~bound).sum(axis=0)
     return {
-        "in_band": (np.abs(error) <= band).mean(axis=0),
+        "in_band": near.mean(axis=0),
+        "in_band_free": np.divide(near_and_free, free, out=np.full(len(free), np.nan), where=free > 0),
         "distance": np.abs(error).mean(axis=0),
         "drift": error[-1],
-        "at_bound": ((levels <= low) | (levels >= high)).mean(axis=0),
+        "at_bound": bound.mean(axis=0),
         "success_gain": found.success_gain,
     }
 

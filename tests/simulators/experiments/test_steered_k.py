@@ -135,6 +135,9 @@ def test_holding_is_counted_in_the_window_alone() -> None:
     assert found["distance"][0] == pytest.approx((0.02 + 0.2 + 0.03) / 3)
     assert found["drift"][0] == pytest.approx(-0.03)
     assert found["at_bound"][0] == pytest.approx(1 / 3)
+    assert found["in_band_free"][0] == pytest.approx(1.0)  # the update outside the band is the one at the bound
+    stuck = loops.held(loops.Run(entropies, levels * 0, np.zeros(1)), band=0.05, window=(2, 4), bounds=(0.1, 0.9))
+    assert np.isnan(stuck["in_band_free"][0])
 
 
 def test_the_response_is_that_of_a_linear_plant() -> None:
@@ -178,7 +181,9 @@ def planted(config: SteeredKConfig, *, loop_holds: bool, fixed_hold: bool, at: f
     for arm in arms(config):
         holds = loop_holds if arm == STEERED else fixed_hold and arm != OPEN_LOOP
         for seed in range(12):
-            figures = dict.fromkeys(("distance", "drift", "at_bound", "success_gain"), 0.01 * (seed % 3))
+            figures = dict.fromkeys(
+                ("distance", "drift", "at_bound", "success_gain", "in_band_free"), 0.01 * (seed % 3)
+            )
             in_band = (0.99 if holds else 0.3) + 0.001 * (seed % 2)
             rows.append({"part": "hold", "condition": "Adam", "arm": arm, "seed": seed, "in_band": in_band, **figures})
     for factor in config.factors:
