@@ -19,7 +19,7 @@ CHOSEN = {"oar": "beta", "adaptive_clip": "target"}
 
 
 def own_option(rule: str) -> str | None:
-    """Return the rule's own hyper-parameter: its first option that is a positive number, or text that reads as one.
+    """Return the rule's own hyper-parameter: its first option that is a number other than 0, or text that reads as one.
 
     Options that every estimator has do not count. None where there is no such option.
 
@@ -30,7 +30,7 @@ def own_option(rule: str) -> str | None:
     if CHOSEN.get(rule) in defaults:
         return CHOSEN[rule]
     for name, default in defaults.items():
-        if name not in COMMON and _as_number(default) > 0:
+        if name not in COMMON and _as_number(default) != 0:
             return name
     return None
 
