@@ -15,12 +15,13 @@ from typing import Any
 
 from qae_theory.runs import store
 from qae_theory.runs.files import write_atomically
-from simulators.league_page import tables
+from simulators.league_page import steered, tables
 from simulators.league_page.cards import cards
 from simulators.league_page.condensed import condensed, costs_of
 
 DOCS = Path(__file__).parents[2] / "docs"
-EXPERIMENT = "league"
+EXPERIMENT, STEERED = "league", "steered-k"
+EVERYWHERE = {"success everywhere": "success_mean", "entropy everywhere": "sequence_per_success_at_0.1"}
 USAGE = 2
 _PLACE = re.compile(r"<!-- league: ([\w ]+) -->\n.*?<!-- end -->", re.DOTALL)
 
@@ -52,6 +53,14 @@ def made_by(data: Mapping[str, Any]) -> dict[str, Callable[[], str]]:
         "noise": lambda: tables.noise_table(data),
         "cards": lambda: tables.method_cards(data, known),
     }
+    for name, measure in EVERYWHERE.items():
+        makers[name] = lambda chosen=measure: tables.every_condition(data, chosen)  # type: ignore[misc]
+    if data["steered"] is not None:
+        makers |= {
+            "hold": lambda: steered.hold_table(data["steered"]),
+            "boundary": lambda: steered.boundary_table(data["steered"]),
+            "routing": lambda: steered.routing_table(data["steered"]),
+        }
     for situation in data["situations"]:
         makers[situation["name"]] = lambda chosen=situation: tables.effect_table(data, chosen)  # type: ignore[misc]
     return makers
@@ -79,7 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if run is None:
                 raise ValueError(f"--results must have a run of `qae simulate league`; got {str(chosen.results)!r}")
             costs = costs_of(json.loads(chosen.costs.read_text(encoding="utf-8")))
-            write_atomically(stored, json.dumps(condensed(run, costs), separators=(",", ":")) + "\n")
+            kept = condensed(run, store.newest(chosen.results, STEERED), costs)
+            write_atomically(stored, json.dumps(kept, separators=(",", ":")) + "\n")
         data = json.loads(stored.read_text(encoding="utf-8"))
         write_atomically(page, filled(page.read_text(encoding="utf-8"), data))
     except (OSError, ValueError) as error:

@@ -8,26 +8,28 @@ from typing import Any
 from qae_theory.runs.stored import StoredRun
 
 DIGITS = 4
-MEASURES = ("success_mean", "success", "pass@16", "worst_tenth", "sequence_entropy", "token_entropy", "highest_rise")
-PER_SUCCESS = "_per_success_at_"
+# Pass@1 is the mean success; the entropies are those of responses and of sampled tokens.
+MEASURES = ("success_mean", "success", "pass@16", "worst_tenth", "sequence_entropy", "token_entropy")
+PER_SUCCESS = "sequence_per_success_at_"
 
 
-def condensed(run: StoredRun, costs: Mapping[str, float]) -> dict[str, Any]:
-    """Return what the page needs of a stored run.
+def condensed(run: StoredRun, steered: StoredRun | None, costs: Mapping[str, float]) -> dict[str, Any]:
+    """Return what the page needs of the stored runs.
 
     Args:
         run: of the experiment `league`.
+        steered: of the experiment `steered-k`, if there is one.
         costs: time of an update over that of the reference, by rule; may lack rules.
 
     Returns:
-        Situations as analysed; by condition and measure each rule's mean and difference as [estimate, low, high];
-        tuned ranks and settings; losses to noise; costs; the run's name, size and settings.
+        Situations as analysed; by condition and measure each rule's difference as [estimate, low, high]; tuned ranks
+        and settings; losses to noise; the steered K; costs; the run's name, size and settings.
     """
     analysis, settings = run.analysis, run.config["settings"]
     conditions = {}
     for name, measures in analysis["conditions"].items():
         kept = {measure: measures[measure] for measure in measures if measure in MEASURES or PER_SUCCESS in measure}
-        conditions[name] = {measure: _differences(by_rule) for measure, by_rule in kept.items()}
+        conditions[name] = {measure: differences(by_rule) for measure, by_rule in kept.items()}
     tuned = {}
     for name, found in analysis["tuned"].items():
         tuned[name] = {
@@ -47,6 +49,7 @@ def condensed(run: StoredRun, costs: Mapping[str, float]) -> dict[str, Any]:
         "conditions": conditions,
         "tuned": tuned,
         "noise": rounded(analysis["noise"]),
+        "steered": None if steered is None else of_steered(steered),
         "costs": {rule: round(ratio, 2) for rule, ratio in costs.items()},
     }
 
@@ -77,21 +80,33 @@ def rounded(value: Any) -> Any:
     return round(value, 8) if isinstance(value, float) else value
 
 
-def _differences(by_rule: Mapping[str, Any]) -> dict[str, Any]:
-    """Return each rule's mean and its difference to the reference."""
+def of_steered(run: StoredRun) -> dict[str, Any]:
+    """Return what the page says of a run of `steered-k`."""
+    analysis, settings = run.analysis, run.config["settings"]
+    return {
+        "run": run.named,
+        "band": settings["band"],
+        "window": settings["window"],
+        "hold": rounded(analysis["hold"]),
+        "boundary": rounded(analysis["boundary"]),
+        "routing": rounded(analysis["routing"]),
+    }
+
+
+def differences(by_rule: Mapping[str, Any]) -> dict[str, Any]:
+    """Return each rule's difference to the reference, whose own mean stands in its place."""
     found = {}
     for rule, figures in by_rule.items():
-        mean = figures["mean"]
-        found[rule] = {
-            "mean": None if mean is None else round(mean["estimate"], DIGITS),
-            "difference": rounded(figures["difference"]),
-        }
+        shown = figures["mean"] if figures["difference"] is None else figures["difference"]
+        comparable = figures["mean"] is not None
+        found[rule] = rounded(shown) if comparable else None
     return found
 
 
 def _tuned(by_rule: Mapping[str, Any]) -> dict[str, Any]:
-    """Return each rule's mean, difference to the reference and rank after tuning."""
-    found = _differences(by_rule)
+    """Return each rule's mean and rank after tuning."""
+    found = {}
     for rule, figures in by_rule.items():
-        found[rule]["rank"] = figures["rank"]
+        mean = figures["mean"]
+        found[rule] = {"mean": None if mean is None else round(mean["estimate"], DIGITS), "rank": figures["rank"]}
     return found

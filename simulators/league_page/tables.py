@@ -10,8 +10,6 @@ from simulators.methods import get_method, method_names
 
 Data = Mapping[str, Any]
 NOTHING = "none"
-GOOD = ("held", "at a price")
-# What a rule of the seeds' reading list is, of which nothing runs here.
 SIGNS = {"higher": 1, "lower": -1}
 
 
@@ -98,6 +96,29 @@ def noise_table(data: Data) -> str:
     ordered = sorted(rules, key=lambda rule: -sum(loss[0] for loss in losses[rule] if loss is not None))
     rows = [[f"`{rule}`", *map(interval_text, losses[rule])] for rule in ordered]
     return table(["rule", *conditions], rows)
+
+
+def every_condition(data: Data, measure: str) -> str:
+    """Return a measure's differences to the reference in every condition; bold where told from 0.
+
+    The reference's own mean stands in its row.
+    """
+    conditions = [name for name, measures in data["conditions"].items() if measure in measures]
+    rows = []
+    for rule in data["rules"]:
+        cells = [f"`{rule}`"]
+        for condition in conditions:
+            cells.append(short_text(data["conditions"][condition][measure][rule]))
+        rows.append(cells)
+    return table(["rule", *conditions], rows)
+
+
+def short_text(interval: Sequence[float] | None) -> str:
+    """Return an estimate, bold where its interval excludes 0; a dash where there is none."""
+    if interval is None:
+        return "-"
+    middle, low, high = interval
+    return f"**{middle:+.2f}**" if low > 0 or high < 0 else f"{middle:+.2f}"
 
 
 def method_cards(data: Data, known: Mapping[str, Card]) -> str:

@@ -71,3 +71,20 @@ def analysis() -> dict[str, Any]:
         "situations": [situation],
         "statements": [],
     }
+
+
+def steered_settings() -> dict[str, Any]:
+    return {"band": 0.05, "window": [20, 150]}
+
+
+def steered() -> dict[str, Any]:
+    """The analysis of a small run of `steered-k`."""
+    figures = dict.fromkeys(("at_bound", "drift", "success_gain", "distance"), interval(0.1))
+    boundary = {"response": 0.0002, "predicted_gain": 1744.6, "swinging": {"0.5": 0.0, "1": 0.8}, "edge": 0.7071}
+    route = {"false_positive": 0.3, "false_negative": 0.0, "shared": 1.0, "k": "2/5", "wrong": 0.18}
+    return {
+        "hold": {"Adam": {"steered": {"in_band": interval(0.9), "in_band_free": None, **figures}}},
+        "boundary": {"4": boundary},
+        "routing": [{**route, "group_size": size, "wrong_corrected": 0.26} for size in (8, 16)],
+        "statements": [],
+    }

@@ -12,11 +12,20 @@ from qae_theory.runs import store
 from simulators.league_page.__main__ import filled, main
 from simulators.league_page.cards import cards
 from simulators.league_page.condensed import condensed, costs_of
-from simulators.league_page.tables import best_first, found_text, interval_text, method_card, situation_table
+from simulators.league_page.steered import boundary_table, hold_table, routing_table
+from simulators.league_page.tables import (
+    best_first,
+    every_condition,
+    found_text,
+    interval_text,
+    method_card,
+    short_text,
+    situation_table,
+)
 from simulators.methods import method_names
 from tests import ROOT
 from tests.paper_figures.stored import store as write_run
-from tests.simulators.league_page.figures import COSTS, analysis, settings
+from tests.simulators.league_page.figures import COSTS, analysis, settings, steered, steered_settings
 
 PAGE = (ROOT / "docs" / "league.md").read_text(encoding="utf-8")
 
@@ -25,6 +34,7 @@ PAGE = (ROOT / "docs" / "league.md").read_text(encoding="utf-8")
 def results(tmp_path: Path) -> Path:
     """A folder with one run of the league."""
     write_run(tmp_path, "league", files={"analysis.json": analysis()}, config={"settings": settings()})
+    write_run(tmp_path, "steered-k", files={"analysis.json": steered()}, config={"settings": steered_settings()})
     return tmp_path
 
 
@@ -32,7 +42,7 @@ def results(tmp_path: Path) -> Path:
 def data(results: Path) -> Any:
     run = store.newest(results, "league")
     assert run is not None
-    return json.loads(json.dumps(condensed(run, {"qae": 1.3})))
+    return json.loads(json.dumps(condensed(run, store.newest(results, "steered-k"), {"qae": 1.3})))
 
 
 def test_every_place_of_the_page_is_made(data: Any) -> None:
@@ -42,6 +52,23 @@ def test_every_place_of_the_page_is_made(data: Any) -> None:
 
 
 NAMES = ("entropy collapses", "entropy explodes", "the verifier is noisy", "questions are hard")
+
+
+def test_differences_are_bold_where_they_are_told_from_nothing(data: Any) -> None:
+    assert short_text([0.5, 0.4, 0.6]) == "**+0.50**"
+    assert short_text([0.5, -0.4, 0.6]) == "+0.50"
+    rows = every_condition(data, "success_mean").splitlines()
+    assert rows[2:] == ["| `grpo` | **+0.60** |", "| `qae` | **+0.50** |", "| `psr` | **-0.20** |"]
+
+
+def test_the_steered_k_has_its_tables(data: Any) -> None:
+    assert "| Adam | steered | +0.900 [+0.800, +1.000] | - |" in hold_table(data["steered"])
+    assert "| 4 | 0.0002 | 1745 | 0.00 | 0.80 | 0.71 |" in boundary_table(data["steered"])
+    rows = routing_table(data["steered"]).splitlines()
+    assert rows[2:] == ["| 0.3 | 0 | shared | 2/5 | 0.180 | 0.260 |"]
+    none = {**data, "steered": None}
+    with pytest.raises(ValueError, match="got 'hold'"):
+        filled("<!-- league: hold -->\n<!-- end -->", none)
 
 
 def test_an_unknown_place_is_refused(data: Any) -> None:
