@@ -110,14 +110,35 @@ def runs(response: Response) -> list[tuple[int, int]]:
     return found
 
 
-def _occurrences(response: Response, run: tuple[str, ...]) -> list[int]:
-    """Return the tokens of the response that lie in an occurrence of these tokens within one of its own runs."""
-    covered: list[int] = []
+def _places(run: tuple[str, ...], tokens: Sequence[str]) -> list[int]:
+    """Return where a run occurs in a sequence of tokens, one after the other."""
+    return [first for first in range(len(tokens) - len(run) + 1) if tuple(tokens[first : first + len(run)]) == run]
+
+
+def _occurrences(response: Response, run: tuple[str, ...]) -> set[int]:
+    """Return the tokens of the response that lie in an occurrence of a run within one of its own runs."""
+    covered = set()
     for start, end in runs(response):
-        for first in range(start, end - len(run) + 1):
-            if response.tokens[first : first + len(run)] == run:
-                covered += range(first, first + len(run))
+        for first in _places(run, response.tokens[start:end]):
+            covered |= set(range(start + first, start + first + len(run)))
     return covered
+
+
+def _recurring(group: Sequence[Response]) -> dict[tuple[str, ...], list[set[int]]]:
+    """Return the runs that recur, with the tokens of each response that they cover; of nested ones the shortest."""
+    covered = {}
+    for response in group:
+        for start, end in runs(response):
+            run = response.tokens[start:end]
+            tokens = [_occurrences(other, run) for other in group]
+            # A run that no other response has does not recur.
+            if sum(map(bool, tokens)) > 1:
+                covered[run] = tokens
+    shortest = {}
+    for run, tokens in covered.items():
+        if not any(other != run and _places(other, run) for other in covered):
+            shortest[run] = tokens
+    return shortest
 
 
 def less_weights(group: Sequence[Response]) -> list[list[Fraction]]:
@@ -125,30 +146,25 @@ def less_weights(group: Sequence[Response]) -> list[list[Fraction]]:
 
     A token of low entropy has 1 over the number of responses of its outcome. A run that recurs within a run of another
     response has, in every response that has it, 0 if both outcomes have it, and the share of its outcome's responses
-    that have it otherwise, if that is larger. A 0 is final.
+    that have it otherwise, if that is larger. A 0 is final, and of runs within one another the shortest counts.
 
     Args:
         group: the responses of one question.
 
     Source: arXiv 2512.00908 (LESS), released code. Its token at the quantile itself, which ends a run and has the
-    weight of low entropy, is left out here; and of runs within one another all count, not only the shortest.
+    weight of low entropy, is left out here.
     """
     counts = {outcome: sum(r.right == outcome for r in group) for outcome in (True, False)}
     weights = [[Fraction(1, counts[r.right]) if low else Fraction(1) for low in r.low] for r in group]
     dropped: set[tuple[int, int]] = set()
-    for response in group:
-        for start, end in runs(response):
-            covered = [_occurrences(other, response.tokens[start:end]) for other in group]
-            holders = [other.right for other, tokens in zip(group, covered, strict=True) if tokens]
-            # A run that no other response has does not recur.
-            if len(holders) < 2:
-                continue
-            for i, other in enumerate(group):
-                share = Fraction(holders.count(other.right), counts[other.right])
-                for t in covered[i]:
-                    weights[i][t] = max(weights[i][t], share)
-                    if len(set(holders)) == 2:
-                        dropped.add((i, t))
+    for covered in _recurring(group).values():
+        holders = [response.right for response, tokens in zip(group, covered, strict=True) if tokens]
+        for i, response in enumerate(group):
+            share = Fraction(holders.count(response.right), counts[response.right])
+            for t in covered[i]:
+                weights[i][t] = max(weights[i][t], share)
+                if len(set(holders)) == 2:
+                    dropped.add((i, t))
     for i, t in dropped:
         weights[i][t] = Fraction(0)
     return weights
