@@ -32,7 +32,7 @@ LIKE_POLICY: Probs = (Fraction(19, 20), Fraction(1, 25), *(Fraction(1, 400),) * 
 
 def register(ledger: Ledger) -> None:
     """Add the evidence of this module."""
-    steps = (_rule(), _slope(), _finite())
+    steps = (_rule(), _slope(), _as_released(), _finite())
     ledger.add(Evidence("dph-theorem-1", "another-right-response", Kind.WITNESS, Role.AGAINST, steps))
 
 
@@ -57,6 +57,17 @@ def _slope() -> Step:
         check=partial(_success_falls, reference=REFERENCE),
         planted="a reference that is right in the policy's way",
         control=partial(_success_falls, reference=LIKE_POLICY),
+        generality=Generality.GENERAL,
+    )
+
+
+def _as_released() -> Step:
+    return Step(
+        says=r"With the released term $f(u) = u - 1 - \log u$, $u = \pi/\pi_{ref}$, on the same stored responses the "
+        r"direction is $\sum_yr_y(\pi_{ref}(y)-\pi_y)(e_y-\pi)$, and the same $V$ moves at $-\frac{223}{2500}$.",
+        check=partial(_released_falls, subtracted=1),
+        planted="the added term u - 1 left out",
+        control=partial(_released_falls, subtracted=0),
         generality=Generality.GENERAL,
     )
 
@@ -105,6 +116,17 @@ def _success_falls(*, reference: Probs) -> Finding:
         "result": "the step that recalls the reference's right responses lowers success",
     }
     return with_witness(for_all([(f"rate {rate}", bool(rate == sympy.Rational(-83, 2500)))], f"rate {rate}"), shown)
+
+
+def _released_falls(*, subtracted: int) -> Finding:
+    """Find whether V moves at -223/2500 along the released term's direction, with pi taken off ``subtracted`` times."""
+    pulls = [r * (c - subtracted * p) for r, c, p in zip(REWARDS, REFERENCE, POLICY, strict=True)]
+    mass = sum(pulls, Fraction(0))
+    value = sum((p * r for p, r in zip(POLICY, REWARDS, strict=True)), Fraction(0))
+    rate = Fraction(0)
+    for p, r, pull in zip(POLICY, REWARDS, pulls, strict=True):
+        rate += p * (r - value) * (pull - mass * p)
+    return for_all([(f"rate {rate}", rate == Fraction(-223, 2500))], f"rate {rate}")
 
 
 def _both_fall(*, step: Fraction) -> Finding:

@@ -110,40 +110,63 @@ def runs(response: Response) -> list[tuple[int, int]]:
     return found
 
 
-def _contains(response: Response, run: tuple[str, ...]) -> bool:
-    """Return whether one of the response's own runs holds these tokens, one after the other."""
+def _places(run: tuple[str, ...], tokens: Sequence[str]) -> list[int]:
+    """Return where a run occurs in a sequence of tokens, one after the other."""
+    return [first for first in range(len(tokens) - len(run) + 1) if tuple(tokens[first : first + len(run)]) == run]
+
+
+def _occurrences(response: Response, run: tuple[str, ...]) -> set[int]:
+    """Return the tokens of the response that lie in an occurrence of a run within one of its own runs."""
+    covered = set()
     for start, end in runs(response):
-        for first in range(start, end - len(run) + 1):
-            if response.tokens[first : first + len(run)] == run:
-                return True
-    return False
+        for first in _places(run, response.tokens[start:end]):
+            covered |= set(range(start + first, start + first + len(run)))
+    return covered
+
+
+def _recurring(group: Sequence[Response]) -> dict[tuple[str, ...], list[set[int]]]:
+    """Return the runs that recur, with the tokens of each response that they cover; of nested ones the shortest."""
+    covered = {}
+    for response in group:
+        for start, end in runs(response):
+            run = response.tokens[start:end]
+            tokens = [_occurrences(other, run) for other in group]
+            # A run that no other response has does not recur.
+            if sum(map(bool, tokens)) > 1:
+                covered[run] = tokens
+    shortest = {}
+    for run, tokens in covered.items():
+        if not any(other != run and _places(other, run) for other in covered):
+            shortest[run] = tokens
+    return shortest
 
 
 def less_weights(group: Sequence[Response]) -> list[list[Fraction]]:
     """Return LESS's weight of every token of every response.
 
-    A token of low entropy has 1 over the number of responses of its outcome; on a run that recurs it has 0 if both
-    outcomes have the run, and the share of its outcome's responses that have it otherwise, if that is larger.
+    A token of low entropy has 1 over the number of responses of its outcome. A run that recurs within a run of another
+    response has, in every response that has it, 0 if both outcomes have it, and the share of its outcome's responses
+    that have it otherwise, if that is larger. A 0 is final, and of runs within one another the shortest counts.
 
     Args:
         group: the responses of one question.
 
-    Source: arXiv 2512.00908 (LESS), released code.
+    Source: arXiv 2512.00908 (LESS), released code. Its token at the quantile itself, which ends a run and has the
+    weight of low entropy, is left out here.
     """
     counts = {outcome: sum(r.right == outcome for r in group) for outcome in (True, False)}
-    weights = []
-    for response in group:
-        own = Fraction(1, counts[response.right])
-        row = [own if low else Fraction(1) for low in response.low]
-        for start, end in runs(response):
-            run = response.tokens[start:end]
-            holders = [other.right for other in group if _contains(other, run)]
-            if len(holders) < 2:
-                continue
+    weights = [[Fraction(1, counts[r.right]) if low else Fraction(1) for low in r.low] for r in group]
+    dropped: set[tuple[int, int]] = set()
+    for covered in _recurring(group).values():
+        holders = [response.right for response, tokens in zip(group, covered, strict=True) if tokens]
+        for i, response in enumerate(group):
             share = Fraction(holders.count(response.right), counts[response.right])
-            for t in range(start, end):
-                row[t] = Fraction(0) if len(set(holders)) == 2 else max(row[t], share)
-        weights.append(row)
+            for t in covered[i]:
+                weights[i][t] = max(weights[i][t], share)
+                if len(set(holders)) == 2:
+                    dropped.add((i, t))
+    for i, t in dropped:
+        weights[i][t] = Fraction(0)
     return weights
 
 

@@ -107,8 +107,9 @@ def _scaling() -> tuple[Step, ...]:
         ),
         Step(
             says=r"$w > 0$ at every $\tilde p \in (0, 1)$ for all nine rules: advantages are $\ge 0$ for accepted "
-            r"and $\le 0$ for refused responses, and differ in every mixed group (z3, real $m$, $G$, $K$). So the "
-            r"expected update has the sign of $J$ along $\nabla p$, and is 0 at $J = 0$ whatever the rule.",
+            r"and $\le 0$ for refused responses, and differ in every mixed group, each of which has a positive "
+            r"probability (z3, real $m$, $G$, $K$). So the expected update has the sign of $J$ along $\nabla p$, and "
+            r"is 0 at $J = 0$ whatever the rule.",
             check=partial(_positive_gain, rules=RULES),
             planted="A = -R among the rules",
             control=partial(_positive_gain, rules=(*RULES, "minus_reward")),
@@ -243,6 +244,10 @@ def _positive_gain(*, rules: tuple[str, ...]) -> Finding:
             right, wrong = right / scale, wrong / scale
         goal = z3.And(right >= 0, wrong <= 0, right - wrong > 0)
         findings.append(valid(goal, size >= 2, m > 0, m < size, k > 0, k < 1, scale > 0))
+        if rule not in STANDARDISED:
+            # A standardised rule gives 0 in a degenerate group; the others' formulas hold there too.
+            ends = z3.And(z3.Implies(m == size, right >= 0), z3.Implies(m == 0, wrong <= 0))
+            findings.append(valid(ends, size >= 2))
     return both(*findings)
 
 
