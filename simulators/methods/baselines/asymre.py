@@ -20,8 +20,9 @@ def asymre(baseline: Any = None, shift: Any = SHIFT) -> Method:
     V is a constant, or the group's mean plus ``shift``. With samples from a policy mu that stays as it is, the mean
     step is :math:`\mu(r - V) - \pi(V_\mu - V)` with :math:`V_\mu` the success probability of mu. For V below it the
     policy tends to :math:`(\mu(r - V) - \tau)_+/(V_\mu - V)`, tau so that it sums to 1; for V above it, to a single
-    response: a phase transition at :math:`V = V_\mu`. On-policy w = 1 for a constant V, and (G - 1)/G for the group's
-    mean plus a shift. Under GRPO's own conditions, fresh samples, ``shift=0`` is Dr. GRPO.
+    response: a phase transition at :math:`V = V_\mu`. The limit has fewer and fewer responses as V rises, and may be
+    down to one before :math:`V_\mu`. On-policy w = 1 for a constant V, and (G - 1)/G for the group's mean plus a shift,
+    which with ``shift=0`` is Dr. GRPO: GRPO without its divisor.
 
     Args:
         baseline: V, finite; the group's mean plus ``shift`` by default.

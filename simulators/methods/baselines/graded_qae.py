@@ -17,7 +17,7 @@ GATES = ("correctness", "levels", "ranks")
 
 
 def graded_qae(gate: Any = "correctness", k: Any = DEFAULT_K, std: str = "population", eps: Any = 1e-6) -> Method:
-    r"""Return QAE with a gate on one of three things, all of which are QAE on 0/1 rewards.
+    r"""Return QAE with a gate on one of three things, all of which are QAE on 0/1 rewards (``ranks`` up to eps).
 
     * ``correctness``: a group is hard if at most the share 1 - K of its responses is correct. In a hard group a correct
       response has :math:`(R - \bar R_-)/(\mathrm{std} + \varepsilon)` and a wrong one 0; in an easy group a wrong one
