@@ -9,7 +9,11 @@ from pathlib import Path
 from qae_theory.claims.readme import BEGIN, END
 
 DOCS = "docs/"
-PAGES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "README.md": "index.md"}  # files outside docs/ that the site has
+PAGES = {
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "README.md": "index.md",
+}  # files outside docs/ that the site has
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 _ATTRIBUTE = re.compile(r'\b(src|srcset|href)="docs/')
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from llm_validation.common.extras import missing_line
-from llm_validation.models.names import require_model
 from llm_validation.common.quiet import quiet_bars
+from llm_validation.models.names import require_model
 from qae_theory.commands.ending import INTERRUPTED, fail
 from qae_theory.commands.places import require_folder
 
