@@ -1,4 +1,7 @@
-"""Pages of the site that are files of the repository: README.md, in part, CONTRIBUTING.md and CHANGELOG.md. Text has one source."""
+"""Make pages of the site from files of the repository, so that each text has one source.
+
+They are README.md, in part, CONTRIBUTING.md and CHANGELOG.md.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,12 @@ from pathlib import Path
 from qae_theory.claims.readme import BEGIN, END
 
 DOCS = "docs/"
+# Files outside docs/ that the site has.
 PAGES = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "README.md": "index.md",
-}  # files outside docs/ that the site has
+}
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 _ATTRIBUTE = re.compile(r'\b(src|srcset|href)="docs/')
 
