@@ -1,7 +1,7 @@
 """The tutorial as it goes: its commands run in order in a new folder, and what they say is stored beside the tests.
 
-``python -m tests.tutorial`` runs them and stores the output; ``--check`` compares a new run with what is stored. It takes
-some minutes and the extra `train`. That the page shows what is stored is a test of every run (`test_tutorial`).
+``python -m tests.tutorial`` runs them and stores the output; ``--check`` compares a new run with what is stored. It
+takes some minutes and the extra `train`. That the page shows what is stored is a test of every run (`test_tutorial`).
 """
 
 from __future__ import annotations
