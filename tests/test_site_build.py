@@ -13,6 +13,7 @@ from docs.site_build import built, claim_links, commands, gallery, markers, math
 from docs.site_build.docstrings import as_markdown
 from paper_figures.report.entries import ledger_lines
 from qae_theory.claims.ledger import load_ledger
+from qae_theory.claims.readme import bottom_line
 from qae_theory.claims.report import KIND_MEANING, VERDICT_MEANING
 from qae_theory.cli import COMMANDS_GROUP
 from tests import ROOT
@@ -67,9 +68,10 @@ def test_front_page_is_the_readme() -> None:
     page = readme.front_page(text, proofs.INDEX, {})
     head, _, rest = text.partition("<!-- ledger:begin -->")
     section = rest.partition("<!-- ledger:end -->")[2].partition("\n## ")[0]
-    kept = [line for line in (head + section).splitlines() if "](" not in line]
+    kept = [line for line in (head + section).splitlines() if "](" not in line and "<!--" not in line]
     assert kept
     assert all(line in page for line in kept)
+    assert f"\n\n{bottom_line()}\n\n" in page
 
 
 # Proofs
