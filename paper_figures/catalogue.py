@@ -23,6 +23,7 @@ NAMES: tuple[str, ...] = (
     "figure_11",
     "table_1",
     "table_2",
+    "one_step",
     "ledger_matrix",
     "zero_map",
     "gain_ratio",

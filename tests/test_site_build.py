@@ -12,7 +12,7 @@ import pytest
 from docs.site_build import built, claim_links, commands, gallery, markers, mathml, proofs, readme
 from docs.site_build.docstrings import as_markdown
 from paper_figures.report.entries import ledger_lines
-from qae_theory.claims.ledger import load_ledger
+from qae_theory.claims.ledger import load_ledger, read_catalogue
 from qae_theory.claims.readme import bottom_line
 from qae_theory.claims.report import KIND_MEANING, VERDICT_MEANING
 from qae_theory.cli import COMMANDS_GROUP
@@ -94,7 +94,8 @@ def test_every_claim_has_its_place_and_its_line(made: dict[str, str]) -> None:
         name = record["id"]
         assert families.count(f"{{ #claim-{name} }}") == 1
         assert families.count(f"<code>qae verify {name}</code>") == 1
-        assert re.search(rf"\[`{name}`\]\(([\w-]+\.md)#claim-{name}\).*>{record['verdict']}<", made[proofs.INDEX])
+        line = rf"\(([\w-]+\.md)#claim-{re.escape(name)}\)<br>`{re.escape(name)}`.*>{record['verdict']}<"
+        assert re.search(line, made[proofs.INDEX])
         for item in record["evidence"]:
             assert f"<code>{item['where']}</code>" in families
 
@@ -103,6 +104,32 @@ def test_links_lead_to_the_page_that_has_the_claim(made: dict[str, str]) -> None
     links = re.findall(r"\(([\w-]+\.md)#(claim-[^)]+)\)", made[proofs.INDEX])
     assert len(links) == len(RECORDS)
     assert all(f"{{ #{place} }}" in made[f"proofs/{page}"] for page, place in links)
+
+
+def test_a_line_of_the_ledger_has_update_and_condition_and_a_title(made: dict[str, str]) -> None:
+    claim = "shape-entropy-rises-with-k@bandit/sgd-one-pass-uniform-equal-steps"
+    lines = [line for line in made[proofs.INDEX].splitlines() if f"`{claim}`" in line]
+    assert len(lines) == 1
+    title, update, condition, verdict = lines[0].strip("| ").split(" | ")
+    assert title.startswith("[Entropy rises with K](empirical-claims-by-condition.md#claim-")
+    assert (update, condition) == ("any", "bandit/sgd-one-pass-uniform-equal-steps")
+    assert ">absent<" in verdict
+    assert " | sampled group |  | " in next(line for line in made[proofs.INDEX].splitlines() if "`neutrality`" in line)
+
+
+def test_titles_are_statements() -> None:
+    """A title has a verb; the words that titles without one began with are planted."""
+    words = (
+        "is are be has have can hold holds give gives gets keep keeps show shows fall falls rise rises make makes leave "
+        "leaves weights reward rewards punish fails amplifies interpolates come comes change changes stay stays step "
+        "steps ascend move moves survives pushes splits decides carry carries lead collapses explodes predicts peaks "
+        "raises spikes surge shifts helps spreads puts takes refused"
+    )
+    verbs = re.compile(rf"\b({'|'.join(words.split())})\b")
+    titles = [claim.title for claim in read_catalogue() if not claim.family]
+    assert [title for title in titles if not verbs.search(title)] == []
+    assert not verbs.search("The two-regime gate of Eq. 4")
+    assert not verbs.search("Main results")
 
 
 def test_steps_and_planted_falsehoods_are_shown(made: dict[str, str]) -> None:

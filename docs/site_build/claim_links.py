@@ -1,6 +1,6 @@
 """Ids of claims in the text of a page as links to the claims.
 
-Only ids with a hyphen that name nothing else: ``channels`` is an experiment too, ``identity`` a rung of the ladder.
+Only ids that name nothing else: ``channels`` is an experiment too, ``identity`` a rung of the ladder.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from paper_figures.report.html import slug
 from qae_theory.claims.ledger import read_catalogue
 from simulators.experiments import experiment_names
 
-_LINK_OR_CODE = re.compile(r"<a\b.*?</a>|<pre\b.*?</pre>|<h[1-6]\b.*?</h[1-6]>|<code>([\w-]+)</code>", re.DOTALL)
+ONE_WORD = ("neutrality", "ebpo")  # ids without a hyphen that name nothing else
+_LINK_OR_CODE = re.compile(r"<a\b.*?</a>|<pre\b.*?</pre>|<h[1-6]\b.*?</h[1-6]>|<code>([\w@./-]+)</code>", re.DOTALL)
 
 
 def places() -> dict[str, str]:
@@ -21,7 +22,7 @@ def places() -> dict[str, str]:
     return {
         claim.id: f"proofs/{slug(claim.section)}.html#claim-{claim.id}"
         for claim in read_catalogue()
-        if "-" in claim.id and claim.id not in taken
+        if ("-" in claim.id or claim.id in ONE_WORD) and claim.id not in taken
     }
 
 

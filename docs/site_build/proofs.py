@@ -1,4 +1,4 @@
-"""The ledger as pages: a table of all verdicts, and a page a family of claims with statements, steps and witnesses.
+"""The ledger as pages: a table of all lines with filter and search, and a page a family of claims with statements, steps and witnesses.
 
 Verdicts and figures are those of the stored ledger file; the texts of steps come from the evidence as it is registered
 now. A claim looks as it does in ``qae report``, whose code lays it out.
@@ -21,6 +21,7 @@ from qae_theory.claims.report_markdown import table
 from qae_theory.claims.text import HtmlText, markdown_cell
 
 INDEX = "proofs/index.md"
+SCRIPT = "../scripts/ledger.js"  # as the page of the ledger links to it
 DEFINITIONS = "proofs/definitions.md"
 DEFINITIONS_PAGE = "definitions.html"  # as the pages beside it link to it
 _ARTICLE = re.compile(r"<article[^>]*>\s*<h3>.*?</h3>(.*)</article>", re.DOTALL)
@@ -45,15 +46,21 @@ def pages(lines: Sequence[LedgerLine], ledger: str) -> tuple[dict[str, str], lis
 
 
 def _index(families: Mapping[str, Sequence[LedgerLine]], ledger: str) -> str:
+    """Return the page of the ledger: every line in one table, which a script of the page filters and searches."""
     entries = [line.entry for members in families.values() for line in members]
+    titles = {entry.claim.id: entry.claim.title for entry in entries}
+    rows = [_row(name, line, titles) for name, members in families.items() for line in members]
     parts = [
-        "# Verdicts and proofs",
+        "# The ledger",
         f"{_number(entries)}: {report.counts_line(entries)}. Made from {ledger}, which `qae verify --json` wrote.",
         report.INTRODUCTION,
-        "[How to read the ledger](../how-to/read-the-ledger.md) says what a verdict rests on.",
+        "[How to read the ledger](../how-to/read-the-ledger.md) says what a verdict rests on. A line names its topic's "
+        "page, where statement, steps and witness are.",
+        '<div class="ledger" markdown>',
+        table(["Claim", "Update", "Condition", "Verdict"], rows),
+        "</div>",
+        f'<script src="{SCRIPT}" defer></script>',
     ]
-    for name, members in families.items():
-        parts += [f"## {name}", table(["Claim", "Title", "Verdict"], [_row(name, line) for line in members])]
     return "\n\n".join(parts) + "\n"
 
 
@@ -69,13 +76,19 @@ def _definitions() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _row(family: str, line: LedgerLine) -> list[str]:
+def _row(family: str, line: LedgerLine, titles: Mapping[str, str]) -> list[str]:
+    """Return a line of the ledger: title and id, update, condition, and verdict with its strongest evidence.
+
+    A line by condition has the title of its family, since the condition has a column of its own.
+    """
     claim = line.entry.claim
+    title = titles.get(claim.family or "", claim.title)
     assumed = f"<br>if {markdown_cell(claim.assumption)}" if claim.assumption else ""
-    update = "" if claim.update == Claim.update else f"<br>update: `{claim.update}`"
+    update = "any" if claim.update == Claim.update else claim.update.replace("_", " ")
     return [
-        f"[`{claim.id}`]({slug(family)}.md#claim-{claim.id})",
-        f"{markdown_cell(claim.title)}{assumed}{update}",
+        f"[{markdown_cell(title)}]({slug(family)}.md#claim-{claim.id})<br>`{claim.id}`{assumed}",
+        update,
+        claim.condition or "",
         f"{badge(line.entry.verdict)}<br>{strongest_evidence(line.record)}",
     ]
 
