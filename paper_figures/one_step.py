@@ -42,8 +42,8 @@ def panel(results: Results) -> Panel:
     return Panel(
         title="one step on a hard question",
         caption=f"One step of size {STEP} on a question with two answers, of which the right one has probability "
-        f"{CORRECT[REGIME]}: expected entropy change in 1e-3 nats, {ends}. QAE's baseline is b = 0 there, and Prop. 4.2 "
-        "says that it gives the lowest change.",
+        f"{CORRECT[REGIME]}: expected entropy change in 1e-3 nats, {ends}. QAE's baseline is b = 0 there, and Prop. "
+        "4.2 says that it gives the lowest change.",
         draw=partial(_draw, curves=curves),
     )
 
