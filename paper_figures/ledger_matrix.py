@@ -29,7 +29,8 @@ COMMAND = "qae verify --json results/ledger.json"
 
 UPDATES = ("uncentred", "policy_gradient", "natural_gradient", "sampled_group")
 OTHER = "Other"
-LETTERS = 34  # of a line beside the bars
+LETTERS = 44  # of a line beside the bars
+ROOM = 1.4  # the axis is longer than the longest bar, for the legend
 LEAST_WRITTEN = 0.035  # of the longest bar: a shorter piece has no room for its number
 
 TEXTS_OF: Mapping[Verdict, str] = {
@@ -153,7 +154,7 @@ def _draw_counts(axes: Any, *, groups: Mapping[str, Sequence[Verdict]]) -> None:
                 axes.text(left + number / 2, row, str(number), fontsize=6.5, ha="center", va="center", **_ink(verdict))
             left += number
     axes.set_yticks(range(len(groups)), [_label(name) for name in groups], fontsize=6)
-    axes.set(ylim=(len(groups) - 0.4, -0.6), xlabel="number of claims")
+    axes.set(xlim=(0, ROOM * longest), ylim=(len(groups) - 0.4, -0.6), xlabel="number of claims")
     axes.grid(visible=False, axis="y")
     handles, labels = axes.get_legend_handles_labels()
     by_label = dict(zip(labels, handles, strict=True))

@@ -149,11 +149,7 @@ def markdown(title: str, heads: Sequence[str], table_rows: Sequence[Row]) -> str
     head = [*heads, *columns, "last step", "experiment"]
     lacking = [row.experiment for row in table_rows if not row.ours]
     some = len(lacking) < len(table_rows)
-    note = (
-        f"Per cent: the paper's number / ours. {REPORTED}"
-        if some
-        else "Per cent: the paper's numbers; ours are not run."
-    )
+    note = f"the paper's number / ours. {REPORTED}" if some else "the paper's numbers; ours are not run."
     text = [
         f"# {title}",
         "",
