@@ -17,7 +17,7 @@ from paper_figures.panels import Panel
 from paper_figures.runs import Results
 from qae_theory.arrays import Array
 
-TITLE = "Does the baseline hold entropy?"
+TITLE = "The effect of the baseline depends on the step"
 SHAPE = (1, 1)
 SIZE = (3.9, 3.0)  # inches; at 100 pixels an inch the width of a phone
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.site_build import built, claim_links, commands, gallery, markers, mathml, proofs, readme
+from docs.site_build import built, claim_links, commands, gallery, markers, mathml, proofs, readme, sources
 from docs.site_build.docstrings import as_markdown
 from paper_figures.report.entries import ledger_lines
 from qae_theory.claims.ledger import load_ledger, read_catalogue
@@ -120,8 +120,8 @@ def test_a_line_of_the_ledger_has_update_and_condition_and_a_title(made: dict[st
 def test_titles_are_statements() -> None:
     """A title has a verb; the words that titles without one began with are planted."""
     words = (
-        "is are be has have can hold holds give gives gets keep keeps show shows fall falls rise rises make makes leave "
-        "leaves weights reward rewards punish fails amplifies interpolates come comes change changes stay stays step "
+        "is are be has have can hold holds give gives gets keep keeps show shows fall falls rise rises make makes "
+        "leave leaves weights reward rewards punish fails amplifies interpolates come comes change changes stay stays step "
         "steps ascend move moves survives pushes splits decides carry carries lead collapses explodes predicts peaks "
         "raises spikes surge shifts helps spreads puts takes refused"
     )
@@ -156,6 +156,43 @@ def test_a_changed_ledger_changes_the_pages(made: dict[str, str]) -> None:
     assert pages[proofs.INDEX] != made[proofs.INDEX]
     assert "another detail" in pages["proofs/quantile-and-gate.md"]
     assert pages["proofs/objective.md"] == made["proofs/objective.md"]
+
+
+def test_steps_come_first_and_their_places_are_links() -> None:
+    lines = ledger_lines(RECORDS, load_ledger())
+    lengths = sources.lengths_of(proofs.places(lines), ROOT)
+    page = proofs.pages(lines, "a ledger", lengths)[0]["proofs/quantile-and-gate.md"]
+    claim = page.partition("{ #claim-eq4-threshold }")[2].partition("\n## ")[0]
+    order = [claim.index(part) for part in ("<blockquote>", '<ol class="steps">', 'class="theorem"', "<dt>Source</dt>")]
+    assert order == sorted(order)
+    assert claim.count(" open>") == 1
+    assert '<details class="evidence passed" open>\n<summary><span class="kind">symbolic proof' in claim
+    assert '<details class="reached">' not in page
+    file, line = re.search(r'<a href="../source/(.+?)\.html#L(\d+)"><code>\1:\2</code></a>', claim).groups()  # type: ignore[union-attr]
+    assert f'<span id="L{line}" ' in sources.pages([f"{file}:{line}"], ROOT)[sources.page_name(file)]
+
+
+# Source files
+
+
+def test_a_source_file_is_a_page_with_a_place_for_each_line(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b.py").write_text("if x < 1:\n    y = '&'\n", encoding="utf-8")
+    places = ["a/b.py:2", "a/b.py:1", "a/gone.py:1"]
+    made = sources.pages(places, tmp_path)
+    assert list(made) == ["source/a/b.py.html"]
+    assert '<span id="L1" data-line="1">if x &lt; 1:\n</span><span id="L2"' in made["source/a/b.py.html"]
+    assert 'href="../../proofs/index.html"' in made["source/a/b.py.html"]
+    assert built.loaded_from_elsewhere(made["source/a/b.py.html"]) == []
+    assert sources.lengths_of(places, tmp_path) == {"a/b.py": 2}
+
+
+def test_places_are_links_where_the_file_has_a_page() -> None:
+    text = "<code>a/b.py:2</code> <code>a/b.py:3</code> <code>a/c.py:1</code> <code>a/b.py</code>"
+    assert sources.linked(text, {"a/b.py": 2}, "../") == (
+        '<a href="../source/a/b.py.html#L2"><code>a/b.py:2</code></a> '
+        '<a href="../source/a/b.py.html"><code>a/b.py:3</code></a> <code>a/c.py:1</code> <code>a/b.py</code>'
+    )
 
 
 # Figures
@@ -280,6 +317,19 @@ def test_claims_are_linked_where_the_text_names_them() -> None:
     page = "<p><code>gate-hard</code> <a href='#'><code>gate-hard</code></a></p><pre><code>gate-hard</code></pre>"
     link = '<a href="../proofs/quantile-and-gate.html#claim-gate-hard"><code>gate-hard</code></a>'
     assert claim_links.linked(page, where, "../") == page.replace("<p><code>gate-hard</code>", f"<p>{link}")
+
+
+def test_a_verdict_behind_a_claim_is_shown_in_its_colour() -> None:
+    where = claim_links.places()
+    text = (
+        "<code>gate-hard</code>: proved; <code>table-2</code>: not\nrun) "
+        "<code>b</code>: proved, <code>gate-hard</code>: no"
+    )
+    assert claim_links.with_badges(text, where) == (
+        '<code>gate-hard</code> <span class="badge proved">proved</span>; '
+        '<code>table-2</code> <span class="badge not-run">not run</span>) '
+        "<code>b</code>: proved, <code>gate-hard</code>: no"
+    )
 
 
 def test_words_that_name_something_else_too_are_left_alone(made: dict[str, str]) -> None:

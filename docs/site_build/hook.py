@@ -26,7 +26,7 @@ def on_config(config: Any) -> Any:
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the generated pages."""
-    for name, text in generated.pages().items():
+    for name, text in (generated.pages() | generated.source_pages()).items():
         files.append(File.generated(config, name, content=text))
     return files
 
@@ -41,7 +41,9 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 def on_page_content(html: str, page: Any, **_: Any) -> str:
     """Return the page with boxes that scroll around what is wide, and with links from ids of claims to the claims."""
     text = built.with_scrolling_pictures(built.with_focusable_code(built.with_scrolling_tables(html)))
-    return text if page.file.src_uri.startswith("proofs/") else claim_links.linked(text, CLAIMS, _up(page))
+    if page.file.src_uri.startswith("proofs/"):
+        return text
+    return claim_links.linked(claim_links.with_badges(text, CLAIMS), CLAIMS, _up(page))
 
 
 def on_post_page(output: str, **_: Any) -> str:

@@ -63,7 +63,8 @@ def _claim(line: LedgerLine, pictured: Collection[str], text: HtmlText, definiti
         reason=text.plain(line.reason),
         note=doubts + labelled("Note", claim.note, text),
         witness=_witness(line, text),
-        evidence=theorem(claim.id, definitions_at=definitions_at) + evidence + again,
+        evidence=evidence + theorem(claim.id, definitions_at=definitions_at),
+        again=again,
     )
 
 
