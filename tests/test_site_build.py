@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.site_build import built, claim_links, commands, gallery, markers, mathml, proofs, readme, sources
+from docs.site_build import built, claim_links, commands, gallery, markers, mathml, proofs, readme, sources, study
 from docs.site_build.docstrings import as_markdown
 from paper_figures.report.entries import ledger_lines
 from qae_theory.claims.ledger import load_ledger, read_catalogue
@@ -122,8 +122,8 @@ def test_titles_are_statements() -> None:
     words = (
         "is are be has have can hold holds give gives gets keep keeps show shows fall falls rise rises make makes "
         "leave leaves weights reward rewards punish fails amplifies interpolates come comes change changes stay stays "
-        "step steps ascend move moves survives pushes splits decides carry carries lead collapses explodes predicts peaks "
-        "raises spikes surge shifts helps spreads puts takes refused dips"
+        "step steps ascend move moves survives pushes splits decides carry carries lead collapses explodes predicts "
+        "peaks raises spikes surge shifts helps spreads puts takes refused dips"
     )
     verbs = re.compile(rf"\b({'|'.join(words.split())})\b")
     titles = [claim.title for claim in read_catalogue() if not claim.family]
@@ -170,6 +170,43 @@ def test_steps_come_first_and_their_places_are_links() -> None:
     assert '<details class="reached">' not in page
     file, line = re.search(r'<a href="../source/(.+?)\.html#L(\d+)"><code>\1:\2</code></a>', claim).groups()  # type: ignore[union-attr]
     assert f'<span id="L{line}" ' in sources.pages([f"{file}:{line}"], ROOT)[sources.page_name(file)]
+
+
+# The study's page
+
+REPORT = (
+    "# A study\n\n## Short\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\n"
+    "## Long, and more\n\nHow to read it.\n\n| a | b |\n| --- | --- |\n"
+    + "".join(f"| {n} | x\\|y, {n} |\n" for n in range(study.MOST_ROWS + 1))
+    + "\n| a |\n| --- |\n"
+    + "| z |\n" * (study.MOST_ROWS + 1)
+    + "\n```json\n"
+    + "1\n" * (study.MOST_LINES + 1)
+    + "```\n\n```\nshort\n```\n"
+)
+
+
+def test_long_tables_and_blocks_of_the_study_are_files() -> None:
+    text, files = study.cut(REPORT)
+    assert "| 1 | 2 |" in text
+    assert "How to read it." in text
+    assert "```\nshort\n```" in text
+    assert "x\\|y" not in text
+    rows = study.MOST_ROWS + 1
+    assert f"[Table of {rows} rows: a, b](long-and-more.csv)\n" in text
+    assert f"[Table of {rows} rows: a](long-and-more-2.csv)\n" in text
+    assert f"[{study.MOST_LINES + 1} lines](long-and-more-3.json)\n" in text
+    assert list(files) == ["long-and-more.csv", "long-and-more-2.csv", "long-and-more-3.json"]
+    assert files["long-and-more.csv"].startswith('a,b\n0,"x|y, 0"\n')
+    assert files["long-and-more.csv"].count("\n") == rows + 1
+
+
+def test_the_stored_study_has_a_page_that_can_be_read() -> None:
+    report = (ROOT / "docs" / study.PAGE).read_text(encoding="utf-8")
+    text, files = study.cut(report)
+    assert len(text.splitlines()) < 200
+    assert all(f"]({name})" in text for name in files)
+    assert re.findall(r"^#.*$", text, re.MULTILINE) == re.findall(r"^#.*$", report, re.MULTILINE)
 
 
 # Source files

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from docs.site_build import commands, gallery, proofs, readme, sources
+from docs.site_build import commands, gallery, proofs, readme, sources, study
 from paper_figures.report.content import registered
 from paper_figures.report.entries import ledger_lines
 
@@ -34,6 +34,12 @@ def pages() -> dict[str, str]:
         commands.PAGE: commands.page(commands.command_tree()),
         **of_claims,
     }
+
+
+def study_files() -> dict[str, str]:
+    """Return the files with what the study's page is too short for, by name."""
+    made = study.cut((DOCS / study.PAGE).read_text(encoding="utf-8")).files
+    return {f"{study.FOLDER}{name}": text for name, text in made.items()}
 
 
 def source_pages() -> dict[str, str]:
