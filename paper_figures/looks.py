@@ -25,20 +25,30 @@ _LEVEL = re.compile(r"\bK = ([\d.]+)")
 
 def looks(names: Sequence[str]) -> list[dict[str, Any]]:
     """Return colour, marker, line style and the marker's face for each curve of a panel, by their names."""
-    levels = sorted({found.group(1) for name in names if (found := _LEVEL.search(name))}, key=float)
-    of_level = dict(zip(levels, shades(len(levels)), strict=True)) if len(levels) > 1 else {}
+    levels = [_level(name) for name in names]
+    known = sorted({level for level in levels if level is not None}, key=float)
+    # A single level is no order: such a curve has its rule's colour.
+    of_level = dict(zip(known, shades(len(known)), strict=True)) if len(known) > 1 else {}
     others = cycle((BLACK, GREY))
-    found = []
-    for number, name in enumerate(names):
-        level = _LEVEL.search(name)
-        of_own = of_level.get(level.group(1)) if level else None
-        colour = of_own or _of_rule(name) or next(others)
+    made = []
+    for number, (name, level) in enumerate(zip(names, levels, strict=True)):
+        colour = of_level.get(level or "") or _of_rule(name) or next(others)
         negative, signed = "A < 0" in name, "A > 0" in name or "A < 0" in name
-        style = ("--" if negative else "-") if signed else STYLES[number % len(STYLES)]
-        face = "white" if negative else colour
-        marker = MARKERS[number % len(MARKERS)]
-        found.append({"color": colour, "marker": marker, "linestyle": style, "markerfacecolor": face})
-    return found
+        made.append(
+            {
+                "color": colour,
+                "marker": MARKERS[number % len(MARKERS)],
+                "linestyle": ("--" if negative else "-") if signed else STYLES[number % len(STYLES)],
+                "markerfacecolor": "white" if negative else colour,
+            }
+        )
+    return made
+
+
+def _level(name: str) -> str | None:
+    """Return the K that a curve's name has, as text."""
+    found = _LEVEL.search(name)
+    return found.group(1) if found else None
 
 
 def _of_rule(name: str) -> str | None:
