@@ -79,11 +79,12 @@ test-ray: $(RAY) ## Install Ray, then run the tests that need it
 site: $(DOCS) ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict $(ARGS)
 
-test-pages: $(BASE) $(DOCS) site ## Open report and site in a headless Chromium, which it installs, and check them
+test-pages: $(BASE) $(DOCS) site ## Open report, audit page and site in a headless Chromium, which it installs, and check them
 	@sh tests/browser/install.sh
 	$(BIN)/qae report --ledger docs/ledger.json --out build/pages
-	QAE_REPORT=build/pages/report.html node --test tests/browser/*.test.mjs
-	node tests/browser/check_pages.mjs --shots build/screenshots build/pages/report.html site
+	$(BIN)/qae audit --demo --fail-on critical --html build/pages/audit.html >/dev/null
+	QAE_REPORT=build/pages/report.html QAE_SITE=site node --test tests/browser/*.test.mjs
+	node tests/browser/check_pages.mjs --shots build/screenshots build/pages/report.html build/pages/audit.html site
 
 wheel: $(BASE) ## Build the wheel into dist/; the same bytes for the same commit
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m hatchling build -t wheel

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from paper_figures.cluster import LEVEL, last_accuracy, runs_of_row
+from paper_figures.colours import RULES
 from paper_figures.curves import legend_above
 from paper_figures.panels import Builder, Panel, joined_reasons
 from paper_figures.paper import GREY, Mark, draw_marks
@@ -20,7 +21,10 @@ Column = tuple[str, int]  # a benchmark and the k of pass@k
 Estimates = Mapping[str, Mapping[Column, tuple[float, float, float]]]  # by label: mean, low and high in per cent
 Stated = Mapping[str, Mapping[str, float]]  # by label and column: the paper's per cent
 
-STYLES = ({"color": "C0", "marker": "o", "linestyle": ""}, {"color": "C1", "marker": "s", "linestyle": ""})
+STYLES = (
+    {"color": RULES["grpo"], "marker": "o", "linestyle": ""},
+    {"color": RULES["qae"], "marker": "s", "linestyle": ""},
+)
 APART = 0.26  # the distance between two rules of a column, in columns
 PAPER_APART = 0.1  # the distance of the paper's number from ours, in columns
 ONLY_PAPER = "paper only"

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from paper_figures.colours import REGIMES
+from paper_figures.looks import widths
 from paper_figures.panels import Panel
 from paper_figures.runs import Results
 from qae_theory import entropy_change, update_direction
@@ -20,11 +22,11 @@ from qae_theory.group_expectation import count_vectors, finite_step_mean
 TITLE = "Does the K-quantile baseline hold entropy? It depends on what a step is"
 SHAPE = (2, 4)
 SIZE = (3.0, 2.5)
+SHARED_Y = ((0, 1, 2, 3),)  # of the exact panels: a small change is to look small
 
 STEP = 0.1  # small enough for first order to be seen, large enough for the exact change to differ from it
 CORRECT = {"hard": 0.1, "easy": 0.9}  # probability of the correct answer of two, in the ledger's witnesses
 BEST = {"hard": 0.0, "easy": 1.0}  # b_K, at which Prop. 4.2 has the lowest (hard) or highest (easy) entropy
-COLOURS = {"hard": "#0072B2", "easy": "#D55E00"}
 BASELINES = np.linspace(0, 1, 21)
 GROUPS = (2, 16)
 NAMES = {
@@ -109,10 +111,10 @@ def _draw_exact(axes: Any, *, curves: Mapping[str, Mapping[str, Array]]) -> None
     axes.axhline(0, color="0.6", linewidth=0.8)
     for regime, of_regime in curves.items():
         for style, (name, curve) in zip(("-", "--"), of_regime.items(), strict=False):
-            axes.plot(BASELINES, curve * MILLI, marker="", color=COLOURS[regime], linestyle=style, label=name)
+            axes.plot(BASELINES, curve * MILLI, marker="", color=REGIMES[regime], linestyle=style, label=name)
             at = int(np.argmin(np.abs(BASELINES - BEST[regime])))
             axes.plot(
-                BASELINES[at], curve[at] * MILLI, "*", color=COLOURS[regime], markersize=9, clip_on=False, zorder=3
+                BASELINES[at], curve[at] * MILLI, "*", color=REGIMES[regime], markersize=9, clip_on=False, zorder=3
             )
             if ", " in name:  # a query with several curves, whose group sizes are written on them
                 _write_size(axes, regime, name, curve)
@@ -130,7 +132,7 @@ def _draw_exact(axes: Any, *, curves: Mapping[str, Mapping[str, Array]]) -> None
             fontsize=6.5,
             ha="center",
             va="top" if height > 0.5 else "bottom",
-            color=COLOURS[regime],
+            color=REGIMES[regime],
         )
 
 
@@ -140,12 +142,12 @@ def _write_size(axes: Any, regime: str, name: str, curve: Array) -> None:
     axes.annotate(
         size,
         (BASELINES[middle], curve[middle] * MILLI),
-        xytext=(0, -3 if regime == "hard" else 3),
+        xytext=(0, 2 if regime == "hard" else -2),
         textcoords="offset points",
         fontsize=6.5,
         ha="center",
-        va="top" if regime == "hard" else "bottom",
-        color=COLOURS[regime],
+        va="bottom" if regime == "hard" else "top",
+        color=REGIMES[regime],
     )
 
 
@@ -174,17 +176,22 @@ def _draw_measured(
     axes: Any, *, curves: Mapping[str, Sequence[tuple[float, Mapping[str, float]]]], legend: bool
 ) -> None:
     """Draw the shares against the step size with their intervals; broken lines are for the strict order."""
-    hard, easy = COLOURS["hard"], COLOURS["easy"]
+    hard, easy = REGIMES["hard"], REGIMES["easy"]
     formats = zip((hard, hard, easy, easy), ("-", "--", "-", "--"), "ooss", strict=True)
-    for (colour, style, marker), (name, points) in zip(formats, curves.items(), strict=True):
+    broad = widths([{step: share["estimate"] for step, share in points} for points in curves.values()])
+    for (colour, style, marker), (name, points), width in zip(formats, curves.items(), broad, strict=True):
         steps = [step for step, _ in points if step > 0]
         # A logarithmic axis has no 0: the first order stands to the left of the smallest step.
         x = np.array([step if step > 0 else min(steps) / 4 for step, _ in points])
         middle = np.array([share["estimate"] for _, share in points])
         low, high = np.array([share["low"] for _, share in points]), np.array([share["high"] for _, share in points])
         face = "white" if style == "--" else colour
-        axes.plot(x, middle, color=colour, linestyle=style, marker=marker, markerfacecolor=face, label=name)
-        axes.fill_between(x, low, high, color=colour, alpha=0.1, linewidth=0)
+        # Curves of which all are 1, or 0, lie on one another: the first is drawn broadest, so that all are seen.
+        look = {"color": colour, "marker": marker, "markerfacecolor": face, "linewidth": width}
+        # No line joins the first order to the smallest step: there is no place on the axis between them.
+        axes.plot(x[:1], middle[:1], **look)
+        axes.plot(x[1:], middle[1:], linestyle=style, label=name, **look)
+        axes.fill_between(x[1:], low[1:], high[1:], color=colour, alpha=0.1, linewidth=0)
     axes.set_xscale("log")
     ticks = [10.0**power for power in range(-2, 4)]
     axes.set_xticks([x[0], *ticks], ["0", *(f"{tick:g}" for tick in ticks)], minor=False)

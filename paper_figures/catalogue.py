@@ -23,6 +23,7 @@ NAMES: tuple[str, ...] = (
     "figure_11",
     "table_1",
     "table_2",
+    "one_step",
     "ledger_matrix",
     "zero_map",
     "gain_ratio",
@@ -38,7 +39,10 @@ NAMES: tuple[str, ...] = (
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure's module, title, grid of panels (rows and columns), size of one panel in inches, and panels by title."""
+    """A figure's module, title, grid of panels (rows and columns), size of one panel in inches, and panels by title.
+
+    ``shared_y`` are groups of panels, by number, whose y axes have one scale.
+    """
 
     name: str
     module: ModuleType
@@ -46,6 +50,7 @@ class Figure:
     shape: tuple[int, int]
     size: tuple[float, float]
     panels: Sequence[tuple[str, Builder]]
+    shared_y: Sequence[Sequence[int]] = ()
 
 
 def figure(name: str) -> Figure:
@@ -66,4 +71,5 @@ def figure(name: str) -> Figure:
         shape=module.SHAPE,
         size=size,
         panels=module.PANELS,
+        shared_y=getattr(module, "SHARED_Y", ()),
     )

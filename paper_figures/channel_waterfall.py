@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from paper_figures.cells import draw_cells
+from paper_figures.colours import SIGNS
 from paper_figures.panels import Panel
 from paper_figures.runs import Results, Run
 
@@ -94,7 +95,7 @@ def _draw_waterfall(axes: Any, *, parts: Mapping[str, Estimate], whole: Estimate
     ends: list[float] = [0.0]
     for row, (name, part) in enumerate(parts.items()):
         value = part["estimate"] * MILLI
-        _draw_bar(axes, row, part, start=start, label=name, facecolor="#0072B2" if value > 0 else "#F5B041")
+        _draw_bar(axes, row, part, start=start, label=name, facecolor=SIGNS["raises" if value > 0 else "lowers"])
         start += value
         axes.plot([start, start], [row - 0.3, row + 1.3], color="0.5", linewidth=0.7, linestyle="-", marker="")
         ends += [start + (part[end] - part["estimate"]) * MILLI for end in ("low", "high")]
@@ -150,14 +151,15 @@ def _both(pair: str) -> list[str]:
 
 
 def _draw_interactions(axes: Any, *, names: Sequence[str], pairs: Mapping[str, Estimate]) -> None:
-    """Draw the interactions of pairs as a triangle of cells, shaded by their size."""
+    """Draw the interactions of pairs as a triangle of cells, shaded by sign and size."""
     size = len(names) - 1
     values = np.full((size, size), np.nan)
     texts = [[""] * size for _ in range(size)]
     for pair, estimate in pairs.items():
         column, row = sorted(map(names.index, _both(pair)))
-        values[row - 1, column] = abs(estimate["estimate"]) * MILLI
+        values[row - 1, column] = estimate["estimate"] * MILLI
         texts[row - 1][column] = _number(estimate["estimate"]) + ("*" if estimate["found"] else "")
+    largest = 1.2 * float(np.nanmax(np.abs(values)))
     short = [SHORT.get(name, name) for name in names]
     draw_cells(
         axes,
@@ -165,7 +167,8 @@ def _draw_interactions(axes: Any, *, names: Sequence[str], pairs: Mapping[str, E
         texts,
         row_labels=short[1:],
         column_labels=short[:-1],
-        limits=(0, 1.2 * float(np.nanmax(values))),
+        limits=(-largest, largest),
+        around=0,
         fontsize=6.5,
     )
     # The cells are drawn from the bottom; a triangle is read from the top.

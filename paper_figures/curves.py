@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from paper_figures.looks import looks, widths
 from paper_figures.panels import Builder, Panel, first_with_data
 from paper_figures.paper import Mark, draw_marks, marks_text
 from paper_figures.runs import Results, Run
@@ -142,9 +143,13 @@ def curves_panel(
 
 def draw_curves(axes: Any, curves: Mapping[str, Curve], *, ylabel: str, xlabel: str) -> None:
     """Draw a line and a band for each curve; the label of a line is the curve's name."""
-    for name, drawn in curves.items():
-        (line,) = axes.plot(drawn.steps, drawn.mean, label=name, markevery=max(1, len(drawn.steps) // MOST_MARKERS))
-        axes.fill_between(drawn.steps, drawn.low, drawn.high, color=line.get_color(), alpha=0.15, linewidth=0)
+    means = [dict(zip(drawn.steps.tolist(), drawn.mean.tolist(), strict=True)) for drawn in curves.values()]
+    ends = [end for drawn in curves.values() for end in (drawn.low, drawn.high)]
+    broad = widths(means, ends)
+    for (name, drawn), look, width in zip(curves.items(), looks(list(curves)), broad, strict=True):
+        every = max(1, len(drawn.steps) // MOST_MARKERS)
+        axes.plot(drawn.steps, drawn.mean, label=name, markevery=every, linewidth=width, **look)
+        axes.fill_between(drawn.steps, drawn.low, drawn.high, color=look["color"], alpha=0.15, linewidth=0)
     axes.set(xlabel=xlabel, ylabel=ylabel)
 
 

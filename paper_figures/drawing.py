@@ -46,7 +46,7 @@ def draw(figures: Sequence[Figure], results: Results, out: Path) -> Iterator[tup
         fresh = not there or index.get(figure.name) != entry
         if fresh:
             with style():
-                drawn = figure_of(figure.title, panels, shape=figure.shape, size=figure.size)
+                drawn = figure_of(figure.title, panels, shape=figure.shape, size=figure.size, shared_y=figure.shared_y)
                 save(drawn, out, figure.name, caption=entry["caption"], sources=entry["sources"])
             for suffix, text in texts.items():
                 write_atomically(out / f"{figure.name}.{suffix}", text(results))

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from paper_figures.colours import PAIR
 from paper_figures.curves import MOST_MARKERS, Curve, curve, select
+from paper_figures.looks import looks, stripes
 from paper_figures.panels import Panel
 from paper_figures.runs import Results, columns_of
 from qae_theory.arrays import Array
@@ -21,13 +23,13 @@ from qae_theory.runs.stored import MissingError
 
 TITLE = "Entropy spent for success gained"
 SHAPE = (2, 2)
-SIZE = (4.6, 3.1)
+SIZE = (4.6, 3.5)
 CONDITIONS = ("SGD, one pass, uniform", "Adam 1e-8, 16 passes, uniform")
 LEVELS = ("0.1", "0.4", "0.9")
 CLIP_HIGH = "0.28"
 REFERENCE = "grpo"
-READINGS = {"equal steps": ("o", "#D55E00", -0.14), "equal progress": ("s", "#0072B2", 0.14)}  # marker, colour, shift
-PASS_STYLES = (("o", "#D55E00", -0.18, True), ("s", "#0072B2", 0.18, False))  # marker, colour, shift, hollow
+READINGS = {"equal steps": ("o", PAIR[1], -0.17), "equal progress": ("s", PAIR[0], 0.17)}  # marker, colour, shift
+PASS_STYLES = (("o", PAIR[1], -0.18, True), ("s", PAIR[0], 0.18, False))  # marker, colour, shift, hollow
 STAND_IN = "softmax bandits"
 
 
@@ -69,10 +71,10 @@ def _path(table: Mapping[str, Array]) -> Path:
 
 def _draw_paths(axes: Any, *, by_level: Mapping[str, Path]) -> None:
     """Draw the paths of the levels in the plane of success and entropy, with bands for entropy."""
-    for k, (success, entropy) in by_level.items():
+    for (k, (success, entropy)), look in zip(by_level.items(), looks([f"K = {k}" for k in by_level]), strict=True):
         every = max(1, len(success.mean) // MOST_MARKERS)
-        (line,) = axes.plot(success.mean, entropy.mean, label=f"K = {k}", markevery=every)
-        axes.fill_between(success.mean, entropy.low, entropy.high, color=line.get_color(), alpha=0.1, linewidth=0)
+        axes.plot(success.mean, entropy.mean, label=f"K = {k}", markevery=every, **look)
+        axes.fill_between(success.mean, entropy.low, entropy.high, color=look["color"], alpha=0.1, linewidth=0)
     axes.set(xlabel="success probability, mean of the queries", ylabel="entropy (nats per response)")
     axes.legend(loc="lower left")
 
@@ -107,6 +109,7 @@ def _draw_effects(axes: Any, *, slopes: Mapping[str, Mapping[str, Any]]) -> None
         heights = np.arange(len(estimates)) + shift
         hollow = reading == "equal steps"
         _draw_points(axes, estimates, heights, marker=marker, colour=colour, label=f"at {reading}", hollow=hollow)
+    stripes(axes, len(slopes))
     axes.set_yticks(range(len(slopes)), list(slopes))
     axes.tick_params(axis="y", labelsize=6.5)
     axes.set(xlabel="slope of entropy in K (nats per unit of K)", ylim=(len(slopes) - 0.5, -0.5))
@@ -193,6 +196,7 @@ def _draw_rules(axes: Any, *, by_passes: Mapping[int, Mapping[str, Interval]], n
         estimates = [interval.record() for interval in of_passes]
         _draw_points(axes, estimates, heights, marker=marker, colour=colour, label=label, hollow=hollow)
         shown += of_passes
+    stripes(axes, len(names))
     axes.set_yticks(range(len(names)), [name.replace("_", "-") for name in names])
     axes.tick_params(axis="y", labelsize=6)
     # A rule with a very wide interval would press all others together, so that its interval is cut.

@@ -9,6 +9,7 @@ import numpy as np
 
 from paper_figures.by_sign import by_sign
 from paper_figures.curves import legend_above
+from paper_figures.looks import looks
 from paper_figures.panels import Builder, Panel
 from paper_figures.paper import default_k
 from paper_figures.runs import Results
@@ -35,8 +36,8 @@ def weights(sign: str) -> Builder:
         largest = [f"{name} at most {w.max():.3g}, at p = {p[w.argmax()]:.2g}" for name, w in by_rule.items()]
 
         def draw(axes: Any) -> None:
-            for name, weight in by_rule.items():
-                axes.plot(*_broken(p, weight, 1 - Fraction(k)), label=name, marker="")
+            for (name, weight), look in zip(by_rule.items(), looks(list(by_rule)), strict=True):
+                axes.plot(*_broken(p, weight, 1 - Fraction(k)), label=name, **{**look, "marker": ""})
             axes.axvline(float(1 - Fraction(k)), color="0.5", linewidth=0.8, linestyle=":", label="p = 1 - K")
             axes.set(xlabel="success rate p of the query", ylabel="weight in the objective", xlim=(0, 1), ylim=(0, 1.4))
             legend_above(axes)

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from paper_figures.colours import shades
+from paper_figures.looks import looks
 from paper_figures.panels import Panel
 from paper_figures.runs import Results
 from paper_figures.zero_map import GROUP, LEVELS, SUCCESS, cell_text, draw_map
@@ -27,6 +29,7 @@ GRID = np.arange(1, 200) / 200  # the success probabilities at which curves are 
 SIZES = (4, 8, 16, 64, 256)
 DEPTH_SIZES = (4, 8, 16, 32, 64, 128, 256, 512)
 DEPTH_LEVELS = ("0.4", "0.2", "0.1")
+APART = 0.14  # of a doubling of G
 NO_EASY = "lowest marks: K at most 1/G, every mixed group is hard"
 
 
@@ -62,8 +65,8 @@ def by_size(results: Results) -> Panel:
 
 def _draw_by_size(axes: Any, *, curves: Mapping[int, Array]) -> None:
     _draw_same_step(axes)
-    for size, ratios in curves.items():
-        axes.plot(GRID, ratios, marker="", label=f"G = {size}")
+    for (size, ratios), colour in zip(curves.items(), shades(len(curves)), strict=True):
+        axes.plot(GRID, ratios, marker="", color=colour, linestyle="-", label=f"G = {size}")
     axes.axvline(1 - float(K), color="0.5", linewidth=0.8, linestyle=":", label="p = 1 - K")
     axes.set(xlabel="success probability p of the query", ylabel="step of QAE / step of GRPO", xlim=(0, 1))
     axes.legend(loc="upper center", ncols=2, fontsize=6)
@@ -83,7 +86,7 @@ def by_level(results: Results) -> Panel:
 
 
 def _draw_by_level(axes: Any, *, ratios: Array) -> None:
-    draw_map(axes, ratios, limits=(0.7, 1.2))
+    draw_map(axes, ratios, limits=(0.7, 1.3), around=1)
 
 
 def depth(results: Results) -> Panel:
@@ -106,19 +109,18 @@ def _extremes(k: str) -> Array:
 
 
 def _draw_depth(axes: Any, *, extremes: Mapping[str, Array]) -> None:
-    """Draw the smallest ratio filled and the largest hollow, for each level, against the group size."""
+    """Draw the smallest ratio filled and the largest hollow, for each level, against the group size.
+
+    No line joins them: between two group sizes there is no group. The levels stand a little apart, as their largest
+    ratios are nearly one.
+    """
     _draw_same_step(axes)
-    for k, of_level in extremes.items():
-        (line,) = axes.plot(DEPTH_SIZES, of_level[:, 0], label=f"K = {k}: smallest")
-        axes.plot(
-            DEPTH_SIZES,
-            of_level[:, 1],
-            color=line.get_color(),
-            marker=line.get_marker(),
-            linestyle=line.get_linestyle(),
-            markerfacecolor="white",
-            label=f"K = {k}: largest",
-        )
+    apart = np.linspace(-1, 1, len(extremes)) * APART
+    for (k, of_level), look, shift in zip(extremes.items(), looks([f"K = {k}" for k in extremes]), apart, strict=True):
+        unjoined = {**look, "linestyle": ""}
+        x = np.array(DEPTH_SIZES) * 2**shift
+        axes.plot(x, of_level[:, 0], label=f"K = {k}: smallest", **unjoined)
+        axes.plot(x, of_level[:, 1], label=f"K = {k}: largest", **{**unjoined, "markerfacecolor": "white"})
     axes.set_xscale("log", base=2)
     axes.set_xticks(DEPTH_SIZES, [str(size) for size in DEPTH_SIZES])
     axes.set(xlabel="group size G (responses)", ylabel="step of QAE / step of GRPO")

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from paper_figures.cells import draw_cells
+from paper_figures.colours import shades
 from paper_figures.panels import Panel
 from paper_figures.runs import Results
 from paper_figures.zero_map import LEVELS
@@ -170,8 +171,8 @@ def shares(results: Results) -> Panel:
 
 def _draw_shares(axes: Any, *, curves: Mapping[tuple[int, int], Array], exact: Sequence[str]) -> None:
     """Draw the share of leaky groups against p; group sizes without a leak lie on zero."""
-    for (size, m), share in curves.items():
-        axes.plot(GRID, share, marker="", label=f"G = {size}, leak at m = {m}")
+    for ((size, m), share), colour in zip(curves.items(), shades(len(curves)), strict=True):
+        axes.plot(GRID, share, marker="", color=colour, linestyle="-", label=f"G = {size}, leak at m = {m}")
     for name in exact:
         axes.plot(GRID, np.zeros_like(GRID), marker="", label=f"{name}: exact", color="black", linewidth=1)
     axes.set(xlabel="success probability p of the query", ylabel="share of its groups", xlim=(0, 1))

@@ -1,7 +1,7 @@
-"""Show the ledger as a matrix of claim, update and verdict.
+"""Show the ledger: how many claims of each topic have which verdict, by condition too, and the claims about one update.
 
-A claim about one update has a cell in that update's column. A claim about no update in particular has a bar across all
-columns. Claims whose ids differ only in the update's name share a row.
+A claim about one update has a cell in that update's column. Claims whose ids differ only in the update's name share a
+row. Ids of other claims would be more than a page can show: the report and the site list them.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
+from textwrap import fill
 from typing import Any, NamedTuple
 
+from paper_figures.colours import VERDICTS
 from paper_figures.panels import Panel
 from paper_figures.runs import Results
 from qae_theory.claims.ledger import read_catalogue
@@ -20,25 +22,17 @@ from qae_theory.claims.model import Verdict
 from qae_theory.runs.stored import MissingError
 
 TITLE = "The ledger: what is proved, what is refuted, and for which update"
-SHAPE = (1, 2)
-SIZE = (4.9, 6.2)
+SHAPE = (1, 3)
+SIZE = (4.6, 4.0)
 FILE = "ledger.json"
 COMMAND = "qae verify --json results/ledger.json"
 
 UPDATES = ("uncentred", "policy_gradient", "natural_gradient", "sampled_group")
 OTHER = "Other"
+LETTERS = 44  # of a line beside the bars
+ROOM = 1.4  # the axis is longer than the longest bar, for the legend
+LEAST_WRITTEN = 0.035  # of the longest bar: a shorter piece has no room for its number
 
-# What stands is filled in blue and what does not in orange; texts and marks say the same without colour.
-FACES: Mapping[Verdict, Mapping[str, Any]] = {
-    Verdict.PROVED: {"facecolor": "#0072B2", "edgecolor": "#0072B2"},
-    Verdict.UNDER_ASSUMPTION: {"facecolor": "#B9DDF3", "edgecolor": "#0072B2"},
-    Verdict.SUPPORTED: {"facecolor": "#D9EDF8", "edgecolor": "#0072B2"},
-    Verdict.REFUTED: {"facecolor": "#F5B041", "edgecolor": "black"},
-    Verdict.ABSENT: {"facecolor": "#FDF0DA", "edgecolor": "#B26B00"},
-    Verdict.OPPOSITE: {"facecolor": "#F8D7C9", "edgecolor": "#B23A00"},
-    Verdict.UNDECIDED: {"facecolor": "white", "edgecolor": "#B26B00"},
-    Verdict.NOT_RUN: {"facecolor": "white", "edgecolor": "0.6", "linestyle": ":"},
-}
 TEXTS_OF: Mapping[Verdict, str] = {
     Verdict.PROVED: "✓ proved",
     Verdict.UNDER_ASSUMPTION: "✓ holds if …",
@@ -52,19 +46,37 @@ TEXTS_OF: Mapping[Verdict, str] = {
 
 
 class Row(NamedTuple):
-    """A row of the matrix: its label, and verdicts by column; the column None stands for all of them."""
+    """A row of the matrix: its label, and verdicts by update."""
 
     label: str
-    verdicts: dict[str | None, Verdict]
+    verdicts: dict[str, Verdict]
 
 
-def panel(theory: bool, title: str, results: Results) -> Panel:
-    """Return the panel with the claims of the paper's theory, or with all the others."""
+def counted(by_condition: bool, title: str, results: Results) -> Panel:
+    """Return the panel with the number of claims by topic and verdict, or of lines by condition by their question."""
     path = results.file(FILE, command=COMMAND)
-    records = [record for record in read_ledger(path) if _of_theory(record["id"]) == theory]
+    records = [record for record in read_ledger(path) if bool(record.get("condition")) == by_condition]
+    if not records:
+        raise MissingError(f"{path.name} has no {title}; make it again: {COMMAND}")
+    groups: dict[str, list[Verdict]] = {}
+    for record in records:
+        name = str(record.get("family")) if by_condition else _section(record["id"])
+        groups.setdefault(name, []).append(record["verdict"])
     return Panel(
-        title=f"{title}: {len(records)} claims",
-        caption=f"{title[0].upper()}{title[1:]}, {len(records)} claims: {_counts(records)}; {_by_update(records)}.",
+        title=f"{len(records)} {title}",
+        caption=f"{len(records)} {title}: {_counts(records)}.",
+        draw=partial(_draw_counts, groups=groups),
+        files=(path,),
+    )
+
+
+def by_update(results: Results) -> Panel:
+    """Return the panel with the claims about one of the four updates."""
+    path = results.file(FILE, command=COMMAND)
+    records = [record for record in read_ledger(path) if record["update"] in UPDATES and not record.get("condition")]
+    return Panel(
+        title=f"{len(records)} claims about one update",
+        caption=f"{len(records)} claims are about one update: {_by_update(records)}.",
         draw=partial(_draw, sections=in_sections(records)),
         files=(path,),
     )
@@ -87,14 +99,16 @@ def read_ledger(path: Path) -> list[dict[str, Any]]:
 
 
 def in_sections(records: Iterable[Mapping[str, Any]]) -> dict[str, list[Row]]:
-    """Return the rows of the matrix by the catalogue's sections, in the order of the records."""
+    """Return the rows of the matrix by the catalogue's sections, in the order of the records.
+
+    Args:
+        records: of claims about one update each.
+    """
     sections: dict[str, dict[str, Row]] = {}
     for record in records:
-        # Claims about all updates, or about none of these, get the bar across all columns.
-        column = record["update"] if record["update"] in UPDATES else None
-        label = family(record["id"], column)
+        label = family(record["id"], record["update"])
         by_label = sections.setdefault(_section(record["id"]), {})
-        by_label.setdefault(label, Row(label, {})).verdicts[column] = record["verdict"]
+        by_label.setdefault(label, Row(label, {})).verdicts[record["update"]] = record["verdict"]
     return {section: list(by_label.values()) for section, by_label in sections.items()}
 
 
@@ -119,11 +133,6 @@ def _sections() -> dict[str, str]:
     return {known.id: known.section for known in read_catalogue()}
 
 
-def _of_theory(claim: str) -> bool:
-    """Return whether the claim is in one of the sections that the paper's theory has."""
-    return _section(claim) in ("Quantile and gate", "Objective", "One-step entropy change")
-
-
 def _counts(records: Iterable[Mapping[str, Any]]) -> str:
     """Return how many claims have each verdict, such as ``3 proved, 1 refuted``."""
     counts = Counter(record["verdict"] for record in records)
@@ -140,6 +149,41 @@ def _by_update(records: Sequence[Mapping[str, Any]]) -> str:
     return "; ".join(parts) or "none about one update only"
 
 
+def _draw_counts(axes: Any, *, groups: Mapping[str, Sequence[Verdict]]) -> None:
+    """Draw a bar for each group, in pieces by verdict, each with its number where it has room."""
+    longest = max(map(len, groups.values()))
+    for row, verdicts in enumerate(groups.values()):
+        left = 0
+        for verdict, number in sorted(Counter(verdicts).items(), key=lambda pair: list(Verdict).index(pair[0])):
+            axes.barh(row, number, left=left, height=0.72, label=verdict.value, **_face(verdict))
+            if number >= LEAST_WRITTEN * longest:
+                axes.text(left + number / 2, row, str(number), fontsize=6.5, ha="center", va="center", **_ink(verdict))
+            left += number
+    axes.set_yticks(range(len(groups)), [_label(name) for name in groups], fontsize=6)
+    axes.set(xlim=(0, ROOM * longest), ylim=(len(groups) - 0.4, -0.6), xlabel="number of claims")
+    axes.grid(visible=False, axis="y")
+    handles, labels = axes.get_legend_handles_labels()
+    by_label = dict(zip(labels, handles, strict=True))
+    shown = [verdict.value for verdict in Verdict if verdict.value in by_label]
+    axes.legend([by_label[name] for name in shown], shown, loc="upper right", fontsize=6.5)
+
+
+def _label(name: str) -> str:
+    """Return the name of a section, or the statement of a family, on lines that fit beside the axes."""
+    statements = {claim.id: claim.title for claim in read_catalogue()}
+    return fill(statements.get(name, name), LETTERS, break_on_hyphens=False)
+
+
+def _face(verdict: Verdict) -> dict[str, Any]:
+    """Return how a cell or a piece of a verdict is filled; what was not run is empty."""
+    edge = "0.55" if verdict is Verdict.NOT_RUN else VERDICTS[verdict.value]
+    return {"facecolor": VERDICTS[verdict.value], "edgecolor": edge, "linewidth": 0.6}
+
+
+def _ink(verdict: Verdict) -> dict[str, str]:
+    return {"color": "black" if verdict in (Verdict.NOT_RUN, Verdict.UNDECIDED) else "white"}
+
+
 def _draw(axes: Any, *, sections: Mapping[str, Sequence[Row]]) -> None:
     """Draw the sections one below the other, each with its heading and its rows."""
     y = 0.0
@@ -149,8 +193,8 @@ def _draw(axes: Any, *, sections: Mapping[str, Sequence[Row]]) -> None:
         y += 1
         for row in of_section:
             labels[y] = row.label
-            for column, verdict in row.verdicts.items():
-                _draw_cell(axes, y, row.label, column=column, verdict=verdict)
+            for update, verdict in row.verdicts.items():
+                _draw_cell(axes, y, row.label, column=UPDATES.index(update), verdict=verdict)
             y += 1
         y += 0.4
     # The axis points down, in the order in which the lines are read.
@@ -164,29 +208,19 @@ def _draw(axes: Any, *, sections: Mapping[str, Sequence[Row]]) -> None:
         side.set_visible(False)
 
 
-def _draw_cell(axes: Any, y: float, label: str, *, column: str | None, verdict: Verdict) -> None:
-    """Draw a verdict in its column, or across all columns."""
+def _draw_cell(axes: Any, y: float, label: str, *, column: int, verdict: Verdict) -> None:
+    """Draw a verdict in its column, in words too."""
     from matplotlib.patches import Rectangle
 
-    left, width = (0, len(UPDATES)) if column is None else (UPDATES.index(column), 1)
-    gap = 0.04
-    corner = (left + gap, y - 0.4)
-    axes.add_patch(
-        Rectangle(corner, width - 2 * gap, 0.8, linewidth=0.7, label=f"{label}: {verdict}", **FACES[verdict])
-    )
-    axes.text(
-        left + width / 2,
-        y,
-        TEXTS_OF[verdict],
-        fontsize=5.8,
-        ha="center",
-        va="center_baseline",
-        color="white" if verdict is Verdict.PROVED else "black",
-        weight="bold" if verdict in (Verdict.PROVED, Verdict.REFUTED) else "normal",
-    )
+    gap = 0.03
+    corner = (column + gap, y - 0.42)
+    axes.add_patch(Rectangle(corner, 1 - 2 * gap, 0.84, label=f"{label}: {verdict.value}", **_face(verdict)))
+    middle = (column + 0.5, y)
+    axes.text(*middle, TEXTS_OF[verdict], fontsize=6, ha="center", va="center_baseline", **_ink(verdict))
 
 
 PANELS = (
-    ("the paper's theory", partial(panel, True, "the paper's theory")),
-    ("new results, experiments", partial(panel, False, "new results, experiments")),
+    ("claims by topic", partial(counted, False, "claims by topic")),
+    ("lines by condition", partial(counted, True, "lines by condition")),
+    ("claims about one update", by_update),
 )

@@ -2,7 +2,7 @@
 
 A figure module has ``TITLE``, ``SHAPE`` (rows and columns of panels), maybe ``SIZE`` (inches of one panel) and
 ``PANELS``: titles with functions that read data and return a :class:`Panel`. Where the data are missing such a function
-raises ``MissingError``, and a watermarked panel is drawn in its place.
+raises ``MissingError``, and nothing is drawn in its place: the caption names the command.
 """
 
 from __future__ import annotations

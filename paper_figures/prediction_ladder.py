@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from paper_figures.colours import BLACK, PAIR, UPDATES
 from paper_figures.curves import select
+from paper_figures.looks import stripes
 from paper_figures.panels import Builder, Panel
 from paper_figures.runs import Results, Run
 from qae_theory.arrays import Array
@@ -33,8 +35,8 @@ LABELS = {
     "second_order": "network, second order",
 }
 COLUMNS = ("task", *IN_TABLE, "change", "guaranteed_low", "guaranteed_high", *RUNGS)
-DRAWN = {"identity": ("^", "#D55E00"), "first_order": ("o", "#0072B2")}
-MARKS = {"r2": ("R²", "o", "#0072B2", -0.14), "sign_agreement": ("signs agree", "s", "#D55E00", 0.14)}
+DRAWN = {"identity": ("^", UPDATES["uncentred"]), "first_order": ("o", BLACK)}
+MARKS = {"r2": ("R²", "o", PAIR[0], -0.17), "sign_agreement": ("signs agree", "s", PAIR[1], 0.17)}
 GUARANTEED = "measured"  # the study's name for bounds at the measured displacement, which cannot fail but for rounding
 MOST = 1500  # points drawn of one rung; if there are more, they are thinned evenly
 BARS = 60  # measured changes whose bounds are drawn; more would run together
@@ -104,6 +106,7 @@ def _draw_quality(axes: Any, *, by_rung: Mapping[str, Mapping[str, Any]]) -> Non
             markerfacecolor="white" if column == "sign_agreement" else colour,
             label=label,
         )
+    stripes(axes, len(by_rung))
     axes.axvline(0.5, color="0.4", linewidth=0.8, linestyle=":", label="a coin's signs")
     axes.set_yticks(range(len(by_rung)), [LABELS[rung] for rung in by_rung])
     axes.set(xlabel="R² of measured on predicted; share of signs", xlim=(-0.03, 1.03), ylim=(len(by_rung) - 0.5, -1.5))
@@ -154,7 +157,7 @@ def _draw_scatter(axes: Any, *, table: Columns, linear: float) -> None:
             label=LABELS[rung], rasterized=True,
         )  # fmt: skip
     largest = 2 * max(float(np.abs(table[name]).max()) for name in ("change", *DRAWN))
-    axes.plot([-largest, largest], [-largest, largest], color="black", marker="", linewidth=0.9, label="as predicted")
+    axes.plot([-largest, largest], [-largest, largest], color="0.5", marker="", linewidth=0.9, label="as predicted")
     for side in ("x", "y"):
         _set_symlog(axes, side, linear=linear, largest=largest)
     _legend_in_strip(axes, linear, largest)
@@ -179,9 +182,18 @@ def _set_symlog(axes: Any, side: str, *, linear: float, largest: float) -> None:
     for power in range(last, first, -max(2, round((last - first) / 3))):
         ticks += [-(10.0**power), 10.0**power]
     ticks.append(0.0)
-    labels = [f"{tick:.0e}".replace("e-0", "e-") if tick else "0" for tick in ticks]
+    labels = [_power(tick) for tick in ticks]
     getattr(axes, f"set_{side}ticks")(ticks, labels)
     axes.minorticks_off()
+
+
+def _power(tick: float) -> str:
+    """Return a power of ten, or its negative, as it is written by hand.
+
+    >>> _power(-1e-4), _power(0.0)
+    ('$-10^{-4}$', '0')
+    """
+    return f"${'-' if tick < 0 else ''}10^{{{round(np.log10(abs(tick)))}}}$" if tick else "0"
 
 
 def _legend_in_strip(axes: Any, linear: float, largest: float) -> None:
@@ -218,7 +230,7 @@ def _draw_bounds(axes: Any, *, table: Columns, linear: float) -> None:
     y, low, high = (table[name][shown] for name in ("change", "guaranteed_low", "guaranteed_high"))
     x = np.arange(len(shown))
     axes.vlines(x, low, high, color="0.6", linewidth=1.6, label="guaranteed bounds")
-    axes.plot(x, y, "o", color="#0072B2", markersize=2.5, linestyle="", label="measured")
+    axes.plot(x, y, "o", color="black", markersize=2.5, linestyle="", label="measured")
     largest = 2 * float(np.nanmax(np.abs([y, low, high])))
     # Bounds of very small changes would fill the axis with powers of ten in which there is nothing else.
     linear = max(linear, float(np.quantile(np.abs(y), 0.1)))

@@ -16,36 +16,76 @@ TITLE_HEIGHT = 0.3  # inches above the panels, for the figure's title
 LETTERS_PER_INCH = 18  # of the small print below a panel
 
 
-def figure_of(title: str, panels: Sequence[Panel], *, shape: tuple[int, int], size: tuple[float, float]) -> Any:
+def figure_of(
+    title: str,
+    panels: Sequence[Panel],
+    *,
+    shape: tuple[int, int],
+    size: tuple[float, float],
+    shared_y: Sequence[Sequence[int]] = (),
+) -> Any:
     """Return a figure with a panel in each cell of a grid, and each panel's source under it.
 
-    A panel without data gets a watermark.
+    A panel without data takes no room: the caption says which command makes them. Where no panel has data, the figure
+    is a line for each of them.
 
     Args:
         title: above all panels.
         panels: rows * columns at most.
         shape: rows and columns.
         size: of one panel, width and height in inches.
+        shared_y: groups of panels, by number, whose y axes have one scale.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    height, width = shape
+    drawn = [number for number, panel in enumerate(panels) if not panel.blank]
+    if not drawn:
+        return _without_data(title, panels, shape[1] * size[0])
+    width = min(shape[1], len(drawn))
+    height = -(-len(drawn) // width)  # rounded up
     figure = Figure(figsize=(width * size[0], height * size[1] + TITLE_HEIGHT), layout="constrained")
     FigureCanvasAgg(figure)
     cells = list(figure.subplots(height, width, squeeze=False).flat)
-    for axes, panel in zip(cells, panels, strict=False):
-        axes.set_title(panel.title)
-        panel.draw(axes)
-    for axes in cells[len(panels) :]:
+    by_number = dict(zip(drawn, cells, strict=False))
+    for number, axes in by_number.items():
+        axes.set_title(panels[number].title)
+        panels[number].draw(axes)
+    for axes in cells[len(drawn) :]:
         axes.set_axis_off()
+    for group in shared_y:
+        _share_y([by_number[number] for number in group if number in by_number])
     figure.suptitle(title, fontsize=9.5, x=0.01, ha="left")
     figure.draw_without_rendering()  # settles the tick labels, and so the room that they take above the source
-    for axes, panel in zip(cells, panels, strict=False):
-        if panel.blank:
-            _watermark(axes, panel.source)
-        else:
-            _write_source(axes, panel.source, int(size[0] * LETTERS_PER_INCH))
+    for number, axes in by_number.items():
+        _write_source(axes, panels[number].source, int(size[0] * LETTERS_PER_INCH))
+    return figure
+
+
+def _share_y(group: Sequence[Any]) -> None:
+    """Give axes the limits that hold what is on all of them, and the ticks of the one with the widest limits."""
+    if not group:
+        return
+    limits = [axes.get_ylim() for axes in group]
+    low, high = min(low for low, _ in limits), max(high for _, high in limits)
+    widest = max(group, key=lambda axes: axes.get_ylim()[1] - axes.get_ylim()[0])
+    ticks = [tick for tick in widest.get_yticks() if low <= tick <= high]
+    for axes in group:
+        axes.set(ylim=(low, high), yticks=ticks)
+
+
+def _without_data(title: str, panels: Sequence[Panel], width: float) -> Any:
+    """Return a figure without panels: its title, and a line for each panel with the command that makes its data."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    letters = int(width * LETTERS_PER_INCH * 0.8)  # the print is larger than that below a panel
+    texts = [textwrap.fill(f"{panel.title}: {panel.source}", letters, break_on_hyphens=False) for panel in panels]
+    lines = sum(text.count("\n") + 1 for text in texts)
+    figure = Figure(figsize=(width, TITLE_HEIGHT + 0.16 * (lines + 1)))
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, fontsize=9.5, x=0.01, ha="left")
+    figure.text(0.01, 0.1, "\n".join(texts), fontsize=7, color="0.25", va="bottom", gid="missing")
     return figure
 
 
@@ -101,30 +141,4 @@ def _write_source(axes: Any, source: str, width: int) -> None:
         color="0.35",
         va="top",
         gid="source",
-    )
-
-
-def _watermark(axes: Any, message: str) -> None:
-    """Write over an empty panel that there are no data, and which command makes them."""
-    axes.text(
-        0.5,
-        0.62,
-        "NO DATA",
-        transform=axes.transAxes,
-        fontsize=20,
-        color="0.8",
-        ha="center",
-        va="center",
-        weight="bold",
-    )
-    axes.text(
-        0.5,
-        0.3,
-        textwrap.fill(message, 38, break_on_hyphens=False),
-        transform=axes.transAxes,
-        fontsize=7,
-        color="0.25",
-        ha="center",
-        va="center",
-        gid="missing",
     )

@@ -10,6 +10,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import binom
 
+from paper_figures.colours import PAIR as BLACK_AND_GREY
+from paper_figures.colours import shades
 from paper_figures.panels import Panel
 from paper_figures.runs import Results, Run
 from qae_theory import entropy_change, safe_step_size, update_direction
@@ -49,8 +51,8 @@ def example(results: Results) -> Panel:
 def _draw_example(axes: Any, *, certified: float, crossing: float) -> None:
     """Draw the entropy change under both baselines, the certified range, and the step at which they cross."""
     steps = np.linspace(0, 1.9 * crossing, 200)
-    for baseline, name in ((0.0, "b = 0 (b_K)"), (1.0, "b = 1")):
-        axes.plot(steps, change(steps, baseline), marker="", label=name)
+    for (baseline, name), colour in zip(((0.0, "b = 0 (b_K)"), (1.0, "b = 1")), BLACK_AND_GREY, strict=True):
+        axes.plot(steps, change(steps, baseline), marker="", color=colour, label=name)
     axes.axvspan(0, certified, color="0.92", label="certified")
     axes.axvline(crossing, color="black", linewidth=0.9, linestyle=":", label="order breaks")
     top = axes.get_ylim()[1]
@@ -94,6 +96,7 @@ def _certified(results: Results) -> tuple[Run, list[dict[str, Any]]]:
 def _draw_scatter(axes: Any, *, policies: Sequence[Mapping[str, Any]], top: float) -> None:
     """Draw the actual against the certified step of every policy; none may lie below the line of equal steps."""
     arms = sorted({policy["arms"] for policy in policies})
+    colours = shades(len(arms))
     never = 3 * top  # where policies are drawn whose order fails at no step tried
     for number, n in enumerate(arms):
         of_size = [policy for policy in policies if policy["arms"] == n]
@@ -101,7 +104,9 @@ def _draw_scatter(axes: Any, *, policies: Sequence[Mapping[str, Any]], top: floa
         x = [policy["certified"] for policy in shown]
         y = [never if policy["actual"] is None else policy["actual"] for policy in shown]
         marker, label = MARKERS[number % len(MARKERS)], f"{n} answers"
-        axes.scatter(x, y, s=9, marker=marker, facecolors="none", edgecolors=f"C{number}", label=label, rasterized=True)
+        axes.scatter(
+            x, y, s=9, marker=marker, facecolors="none", edgecolors=colours[number], label=label, rasterized=True
+        )
     steps = [policy["certified"] for policy in policies]
     low, high = min(steps) / 1.5, max(steps) * 1.5
     axes.plot(
@@ -149,16 +154,17 @@ def median_interval(ordered: Array, level: float = LEVEL) -> tuple[float, float]
 
 def _draw_tightness(axes: Any, *, shares: Mapping[int, Array]) -> None:
     """Draw the distribution of certified over actual steps for each number of answers, with its median."""
+    colours = shades(len(shares))
     for number, (n, ordered) in enumerate(shares.items()):
         below = np.arange(1, len(ordered) + 1) / len(ordered)
-        (line,) = axes.plot(ordered, below, marker="", label=f"{n} answers")
+        axes.plot(ordered, below, marker="", color=colours[number], linestyle="-", label=f"{n} answers")
         middle, (low, high) = float(np.median(ordered)), median_interval(ordered)
         axes.errorbar(
             middle,
             0.5,
             xerr=[[max(0.0, middle - low)], [max(0.0, high - middle)]],
             fmt=MARKERS[number % len(MARKERS)],
-            color=line.get_color(),
+            color=colours[number],
             label=f"{n} answers: median",
         )
     axes.axhline(0.5, color="0.6", linewidth=0.8)

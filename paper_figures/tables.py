@@ -19,7 +19,8 @@ from paper_figures.runs import Results
 from qae_theory.runs.collected import Collected
 from qae_theory.runs.stored import MissingError
 
-NOT_RUN = "not run"
+NOT_RUN = "not run"  # in the file of numbers
+NOTHING = "–"  # in a table for the eye, whose note says once which rows have not been run
 Interval = tuple[float, float, float]  # estimate, low and high in per cent
 LABEL_WIDTH = 1.2  # the width of a column of labels, in columns of numbers
 REPORTED = (
@@ -103,7 +104,11 @@ def table_panel(title: str, heads: Sequence[str], table_rows: Sequence[Row]) -> 
 
 
 def _draw(axes: Any, heads: Sequence[str], table_rows: Sequence[Row]) -> None:
-    """Write the table as text: labels at the left, and in each cell the paper's number above ours."""
+    """Write the table as text: labels at the left, and in each cell the paper's number above ours.
+
+    Where no row has numbers of ours, a cell holds the paper's alone, and the line below the panel says so once.
+    """
+    any_ours = any(row.ours for row in table_rows)
     axes.set_axis_off()
     axes.set(xlim=(0, 1), ylim=(0, 1))
     columns = list(table_rows[0].paper)
@@ -124,11 +129,12 @@ def _draw(axes: Any, heads: Sequence[str], table_rows: Sequence[Row]) -> None:
         for left, label in zip(lefts, row.labels, strict=False):
             write(left, top - height / 2, label)
         for left, column in zip(lefts[labels:], columns, strict=True):
+            if not any_ours:
+                write(left, top - height / 2, f"{row.paper[column]:.2f}", color=GREY)
+                continue
             write(left, top - 0.3 * height, f"paper {row.paper[column]:.2f}", color=GREY)
             ours = row.ours.get(column)
-            # What is missing is shown in another style, so that nobody takes the paper's number for ours.
-            look = {"color": "0.55", "style": "italic"} if ours is None else {}
-            write(left, top - 0.7 * height, "ours " + (NOT_RUN if ours is None else _text(ours)), **look)
+            write(left, top - 0.7 * height, f"ours {NOTHING if ours is None else _text(ours)}")
 
 
 def markdown(title: str, heads: Sequence[str], table_rows: Sequence[Row]) -> str:
@@ -141,10 +147,13 @@ def markdown(title: str, heads: Sequence[str], table_rows: Sequence[Row]) -> str
     """
     columns = list(table_rows[0].paper)
     head = [*heads, *columns, "last step", "experiment"]
+    lacking = [row.experiment for row in table_rows if not row.ours]
+    some = len(lacking) < len(table_rows)
+    note = f"the paper's number / ours. {REPORTED}" if some else "the paper's numbers; ours are not run."
     text = [
         f"# {title}",
         "",
-        f"Per cent: the paper's number / ours. {REPORTED}",
+        f"Per cent: {note}",
         "",
         _markdown_row(head),
         _markdown_row(["---"] * len(head)),
@@ -152,8 +161,8 @@ def markdown(title: str, heads: Sequence[str], table_rows: Sequence[Row]) -> str
     for row in table_rows:
         cells = []
         for column in columns:
-            ours = _text(row.ours[column]) if column in row.ours else NOT_RUN
-            cells.append(f"{row.paper[column]:.2f} / {ours}")
+            ours = _text(row.ours[column]) if column in row.ours else NOTHING
+            cells.append(f"{row.paper[column]:.2f} / {ours}" if some else f"{row.paper[column]:.2f}")
         text.append(_markdown_row([*row.labels, *cells, row.steps or "-", f"`{row.experiment}`"]))
     return "\n".join(text) + "\n"
 

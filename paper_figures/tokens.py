@@ -177,14 +177,14 @@ def _draw(axes: Any, of_step: Shares) -> None:
     """Draw the shares of tokens among those of high entropy as bars, and among all tokens as points."""
     positions = np.arange(len(of_step.tokens))
     mean = of_step.high.mean(axis=0)
-    axes.bar(positions, mean, width=0.7, color="C0", alpha=0.7, label=f"among the {HIGH:.0%} of highest entropy")
+    axes.bar(positions, mean, width=0.7, color="0.72", label=f"among the {HIGH:.0%} of highest entropy")
     if len(of_step.high) > 1:
         intervals = [mean_interval(of_token, level=LEVEL) for of_token in of_step.high.T]
         low = np.array([interval.low for interval in intervals])
         high = np.array([interval.high for interval in intervals])
         ends = np.stack([mean - low, high - mean])
         axes.errorbar(positions, mean, yerr=ends, fmt="none", ecolor="0.2", linewidth=0.8)
-    axes.plot(positions, of_step.every.mean(axis=0), color="C1", marker="D", linestyle="", label="among all")
+    axes.plot(positions, of_step.every.mean(axis=0), color="black", marker="D", linestyle="", label="among all")
     axes.set_xticks(positions, of_step.tokens)
     axes.set(xlabel="token", ylabel="share of tokens", ylim=(0, None))
     axes.grid(visible=False, axis="x")

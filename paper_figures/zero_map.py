@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from paper_figures.cells import draw_cells
+from paper_figures.colours import PAIR
+from paper_figures.looks import stripes
 from paper_figures.panels import Panel
 from paper_figures.runs import Results
 from qae_theory.arrays import Array
@@ -63,19 +65,20 @@ def cell_text(values: Array, index: int) -> str:
     return f"{values[level, success]:.2f}, at K = {LEVELS[level]} and p = {SUCCESS[success]}"
 
 
-def draw_map(axes: Any, values: Array, *, limits: tuple[float, float] = (0, 1)) -> None:
+def draw_map(axes: Any, values: Array, *, limits: tuple[float, float] = (0, 1), around: float | None = None) -> None:
     """Draw a map over these levels and probabilities as shaded cells, with the border of the gate.
 
     Args:
         axes: Matplotlib's.
         values: ``[levels, probabilities]``.
         limits: values of the lightest and of the darkest shade.
+        around: as in :func:`paper_figures.cells.draw_cells`.
     """
     texts = []
     for of_level in values:
         texts.append([f"{value:.2f}".removeprefix("0") for value in of_level])
     probabilities = [success.removeprefix("0") for success in SUCCESS]
-    draw_cells(axes, values, texts, row_labels=LEVELS, column_labels=probabilities, limits=limits)
+    draw_cells(axes, values, texts, row_labels=LEVELS, column_labels=probabilities, limits=limits, around=around)
     draw_gate(axes)
     axes.set(xlabel="success probability p of the query", ylabel="quantile level K")
 
@@ -155,7 +158,7 @@ def _draw_measured(
             ends, [row, row], color="0.55", linewidth=5, marker="", linestyle="-", solid_capstyle="butt", label=label
         )
     steps = next(iter(in_training.values()))["steps"]
-    for end, shift, face in ((0, -0.16, "#0072B2"), (-1, 0.16, "white")):  # the first and the last record
+    for end, shift, colour in ((0, -0.17, PAIR[0]), (-1, 0.17, PAIR[1])):  # the first and the last record
         shares = [of_difficulty["shares"][end] for of_difficulty in in_training.values()]
         middle = np.array([share["estimate"] for share in shares])
         intervals = np.array([[share["low"], share["high"]] for share in shares]).T
@@ -164,10 +167,11 @@ def _draw_measured(
             np.arange(len(names)) + shift,
             xerr=np.abs(intervals.clip(0, 1) - middle),
             fmt="o" if end == 0 else "s",
-            color="#0072B2" if end == 0 else "#D55E00",
-            markerfacecolor=face,
+            color=colour,
+            markerfacecolor=colour if end == 0 else "white",
             label=f"measured, step {steps[end]}",
         )
+    stripes(axes, len(names))
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(axis="y", labelsize=6.5)
     axes.set(xlabel="share of zero advantages", xlim=(0, 1), ylim=(len(names) - 0.4, -1.25))

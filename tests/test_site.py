@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 import yaml
 
-from docs.site_build import built, commands, generated, markers
+from docs.site_build import built, claim_links, commands, generated, markers
 from docs.site_build.readme import PAGES
+from qae_theory.claims.readme import cited_verdicts
 from tests import ROOT
 
 DOCS = ROOT / "docs"
@@ -85,10 +86,31 @@ def test_no_place_of_a_machine_and_nothing_from_elsewhere(name: str) -> None:
     assert not re.search(r"!\[[^\]]*\]\(\w+://", text)
 
 
-def test_the_theme_loads_no_font_and_no_script_is_added() -> None:
+def test_the_theme_loads_no_font_and_no_script_is_added_to_every_page() -> None:
     assert configuration()["theme"]["font"] is False
     assert "extra_javascript" not in configuration()
     assert configuration()["strict"] is True
+
+
+# Is my run affected?
+
+
+def test_the_five_questions_are_answered_from_the_ledger() -> None:
+    """Each question names claims, each with its verdict, and the verdicts are those of the stored ledger."""
+    text = (DOCS / "how-to" / "is-my-run-affected.md").read_text(encoding="utf-8")
+    verdicts = {record["id"]: record["verdict"] for record in json.loads(generated.LEDGER.read_text(encoding="utf-8"))}
+    questions = re.findall(r"^## \d\. .+?\?$(.*?)(?=^## )", text, re.MULTILINE | re.DOTALL)
+    assert len(questions) == 5
+    for question in questions:
+        cited = cited_verdicts(question)
+        assert len(cited) >= 3
+        assert cited == [(claim, verdicts.get(claim)) for claim, _ in cited]
+
+
+def test_every_claim_of_the_five_questions_is_a_link() -> None:
+    text = (DOCS / "how-to" / "is-my-run-affected.md").read_text(encoding="utf-8")
+    places = claim_links.places()
+    assert [claim for claim, _ in cited_verdicts(text) if claim not in places] == []
 
 
 # Code

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from docs.site_build import built, claim_links, commands, gallery, markers, mathml, proofs, readme
+from docs.site_build import built, claim_links, commands, gallery, markers, mathml, proofs, readme, sources, study
 from docs.site_build.docstrings import as_markdown
 from paper_figures.report.entries import ledger_lines
-from qae_theory.claims.ledger import load_ledger
+from qae_theory.claims.ledger import load_ledger, read_catalogue
+from qae_theory.claims.readme import bottom_line
 from qae_theory.claims.report import KIND_MEANING, VERDICT_MEANING
 from qae_theory.cli import COMMANDS_GROUP
 from tests import ROOT
@@ -67,9 +68,10 @@ def test_front_page_is_the_readme() -> None:
     page = readme.front_page(text, proofs.INDEX, {})
     head, _, rest = text.partition("<!-- ledger:begin -->")
     section = rest.partition("<!-- ledger:end -->")[2].partition("\n## ")[0]
-    kept = [line for line in (head + section).splitlines() if "](" not in line]
+    kept = [line for line in (head + section).splitlines() if "](" not in line and "<!--" not in line]
     assert kept
     assert all(line in page for line in kept)
+    assert f"\n\n{bottom_line()}\n\n" in page
 
 
 # Proofs
@@ -92,7 +94,8 @@ def test_every_claim_has_its_place_and_its_line(made: dict[str, str]) -> None:
         name = record["id"]
         assert families.count(f"{{ #claim-{name} }}") == 1
         assert families.count(f"<code>qae verify {name}</code>") == 1
-        assert re.search(rf"\[`{name}`\]\(([\w-]+\.md)#claim-{name}\).*>{record['verdict']}<", made[proofs.INDEX])
+        line = rf"\(([\w-]+\.md)#claim-{re.escape(name)}\)<br>`{re.escape(name)}`.*>{record['verdict']}<"
+        assert re.search(line, made[proofs.INDEX])
         for item in record["evidence"]:
             assert f"<code>{item['where']}</code>" in families
 
@@ -101,6 +104,32 @@ def test_links_lead_to_the_page_that_has_the_claim(made: dict[str, str]) -> None
     links = re.findall(r"\(([\w-]+\.md)#(claim-[^)]+)\)", made[proofs.INDEX])
     assert len(links) == len(RECORDS)
     assert all(f"{{ #{place} }}" in made[f"proofs/{page}"] for page, place in links)
+
+
+def test_a_line_of_the_ledger_has_update_and_condition_and_a_title(made: dict[str, str]) -> None:
+    claim = "shape-entropy-rises-with-k@bandit/sgd-one-pass-uniform-equal-steps"
+    lines = [line for line in made[proofs.INDEX].splitlines() if f"`{claim}`" in line]
+    assert len(lines) == 1
+    title, update, condition, verdict = lines[0].strip("| ").split(" | ")
+    assert title.startswith("[Entropy rises with K](empirical-claims-by-condition.md#claim-")
+    assert (update, condition) == ("any", "bandit/sgd-one-pass-uniform-equal-steps")
+    assert ">absent<" in verdict
+    assert " | sampled group |  | " in next(line for line in made[proofs.INDEX].splitlines() if "`neutrality`" in line)
+
+
+def test_titles_are_statements() -> None:
+    """A title has a verb; the words that titles without one began with are planted."""
+    words = (
+        "is are be has have can hold holds give gives gets keep keeps show shows fall falls rise rises make makes "
+        "leave leaves weights reward rewards punish fails amplifies interpolates come comes change changes stay stays "
+        "step steps ascend move moves survives pushes splits decides carry carries lead collapses explodes predicts "
+        "peaks raises spikes surge shifts helps spreads puts takes refused dips"
+    )
+    verbs = re.compile(rf"\b({'|'.join(words.split())})\b")
+    titles = [claim.title for claim in read_catalogue() if not claim.family]
+    assert [title for title in titles if not verbs.search(title)] == []
+    assert not verbs.search("The two-regime gate of Eq. 4")
+    assert not verbs.search("Main results")
 
 
 def test_steps_and_planted_falsehoods_are_shown(made: dict[str, str]) -> None:
@@ -127,6 +156,80 @@ def test_a_changed_ledger_changes_the_pages(made: dict[str, str]) -> None:
     assert pages[proofs.INDEX] != made[proofs.INDEX]
     assert "another detail" in pages["proofs/quantile-and-gate.md"]
     assert pages["proofs/objective.md"] == made["proofs/objective.md"]
+
+
+def test_steps_come_first_and_their_places_are_links() -> None:
+    lines = ledger_lines(RECORDS, load_ledger())
+    lengths = sources.lengths_of(proofs.places(lines), ROOT)
+    page = proofs.pages(lines, "a ledger", lengths)[0]["proofs/quantile-and-gate.md"]
+    claim = page.partition("{ #claim-eq4-threshold }")[2].partition("\n## ")[0]
+    order = [claim.index(part) for part in ("<blockquote>", '<ol class="steps">', 'class="theorem"', "<dt>Source</dt>")]
+    assert order == sorted(order)
+    assert claim.count(" open>") == 1
+    assert '<details class="evidence passed" open>\n<summary><span class="kind">symbolic proof' in claim
+    assert '<details class="reached">' not in page
+    file, line = re.search(r'<a href="../source/(.+?)\.html#L(\d+)"><code>\1:\2</code></a>', claim).groups()  # type: ignore[union-attr]
+    assert f'<span id="L{line}" ' in sources.pages([f"{file}:{line}"], ROOT)[sources.page_name(file)]
+
+
+# The study's page
+
+REPORT = (
+    "# A study\n\n## Short\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\n"
+    "## Long, and more\n\nHow to read it.\n\n| a | b |\n| --- | --- |\n"
+    + "".join(f"| {n} | x\\|y, {n} |\n" for n in range(study.MOST_ROWS + 1))
+    + "\n| a |\n| --- |\n"
+    + "| z |\n" * (study.MOST_ROWS + 1)
+    + "\n```json\n"
+    + "1\n" * (study.MOST_LINES + 1)
+    + "```\n\n```\nshort\n```\n"
+)
+
+
+def test_long_tables_and_blocks_of_the_study_are_files() -> None:
+    text, files = study.cut(REPORT)
+    assert "| 1 | 2 |" in text
+    assert "How to read it." in text
+    assert "```\nshort\n```" in text
+    assert "x\\|y" not in text
+    rows = study.MOST_ROWS + 1
+    assert f"[Table of {rows} rows: a, b](long-and-more.csv)\n" in text
+    assert f"[Table of {rows} rows: a](long-and-more-2.csv)\n" in text
+    assert f"[{study.MOST_LINES + 1} lines](long-and-more-3.json)\n" in text
+    assert list(files) == ["long-and-more.csv", "long-and-more-2.csv", "long-and-more-3.json"]
+    assert files["long-and-more.csv"].startswith('a,b\n0,"x|y, 0"\n')
+    assert files["long-and-more.csv"].count("\n") == rows + 1
+
+
+def test_the_stored_study_has_a_page_that_can_be_read() -> None:
+    report = (ROOT / "docs" / study.PAGE).read_text(encoding="utf-8")
+    text, files = study.cut(report)
+    assert len(text.splitlines()) < 200
+    assert all(f"]({name})" in text for name in files)
+    assert re.findall(r"^#.*$", text, re.MULTILINE) == re.findall(r"^#.*$", report, re.MULTILINE)
+
+
+# Source files
+
+
+def test_a_source_file_is_a_page_with_a_place_for_each_line(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b.py").write_text("if x < 1:\n    y = '&'\n", encoding="utf-8")
+    places = ["a/b.py:2", "a/b.py:1", "a/gone.py:1"]
+    made = sources.pages(places, tmp_path)
+    assert list(made) == ["source/a/b.py.html"]
+    assert '<span id="L1" data-line="1">if x &lt; 1:\n</span><span id="L2"' in made["source/a/b.py.html"]
+    assert 'href="../../proofs/index.html"' in made["source/a/b.py.html"]
+    assert built.loaded_from_elsewhere(made["source/a/b.py.html"]) == []
+    assert sources.lengths_of(places, tmp_path) == {"a/b.py": 2}
+
+
+def test_places_are_links_where_the_file_has_a_page() -> None:
+    text = "<code>a/b.py:2</code> <code>a/b.py:3</code> <code>a/c.py:1</code> <code>a/b.py</code>"
+    assert sources.linked(text, {"a/b.py": 2}, "../") == (
+        '<a href="../source/a/b.py.html#L2"><code>a/b.py:2</code></a> '
+        '<a href="../source/a/b.py.html"><code>a/b.py:3</code></a> <code>a/c.py:1</code> <code>a/b.py</code>'
+    )
 
 
 # Figures
@@ -251,6 +354,19 @@ def test_claims_are_linked_where_the_text_names_them() -> None:
     page = "<p><code>gate-hard</code> <a href='#'><code>gate-hard</code></a></p><pre><code>gate-hard</code></pre>"
     link = '<a href="../proofs/quantile-and-gate.html#claim-gate-hard"><code>gate-hard</code></a>'
     assert claim_links.linked(page, where, "../") == page.replace("<p><code>gate-hard</code>", f"<p>{link}")
+
+
+def test_a_verdict_behind_a_claim_is_shown_in_its_colour() -> None:
+    where = claim_links.places()
+    text = (
+        "<code>gate-hard</code>: proved; <code>table-2</code>: not\nrun) "
+        "<code>b</code>: proved, <code>gate-hard</code>: no"
+    )
+    assert claim_links.with_badges(text, where) == (
+        '<code>gate-hard</code> <span class="badge proved">proved</span>; '
+        '<code>table-2</code> <span class="badge not-run">not run</span>) '
+        "<code>b</code>: proved, <code>gate-hard</code>: no"
+    )
 
 
 def test_words_that_name_something_else_too_are_left_alone(made: dict[str, str]) -> None:

@@ -1,6 +1,6 @@
 """Ids of claims in the text of a page as links to the claims.
 
-Only ids with a hyphen that name nothing else: ``channels`` is an experiment too, ``identity`` a rung of the ladder.
+Only ids that name nothing else: ``channels`` is an experiment too, ``identity`` a rung of the ladder.
 """
 
 from __future__ import annotations
@@ -8,11 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from paper_figures.report.html import slug
+from paper_figures.report.html import badge, slug
 from qae_theory.claims.ledger import read_catalogue
+from qae_theory.claims.model import Verdict
 from simulators.experiments import experiment_names
 
-_LINK_OR_CODE = re.compile(r"<a\b.*?</a>|<pre\b.*?</pre>|<h[1-6]\b.*?</h[1-6]>|<code>([\w-]+)</code>", re.DOTALL)
+ONE_WORD = ("neutrality", "ebpo")  # ids without a hyphen that name nothing else
+_VERDICTS = "|".join(r"\s+".join(verdict.value.split()) for verdict in Verdict)
+_CODE_AND_VERDICT = re.compile(rf"<code>([\w@./-]+)</code>:\s+({_VERDICTS})\b")
+_LINK_OR_CODE = re.compile(r"<a\b.*?</a>|<pre\b.*?</pre>|<h[1-6]\b.*?</h[1-6]>|<code>([\w@./-]+)</code>", re.DOTALL)
 
 
 def places() -> dict[str, str]:
@@ -21,8 +25,24 @@ def places() -> dict[str, str]:
     return {
         claim.id: f"proofs/{slug(claim.section)}.html#claim-{claim.id}"
         for claim in read_catalogue()
-        if "-" in claim.id and claim.id not in taken
+        if ("-" in claim.id or claim.id in ONE_WORD) and claim.id not in taken
     }
+
+
+def with_badges(page: str, where: Mapping[str, str]) -> str:
+    """Return the page's HTML with the verdict behind a claim, ``<code>id</code>: proved``, in its colour.
+
+    Args:
+        page: HTML.
+        where: page and place of each claim, as :func:`places` gives them.
+    """
+
+    def coloured(found: re.Match[str]) -> str:
+        """Return the claim and its verdict as a badge; other code with a colon as it is."""
+        claim, words = found.group(1), " ".join(found.group(2).split())
+        return f"<code>{claim}</code> {badge(Verdict(words))}" if claim in where else found.group()
+
+    return _CODE_AND_VERDICT.sub(coloured, page)
 
 
 def linked(page: str, where: Mapping[str, str], up: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from docs.site_build import commands, gallery, proofs, readme
+from docs.site_build import commands, gallery, proofs, readme, sources, study
 from paper_figures.report.content import registered
 from paper_figures.report.entries import ledger_lines
 
@@ -22,7 +22,8 @@ def pages() -> dict[str, str]:
         ValueError: a formula of the ledger has no MathML, or README.md has lost its table.
     """
     lines = ledger_lines(json.loads(LEDGER.read_text(encoding="utf-8")), registered())
-    of_claims, fallbacks = proofs.pages(lines, "[the stored ledger](../ledger.json)")
+    lengths = sources.lengths_of(proofs.places(lines), ROOT)
+    of_claims, fallbacks = proofs.pages(lines, "[the stored ledger](../ledger.json)", lengths)
     if fallbacks:
         raise ValueError(f"no MathML for {', '.join(fallbacks)}")
     titles = readme.titles_of(DOCS)
@@ -34,3 +35,15 @@ def pages() -> dict[str, str]:
         commands.PAGE: commands.page(commands.command_tree()),
         **of_claims,
     }
+
+
+def study_files() -> dict[str, str]:
+    """Return the files with what the study's page is too short for, by name."""
+    made = study.cut((DOCS / study.PAGE).read_text(encoding="utf-8")).files
+    return {f"{study.FOLDER}{name}": text for name, text in made.items()}
+
+
+def source_pages() -> dict[str, str]:
+    """Return the pages of the source files that the stored ledger's evidence points to, as HTML, by name."""
+    lines = ledger_lines(json.loads(LEDGER.read_text(encoding="utf-8")), registered())
+    return sources.pages(proofs.places(lines), ROOT)

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # MkDocs looks for no packag
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
-from docs.site_build import built, claim_links, gallery, generated, markers
+from docs.site_build import built, claim_links, gallery, generated, markers, study
 from docs.site_build.formulas import Formulas
 
 CLAIMS = claim_links.places()
@@ -26,13 +26,15 @@ def on_config(config: Any) -> Any:
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the generated pages."""
-    for name, text in generated.pages().items():
+    for name, text in (generated.pages() | generated.source_pages() | generated.study_files()).items():
         files.append(File.generated(config, name, content=text))
     return files
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Put figures and texts of the code where a page asks for them."""
+    if page.file.src_uri == study.PAGE:
+        markdown = study.cut(markdown).text
     figures = generated.FIGURES
     pictured = gallery.with_pictures(markdown, gallery.stored(figures), figures, _up(page))
     return markers.filled(pictured, generated.ROOT)
@@ -41,7 +43,9 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 def on_page_content(html: str, page: Any, **_: Any) -> str:
     """Return the page with boxes that scroll around what is wide, and with links from ids of claims to the claims."""
     text = built.with_scrolling_pictures(built.with_focusable_code(built.with_scrolling_tables(html)))
-    return text if page.file.src_uri.startswith("proofs/") else claim_links.linked(text, CLAIMS, _up(page))
+    if page.file.src_uri.startswith("proofs/"):
+        return text
+    return claim_links.linked(claim_links.with_badges(text, CLAIMS), CLAIMS, _up(page))
 
 
 def on_post_page(output: str, **_: Any) -> str:

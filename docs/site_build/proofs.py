@@ -1,4 +1,4 @@
-"""The ledger as pages: a table of all verdicts, and a page a family of claims with statements, steps and witnesses.
+"""The ledger as pages: all lines in a table with filter and search, and a page a family with statements and steps.
 
 Verdicts and figures are those of the stored ledger file; the texts of steps come from the evidence as it is registered
 now. A claim looks as it does in ``qae report``, whose code lays it out.
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
+from docs.site_build import sources
 from paper_figures.report import page_theorem
 from paper_figures.report.entries import LedgerLine
 from paper_figures.report.html import badge, slug
@@ -21,17 +23,26 @@ from qae_theory.claims.report_markdown import table
 from qae_theory.claims.text import HtmlText, markdown_cell
 
 INDEX = "proofs/index.md"
+SCRIPT = "../scripts/ledger.js"  # as the page of the ledger links to it
 DEFINITIONS = "proofs/definitions.md"
 DEFINITIONS_PAGE = "definitions.html"  # as the pages beside it link to it
+_FOLDED = re.compile(r'<details class="reached">\s*<summary>[^<]*</summary>(.*)</details>', re.DOTALL)
+# The steps of a formal proof are Coq's; what a reader follows are those of the evidence beside it.
+_FIRST = re.compile(
+    r'(<details class="evidence (?:passed|negative)")(>\s*<summary><span class="kind">(?!formal proof|property))'
+)
 _ARTICLE = re.compile(r"<article[^>]*>\s*<h3>.*?</h3>(.*)</article>", re.DOTALL)
 
 
-def pages(lines: Sequence[LedgerLine], ledger: str) -> tuple[dict[str, str], list[str]]:
+def pages(
+    lines: Sequence[LedgerLine], ledger: str, lengths: Mapping[str, int] = MappingProxyType({})
+) -> tuple[dict[str, str], list[str]]:
     """Return Markdown by the page's name, and the formulas that have no MathML.
 
     Args:
         lines: the ledger's lines.
         ledger: names its file for readers, as Markdown.
+        lengths: number of lines of each source file that has a page, to which its places are linked.
     """
     text = HtmlText()
     by_id = {line.entry.claim.id: line for line in lines}
@@ -40,20 +51,37 @@ def pages(lines: Sequence[LedgerLine], ledger: str) -> tuple[dict[str, str], lis
         for name, entries in report.by_section(line.entry for line in lines).items()
     }
     made = {INDEX: _index(families, ledger), DEFINITIONS: _definitions()}
-    made |= {f"proofs/{slug(name)}.md": _family(name, members, text) for name, members in families.items()}
+    for name, members in families.items():
+        made[f"proofs/{slug(name)}.md"] = sources.linked(_family(name, members, text), dict(lengths), "../")
     return made, text.fallbacks
 
 
+def places(lines: Iterable[LedgerLine]) -> list[str]:
+    """Return where the evidence and its steps are, as ``FILE:LINE``."""
+    found = []
+    for line in lines:
+        for outcome in line.entry.outcomes:
+            found += [outcome.where, *(step.where for step in outcome.steps)]
+    return found
+
+
 def _index(families: Mapping[str, Sequence[LedgerLine]], ledger: str) -> str:
+    """Return the page of the ledger: every line in one table, which a script of the page filters and searches."""
     entries = [line.entry for members in families.values() for line in members]
+    titles = {entry.claim.id: entry.claim.title for entry in entries}
+    rows = [_row(name, line, titles) for name, members in families.items() for line in members]
     parts = [
-        "# Verdicts and proofs",
+        "---\nhide:\n  - toc\n---",  # the table needs the room
+        "# The ledger",
         f"{_number(entries)}: {report.counts_line(entries)}. Made from {ledger}, which `qae verify --json` wrote.",
         report.INTRODUCTION,
-        "[How to read the ledger](../how-to/read-the-ledger.md) says what a verdict rests on.",
+        "[How to read the ledger](../how-to/read-the-ledger.md) says what a verdict rests on. A line names its topic's "
+        "page, where statement, steps and witness are.",
+        '<div class="ledger" markdown>',
+        table(["Claim", "Update", "Condition", "Verdict"], rows),
+        "</div>",
+        f'<script src="{SCRIPT}" defer></script>',
     ]
-    for name, members in families.items():
-        parts += [f"## {name}", table(["Claim", "Title", "Verdict"], [_row(name, line) for line in members])]
     return "\n\n".join(parts) + "\n"
 
 
@@ -69,13 +97,19 @@ def _definitions() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _row(family: str, line: LedgerLine) -> list[str]:
+def _row(family: str, line: LedgerLine, titles: Mapping[str, str]) -> list[str]:
+    """Return a line of the ledger: title and id, update, condition, and verdict with its strongest evidence.
+
+    A line by condition has the title of its family, since the condition has a column of its own.
+    """
     claim = line.entry.claim
+    title = titles.get(claim.family or "", claim.title)
     assumed = f"<br>if {markdown_cell(claim.assumption)}" if claim.assumption else ""
-    update = "" if claim.update == Claim.update else f"<br>update: `{claim.update}`"
+    update = "any" if claim.update == Claim.update else claim.update.replace("_", " ")
     return [
-        f"[`{claim.id}`]({slug(family)}.md#claim-{claim.id})",
-        f"{markdown_cell(claim.title)}{assumed}{update}",
+        f"[{markdown_cell(title)}]({slug(family)}.md#claim-{claim.id})<br>`{claim.id}`{assumed}",
+        update,
+        claim.condition or "",
         f"{badge(line.entry.verdict)}<br>{strongest_evidence(line.record)}",
     ]
 
@@ -96,6 +130,9 @@ def _claim(line: LedgerLine, text: HtmlText) -> str:
     if found is None:
         raise ValueError(f"the report has no article for {line.entry.claim.id!r}")
     body = found.group(1).replace("<h4", "<h3").replace("</h4>", "</h3>")
+    # A page of its own has room for what the report folds: the steps of the first evidence come first.
+    body = _FOLDED.sub(r'<div class="reached">\1</div>', body)
+    body = _FIRST.sub(r"\1 open\2", body, count=1)
     heading = f"## {html.escape(line.entry.claim.title, quote=False)} {{ #claim-{line.entry.claim.id} }}"
     return f'{heading}\n\n<div class="claim">{_one_block(body)}</div>'
 

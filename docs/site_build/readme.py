@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from qae_theory.claims.readme import BEGIN, END
+from qae_theory.claims.readme import BEGIN, BOTTOM_BEGIN, BOTTOM_END, END
 
 DOCS = "docs/"
 # Files outside docs/ that the site has.
@@ -28,6 +28,9 @@ def front_page(readme: str, verdicts: str, titles: Mapping[str, str]) -> str:
     Raises:
         ValueError: the markers around the counts are not there.
     """
+    # A list does not begin right after a comment in the site's Markdown.
+    for mark in (BOTTOM_BEGIN, BOTTOM_END):
+        readme = readme.replace(f"{mark}\n", "")
     before, begin, rest = readme.partition(BEGIN)
     made, end, after = rest.partition(END)
     if not begin or not end:

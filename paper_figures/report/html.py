@@ -60,6 +60,17 @@ def labelled(label: str, prose: str | None, text: HtmlText) -> str:
     return "" if prose is None else f"<h4>{label}</h4>{block(prose, text)}"
 
 
+def folded(summary: str, inside: str, *, kind: str = "part") -> str:
+    """Return what is folded away under a line that opens it.
+
+    Args:
+        summary: the line, as HTML.
+        inside: as HTML.
+        kind: the class.
+    """
+    return f'<details class="{kind}"><summary>{summary}</summary>{inside}</details>'
+
+
 def commands(command_lines: Iterable[str]) -> str:
     """Return command lines, one below the other."""
     items = "".join(f"<li><code>{escape(line)}</code></li>" for line in command_lines)

@@ -12,7 +12,7 @@ from paper_figures.report.limits import Limit
 from paper_figures.report.pictures import Picture
 from qae_theory.claims import report
 from qae_theory.claims.model import Outcome, StepOutcome
-from qae_theory.claims.readme import strongest_evidence
+from qae_theory.claims.readme import bottom_line, strongest_evidence
 from qae_theory.claims.report_markdown import table
 from qae_theory.claims.text import markdown_cell, markdown_plain
 from qae_theory.formal.reader import DEFINITIONS, readings
@@ -24,6 +24,9 @@ def render(content: Content) -> str:
     """Return the whole report."""
     parts = [
         f"# {TITLE}",
+        "## The bottom line for someone who trains",
+        bottom_line(),
+        "## What this page is",
         *WHAT_IT_IS,
         f"{len(content.ledger_lines)} claims: {report.counts_line(content.entries)}.",
         f"Ledger: {markdown_plain(content.ledger)}.",

@@ -11,7 +11,8 @@ from html import escape
 from paper_figures.report.commands import Made
 from paper_figures.report.content import SET_UP, TITLE, WHAT_IT_IS, Content
 from paper_figures.report.entries import LedgerLine
-from paper_figures.report.html import LEDGERS, OURS, badge, read, slug, table, template
+from paper_figures.report.findings import findings
+from paper_figures.report.html import LEDGERS, OURS, badge, folded, read, slug, table, template
 from paper_figures.report.limits import Limit
 from paper_figures.report.page_claims import section
 from paper_figures.report.page_figures import figures
@@ -22,6 +23,7 @@ from qae_theory.claims.model import Entry
 from qae_theory.claims.text import HtmlText
 
 PARTS = {
+    "findings": "The bottom line for someone who trains",
     "ledger": "The ledger",
     "figures": "Figures and tables",
     "limits": "Limits",
@@ -39,10 +41,12 @@ def render(content: Content) -> tuple[str, list[str]]:
     page = template(OURS, "page.html").substitute(
         title=escape(TITLE),
         style=read(LEDGERS, "style.css") + read(OURS, "report.css") + filter_rules(content.ledger_lines),
+        findings=findings({name: line.entry.verdict for name, line in by_id.items()}, text),
         what="".join(f"<p>{escape(sentence)}</p>" for sentence in WHAT_IT_IS),
         tally="".join(f"<li><b>{n}</b> {badge(v)}</li>" for v, n in report.counts(content.entries).items()),
         run=escape(f"{len(by_id)} claims, {len(content.pictures)} figures and tables. Ledger: {content.ledger}."),
         contents=_contents(sections),
+        every=escape(f"All {len(by_id)} lines, by verdict and update"),
         introduction=escape(report.INTRODUCTION),
         verdicts="".join(_meaning(badge(verdict), meaning) for verdict, meaning in report.VERDICT_MEANING.items()),
         kinds="".join(_meaning(escape(kind.value), meaning) for kind, meaning in report.KIND_MEANING.items()),
@@ -50,7 +54,8 @@ def render(content: Content) -> tuple[str, list[str]]:
         summary="".join(row(line, text) for line in content.ledger_lines),
         figures=figures(content, text),
         limits="".join(_limit(limit, text) for limit in content.limits),
-        reproduce=_everything(text) + (_runs(content.made) if content.made else ""),
+        reproduce=_everything(text)
+        + (folded("The runs behind the figures", _runs(content.made)) if content.made else ""),
         sections=_sections(sections, by_id, pictured, text=text) + appendix(),
         **{f"{name}_heading": f'<h2 id="{name}">{escape(heading)}</h2>' for name, heading in PARTS.items()},
     )
@@ -85,7 +90,7 @@ def _contents(sections: Iterable[str]) -> str:
 
 def _limit(limit: Limit, text: HtmlText) -> str:
     items = "".join(f"<li>{text.plain(item)}</li>" for item in limit.items)
-    listed = f"<ul>{items}</ul>" if items else ""
+    listed = folded("Which ones", f"<ul>{items}</ul>") if items else ""
     return f'<div class="limit"><h3>{escape(limit.title)}</h3><p>{text.plain(limit.sentence)}</p>{listed}</div>'
 
 
@@ -97,10 +102,12 @@ def _everything(text: HtmlText) -> str:
 
 
 def _runs(made: Sequence[Made]) -> str:
-    """Return the runs behind the figures, by the command that made them."""
+    """Return the runs behind the figures, by the command that made them; nothing where there are none."""
+    if not made:
+        return ""
     body = []
     for by_command in made:
         run_ids = ", ".join(run.id for run in by_command.runs)
         body.append((f"<code>{escape(by_command.command)}</code>", escape(by_command.commit), escape(run_ids)))
     runs = table(("Command", "Commit", "Runs"), body, labelled_by="runs", kind="runs")
-    return f'<h3 id="runs">The runs behind the figures</h3>{runs}'
+    return f'<h3 id="runs">The runs behind the figures</h3>{folded("Command, commit and runs", runs)}'

@@ -8,7 +8,7 @@ from html import escape
 from paper_figures.report.commands import of_claim
 from paper_figures.report.details import statements
 from paper_figures.report.entries import LedgerLine
-from paper_figures.report.html import LEDGERS, badge, block, commands, labelled, slug, table, template
+from paper_figures.report.html import LEDGERS, OURS, badge, block, commands, folded, labelled, slug, table, template
 from paper_figures.report.page_theorem import theorem
 from qae_theory.claims import report
 from qae_theory.claims.model import Outcome, Status, StepOutcome
@@ -18,6 +18,7 @@ CONTROLS = {
     Status.PASSED: "Each step held, and its planted falsehood was rejected by the step's own test.",
     Status.NEGATIVE: "The step did not hold. Its planted falsehood was rejected by the step's own test.",
 }
+LONG = 200  # characters of what was found; more is residuals and intervals, which few readers look at
 NO_STEPS = {Status.SKIPPED: "steps not run", Status.BROKEN: "steps not kept"}
 
 
@@ -40,7 +41,9 @@ def section(
     """
     anchor = f"section-{slug(name)}"
     claims = "".join(_claim(line, pictured, text, definitions_at) for line in ledger_lines)
-    return f'<section aria-labelledby="{anchor}"><h2 id="{anchor}">Evidence: {escape(name)}</h2>{claims}</section>'
+    number = f"{len(ledger_lines)} claim{'' if len(ledger_lines) == 1 else 's'}"
+    heading = f'<h2 id="{anchor}">Evidence: {escape(name)}</h2>'
+    return f'<section aria-labelledby="{anchor}">{heading}{folded(number, claims)}</section>'
 
 
 def _claim(line: LedgerLine, pictured: Collection[str], text: HtmlText, definitions_at: str) -> str:
@@ -49,7 +52,7 @@ def _claim(line: LedgerLine, pictured: Collection[str], text: HtmlText, definiti
     evidence = "".join(_evidence(outcome, text) for outcome in entry.outcomes)
     again = f"<h4>Make it again</h4>{commands(of_claim(entry))}"
     doubts = "".join(f'<p class="doubt">{text.plain(doubt)}.</p>' for doubt in line.doubts)
-    return template(LEDGERS, "claim.html").substitute(
+    return template(OURS, "claim.html").substitute(
         id=escape(claim.id),
         title=text.inline(claim.title),
         badge=badge(entry.verdict),
@@ -60,7 +63,8 @@ def _claim(line: LedgerLine, pictured: Collection[str], text: HtmlText, definiti
         reason=text.plain(line.reason),
         note=doubts + labelled("Note", claim.note, text),
         witness=_witness(line, text),
-        evidence=theorem(claim.id, definitions_at=definitions_at) + evidence + again,
+        evidence=evidence + theorem(claim.id, definitions_at=definitions_at),
+        again=again,
     )
 
 
@@ -98,17 +102,21 @@ def _evidence(outcome: Outcome, text: HtmlText) -> str:
         else NO_STEPS.get(outcome.status, "steps not known"),
         seconds=f"{outcome.seconds:.2f}&nbsp;s",
         where=escape(outcome.where),
-        body=_detail(outcome, text) + controls,
+        body=controls + _detail(outcome, text),
     )
 
 
 def _detail(outcome: Outcome, text: HtmlText) -> str:
-    """Return what the evidence found: one sentence, or a list of statements."""
+    """Return what the evidence found: one sentence, or a list of statements, folded where it is long."""
     sentences = [text.plain(statement) for statement in statements(outcome.detail)]
     if len(sentences) <= 1:
-        return f'<p class="text">{"".join(sentences)}</p>'
-    items = "".join(f"<li>{sentence}</li>" for sentence in sentences)
-    return f'<ul class="found">{items}</ul>'
+        made = f'<p class="text">{"".join(sentences)}</p>'
+    else:
+        items = "".join(f"<li>{sentence}</li>" for sentence in sentences)
+        made = f'<ul class="found">{items}</ul>'
+    # Evidence without steps has nothing else to show, and evidence that broke says here why.
+    long = len(outcome.detail) > LONG and outcome.steps and outcome.status is not Status.BROKEN
+    return folded("What was found, number by number", made) if long else made
 
 
 def _step(step: StepOutcome, text: HtmlText) -> str:

@@ -7,18 +7,14 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from paper_figures.report.content import Content
-from paper_figures.report.html import commands, slug, table
+from paper_figures.report.html import commands, folded, slug, table
 from paper_figures.report.pictures import Picture
 from qae_theory.claims.text import HtmlText
 
 
 def figures(content: Content, text: HtmlText) -> str:
-    """Return a list of links, and all figures."""
-    links, pictures = "", ""
-    for picture in content.pictures:
-        links += f'<li><a href="#{_id(picture)}">{escape(picture.title)}</a></li>'
-        pictures += _picture(picture, content.commands_for(picture), text)
-    return f'<ul class="index">{links}</ul>{pictures}' if links else ""
+    """Return all figures, each folded under its title."""
+    return "".join(_picture(picture, content.commands_for(picture), text) for picture in content.pictures)
 
 
 def _id(picture: Picture) -> str:
@@ -34,13 +30,20 @@ def _picture(picture: Picture, command_lines: Sequence[str], text: HtmlText) -> 
         f'<img src="data:image/png;base64,{b64encode(picture.png).decode()}" width="{width}" height="{height}"'
         f' style="--width: {width}" alt="{escape(picture.alt)}">'
     )
-    return (
-        f'<div class="picture" id="{_id(picture)}"><h3 id="{name}">{escape(picture.title)}</h3><figure>'
-        f'<div class="scroll plot" tabindex="0" role="group" aria-labelledby="{name}">{image}</div>'
+    shown = (
+        f'<figure><div class="scroll plot" tabindex="0" role="group" aria-labelledby="{name}">{image}</div>'
         f"<figcaption><ul>{''.join(_source(panel, text) for panel in picture.panels)}</ul>"
         f"<details><summary>Caption: numbers and intervals</summary>{_captions(picture, text)}</details>"
-        f"{_values(picture, name)}{commands(command_lines)}</figcaption></figure></div>"
+        f"{_values(picture, name)}{commands(command_lines)}</figcaption></figure>"
     )
+    title = f'<span id="{name}">{escape(picture.title)}</span>{_state(picture)}'
+    return f'<div class="picture" id="{_id(picture)}">{folded(title, shown)}</div>'
+
+
+def _state(picture: Picture) -> str:
+    """Return how many of the panels have no data of ours; nothing where all have."""
+    without = sum(1 for panel in picture.panels if panel["missing"])
+    return f' <span class="missing">{without} of {len(picture.panels)} panels not run</span>' if without else ""
 
 
 def _source(panel: Mapping[str, str | None], text: HtmlText) -> str:

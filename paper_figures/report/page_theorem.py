@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from html import escape
 
+from paper_figures.report.html import folded
 from qae_theory.formal import reader
 from qae_theory.formal.tools.survey import INTEGERS
 
 DEFINITIONS = "formal-definitions"
 _DEFINED = re.compile(r'\b(Definition|Fixpoint|Inductive) <a href="#definition-(\w+)">\w+</a>')
+APPENDIX = "The file Definitions.v as it is: nothing else is used in a statement but Coq's libraries."
 USES = "What the statements in Coq are made of"
 
 
@@ -53,8 +55,7 @@ def appendix() -> str:
     """Return the section of the report that holds the definitions."""
     return (
         f'<section aria-labelledby="{DEFINITIONS}"><h2 id="{DEFINITIONS}">{USES}</h2>'
-        f"<p>The file Definitions.v as it is: nothing else is used in a statement but Coq's libraries.</p>"
-        f"{definitions()}</section>"
+        f"{folded(APPENDIX, definitions())}</section>"
     )
 
 

@@ -1,15 +1,18 @@
-"""Write the counts of verdicts into README.md and the table of all verdicts into docs/verdicts.md, from a ledger file.
+"""Write the bottom line and the counts of verdicts into README.md, and the table of all verdicts into docs/verdicts.md.
 
-``python -m qae_theory.claims.readme [--check] [LEDGER_JSON]`` rewrites what is between the two markers of each file and
-nothing else. No verdict is computed here.
+``python -m qae_theory.claims.readme [--check] [LEDGER_JSON]`` rewrites what is between the markers of each file and
+nothing else. No verdict is computed here: counts and table are those of a ledger file. The bottom line is the text
+that ``qae report`` shows too; a test holds each verdict that it names against the stored ledger.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,9 @@ from qae_theory.claims.text import markdown_cell
 from qae_theory.runs.files import write_atomically
 
 BEGIN, END = "<!-- ledger:begin -->", "<!-- ledger:end -->"
+BOTTOM_LINE = "bottom_line.md"  # a file of this package
+BOTTOM_BEGIN, BOTTOM_END = "<!-- bottom-line:begin -->", "<!-- bottom-line:end -->"
+CITED = re.compile(r"`([\w@./-]+)`:\s+([a-z\s]+?)(?=[;)])")  # a claim with its verdict, as the bottom line names them
 # The roles whose evidence a verdict rests on; one that found nothing rests on none.
 _DECIDING_ROLES = {
     Verdict.PROVED: {Role.FOR},
@@ -50,11 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         records = json.loads(options.ledger.read_text(encoding="utf-8"))
         # Both files are read before either is written: an error leaves both as they were.
         stale: dict[Path, str] = {}
-        for path, made in ((options.readme, counts(records)), (options.table, ledger_table(records))):
-            text = path.read_text(encoding="utf-8")
-            wanted = between_markers(text, made)
-            if wanted != text:
-                stale[path] = wanted
+        text = options.readme.read_text(encoding="utf-8")
+        wanted = between_markers(text, counts(records))
+        wanted = between_markers(wanted, bottom_line(), marks=(BOTTOM_BEGIN, BOTTOM_END))
+        if wanted != text:
+            stale[options.readme] = wanted
+        text = options.table.read_text(encoding="utf-8")
+        wanted = between_markers(text, ledger_table(records))
+        if wanted != text:
+            stale[options.table] = wanted
     except (OSError, ValueError, KeyError) as error:
         print(f"readme: {error}", file=sys.stderr)
         return 2
@@ -66,18 +76,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(options.check and bool(stale))
 
 
-def between_markers(text: str, made: str) -> str:
+def bottom_line() -> str:
+    """Return the findings for someone who trains, as a Markdown list. Claims are named as ```id`: verdict``."""
+    return (files("qae_theory.claims") / BOTTOM_LINE).read_text(encoding="utf-8").strip()
+
+
+def cited_verdicts(text: str) -> list[tuple[str, str]]:
+    """Return the claims that a text names with their verdicts, in order: id and verdict."""
+    return [(claim, " ".join(verdict.split())) for claim, verdict in CITED.findall(text)]
+
+
+def between_markers(text: str, made: str, *, marks: tuple[str, str] = (BEGIN, END)) -> str:
     """Return the text with what was made put between its markers.
+
+    Args:
+        text: of a file.
+        made: goes between the markers, on lines of its own.
+        marks: the first and the last marker.
 
     Raises:
         ValueError: if the text lacks a marker, or has one twice.
     """
-    before, begin_mark, rest = text.partition(BEGIN)
-    _, end_mark, after = rest.partition(END)
+    begin, end = marks
+    before, begin_mark, rest = text.partition(begin)
+    _, end_mark, after = rest.partition(end)
     # With two pairs of markers it would be open which to write between.
-    if not (begin_mark and end_mark) or text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise ValueError(f"the text needs the lines {BEGIN} and {END}, once each and in this order")
-    return f"{before}{BEGIN}\n{made}\n{END}{after}"
+    if not (begin_mark and end_mark) or text.count(begin) != 1 or text.count(end) != 1:
+        raise ValueError(f"the text needs the lines {begin} and {end}, once each and in this order")
+    return f"{before}{begin}\n{made}\n{end}{after}"
 
 
 def counts(records: Sequence[Mapping[str, Any]]) -> str:

@@ -21,13 +21,34 @@ before(async () => {
 });
 after(() => browser?.close());
 
+const unfold = () => page.$$eval("#ledger ~ details", (found) => found.forEach((one) => (one.open = true)));
 const rows = (kind = "") =>
   page.$$eval(`.summary tbody tr${kind}`, (found) => found.filter((row) => row.offsetParent !== null).length);
 const all = (kind = "") => page.$$eval(`.summary tbody tr${kind}`, (found) => found.length);
 const choices = (name) => page.$$eval(`input[name=${name}]`, (found) => found.map((one) => one.id));
 const says = () => page.$eval(".nothing", (one) => getComputedStyle(one).display !== "none");
 
+const MOST_PIXELS = 12000;
+for (const width of [390, 768, 1440]) {
+  test(`folded, the page is at most ${MOST_PIXELS} pixels tall at ${width}, and begins with the bottom line`, { skip }, async () => {
+    await page.setViewport({ width, height: 844 });
+    const [height, first] = await page.evaluate(() => [
+      document.documentElement.scrollHeight,
+      document.getElementById("findings").getBoundingClientRect().bottom,
+    ]);
+    assert.ok(height <= MOST_PIXELS, `${height}`);
+    assert.ok(first > 0 && first < 844 / 3, `${first}`);
+  });
+}
+
+test("a link to a claim opens what it is folded in", { skip }, async () => {
+  await page.click(".findings a");
+  const target = await page.$eval(".findings a", (link) => link.getAttribute("href").slice(1));
+  assert.ok(await page.evaluate((id) => document.getElementById(id).checkVisibility(), target));
+});
+
 test("every choice of verdict and update shows its rows and no other", { skip }, async () => {
+  await unfold();
   for (const verdict of await choices("verdict")) {
     await page.click(`#${verdict}`);
     for (const update of await choices("update")) {

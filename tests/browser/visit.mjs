@@ -8,9 +8,9 @@ import { accessibility, brokenLinks, links, listen, overflow, pageOf, unfold } f
 import { serve } from "./server.mjs";
 
 export const VIEWS = [
-  { name: "desktop", width: 1280, height: 800, schemes: ["light", "dark"] },
+  { name: "desktop", width: 1440, height: 900, schemes: ["light", "dark"] },
+  { name: "tablet", width: 768, height: 1024, isMobile: true, hasTouch: true, schemes: ["light", "dark"] },
   { name: "phone", width: 390, height: 844, isMobile: true, hasTouch: true, schemes: ["light", "dark"] },
-  { name: "narrow", width: 360, height: 740, isMobile: true, hasTouch: true, schemes: ["light"], axe: false },
 ];
 const TILE = 2000; // pixels of height of a screenshot
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
@@ -44,7 +44,9 @@ async function crawl(browser, start, options) {
   for (const waiting = [start]; waiting.length; ) {
     const url = waiting.shift();
     if (pages.has(url)) continue;
-    pages.set(url, await everyView(browser, url, options, found));
+    // Pages of source code are made from one template: a view of each will do.
+    const views = url.includes("/source/") ? options.views.slice(0, 1) : options.views;
+    pages.set(url, await everyView(browser, url, { ...options, views, shots: views === options.views && options.shots }, found));
     if (!single) waiting.push(...pages.get(url).hrefs.map(pageOf).filter((next) => isPage(next, origin)));
   }
   const broken = await brokenLinks(pages, origin);

@@ -18,19 +18,20 @@ from qae_theory.arrays import Array
 from tests.paper_figures.stored import drawn
 
 FOLDER = Path(__file__).parent / "baseline"
-# Exact panels, and watermarks in the place of the others: nothing here depends on a run.
+# Exact panels alone: nothing here depends on a run.
 NAMES = ("gain_ratio", "leaky_cells", "baseline_sweep", "safe_step", "zero_map", "ledger_matrix")
-WIDTH = 240  # pixels
+PER_INCH = 22  # pixels of a small image
 BLOCK = 6  # pixels: letters and anti-aliasing are averaged away, a moved label is not
 
 
 def small_image(figure: Any) -> Image.Image:
-    """The figure in grey, ``WIDTH`` pixels wide."""
+    """The figure in grey, ``PER_INCH`` pixels an inch."""
     buffer = BytesIO()
     with style():
         figure.savefig(buffer, format="png", dpi=100)
     image = Image.open(buffer).convert("L")
-    return image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.Resampling.BOX)
+    size = [round(inches * PER_INCH) for inches in figure.get_size_inches()]
+    return image.resize((size[0], size[1]), Image.Resampling.BOX)
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:

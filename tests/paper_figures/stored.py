@@ -80,12 +80,13 @@ class Drawn:
 
     @property
     def missing(self) -> list[str | None]:
-        """What each panel's watermark says; None where there are data."""
+        """What each panel says that it lacks; None where there are data."""
         return [panel.missing for panel in self.panels]
 
     def axes(self, panel: int = 0) -> Any:
-        """The axes of a panel, by number."""
-        return self.figure.axes[panel]
+        """The axes of a panel with data, by the panel's number; panels without take no room."""
+        assert not self.panels[panel].blank
+        return self.figure.axes[sum(not one.blank for one in self.panels[:panel])]
 
 
 def drawn(name: str, root: Path) -> Drawn:
@@ -93,7 +94,7 @@ def drawn(name: str, root: Path) -> Drawn:
     one = figure(name)
     panels = all_built(one.panels, Results(root))
     with style():
-        made = figure_of(one.title, panels, shape=one.shape, size=one.size)
+        made = figure_of(one.title, panels, shape=one.shape, size=one.size, shared_y=one.shared_y)
     return Drawn(made, panels, entry_of(one, panels))
 
 

@@ -107,13 +107,18 @@ def test_shares_are_the_run_and_change_with_it(tmp_path: Path) -> None:
     for panel in range(4, 8):
         axes = before.axes(panel)
         assert lines(axes) == [f"{regime}, {word}" for regime in ("hard", "easy") for word in ("not broken", "strict")]
-        assert line(axes, "hard, not broken") == ([0.0025, 0.01, 1.0], [0.8, 0.8, 0.8])
-        assert line(axes, "easy, strict")[1] == [0.2, 0.2, 0.2]
+        assert line(axes, "hard, not broken") == ([0.01, 1.0], [0.8, 0.8])
+        assert line(axes, "easy, strict")[1] == [0.2, 0.2]
+        # The first order stands alone: no line joins it to a step.
+        alone = [
+            (one.get_xdata().tolist(), one.get_ydata().tolist()) for one in axes.lines if len(one.get_xdata()) == 1
+        ]
+        assert alone == [([0.0025], [share]) for share in (0.8, 0.2, 0.8, 0.2)]
         low, high = axes.collections[0].get_paths()[0].get_extents().intervaly
         assert (low, high) == (0.4, 1.0)
         assert texts(axes, "source") == ["ordering, run 0123456789ab, quick size, settings changed"]
     assert "hard, not broken 80%" in before.caption
     store(tmp_path, "ordering", files={"analysis.json": {"shares": shares(0.4)}})
     after = drawn("baseline_sweep", tmp_path)
-    assert line(after.axes(7), "hard, not broken")[1] == [0.4, 0.4, 0.4]
+    assert line(after.axes(7), "hard, not broken")[1] == [0.4, 0.4]
     assert "hard, not broken 40%" in after.caption

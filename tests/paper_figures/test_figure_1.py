@@ -47,8 +47,8 @@ def test_bandits_stand_in(tmp_path: Path, name: str) -> None:
         (source,) = texts(axes, "source")
         assert source.startswith("not a language model: softmax bandit, Adam 1e-8, 16 passes")
     assert found.axes(0).get_ylabel() == "entropy (nats per response)"
-    assert "paper: DAPO spikes at steps 10-80" in lines(found.axes(0))
-    assert not any(text.startswith("paper") for text in lines(found.axes(1)))
+    assert found.panels[0].caption.endswith("Reference marks: paper: DAPO spikes at steps 10-80.")
+    assert not any(text.startswith("paper") for panel in (0, 1) for text in lines(found.axes(panel)))
 
 
 def test_a_changed_record_changes_line_and_caption(tmp_path: Path) -> None:
@@ -139,4 +139,4 @@ def test_without_runs_the_commands_are_named(tmp_path: Path) -> None:
         f"{launch}, or qae simulate sparsity",
         launch,
     ]
-    assert texts(drawn("figure_1", tmp_path).axes(0), "missing") == [f"{launch}, or qae simulate sign-split"]
+    assert drawn("figure_1", tmp_path).missing[0] == f"{launch}, or qae simulate sign-split"

@@ -57,7 +57,7 @@ def test_a_panel_that_moves_is_seen(tmp_path: Path) -> None:
 
 def test_a_lost_title_is_seen(tmp_path: Path) -> None:
     found = drawn("safe_step", tmp_path)
-    found.axes(1).set_title("", loc="left")
+    found.axes(0).set_title("", loc="left")
     assert apart("safe_step", found) > TOLERANCE
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from paper_figures.prediction_ladder import LABELS, SETTING
 from qae_theory.curves.rungs import RUNGS
-from tests.paper_figures.stored import drawn, store, texts
+from tests.paper_figures.stored import drawn, store
 
 OTHER = "adam eps 1e-08, 1 update, no clipping"
 
@@ -136,4 +136,4 @@ def test_without_counts_only_the_panel_of_the_bounds_is_empty(
 def test_without_a_study_the_command_is_named(tmp_path: Path) -> None:
     found = drawn("prediction_ladder", tmp_path)
     assert found.missing == ["not run: qae validate"] * 6
-    assert texts(found.axes(4), "missing") == ["not run: qae validate"]
+    assert found.figure.axes == []

@@ -102,12 +102,38 @@ def unpacked(stream: bytes) -> bytes:
         return b""
 
 
-def test_sources_stand_below_and_watermarks_inside(tmp_path: Path) -> None:
-    found = Drawn(figure(tmp_path), [], {})
+def test_sources_stand_below_and_a_panel_without_data_takes_no_room(tmp_path: Path) -> None:
+    found = Drawn(figure(tmp_path), panels(tmp_path), {})
     assert texts(found.axes(0), "source") == [("a rather long stand-in " * 5).strip() + " : theory, exact"]
-    assert texts(found.axes(1)) == ["NO DATA", "not run: qae simulate ordering"]
-    assert not found.axes(1).axison
-    assert not found.axes(2).axison  # no third panel
+    assert len(found.figure.axes) == 1
+    assert found.figure.get_size_inches()[0] == 3.0
+    assert [text for text in found.figure.texts if text.get_gid() == "missing"] == []
+
+
+def test_without_any_data_the_figure_is_a_line_for_each_panel(tmp_path: Path) -> None:
+    with style():
+        made = figure_of("Nothing yet", panels(tmp_path)[1:] * 2, shape=(1, 2), size=(3.0, 2.4))
+    assert made.axes == []
+    (text,) = [text for text in made.texts if text.get_gid() == "missing"]
+    assert text.get_text() == "\n".join(["nothing yet: not run: qae simulate ordering"] * 2)
+    assert made.get_size_inches()[1] < 1
+    made.draw_without_rendering()
+    title, box = made._suptitle.get_window_extent(), text.get_window_extent()
+    assert box.y0 >= 0
+    assert box.y1 <= title.y0
+    assert box.x1 <= made.bbox.x1
+
+
+def test_panels_that_share_an_axis_have_one_scale() -> None:
+    def line(high: float) -> Panel:
+        return Panel(f"to {high:g}", "A line.", lambda axes: axes.plot([0, 1], [0, high]))
+
+    with style():
+        made = figure_of("Three", [line(1), line(20), line(5)], shape=(1, 3), size=(2, 2), shared_y=((0, 1),))
+    one, two, apart = made.axes
+    assert one.get_ylim() == two.get_ylim() != apart.get_ylim()
+    assert one.get_ylim()[1] >= 20
+    assert list(one.get_yticks()) == list(two.get_yticks())
 
 
 def test_nothing_leaves_the_page_and_a_source_overlaps_no_label(tmp_path: Path) -> None:
@@ -118,7 +144,7 @@ def test_nothing_leaves_the_page_and_a_source_overlaps_no_label(tmp_path: Path) 
     (source,) = [text for text in axes.texts if text.get_gid() == "source"]
     box = source.get_window_extent(renderer)
     assert box.y1 <= axes.xaxis.get_tightbbox(renderer).y0
-    for artist in (source, axes.title, made.axes[1].texts[1]):
+    for artist in (source, axes.title):
         inside = artist.get_window_extent(renderer)
         assert inside.x0 >= 0
         assert inside.y0 >= 0

@@ -48,7 +48,6 @@ def test_a_drawn_figure_is_read_back(tmp_path: Path) -> None:
     steps, changes = line(found.axes(0), "b = 1")
     assert (steps[0], changes[0]) == (0.0, 0.0)
     assert found.missing == [None, *["not run: qae simulate ordering"] * 2]
-    assert texts(found.axes(1), "missing") == ["not run: qae simulate ordering"]
     assert texts(found.axes(0), "source") == ["theory, exact"]
     assert found.caption.startswith("The certified step and the step at which the order breaks. Probabilities")
 

@@ -8,9 +8,22 @@ from pathlib import Path
 import pytest
 
 from qae_theory.claims.model import Kind, Role, Status
-from qae_theory.claims.readme import BEGIN, END, between_markers, counts, ledger_table, main, strongest_evidence
+from qae_theory.claims.readme import (
+    BEGIN,
+    BOTTOM_BEGIN,
+    BOTTOM_END,
+    END,
+    between_markers,
+    bottom_line,
+    cited_verdicts,
+    counts,
+    ledger_table,
+    main,
+    strongest_evidence,
+)
 from qae_theory.claims.serial import ledger_records
 from qae_theory.claims.verdict import judge
+from tests import ROOT
 from tests.qae_theory.claims.samples import claim, outcome
 
 RECORDS = ledger_records(
@@ -66,8 +79,8 @@ def test_markers_must_be_there_once(text: str) -> None:
 @pytest.fixture
 def files(tmp_path: Path) -> list[str]:
     readme, verdicts, ledger = (tmp_path / name for name in ("README.md", "verdicts.md", "ledger.json"))
-    for page in (readme, verdicts):
-        page.write_text(f"# Title\n{BEGIN}\n{END}\n", encoding="utf-8")
+    readme.write_text(f"# Title\n{BOTTOM_BEGIN}\n{BOTTOM_END}\n{BEGIN}\n{END}\n", encoding="utf-8")
+    verdicts.write_text(f"# Title\n{BEGIN}\n{END}\n", encoding="utf-8")
     ledger.write_text(json.dumps(RECORDS), encoding="utf-8")
     return [str(ledger), "--readme", str(readme), "--table", str(verdicts)]
 
@@ -87,3 +100,22 @@ def test_check_notices_a_stale_page(files: list[str], capsys: pytest.CaptureFixt
 def test_missing_ledger_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "none.json")]) == 2
     assert "none.json" in capsys.readouterr().err
+
+
+def test_the_bottom_line_goes_into_the_readme(files: list[str]) -> None:
+    assert main(files) == 0
+    assert f"{BOTTOM_BEGIN}\n{bottom_line()}\n{BOTTOM_END}" in Path(files[2]).read_text(encoding="utf-8")
+
+
+def test_the_bottom_line_names_the_verdicts_of_the_stored_ledger() -> None:
+    """Every claim that the bottom line names has a verdict beside it, and it is the ledger's."""
+    records = json.loads((ROOT / "docs" / "ledger.json").read_text(encoding="utf-8"))
+    verdicts = {record["id"]: record["verdict"] for record in records}
+    cited = cited_verdicts(bottom_line())
+    assert len(cited) == bottom_line().count("`") / 2 >= 8
+    assert cited == [(name, verdicts.get(name)) for name, _ in cited]
+
+
+def test_verdicts_are_read_off_a_text() -> None:
+    text = "So it is (`a-b`: proved; on-policy), and\nnot (`c@d/e-.2`: not\n  run), says `f`: nobody."
+    assert cited_verdicts(text) == [("a-b", "proved"), ("c@d/e-.2", "not run")]
