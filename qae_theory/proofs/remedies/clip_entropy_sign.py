@@ -55,10 +55,8 @@ def register(ledger: Ledger) -> None:
     claim = "clip-entropy-sign"
     for name, low in (("low-clip-lowers", True), ("high-clip-raises", False)):
         ledger.add(Evidence(claim, name, Kind.WITNESS, Role.AGAINST, (_witness(low=low),)))
-    "
-    rf"ledger.add(
-        Evidence(claim, "how-often", Kind.CERTIFICATE, Role.AGAINST, (_two_responses(), _off_paths(), _on_paths()))
-    )
+    counted = (_two_responses(), _off_paths(), _on_paths())
+    ledger.add(Evidence(claim, "how-often", Kind.CERTIFICATE, Role.AGAINST, counted))
 
 
 def _witness(*, low: bool) -> Step:
