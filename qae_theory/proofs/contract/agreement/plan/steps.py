@@ -39,7 +39,7 @@ ENDS = (
     ("a direction of 1e-120", [0.0, 1.0, -2.0], [1e-120, -3e-120, 2e-121], 1e119),
     ("a direction of 1e-320", [0.0, 1.0, -2.0], [1e-320, -3e-320, 0.0], 1e300),
     ("equal entries of 1e9 but for one", [0.0, 1.0, -2.0], [1e9, 1e9, 1e9 + 1.0], 0.25),
-    ("a difference beyond float64", [-0.78, 0.0, 1e-3], [1e308, -1.7e308, 0.0], -2.5e-313),
+    ("a difference beyond float64", [-0.78, 0.0, 1e-3], [1e308, -1.7e308, -9e307], -2.5e-313),
     ("gaps beyond float64", [1e308, -1e308, 1e308], [1.0, 0.5, -1.0], 0.75),
 )
 
