@@ -37,6 +37,7 @@ RUN FLASH_ATTENTION_FORCE_BUILD=TRUE FLASH_ATTN_CUDA_ARCHS=${GPU_ARCHITECTURES} 
     pip install --no-build-isolation flash-attn
 
 COPY pyproject.toml README.md LICENSE /opt/src/
+COPY docs/site_build/index_metadata.py /opt/src/docs/site_build/index_metadata.py
 COPY qae_theory /opt/src/qae_theory
 COPY simulators /opt/src/simulators
 COPY llm_validation /opt/src/llm_validation

@@ -15,6 +15,7 @@ PIP_ARGS ?=
 NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for p in python3.11 python3; do "$$p" $(NEW_ENOUGH) 2>/dev/null && echo "$$p" && break; done)
 
+CYCLONEDX := 7.5.0
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check -q install -c constraints.txt $(PIP_ARGS)
 BASE := .venv/.installed-base
@@ -29,7 +30,7 @@ VERL_BIN := .venv-verl/bin
 VERL_PIP := $(VERL_BIN)/python -m pip --disable-pip-version-check -q
 VERL := .venv-verl/.installed
 
-.PHONY: help verify formal simulate validate figures report test test-torch test-train test-vllm test-verl test-ray test-pages drift site lint bench readme mutation enclosure clean
+.PHONY: wheel sbom help verify formal simulate validate figures report test test-slow test-torch test-train test-vllm test-verl test-ray test-pages drift site lint bench readme mutation enclosure clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do \
@@ -57,6 +58,9 @@ report: $(BASE) ## Put ledger, figures and limits on one page
 test: $(BASE) ## Run the tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
+test-slow: $(BASE) ## Run the long tests that `make test` leaves out; those of TRL are part of `make test-train`
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'slow and not train' $(ARGS)
+
 test-torch: $(TORCH) ## Install torch, then run the tests that need it
 	$(BIN)/python -m pytest -m torch $(ARGS)
 
@@ -81,6 +85,19 @@ test-pages: $(BASE) $(DOCS) site ## Open report, audit page and site in a headle
 	$(BIN)/qae audit --demo --fail-on critical --html build/pages/audit.html >/dev/null
 	QAE_REPORT=build/pages/report.html QAE_SITE=site node --test tests/browser/*.test.mjs
 	node tests/browser/check_pages.mjs --shots build/screenshots build/pages/report.html build/pages/audit.html site
+
+wheel: $(BASE) ## Build the wheel into dist/; the same bytes for the same commit
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m hatchling build -t wheel
+	sha256sum dist/*.whl
+
+sbom: $(BASE) ## Write the bill of materials of the base install, dist/sbom.json (CycloneDX)
+	@rm -rf build/sbom && "$(PYTHON)" -m venv build/sbom/installed
+	@build/sbom/installed/bin/python -m pip --disable-pip-version-check -q install -c constraints.txt $(PIP_ARGS) .
+	@"$(PYTHON)" -m venv build/sbom/tool
+	@build/sbom/tool/bin/python -m pip --disable-pip-version-check -q install $(PIP_ARGS) cyclonedx-bom==$(CYCLONEDX)
+	@mkdir -p dist
+	build/sbom/tool/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file dist/sbom.json build/sbom/installed/bin/python
 
 drift: $(TRAIN) $(VERL) $(VLLM) ## Compare what is overridden or called privately in the engines with what was tested
 	$(BIN)/python -m llm_validation.engines.drift

@@ -125,6 +125,7 @@ def accuracy_curve(runs: Sequence[Collected], benchmark: str, k: int) -> Curve:
     Raises:
         MissingError: there are fewer than two evaluations.
     """
+    # Runs differ by more than the questions that they share, so that the spread between runs is the one to show.
     if len(runs) > 1:
         evaluations = []
         for seed, run in enumerate(runs):

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from qae_theory.commands.ending import FAILED, WRONG_USAGE, fail
+from qae_theory.commands.places import require_folder
 
 
 def register(app: typer.Typer) -> None:
@@ -37,6 +38,7 @@ def figures(
         wanted = [figure(name) for name in names or NAMES]
     except ValueError as error:
         fail("figures", str(error), WRONG_USAGE)
+    require_folder("figures", folder)
     try:
         for drawn, entry, fresh in draw(wanted, with_ledger(root), folder):
             # A figure is drawn even if panels have no data, and the user should know which command would fill them.

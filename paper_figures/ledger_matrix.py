@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from textwrap import fill
 from typing import Any, NamedTuple
@@ -124,7 +124,13 @@ def family(claim: str, update: str | None) -> str:
 
 def _section(claim: str) -> str:
     """Return the catalogue's section of a claim; a claim that the catalogue lacks is in a section of its own."""
-    return {known.id: known.section for known in read_catalogue()}.get(claim, OTHER)
+    return _sections().get(claim, OTHER)
+
+
+@cache  # the catalogue takes a quarter of a second to read, and a ledger has hundreds of claims
+def _sections() -> dict[str, str]:
+    """Return the catalogue's section of each claim."""
+    return {known.id: known.section for known in read_catalogue()}
 
 
 def _counts(records: Iterable[Mapping[str, Any]]) -> str:
@@ -191,6 +197,7 @@ def _draw(axes: Any, *, sections: Mapping[str, Sequence[Row]]) -> None:
                 _draw_cell(axes, y, row.label, column=UPDATES.index(update), verdict=verdict)
             y += 1
         y += 0.4
+    # The axis points down, in the order in which the lines are read.
     axes.set(xlim=(0, len(UPDATES)), ylim=(y - 0.4, -1), yticks=list(labels))
     for text in axes.set_yticklabels(labels.values(), fontsize=6.5):
         text.set_weight("bold" if text.get_text().endswith("*") else "normal")

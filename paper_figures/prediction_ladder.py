@@ -51,6 +51,7 @@ def _task(results: Results, number: int) -> tuple[Run, dict[str, Any], str]:
     """
     run = results.run("validate", command=COMMAND)
     ladder = run.json("ladder.json")
+    # In the order of their names, so that a task keeps its row in the figure whatever ran first.
     names = sorted(task for task, settings in ladder["plain"].items() if SETTING in settings)
     if number >= len(names):
         raise MissingError(f"{run.named} has {len(names)} tasks with the setting {SETTING!r}")
@@ -177,6 +178,7 @@ def _set_symlog(axes: Any, side: str, *, linear: float, largest: float) -> None:
     getattr(axes, f"set_{side}lim")(-largest, largest)
     first, last = int(np.ceil(np.log10(linear))), int(np.floor(np.log10(largest)))
     ticks: list[float] = []
+    # About three ticks on each side of zero; labels of more run into one another.
     for power in range(last, first, -max(2, round((last - first) / 3))):
         ticks += [-(10.0**power), 10.0**power]
     ticks.append(0.0)
@@ -196,6 +198,7 @@ def _power(tick: float) -> str:
 
 def _legend_in_strip(axes: Any, linear: float, largest: float) -> None:
     """Draw the legend in a strip above the data."""
+    # The strip is a power of the span, which on a logarithmic axis is a share of its height.
     axes.set_ylim(top=largest * (largest / linear) ** 0.55)
     axes.legend(loc="upper left", fontsize=6, handletextpad=0.3, borderaxespad=0.1)
 

@@ -170,6 +170,7 @@ def markdown(title: str, heads: Sequence[str], table_rows: Sequence[Row]) -> str
 def comma_separated(heads: Sequence[str], table_rows: Sequence[Row]) -> str:
     """Return the table as CSV, with a line for each number."""
     text = io.StringIO()
+    # By default the csv module ends lines as DOS does.
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*heads, "column", "paper", "ours", "low", "high", "level", "last step", "experiment"])
     for row in table_rows:

@@ -77,6 +77,7 @@ def plug_in_entropy(tokens: Sequence[str]) -> float:
     (0.693147, 0.0)
     """
     counts = Counter(tokens).values()
+    # Of one token alone the sum is -0.0, and a caption would show its sign.
     return -sum(n / len(tokens) * log(n / len(tokens)) for n in counts) + 0.0
 
 

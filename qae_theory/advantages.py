@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -32,6 +33,9 @@ class Estimator:
     source: str
 
 
+# Other packages' estimators: functions without arguments that return them by name. They are found by name and are not
+# among ``estimator_names``, which is what the proofs and the audit go through.
+PROVIDERS = "qae.estimators"
 _BLOCK = 2**15  # floats worked on at a time: a block and its temporaries stay in cache
 
 _REGISTRY: dict[str, Estimator] = {}
@@ -51,7 +55,7 @@ def advantages(rewards: Any, estimator: str = "qae", *, mask: Any = None, **opti
     Args:
         rewards: ``[..., G]``, finite; an object array of Fractions or SymPy numbers stays exact.
         estimator: ``grpo``, ``dr_grpo``, ``rloo``, ``qae``, ``qae_linear``, ``psr``, ``nsr``, ``pos_mask``,
-            ``neg_mask``, or a name given to :func:`register_estimator`.
+            ``neg_mask``, a name given to :func:`register_estimator`, or one of :func:`provided_estimators`.
         mask: boolean ``[..., G]``, true where the response could be scored. The others (NaN allowed) stay out of
             baseline and std and have A = 0; a group with fewer than two scorable rows has A = 0 throughout.
         **options: ``k`` (default ``"0.4"``) for the rules with a quantile; ``std`` and ``eps`` (1e-6) for every rule.
@@ -175,14 +179,33 @@ def _checked_defaults(defaults: Any) -> Mapping[str, Any]:
 
 
 def get_estimator(name: str) -> Estimator:
-    """Return the estimator of that name.
+    """Return the estimator of that name: a registered one, or one that a package provides.
 
     Raises:
-        ValueError: if there is none; the message lists the names that exist.
+        ValueError: if there is none; the message lists the names that are registered.
     """
-    if not isinstance(name, str) or name not in _REGISTRY:
+    if isinstance(name, str) and name in _REGISTRY:
+        return _REGISTRY[name]
+    provided = provided_estimators()
+    if not isinstance(name, str) or name not in provided:
         checks.refuse("estimator", name, f"one of {', '.join(estimator_names())}")
-    return _REGISTRY[name]
+    return provided[name]
+
+
+@cache
+def provided_estimators() -> Mapping[str, Estimator]:
+    """Return the estimators of the entry-point group ``qae.estimators``, by name; the first provider of a name counts.
+
+    They are looked for when a name is asked for that is not registered.
+    """
+    # The import takes as long as that of this module, and is needed here only.
+    from importlib.metadata import entry_points
+
+    found: dict[str, Estimator] = {}
+    # Providers are sorted, so that which one counts does not depend on how packages were installed.
+    for provider in sorted(entry_points(group=PROVIDERS), key=lambda point: point.name):
+        found = {**provider.load()(), **found}
+    return MappingProxyType(found)
 
 
 def resolve_options(rule: Estimator, options: Mapping[str, Any], *, whole_batch: bool = False) -> dict[str, Any]:

@@ -6,6 +6,7 @@ A provider is a function ``register(app)``. Its module must be cheap to import: 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Annotated
 
@@ -38,11 +39,24 @@ def build_app() -> typer.Typer:
 
 
 def main() -> None:
-    """Build the application and run it: the console script's entry point."""
+    """Build the application and run it: the console script's entry point.
+
+    Raises:
+        SystemExit: always, with the exit status.
+    """
+    # By name, as the subcommands are: commands stand on the mathematics, which imports nothing from them.
+    usage = import_module("qae_theory.commands.usage")
     app = build_app()
     if not app.registered_commands and not app.registered_groups:
         print(f"qae: no commands found; install the package ({DISTRIBUTION}) first", file=sys.stderr)
-    app()
+    # By itself Typer would show wrong usage in a box that breaks words, and a command's own refusals are one line.
+    try:
+        status = app(prog_name="qae", standalone_mode=False)
+    except usage.UsageError as error:
+        status = usage.refuse(error, sys.argv[1:])
+    except typer.Abort:
+        status = 130  # what shells give to a command that Ctrl-C ended
+    sys.exit(status if isinstance(status, int) else 0)
 
 
 def package_version() -> str:

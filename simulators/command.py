@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
 
 import typer
 
 from qae_theory.commands.ending import INTERRUPTED, WRONG_USAGE, complain, fail
+from qae_theory.commands.places import require_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from qae_theory.commands.phases import Phases
     from simulators.experiments.base import Config, Experiment
     from simulators.sweep import Plan
 
@@ -55,10 +59,12 @@ def simulate(
     chosen = experiment_names() if everything else tuple(dict.fromkeys(names or ()))
     if not chosen:
         _usage("name an experiment, or --all; --list shows them")
+    for name in chosen:
+        if name not in experiment_names():
+            _usage(f"EXPERIMENT must be one of {', '.join(experiment_names())}; got {name!r}")
     if backend not in ("loky", "ray"):
         _usage(f"--backend must be loky or ray; got {backend!r}")
-    if out.exists() and not out.is_dir():
-        _usage(f"--out must be a folder; {str(out)!r} is a file")
+    require_folder("simulate", out)
     try:
         work = [
             _configured(name, quick=quick, file=config_file, settings=settings or (), rules=rules, seed=seed)
@@ -68,14 +74,18 @@ def simulate(
         _usage(str(error))
     try:
         _check_backend(backend)
-        failures: list[str] = []
-        for experiment, config in work:
-            failures += _simulate(experiment, config, quick=quick, out=out, workers=workers, backend=backend)
+        ends = [
+            _simulate(experiment, config, quick=quick, out=out, workers=workers, backend=backend)
+            for experiment, config in work
+        ]
     except KeyboardInterrupt:
         fail("simulate", "interrupted; finished cells are kept, start again to go on", INTERRUPTED)
-    for failure in failures:
+    for failure in [failure for end in ends for failure in end.failures]:
         complain("simulate", failure)
-    raise typer.Exit(int(bool(failures)))
+    if len(ends) > 1:
+        for line in closing(ends):
+            typer.echo(line)
+    raise typer.Exit(int(any(end.failures for end in ends)))
 
 
 def _print_experiments() -> None:
@@ -94,7 +104,10 @@ def _configured(
     Raises:
         ValueError: a name, field or value is wrong; one line says which.
     """
+    from pydantic import ValidationError
+
     from qae_theory.runs.settings import read_setting, read_table
+    from qae_theory.runs.wording import refused
     from simulators.experiments import get_experiment
     from simulators.settings import changed_config
 
@@ -111,6 +124,8 @@ def _configured(
     # Some values are wrong only together, which the cells show. It is better to stop before the first experiment runs.
     try:
         experiment.cells(config)
+    except ValidationError as error:
+        raise ValueError(f"{name}: {refused(error)}") from None
     except ValueError as error:
         raise ValueError(f"{name}: {' '.join(str(error).split())}") from None
     return experiment, config
@@ -126,31 +141,68 @@ def _check_backend(backend: str) -> None:
 
 def _simulate(
     experiment: Experiment, config: Config, *, quick: bool, out: Path, workers: int | None, backend: Any
-) -> list[str]:
-    """Run one experiment and return a line for each thing that failed."""
+) -> End:
+    """Run one experiment, or find it finished, and return how that ended."""
     from rich.console import Console
 
     from qae_theory.runs.provenance import usable_cores
     from simulators import sweep
 
     console = Console(highlight=False, soft_wrap=True)
+    started = time.perf_counter()
     finished = sweep.finished_run(experiment, config, quick=quick, out=out)
     if finished is not None:
         console.print(f"{experiment.name}: already there, {finished}", markup=False)
-        return []
+        return End(experiment.name, f"already there: {tally(_analysis(finished))}")
     try:
         planned = sweep.plan(experiment, config, quick=quick, out=out)
         # A cluster knows its own size; here one worker for each core is what the machine can use.
         default = sweep.ALL_OF_THE_CLUSTER if backend == "ray" else usable_cores()
         folder = _with_progress(console, planned, out=out, workers=workers or default, backend=backend)
     except sweep.CellsFailedError as error:
-        return [f"{experiment.name}: cell {outcome.name!r} failed: {outcome.error}" for outcome in error.failed]
+        failed = [f"{experiment.name}: cell {outcome.name!r} failed: {outcome.error}" for outcome in error.failed]
+        return End(experiment.name, f"FAILED in {len(failed)} cells", tuple(failed))
     except (sweep.SweepError, OSError) as error:
-        return [f"{experiment.name}: {error}"]
-    for sentence in summary(json.loads((folder / "analysis.json").read_text(encoding="utf-8"))):
+        return End(experiment.name, "FAILED", (f"{experiment.name}: {error}",))
+    analysis = _analysis(folder)
+    for sentence in summary(analysis):
         console.print(f"{experiment.name}: {sentence}", markup=False)
     console.print(f"{experiment.name}: wrote {folder}", markup=False)
-    return []
+    return End(experiment.name, f"{tally(analysis)}; {time.perf_counter() - started:.1f} s")
+
+
+class End(NamedTuple):
+    """Hold how an experiment ended: its name, that in a few words, and a line for each thing that failed."""
+
+    name: str
+    says: str
+    failures: tuple[str, ...] = ()
+
+
+def closing(ends: Sequence[End]) -> list[str]:
+    """Return the last lines of a command that ran several experiments: how many, and how each of them ended."""
+    failed = sum(bool(end.failures) for end in ends)
+    width = max(len(end.name) for end in ends)
+    lines = [f"simulate: {len(ends)} experiments, {failed} failed"]
+    return lines + [f"  {end.name:<{width}}  {end.says}" for end in ends]
+
+
+def tally(analysis: Mapping[str, Any]) -> str:
+    """Return how many statements and lines by condition of an analysis came to each outcome."""
+    from simulators.experiments.condition_lines import read_lines
+
+    statements = analysis.get("statements", ())
+    found = sum(bool(statement["found"]) for statement in statements)
+    outcomes = Counter(line.outcome.value for line in read_lines(analysis))
+    parts = [f"{found} of {len(statements)} statements found"] if statements else []
+    if outcomes:
+        parts.append(f"lines by condition: {', '.join(f'{number} {name}' for name, number in outcomes.items())}")
+    return "; ".join(parts) or "no statement"
+
+
+def _analysis(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / "analysis.json").read_text(encoding="utf-8"))
+    return content
 
 
 def summary(analysis: Mapping[str, Any]) -> list[str]:
@@ -176,15 +228,17 @@ def _with_progress(console: Console, planned: Plan, *, out: Path, workers: int, 
     """Run the cells that are left and return the run's folder, with a bar on a terminal and plain lines elsewhere."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from simulators import sweep
+    from qae_theory.commands.phases import Phases
 
     name, total, done = planned.experiment.name, len(planned.cells), len(planned.cells) - len(planned.left)
+    phases = Phases(name, console, announce=False)
+    phases.begin("cells")
     if done:
         console.print(f"{name}: {done} of {total} cells were finished already", markup=False)
     # A bar that redraws itself would fill a log with control characters.
     if not console.is_terminal:
         printer = _TenthsPrinter(console, name, total=total, done=done)
-        return sweep.run(planned, out=out, workers=workers, backend=backend, on_outcome=printer)
+        return _run(planned, phases, printer, out=out, workers=workers, backend=backend)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(name, total=total, completed=done)
@@ -193,7 +247,25 @@ def _with_progress(console: Console, planned: Plan, *, out: Path, workers: int, 
             del outcome
             bar.advance(task)
 
-        return sweep.run(planned, out=out, workers=workers, backend=backend, on_outcome=advance_bar)
+        return _run(planned, phases, advance_bar, out=out, workers=workers, backend=backend)
+
+
+def _run(planned: Plan, phases: Phases, show: Callable[[Any], None], *, out: Path, workers: int, backend: Any) -> Path:
+    """Run the cells that are left, show each, and say how long cells and analysis took."""
+    from simulators import sweep
+
+    left = len(planned.left)
+
+    def on_outcome(outcome: Any) -> None:
+        nonlocal left
+        show(outcome)
+        left -= 1
+        if not left:
+            phases.begin("analysis")
+
+    folder = sweep.run(planned, out=out, workers=workers, backend=backend, on_outcome=on_outcome)
+    phases.end()
+    return folder
 
 
 class _TenthsPrinter:

@@ -54,10 +54,12 @@ def _interrupts_arrive() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_report_header() -> str:
-    """Say at the top what is not there."""
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say at the top what is not there, and what is left out."""
     state = f"not installed, their tests deselected: {', '.join(MISSING)}" if MISSING else "all installed"
-    return f"optional packages: {state}; effort of the evidence: {os.environ.get('QAE_EFFORT', 'quick')}"
+    effort = f"effort of the evidence: {os.environ.get('QAE_EFFORT', 'quick')}"
+    left_out = "; long tests left out (`make test-slow`)" if config.option.markexpr.strip() == "not slow" else ""
+    return f"optional packages: {state}; {effort}{left_out}"
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses

@@ -21,8 +21,6 @@ from qae_theory.claims.model import Effort, Entry, Kind, Outcome, Status, Verdic
 from qae_theory.claims.run import lacks, run_evidence
 from qae_theory.claims.verdict import judge
 
-pytestmark = pytest.mark.slow
-
 DATA = Path(__file__).parent / "data"
 NEEDS: dict[str, str] = {line["id"]: line["needs"] for line in json.loads((DATA / "claim_ids.json").read_text())}
 THEORY = [claim for claim, needs in NEEDS.items() if needs == "theory"]

@@ -158,6 +158,8 @@ def command_lines(text: str) -> Iterator[list[str]]:
 
 def complaint(words: list[str]) -> str:
     """Why the command line cannot be: no such command, or no such option. Empty where it can."""
+    if set(words[1:]) <= {"--help", "--version"}:
+        return ""
     known = dict(commands.leaves(commands.command_tree()))
     length = max((n for n in range(1, len(words) + 1) if " ".join(words[:n]) in known), default=0)
     if not length:

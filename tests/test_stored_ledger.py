@@ -12,8 +12,6 @@ from tests.test_evidence import CLAIMS, entry_of, formal_proofs_checked, grouped
 
 STORED = {line["id"]: line["verdict"] for line in json.loads((ROOT / "docs" / "ledger.json").read_text())}
 
-pytestmark = pytest.mark.slow
-
 
 def test_every_claim_is_stored() -> None:
     assert set(STORED) == set(CLAIMS)

@@ -29,6 +29,7 @@ def pages() -> dict[str, str]:
     titles = readme.titles_of(DOCS)
     return {
         "index.md": readme.front_page((ROOT / "README.md").read_text(encoding="utf-8"), proofs.INDEX, titles),
+        "changelog.md": readme.rebased((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), titles),
         "contributing.md": readme.rebased((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), titles),
         gallery.PAGE: gallery.page(gallery.stored(FIGURES), FIGURES),
         commands.PAGE: commands.page(commands.command_tree()),

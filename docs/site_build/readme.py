@@ -1,4 +1,7 @@
-"""Pages of the site that are files of the repository: README.md, in part, and CONTRIBUTING.md. Text has one source."""
+"""Make pages of the site from files of the repository, so that each text has one source.
+
+They are README.md, in part, CONTRIBUTING.md and CHANGELOG.md.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,12 @@ from pathlib import Path
 from qae_theory.claims.readme import BEGIN, BOTTOM_BEGIN, BOTTOM_END, END
 
 DOCS = "docs/"
-PAGES = {"CONTRIBUTING.md": "contributing.md", "README.md": "index.md"}  # files outside docs/ that the site has
+# Files outside docs/ that the site has.
+PAGES = {
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "README.md": "index.md",
+}
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 _ATTRIBUTE = re.compile(r'\b(src|srcset|href)="docs/')
 

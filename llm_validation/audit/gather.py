@@ -69,6 +69,7 @@ def gather(paths: Iterable[Path], flags: AuditSettings | None = None, told: Anno
         OSError: a folder cannot be listed.
     """
     readers = all_readers()
+    # Natural order has part 10 after part 9: what goes on comes after what it goes on from.
     found = sorted(files(paths), key=lambda one: (natural(one.root), natural(one.path)))
     recognised, reading = _recognised(found, readers, flags or AuditSettings())
     for number, (one, head, reader) in enumerate(recognised):
@@ -106,6 +107,7 @@ def _recognised(
             settings = settings.over(reader.read(head))
             sources[one.path] = Source(one.path, reader.name, 1, 1)
         elif reader is not None:
+            # All files are recognised before one is read, and their beginnings would wait in memory for it.
             taken.append((one, replace(head, text=b""), reader))
         else:
             sources[one.path] = Source(one.path, UNKNOWN if head.kind != "pickle" else "pickle", 0, 0, _said(head))
@@ -113,6 +115,7 @@ def _recognised(
                 refusals.append(Refusal(one.path, _KINDS[head.kind]))
             if head.kind == "pickle":
                 pickles.append(one)
+    # A pickle beside logs that can be read is no complaint, unless the user has named it.
     refusals += [Refusal(one.path, REASON + snippet(one.path)) for one in pickles if one.named or not taken]
     return taken, _Reading(flags.over(settings), sources=sources, refusals=refusals)
 
@@ -227,6 +230,7 @@ def _without_contained(
 ) -> list[tuple[Found, list[Entry]]]:
     """Leave out files whose records all stand in another: each checkpoint of Transformers has the history so far."""
     kept: list[tuple[Found, list[Entry]]] = []
+    # The longest first, so that what holds another is there before it.
     for one, entries in sorted(listed, key=lambda pair: -len(pair[1])):
         inside = next((whole for whole, records in kept if _contains(records, entries)), None)
         if inside is None:

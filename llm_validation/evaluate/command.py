@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llm_validation.common.quiet import quiet_bars
 from qae_theory.commands.ending import INTERRUPTED, fail
+from qae_theory.commands.places import require_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,8 +75,7 @@ def evaluate(
 
     Exit status: 0; 1 when results could not be had or written; 2 for wrong usage.
     """
-    if out.exists() and not out.is_dir():
-        fail("evaluate", f"--out must be a folder; {str(out)!r} is a file", 2)
+    require_folder("evaluate", out)
     settings: dict[str, Any] = {
         "model": model,
         "task": task,
@@ -92,6 +93,7 @@ def evaluate(
         "dtype": dtype,
         "seed": seed,
     }
+    quiet_bars()
     from rich.console import Console
 
     from llm_validation.engines.stops import unescaped

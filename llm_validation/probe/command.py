@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llm_validation.common.extras import missing_line
+from llm_validation.common.quiet import quiet_bars
+from llm_validation.models.names import require_model
 from qae_theory.commands.ending import INTERRUPTED, fail
+from qae_theory.commands.places import require_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,12 +46,17 @@ def probe(
 
     Exit status: 0; 1 when results could not be written; 2 for wrong usage.
     """
-    if out.exists() and not out.is_dir():
-        fail("probe", f"--out must be a folder; {str(out)!r} is a file", 2)
-    if lacking := missing_line():
-        fail("probe", lacking, 2)
+    require_folder("probe", out)
     try:
         config = _configured(config_file, settings or (), task, arms, seed)
+        require_model(source)
+    except ValueError as error:
+        fail("probe", " ".join(str(error).split()), 2)
+    # After the arguments are checked, so that a wrong one is reported without the heavy packages too.
+    if lacking := missing_line():
+        fail("probe", lacking, 2)
+    quiet_bars()
+    try:
         folder = _run(source, config, out)
     except ValueError as error:
         fail("probe", " ".join(str(error).split()), 2)

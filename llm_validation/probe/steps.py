@@ -160,6 +160,7 @@ def fingerprint(tensors: Tensors) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(tensors.items()):
         digest.update(name.encode())
+        # Bytes and not values: a NaN is unlike itself, and 0 equals -0.
         digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
@@ -253,6 +254,7 @@ def _token_log_probs(model: Any, rollouts: _Rollouts, rows: Sequence[int] | Arra
     rows = np.sort(np.asarray(rows))
     here = np.isin(contexts.row, rows)
     ids, mask = (torch.as_tensor(x[rows], device=device) for x in (contexts.ids, contexts.mask))
+    # Rows are padded on the left, and a token's position counts from its own row's first.
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     logits = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False).logits
     row = torch.as_tensor(np.searchsorted(rows, contexts.row[here]), device=device)

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llm_validation.common.extras import missing_line
+from llm_validation.common.quiet import quiet_bars
 from qae_theory.commands.ending import INTERRUPTED, fail
+from qae_theory.commands.places import require_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,8 +60,7 @@ def validate(
         fail("validate", f"--quick is --preset quick; got --preset {preset}", 2)
     if only is not None and only not in STAGES:
         fail("validate", f"--only must be one of {', '.join(STAGES)}; got {only!r}", 2)
-    if out.exists() and not out.is_dir():
-        fail("validate", f"--out must be a folder; {str(out)!r} is a file", 2)
+    require_folder("validate", out)
     try:
         config = _configured(size, config_file, settings or (), seed)
     except ValueError as error:
@@ -67,6 +68,7 @@ def validate(
     # After the arguments are checked, so that a wrong one is reported without the heavy packages too.
     if lacking := missing_line():
         fail("validate", lacking, 2)
+    quiet_bars()
     from llm_validation.study.run import How
 
     how = How(only, any_code, partial)  # type: ignore[arg-type]  # checked above
@@ -95,13 +97,44 @@ def _study(config: StudyConfig, preset: Preset, out: Path, workers: int | None, 
     if finished is not None:
         return finished
     processes = workers or (1 if preset == "gpu" else usable_cores())  # two processes would share one GPU's memory
+    console = _console()
+    warmed = sum(not task.own_start for task in config.tasks)
     try:
-        with _shown(_console()) as show:
-            return study(config, preset, out=out, workers=processes, told=show, how=how)
+        with _shown(console) as show, _phases(console, show, warmed) as told:
+            return study(config, preset, out=out, workers=processes, told=told, how=how)
     except (StudyError, WarmupError, OSError) as error:
         fail("validate", str(error), 1)
     except KeyboardInterrupt:
         fail("validate", "interrupted; finished parts are kept, start again to go on", INTERRUPTED)
+
+
+@contextmanager
+def _phases(
+    console: Console, show: Callable[[str, int, int], None], warmed: int
+) -> Iterator[Callable[[str, int, int], None]]:
+    """Yield what passes each part on to ``show`` and says when a phase begins, and how long it took.
+
+    Args:
+        console: where to.
+        show: what shows the parts.
+        warmed: models that are warmed up before the first part.
+    """
+    from qae_theory.commands.phases import Phases
+
+    phases, ready = Phases("validate", console), 0
+    phases.begin("preparing models" if warmed else "training and probing")
+
+    def told(part: str, done: int, total: int) -> None:
+        nonlocal ready
+        show(part, done, total)
+        ready += done == 0
+        if done == 0 and ready == warmed:
+            phases.begin("training and probing")
+        elif done == total:
+            phases.begin("writing the report")
+
+    yield told
+    phases.end()
 
 
 @contextmanager
@@ -113,8 +146,9 @@ def _shown(console: Console) -> Iterator[Callable[[str, int, int], None]]:
         yield lambda part, done, total: console.print(f"validate: {done} of {total}: {part}", markup=False)
         return
     columns = (rich.TextColumn("{task.description}", markup=False), rich.BarColumn(), rich.MofNCompleteColumn())
-    with rich.Progress(*columns, rich.TimeRemainingColumn(), console=console) as bar:
-        task = bar.add_task("validate")
+    times = (rich.TimeElapsedColumn(), rich.TimeRemainingColumn())
+    with rich.Progress(*columns, *times, console=console) as bar:
+        task = bar.add_task("validate", total=None)
         yield lambda part, done, total: bar.update(task, completed=done, total=total, description=part)
 
 

@@ -251,5 +251,6 @@ def _weights(folder: str | Path) -> str:
     path = Path(folder)
     if not path.is_dir():
         return str(folder)
+    # By content, so that weights that were copied or made again are the same checkpoint.
     weights = [file["sha256"] for name, file in fingerprints(path).items() if name.endswith(".safetensors")]
     return ",".join(sorted(weights))

@@ -147,6 +147,7 @@ def study(
         if not task.own_start:
             start_of(task, 0, out, any_code=how.any_code)
             told(f"{task.name}: {task.model} is ready", 0, len(cells(config)))
+    # All cells come before the study's folder: where one fails, its parts are kept and no half study is written.
     done = list(_work(config, out, workers, told, how))
     if how.only is not None:
         return None
@@ -171,6 +172,7 @@ def model_facts(config: StudyConfig, out: Path) -> dict[str, dict[str, Any]]:
     """Return for each substrate its model, parameters, vocabulary, and whether it is pretrained."""
     facts = {}
     for task in config.tasks:
+        # Warming up changes neither the size nor the vocabulary of a preset, so that its random weights will do.
         source = task.model if task.model in PRESETS else starting_model(task.model, task.task, None, cache=out)
         with quiet():
             model, tokenizer = load_model(source)
@@ -223,6 +225,7 @@ def work(cell: Cell, config: StudyConfig, out: Path, how: How = ALL) -> Done | N
         folder = train(training, out=out)
     if how.only == "train":
         return Done(cell, folder, ())
+    # A checkpoint is numbered by optimiser updates, the study's curves by steps, each one batch of rollouts.
     updates = training.inner_updates * training.inner_epochs
     kept = {updates_of(checkpoint) // updates: checkpoint for checkpoint in sealed(folder / "checkpoints")}
     listed = [(0, start_of(cell.task, cell.seed, out, any_code=how.any_code)), *kept.items()]
@@ -289,6 +292,8 @@ def probes_table(config: StudyConfig, done: Sequence[Done]) -> Table:
             }
             rows = len(table["arm"])
             tables.append({**{key: np.full(rows, value) for key, value in facts.items()}, **table})
+    # A learning rate means another thing for a table of logits than for a network. A step's size in log pi means the
+    # same.
     sizes = sorted({setting.size for setting in config.settings if setting.size is not None})
     if sizes and config.bandit_probes:
         tables.append(dict(bandit_probes(config.arms, sizes, probes=config.bandit_probes, seed=config.seed)))
@@ -402,6 +407,8 @@ def _work(
     from joblib import Parallel, delayed, parallel_config
 
     listed = cells(config)
+    # Cells take from minutes to hours, so that each is handed out alone, to the worker that is free, and told as it
+    # ends. The workers share the cores among them: one thread each.
     with parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
         outcomes = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs")(
             delayed(_attempt)(cell, config, out, how) for cell in listed

@@ -164,6 +164,7 @@ class StudyConfig(Strict):
                 if name not in tasks:
                     raise ValueError(f"tasks of run {run.name!r} must be among {', '.join(tasks)}; got {name!r}")
         for task in self.tasks:
+            # Each configuration of the study is made once here: a bad one is refused before hours of training.
             self.probe_config(task, 0)
             self.follow_config(task)
             for run in self.runs_of(task):

@@ -78,6 +78,7 @@ class AdvantageMethods(Base):  # what comes after it in the order of methods is 
         return ids, None if logprobs[0] is None else logprobs
 
     def _generate_and_score_completions(self, inputs: Any) -> Any:
+        # TRL evaluates by the same method, where there is no loss for advantages to go into.
         if not self.model.training:
             return super()._generate_and_score_completions(inputs)
         if self._config.dynamic_sampling:
@@ -94,6 +95,8 @@ class AdvantageMethods(Base):  # what comes after it in the order of methods is 
         import torch
 
         config = self._config
+        # TRL has gathered the rewards of all processes, since a group may be spread over them. The rule is computed in
+        # float64, and rounded once, to the loss's float32.
         rewards = self._scored[:, 0].double().cpu().numpy()
         advantages = rollouts.group_advantages(rewards, config.group_size, config.estimator, config.options)
         ours = torch.tensor(advantages, dtype=torch.float32, device=self.accelerator.device)
@@ -133,6 +136,7 @@ class AdvantageMethods(Base):  # what comes after it in the order of methods is 
         texts = self.processing_class.batch_decode(ids, skip_special_tokens=True)
         rewards = super()._calculate_rewards(inputs, prompts, texts, ids)
         columns = dict(self._pending_extra_logs)
+        # TRL would log the columns of every round; those of the groups that are chosen are logged once, with them.
         self._pending_extra_logs.clear()
         shape = (self.accelerator.num_processes, -1, self.num_generations)
         correct = np.array(gather_object(columns["correct"]), dtype=np.float64)  # None becomes NaN

@@ -61,6 +61,7 @@ def damage(folder: Path) -> str | None:
         path = folder / name
         if not path.is_file():
             return f"{name} is missing"
+        # The size first, because it costs no reading of gigabytes.
         if path.stat().st_size != size:
             return f"{name} has {path.stat().st_size} bytes, not {size}"
         if _fingerprint(path)["sha256"] != digest:
@@ -142,6 +143,7 @@ def _read(folder: Path) -> Checkpoint:
 
 def _folders(root: Path) -> list[Path]:
     found = (folder for folder in root.glob(f"{PREFIX}*") if folder.is_dir())
+    # By number: as texts, checkpoint-100 comes before checkpoint-20.
     return sorted((one for one in found if one.name.removeprefix(PREFIX).isdecimal()), key=updates_of)
 
 

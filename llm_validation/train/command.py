@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from llm_validation.common.extras import missing_line
+from llm_validation.common.quiet import quiet_bars
+from llm_validation.models.names import require_model
 from qae_theory.commands.ending import INTERRUPTED, fail
+from qae_theory.commands.places import require_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from llm_validation.train.settings import TrainConfig
 
 QUICK: dict[str, Any] = {"steps": 10, "prompts_per_step": 8, "train_examples": 64}
+_PREPARING = "preparing task and model"
 _SHOWN = {"success_rate": "success", "entropy": "entropy", "grad_norm": "gradient"}
 
 
@@ -74,14 +78,15 @@ def train(
         given["stop"] = _unescaped(stop)
     if resume_from not in ("newest", "previous", "start"):
         fail("train", f"--resume-from must be newest, previous or start; got {resume_from!r}", 2)
-    if out.exists() and not out.is_dir():
-        fail("train", f"--out must be a folder; {str(out)!r} is a file", 2)
+    require_folder("train", out)
     try:
         config = _configured(config_file, settings or (), given, quick=quick)
+        require_model(config.model)
     except ValueError as error:
         fail("train", str(error), 2)
     if lacking := missing_line():
         fail("train", lacking, 2)
+    quiet_bars()
     _train(config, out, resume_from)  # type: ignore[arg-type]  # one of the three
 
 
@@ -113,26 +118,48 @@ def _train(config: TrainConfig, out: Path, resume: Literal["newest", "previous",
     from llm_validation.train import run as training
     from llm_validation.train.checkpoints import CheckpointError
     from llm_validation.verifiers import VerifierError
+    from qae_theory.commands.phases import Phases
     from qae_theory.runs.locks import BusyError
 
     console = Console(highlight=False, soft_wrap=True, quiet=not processes.is_main())
+    phases = Phases("train", console)
     failures = (training.TrainingError, CheckpointError, BusyError, VerifierError, WarmupError, OSError)
     try:
         found = training.finished_run(config, out=out)
         if found is not None:
             console.print(f"train: already there, {found}", markup=False)
             return
-        folder = _with_progress(
-            console, config.steps, lambda told: training.train(config, out=out, told=told, resume=resume)
-        )
+        _require_free(config, out)
+        phases.begin(_PREPARING)
+        prepared = training.prepare(config, out=out)
+        phases.begin("training")
+        folder = _with_progress(console, config.steps, lambda told: training.run(prepared, told=told, resume=resume))
+        phases.end()
     except training.SettingsError as error:
         fail("train", " ".join(str(error).split()), 2)
     except failures as error:
         fail("train", " ".join(str(error).split()), 1)
     except KeyboardInterrupt as stopped:
-        reason = str(stopped) or "stopped at once; the last checkpoint is kept"
+        nothing = "stopped before training began; a model that is warmed up is kept"
+        at_once = nothing if phases.name == _PREPARING else "stopped at once; a checkpoint that was written is kept"
+        reason = str(stopped) or at_once
         fail("train", f"{reason}; start again to go on", INTERRUPTED)
     console.print(f"train: wrote {folder}", markup=False)
+
+
+def _require_free(config: TrainConfig, out: Path) -> None:
+    """Refuse a run that another process is at, before a model is prepared for it.
+
+    Raises:
+        BusyError: naming its folder.
+    """
+    from llm_validation.train.folder import run_folder
+    from qae_theory.runs.locks import alone
+
+    unfinished = run_folder(config, out=out).partial
+    if unfinished.is_dir():
+        with alone(unfinished):
+            return
 
 
 def _with_progress(console: Console, steps: int, run: Callable[[Told], Path]) -> Path:

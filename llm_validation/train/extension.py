@@ -41,6 +41,7 @@ def shorter_run(config: TrainConfig, folder: RunFolder) -> Shorter | None:
         if not isinstance(steps, int) or steps >= config.steps or {**folder.identity, "steps": steps} != stored:
             continue
         found = Shorter(path, steps, _why_not(config, path, folder))
+        # One that can be gone on from comes before a longer one that cannot, which is kept to say why.
         if best is None or (found.refused is None, steps) > (best.refused is None, best.steps):
             best = found
     return best

@@ -54,11 +54,13 @@ def watch(trainer: Any, guard: Guard) -> None:
     from transformers import PrinterCallback
     from transformers.integrations import TensorBoardCallback
 
+    # It would print every log as a dictionary in between the command's own lines.
     trainer.pop_callback(PrinterCallback)
     for callback in trainer.callback_handler.callbacks:
         if isinstance(callback, TensorBoardCallback):
             callback.logging_dir = str(guard.folder.parent / TENSORBOARD)
     trainer.add_callback(callback_class()(guard))
+    # TRL writes one with every checkpoint, which the weights that are made here are not published with.
     trainer.create_model_card = lambda *args, **kwargs: None
     trainer.args.save_total_limit = None  # the trainer would remove old ones before the new one is sealed
     trainer._save_checkpoint = _guarded(trainer, trainer._save_checkpoint, guard)
@@ -77,6 +79,7 @@ def callback_class() -> Any:
             self._guard = guard
 
         def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            # Before the optimiser's step: after it the parameters would not be finite either.
             gradients = [one.grad for one in kwargs["model"].parameters() if one.grad is not None]
             _refuse_infinite("gradient norm", torch.nn.utils.get_total_norm(gradients).item(), self._guard.step + 1)
 
@@ -84,6 +87,7 @@ def callback_class() -> Any:
             guard = self._guard
             step, within = divmod(state.global_step, guard.updates)
             control.should_log = within == 0
+            # TRL's own interval counts updates, and could fall between two on the same rollouts.
             control.should_save = False
             if within == 0:
                 guard.step = step

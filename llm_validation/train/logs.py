@@ -50,6 +50,7 @@ class Log:
         stored = [finite_or_none(plain(record)) for record in records]
         lines = "".join(json.dumps(record, allow_nan=False) + "\n" for record in stored).encode()
         rest = memoryview(lines)
+        # A write without a buffer may take a part of the bytes only.
         while rest:
             rest = rest[self._file.write(rest) :]
         self._hash.update(lines)

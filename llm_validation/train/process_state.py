@@ -22,6 +22,7 @@ class Stop:
 @contextmanager
 def stoppable(stop: Stop, says: Callable[[str], None]) -> Iterator[None]:
     """Ctrl-C asks for a stop at the end of the step; a second one stops at once. Of the main thread only."""
+    # Python lets no other thread set a handler.
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 def count() -> int:
     """Return how many processes there are."""
+    # From what the launcher sets, so that nothing heavy is imported to find that there is one process.
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 

@@ -127,13 +127,16 @@ def prepare(config: TrainConfig, *, out: Path) -> Prepared:
         WarmupError: the preset did not reach its success.
     """
     try:
+        # First, because the trainer would miss a package only after the warm-up.
         _check_reports(config)
         source = load_task(config.task)
         examples = load_examples(config.task, split="train", count=config.train_examples, seed=config.seed)
         if not examples:
             refuse("task", config.task, "a source with at least one question")
         folder = run_folder(config, out=out)
+        # After the folder has its name: a length that is left to the task stays open in the run's identity.
         filled = config.model_copy(update={"max_new_tokens": config.max_new_tokens or source.max_new_tokens})
+        # The main process warms a preset up and keeps it; the others then find it.
         with quiet(), processes.main_first():
             model, tokenizer = load_model(
                 starting_model(config.model, config.task, config.warmup, cache=out), seed=config.seed
@@ -155,6 +158,7 @@ def run(
     """Train as :func:`train` does, for a run that is prepared."""
     started = time.perf_counter()
     config, folder = prepared.config, prepared.folder
+    # All processes of a run write one folder, so that only the main one takes the lock.
     with alone(folder.partial) if processes.is_main() else nullcontext(), get_verifier(prepared.scoring) as verifier:
         if processes.is_main() and folder.is_finished():  # by another process, meanwhile
             shutil.rmtree(folder.partial)
@@ -162,9 +166,11 @@ def run(
         _test(verifier, prepared, told)
         with processes.main_first():
             start = _start(prepared, resume, told)
+        # A run that was killed after its last checkpoint has nothing left to train and is only made whole.
         if start is None or start.updates < config.steps * prepared.updates:
             _train(prepared, start, verifier, told, callbacks)
         if processes.is_main():
+            # A run that goes on from a shorter one must end with the files that it would have had from the start.
             drop_unplanned(config, folder)
             last = checkpoints.sealed(folder.checkpoints)[-1]
             finish(folder, last, seed=config.seed, seconds=time.perf_counter() - started)
@@ -181,6 +187,7 @@ def _test(verifier: Verifier, prepared: Prepared, told: Told) -> None:
     answers = [example.answer for example in prepared.examples]
     unreadable = set(unreadable_answers(verifier, answers))
     readable = [answer for answer in answers if answer not in unreadable]
+    # Where no answer can be read the test has to fail, which it does on the unreadable ones.
     self_test(verifier, answers=readable or answers)
     if unreadable:
         count = len(answers) - len(readable)
@@ -214,6 +221,7 @@ def _train(
     finally:
         if logs is not None:
             logs.close()
+    # The trainer returns from a stop as it does from the end; only the step tells them apart.
     if guard.step < config.steps:
         raise Interrupted(f"stopped after step {guard.step} of {config.steps}, saved in {folder.partial}")
 
@@ -248,6 +256,7 @@ def _start(prepared: Prepared, resume: Resume, told: Told) -> Checkpoint | None:
         shutil.rmtree(folder.checkpoints, ignore_errors=True)
     begin(folder)
     checkpoints.remove_unfinished(folder.checkpoints)
+    # What this run has saved itself comes before what a shorter one has.
     if resume != "start" and not checkpoints.sealed(folder.checkpoints):
         _extend(prepared, told)
     start = checkpoints.find_checkpoint(folder.checkpoints, resume=resume)

@@ -3,7 +3,9 @@
 ``import verl`` loads this module by its entry point in the group ``verl.plugins``, in every process of a job, and
 swallows what goes wrong there: :func:`import_error` and :func:`discovered` make it loud. An estimator ("qae",
 "qae_linear", "pos_mask" or "neg_mask") is chosen by ``algorithm.adv_estimator=qae``; the options are keys of
-``algorithm``, see :func:`options_of`. The arithmetic is in ``group_advantages``.
+``algorithm``, see :func:`options_of`. The arithmetic is in ``group_advantages``. The remedies that packages provide
+(:func:`qae_theory.advantages.provided_estimators`) are chosen likewise, with their options in ``algorithm.rule``; their
+arithmetic is in ``provided_advantages``.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ import torch
 from verl.trainer.ppo.core_algos import ADV_ESTIMATOR_REGISTRY, get_adv_estimator_fn, register_adv_est
 
 from llm_validation.verl_engine.group_advantages import GATES, STD_KINDS, group_advantages
+from llm_validation.verl_engine.provided_advantages import provided_advantages
 from llm_validation.verl_engine.rollout_keys import rollouts_of
+from qae_theory.advantages import provided_estimators
 from qae_theory.baselines import DEFAULT_K
 from qae_theory.checks import decimal_fraction, quantile_level, refuse
 
@@ -52,7 +56,7 @@ def estimate(
     rows that pad a batch are a group of equal rewards, and so have 0.
 
     Args:
-        estimator: one of ``ESTIMATORS``.
+        estimator: one of ``ESTIMATORS``, or a provided one.
         token_level_rewards: ``[B, T]``.
         response_mask: ``[B, T]``, 1 at the response's own tokens.
         config: ``config.algorithm``: a DictConfig, a mapping or verl's AlgoConfig.
@@ -73,8 +77,9 @@ def estimate(
         refuse("token_level_rewards", both, "[B, T] as response_mask is")
     keys = batch_keys(len(token_level_rewards))
     with torch.no_grad():
+        # verl's own estimators take no gradient through the advantages either: they are constants of the loss.
         scores = token_level_rewards.sum(dim=-1)
-        scalars = _by_rollout(scores, index, keys, estimator=estimator, **options_of(config))
+        scalars = _by_rollout(scores, index, keys, _arithmetic(estimator, config))
         advantages = _over_tokens(scalars, response_mask)
     return advantages, advantages
 
@@ -106,18 +111,30 @@ def batch_keys(rows: int) -> Sequence[str] | None:
     return list(map(str, keys))
 
 
+def _arithmetic(estimator: str, config: Any) -> Callable[[torch.Tensor, Any], torch.Tensor]:
+    """Return the function of scores ``[B]`` and group ids that has the estimator and its options filled in."""
+    if estimator in ESTIMATORS:
+        return partial(group_advantages, estimator=estimator, **options_of(config))
+    given = {} if config is None else config.get("rule") or {}
+    options = {str(name): value for name, value in given.items()}
+    return partial(provided_advantages, estimator=estimator, options=options)
+
+
 def _by_rollout(
-    scores: torch.Tensor, index: Any, keys: Sequence[str] | None, *, estimator: str, **options: Any
+    scores: torch.Tensor,
+    index: Any,
+    keys: Sequence[str] | None,
+    arithmetic: Callable[[torch.Tensor, Any], torch.Tensor],
 ) -> torch.Tensor:
     """Return each row's advantage ``[B]``: that of its rollout among the rollouts of its group."""
     rollouts = None if keys is None else rollouts_of(keys)
     if rollouts is None or len(rollouts.final) == len(scores):
-        return group_advantages(scores, index, estimator=estimator, **options)
+        return arithmetic(scores, index)
     final = torch.tensor(rollouts.final, device=scores.device)
     ids = index.tolist() if hasattr(index, "tolist") else list(index)
     if len(ids) != len(scores):
         refuse("index", f"{len(ids)} ids", f"{len(scores)} prompt ids, one a row")
-    votes = group_advantages(scores[final], [ids[row] for row in rollouts.final], estimator=estimator, **options)
+    votes = arithmetic(scores[final], [ids[row] for row in rollouts.final])
     return votes[torch.tensor(rollouts.of_row, device=scores.device)]
 
 
@@ -251,6 +268,7 @@ def import_error() -> str | None:
 
 def _faults() -> Iterator[str]:
     """Yield what keeps the plug-in, or another one, from being loaded."""
+    # Read as verl's `__init__` reads it, so that the answer here is what happens there.
     policy = os.environ.get("VERL_USE_EXTERNAL_PLUGINS", "auto").strip().lower()
     named = [name.strip() for name in policy.split(",")]  # "none" admits nothing
     installed = tuple(entry_points(group=GROUP))
@@ -352,5 +370,5 @@ def _register(name: str) -> None:
     register_adv_est(name)(function)
 
 
-for _name in ESTIMATORS:
+for _name in (*ESTIMATORS, *provided_estimators()):
     _register(_name)

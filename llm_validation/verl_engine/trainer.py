@@ -39,6 +39,7 @@ from verl.workers.utils.padding import response_from_nested, response_to_nested
 from llm_validation.verl_engine import plugin as verl_plugin
 from llm_validation.verl_engine.rollout_keys import rollouts_of
 from llm_validation.verl_engine.update_probe import Response, metrics_of, records_from_tokens
+from qae_theory.advantages import provided_estimators
 from qae_theory.baselines import DEFAULT_K
 from qae_theory.checks import quantile_level, refuse
 from qae_theory.runs.files import write_atomically
@@ -147,12 +148,13 @@ def require_one_vote(estimator: str, keys: Sequence[str], *, setting: str = "alg
     Raises:
         ValueError: one line that tells how many outputs there are.
     """
-    if estimator in ("grpo", "gae", *verl_plugin.ESTIMATORS):
+    ours = (*verl_plugin.ESTIMATORS, *provided_estimators())
+    if estimator in ("grpo", "gae", *ours):
         return
     rollouts = rollouts_of(keys)
     if len(rollouts.final) < len(keys):
         there = f"{estimator!r} with {len(keys)} outputs of {len(rollouts.final)} rollouts"
-        allowed = f"grpo or one of {', '.join(verl_plugin.ESTIMATORS)}, which give a rollout one vote"
+        allowed = f"grpo or one of {', '.join(ours)}, which give a rollout one vote"
         refuse(setting, there, allowed)
 
 
@@ -209,6 +211,8 @@ class ProbeTrainer(PPOTrainerSync):
         super()._init_resource_pool_mgr()
         if not self.probe.counterfactual_every:
             return
+        # A critic's worker is left alone, and so is any that is not verl's own. Ray has wrapped the class, which is
+        # known by what is inside.
         for role, worker in self.role_worker_mapping.items():
             if worker.__ray_actor_class__ is ActorRolloutRefWorker:
                 self.role_worker_mapping[role] = ray.remote(ProbeWorker)
@@ -226,6 +230,7 @@ class ProbeTrainer(PPOTrainerSync):
             return super()._update_actor(batch, metrics)
         by_arm = {}
         if self.probe.counters(self.global_steps):
+            # Before the run's own update, because every arm has to start from the weights that it starts from.
             with marked_timer("counterfactual", self.timing_raw):
                 by_arm = self._counterfactual(batch)
         # Read before the update: the forward pass after it writes to the same fields.
@@ -257,6 +262,8 @@ class ProbeTrainer(PPOTrainerSync):
             metrics["probe/failed"] = 1.0
             return
         metrics.update(found, **{"probe/failed": 0.0})
+        # verl aggregates the entropy that it logs in the way of the loss. Only a token mean is the figure of the probe,
+        # so that a gap is a fault.
         if self.config.actor_rollout_ref.actor.loss_agg_mode == "token-mean":
             metrics["probe/check/entropy_gap"] = metrics["actor/entropy"] - found["probe/entropy/before/all"]
         if probe.dump_dir is not None:
@@ -274,6 +281,7 @@ class ProbeTrainer(PPOTrainerSync):
         A forward pass writes them where those of before lie; those are put back.
         """
         kept = _get(batch, *MEASURED)
+        # verl divides the logits by it for the old log-probabilities, and these are compared with them.
         temperature = self.config.actor_rollout_ref.rollout.temperature
         self.actor_rollout_wg.compute_log_prob(
             _copy(batch, {"calculate_entropy": True, "compute_loss": False, "temperature": temperature})
@@ -289,11 +297,14 @@ class ProbeTrainer(PPOTrainerSync):
         The state is left as it was.
         """
         folder = str(self.probe.scratch_dir)
+        # An arm's advantages are put where verl's update reads them, so that the run's own are kept aside.
         own = _get(batch, "advantages", "returns")
         self.actor_rollout_wg.keep_state(folder)
         found = {}
         for arm in self.probe.arms:
             _put(batch, self._advantages(batch, arm))
+            # verl writes instructions of an update into what it is given, hence the copy. The metrics are dropped: they
+            # have the names of the run's own.
             super()._update_actor(_copy(batch, batch.extra_info), {})
             found[arm] = self._measure(batch)["entropy"]
             self.actor_rollout_wg.restore_state(folder)
@@ -306,6 +317,7 @@ class ProbeTrainer(PPOTrainerSync):
         data = _get(batch, "uid", "response_mask", self._rewards_name)
         mask = data["response_mask"]
         proto = DataProto(batch=data.to_padded_tensor())
+        # The ids are texts, which verl keeps apart from the tensors.
         proto.non_tensor_batch["uid"] = np.array(proto.batch.pop("uid").tolist(), dtype=object)
         proto.batch["token_level_rewards"] = proto.batch[self._rewards_name]
         algorithm = self.config.algorithm
@@ -370,6 +382,7 @@ def main(config: DictConfig) -> None:
     if not config.trainer.use_v1:
         refuse("trainer.use_v1", False, "true: QAE's trainer is one of verl's V1")
     require_estimators(config)
+    # The trainer asks again in its own process; here a bad setting is refused before Ray starts and a model is loaded.
     if config.trainer.v1.trainer_mode == TRAINER:
         probe_settings(config)
     run_ppo(config, task_runner_class=ProbeTaskRunner)

@@ -158,6 +158,7 @@ def metrics_of(records: Sequence[Record], *, quantile_k: Any, correct_above: flo
     for record in records:
         if missing := [name for name in REQUIRED if name not in record]:
             refuse("records", missing, f"with the fields {', '.join(REQUIRED)}; these are missing")
+    # After the check, because fields of a rollout's records are added up.
     records = by_rollout(records)
     groups = _groups(records)
     metrics = _entropy_metrics(records) | _regime_metrics(groups, level, correct_above)
@@ -174,6 +175,7 @@ def metrics_of(records: Sequence[Record], *, quantile_k: Any, correct_above: flo
 
 def clip_sides(records: Sequence[Record]) -> tuple[str, ...]:
     """Return the sides of the clip range of which all records count the tokens beyond."""
+    # A share over those records alone that count a side would be the share of another batch.
     return ("high", "low", "dual") if all("clipped_dual" in record for record in records) else ("high", "low")
 
 
@@ -187,6 +189,7 @@ def by_rollout(records: Sequence[Record]) -> list[Record]:
         records: as :func:`records_from_tokens` makes them; those without a ``key``, or with one that does not name an
             output, are rollouts of their own.
     """
+    # Records without a name that tells their rollout get one each; under a common one they would be a single rollout.
     names = [str(record.get("key", "")) for record in records]
     rollouts = rollouts_of(name if names_output(name) else f"record {row}" for row, name in enumerate(names))
     if len(rollouts.final) == len(records):
@@ -210,6 +213,7 @@ def _united(final: Record, outputs: Sequence[Record]) -> Record:
     for name in _SUMS:
         if all(name in record for record in outputs):
             total = math.fsum(record[name] for record in outputs)
+            # fsum returns a float, and a rollout's count has to read as an output's does, an integer.
             united[name] = int(total) if name in _COUNTS else total
     if COUNTERFACTUAL in final:
         arms: dict[str, float] = {}
@@ -255,6 +259,7 @@ class _Clip(NamedTuple):
         """Return how many tokens lie above the range with A > 0, below it with A < 0, and above the dual bound."""
         change = after - before
         ratio = np.exp(np.full_like(change, change.mean()) if self.by_response and change.size else change)
+        # On the other side of the range the loss takes the unclipped term, whose gradient goes on.
         counts = {
             "clipped_high": int((ratio > self.high).sum()) * (advantage > 0),
             "clipped_low": int((ratio < self.low).sum()) * (advantage < 0),
@@ -303,6 +308,7 @@ def _select(response: Response, name: str, values: Any, counted: Array) -> Array
     array = np.asarray(values)
     if array.shape != counted.shape or array.ndim != 1:
         refuse(f"{name} of {response.key}", array.shape, f"of the shape of its mask, {counted.shape}, and of rank 1")
+    # The change of one update is small beside sums over thousands of tokens, in which float32 would lose it.
     chosen = array[counted].astype(np.float64)
     if not np.isfinite(chosen).all():
         refuse(f"{name} of {response.key}", float(chosen[~np.isfinite(chosen)][0]), "finite")
@@ -377,6 +383,7 @@ def _regime_metrics(groups: Sequence[Sequence[Record]], level: Fraction, correct
     metrics = {"probe/gate/mixed_share": sum(0 < rate < 1 for rate in rates) / len(rates)}
     by_regime: dict[str, list[Record]] = {"hard": [], "easy": []}
     for group, rate in zip(groups, rates, strict=True):
+        # Both are fractions, so that rounding takes no group on the edge across it.
         by_regime["hard" if rate <= 1 - level else "easy"] += group
     for name, chosen in by_regime.items():
         before, after = (_per_token(chosen, f"entropy_{when}") for when in ("before", "after"))

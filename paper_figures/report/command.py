@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from qae_theory.commands.ending import FAILED, WRONG_USAGE, complain, fail
+from qae_theory.commands.places import require_folder
 
 
 def register(app: typer.Typer) -> None:
@@ -42,8 +43,7 @@ def report(
 
     root = results if results is not None else results_folder()
     folder = out if out is not None else root
-    if folder.exists() and not folder.is_dir():
-        fail("report", f"--out: {str(folder)!r} is a file; a folder is needed", WRONG_USAGE)
+    require_folder("report", folder)
     try:
         # A report without a ledger would have nothing to say, so that its absence is wrong usage.
         ledger_path = ledger or ledger_file(root)

@@ -72,6 +72,7 @@ def read_ledger(path: Path) -> list[dict[str, Any]]:
         ids = [_checked(record) for record in records]
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    # Any JSON file may be named as a ledger; what it lacks is said in one line, whichever access found it.
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no ledger: {error!r}") from None
     twice = sorted({name for name in ids if ids.count(name) > 1})
@@ -170,6 +171,7 @@ def _step(step: Mapping[str, Any], evidence: Evidence | None) -> StepOutcome:
         planted=planted[0] if planted else "",
         citation=step["citation"],
         where=step["where"],
+        # A step passes in the file only if its control was rejected too, so that one entry says both.
         finding=Finding(step["passed"], "", ""),
         control_rejected=step["passed"],
         control_detail="",

@@ -7,14 +7,23 @@ from typing import NoReturn
 
 import typer
 
+from qae_theory.runs.checkout import applicable
+from qae_theory.runs.names import with_hint
+
 FAILED = 1  # something that the command computes went wrong
 WRONG_USAGE = 2
 INTERRUPTED = 130  # 128 + SIGINT, the exit status that shells give to a command that Ctrl-C ended
 
 
 def complain(command: str, message: str) -> None:
-    """Print ``qae COMMAND: message`` on standard error, on one line."""
-    print(f"qae {command}: {' '.join(message.splitlines())}", file=sys.stderr)
+    """Print ``qae COMMAND: message`` on standard error, on one line, and the name that was meant where one is close.
+
+    Args:
+        command: without ``qae``; empty for ``qae`` itself.
+        message: what is wrong.
+    """
+    name = f"qae {command}".rstrip()
+    print(f"{name}: {with_hint(applicable(' '.join(message.splitlines())))}", file=sys.stderr)
 
 
 def fail(command: str, message: str, status: int) -> NoReturn:

@@ -13,6 +13,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from qae_theory.runs.wording import refused
+
 SIZES = ("common", "quick", "full")
 
 Table = Mapping[str, Any]
@@ -43,7 +45,7 @@ def checked(model: type[Settings], tables: Sequence[Table]) -> Settings:
     try:
         return model.model_validate(merged)
     except ValidationError as error:
-        raise ValueError(one_line(error)) from None
+        raise ValueError(refused(error, model)) from None
 
 
 def read_table(path: Path, *, quick: bool) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def read_setting(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except ValueError:
         raise ValueError(
-            f"--set {text!r} is not key=value with a TOML value; text needs quotes: key='\"text\"'"
+            f"--set must be KEY=VALUE with a value of TOML, text in quotes: key='\"text\"'; got {text!r}"
         ) from None
 
 
@@ -88,18 +90,6 @@ def merge(base: Table, change: Table) -> dict[str, Any]:
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
         merged[key] = merge(merged[key], value) if both else value
     return merged
-
-
-def one_line(error: ValidationError) -> str:
-    """Return the first thing that is wrong: field, what is allowed, value."""
-    first, *others = error.errors(include_url=False)
-    place = ".".join(map(str, first["loc"]))
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        message = "is not a field of this configuration"
-    shown = "" if isinstance(first["input"], Mapping) or "; got " in message else f"; got {first['input']!r}"
-    more = f" (and {len(others)} more)" if others else ""
-    return " ".join(f"{f'{place}: ' if place else ''}{message}{shown}{more}".split())
 
 
 def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:

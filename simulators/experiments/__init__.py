@@ -28,6 +28,7 @@ NAMES = (
     "second-order",
     "stale",
     "league",
+    "steered-k",
 )
 MODULES = {name: f"{__name__}.{name.replace('-', '_')}.cells" for name in NAMES}
 

@@ -14,6 +14,7 @@ import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -48,13 +49,20 @@ def modules(root: Path, packages: Iterable[str] = FLOORS) -> dict[str, Path]:
 def imports(known: Mapping[str, Path]) -> Iterator[Import]:
     """Yield every import of one of these modules by another, at the top or inside a function."""
     for importer, path in known.items():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in _import_statements(path, path.stat().st_mtime_ns):
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     if alias.name in known:
                         yield Import(importer, alias.name, ())
-            elif isinstance(node, ast.ImportFrom) and node.module:
+            elif node.module:
                 yield from _of_statement(importer, node, known)
+
+
+@cache  # one picture asks four times, and parsing is most of its work
+def _import_statements(path: Path, modified: int) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    """Return the import statements of a file as it was when it was modified last."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return tuple(node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)))
 
 
 def _of_statement(importer: str, node: ast.ImportFrom, known: Mapping[str, Path]) -> Iterator[Import]:

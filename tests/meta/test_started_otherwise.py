@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from tests import ROOT
 
 # Interrupts, the width of a terminal, colours and the results folder each decide something in these.
@@ -27,6 +29,7 @@ def _ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+@pytest.mark.slow
 def test_hostile_beginnings_change_nothing() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *CHOSEN],

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 
-from qae_theory.proofs.contract.agreement.comparison import agreement
+from qae_theory.proofs.contract.agreement.comparison import Refused, agreement
 from qae_theory.proofs.contract.shipped_agrees import TIES, Tie
 from tests.reference import bounds, changes
 
 QUICK = os.environ.get("QAE_EFFORT", "quick") != "full"
-EACH = pytest.mark.parametrize("tie", [pytest.param(tie, id=tie.function) for tie in TIES])
+
+
+def grouped(tie: Tie) -> Any:
+    """A parameter whose tests share a worker with the claim's evidence, and so what the references have computed."""
+    return pytest.param(tie, id=tie.function, marks=pytest.mark.xdist_group(f"shipped-agrees-{tie.function}"))
+
+
+EACH = pytest.mark.parametrize("tie", [grouped(tie) for tie in TIES])
 
 
 @EACH
@@ -38,3 +46,22 @@ def test_the_second_order_of_such_a_direction_has_a_reference() -> None:
     # Uniform arms: the second order is -Var(d) = -2/3.
     value = changes.second_order([0.0, 0.0, 0.0], [0.0, 1.0, -1.0]).value
     assert abs(3 * value + 2) < 1e-15
+
+
+@pytest.mark.parametrize(
+    ("message", "given", "wrong"),
+    [
+        ("k must be between 0 and 1; got 2", [2], False),
+        ("k must be given; got None", [None], False),
+        ("k must be between 0 and 1; got None", [2], True),
+        ("k must be None; got 2", [2], True),
+        ("k must be between 0 and 1", [2], True),
+        ("None must be between 0 and 1; got 2", [2], True),
+    ],
+)
+def test_a_refusal_says_what_is_allowed_and_what_was_given(message: str, given: list[Any], wrong: bool) -> None:
+    assert (Refused("k").fault_of(message, given) is not None) == wrong
+
+
+def test_a_refusal_of_what_was_not_given_shows_none() -> None:
+    assert Refused("k", left_out=True).fault_of("k must be given; got None", [2]) is None

@@ -376,7 +376,6 @@ def test_expected_change_by_enumeration_of_all_groups(estimator: str) -> None:
         assert_close(expected_entropy_change(Z, R, size, estimator, eta), expected)
 
 
-@pytest.mark.slow
 @settings(max_examples=15)
 @given(
     s.queries(max_arms=3), st.sampled_from(["grpo", "qae", "dr_grpo"]), st.integers(2, 3), st.sampled_from([0.01, 1.0])

@@ -11,7 +11,7 @@ from simulators.departure import departure
 from simulators.environments import Environment, environment
 from simulators.methods import get_method, method_names
 from simulators.tabular.trees import token_tree
-from tests.simulators.test_neutrality import OFF_REWARDS, OPTIONS
+from tests.simulators.test_neutrality import OPTIONS
 
 GROUP_SIZE = 4
 QUERIES = 12
@@ -46,6 +46,10 @@ def all_mastered() -> dict[str, Any]:
     return {"answers": answers, "mastered": np.ones((QUERIES, 1), dtype=bool)}
 
 
+# The multiplier of a tilted quantile that has seen nothing yet.
+UNSEEN = {"multiplier": level(1.0), "quantiles": np.full((QUERIES, 100), np.nan)}
+
+
 # Options and memories under which a rule acts at all in this world, and the mean share of its update off the line.
 LEAVING: dict[str, tuple[dict[str, Any], dict[str, Any] | None, float]] = {
     "high_entropy": ({}, None, 0.547),
@@ -60,6 +64,8 @@ LEAVING: dict[str, tuple[dict[str, Any], dict[str, Any] | None, float]] = {
     "kl_penalty": ({}, None, 0.0629),
     "trajectory_entropy": ({}, {"dual": level(0.1), "target": level(1.0)}, 0.0633),
     "dph_rl": ({}, all_mastered(), 0.883),
+    "grpo_lambda": ({}, None, 0.1703),
+    "tilted_quantile": ({"cost": "length", "limit": 1.5, "rate": 0.0}, UNSEEN, 0.04878),
 }
 # Options and memories under which the same rules depend on rewards alone, at the reference and on-policy.
 STAYING: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
@@ -74,6 +80,11 @@ STAYING: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
     "aer": ({}, {"alpha": level(0.0), "target": level(1.0)}),
     "kl_penalty": ({}, None),
     "trajectory_entropy": ({}, {"dual": level(0.0), "target": level(1.0)}),
+    "grpo_lambda": ({"alpha": 0.0}, None),
+    "tilted_quantile": ({"cost": "failure"}, UNSEEN),
+    "graded_qae": ({"gate": "correctness"}, None),
+    "qae_steered": ({}, None),
+    "streaming_quantile": ({}, {"baseline": np.full((QUERIES, 1), 0.3)}),
 }
 ROUNDING = 1e-10  # a few hundred multisets, each with an error of some 1e-16 of a direction of size about 1
 
@@ -95,11 +106,11 @@ def test_the_same_rules_stay_on_it_where_rewards_alone_decide(name: str, trees: 
 
 
 # A rule that remembers has a w of its own in every update, and a memory that a test would have to make up.
-WITHOUT_MEMORY = [name for name in method_names() if name not in OFF_REWARDS and get_method(name).start is None]
+METHODS = {name: get_method(name, **OPTIONS.get(name, {})) for name in method_names()}
+ALONE = [name for name, method in METHODS.items() if method.rewards_alone and method.start is None]
 
 
-@pytest.mark.parametrize("name", WITHOUT_MEMORY)
+@pytest.mark.parametrize("name", ALONE)
 def test_rules_of_rewards_alone_stay_on_the_line(name: str, trees: World12) -> None:
-    method = get_method(name, **OPTIONS.get(name, {}))
-    off = departure(method, trees.logits, trees.env, group_size=GROUP_SIZE, reference=trees.reference)
+    off = departure(METHODS[name], trees.logits, trees.env, group_size=GROUP_SIZE, reference=trees.reference)
     assert off.max() < ROUNDING

@@ -154,11 +154,11 @@ def qae(*arguments: str) -> Any:
     ("arguments", "says"),
     [
         ((), "name an experiment"),
-        (("no-such",), "no experiment 'no-such'"),
+        (("no-such",), "EXPERIMENT must be one of"),
         (("k-sweep", "--backend", "slurm"), "--backend must be loky or ray; got 'slurm'"),
-        (("k-sweep", "--set", "seeds=1"), "seeds: Input should be greater than or equal to 2; got 1"),
-        (("k-sweep", "--set", "nothing=1"), "nothing: is not a field"),
-        (("k-sweep", "--set", "seeds"), "--set 'seeds' is not key=value"),
+        (("k-sweep", "--set", "seeds=1"), "seeds must be >= 2; got 1"),
+        (("k-sweep", "--set", "nothing=1"), "nothing is not a field"),
+        (("k-sweep", "--set", "seeds"), "--set must be KEY=VALUE with a value of TOML"),
         (("k-sweep", "--set", "level=nan"), "level must be a number; got nan"),
         (("k-sweep", "--rules", "qae,grpo"), "--rules is not for experiment 'k-sweep'"),
         (("channels", "--rules", "qae,gpro"), "method must be one of"),
@@ -395,3 +395,26 @@ def test_workers_leave_interruptions_to_the_parent() -> None:
     with sweep._backend("loky", 3):
         assert Parallel()(delayed(interruption_is_left_alone)() for _ in range(3)) == [True] * 3
     assert not interruption_is_left_alone()
+
+
+def test_several_experiments_end_with_a_summary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ends = {
+        "k-sweep": command.End("k-sweep", "lines by condition: 3 found, 1 absent; 2.0 s"),
+        "masks": command.End("masks", "FAILED", ("masks: disk full",)),
+    }
+    monkeypatch.setattr(command, "_simulate", lambda experiment, config, **rest: ends[experiment.name])
+    done = qae("k-sweep", "masks", "--quick", "--out", str(tmp_path))
+    assert done.exit_code == 1
+    assert done.stdout.splitlines() == [
+        "simulate: 2 experiments, 1 failed",
+        "  k-sweep  lines by condition: 3 found, 1 absent; 2.0 s",
+        "  masks    FAILED",
+    ]
+    assert "qae simulate: masks: disk full" in done.stderr
+    # One experiment needs no summary of several.
+    assert "experiments" not in qae("k-sweep", "--quick", "--out", str(tmp_path)).stdout
+
+
+def test_the_tally_of_an_analysis_counts_what_was_found() -> None:
+    assert command.tally({"statements": [{"found": True}, {"found": False}]}) == "1 of 2 statements found"
+    assert command.tally({}) == "no statement"

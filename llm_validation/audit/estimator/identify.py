@@ -158,6 +158,7 @@ def _batch_std(table: Responses, index: Array) -> Array:
     scored = np.isfinite(table.reward)
     count = np.bincount(code[scored], minlength=len(steps))
     mean = np.bincount(code[scored], table.reward[scored], minlength=len(steps)) / np.maximum(count, 1)
+    # About the mean: a difference of two sums of squares would cancel for large rewards that are nearly alike.
     squares = np.bincount(code[scored], (table.reward - mean[code])[scored] ** 2, minlength=len(steps))
     return np.sqrt(squares / np.maximum(count - 1, 1))[code[index[:, 0]]][:, None]
 
@@ -184,6 +185,7 @@ def _fit(
     made, condition = top / safe, groups.largest / safe
     told = groups.told | (top != 0).any(axis=1, keepdims=True)
     off = np.where(told, np.abs(made - groups.rows.logged), 0)
+    # Where rewards and advantages are all 0 so is the tolerance, and the smallest number keeps 0/0 away.
     excess = off / (level.tolerance(made, condition) + np.finfo(float).tiny)
     return _Fit(family, std, eps, members, float(excess.max()), float(off.max()))
 

@@ -78,7 +78,9 @@ def make_table(name: str, chunks: Sequence[Chunk], settings: AuditSettings) -> T
     notes += [] if resolved.note is None else [resolved.note]
     kept = resolved.group >= 0 if identity != "none" else np.ones(len(rows.step), dtype=bool)
     rows = rows.take(kept)
+    # Numbered anew, since those that could not be grouped are gone.
     group = codes(resolved.group[kept]) if identity != "none" else np.full(len(rows.step), -1)
+    # Stable, so that a group's responses keep the order in which they were logged.
     order = np.argsort(group, kind="stable")
     rows, group = rows.take(order), group[order]
     if chunks[0].summed:
@@ -148,6 +150,8 @@ def _without_superseded(rows: _Rows, sources: int) -> _Rows:
     for source in range(sources):
         here = np.flatnonzero(rows.source == source)
         step = rows.step[here]
+        # In one file steps go back only where a run went on from a checkpoint: what it had written beyond is
+        # superseded.
         if len(step) and (np.diff(step) < 0).any():
             member = None if rows.member is None else _names(rows, here)
             counts[here] = still_counts(step, member)

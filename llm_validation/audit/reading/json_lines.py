@@ -118,6 +118,7 @@ def parsed(block: bytes, tally: Tally, *, ended: bool) -> Iterator[dict[str, Any
             record = json.loads(line)
         except UnicodeDecodeError:
             tally.drop("not UTF-8")
+        # Brackets within brackets, some thousand deep, exhaust the parser's stack: no log may end an audit.
         except (ValueError, RecursionError):
             cut = not ended and number == len(lines) - 1
             tally.drop("cut off at the end of the file" if cut else "not JSON")
@@ -184,6 +185,7 @@ def fields(head: Head, tally: Tally, *, numbers: Sequence[str], texts: Sequence[
         return
     schema = _schema(head, numbers, texts)
     for block, ended in blocks(head.path, tally):
+        # A last line without its end may be cut off, which only the reading line by line counts as dropped.
         fast = None if schema is None or not ended else _by_arrow(block, schema, numbers, texts)
         if fast is None:
             fast = by_record(list(parsed(block, tally, ended=ended)), numbers, texts)
@@ -209,6 +211,7 @@ def _text(values: Sequence[Any]) -> Text:
 def hashed(value: Any) -> int:
     """Return 64 bits that stand for a value: a text, a number, or anything that JSON holds."""
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+    # A lone surrogate can be written in JSON and not in UTF-8.
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
@@ -235,6 +238,7 @@ def _schema(head: Head, numbers: Sequence[str], texts: Sequence[str]) -> Any:
             types.append((name, pa.string()))
         elif kinds == {int} and name in texts:
             types.append((name, pa.int64()))
+        # A column of Arrow has one type. A field of several is read line by line.
         elif kinds:
             return None
     return pa.schema(types)
@@ -244,6 +248,7 @@ def _by_arrow(block: bytes, schema: Any, numbers: Sequence[str], texts: Sequence
     pa, reader = import_module("pyarrow"), import_module("pyarrow.json")
     options = reader.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
     try:
+        # Arrow refuses a record that lies across two blocks of its own, so that one of them has to take all of this.
         table = reader.read_json(pa.py_buffer(block), reader.ReadOptions(block_size=BLOCK * 4), options)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None

@@ -36,7 +36,7 @@ def render(report: Report, comparison: dict[str, Any] | None = None) -> str:
     pictures = f"<h2>Figures</h2>{drawn}" if drawn else ""
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(TITLE)}</title>\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,"><style>{_STYLE}</style></head>\n'
         f"<body><main><h1>{escape(TITLE)}</h1>\n{body}{pictures}</main></body></html>\n"
     )
 
@@ -56,7 +56,7 @@ def _section(section: Section) -> str:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
     body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<table tabindex="0"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def _cell(text: str) -> str:

@@ -315,6 +315,7 @@ def _accuracy(rows: Rows, name: str, benchmark: str, k: int = 1) -> Accuracy:
         LackingError: no run has such an evaluation at step ``LEAST`` or later.
     """
     last = [last_evaluation(run, benchmark, k) for run in rows[name]]
+    # An evaluation that names no step counts as the earliest, and so never as the end of a run.
     late = [evaluation for evaluation in last if evaluation is not None and (evaluation["step"] or 0) >= LEAST]
     row = accuracy(late, k)
     if row is None:

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from qae_theory.commands.ending import INTERRUPTED, fail
+from qae_theory.commands.places import require_folder
 
 MOST = 10  # findings shown, so that they fit on a screen; the file has them all
 LONGEST_LIST = 60  # characters of line numbers shown
@@ -60,8 +61,7 @@ def collect(
 
     Exit status: 0; 1 when nothing complete was found or results could not be written; 2 for wrong usage.
     """
-    if out.exists() and not out.is_dir():
-        fail("cluster collect", f"--out must be a folder; {str(out)!r} is a file", 2)
+    require_folder("cluster collect", out)
     span = None if steps is None else _span(steps)  # refused before Rich and the readers are loaded
     from rich.console import Console
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from llm_validation.common.quiet import quiet_bars
 from qae_theory.commands.ending import fail
 
 
@@ -53,6 +54,8 @@ def data(
     """
     from llm_validation.cluster.recipes.data import write_data
 
+    quiet_bars()
+
     if out.exists() and not force:
         fail("cluster data", f"--out must be new, or --force given; {str(out)!r} is there", 2)
     try:
@@ -83,6 +86,8 @@ def smoke_model(
     """
     from llm_validation.cluster.recipes.smoke_model import write_smoke_model
     from llm_validation.models.warmup import WarmupError
+
+    quiet_bars()
 
     if not 0 < success < 1:
         fail("cluster smoke-model", f"--success must be between 0 and 1; got {success}", 2)

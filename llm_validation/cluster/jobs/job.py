@@ -182,6 +182,7 @@ def _run(
         child.terminate()
     # Only for the type checker: with PIPE there is always a stream.
     assert child.stdout is not None
+    # Line by line and flushed, so that the file has what was printed before a kill.
     for line in child.stdout:
         for sink in (sys.stdout.buffer, output):
             if sink is not None:

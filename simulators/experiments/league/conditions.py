@@ -13,8 +13,8 @@ from simulators.methods import method_defaults
 from simulators.update import Update
 from simulators.verifier import VerifierNoise
 
-# Rules that correct for a verifier's errors are told its error rates, under these names of their options.
-RATES = {"rho0": "false_positive", "rho1": "false_negative"}
+# Rules that correct for a verifier's errors are told its true error rates, under these names of their options.
+RATES = ("false_positive", "false_negative")
 
 
 class LeagueCondition(Strict):
@@ -56,9 +56,9 @@ def update_of(
     told = dict(options or {})
     known = method_defaults(rule)
     noise = shared.noise or VerifierNoise()
-    for option, rate in RATES.items():
-        if option in known and shared.noise is not None:
-            told.setdefault(option, getattr(noise, rate))
+    for rate in RATES:
+        if rate in known:
+            told.setdefault(rate, getattr(noise, rate))
     changes = {"method": rule, "options": told, "step_size": shared.step_size * step_factor}
     return Update.model_validate({**condition.update, **changes})
 

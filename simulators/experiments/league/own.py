@@ -14,18 +14,23 @@ from simulators.methods import get_method, method_defaults
 
 # Options of the estimators that are no remedy for entropy: the floor of a standard deviation, and which one it is.
 COMMON = ("std", "eps")
+# Rules whose remedy is not in their first number: OAR's threshold is a quantile, MILES' range is wide by design.
+CHOSEN = {"oar": "beta", "adaptive_clip": "target"}
 
 
 def own_option(rule: str) -> str | None:
-    """Return the rule's own hyper-parameter: its first option that is a positive number, or text that reads as one.
+    """Return the rule's own hyper-parameter: its first option that is a number other than 0, or text that reads as one.
 
     Options that every estimator has do not count. None where there is no such option.
 
     >>> own_option("qae"), own_option("kl_cov"), own_option("grpo")
     ('k', 'share', None)
     """
-    for name, default in method_defaults(rule).items():
-        if name not in COMMON and _as_number(default) > 0:
+    defaults = method_defaults(rule)
+    if CHOSEN.get(rule) in defaults:
+        return CHOSEN[rule]
+    for name, default in defaults.items():
+        if name not in COMMON and _as_number(default) != 0:
             return name
     return None
 

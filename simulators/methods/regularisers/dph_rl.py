@@ -67,10 +67,12 @@ def dph_rl(
     def start(context: Context) -> Memory:
         """Return stored answers ``[..., Q, samples]``, and which queries are mastered, ``[..., Q]``.
 
-        Those of seed s come from its own generator; correctness is the truth, whatever noise the verifier has.
+        Correctness is the truth, whatever noise the verifier has.
         """
         probs = np.exp(response_log_probs(context.reference.log_probs, context.tree))
-        answers = sampled_groups(probs, samples, context.rngs)
+        # A child of each seed's generator draws, so that the groups stay those that any other rule would see.
+        children = [rng.spawn(1)[0] for rng in context.rngs]
+        answers = sampled_groups(probs, samples, children)
         right = np.take_along_axis(context.arm_rewards, answers, axis=-1)
         return {"answers": answers, "mastered": np.asarray(right.all(axis=-1))}
 

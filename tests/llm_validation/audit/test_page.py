@@ -31,7 +31,6 @@ def test_every_finding_has_an_example_and_a_heading() -> None:
         assert f"### {name}\n" in TEXTS["audit.md"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", FINDINGS)
 def test_the_example_is_what_the_audit_says(name: str) -> None:
     assert f"<!-- example: {name} -->\n{page.example(name)}<!-- end -->" in TEXTS["audit.md"]
@@ -81,7 +80,6 @@ def test_the_stored_answers_are_of_every_run_and_tool() -> None:
     assert {name: one["truth"] for name, one in stored["runs"].items()} == {n: c.truth for n, c in CASES.items()}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["one group a step", "phantom-advantage", "learns fast"])
 def test_our_own_stored_answer_is_what_the_audit_says(name: str, tmp_path: Path) -> None:
     assert by_qae(CASES[name].make(), tmp_path) == page.stored("peers")["runs"][name]["qae audit"]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from llm_validation.common.resampling import shown
+from llm_validation.study import report
 from llm_validation.study.analysis.summary import merged
 from llm_validation.study.bandit import bandit_probes
 from llm_validation.study.figures import CAPTIONS
@@ -20,6 +21,7 @@ from paper_figures.prediction_ladder import GUARANTEED
 from qae_theory.arrays import Array
 from tests.llm_validation.study.analysis.synthetic import Truth, studied
 
+pytestmark = pytest.mark.xdist_group("study-report")  # one worker writes the report that most of them read
 CONFIG = {"experiment": "validate", "preset": "quick", "settings": {"seeds": 4}}
 MODELS = {"digits": {"model": "arithmetic", "parameters": 92_000, "vocabulary": 17, "pretrained": False}}
 SPEED = [
@@ -43,6 +45,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("study")
     write_report(made, tables(), CONFIG, FACTS)
     return made
+
+
+@pytest.fixture
+def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes most of a report's time; these tests read its text and its JSON."""
+    monkeypatch.setattr(report, "draw_all", lambda *args, **kwargs: [])
 
 
 def read(folder: Path, name: str) -> Any:
@@ -154,12 +162,14 @@ def test_every_line_stands_in_it(folder: Path) -> None:
         assert line["says"] in text
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_what_is_missing_is_said(tmp_path: Path, folder: Path) -> None:
     assert "Not finished" not in (folder / "report.md").read_text()
     write_report(tmp_path, tables(), CONFIG, {**FACTS, "missing": ["digits, grpo, seed 7"]})
     assert "**Not finished**: 1 parts are missing" in (tmp_path / "report.md").read_text()
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_condition_without_learning_is_out(tmp_path: Path) -> None:
     write_report(tmp_path, tables(truth=Truth(gain=0.02)), CONFIG, FACTS)
     out = read(tmp_path, "lines")["out"]
@@ -177,6 +187,7 @@ def test_figures_carry_the_run_id(folder: Path) -> None:
             assert b"0123456789ab" in (folder / f"{name}.{kind}").read_bytes()
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_no_figure_is_typed(tmp_path: Path, folder: Path) -> None:
     """Other data, other numbers."""
     write_report(tmp_path, tables(1, truth=Truth(falls=0.3), probed=5), CONFIG, FACTS)

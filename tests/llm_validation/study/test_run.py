@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -270,7 +271,7 @@ def test_the_probe_command(finished: tuple[Path, Path, list[str]], tmp_path: Pat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["/no/such/folder"], "model '/no/such/folder' cannot be loaded"),
+        (["/no/such/folder"], "model must be a preset"),
         (["tiny", "--arms", "median"], "arm must be one of"),
         (["tiny", "--task", "poetry"], "poetry"),
         (["tiny", "--set", "group_size=1"], "group_size"),
@@ -293,7 +294,7 @@ def test_wrong_use_of_the_probe_command_is_one_line(arguments: list[str], messag
         (["--preset", "huge"], "preset must be one of full, quick, long, pretrained, gpu; got 'huge'"),
         (["--quick", "--preset", "gpu"], "--quick is --preset quick; got --preset gpu"),
         (["--set", "seeds=0"], "seeds"),
-        (["--set", "seeds"], "is not key=value"),
+        (["--set", "seeds"], "--set must be KEY=VALUE"),
         (["--config", "nowhere.toml"], "nowhere.toml"),
         (["--out", __file__], "--out must be a folder"),
     ],
@@ -328,6 +329,20 @@ def test_what_is_shown_while_it_runs(terminal: bool) -> None:
     assert ("2/4" in shown) == terminal
     lines = ["validate: 1 of 4: digits, [grpo], seed 0", "validate: 2 of 4: digits, [grpo], seed 1"]
     assert (shown.splitlines() == lines) == (not terminal)
+
+
+def test_phases_are_named_and_timed() -> None:
+    console = Console(file=StringIO(), width=100)
+    seen: list[tuple[str, int, int]] = []
+    with validate_command._phases(console, lambda *part: seen.append(part), 2) as told:
+        told("digits: tiny is ready", 0, 2)
+        told("addition: tiny is ready", 0, 2)
+        told("digits, grpo, seed 0", 1, 2)
+        told("digits, qae, seed 0", 2, 2)
+    assert len(seen) == 4
+    lines = [re.sub(r": [\d.]+ s$", ": S", line) for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+    phases = ("preparing models", "training and probing", "writing the report")
+    assert lines == [f"validate: {name}{end}" for name in phases for end in ("", ": S")]
 
 
 def test_names_of_cells_tell_them_apart() -> None:

@@ -22,6 +22,8 @@ from qae_theory.claims import ledger as ledgers
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role
 from qae_theory.commands import verify
+from qae_theory.commands.kept import OUTCOMES
+from qae_theory.runs.locks import alone
 from tests.qae_theory.claims.samples import FAILS, HOLDS, claim, evidence, ledger, raises, step
 
 REFUTED = evidence("witness", Kind.WITNESS, Role.AGAINST, of="product")
@@ -48,12 +50,12 @@ def runs(tmp_path: Path) -> list[Path]:
 def test_refuted_claim_is_not_a_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: str) -> None:
     result = invoke(monkeypatch, tmp_path, sample(), "--jobs", jobs)
     assert result.exit_code == 0, result.output
-    lines = result.stdout.splitlines()
-    assert any(line.startswith("proved") and " sum " in line and "symbolic proof 1/1" in line for line in lines)
-    assert any(line.startswith("refuted") and " product " in line for line in lines)
-    assert "4 claims: 1 proved, 1 refuted, 2 not run" in lines
-    assert "not run, no evidence registered: needs simulators: power" in lines
-    assert any("no_such_package" in line and line.endswith(": root") for line in lines)
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["proved", "sum", "Two", "and", "two"] in lines
+    assert ["refuted", "product", "Two", "and", "two"] in lines
+    assert ["4", "claims:", "1", "proved,", "1", "refuted,", "2", "not", "run"] in lines
+    assert ["1", "claim", "install", "no_such_package"] in lines
+    assert ["1", "claim", "evidence", "of", "simulators,", "which", "is", "not", "installed"] in lines
 
 
 @pytest.mark.parametrize(
@@ -75,12 +77,31 @@ def test_broken_evidence_is_status_1(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert len(runs(tmp_path)) == 1
 
 
-def test_unknown_claim_lists_close_matches_and_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    result = invoke(monkeypatch, tmp_path, sample(), "prodct")
+def test_all_lists_each_claim_with_the_evidence_that_was_checked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    result = invoke(monkeypatch, tmp_path, sample(), "--jobs", "1", "--all")
+    lines = [re.sub(r" +", " ", line) for line in result.stdout.splitlines()]
+    assert any(line.startswith("proved sum [not specific] symbolic proof 1/1, ") for line in lines)
+    assert any(line.startswith("refuted product [not specific] witness 1/1, ") for line in lines)
+    assert any(line.startswith("not run power [not specific] needs simulators, ") for line in lines)
+    # What was skipped was not checked.
+    assert any(line.startswith("not run root [not specific] symbolic proof 0/1, ") for line in lines)
+
+
+def test_list_shows_ids_and_titles_and_runs_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    result = invoke(monkeypatch, tmp_path, sample(), "--list")
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["sum", "product", "power", "root"]
+    assert "Two and two" in result.stdout
+    assert (result.exit_code, runs(tmp_path)) == (0, [])
+
+
+def test_unknown_claim_names_the_one_that_was_meant(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    result = invoke(monkeypatch, tmp_path, sample(), "PRODCT")
     assert result.exit_code == 2
-    error = " ".join(result.stderr.replace("│", " ").split())
-    assert "did you mean product" in error
-    assert "sum, product, power, root" in error
+    assert "got 'PRODCT'; did you mean product?" in result.stderr
+    assert "`qae verify --list`" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
     assert runs(tmp_path) == []
 
 
@@ -101,10 +122,11 @@ def test_lines_by_condition_are_counted_with_their_family(monkeypatch: pytest.Mo
     made = ledger(evidence(of="shape@bandit/sgd"), broken, claims=claims)
     result = invoke(monkeypatch, tmp_path, made, "--jobs", "1")
     lines = result.stdout.splitlines()
-    assert "1 claims: 1 not run" in lines
-    assert "3 lines by condition of shape: 1 proved, 1 undecided, 1 not run" in lines
-    assert "not run, no evidence registered: needs simulators: shape, and shape@bandit/adam" in lines
-    assert not any(line.startswith("proved") for line in lines)
+    assert "1 claim: 1 not run" in lines
+    assert "3 lines by condition: 1 proved, 1 undecided, 1 not run" in lines
+    assert "shape, by condition: 1 proved, 1 undecided" in [line.strip() for line in lines]
+    assert "not run: 1 claim, 1 line. What would run them (several may be needed):" in lines
+    assert not any("shape@bandit/sgd" in line for line in lines)
     assert any(line.startswith("BROKEN") and "shape@bandit/lion" in line for line in lines)
     alone = invoke(monkeypatch, tmp_path, made, "shape@bandit/sgd", "--jobs", "1")
     assert any(line.startswith("proved") and "shape@bandit/sgd" in line for line in alone.stdout.splitlines())
@@ -168,7 +190,7 @@ def interrupt_parent(effort: Effort, *, parent: int) -> Finding:
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_interruption_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: str) -> None:
+def test_an_interruption_writes_no_verdicts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: str) -> None:
     check = interrupt if jobs == "1" else partial(interrupt_parent, parent=os.getpid())
     path = tmp_path / "ledger.json"
     path.write_text("old", encoding="utf-8")
@@ -177,7 +199,76 @@ def test_interruption_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert result.exit_code == 130
     assert "interrupted" in result.stderr
     assert path.read_text(encoding="utf-8") == "old"
+    assert [folder for folder in runs(tmp_path) if not folder.name.startswith(".")] == []
+
+
+def test_an_interrupted_run_goes_on_with_what_it_has_checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What was checked is not checked again, but for what rests on stored results; the verdicts are those of one go."""
+    checked: list[str] = []
+    stop = [True]
+
+    def seen(effort: Effort, *, name: str) -> Finding:
+        checked.append(name)
+        if name == "second" and stop[0]:
+            raise KeyboardInterrupt
+        return HOLDS(effort)
+
+    def piece(name: str, **fields: Any) -> Evidence:
+        return evidence(name, steps=(step(partial(seen, name=name)),), **fields)
+
+    made = ledger(piece("first"), piece("stored", missing=lambda _: None), piece("second"))
+    first = invoke(monkeypatch, tmp_path, made, "--jobs", "1", "--quick")
+    assert first.exit_code == 130
+    assert "2 pieces of evidence are kept, the same command goes on" in first.stderr
+    (folder,) = runs(tmp_path)
+    stop[0] = False
+    # Another size, another seed and other claims are other runs.
+    invoke(monkeypatch, tmp_path, made, "--jobs", "1", "--seed", "3")
+    assert checked == ["first", "stored", "second", "first", "stored", "second"]
+    again = invoke(monkeypatch, tmp_path, made, "--jobs", "1", "--quick", "--json", str(tmp_path / "resumed.json"))
+    assert again.exit_code == 0
+    assert "1 of 3 pieces of evidence were checked before" in again.stdout
+    assert checked[6:] == ["stored", "second"]
+    assert not folder.exists()
+    invoke(monkeypatch, tmp_path, made, "--jobs", "1", "--quick", "--json", str(tmp_path / "whole.json"))
+    assert checked[8:] == ["first", "stored", "second"]
+    assert timeless(tmp_path / "resumed.json") == timeless(tmp_path / "whole.json")
+
+
+def timeless(path: Path) -> Any:
+    records = json.loads(path.read_text(encoding="utf-8"))
+    for piece in [piece for record in records for piece in record["evidence"]]:
+        piece["seconds"] = 0
+    return records
+
+
+def test_what_broke_is_checked_again_after_an_interruption(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made = ledger(evidence("sawn", steps=(step(raises),)), evidence("second", steps=(step(interrupt),)))
+    result = invoke(monkeypatch, tmp_path, made, "--jobs", "1")
+    assert result.exit_code == 130
+    assert "kept" not in result.stderr
     assert runs(tmp_path) == []
+
+
+def test_damaged_lines_of_an_interrupted_run_do_not_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made = ledger(evidence(), evidence("second", steps=(step(interrupt),)))
+    invoke(monkeypatch, tmp_path, made, "--jobs", "1")
+    (folder,) = runs(tmp_path)
+    whole = (folder / OUTCOMES).read_text(encoding="utf-8")
+    (folder / OUTCOMES).write_text(f"[1]\n{whole[:40]}", encoding="utf-8")
+    result = invoke(monkeypatch, tmp_path, ledger(evidence(), evidence("second")), "--jobs", "1")
+    assert result.exit_code == 0
+    assert "checked before" not in result.stdout
+
+
+def test_two_runs_of_the_same_claims_do_not_meet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made = ledger(evidence(), evidence("second", steps=(step(interrupt),)))
+    invoke(monkeypatch, tmp_path, made, "--jobs", "1")
+    (folder,) = runs(tmp_path)
+    with alone(folder):
+        result = invoke(monkeypatch, tmp_path, made, "--jobs", "1")
+    assert result.exit_code == 1
+    assert "another process is running it" in result.stderr
 
 
 def test_provider_that_breaks_gives_no_verdicts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -192,39 +283,113 @@ def test_no_evidence_at_all_is_not_a_success(monkeypatch: pytest.MonkeyPatch, tm
     assert "install" in result.stderr
 
 
-@pytest.mark.parametrize("option", ["--out", "--json"])
-def test_path_of_the_wrong_sort_is_wrong_usage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, option: str) -> None:
-    path = tmp_path / "here"
-    if option == "--out":
-        path.write_text("a file", encoding="utf-8")
-    else:
-        path.mkdir()
-    result = invoke(monkeypatch, tmp_path, sample(), option, str(path))
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--out", "{here}/file"), "--out must be a folder; '{here}/file' is a file"),
+        (("--out", "{here}/file/inside"), "--out must be a folder that can be written; got '{here}/file/inside'"),
+        (("--json", "{here}"), "--json must be a file; '{here}' is a folder"),
+        (("--json", "{here}/file/inside"), "--json must be a file that can be written"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_wrong_usage(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: tuple[str, str], says: str
+) -> None:
+    (tmp_path / "file").write_text("a file", encoding="utf-8")
+
+    def never() -> Ledger:
+        raise AssertionError("the place is looked at before any work is done")
+
+    option, place = arguments
+    result = invoke(monkeypatch, tmp_path, never, option, place.format(here=tmp_path))
     assert result.exit_code == 2
-    # The message stands in a box that wraps a long path anywhere.
-    assert "/here" in re.sub(r"[\s│]", "", result.stderr)
+    assert says.format(here=tmp_path) in result.stderr
+    assert len(result.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("width", [60, 120])
-def test_table_on_a_terminal(width: int) -> None:
-    """While it runs there is one bar, so that a low terminal does not scroll; the table comes once, at the end."""
+def shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, made: Ledger, width: int, *arguments: str) -> str:
+    """Return what the command leaves on a terminal of this width, its control characters taken out."""
     screen = io.StringIO()
-    console = Console(file=screen, force_terminal=True, width=width, height=12)
-    claims = tuple(claim(f"claim-{i:02}") for i in range(30))
-    made = ledger(*(evidence(of=line.id) for line in claims), claims=claims)
-    verify.run_claims(made, claims, Effort(), jobs=1, console=console)
+    made_here = partial(Console, file=screen, force_terminal=True, width=width, height=24)
+    monkeypatch.setattr("rich.console.Console", lambda **options: made_here(**{**options, "stderr": False}))
+    assert invoke(monkeypatch, tmp_path, made, "--jobs", "1", *arguments).exit_code == 0
+    # The bar is taken off the screen: what a line held before its last return is gone.
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
-    assert "30/30" in plain
+    return "\n".join(line.rpartition("\r")[2] for line in plain.split("\n"))
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_screen_has_a_line_a_claim(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, width: int) -> None:
+    claims = tuple(claim(f"claim-{i:02}-{'x' * (i % 29)}") for i in range(30))
+    made = ledger(*(evidence(of=line.id) for line in claims), claims=claims)
+    lines = shown(monkeypatch, tmp_path, made, width).splitlines()
     for line in claims:
-        assert len(re.findall(rf"^{line.id} +proved", plain, re.MULTILINE)) == 1
-    assert plain.count("symbolic proof 1/1") == (30 if width == 120 else 0)
-    assert max(len(line.rstrip()) for line in re.split(r"[\r\n]", plain)) <= width
+        assert sum(found.split()[:2] == ["proved", line.id] for found in lines) == 1
+    assert max(len(line.rstrip()) for line in lines if not line.startswith("wrote ")) <= width
 
 
-def test_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "dumb")
+def test_a_bar_is_shown_while_evidence_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
-    made = ledger(evidence(of="sum"), claims=(claim("sum"),))
-    verify.run_claims(made, made.claims, Effort(), jobs=1, console=Console(file=screen, force_terminal=True))
+    console = Console(file=screen, force_terminal=True, width=60, height=12)
+    claims = tuple(claim(f"claim-{i:02}") for i in range(30))
+    verify.run_claims(
+        ledger(*(evidence(of=line.id) for line in claims), claims=claims), claims, Effort(), jobs=1, console=console
+    )
+    assert "30/30" in screen.getvalue()
+
+
+@pytest.mark.parametrize("number", [40, 400, 4000])
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_screen_stays_short_however_many_claims_there_are(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int, width: int
+) -> None:
+    """Claims with a verdict, claims that wait for as many commands, and families by condition."""
+
+    def waits(name: str) -> Evidence:
+        return evidence(of=name, missing=lambda _: f"no results: run `qae simulate {name}`")
+
+    names = [f"claim-with-a-name-of-some-length-{i:04}" for i in range(number)]
+    claims = tuple(claim(name, section=f"Section {i % 7}") for i, name in enumerate(names))
+    pieces = [waits(name) if i % 3 == 0 else evidence(of=name) for i, name in enumerate(names)]
+    lines = shown(monkeypatch, tmp_path, ledger(*pieces, claims=claims), width).splitlines()
+    assert len(lines) <= 130
+    assert any("more: --all lists them" in line for line in lines) == (number > 40)
+    listed = shown(monkeypatch, tmp_path, ledger(*pieces[:40], claims=claims[:40]), width, "--all").splitlines()
+    assert sum(name in line for name in names[:40] for line in listed) >= 40
+
+
+def test_no_word_is_broken_on_a_narrow_screen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made = sample(evidence("other", of="sum", missing=lambda _: " ".join(f"reason{i}" for i in range(60))))
+    lines = shown(monkeypatch, tmp_path, made, 60).splitlines()
+    words = " ".join(line for line in lines if not line.startswith("wrote ")).split()
+    for word in [f"reason{i}" for i in range(60)]:
+        assert words.count(word) == 1
+    assert max(len(line) for line in lines if not line.startswith("wrote ")) <= 60
+
+
+def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    claims = tuple(claim(f"claim-{i:02}") for i in range(30))
+    screen = io.StringIO()
+    verify.run_claims(
+        ledger(*(evidence(of=line.id) for line in claims), claims=claims),
+        claims,
+        Effort(),
+        jobs=1,
+        console=Console(file=screen, force_terminal=True),
+    )
     assert "\x1b[2K" not in screen.getvalue()
-    assert "symbolic proof 1/1" in screen.getvalue()
+    assert "\r" not in screen.getvalue()
+    assert screen.getvalue().splitlines() == [f"evidence: {i} of 30" for i in range(3, 31, 3)]
+
+
+def test_no_color_takes_the_colours_away(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr("rich.console.Console", lambda **_: Console(file=screen, force_terminal=True, width=80))
+    coloured = re.compile(r"\x1b\[[0-9;]*3[0-7]")
+    invoke(monkeypatch, tmp_path, sample(), "--jobs", "1")
+    assert coloured.search(screen.getvalue())
+    screen.truncate(0)
+    monkeypatch.setenv("NO_COLOR", "1")
+    invoke(monkeypatch, tmp_path, sample(), "--jobs", "1")
+    assert not coloured.search(screen.getvalue())

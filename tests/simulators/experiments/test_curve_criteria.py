@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,13 @@ def run(experiment: Experiment, config: Config, seed: int) -> list[Record]:
     return [row for cell in cells for row in experiment.run_cell(cell.settings, np.random.SeedSequence(seed))]
 
 
+@cache
+def simulated(name: str) -> tuple[Record, ...]:
+    """Records of the experiment's own layout, into which tests put figures of their own."""
+    experiment, config = tiny(name)
+    return tuple(run(experiment, config, 3))
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_end_to_end_is_deterministic(name: str) -> None:
     experiment, config = tiny(name)
@@ -59,10 +67,9 @@ def planted(name: str, change: Callable[[Record], dict[str, float]]) -> dict[str
     experiment, config = tiny(name)
     rng = np.random.default_rng(7)
     rows = []
-    for cell in experiment.cells(config):
-        for row in experiment.run_cell(cell.settings, np.random.SeedSequence(3)):
-            figures = {key: value + 1e-4 * rng.standard_normal() for key, value in change(row).items()}
-            rows.append({**row, **figures})
+    for row in simulated(name):
+        figures = {key: value + 1e-4 * rng.standard_normal() for key, value in change(row).items()}
+        rows.append({**row, **figures})
     analysis = json.loads(json.dumps(experiment.analyse(config, rows)))
     lines = read_lines(analysis)
     for line in lines:
@@ -89,11 +96,7 @@ def test_k_sweep_finds_a_planted_slope(slope: float, expected: Answer) -> None:
 
 def test_without_learning_a_condition_of_the_k_sweep_is_out() -> None:
     experiment, config = tiny("k-sweep")
-    rows = [
-        {**row, "success": 0.5}
-        for cell in experiment.cells(config)
-        for row in experiment.run_cell(cell.settings, np.random.SeedSequence(3))
-    ]
+    rows = [{**row, "success": 0.5} for row in simulated("k-sweep")]
     analysis = experiment.analyse(config, rows)
     assert analysis["lines"] == []
     assert len(analysis["out"]) == 4
@@ -104,8 +107,7 @@ def test_k_sweep_tells_a_valley_from_a_line() -> None:
     rng = np.random.default_rng(0)
     rows = [
         {**row, "sequence_entropy": abs(float(row["k"]) - 0.3) + 1e-4 * rng.standard_normal(), "success": 0.5}
-        for cell in experiment.cells(config)
-        for row in experiment.run_cell(cell.settings, np.random.SeedSequence(3))
+        for row in simulated("k-sweep")
     ]
     analysis = experiment.analyse(config, rows)
     for by_reading in analysis["neighbours"].values():

@@ -119,14 +119,16 @@ def test_a_rule_of_another_package_takes_part_by_name(monkeypatch: pytest.Monkey
 def test_rules_that_correct_for_noise_are_told_its_rates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
 
-    def corrected(rho0: float, rho1: float) -> Method:
-        return Method("corrected", "here", lambda rewards: (rewards - rho0) / (1 - rho0 - rho1))
+    def corrected(false_positive: float, false_negative: float) -> Method:
+        factor = 1 - false_positive - false_negative
+        return Method("corrected", "here", lambda rewards: (rewards - false_positive) / factor)
 
-    register_method("corrected", corrected, source="here", rho0=0.0, rho1=0.0)
+    register_method("corrected", corrected, source="here", false_positive=0.3, false_negative=0.3)
     noisy, clean = LeagueCondition(**NOISY), LeagueCondition(**BANDITS)
-    assert update_of(noisy, "corrected").options == {"rho0": 0.1, "rho1": 0.2}
-    assert update_of(noisy, "corrected", options={"rho0": 0.3}).options == {"rho0": 0.3, "rho1": 0.2}
-    assert update_of(clean, "corrected").options == {}
+    assert update_of(noisy, "corrected").options == {"false_positive": 0.1, "false_negative": 0.2}
+    wrong = update_of(noisy, "corrected", options={"false_positive": 0.3})
+    assert wrong.options == {"false_positive": 0.3, "false_negative": 0.2}
+    assert update_of(clean, "corrected").options == {"false_positive": 0.0, "false_negative": 0.0}
     assert update_of(noisy, "grpo").options == {}
 
 

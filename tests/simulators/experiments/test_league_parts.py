@@ -54,6 +54,8 @@ def test_own_options_are_those_that_make_the_rule() -> None:
     for rule, wanted in {"grpo": None, "qae": "k", "clip_cov": "share", "w_reinforce": "lam"}.items():
         assert own_option(rule) == wanted
     assert own_option("entropy_bonus") == "coefficient"
+    assert own_option("asymre") == "shift"  # which is negative
+    assert own_option("oar") == "beta"  # and not the first number, which is a quantile's level
 
 
 def test_multiples_keep_the_type_and_refused_ones_are_left_out() -> None:

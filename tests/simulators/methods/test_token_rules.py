@@ -146,6 +146,20 @@ def test_high_entropy_keeps_all_ties_and_normalises_by_them() -> None:
     assert kept.sum() == kept[:, 1].sum()
 
 
+def test_high_entropy_over_all_tokens_is_a_step_smaller_by_the_share_that_is_kept() -> None:
+    """TRL's normaliser: the same tokens, and the kept share of the paper's step."""
+    rng = np.random.default_rng(13)
+    env = bandit((rng.random((1, 20, 6)) < 0.5).astype(float))
+    state = initial_state(rng.normal(size=(1, 20, 6)), env)
+
+    def direction(normaliser: str) -> Any:
+        update = Update(method="high_entropy", options={"normaliser": normaliser}, group_size=8)
+        return update_once(state, env, update, [np.random.default_rng(14)]).direction
+
+    # A bandit's tokens tie within their query: a fifth of the tokens are four of the twenty queries.
+    np.testing.assert_allclose(direction("all"), direction("kept") / 5, rtol=1e-12, atol=1e-16)
+
+
 @pytest.mark.parametrize("name", ["clip_cov", "kl_cov", "high_entropy"])
 def test_an_empty_mini_batch_is_no_error(name: str) -> None:
     batch = random_batch(11)._replace(mask=np.zeros(SHAPE, dtype=bool))

@@ -89,9 +89,18 @@ class Near:
 
 @dataclass(frozen=True)
 class Refused:
-    """Expect a ``ValueError`` that names this argument first."""
+    """Expect a ``ValueError`` that names this argument first, then what is allowed, then the value that was given."""
 
     argument: str
+    left_out: bool = False  # whether the fault is that the argument was not given
+
+    def fault_of(self, message: str, given: Iterable[Any]) -> str | None:
+        """Return what is wrong with a message about a call that was given these values, None where nothing is."""
+        allowed, found, value = message.partition("; got ")
+        named = found and allowed.startswith(f"{self.argument} must be ") and not allowed.endswith(" must be None")
+        # A value that was lost on the way to the message reads None.
+        lost = value == "None" and not self.left_out and all(x is not None for x in given)
+        return None if named and not lost else f"refused: {message}"[:300]
 
 
 Answer = Within | Exactly | Worth | Near | Refused | tuple[Within | Exactly | Worth | Near, ...]
@@ -117,8 +126,8 @@ class Cell:
         try:
             result = function(*self.arguments, **self.options)
         except ValueError as refusal:
-            if isinstance(expected, Refused) and str(refusal).startswith(f"{expected.argument} must be "):
-                return None
+            if isinstance(expected, Refused):
+                return expected.fault_of(str(refusal), (*self.arguments, *self.options.values()))
             return f"refused: {refusal}"[:300]
         except Exception as error:
             return f"raised {type(error).__name__}: {error}"[:300]

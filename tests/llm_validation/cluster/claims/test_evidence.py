@@ -19,6 +19,7 @@ from qae_theory.claims.verdict import judge
 from qae_theory.runs import provenance
 from tests.llm_validation.cluster.claims.fake_rows import World, failing, holding, write_row, write_world
 
+pytestmark = pytest.mark.xdist_group("cluster-claims")  # one worker writes the rows that most of them read
 LEDGER = Ledger(read_catalogue())
 evidence.register(LEDGER)
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache, lru_cache, partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,21 @@ TOLERANCE = 2.1e-13
 OUTWARD, OUTWARD_OF_ENTROPY, OUTWARD_UNDERFLOW = 1e-9, 2e-11, 1e-150
 OUTWARD_OF_FAR_STEPS = 1e-14
 SEED = 7
+# Steps that leave an arm with hardly anything, or next to nothing moved; directions that have to be scaled.
+ENDS = (
+    ("a far step", [0.0, 2.0, -1.0], [400.0, 0.0, -3.0], 1.0),
+    ("a far step back", [0.5, -900.0, 0.25], [-1.0, 880.0, 1.0], 1.0),
+    ("a far step in a batch", [[0.0, 1.0, 0.0], [0.0, -30.0, 5.0]], [1.0, 0.5, -2.0], [1e4, -700.0]),
+    ("no more than one arm left", [0.0, 1.0, 2.0], [0.0, 1.0, -1.0], 1e15),
+    ("the shortest step", [0.0, 1.0, -2.0], [1.0, -1.0, 0.5], 1e-40),
+    ("the shortest step back", [0.0, 1.0, -2.0], [3.0, -1.0, 0.5], -1e-60),
+    ("a direction of 1e120", [0.0, 1.0, -2.0], [1e120, -3e120, 2e119], 1e-121),
+    ("a direction of 1e-120", [0.0, 1.0, -2.0], [1e-120, -3e-120, 2e-121], 1e119),
+    ("a direction of 1e-320", [0.0, 1.0, -2.0], [1e-320, -3e-320, 0.0], 1e300),
+    ("equal entries of 1e9 but for one", [0.0, 1.0, -2.0], [1e9, 1e9, 1e9 + 1.0], 0.25),
+    ("a difference beyond float64", [-0.78, 0.0, 1e-3], [1e308, -1.7e308, 0.0], -2.5e-313),
+    ("gaps beyond float64", [1e308, -1e308, 1e308], [1.0, 0.5, -1.0], 0.75),
+)
 
 Step = tuple[tuple[float, ...], tuple[float, ...], float]
 # A label, logits, a direction and a step size, as a call has them.
@@ -35,7 +51,8 @@ Input = tuple[str, Any, Any, Any]
 @cache
 def change_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``entropy_change``."""
-    return _cells(_change, quick, with_step=True)
+    untold = refusal("step_size", [-1e308, 1e308], [98523875613.6512, -158517841834.25653], 1.7976931348623157e308)
+    return (*_cells(_change, quick, with_step=True), untold)
 
 
 @cache
@@ -47,7 +64,8 @@ def first_order_cells(quick: bool) -> tuple[Cell, ...]:
 @cache
 def second_order_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``second_order_entropy_change``."""
-    return _cells(_second_order, quick, with_step=False)
+    too_large = refusal("direction", [0.0, 1.0, 0.5], [1e200, -1e200, 0.0])
+    return (*_cells(_second_order, quick, with_step=False), too_large)
 
 
 @cache
@@ -58,6 +76,9 @@ def bounds_cells(quick: bool) -> tuple[Cell, ...]:
         method = METHODS[number % len(METHODS)]
         cell = _cell(partial(_bounds, method=method), f"{method}, {label}", z, d, eta, with_step=True)
         cells.append(cell if method == "best" else replace(cell, options={"method": method}))
+    for (label, z, d, eta), method in product(ENDS[:-1], METHODS):  # of the last, ratios are those of 0 to 0
+        cell = _cell(partial(_bounds, method=method), f"{method}, {label}", z, d, eta, with_step=True)
+        cells.append(replace(cell, options={"method": method}))
     for z, eta in (([0.3, -1.1], 0.1), ([0.0, 40.0], -2.5), ([[0.0, 0.0], [-7.0, 1.0]], 1e-3)):
         d = np.broadcast_to([0.5, -0.25], np.shape(z))
         cells.append(_cell(partial(_bounds, method="best"), f"best, two arms {z}", z, d, eta, with_step=True))
@@ -193,6 +214,9 @@ def _cell(value: Any, label: str, z: Any, d: Any, eta: Any, *, with_step: bool) 
 
 def _cells(value: Any, quick: bool, *, with_step: bool) -> tuple[Cell, ...]:
     cells = [_cell(value, label, z, d, eta, with_step=with_step) for label, z, d, eta in _inputs(quick)]
+    for label, z, d, eta in ENDS:
+        if with_step or np.abs(d).max() < 1e150:  # the square of a larger one is beyond float64
+            cells.append(_cell(value, label, z, d, eta, with_step=with_step))
     return (*cells, *_refused(with_step))
 
 

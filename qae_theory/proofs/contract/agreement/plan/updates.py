@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache, lru_cache, partial
 from typing import Any
 
 import numpy as np
 
 from qae_theory.arrays import Array
-from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, around, read_only, refusal
+from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Refused, around, read_only, refusal
 from qae_theory.proofs.contract.agreement.plan import forms, policies
 from qae_theory.proofs.contract.agreement.references import reference
 
@@ -163,6 +164,7 @@ def _others() -> Iterator[Cell]:
     yield refusal("rule", zeros, [1, 0], "gradient")
     yield refusal("baseline", zeros, [1, 0], "sampled_group", baseline=0.5, **group)
     yield refusal("responses", zeros, [1, 0], "uncentred", responses=[0, 1])
-    yield refusal("advantages", zeros, [1, 0], "sampled_group", responses=[0, 1])
+    none_given = refusal("advantages", zeros, [1, 0], "sampled_group", responses=[0, 1])
+    yield replace(none_given, expect=partial(Refused, "advantages", left_out=True))
     yield refusal("responses", zeros, [1, 0], "sampled_group", responses=[0, 2], advantages=[1.0, -1.0])
     yield refusal("arm_rewards", zeros, [1, 0, 0], "uncentred")
