@@ -36,7 +36,8 @@ def render(report: Report, comparison: dict[str, Any] | None = None) -> str:
     pictures = f"<h2>Figures</h2>{drawn}" if drawn else ""
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(TITLE)}</title>\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,"><style>{_STYLE}</style></head>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">\n'
+        f"<style>{_STYLE}</style></head>\n"
         f"<body><main><h1>{escape(TITLE)}</h1>\n{body}{pictures}</main></body></html>\n"
     )
 
