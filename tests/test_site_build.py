@@ -123,8 +123,8 @@ def test_titles_are_statements() -> None:
         "is are be has have can hold holds give gives gets keep keeps show shows fall falls rise rises make makes "
         "leave leaves weights reward rewards punish fails amplifies interpolates come comes change changes stay stays "
         "step steps ascend move moves survives pushes splits decides carry carries lead collapses explodes predicts "
-        "peaks raises spikes surge shifts helps spreads puts takes refused dips raise lower does scales turns tends settles "
-        "improves drive steer"
+        "peaks raises spikes surge shifts helps spreads puts takes refused dips raise lower does scales turns "
+        "tends settles improves drive steer"
     )
     verbs = re.compile(rf"\b({'|'.join(words.split())})\b")
     titles = [claim.title for claim in read_catalogue() if not claim.family]
