@@ -21,6 +21,11 @@ table { border-collapse: collapse; display: block; overflow-x: auto; font-size: 
 th, td { border: 1px solid #ccc; padding: .2rem .5rem; text-align: left }
 td.short, th { white-space: nowrap }
 figure { margin: 1.5rem 0 } figure svg { max-width: 100%; height: auto } figcaption { font-size: .9rem; color: #444 }
+@media (prefers-color-scheme: dark) {
+  body { color: #e4e8ec; background: #14181d } h2, th, td { border-color: #4a525c } figcaption { color: #b3bcc6 }
+  h2.critical { border-color: #ff9d96; color: #ff9d96 } h2.warning { border-color: #f0bb6b; color: #f0bb6b }
+  figure svg { background: #fff; color: #222 }
+}
 """
 
 
