@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from docs.site_build import commands, gallery, proofs, readme, sources, study
+from docs.site_build import claim_links, commands, gallery, proofs, readme, sources, study
 from paper_figures.report.content import registered
 from paper_figures.report.entries import ledger_lines
 
@@ -35,6 +35,12 @@ def pages() -> dict[str, str]:
         commands.PAGE: commands.page(commands.command_tree()),
         **of_claims,
     }
+
+
+def claim_places() -> dict[str, str]:
+    """Return where each claim of the stored ledger is, by its id; a claim that is not in it yet has no page."""
+    stored = {record["id"] for record in json.loads(LEDGER.read_text(encoding="utf-8"))}
+    return {claim: place for claim, place in claim_links.places().items() if claim in stored}
 
 
 def study_files() -> dict[str, str]:

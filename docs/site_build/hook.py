@@ -14,7 +14,7 @@ from mkdocs.structure.files import File, Files
 from docs.site_build import built, claim_links, gallery, generated, markers, study
 from docs.site_build.formulas import Formulas
 
-CLAIMS = claim_links.places()
+CLAIMS = generated.claim_places()
 NO_INDEX = 'var __index = {"config": {"lang": ["en"], "separator": " ", "pipeline": []}, "docs": []}\n'
 
 

@@ -21,6 +21,11 @@ table { border-collapse: collapse; display: block; overflow-x: auto; font-size: 
 th, td { border: 1px solid #ccc; padding: .2rem .5rem; text-align: left }
 td.short, th { white-space: nowrap }
 figure { margin: 1.5rem 0 } figure svg { max-width: 100%; height: auto } figcaption { font-size: .9rem; color: #444 }
+@media (prefers-color-scheme: dark) {
+  body { color: #e4e8ec; background: #14181d } h2, th, td { border-color: #4a525c } figcaption { color: #b3bcc6 }
+  h2.critical { border-color: #ff9d96; color: #ff9d96 } h2.warning { border-color: #f0bb6b; color: #f0bb6b }
+  figure svg { background: #fff; color: #222 }
+}
 """
 
 
@@ -36,7 +41,8 @@ def render(report: Report, comparison: dict[str, Any] | None = None) -> str:
     pictures = f"<h2>Figures</h2>{drawn}" if drawn else ""
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(TITLE)}</title>\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">\n'
+        f"<style>{_STYLE}</style></head>\n"
         f"<body><main><h1>{escape(TITLE)}</h1>\n{body}{pictures}</main></body></html>\n"
     )
 
@@ -56,7 +62,7 @@ def _section(section: Section) -> str:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
     body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<table tabindex="0"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def _cell(text: str) -> str:

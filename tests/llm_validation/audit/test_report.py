@@ -60,12 +60,13 @@ class Page(HTMLParser):
         self.open: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in ("meta", "br"):
+        if tag not in ("meta", "br", "link"):
             self.open.append(tag)
-        self.loads += [
-            str(value) for name, value in attrs if name in ("src", "href") and not str(value).startswith("#")
-        ]
-        self.loads += [tag] if tag in ("script", "link", "iframe", "img") else []
+        for name, value in attrs:
+            # A place on the page, and an icon that is part of it, are loaded from nowhere.
+            if name in ("src", "href") and not str(value).startswith(("#", "data:")):
+                self.loads.append(str(value))
+        self.loads += [tag] if tag in ("script", "iframe", "img") else []
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
