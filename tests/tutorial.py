@@ -1,7 +1,7 @@
 """The tutorial as it goes: its commands run in order in a new folder, and what they say is stored beside the tests.
 
-``python -m tests.tutorial`` runs them and stores the output; ``--check`` compares a new run with what is stored. It takes
-some minutes and the extra `train`. That the page shows what is stored is a test of every run (`test_tutorial`).
+``python -m tests.tutorial`` runs them and stores the output; ``--check`` compares a new run with what is stored. It
+takes some minutes and the extra `train`. That the page shows what is stored is a test of every run (`test_tutorial`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from tests import ROOT
 
 PAGE = ROOT / "docs" / "tutorial.md"
 STORED = ROOT / "tests" / "data" / "tutorial"
-_FENCE = re.compile(r"(?:<!-- file: (?P<file>\S+) -->\n)?^```(?P<language>\w*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(
+    r"(?:<!-- file: (?P<file>\S+) -->\n)?^```(?P<language>\w*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
+)
 # What differs from run to run and says nothing: seconds, and names of runs, which hold the version of the code.
 _CHANGING = ((re.compile(r"\b\d+\.\d s\b"), "0.0 s"), (re.compile(r"\b[0-9a-f]{12}\b"), "0123456789ab"))
 

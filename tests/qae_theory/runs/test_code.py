@@ -81,6 +81,11 @@ def test_a_module_that_is_not_there_is_named(package: Path) -> None:
 
 def test_how_runs_are_stored_and_judged_is_no_part_of_what_they_compute() -> None:
     found = imported_modules(["simulators.experiments.k_sweep.cells", "simulators.sweep"])
-    assert {"qae_theory.advantages", "qae_theory.checks", "simulators.engine", "simulators.methods.token_rules.gspo"} <= set(found)
+    assert {
+        "qae_theory.advantages",
+        "qae_theory.checks",
+        "simulators.engine",
+        "simulators.methods.token_rules.gspo",
+    } <= set(found)
     assert not [name for name in found if name.startswith(("qae_theory.runs", "qae_theory.claims"))]
     assert not [name for name in found if name.startswith("simulators.experiments.stale")]
