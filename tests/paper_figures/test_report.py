@@ -174,8 +174,8 @@ def test_a_changed_verdict_changes_the_page_and_is_doubted(monkeypatch: pytest.M
     names = ("ledger_matrix",)  # it is drawn from the ledger file too
     before, _ = small(monkeypatch, tmp_path / "a", records, names=names)
     after, text = small(monkeypatch, tmp_path / "b", [{**records[0], "verdict": "refuted"}, records[1]], names=names)
-    assert "2 claims: 1 proved, 1 refuted" in Page(before).texts["picture-ledger-matrix"]
-    assert "2 claims: 2 refuted" in Page(after).texts["picture-ledger-matrix"]
+    assert "2 claims by topic: 1 proved, 1 refuted" in Page(before).texts["picture-ledger-matrix"]
+    assert "2 claims by topic: 2 refuted" in Page(after).texts["picture-ledger-matrix"]
     assert article_verdicts(before) == {"gate-hard": "proved", "gate-nonbinary": "refuted"}
     assert article_verdicts(after) == table_verdicts(after) == {"gate-hard": "refuted", "gate-nonbinary": "refuted"}
     doubt = "its verdict does not follow from its evidence, from which it would be"
