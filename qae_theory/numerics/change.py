@@ -59,9 +59,9 @@ def finite_change(z: Array, d: Array, eta: Array) -> tuple[Array, Array]:
     """Return what :func:`change_of_step` does, in float64: by the log-ratios of all arms, found in the better way."""
     with np.errstate(all="ignore"):
         z, d = np.broadcast_arrays(z, d)
+        shift = _shift(z, d, eta)
         log_probs = log_softmax(z)
         probs = np.exp(log_probs)
-        shift = _shift(z, d, eta)
         near = np.abs(shift).max(axis=-1) < _LARGE_SHIFT
         log_ratio = log_ratio_of_shift(probs, centred(probs, np.where(_column(near), shift, 0.0)))
         change = np.asarray(_by_terms(z, probs, np.exp(log_probs + log_ratio), log_ratio)[0])
