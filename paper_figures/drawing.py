@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,10 @@ from paper_figures.render import SUFFIXES, figure_of, save, style
 from paper_figures.runs import Results, Run
 from qae_theory.runs.code import code_version
 from qae_theory.runs.files import file_hashes, write_atomically
+from qae_theory.runs.locks import BusyError, alone
 
 INDEX = "figures.json"
+LOCK = ".drawing"  # a folder that is there only while figures are drawn
 STYLE = Path(__file__).with_name("qae.mplstyle")
 SHARED = ("paper_figures.panels", "paper_figures.render")  # the modules that draw every figure
 # What the index keeps of a panel: the key in the file, and the panel's attribute.
@@ -35,8 +39,30 @@ def draw(figures: Sequence[Figure], results: Results, out: Path) -> Iterator[tup
         figures: from the catalogue.
         results: the results folder.
         out: where the files go.
+
+    Raises:
+        OSError: a file cannot be written, or another process draws into the folder.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    with _alone(out):
+        yield from _drawn(figures, results, out)
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Let no other process draw into the folder meanwhile: the two would take each other's unfinished files away."""
+    lock = out / LOCK
+    try:
+        with alone(lock):
+            try:
+                yield
+            finally:
+                shutil.rmtree(lock, ignore_errors=True)
+    except BusyError:
+        raise OSError(f"another process is drawing figures into {out}") from None
+
+
+def _drawn(figures: Sequence[Figure], results: Results, out: Path) -> Iterator[tuple[Figure, dict[str, Any], bool]]:
+    """Yield what :func:`draw` does."""
     index = read_index(out)
     for figure in figures:
         panels = all_built(figure.panels, results)

@@ -11,11 +11,12 @@ from matplotlib.text import Text
 
 import paper_figures.drawing as drawing
 from paper_figures.catalogue import NAMES, Figure, figure
-from paper_figures.drawing import INDEX, draw, entry_of, read_index
+from paper_figures.drawing import INDEX, LOCK, draw, entry_of, read_index
 from paper_figures.panels import all_built
 from paper_figures.render import SUFFIXES
 from paper_figures.runs import Results
 from qae_theory.runs.code import imported_modules
+from qae_theory.runs.locks import alone
 from tests.paper_figures.stored import drawn as figure_of
 from tests.paper_figures.stored import store
 
@@ -80,6 +81,14 @@ def test_all_is_drawn_once(modules: dict[str, Path], tmp_path: Path) -> None:
     assert entry["caption"] == "one. The value is 1.5."
     assert entry["sources"] == ["ordering/0123456789ab"]
     assert [panel["missing"] for panel in entry["panels"]] == [None]
+
+
+def test_two_processes_do_not_draw_into_one_folder(modules: dict[str, Path], tmp_path: Path) -> None:
+    with alone(tmp_path / "out" / LOCK), pytest.raises(OSError, match="another process is drawing"):
+        drawn(modules, tmp_path)
+    assert not list((tmp_path / "out").glob("*.png"))
+    assert drawn(modules, tmp_path)
+    assert not (tmp_path / "out" / LOCK).exists()
 
 
 def test_a_changed_result_draws_its_figure_and_its_caption_again(modules: dict[str, Path], tmp_path: Path) -> None:
