@@ -342,9 +342,11 @@ def test_relative_errors_are_those_of_the_argument(arms: int) -> None:
     """A weight is off by 745 + 8 half-units, a term by 4 more and a sum by its length, and twice, for its divisor."""
     half_unit, blocks = 2.0**-53, math.ceil(arms / 8192)
     plain = 1.01 * 2 * (760 + 32 + min(arms, 8192) + blocks + 2) * half_unit
-    assert kernel._plain_error(arms) == pytest.approx(plain, rel=1e-12)
+    assert kernel._plain_error(arms) == pytest.approx(plain, rel=1e-12, abs=0.0)
     # An exponent of up to 300 is off by two half-units of itself, and its exponential by 8.
-    assert kernel._shifted_error(arms) == pytest.approx(plain + 1.01 * 2 * (600 + 8 + 8) * half_unit, rel=1e-12)
+    assert kernel._shifted_error(arms) == pytest.approx(
+        plain + 1.01 * 2 * (600 + 8 + 8) * half_unit, rel=1e-12, abs=0.0
+    )
 
 
 def test_rounding_slack_is_a_few_thousand_half_units_of_the_terms() -> None:
