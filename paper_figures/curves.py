@@ -88,6 +88,7 @@ def curve(table: Columns, column: str) -> Curve:
     steps = sorted(step for step, of_seeds in values.items() if len(of_seeds) == len(seeds))
     if len(steps) < 2:
         raise MissingError(f"{column!r} has values at {len(steps)} steps, of which a curve has at least 2")
+    # One seed has no spread that an interval could be made of.
     if len(seeds) == 1:
         mean = np.array([values[step][0] for step in steps])
         band = "one run, no interval"

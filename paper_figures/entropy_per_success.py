@@ -124,6 +124,7 @@ def _draw_points(
     low = np.array([estimate["low"] for estimate in estimates])
     high = np.array([estimate["high"] for estimate in estimates])
     axes.errorbar(
+        # Rounding may put an end on the wrong side of the estimate, and Matplotlib refuses a length below 0.
         middle, heights, xerr=np.clip([middle - low, high - middle], 0, None), fmt=marker, color=colour, label=label,
         markerfacecolor="white" if hollow else colour,
     )  # fmt: skip

@@ -45,6 +45,7 @@ def figure_of(
     width = min(shape[1], len(drawn))
     height = -(-len(drawn) // width)  # rounded up
     figure = Figure(figsize=(width * size[0], height * size[1] + TITLE_HEIGHT), layout="constrained")
+    # Without pyplot, which keeps every figure that it makes and chooses a back end by the machine.
     FigureCanvasAgg(figure)
     cells = list(figure.subplots(height, width, squeeze=False).flat)
     by_number = dict(zip(drawn, cells, strict=False))

@@ -165,6 +165,7 @@ def _draw_measured(
         axes.errorbar(
             middle,
             np.arange(len(names)) + shift,
+            # Student's interval of a share may reach below 0 or above 1.
             xerr=np.abs(intervals.clip(0, 1) - middle),
             fmt="o" if end == 0 else "s",
             color=colour,
@@ -177,6 +178,7 @@ def _draw_measured(
     axes.set(xlabel="share of zero advantages", xlim=(0, 1), ylim=(len(names) - 0.4, -1.25))
     axes.grid(visible=False, axis="y")
     handles, labels = axes.get_legend_handles_labels()
+    # The band has its name beside it and needs no entry.
     shown = [(handle, label) for handle, label in zip(handles, labels, strict=True) if label != "the paper"]
     axes.legend(*zip(*shown, strict=True), loc="lower left", fontsize=6)
 

@@ -195,6 +195,7 @@ def weights_digest(model: str) -> str | None:
     if not folder.is_dir():
         return None
     digest = hashlib.sha256()
+    # By name: a file system lists them in any order, and the hash must not hang on it.
     for path in sorted(path for path in folder.iterdir() if path.is_file()):
         with path.open("rb") as file:
             digest.update(f"{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())

@@ -48,6 +48,7 @@ def grown_trie(
     listed: list[list[Prefix]] = [[] for _ in prompts]
     newest: list[tuple[int, Prefix, float]] = [(query, (), 0.0) for query in range(len(prompts))]
     stops = set(ends)
+    # The last token of a response is no context of another.
     for _ in range(length - 1):
         rows = [[*prompts[query], *prefix] for query, prefix, _ in newest]
         ids, mask = pad_left(rows, pad=pad)

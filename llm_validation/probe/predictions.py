@@ -73,6 +73,7 @@ def with_curvature(log_probs: Array, derivatives: Derivatives) -> Prediction:
     probs, shifted = np.exp(log_probs), log_probs + 1
     slope = -(probs * first * shifted).sum(-1)
     bend = -(probs * ((first**2 + second) * shifted + first**2)).sum(-1)
+    # At s = 1 this is the displacement of the log-probabilities to second order.
     low, high = entropy_change_bounds(log_probs, first + second / 2, 1.0)
     return Prediction(slope + bend / 2, low, high)
 

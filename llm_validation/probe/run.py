@@ -82,6 +82,7 @@ def checkpoint_moments(folder: Path, model: Any) -> Moments | None:
     from transformers import Trainer
 
     try:
+        # Tensors alone are unpickled: a checkpoint may come from anywhere.
         state = torch.load(path, map_location="cpu", weights_only=True)["state"]
     except Exception as error:  # a damaged file raises many things
         raise ValueError(f"{path} cannot be read: {type(error).__name__}; probe another checkpoint") from None

@@ -244,6 +244,7 @@ def _shared(prompts: Sequence[Sequence[int]], trie: Trie, counts: Array, pad: in
     columns = []
     for row, (start, count) in enumerate(zip(starts, counts, strict=True)):
         nodes = width - count + 1  # where the tokens after the prompt begin
+        # The causal mask alone would let a context attend to others that merely stand before it in the row.
         visible[row, nodes:, nodes:] = False
         for within in range(1, count):
             # The position attends to what its parent's position attends to, and to itself.

@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 def validate(
     quick: Annotated[bool, typer.Option("--quick", help="The small size, of minutes.")] = False,
-    preset: Annotated[str | None, typer.Option("--preset", help="full, quick, long, pretrained, gpu.")] = None,
+    preset: Annotated[str | None, typer.Option("--preset", help="full, quick, long, pretrained, league, gpu.")] = None,
     config_file: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="TOML: tables common, quick, full; or plain keys.")
     ] = None,

@@ -21,7 +21,7 @@ from qae_theory.runs.settings import Strict, Table, checked, read_table, without
 MODULES = ("llm_validation.study.run",)  # what a study executes
 EXPERIMENT = "validate"
 
-Preset = Literal["full", "quick", "long", "pretrained", "gpu"]
+Preset = Literal["full", "quick", "long", "pretrained", "league", "gpu"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 FILES = {"full": "sizes.toml", "quick": "sizes.toml"}  # a size without an entry has a file of its own
 

@@ -66,6 +66,7 @@ def resampled(batch: Batch, sample: Sample, questions: Iterator[int], *, index: 
         missing = int((~batch.mixed).sum(axis=1).max())
         if missing == 0:
             return batch, rounds
+        # Each process draws for all of them, so that the generators stay at the same place.
         drawn = [next(questions) for _ in range(missing * len(batch.mixed))]
         batch = _merged(batch, sample(drawn[index * missing : (index + 1) * missing]), index)
     return batch, limit

@@ -60,6 +60,7 @@ def is_mixed(values: Array) -> Array:
     """
     low = np.where(np.isnan(values), np.inf, values).min(axis=-1)
     high = np.where(np.isnan(values), -np.inf, values).max(axis=-1)
+    # A group of NaN alone has low = inf and high = -inf, and is not mixed.
     return low < high
 
 
@@ -106,6 +107,7 @@ def success_rate(correct: Array) -> float:
 
 
 def _is_hard(correct: Array, level: Fraction) -> bool:
+    # A rate on the edge counts as hard, and floats may fall on either side of it.
     return Fraction(int(np.nansum(correct)), int((~np.isnan(correct)).sum())) <= 1 - level
 
 

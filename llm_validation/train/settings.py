@@ -29,6 +29,13 @@ class TrainConfig(Asking):
     clip 0.2/0.28 and the loss ``dapo`` (arXiv 2503.14476). For few-shot prompts of a base model, ``stop`` is a new line
     and ``extraction`` the ``first-line``.
 
+    Remedies for entropy are TRL's too: ``kl_beta`` weighs the penalty on the distance from the start (``beta``),
+    ``entropy_coefficient`` a bonus on the mean entropy of a token (``entropy_coef``). With ``adaptive_entropy`` that
+    coefficient rises and falls by steps, and counts while the entropy is at most ``entropy_target`` nats
+    (Skywork-OR1, arXiv 2505.22312). ``top_entropy_share`` leaves the loss to the tokens of largest entropy
+    (``top_entropy_quantile``, arXiv 2506.01939); TRL still divides by the number of all tokens, so that .2 is about a
+    fifth of the step.
+
     ``components`` adds weighted rewards besides being right (``train.components``). ``importance_level`` and
     ``off_policy_mask`` are TRL's ``importance_sampling_level`` and ``off_policy_mask_threshold``.
     ``sampler_correction`` weighs responses of vLLM by how likely the trainer's own forward pass has them, TRL's
@@ -61,6 +68,10 @@ class TrainConfig(Asking):
     loss: Literal["dapo", "grpo", "dr_grpo", "bnpo"] = "dapo"
     rounding: Rounding = "none"
     kl_beta: NonNegative = 0.0
+    entropy_coefficient: NonNegative = 0.0
+    adaptive_entropy: bool = False
+    entropy_target: Positive = 0.2
+    top_entropy_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     dynamic_sampling: bool = False
     max_resamples: int = Field(default=10, ge=1)
     overlong: Overlong | None = None

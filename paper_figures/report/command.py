@@ -63,6 +63,7 @@ def report(
         write_atomically(folder / "report.html", text)
     except (OSError, ValueError) as error:
         fail("report", str(error), FAILED)
+    # A formula that has no MathML stands on the page as it was typed, which whoever runs this should know.
     for latex in fallbacks:
         complain("report", f"formula shown as LaTeX: {latex}")
     for name in ("report.html", "report.md"):

@@ -11,10 +11,15 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING
 
 from qae_theory.claims.model import Entry, Evidence, Kind, Status, Verdict
 from qae_theory.claims.report import apart, by_section, counts_line, skipped_lines
 from qae_theory.runs.checkout import applicable
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # Rows of claims and families: with the rows around them, they stay below 130 at any number of claims.
 MOST_ROWS = 90
@@ -53,6 +58,14 @@ class Line:
     text: str
     verdict: Verdict | None = None
     end: int = 0
+
+
+def width_of(console: Console) -> int:
+    """Return the columns of a terminal, and a fixed number elsewhere."""
+    if not console.is_terminal:
+        return PLAIN_WIDTH
+    # Of a dumb terminal Rich does not ask the width.
+    return get_terminal_size((console.width, 24)).columns if console.is_dumb_terminal else console.width
 
 
 def verdict_lines(entries: Iterable[Entry], width: int, *, most: int = MOST_ROWS) -> list[Line]:

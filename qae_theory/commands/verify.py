@@ -273,7 +273,7 @@ def _show(
 
     from qae_theory.commands import screen
 
-    width = console.width if console.is_terminal else screen.PLAIN_WIDTH
+    width = screen.width_of(console)
     shown = screen.each_line(entries, ledger.evidence, width) if each else screen.verdict_lines(entries, width)
     for line in shown:
         text = Text(line.text)

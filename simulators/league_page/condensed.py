@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qae_theory.runs.stored import StoredRun
@@ -13,13 +13,13 @@ MEASURES = ("success_mean", "success", "pass@16", "worst_tenth", "sequence_entro
 PER_SUCCESS = "sequence_per_success_at_"
 
 
-def condensed(run: StoredRun, steered: StoredRun | None, costs: Mapping[str, float]) -> dict[str, Any]:
+def condensed(run: StoredRun, steered: StoredRun | None, costs: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     """Return what the page needs of the stored runs.
 
     Args:
         run: of the experiment `league`.
         steered: of the experiment `steered-k`, if there is one.
-        costs: time of an update over that of the reference, by rule; may lack rules.
+        costs: time of an update over GRPO's on bandits and on token trees, by rule; may lack rules.
 
     Returns:
         Situations as analysed; by condition and measure each rule's difference as [estimate, low, high]; tuned ranks
@@ -50,12 +50,12 @@ def condensed(run: StoredRun, steered: StoredRun | None, costs: Mapping[str, flo
         "tuned": tuned,
         "noise": rounded(analysis["noise"]),
         "steered": None if steered is None else of_steered(steered),
-        "costs": {rule: round(ratio, 2) for rule, ratio in costs.items()},
+        "costs": {rule: [round(ratio, 2) for ratio in ratios] for rule, ratios in costs.items()},
     }
 
 
-def costs_of(benchmarks: Mapping[str, Any], prefix: str = "test_cost_of_an_update") -> dict[str, float]:
-    """Return the cost of each rule's update over GRPO's, from a file that ``make bench`` writes.
+def costs_of(benchmarks: Mapping[str, Any], prefix: str = "test_cost_of_an_update") -> dict[str, list[float]]:
+    """Return the cost of each rule's update over GRPO's, on bandits and on trees, from a file of ``make bench``.
 
     Args:
         benchmarks: the file's content.
@@ -64,8 +64,9 @@ def costs_of(benchmarks: Mapping[str, Any], prefix: str = "test_cost_of_an_updat
     costs = {}
     for line in benchmarks["benchmarks"]:
         name = line["name"]
-        if name.startswith(f"{prefix}[") and "over_grpo" in line:
-            costs[name.removeprefix(f"{prefix}[").removesuffix("]")] = float(line["over_grpo"])
+        if name.startswith(f"{prefix}["):
+            rule = name.removeprefix(f"{prefix}[").removesuffix("]")
+            costs[rule] = [float(line["over_grpo"]), float(line["trees_over_grpo"])]
     return costs
 
 

@@ -145,8 +145,16 @@ def method_card(rule: str, data: Data, card: Card | None) -> str:
         lines += [f"* **Claim.** {card.claim}"]
     lines += [f"* **Found.** {found_text(rule, data)}"]
     cost = data["costs"].get(rule)
-    lines += [f"* **Cost.** {'not measured' if cost is None else f'{cost:.2f} times an update of GRPO'}."]
+    lines += [f"* **Cost.** {cost_text(cost)}."]
     return "\n".join(lines)
+
+
+def cost_text(cost: Sequence[float] | None) -> str:
+    """Return what an update costs beside one of GRPO."""
+    if cost is None:
+        return "Not measured"
+    on_bandits, on_trees = cost
+    return f"{on_bandits:.2f} times an update of GRPO on bandits, {on_trees:.2f} times on token trees"
 
 
 def found_text(rule: str, data: Data) -> str:

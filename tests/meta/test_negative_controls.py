@@ -111,7 +111,7 @@ def test_a_bound_that_is_too_tight_is_broken_by_some_step(monkeypatch: pytest.Mo
     etas = [0.05, 0.1, 0.2, -0.05, -0.1, -0.2]
 
     def broken() -> bool:
-        lower, upper = qae_theory.entropy_change_bounds(z, d, etas)
+        lower, upper = qae_theory.entropy_change_bounds(z, d, etas, method="brackets")
         truth = qae_theory.entropy_change(z, d, etas)
         return bool(((truth < lower) | (truth > upper)).any())
 

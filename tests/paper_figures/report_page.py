@@ -19,7 +19,7 @@ from paper_figures.report import command as report_command
 from tests import ROOT
 
 STORED = ROOT / "docs" / "ledger.json"
-NAMES = ("figure_4", "table_1", "ledger_matrix")
+NAMES = ("figure_4", "table_1", "zero_map")
 VOID = frozenset({"br", "hr", "img", "input", "link", "meta", "wbr"})
 
 Record = dict[str, Any]

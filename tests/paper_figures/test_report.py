@@ -171,8 +171,11 @@ def test_no_formula_is_left_as_latex(page: str) -> None:
 
 def test_a_changed_verdict_changes_the_page_and_is_doubted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     records = [record("gate-hard"), record("gate-nonbinary")]
-    before, _ = small(monkeypatch, tmp_path / "a", records)
-    after, text = small(monkeypatch, tmp_path / "b", [{**records[0], "verdict": "refuted"}, records[1]])
+    names = ("ledger_matrix",)  # it is drawn from the ledger file too
+    before, _ = small(monkeypatch, tmp_path / "a", records, names=names)
+    after, text = small(monkeypatch, tmp_path / "b", [{**records[0], "verdict": "refuted"}, records[1]], names=names)
+    assert "2 claims: 1 proved, 1 refuted" in Page(before).texts["picture-ledger-matrix"]
+    assert "2 claims: 2 refuted" in Page(after).texts["picture-ledger-matrix"]
     assert article_verdicts(before) == {"gate-hard": "proved", "gate-nonbinary": "refuted"}
     assert article_verdicts(after) == table_verdicts(after) == {"gate-hard": "refuted", "gate-nonbinary": "refuted"}
     doubt = "its verdict does not follow from its evidence, from which it would be"

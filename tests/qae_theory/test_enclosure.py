@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -74,6 +75,23 @@ def test_differences_and_products_of_floats_are_exact() -> None:
         with flint.ctx.workprec(600):
             assert all(bool(ball(result, i) == exact(i)) for i in range(len(a)))
     assert dd.exactly(a).low.tolist() == [0.0] * len(a)
+
+
+@pytest.mark.parametrize("value", [Fraction(1, 3), Fraction(355, 113), Fraction(2, 7)])
+def test_constants_in_parts(value: Fraction) -> None:
+    first, second, rest = dd._in_parts(value, 40)
+    assert (first * 2.0**40).is_integer()
+    assert (second * 2.0**80).is_integer()
+    assert 0 <= value - Fraction(first) < Fraction(1, 2**40)
+    assert 0 <= value - Fraction(first) - Fraction(second) < Fraction(1, 2**80)
+    assert rest == float(value - Fraction(first) - Fraction(second))
+    high, low = dd._rounded_twice(value)
+    assert (high, low) == (float(value), float(value - Fraction(high)))
+
+
+def test_the_total_of_one_row() -> None:
+    whole = dd.total(dd.exactly(np.array([1.0, 2.0**-80, 3.0])))
+    assert (float(whole.high), float(whole.low)) == (4.0, 2.0**-80)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 64, 1001])

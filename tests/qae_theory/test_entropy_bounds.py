@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from qae_theory import entropy_change_bounds, second_order_entropy_change
+from qae_theory import entropy_change, entropy_change_bounds, second_order_entropy_change
 from qae_theory.numerics import bounds as kernel
 from qae_theory.numerics import row_moments
 from tests import oracles
@@ -189,6 +189,8 @@ def test_the_best_bounds_of_two_arms_are_within_all_others(
 ) -> None:
     z, d, eta = drawn
     lower, upper = (float(x) for x in entropy_change_bounds(z, d, eta))
+    if max(map(abs, z)) < 1e5:  # float64 may be unable to tell new logits of others apart
+        assert lower <= entropy_change(z, d, eta) <= upper
     for method in METHODS[1:]:
         low, high = entropy_change_bounds(z, d, eta, method=method)
         # The brackets alone have smaller sums, and so a smaller slack, than among the others.
@@ -229,7 +231,7 @@ def test_hand_worked_bounds(method: str) -> None:
         "third-order": (middle - eta**3 / 6 * b3, middle + eta**3 / 6 * b3),
     }
     change = -sum(x * math.log(x) for x in new) - h
-    expected["best"] = (change, change)  # of two arms, the enclosure
+    expected["best"] = (change, change)  # of two arms, the change itself but for rounding
     lower, upper = entropy_change_bounds(z, d, eta, method=method)
     assert lower == pytest.approx(expected[method][0], abs=1e-11)
     assert upper == pytest.approx(expected[method][1], abs=1e-11)
@@ -333,6 +335,16 @@ def test_equal_logits_have_no_slope_and_no_slack_for_one() -> None:
     lower, upper = entropy_change_bounds([0.7, 0.7], [1.0, 0.0], 1e-300)
     assert -1e-320 < lower < 0  # a few steps of the smallest float outward
     assert upper <= 1e-322
+
+
+@pytest.mark.parametrize("arms", [1, 2, 8192, 8193, 151_936])
+def test_relative_errors_are_those_of_the_argument(arms: int) -> None:
+    """A weight is off by 745 + 8 half-units, a term by 4 more and a sum by its length, and twice, for its divisor."""
+    half_unit, blocks = 2.0**-53, math.ceil(arms / 8192)
+    plain = 1.01 * 2 * (760 + 32 + min(arms, 8192) + blocks + 2) * half_unit
+    assert kernel._plain_error(arms) == pytest.approx(plain, rel=1e-12)
+    # An exponent of up to 300 is off by two half-units of itself, and its exponential by 8.
+    assert kernel._shifted_error(arms) == pytest.approx(plain + 1.01 * 2 * (600 + 8 + 8) * half_unit, rel=1e-12)
 
 
 def test_rounding_slack_is_a_few_thousand_half_units_of_the_terms() -> None:

@@ -77,7 +77,7 @@ def test_the_first_order_keeps_its_digits_where_the_likely_arms_move_alike() -> 
         ([745.2, -745.0, -745.0, 745.2, 745.2], [1.0, cases.LARGEST, 1e300, 1e300, 1e300], 8.05e-306),
         ([800.0, -745.0, -cases.LARGEST], [0.0, 1325.0, 0.0], 1.0),
         # The difference of two entries is beyond float64, and the step makes little of it.
-        ([-0.78, 0.0, 1e-3], [1e308, -1.7e308, 0.0], -2.5e-313),
+        ([-0.78, 0.0, 1e-3], [1e308, -1.7e308, -9e307], -2.5e-313),
         # The likely arms move alike, down to the last bit, and all others sink out of sight.
         ([5.4, 2.9, -5.6], [1e300, 1e300, 1.0000000000000003e300], -1e300),
     ],
@@ -95,6 +95,12 @@ def test_likely_arms_that_move_alike_cost_the_others_no_digits(name: str, depth:
     z, d = [0.0, 0.0, -1.0, -depth, 0.0], [1.1337353335985478] * 3 + [-0.4070981516370607, 1.1337353335985478]
     batch = cases.Batch(np.array([z]), np.array([d]), np.array([0.5]))
     assert errors.largest([batch], [name]).units[name] <= errors.PROMISED
+
+
+def test_directions_whose_range_is_beyond_float64_overflow_nowhere() -> None:
+    with np.errstate(over="raise"):
+        slope = qae_theory.first_order_entropy_change([0.0, 1.0, 2.0], [1.7e308, -1.7e308, 0.0])
+    assert np.isfinite(slope)
 
 
 def test_a_derivative_beyond_float64_is_refused_and_counted() -> None:

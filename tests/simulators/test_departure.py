@@ -50,6 +50,11 @@ def all_mastered() -> dict[str, Any]:
 UNSEEN = {"multiplier": level(1.0), "quantiles": np.full((QUERIES, 100), np.nan)}
 
 
+def steered(delay: int) -> dict[str, Any]:
+    """A loop that waits for an entropy near that of these trees."""
+    return {"integral": level(0.5), "k": level(0.5), "target": level(0.9), "errors": np.zeros((QUERIES, delay))}
+
+
 # Options and memories under which a rule acts at all in this world, and the mean share of its update off the line.
 LEAVING: dict[str, tuple[dict[str, Any], dict[str, Any] | None, float]] = {
     "high_entropy": ({}, None, 0.547),
@@ -66,6 +71,8 @@ LEAVING: dict[str, tuple[dict[str, Any], dict[str, Any] | None, float]] = {
     "dph_rl": ({}, all_mastered(), 0.883),
     "grpo_lambda": ({}, None, 0.1703),
     "tilted_quantile": ({"cost": "length", "limit": 1.5, "rate": 0.0}, UNSEEN, 0.04878),
+    # A tree's logged entropy is that of the sampled nodes, so that K reads the group in the same update.
+    "qae_steered": ({"proportional": 5.0}, steered(0), 0.1002),
 }
 # Options and memories under which the same rules depend on rewards alone, at the reference and on-policy.
 STAYING: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
@@ -83,7 +90,7 @@ STAYING: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
     "grpo_lambda": ({"alpha": 0.0}, None),
     "tilted_quantile": ({"cost": "failure"}, UNSEEN),
     "graded_qae": ({"gate": "correctness"}, None),
-    "qae_steered": ({}, None),
+    "qae_steered": ({"proportional": 5.0, "delay": 1}, steered(1)),
     "streaming_quantile": ({}, {"baseline": np.full((QUERIES, 1), 0.3)}),
 }
 ROUNDING = 1e-10  # a few hundred multisets, each with an error of some 1e-16 of a direction of size about 1

@@ -59,6 +59,7 @@ def changepoint(step: Array, series: Mapping[str, Array], *, seed: int = 0) -> C
     if whole.sum() < LEAST_STEPS:
         return None
     steps, points = _binned(step[whole], np.stack([values[whole] for values in series.values()]))
+    # A series that stays where it is has no variance to explain a part of.
     moving = points.std(axis=1) > _TINY * np.abs(points).max(axis=1)
     if not moving.any():
         return None
@@ -75,6 +76,7 @@ def changepoint(step: Array, series: Mapping[str, Array], *, seed: int = 0) -> C
     return Change(
         int(steps[_onset(residuals, null, at)]),
         int(steps[at]),
+        # The order that was seen counts as one of the permutations, so that no p-value is 0.
         (1 + larger) / (1 + PERMUTATIONS),
         *(dict(zip(series, values.tolist(), strict=True)) for values in _around(points, at)),
     )

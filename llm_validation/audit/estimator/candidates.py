@@ -80,6 +80,7 @@ def families(rows: Rows, known: Sequence[str] = (), divided: str | None = None) 
         if rows.rewards.shape[1] < rule.least_group:
             continue
         for on_correctness in (False, True):
+            # On rewards of 0 and 1 a rule of the rewards and one of the correctness are the same.
             if (on_correctness and (binary or not judged)) or (rule.binary_only and not binary and not on_correctness):
                 continue
             if on_correctness and "k" not in rule.defaults and not rule.binary_only:
@@ -98,6 +99,7 @@ def numerator(family: Family, rows: Rows) -> Array:
     if not family.divided:
         return advantages(values, family.name, mask=mask, **options)
     made = advantages(values, family.name, mask=mask, std="population", eps=0.0, **options)
+    # The division is undone, so that any registered rule gives its numerator by its public way.
     return made * group_std(values, "population")
 
 
@@ -129,6 +131,7 @@ def group_std(values: Array, kind: str) -> Array:
     scored = np.isfinite(values)
     count = scored.sum(axis=1, keepdims=True)
     low = np.where(scored, values, np.inf).min(axis=1, keepdims=True)
+    # From the least reward on: squares of large rewards that are nearly alike would lose their spread.
     shifted = np.where(scored, values - np.where(np.isfinite(low), low, 0), 0)
     mean = shifted.sum(axis=1, keepdims=True) / np.maximum(count, 1)
     squares = np.where(scored, (shifted - mean) ** 2, 0).sum(axis=1, keepdims=True)

@@ -75,6 +75,7 @@ def _prediction(table: Responses, change: Array, predicted: Array) -> dict[str, 
     steps, code = np.unique(table.step[both], return_inverse=True)
     measured, expected = np.bincount(code, change[both]), np.bincount(code, predicted[both])
     spread = change[both].std() > 0 and predicted[both].std() > 0
+    # Two points lie on a line whatever they are.
     correlation = float(np.corrcoef(change[both], predicted[both])[0, 1]) if spread and both.sum() > 2 else None
     return {
         "predicted_sign_agrees": float((np.sign(measured) == np.sign(expected)).mean()),

@@ -39,6 +39,7 @@ def settled(entries: Iterable[Entry]) -> Settled:
     counts: dict[int, int] = {}
     superseded, latest = 0, -1
     for entry in entries:
+        # Other metrics of an earlier step were only logged late; the same metric again is what a resumed run writes.
         if entry.step < latest and entry.step in records and records[entry.step].keys() & entry.metrics.keys():
             for step in [step for step in records if step >= entry.step]:
                 del records[step]
@@ -111,4 +112,5 @@ def as_step(value: Any) -> int | None:
     number = None if isinstance(value, bool) or value is None else as_number(value)
     if number is None or not math.isfinite(number) or number != int(number):
         return None
+    # From there on a float skips whole numbers.
     return int(number) if 0 <= number < 2**53 else None

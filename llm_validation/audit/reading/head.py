@@ -71,6 +71,7 @@ def head_of(path: Path) -> Head:
         return Head(path, "empty" if not start.strip(b"\x00") else "binary")
     if start.startswith(b"PAR1"):
         return _parquet(path)
+    # Before the archives: torch writes a zip with a pickle in it, which is refused for the pickle.
     if start.startswith(_PICKLE) or _is_torch_archive(path, start):
         return Head(path, "pickle")
     if start.startswith(b"PK\x03\x04") or start[257:262] == b"ustar":

@@ -34,6 +34,7 @@ class Report:
 
         2 where a file was refused, 3 where no check could run, 1 where a finding is at least as grave as ``fail_on``.
         """
+        # A refusal before a finding: the file that was left out may hold what was not found.
         if self.log.refusals:
             return REFUSED
         if not self.checked or self.log.level is None:
@@ -80,6 +81,7 @@ def zero_share(log: Log) -> tuple[float, str] | None:
 def step_facts(log: Log) -> dict[str, Any]:
     """Return the first and the last step and how many there are, over responses and metrics."""
     parts = [table.step for table in log.tables if table.has_steps and table.role == "training"]
+    # A log of validations alone has steps too.
     parts = parts or [table.step for table in log.tables if table.has_steps]
     steps = np.unique(np.concatenate([*parts, log.steps.step])) if parts or len(log.steps) else np.zeros(0)
     if not len(steps):

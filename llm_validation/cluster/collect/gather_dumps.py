@@ -32,6 +32,7 @@ def read_dumped_steps(collection: Collection, wanted: range) -> None:
         "rollouts": batches.own_rollout if own else batches.rollout,
         "probe": batches.probe,
     }
+    # One for the run: a step whose responses are all wrong has no second level to tell right from wrong by.
     threshold = _threshold(collection, parsers)
     for kind, parse in parsers.items():
         _read_kind(collection, kind, parse, wanted=wanted, threshold=threshold)

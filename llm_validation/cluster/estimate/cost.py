@@ -258,6 +258,7 @@ class _Step:
 
     def _arithmetic(self, flops: float) -> float:
         """Return the seconds that all GPUs together need for so many FLOPs."""
+        # The products of experts are small and of uneven size, and reach less of what the GPU can do.
         share = self.efficiency.arithmetic / (self.efficiency.experts_slowdown if self.shape.experts else 1.0)
         return flops / (self.settings.gpus * self.gpu.flops * share)
 

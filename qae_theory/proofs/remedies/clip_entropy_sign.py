@@ -15,13 +15,22 @@ from typing import NamedTuple
 
 import numpy as np
 import sympy
+import z3
 
 from qae_theory.arrays import Array
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.entropy_change import first_order_entropy_change
 from qae_theory.proofs.remedies.clip_entropy_first_order import HIGH, LOW, clip_events
-from qae_theory.proofs.tools.checking import both, certainly_positive, for_all, rational, with_witness
+from qae_theory.proofs.tools.checking import (
+    all_zero,
+    both,
+    certainly_positive,
+    for_all,
+    rational,
+    valid,
+    with_witness,
+)
 from qae_theory.proofs.tools.rational_policies import Probs, logs, number
 
 HALVES: Probs = (Fraction(1, 2), Fraction(1, 2))
@@ -46,7 +55,8 @@ def register(ledger: Ledger) -> None:
     claim = "clip-entropy-sign"
     for name, low in (("low-clip-lowers", True), ("high-clip-raises", False)):
         ledger.add(Evidence(claim, name, Kind.WITNESS, Role.AGAINST, (_witness(low=low),)))
-    ledger.add(Evidence(claim, "how-often", Kind.CERTIFICATE, Role.AGAINST, (_off_paths(), _on_paths())))
+    counted = (_two_responses(), _off_paths(), _on_paths())
+    ledger.add(Evidence(claim, "how-often", Kind.CERTIFICATE, Role.AGAINST, counted))
 
 
 def _witness(*, low: bool) -> Step:
@@ -60,6 +70,18 @@ def _witness(*, low: bool) -> Step:
         check=partial(_turned_round, old=old, new=new, low=low, arm=0),
         planted="the second response clipped in place of the first",
         control=partial(_turned_round, old=old, new=new, low=low, arm=1),
+        generality=Generality.GENERAL,
+    )
+
+
+def _two_responses() -> Step:
+    return Step(
+        says=r"Two responses $x$ and $y = 1-x$: $Q_1 = xy\,\ell$ with $\ell = \log\frac xy$, $E\,Q = xy(x-y)\,\ell$ "
+        r"and so $E\,Q - Q_1 = -2xy^2\ell$. If the first response is the only one clipped on a side, that side's "
+        r"sign fails exactly if it is still the likelier one, $x > \frac12$.",
+        check=partial(_likelier_fails, factor=2),
+        planted="-x y^2 l",
+        control=partial(_likelier_fails, factor=1),
         generality=Generality.GENERAL,
     )
 
@@ -85,6 +107,22 @@ def _on_paths() -> Step:
         planted="the two sides exchanged",
         control=partial(_count_paths, exchanged=True),
     )
+
+
+def _likelier_fails(*, factor: int) -> Finding:
+    """Find whether E Q - Q_1 = -factor x y^2 l for two responses, and is negative exactly for x > 1/2."""
+    x = sympy.Symbol("x", positive=True)
+    log_x, log_y = sympy.symbols("a b", real=True)
+    y = 1 - x
+    surprise = -x * log_x - y * log_y
+    first, second = x * (log_x + surprise), y * (log_y + surprise)
+    ratio = log_x - log_y
+    gap = x * first + y * second - first
+    identity = all_zero([gap + factor * x * y**2 * ratio, first - x * y * ratio], sympy.expand)
+    p, size = z3.Reals("x l")
+    # log(x/y) has the sign of x - y.
+    known = (p > 0, p < 1, (size > 0) == (p > 1 - p), (size < 0) == (p < 1 - p))
+    return both(identity, valid((-2 * p * (1 - p) * (1 - p) * size < 0) == (p > z3.Q(1, 2)), *known))
 
 
 def _turned_round(*, old: Probs, new: Probs, low: bool, arm: int) -> Finding:

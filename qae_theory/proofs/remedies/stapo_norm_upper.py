@@ -217,7 +217,7 @@ def _rate(*, sign: int) -> Finding:
     t, square = sympy.symbols("t P", real=True)
     rate = sympy.diff(_objective(p + t, q - t), t).subs(t, 0)
     surprise, total = _sums(p, q)
-    moved = zero(rate - (_g(p, surprise, total, sign) - _g(q, surprise, total, sign)), sympy.simplify)
+    moved = zero(rate - (_g(p, surprise, total, sign) - _g(q, surprise, total, sign)))
     second = zero(sympy.diff(_g(x, h, square), x, 2) - 2 / (h * x**2))
     a, b = z3.Reals("x H")
     return both(moved, second, valid(2 / (b * a * a) > 0, a > 0, b > 0))
@@ -230,7 +230,7 @@ def _between_two(*, factor: int) -> Finding:
     second = sympy.diff(_objective(v + t, v - t), t, 2).subs(t, 0)
     surprise, total = _sums(v, v)
     slope = sympy.diff(_g(x, h, square), x).subs({x: v, h: surprise, square: total})
-    return zero(second - factor * slope, sympy.simplify)
+    return zero(second - factor * slope)
 
 
 def _ascent(*, positive: bool) -> Finding:
@@ -259,7 +259,7 @@ def _falls(*, below: bool) -> Finding:
     """Find whether the derivative of -log t/(1 - t) is not positive on (0, 1)."""
     t = sympy.Symbol("t", positive=True)
     derivative = sympy.diff(-sympy.log(t) / (1 - t), t)
-    identity = zero(derivative - (-(1 - t) - t * sympy.log(t)) / (t * (1 - t) ** 2), sympy.simplify)
+    identity = zero(derivative - (-(1 - t) - t * sympy.log(t)) / (t * (1 - t) ** 2))
     point, log = z3.Reals("t log")
     # The lemma at 1/t: -log t <= 1/t - 1.
     numerator = -(1 - point) - point * log

@@ -58,11 +58,11 @@ def graded_qae(gate: Any = "correctness", k: Any = DEFAULT_K, std: str = "popula
 
     def by_correctness(rewards: Array, correct: Array) -> Array:
         count = correct.sum(axis=-1, keepdims=True)
-        size = rewards.shape[-1]
-        hard = baselines.is_hard_group(count.astype(int), size, level)
+        hard = baselines.is_hard_group(count.astype(int), rewards.shape[-1], level)
         opposite = np.where(hard, mean_where(rewards, 1 - correct), mean_where(rewards, correct))
-        acts = (correct == hard) & (count > 0) & (count < size)
-        return over_std(np.where(acts, rewards - opposite, 0.0), rewards, std=deviation, eps=least)
+        # Correct responses act in hard groups and wrong ones in easy groups. A group of one kind only has none that act:
+        # without a success it is hard, without a failure easy.
+        return over_std(np.where(correct == hard, rewards - opposite, 0.0), rewards, std=deviation, eps=least)
 
     def on_rewards(rewards: Any) -> Array:
         checked, _ = checks.rewards(rewards)

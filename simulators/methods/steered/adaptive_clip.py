@@ -26,7 +26,9 @@ def adaptive_clip(
     After each update :math:`k \leftarrow \mathrm{clip}(k + \delta\,\mathrm{sign}(H^* - H), 0, k_{max})`, with H the
     mean entropy of the tokens sampled in it. k starts at 0. On-policy no ratio leaves the range, so that the rule is
     GRPO there and has its gain in claim `neutrality`; it acts from the second pass on, or with a stale behaviour
-    policy. delta = 0 is GRPO with the fixed range :math:`[1 - \epsilon, 1/(1 - \epsilon)]`.
+    policy. Where entropy answers to k at once the rule oscillates between two values of k; on bandits, where the range
+    without k is hardly ever reached, k runs to its bound and entropy goes on falling. delta = 0 is GRPO with the fixed
+    range :math:`[1 - \epsilon, 1/(1 - \epsilon)]`.
 
     Args:
         clip: epsilon, in [0, 1).

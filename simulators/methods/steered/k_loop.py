@@ -57,7 +57,8 @@ def qae_steered(
 
     Every mini-batch of every seed has a K of its own. Both gains at 0 are QAE at ``k``. No limit is GRPO, as for QAE
     itself. Given its memory the rule at d >= 1 is QAE at a known level, so that its mean step stays in the family of
-    claim `neutrality`; at d = 0 too on a bandit, whose logged entropy does not depend on the responses.
+    claim `neutrality`; at d = 0 too on a bandit, whose logged entropy does not depend on the responses, but not on a
+    token tree.
 
     Args:
         target: :math:`H^*` in nats, > 0; by default ``share`` of the entropy that the first update logs.

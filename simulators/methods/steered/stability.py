@@ -146,6 +146,34 @@ def _first_crossing(phi: float, *, others: tuple[float, ...], turns: int) -> flo
     return float(np.abs(factors(angle)).prod())
 
 
+def resting_error(*, drift: float, pull: float, band: float, integral: bool) -> float:
+    r"""Return how far from its target a stable loop leaves an entropy that sums up what K does to it (phi = 1).
+
+    A proportional loop rests where its pull cancels the drift, :math:`|e| = |c|/(g\rho)`; an integral part moves K
+    until no error is left. A dead band lets the entropy drift to its edge and pushes it back there. So it is the larger
+    of the band and, without an integral part, :math:`|c|/(g\rho)`, up to what one update moves and what the delay adds.
+
+    Args:
+        drift: c, what an update moves the entropy by at the level without correction, in nats.
+        pull: response times proportional gain, > 0.
+        band: half the width of the dead band, >= 0, in nats.
+        integral: whether the loop has an integral part.
+
+    Returns:
+        The error in nats.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    >>> resting_error(drift=-0.02, pull=0.5, band=0.01, integral=False)
+    0.04
+    """
+    push = abs(finite_number("drift", drift))
+    strength = finite_number("pull", pull, least=0.0, strict=True)
+    width = finite_number("band", band, least=0.0)
+    return width if integral else max(width, push / strength)
+
+
 def fitted_plant(entropies: Array, levels: Array) -> Plant:
     r"""Return the plant that fits a run in which K was moved.
 

@@ -87,7 +87,9 @@ def test_a_bad_setting_is_named_before_anything_runs(change: dict[str, Any], mes
 
 
 def test_a_size_that_there_is_not() -> None:
-    with pytest.raises(ValueError, match="preset must be one of full, quick, long, pretrained, gpu; got 'huge'"):
+    with pytest.raises(
+        ValueError, match="preset must be one of full, quick, long, pretrained, league, gpu; got 'huge'"
+    ):
         shipped_config("huge")  # type: ignore[arg-type]
 
 
@@ -291,7 +293,7 @@ def test_wrong_use_of_the_probe_command_is_one_line(arguments: list[str], messag
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--preset", "huge"], "preset must be one of full, quick, long, pretrained, gpu; got 'huge'"),
+        (["--preset", "huge"], "preset must be one of full, quick, long, pretrained, league, gpu; got 'huge'"),
         (["--quick", "--preset", "gpu"], "--quick is --preset quick; got --preset gpu"),
         (["--set", "seeds=0"], "seeds"),
         (["--set", "seeds"], "--set must be KEY=VALUE"),

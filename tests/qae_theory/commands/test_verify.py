@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from qae_theory.claims import ledger as ledgers
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Kind, Role
-from qae_theory.commands import verify
+from qae_theory.commands import screen, verify
 from qae_theory.commands.kept import OUTCOMES
 from qae_theory.runs.locks import alone
 from tests.qae_theory.claims.samples import FAILS, HOLDS, claim, evidence, ledger, raises, step
@@ -309,12 +309,12 @@ def test_a_place_that_cannot_be_written_is_wrong_usage(
 
 def shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, made: Ledger, width: int, *arguments: str) -> str:
     """Return what the command leaves on a terminal of this width, its control characters taken out."""
-    screen = io.StringIO()
-    made_here = partial(Console, file=screen, force_terminal=True, width=width, height=24)
+    written = io.StringIO()
+    made_here = partial(Console, file=written, force_terminal=True, width=width, height=24)
     monkeypatch.setattr("rich.console.Console", lambda **options: made_here(**{**options, "stderr": False}))
     assert invoke(monkeypatch, tmp_path, made, "--jobs", "1", *arguments).exit_code == 0
     # The bar is taken off the screen: what a line held before its last return is gone.
-    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written.getvalue())
     return "\n".join(line.rpartition("\r")[2] for line in plain.split("\n"))
 
 
@@ -329,13 +329,13 @@ def test_the_screen_has_a_line_a_claim(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 def test_a_bar_is_shown_while_evidence_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen = io.StringIO()
-    console = Console(file=screen, force_terminal=True, width=60, height=12)
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=True, width=60, height=12)
     claims = tuple(claim(f"claim-{i:02}") for i in range(30))
     verify.run_claims(
         ledger(*(evidence(of=line.id) for line in claims), claims=claims), claims, Effort(), jobs=1, console=console
     )
-    assert "30/30" in screen.getvalue()
+    assert "30/30" in written.getvalue()
 
 
 @pytest.mark.parametrize("number", [40, 400, 4000])
@@ -370,26 +370,35 @@ def test_no_word_is_broken_on_a_narrow_screen(monkeypatch: pytest.MonkeyPatch, t
 def test_a_dumb_terminal_gets_lines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TERM", "dumb")
     claims = tuple(claim(f"claim-{i:02}") for i in range(30))
-    screen = io.StringIO()
+    written = io.StringIO()
     verify.run_claims(
         ledger(*(evidence(of=line.id) for line in claims), claims=claims),
         claims,
         Effort(),
         jobs=1,
-        console=Console(file=screen, force_terminal=True),
+        console=Console(file=written, force_terminal=True),
     )
-    assert "\x1b[2K" not in screen.getvalue()
-    assert "\r" not in screen.getvalue()
-    assert screen.getvalue().splitlines() == [f"evidence: {i} of 30" for i in range(3, 31, 3)]
+    assert "\x1b[2K" not in written.getvalue()
+    assert "\r" not in written.getvalue()
+    assert written.getvalue().splitlines() == [f"evidence: {i} of 30" for i in range(3, 31, 3)]
+
+
+def test_the_width_of_a_dumb_terminal_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "60")
+    assert screen.width_of(Console(file=io.StringIO(), force_terminal=True)) == 60
+    monkeypatch.setenv("TERM", "xterm")
+    assert screen.width_of(Console(file=io.StringIO(), force_terminal=True, width=70)) == 70
+    assert screen.width_of(Console(file=io.StringIO())) == screen.PLAIN_WIDTH
 
 
 def test_no_color_takes_the_colours_away(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    screen = io.StringIO()
-    monkeypatch.setattr("rich.console.Console", lambda **_: Console(file=screen, force_terminal=True, width=80))
+    written = io.StringIO()
+    monkeypatch.setattr("rich.console.Console", lambda **_: Console(file=written, force_terminal=True, width=80))
     coloured = re.compile(r"\x1b\[[0-9;]*3[0-7]")
     invoke(monkeypatch, tmp_path, sample(), "--jobs", "1")
-    assert coloured.search(screen.getvalue())
-    screen.truncate(0)
+    assert coloured.search(written.getvalue())
+    written.truncate(0)
     monkeypatch.setenv("NO_COLOR", "1")
     invoke(monkeypatch, tmp_path, sample(), "--jobs", "1")
-    assert not coloured.search(screen.getvalue())
+    assert not coloured.search(written.getvalue())

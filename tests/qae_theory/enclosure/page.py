@@ -111,7 +111,7 @@ TABLES: Mapping[str, Callable[[Figures], str]] = {
 def number(value: float) -> str:
     """Return a ratio with two digits that count, as a person reads it."""
     if value >= 1e9:
-        return f"{value:.1e}".replace("e+", "e")
+        return f"{value:.1e}".replace("e+0", "e").replace("e+", "e")
     return f"{value:.1f}" if value < 10 else f"{float(f'{value:.2g}'):,.0f}"
 
 

@@ -16,6 +16,7 @@ from simulators.experiments.steered_k import loops
 from simulators.experiments.steered_k.analysis import analyse, boundaries, edge
 from simulators.experiments.steered_k.cells import EXPERIMENT, OPEN_LOOP, STEERED, SteeredKConfig, arms
 from simulators.experiments.steered_k.routing import accepted_given_correct, corrected_level, misrouted, wrong_share
+from simulators.methods.baselines import noisy_verifier
 from simulators.settings import make_config, shipped_config
 from simulators.update import Update
 from simulators.verifier import VerifierNoise, observed
@@ -105,6 +106,7 @@ def test_the_corrected_level_is_where_the_noise_moves_the_threshold() -> None:
     corrected = corrected_level(k, rho0, rho1)
     assert 1 - corrected == rho0 + (1 - rho0 - rho1) * (1 - k)
     assert corrected_level(k, Fraction(0), Fraction(0)) == k
+    assert corrected_level(k, rho0, rho1) == noisy_verifier.corrected_level(k, 0.1, 0.3)  # that of the rule `qae_noisy`
     with pytest.raises(ValueError, match=r"rho0 \+ rho1 must be below 1; got 0.5 \+ 0.5"):
         corrected_level(k, Fraction(1, 2), Fraction(1, 2))
 

@@ -9,8 +9,8 @@ EFFECT = {"qae": 0.5, "psr": -0.2}
 PLACE = {"qae": (1, 1, 2), "grpo": (2, 1, 3), "psr": (3, 2, 3)}
 COSTS = {
     "benchmarks": [
-        {"name": "test_cost_of_an_update[grpo]", "over_grpo": 1.0},
-        {"name": "test_cost_of_an_update[qae]", "over_grpo": 1.3},
+        {"name": "test_cost_of_an_update[grpo]", "over_grpo": 1.0, "trees_over_grpo": 1.0},
+        {"name": "test_cost_of_an_update[qae]", "over_grpo": 1.3, "trees_over_grpo": 1.1},
         {"name": "test_floor[1]", "median_s": 1.0},
     ]
 }

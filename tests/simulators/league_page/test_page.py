@@ -42,7 +42,7 @@ def results(tmp_path: Path) -> Path:
 def data(results: Path) -> Any:
     run = store.newest(results, "league")
     assert run is not None
-    return json.loads(json.dumps(condensed(run, store.newest(results, "steered-k"), {"qae": 1.3})))
+    return json.loads(json.dumps(condensed(run, store.newest(results, "steered-k"), {"qae": [1.3, 1.1]})))
 
 
 def test_every_place_of_the_page_is_made(data: Any) -> None:
@@ -92,8 +92,8 @@ def test_a_card_says_what_was_found_and_what_it_costs(data: Any) -> None:
     text = method_card("qae", data, cards()["qae"])
     assert text.startswith("### QAE { #qae }")
     assert "entropy collapses: held (+0.500 to +0.500); tuned on bandits: place 1 [1, 2] of 3." in text
-    assert "1.30 times an update of GRPO" in text
-    assert "not measured" in method_card("psr", data, None)
+    assert "1.30 times an update of GRPO on bandits, 1.10 times on token trees" in text
+    assert "Not measured" in method_card("psr", data, None)
     assert found_text("grpo", data) == "It is what the others are compared with."
 
 
@@ -125,7 +125,7 @@ def test_a_card_with_a_field_too_few_is_refused(tmp_path: Path) -> None:
 
 
 def test_costs_are_read_from_the_benchmarks() -> None:
-    assert costs_of(COSTS) == {"grpo": 1.0, "qae": 1.3}
+    assert costs_of(COSTS) == {"grpo": [1.0, 1.0], "qae": [1.3, 1.1]}
 
 
 def test_the_command_renews_figures_and_page(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,7 +135,7 @@ def test_the_command_renews_figures_and_page(results: Path, tmp_path: Path, caps
     (tmp_path / "costs.json").write_text(json.dumps(COSTS), encoding="utf-8")
     arguments = ["--results", str(results), "--costs", str(tmp_path / "costs.json"), "--docs", str(docs)]
     assert main(arguments) == 0
-    assert json.loads((docs / "league.json").read_text())["costs"] == {"grpo": 1.0, "qae": 1.3}
+    assert json.loads((docs / "league.json").read_text())["costs"] == {"grpo": [1.0, 1.0], "qae": [1.3, 1.1]}
     assert "**entropy collapses**" in (docs / "league.md").read_text()
     assert main(["--results", str(docs), "--docs", str(docs)]) == 2
     assert "--results must have a run of `qae simulate league`" in capsys.readouterr().err

@@ -57,12 +57,14 @@ def of_rollouts(responses: Sequence[Response], settings: RunSettings, *, thresho
     measures |= _sign_shares([block.advantages(settings, level) for block in blocks])
     if all("words" in response for response in responses):
         measures["anthropomorphic_words"] = _mean(np.array([response["words"] for response in responses]))
+    # A mean over nothing is no measure.
     return {f"rollouts/{name}": value for name, value in measures.items() if math.isfinite(value)}
 
 
 def _sign_shares(of_blocks: Sequence[Array | None]) -> dict[str, float]:
     """Return the shares of responses by the sign of their advantage; none where the estimator is not known."""
     known = [advantages.ravel() for advantages in of_blocks if advantages is not None]
+    # Shares over some of the groups would pass for those of the batch.
     if len(known) < len(of_blocks):
         return {}
     signs = np.sign(np.concatenate(known))

@@ -33,6 +33,7 @@ def read_tensorboard(path: Path, account: Account, attempt: int) -> Iterator[Ent
     account.unit = EVENT_UNIT
     account.sha256 = hash_of(path)
     read = 0
+    # The loader ends at a damaged event without saying so: what it left is counted below.
     for content in event_file_loader.RawEventFileLoader(str(path)).Load():
         read += len(content) + _FRAME_BYTES
         number, event = account.add(), event_pb2.Event.FromString(content)

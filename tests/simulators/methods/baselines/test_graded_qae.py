@@ -23,18 +23,21 @@ from tests.simulators.methods.contexts import bandit_context
 CLOSE = {"rtol": 1e-9, "atol": 1e-12}
 # (correct, reward) of DAPO's signs with an overlong penalty of 0, 1/2 or 1.
 KINDS = [(1, 1.0), (1, 0.5), (1, 0.0), (0, -1.0), (0, -1.5), (0, -2.0)]
-GROUPS = [list(group) for size in (2, 3, 5) for group in combinations_with_replacement(KINDS, size)]
+SIZES = (2, 3, 5)
 
 
-def advantages(gate: str, group: list[tuple[int, float]], k: str, **options: Any) -> Any:
-    """In the engine's way: rewards from the shaping, correctness from the verifier."""
-    correct = np.array([c for c, _ in group], dtype=float)
-    rewards = np.array([r for _, r in group])
+def groups_of(size: int) -> list[list[tuple[int, float]]]:
+    """Every multiset of that many shaped responses."""
+    return [list(group) for group in combinations_with_replacement(KINDS, size)]
+
+
+def advantages(gate: str, groups: list[list[tuple[int, float]]], k: str, **options: Any) -> Any:
+    """Of groups of one size, in the engine's way: rewards from the shaping, correctness from the verifier."""
+    correct, rewards = np.moveaxis(np.array(groups, dtype=float), -1, 0)
     method = get_method("graded_qae", gate=gate, k=k, **options)
     if method.context_advantages is None:
         return method.advantages(rewards)
-    context = bandit_context(correct[None, None])._replace(rewards=rewards[None, None])
-    return method.context_advantages(context)[0, 0]
+    return method.context_advantages(bandit_context(correct[None])._replace(rewards=rewards[None]))[0]
 
 
 def keeps_the_regimes(found: Any, group: list[tuple[int, float]], k: str) -> bool:
@@ -48,26 +51,31 @@ def keeps_the_regimes(found: Any, group: list[tuple[int, float]], k: str) -> boo
 @pytest.mark.parametrize("k", ["0.2", "0.4", "0.7"])
 def test_the_gate_on_correctness_keeps_the_regimes_and_the_others_do_not(k: str) -> None:
     broken = dict.fromkeys(("correctness", "levels", "ranks"), 0)
-    for group in GROUPS:
+    count = 0
+    for size in SIZES:
+        groups = groups_of(size)
+        count += len(groups)
         for gate in broken:
-            broken[gate] += not keeps_the_regimes(advantages(gate, group, k), group, k)
+            for found, group in zip(advantages(gate, groups, k), groups, strict=True):
+                broken[gate] += not keeps_the_regimes(found, group, k)
     assert broken["correctness"] == 0
-    assert broken["levels"] > len(GROUPS) / 4
+    assert broken["levels"] > count / 4
     assert broken["ranks"] == broken["levels"]
 
 
 def test_ranks_have_the_signs_of_levels() -> None:
-    for group in GROUPS:
-        signs = [np.sign(advantages(gate, group, "0.4")) for gate in ("levels", "ranks")]
+    for size in SIZES:
+        signs = [np.sign(advantages(gate, groups_of(size), "0.4")) for gate in ("levels", "ranks")]
         np.testing.assert_array_equal(*signs)
 
 
 def test_ranks_bound_what_an_outlier_does() -> None:
     group = [(1, 1.0), (0, -1.0), (0, -1.0), (0, -2.0)]
     far = [*group[:3], (0, -1000.0)]
-    near_ranks, far_ranks = (advantages("ranks", g, "0.6") for g in (group, far))
+    near_ranks, far_ranks = advantages("ranks", [group, far], "0.6")
     np.testing.assert_array_equal(near_ranks, far_ranks)
-    assert not np.allclose(advantages("levels", group, "0.6"), advantages("levels", far, "0.6"), rtol=0.1)
+    near, distant = advantages("levels", [group, far], "0.6")
+    assert not np.allclose(near, distant, rtol=0.1)
 
 
 @pytest.mark.parametrize("gate", ["correctness", "levels", "ranks"])
@@ -78,7 +86,7 @@ def test_on_binary_rewards_every_gate_is_qae(gate: str) -> None:
         wanted = [float(a) for a in oracles.advantages(rewards, "qae", k=Fraction(2, 5))]
         # Ranks have another std, so that the same eps weighs otherwise: by parts in a million of a std of .1 or more.
         close = {"rtol": 1e-5} if gate == "ranks" else CLOSE
-        np.testing.assert_allclose(advantages(gate, group, "0.4"), wanted, **close)
+        np.testing.assert_allclose(advantages(gate, [group], "0.4")[0], wanted, **close)
         alone = get_method("graded_qae", gate=gate).advantages([float(r) for r in rewards])
         np.testing.assert_allclose(alone, wanted, **close)
 
@@ -86,13 +94,13 @@ def test_on_binary_rewards_every_gate_is_qae(gate: str) -> None:
 def test_the_gate_on_correctness_is_the_plain_formula() -> None:
     group = [(1, 1.0), (0, -1.0), (0, -1.5), (0, -2.0)]
     std = float(np.std([r for _, r in group]))
-    found = advantages("correctness", group, "0.4", eps=0)
+    found = advantages("correctness", [group], "0.4", eps=0)[0]
     np.testing.assert_allclose(found, [(1.0 + 1.5) / std, 0, 0, 0], **CLOSE)
     easy = [(1, 1.0), (1, 0.5), (1, 0.0), (0, -2.0)]
     std = float(np.std([r for _, r in easy]))
-    np.testing.assert_allclose(advantages("correctness", easy, "0.4", eps=0), [0, 0, 0, (-2 - 0.5) / std], **CLOSE)
+    np.testing.assert_allclose(advantages("correctness", [easy], "0.4", eps=0)[0], [0, 0, 0, (-2 - 0.5) / std], **CLOSE)
     for dead in ([(1, 1.0), (1, 0.5)], [(0, -1.0), (0, -2.0)]):
-        assert not advantages("correctness", dead, "0.4").any()
+        assert not advantages("correctness", [dead], "0.4").any()
 
 
 def test_mid_ranks_are_counted() -> None:

@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulators import initial_state, train
+from simulators import World, initial_state, random_bandits, train
 from simulators.engine import step_on_groups
 from simulators.environments import bandit
 from simulators.methods import get_method
 from simulators.methods.steered.entropy import logged_entropy
+from simulators.tabular.policy import Policy, policy, token_entropy
 from simulators.update import Update
 from tests.assertions import refuses
 from tests.simulators.cases import random_case
-from tests.simulators.methods.contexts import tree_context
+from tests.simulators.methods.contexts import bandit_context, tree_context
 
 
 def test_k_follows_the_sign_and_stays_in_its_bounds() -> None:
@@ -89,6 +90,39 @@ def test_without_a_step_it_is_grpo_with_a_fixed_range(clip: float) -> None:
         *_, last = train(initial_state(logits, env), env, update, 3, rngs)
         finals.append(last.after.logits)
     np.testing.assert_array_equal(*finals)
+
+
+def test_it_oscillates_in_a_narrow_band_where_entropy_answers_at_once() -> None:
+    """The entropy of two arms rises with k and crosses the target between two values of k, which then take turns."""
+    method = get_method("adaptive_clip", target=0.5)
+    context = bandit_context(np.zeros((1, 1, 4)))
+    memory = method.start(context)
+    seen, entropies = [], []
+    for _ in range(60):
+        p = 0.05 + 0.1 * float(memory["k"][0])
+        probs = np.array([[[[p, 1 - p]]]])
+        context = context._replace(behaviour=Policy(np.log(probs), probs), memory=memory)
+        seen.append(float(memory["k"][0]))
+        entropies.append(float(logged_entropy(context)[0]))
+        memory = method.remember(context, context.behaviour)
+    assert len(set(seen[20:])) == 2
+    assert max(seen[20:]) - min(seen[20:]) == 0.25
+    assert min(entropies[20:]) < 0.5 < max(entropies[20:])
+
+
+def test_on_bandits_it_does_not_hold_its_target() -> None:
+    """Training takes the entropy below the target and k to its largest value, from which nothing is left to steer with.
+
+    The range without k is [.4, 2.5] already, and hardly any ratio leaves it from above in a few passes.
+    """
+    rng = np.random.default_rng(6)
+    env, logits = random_bandits(World(queries=8, arms=8), [rng, np.random.default_rng(7)])
+    update = Update(method="adaptive_clip", options={"target": 1.0}, group_size=16, epochs=4, step_size=0.5)
+    rngs = [np.random.default_rng([8, s]) for s in range(2)]
+    *_, last = train(initial_state(logits, env), env, update, 60, rngs)
+    entropy = token_entropy(policy(last.before.logits), env.tree).mean(axis=-1)
+    assert (entropy < 0.5).all()
+    assert (last.after.memory["k"] == 2.5).all()
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from simulators.methods.steered.stability import (
     fitted_plant,
     largest_stable_gain,
     largest_stable_integral,
+    resting_error,
     spectral_radius,
 )
 from tests.assertions import refuses
@@ -118,6 +119,30 @@ def test_the_polynomial_is_that_of_the_loop() -> None:
         assert left == pytest.approx(-(0.1 + 0.2 * (1 - 1 / z)) * z**-2.0, rel=1e-9)
 
 
+@pytest.mark.parametrize("drift", [-0.02, 0.02, 0.004])
+@pytest.mark.parametrize("band", [0.0, 0.01, 0.05])
+@pytest.mark.parametrize("integral", [0.0, 0.01])
+def test_the_shipped_loop_rests_where_it_is_said_to(drift: float, band: float, integral: float) -> None:
+    """On an entropy that sums up drift and correction, from a start off its target, with no delay."""
+    response, pull = 0.02, 0.5
+    law = Law(integral / response, pull / response, delay=0, band=band, low=1e-6, high=1 - 1e-6, sign=False)
+    memory: Any = {"integral": np.array([0.5]), "target": np.zeros(1), "errors": np.zeros((1, 0))}
+    h, path = 0.005, []
+    for _ in range(3000):
+        path.append(h)
+        memory = steered(memory, np.array([h]), law)
+        # The response is small and the gains are large, so that K keeps to its bounds while corrections stay exact.
+        h = h + response * (float(memory["k"][0]) - 0.5) + drift * response
+    wanted = resting_error(drift=drift * response, pull=pull, band=band, integral=integral > 0)
+    tail = np.abs(path[-500:])
+    # One update moves the entropy by the drift and by the pull on an error just outside the band.
+    step = abs(drift) * response + pull * max(band, wanted)
+    assert tail.max() <= wanted + step
+    assert integral > 0 or tail.max() >= wanted - step
+    if band == 0:
+        np.testing.assert_allclose(tail, wanted, atol=1e-9)
+
+
 def test_a_planted_plant_is_found() -> None:
     rng = np.random.default_rng(1)
     planted = Plant(0.9, 0.05, -0.02)
@@ -146,3 +171,6 @@ def test_bad_arguments_are_refused(argument: str, value: Any) -> None:
     good: dict[str, Any] = {"persistence": 0.5, "integral": 0.1, "proportional": 0.1, "delay": 1}
     if not (argument == "persistence" and value == 1.5):  # a loop may be analysed there too
         refuses(lambda: characteristic(**{**good, argument: value}), argument, value)
+    for name, bad in (("pull", 0.0), ("band", -0.1), ("drift", float("inf"))):
+        rest: dict[str, Any] = {"drift": 0.1, "pull": 0.5, "band": 0.0, "integral": False, name: bad}
+        refuses(lambda rest=rest: resting_error(**rest), name, bad)

@@ -59,9 +59,9 @@ def test_the_paper_s_values_and_normaliser() -> None:
     context = batch.context
     assert context is not None
     verdicts = np.ones_like(context.verdicts)
-    entropies = np.where(np.arange(6) == 0, 0.1, 0.2)[None, None, :, None] * np.ones(batch.mask.shape)
+    entropies = np.where(np.arange(6) < 2, 0.1, 0.2)[None, None, :, None] * np.ones(batch.mask.shape)
     # A second rare token of higher entropy, whose presence puts the first below the quantile.
-    probs[:, 1, 1] = 0.0019
+    probs[:, 1, 4] = 0.0019
     planted = batch._replace(
         log_probs=np.log(probs),
         entropies=entropies,

@@ -184,6 +184,7 @@ def _table_cells(quick: bool) -> Iterator[Cell]:
     yield refusal("group_size", 0, "qae")
     yield refusal("group_size", 1, "rloo")
     yield refusal("estimator", 4, "nope")
+    yield refusal("exact", 4, "qae", exact=1)
 
 
 def _table_cell(size: int, setting: Setting) -> Cell:

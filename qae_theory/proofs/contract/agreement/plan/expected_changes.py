@@ -170,6 +170,7 @@ def _change_cells(quick: bool) -> Iterator[Cell]:
     zeros = [0.0, 1.0]
     yield refusal("logits", [zeros], [1, 0], 4, "qae", 0.1)
     yield refusal("step_size", zeros, [1, 0], 4, "qae", [0.1])
+    yield refusal("step_size", [-1e308, 1e308], [1, 0], 4, "qae", 1.79e308)
     yield refusal("group_size", zeros, [1, 0], 1, "rloo", 0.1)
     yield refusal("group_size", np.zeros(12), [1, 0] * 6, 64, "qae", 0.1)
 

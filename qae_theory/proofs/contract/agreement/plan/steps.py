@@ -39,7 +39,7 @@ ENDS = (
     ("a direction of 1e-120", [0.0, 1.0, -2.0], [1e-120, -3e-120, 2e-121], 1e119),
     ("a direction of 1e-320", [0.0, 1.0, -2.0], [1e-320, -3e-320, 0.0], 1e300),
     ("equal entries of 1e9 but for one", [0.0, 1.0, -2.0], [1e9, 1e9, 1e9 + 1.0], 0.25),
-    ("a difference beyond float64", [-0.78, 0.0, 1e-3], [1e308, -1.7e308, 0.0], -2.5e-313),
+    ("a difference beyond float64", [-0.78, 0.0, 1e-3], [1e308, -1.7e308, -9e307], -2.5e-313),
     ("gaps beyond float64", [1e308, -1e308, 1e308], [1.0, 0.5, -1.0], 0.75),
 )
 
@@ -123,10 +123,10 @@ def _sized(found: Any) -> Within:
 def _bounds(step: Step, *, method: str) -> tuple[Within, ...]:
     """Return where both bounds may lie: outside the formula's own, by its rounding and no more.
 
-    The best of two arms are as near to the change as the enclosure.
+    The best of two arms are as near to the change as float64 measures it.
     """
     if method == "best" and len(step[0]) == 2:
-        return _enclosure(step)
+        return _around_two_arms(step)
     nearest = reference("numbers").nearest
     found, entropy, size = _all_bounds(step)
     low, high = nearest(found[method].low), nearest(found[method].high)
@@ -139,6 +139,15 @@ def _bounds(step: Step, *, method: str) -> tuple[Within, ...]:
         Within(np.asarray(low - room), np.asarray(low + close)),
         Within(np.asarray(high - close), np.asarray(high + room)),
     )
+
+
+def _around_two_arms(step: Step) -> tuple[Within, ...]:
+    """Return where both bounds may lie: on their sides of the exact change, apart by twice the promised rounding."""
+    nearest = reference("numbers").nearest
+    exact = _exact(step)
+    value, room = nearest(exact.value), 5 * TOLERANCE * nearest(exact.size) + 1e-150
+    below, above = reference("numbers").neighbours(exact.value)
+    return Within(np.asarray(value - room), np.asarray(below)), Within(np.asarray(above), np.asarray(value + room))
 
 
 @lru_cache(maxsize=2000)
