@@ -60,7 +60,7 @@ def graded_qae(gate: Any = "correctness", k: Any = DEFAULT_K, std: str = "popula
         count = correct.sum(axis=-1, keepdims=True)
         hard = baselines.is_hard_group(count.astype(int), rewards.shape[-1], level)
         opposite = np.where(hard, mean_where(rewards, 1 - correct), mean_where(rewards, correct))
-        # Correct responses act in hard groups and wrong ones in easy groups. A group of one kind only has none that act:
+        # Correct responses act in hard groups and wrong ones in easy groups. In a group of one kind none acts:
         # without a success it is hard, without a failure easy.
         return over_std(np.where(correct == hard, rewards - opposite, 0.0), rewards, std=deviation, eps=least)
 

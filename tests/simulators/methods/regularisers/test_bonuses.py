@@ -11,6 +11,7 @@ from simulators import initial_state, train
 from simulators.engine import Step
 from simulators.environments import bandit
 from simulators.methods import get_method
+from simulators.methods.model.registry import method_defaults
 from simulators.methods.regularisers.batch_means import sampled_entropy, token_mean_weights
 from simulators.tabular.policy import policy
 from simulators.update import Update
@@ -144,8 +145,11 @@ def test_the_coefficient_follows_trl_s_controller() -> None:
     assert max(coefficients) <= most
 
 
+@pytest.mark.train
 def test_adaptive_entropy_s_defaults_are_trl_s() -> None:
-    config = pytest.importorskip("trl").GRPOConfig.__dataclass_fields__
+    from trl import GRPOConfig
+
+    config = GRPOConfig.__dataclass_fields__
     names = {
         "target": "entropy_target",
         "delta": "entropy_coef_delta",
@@ -153,8 +157,6 @@ def test_adaptive_entropy_s_defaults_are_trl_s() -> None:
         "least": "entropy_coef_min",
         "most": "entropy_coef_max",
     }
-    from simulators.methods.model.registry import method_defaults
-
     defaults = method_defaults("adaptive_entropy")
     assert {option: config[theirs].default for option, theirs in names.items()} == {o: defaults[o] for o in names}
 

@@ -129,8 +129,8 @@ def test_a_correct_arm_that_was_lost_comes_back(divergence: str) -> None:
     found = {}
     for name, own in (("dph_rl", options), ("grpo", {})):
         rngs = [np.random.default_rng(10)]
-        update = Update(method=name, options=own, group_size=8, step_size=1.0)
-        *_, last = train(state, env, update, 200, rngs)
+        update = Update(method=name, options=own, group_size=8, step_size=4.0)
+        *_, last = train(state, env, update, 50, rngs)
         found[name] = float(policy(last.after.logits).probs[0, 0, 0, 1])
     assert found["dph_rl"] > 0.25
     assert found["grpo"] < 0.1
