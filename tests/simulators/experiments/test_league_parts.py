@@ -74,7 +74,8 @@ def test_every_rule_has_the_same_budget_of_trials() -> None:
         for trial in listed:
             get_method(rule, **trial.options)
         steps = [trial.step_factor for trial in listed]
-        assert (min(steps), max(steps)) == (pytest.approx(0.25), pytest.approx(4.0))
+        assert min(steps) == pytest.approx(0.25)
+        assert max(steps) == pytest.approx(4.0)
 
 
 def test_the_best_trial_is_the_highest_and_the_first_of_equals() -> None:
