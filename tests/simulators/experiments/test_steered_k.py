@@ -138,6 +138,8 @@ def test_holding_is_counted_in_the_window_alone() -> None:
     assert found["drift"][0] == pytest.approx(-0.03)
     assert found["at_bound"][0] == pytest.approx(1 / 3)
     assert found["in_band_free"][0] == pytest.approx(1.0)  # the update outside the band is the one at the bound
+    tight = loops.held(loops.Run(entropies, levels, np.zeros(1)), band=0.05, window=(2, 4), bounds=(0.4, 0.9))
+    assert tight["in_band_free"][0] == pytest.approx(1.0)  # of the one update that is inside
     stuck = loops.held(loops.Run(entropies, levels * 0, np.zeros(1)), band=0.05, window=(2, 4), bounds=(0.1, 0.9))
     assert np.isnan(stuck["in_band_free"][0])
 
@@ -150,12 +152,11 @@ def test_the_response_is_that_of_a_linear_plant() -> None:
 
 def test_amplitudes_are_those_of_a_wave_on_a_slope() -> None:
     t = np.arange(60)
-    levels = (0.002 * t + 0.1 * np.sin(2 * np.pi * t / 20))[:, None]
-    found = loops.amplitudes(levels, 20)
+    wave = (0.1 * np.sin(2 * np.pi * t / 20))[:, None]
+    found = loops.amplitudes(wave, 20)
     assert found.shape == (3, 1)
-    np.testing.assert_allclose(
-        found, 0.1, atol=0.05
-    )  # a sine over one period has a slope of its own, which is taken too
+    np.testing.assert_allclose(found, 0.1, atol=0.05)  # a sine over one period has a slope of its own, which goes too
+    np.testing.assert_allclose(loops.amplitudes(wave + 0.02 * t[:, None], 20), found, rtol=1e-12)
     assert not loops.oscillates(found, wide=0.2)[0]
     assert loops.oscillates(3 * found, wide=0.2)[0]
 
