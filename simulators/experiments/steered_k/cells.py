@@ -21,7 +21,8 @@ from simulators.experiments.common.fields import GroupSize, Level, Some
 from simulators.experiments.common.trajectories import or_none
 from simulators.experiments.steered_k import loops
 from simulators.experiments.steered_k.analysis import analyse
-from simulators.experiments.steered_k.routing import corrected_level, wrong_share
+from simulators.experiments.steered_k.routing import wrong_share
+from simulators.methods.baselines.noisy_verifier import corrected_level
 from simulators.methods.steered.stability import largest_stable_gain, spectral_radius
 from simulators.update import Update
 from simulators.verifier import VerifierNoise
@@ -180,9 +181,8 @@ def routing_records(config: SteeredKConfig) -> list[Record]:
     """Return the exact share of misrouted groups by noise, G and K, at K itself and at the corrected level."""
     records = []
     for noise in config.noises:
-        rho0, rho1 = (Fraction(str(rate)) for rate in (noise.false_positive, noise.false_negative))
         for k in map(Fraction, config.ks):
-            corrected = corrected_level(k, rho0, rho1)
+            corrected = corrected_level(k, noise.false_positive, noise.false_negative)
             for group_size in config.group_sizes:
                 records.append(
                     {

@@ -2,7 +2,7 @@
 
 A group's right regime is that of its true number m of correct responses, hard iff m <= (1 - K) G. The gate sees the
 verdicts instead. With error rates rho0 (accepts wrong) and rho1 (rejects right), J = 1 - rho0 - rho1, a success rate p
-becomes rho0 + J p, so that the corrected threshold is rho0 + J (1 - K): a level K' = 1 - rho0 - J (1 - K).
+becomes rho0 + J p, so that the corrected threshold is rho0 + J (1 - K): the level that the rule `qae_noisy` has.
 """
 
 from __future__ import annotations
@@ -15,26 +15,6 @@ from scipy.stats import binom
 from qae_theory.arrays import Array
 from qae_theory.baselines import is_hard_group
 from simulators.verifier import VerifierNoise
-
-
-def corrected_level(k: Fraction, rho0: Fraction, rho1: Fraction) -> Fraction:
-    r"""Return the level whose gate stands at the corrected threshold, :math:`K' = 1 - \rho_0 - J(1 - K)`.
-
-    Args:
-        k: K in (0, 1).
-        rho0: share of wrong responses that are accepted.
-        rho1: share of right ones that are rejected; rho0 + rho1 < 1.
-
-    Raises:
-        ValueError: the verifier is no better than chance, so that no threshold is right.
-
-    >>> corrected_level(Fraction(2, 5), Fraction(3, 10), Fraction(0))
-    Fraction(7, 25)
-    """
-    informed = 1 - rho0 - rho1
-    if informed <= 0:
-        raise ValueError(f"rho0 + rho1 must be below 1; got {float(rho0):g} + {float(rho1):g}")
-    return 1 - rho0 - informed * (1 - k)
 
 
 def accepted_given_correct(group_size: int, noise: VerifierNoise) -> Array:

@@ -14,9 +14,8 @@ from qae_theory.baselines import is_hard_group
 from simulators.experiments.base import Record
 from simulators.experiments.steered_k import loops
 from simulators.experiments.steered_k.analysis import analyse, boundaries, edge
-from simulators.experiments.steered_k.cells import EXPERIMENT, OPEN_LOOP, STEERED, SteeredKConfig, arms
-from simulators.experiments.steered_k.routing import accepted_given_correct, corrected_level, misrouted, wrong_share
-from simulators.methods.baselines import noisy_verifier
+from simulators.experiments.steered_k.cells import EXPERIMENT, OPEN_LOOP, STEERED, SteeredKConfig, arms, routing_records
+from simulators.experiments.steered_k.routing import accepted_given_correct, misrouted, wrong_share
 from simulators.settings import make_config, shipped_config
 from simulators.update import Update
 from simulators.verifier import VerifierNoise, observed
@@ -101,14 +100,14 @@ def test_misrouted_share_is_that_of_the_simulator_s_verifier() -> None:
     assert abs(other - exact) > 6 * np.sqrt(exact / 20_000)
 
 
-def test_the_corrected_level_is_where_the_noise_moves_the_threshold() -> None:
-    rho0, rho1, k = Fraction(1, 10), Fraction(3, 10), Fraction(2, 5)
-    corrected = corrected_level(k, rho0, rho1)
-    assert 1 - corrected == rho0 + (1 - rho0 - rho1) * (1 - k)
-    assert corrected_level(k, Fraction(0), Fraction(0)) == k
-    assert corrected_level(k, rho0, rho1) == noisy_verifier.corrected_level(k, 0.1, 0.3)  # that of the rule `qae_noisy`
-    with pytest.raises(ValueError, match=r"rho0 \+ rho1 must be below 1; got 0.5 \+ 0.5"):
-        corrected_level(k, Fraction(1, 2), Fraction(1, 2))
+def test_each_noise_has_the_corrected_level_of_its_rates() -> None:
+    config = shipped_config(EXPERIMENT, quick=True)
+    assert isinstance(config, SteeredKConfig)
+    routes = {(r["false_positive"], r["false_negative"], r["k"]): r["corrected_k"] for r in routing_records(config)}
+    for (accepts, rejects, k), level in routes.items():
+        rho0, rho1, at = Fraction(str(accepts)), Fraction(str(rejects)), Fraction(k)
+        assert 1 - Fraction(level) == rho0 + (1 - rho0 - rho1) * (1 - at)
+    assert len(set(routes.values())) > 2
 
 
 def test_without_noise_nothing_is_misrouted() -> None:
