@@ -29,6 +29,7 @@ NAMES = (
     "stale",
     "league",
     "steered-k",
+    "ace-sweep",
 )
 MODULES = {name: f"{__name__}.{name.replace('-', '_')}.cells" for name in NAMES}
 
