@@ -15,12 +15,12 @@ from typing import Any
 
 from qae_theory.runs import store
 from qae_theory.runs.files import write_atomically
-from simulators.league_page import steered, tables
+from simulators.league_page import ace, small_model, steered, tables
 from simulators.league_page.cards import cards
-from simulators.league_page.condensed import condensed, costs_of
+from simulators.league_page.condensed import condensed, costs_of, rounded
 
 DOCS = Path(__file__).parents[2] / "docs"
-EXPERIMENT, STEERED = "league", "steered-k"
+EXPERIMENT, STEERED, ACE = "league", "steered-k", "ace-sweep"
 EVERYWHERE = {"success everywhere": "success_mean", "entropy everywhere": "sequence_per_success_at_0.1"}
 USAGE = 2
 _PLACE = re.compile(r"<!-- league: ([\w ]+) -->\n.*?<!-- end -->", re.DOTALL)
@@ -55,6 +55,10 @@ def made_by(data: Mapping[str, Any]) -> dict[str, Callable[[], str]]:
     }
     for name, measure in EVERYWHERE.items():
         makers[name] = lambda chosen=measure: tables.every_condition(data, chosen)  # type: ignore[misc]
+    if data.get("ace"):
+        makers["ace"] = lambda: ace.ace_table(data["ace"])
+    if data.get("small_model"):
+        makers["small model"] = lambda: small_model.small_model_table(data["small_model"])
     if data["steered"] is not None:
         makers |= {
             "hold": lambda: steered.hold_table(data["steered"]),
@@ -78,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Renew the stored figures if a results folder is given, then the page; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m simulators.league_page", description=__doc__)
     parser.add_argument("--results", type=Path, help="results folder with a run of `qae simulate league`")
+    parser.add_argument("--small", type=Path, help="summary.json of a run of `qae validate --preset league`")
     parser.add_argument("--costs", type=Path, default=DOCS / "benchmarks.json", help="file that `make bench` writes")
     parser.add_argument("--docs", type=Path, default=DOCS, help="folder of league.md and league.json")
     chosen = parser.parse_args(arguments)
@@ -88,14 +93,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if run is None:
                 raise ValueError(f"--results must have a run of `qae simulate league`; got {str(chosen.results)!r}")
             costs = costs_of(json.loads(chosen.costs.read_text(encoding="utf-8")))
+            earlier = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {}
             kept = condensed(run, store.newest(chosen.results, STEERED), costs)
-            write_atomically(stored, json.dumps(kept, separators=(",", ":")) + "\n")
+            swept = store.newest(chosen.results, ACE)
+            kept["ace"] = earlier.get("ace") if swept is None else rounded(swept.analysis["settings"])
+            _store(stored, {**kept, "small_model": earlier.get("small_model")})
         data = json.loads(stored.read_text(encoding="utf-8"))
+        if chosen.small is not None:
+            summary = json.loads(chosen.small.read_text(encoding="utf-8"))
+            data["small_model"] = small_model.records_of(summary)
+            _store(stored, data)
         write_atomically(page, filled(page.read_text(encoding="utf-8"), data))
     except (OSError, ValueError) as error:
         print(f"league_page: {error}", file=sys.stderr)
         return USAGE
     return 0
+
+
+def _store(path: Path, data: Mapping[str, Any]) -> None:
+    write_atomically(path, json.dumps(data, separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":
