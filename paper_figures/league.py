@@ -148,7 +148,7 @@ def _draw_ranks(axes: Any, *, places: Mapping[str, Mapping[str, Mapping[str, int
     axes.tick_params(axis="y", labelsize=5.5)
     axes.set(xlabel="place (1: the most success)", ylim=(len(order) - 0.4, -0.6))
     axes.grid(visible=False, axis="y")
-    axes.legend(loc="upper right")
+    axes.legend(loc="lower left")
 
 
 PANELS = (
