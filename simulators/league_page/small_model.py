@@ -14,6 +14,8 @@ from simulators.league_page.tables import interval_text, table
 SUBSTRATE = "tiny-addition"
 KEPT = ("rule", "condition", "seed", "steps", "success_first", "success_last", "entropy_first", "entropy_last")
 LEVEL = 0.95
+# The summary names a rule by its estimator. GSPO is GRPO's under a clip range of its own, which the condition names.
+GSPO_CLIP = "clip0.0003-0.0004"
 
 
 def records_of(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -25,7 +27,11 @@ def records_of(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     substrates = summary.get("substrates", {})
     if SUBSTRATE not in substrates:
         raise ValueError(f"--small must be a summary with the substrate {SUBSTRATE!r}; got {sorted(substrates)}")
-    return [{name: run[name] for name in KEPT} for run in substrates[SUBSTRATE]["runs"]]
+    records = []
+    for run in substrates[SUBSTRATE]["runs"]:
+        own = {"rule": "gspo"} if GSPO_CLIP in run["condition"] else {}
+        records.append({**{name: run[name] for name in KEPT}, **own})
+    return records
 
 
 def small_model_table(runs: Sequence[Mapping[str, Any]], reference: str = "grpo") -> str:

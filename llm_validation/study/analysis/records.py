@@ -76,8 +76,15 @@ def conditions(table: Table) -> Iterator[Condition]:
 
 
 def rules_of(rows: Table) -> dict[str, dict[str, Array]]:
-    """Return the rows of each rule; a rule with a K is named with it."""
-    labels = np.array([rule_label(*pair) for pair in _values(rows, ("estimator", "k"))], dtype=np.str_)
+    """Return the rows of each rule; a rule with a K is named with it.
+
+    Runs that differ in something else, such as a bonus on entropy, are rules of their own with the names of the runs.
+    """
+    labels = np.array([rule_label(*pair) for pair in _values(rows, ("estimator", "k"))], dtype=object)
+    for label in dict.fromkeys(labels.tolist()):
+        here = labels == label
+        if "run" in rows and len(set(rows["run"][here].tolist())) > 1:
+            labels[here] = rows["run"][here]
     return {label: take(rows, labels == label) for label in dict.fromkeys(labels.tolist())}
 
 
