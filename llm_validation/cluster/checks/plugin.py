@@ -12,6 +12,7 @@ from typing import Any
 from llm_validation.cluster.checks.algorithm import OURS
 from llm_validation.cluster.checks.check import Check, failed, fine, warned
 from llm_validation.verl_engine.configuration.algorithm import Algorithm
+from qae_theory.advantages import provided_estimators
 
 TESTED = "0.9.1"  # the version of verl that the configurations were written against
 
@@ -74,7 +75,8 @@ def check_estimator(algorithm: Algorithm) -> Check:
     if wanted not in registered:
         there = ", ".join(registered) or "none"
         return failed(name, f"{algorithm.estimator.key} = {wanted!r} is not registered; there are {there}")
-    whose = "by the plug-in in a new process" if wanted in OURS else "verl’s own"
+    whose = "by the plug-in" if wanted in provided_estimators() else "verl’s own"
+    whose = "by the plug-in in a new process" if wanted in OURS else whose
     return fine(name, f"{wanted} is registered, {whose}")
 
 

@@ -62,7 +62,7 @@ def test_what_is_absent_fails_where_the_job_runs() -> None:
 @pytest.mark.parametrize(
     ("overrides", "name", "complaint"),
     [
-        (["algorithm.adv_estimator=qea"], "estimator", "'qea' is not registered; there are gae"),
+        (["algorithm.adv_estimator=qea"], "estimator", "'qea' is not registered; there are backward_corrected"),
         (["algorithm.quantile_k=1"], "quantile level", "strictly between 0 and 1"),
         (["algorithm.quantile_k='0'"], "quantile level", "strictly between 0 and 1"),
         (["actor_rollout_ref.rollout.n=1"], "group size", "a group of one"),
@@ -131,6 +131,11 @@ def test_a_plug_in_that_does_not_import_is_loud(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "llm_validation.verl_engine.plugin", None)
     found = check_plugin.check_plugin()
     assert (found.state, "ModuleNotFoundError" in found.sentence or "ImportError" in found.sentence) == ("failed", True)
+
+
+def test_a_provided_rule_is_the_plug_in_s() -> None:
+    found = check_plugin.check_estimator(read(compose("smoke-qae", ["algorithm.adv_estimator=w_reinforce"])).algorithm)
+    assert (found.state, found.sentence) == ("ok", "w_reinforce is registered, by the plug-in")
 
 
 def test_an_estimator_that_workers_lack_is_loud(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ def test_the_plug_in_works_in_a_worker(ray_cluster: Cluster) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     result = json.loads(line.removeprefix("RESULT "))
-    assert set(result["registered"]) == {"qae", "qae_linear"}
+    assert set(result["registered"]) == {"qae", "qae_linear", "qae_noisy"}
     assert result["pid"] != result["driver"]
     assert result["nonzero"] > 50
     assert result["worst"] < 1e-5  # float32 beside float64, advantages of a few units
