@@ -64,9 +64,7 @@ def over_kept_tokens(normaliser: Any) -> bool:
     Raises:
         ValueError: it is neither ``kept`` nor ``all``; the message names ``normaliser``.
     """
-    if normaliser not in ("kept", "all"):
-        checks.refuse("normaliser", normaliser, "'kept' or 'all'")
-    return bool(normaliser == "kept")
+    return checks.choice("normaliser", normaliser, ("kept", "all")) == "kept"
 
 
 def token_covariances(batch: TokenBatch) -> Array:
