@@ -9,7 +9,14 @@ import numpy as np
 
 from qae_theory import checks
 from qae_theory.arrays import Array
-from simulators.methods.model.registry import NO_CLIP, Method, TokenBatch, finite_number, register_method
+from simulators.methods.model.registry import (
+    NO_CLIP,
+    Method,
+    TokenBatch,
+    finite_number,
+    number_or_inf,
+    register_method,
+)
 from simulators.tabular import kernels
 
 SOURCE = "arXiv 2505.12366 (DisCO) and its released code (Optimization-AI/DisCO)"
@@ -49,7 +56,7 @@ def disco(score: Any = "logL", tau: Any = TAU, beta: Any = BETA, delta: Any = DE
     [4.0, -1.3333, -1.3333, -1.3333]
     """
     kind = checks.choice("score", score, ("logL", "Lratio"))
-    temperature = inf if isinstance(tau, float) and tau == inf else finite_number("tau", tau, least=0.0, strict=True)
+    temperature = number_or_inf("tau", tau, least=0.0, strict=True)
     weight, free = finite_number("beta", beta, least=0.0), finite_number("delta", delta, least=0.0)
 
     def weights(batch: TokenBatch) -> Array:
