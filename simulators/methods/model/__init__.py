@@ -1,1 +1,1 @@
-"""Define what a rule is and where it is found by name, and make the estimators of ``qae_theory`` rules."""
+"""Define what a rule is, find it by name, make the estimators of ``qae_theory`` rules, and measure entropy."""

@@ -206,3 +206,13 @@ def finite_number(name: str, value: Any, *, least: float = -inf, most: float = i
         bounds += "" if most == inf else f" and <= {most:g}"
         checks.refuse(name, value, f"one finite number{bounds}")
     return float(number)
+
+
+def number_or_inf(name: str, value: Any, *, least: float = -inf, strict: bool = False) -> float:
+    """Return an option that has to be one number of at least ``least``, finite or inf: a bound that may be left off.
+
+    The arguments and the refusal are those of :func:`finite_number`.
+    """
+    if isinstance(value, float) and value == inf:
+        return inf
+    return finite_number(name, value, least=least, strict=strict)

@@ -9,9 +9,10 @@ import numpy as np
 from qae_theory import checks
 from qae_theory.advantages import get_estimator
 from qae_theory.arrays import Array
+from simulators.methods.model.entropy import logged_entropy
 from simulators.methods.model.estimators import estimator_method
 from simulators.methods.model.registry import Context, Memory, Method, TokenBatch, finite_number, register_method
-from simulators.methods.regularisers.batch_means import sampled_entropy, token_mean_weights
+from simulators.methods.regularisers.batch_means import token_mean_weights
 from simulators.methods.regularisers.entropy_bonus import entropy_gradient
 from simulators.methods.regularisers.visits import weight_of_nodes
 from simulators.tabular.policy import Policy
@@ -75,7 +76,7 @@ def adaptive_entropy(
 
     def remember(context: Context, _after: Policy) -> Memory:
         """Return the coefficient after this update, and the entropy that it measured."""
-        entropy, before = sampled_entropy(context), context.memory["coefficient"]
+        entropy, before = logged_entropy(context), context.memory["coefficient"]
         raised, lowered = np.minimum(before + step, upper), np.maximum(before - step, lower)
         return {"coefficient": np.where(entropy <= goal, raised, lowered), "entropy": entropy}
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from qae_theory.advantages import get_estimator
 from qae_theory.arrays import Array
+from simulators.methods.model.entropy import logged_entropy
 from simulators.methods.model.estimators import estimator_method
 from simulators.methods.model.registry import Context, Memory, Method, TokenBatch, finite_number, register_method
-from simulators.methods.regularisers.batch_means import sampled_entropy, token_mean_weights
+from simulators.methods.regularisers.batch_means import token_mean_weights
 from simulators.methods.regularisers.entropy_bonus import entropy_gradient
 from simulators.methods.regularisers.visits import weight_of_nodes
 from simulators.tabular.policy import Policy
@@ -48,7 +49,7 @@ def aer(tau: Any = TAU, gain: Any = GAIN, spread: Any = SPREAD, **options: Any) 
 
     def start(context: Context) -> Memory:
         """Return alpha = 0 and the target, ``[...]`` each."""
-        entropy = sampled_entropy(context)
+        entropy = logged_entropy(context)
         return {"alpha": np.zeros_like(entropy), "target": share * entropy}
 
     def direction(batch: TokenBatch, _weights: Array) -> Array:
@@ -63,7 +64,7 @@ def aer(tau: Any = TAU, gain: Any = GAIN, spread: Any = SPREAD, **options: Any) 
     def remember(context: Context, _after: Policy) -> Memory:
         """Return alpha after this update, and the target, which stays."""
         alpha, target = context.memory["alpha"], context.memory["target"]
-        return {"alpha": np.maximum(alpha + kappa * (target - sampled_entropy(context)), 0.0), "target": target}
+        return {"alpha": np.maximum(alpha + kappa * (target - logged_entropy(context)), 0.0), "target": target}
 
     return Method(
         name="aer",

@@ -53,8 +53,7 @@ def dph_rl(
 
     Source: arXiv 2509.07430; released code, ``dp_actor.py`` and ``core_algos.py``.
     """
-    if divergence not in PULLS:
-        checks.refuse("divergence", divergence, f"one of {', '.join(PULLS)}")
+    pull = PULLS[checks.choice("divergence", divergence, tuple(PULLS))]
     weight = finite_number("coefficient", coefficient, least=0.0)
     order = finite_number("alpha", alpha, least=0.0, most=1.0, strict=True)
     if order == 1:
@@ -62,7 +61,6 @@ def dph_rl(
     if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
         checks.refuse("samples", samples, "an integer >= 1")
     grpo = estimator_method("grpo", **options)
-    pull = PULLS[divergence]
 
     def start(context: Context) -> Memory:
         """Return stored answers ``[..., Q, samples]``, and which queries are mastered, ``[..., Q]``.

@@ -9,9 +9,9 @@ import numpy as np
 from qae_theory import checks
 from qae_theory.advantages import get_estimator
 from qae_theory.arrays import Array
+from simulators.methods.model.entropy import logged_entropy
 from simulators.methods.model.estimators import estimator_method
 from simulators.methods.model.registry import Context, Memory, Method, finite_number, register_method
-from simulators.methods.steered.entropy import logged_entropy
 from simulators.tabular.policy import Policy
 
 SOURCE = "recipe of MILES (adaptive entropy clip), from notes"

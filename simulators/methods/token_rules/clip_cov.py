@@ -10,7 +10,14 @@ from qae_theory import checks
 from qae_theory.advantages import get_estimator
 from qae_theory.arrays import Array
 from simulators.methods.model.estimators import estimator_method
-from simulators.methods.model.registry import NO_CLIP, Method, TokenBatch, finite_number, register_method
+from simulators.methods.model.registry import (
+    NO_CLIP,
+    Method,
+    TokenBatch,
+    finite_number,
+    number_or_inf,
+    register_method,
+)
 from simulators.methods.token_rules import tokens
 
 SOURCE = "arXiv 2505.22617 (Clip-Cov)"
@@ -42,7 +49,7 @@ def clip_cov(share: Any = SHARE, low: Any = LOW, high: Any = HIGH, **options: An
     """
     exact = tokens.checked_share(share)
     least = finite_number("low", low)
-    most = high if isinstance(high, float) and high == np.inf else finite_number("high", high)
+    most = number_or_inf("high", high)
     if not least < most:
         checks.refuse("high", high, f"larger than low = {low}")
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import Any
 
 from qae_theory.advantages import get_estimator
 from simulators.methods.model.estimators import estimator_method
-from simulators.methods.model.registry import Method, finite_number, register_method
+from simulators.methods.model.registry import Method, finite_number, number_or_inf, register_method
 
 SOURCE = "arXiv 2509.26114 (Clip-Low, Clip-High)"
 RANGE = 0.2  # PPO's own on both sides, from which the paper departs
@@ -31,7 +30,7 @@ def clip_range(low: Any = RANGE, high: Any = RANGE, **options: Any) -> Method:
     Source: arXiv 2509.26114.
     """
     lower = finite_number("low", low, least=0.0, most=1.0)
-    upper = inf if isinstance(high, float) and high == inf else finite_number("high", high, least=0.0)
+    upper = number_or_inf("high", high, least=0.0)
     grpo = estimator_method("grpo", **options)
     return Method(
         name="clip_range",

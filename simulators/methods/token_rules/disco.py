@@ -9,7 +9,14 @@ import numpy as np
 
 from qae_theory import checks
 from qae_theory.arrays import Array
-from simulators.methods.model.registry import NO_CLIP, Method, TokenBatch, finite_number, register_method
+from simulators.methods.model.registry import (
+    NO_CLIP,
+    Method,
+    TokenBatch,
+    finite_number,
+    number_or_inf,
+    register_method,
+)
 from simulators.tabular import kernels
 
 SOURCE = "arXiv 2505.12366 (DisCO) and its released code (Optimization-AI/DisCO)"
@@ -48,14 +55,13 @@ def disco(score: Any = "logL", tau: Any = TAU, beta: Any = BETA, delta: Any = DE
     >>> disco().advantages([1, 0, 0, 0]).round(4).tolist()
     [4.0, -1.3333, -1.3333, -1.3333]
     """
-    if score not in ("logL", "Lratio"):
-        checks.refuse("score", score, "'logL' or 'Lratio'")
-    temperature = inf if isinstance(tau, float) and tau == inf else finite_number("tau", tau, least=0.0, strict=True)
+    kind = checks.choice("score", score, ("logL", "Lratio"))
+    temperature = number_or_inf("tau", tau, least=0.0, strict=True)
     weight, free = finite_number("beta", beta, least=0.0), finite_number("delta", delta, least=0.0)
 
     def weights(batch: TokenBatch) -> Array:
         """Return how much more than its equals a wrong response counts; 1 for the others, ``[..., Q, G, T]``."""
-        shares = negative_shares(_scores(batch, score), batch.advantages[..., 0] < 0, temperature)
+        shares = negative_shares(_scores(batch, kind), batch.advantages[..., 0] < 0, temperature)
         return np.broadcast_to(shares[..., None], batch.mask.shape)
 
     def direction(batch: TokenBatch, _weights: Array) -> Array:
@@ -72,7 +78,7 @@ def disco(score: Any = "logL", tau: Any = TAU, beta: Any = BETA, delta: Any = DE
         source=SOURCE,
         advantages=balanced_advantages,
         token_weights=None if temperature == inf else weights,
-        ratio="none" if score == "logL" else "token",
+        ratio="none" if kind == "logL" else "token",
         clip_low=NO_CLIP,
         clip_high=NO_CLIP,
         binary_only=True,

@@ -11,6 +11,7 @@ from qae_theory.advantages import get_estimator
 from qae_theory.arrays import Array
 from simulators.methods.model.estimators import estimator_method
 from simulators.methods.model.registry import Method, TokenBatch, finite_number, register_method
+from simulators.methods.token_rules import tokens
 from simulators.tabular.policy import sampled_token_values
 from simulators.tabular.values import action_values
 
@@ -103,21 +104,10 @@ def gate(values: Array, exists: Array, *, level: float, beta: float) -> Array:
         level: of the quantile theta of v.
         beta: strength of the boost from theta on.
     """
-    theta = _response_quantile(values, exists, level)
+    theta = tokens.linear_quantile(values, exists, level)[..., None]
     lowered = np.maximum(values / (theta + TINY), FLOOR)
     raised = 1.0 + beta * (values - theta) / (1.0 - theta + TINY)
     return np.where(values < theta, lowered, raised)
-
-
-def _response_quantile(values: Array, exists: Array, level: float) -> Array:
-    """Return the interpolated quantile over the tokens of each response, ``[..., T] -> [..., 1]``."""
-    ordered = np.sort(np.where(exists, values, np.inf), axis=-1)
-    place = level * (exists.sum(axis=-1, keepdims=True) - 1)
-    below = np.floor(place).astype(np.int64)
-    above = np.ceil(place).astype(np.int64)
-    low = np.take_along_axis(ordered, below, axis=-1)
-    high = np.take_along_axis(ordered, above, axis=-1)
-    return np.asarray(low + (place - below) * (high - low))
 
 
 def register() -> None:

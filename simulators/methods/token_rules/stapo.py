@@ -44,7 +44,9 @@ def stapo(rare: Any = RARE, level: Any = LEVEL, normaliser: Any = "kept", **opti
         assert batch.context is not None  # the engine gives it
         is_rare = batch.mask & (np.exp(batch.log_probs) < bound)
         correct = batch.context.verdicts[..., None] == 1
-        limit = tokens.linear_quantile(batch.entropies, is_rare & correct, quantile)[..., None, None, None]
+        flat = (*batch.mask.shape[:-3], -1)
+        entropies, counts = batch.entropies.reshape(flat), (is_rare & correct).reshape(flat)
+        limit = tokens.linear_quantile(entropies, counts, quantile)[..., None, None, None]
         dropped = is_rare & (batch.advantages > 0) & (batch.entropies < limit)
         return np.where(dropped, 0.0, 1.0)
 

@@ -18,21 +18,20 @@ MINI_BATCH = (-3, -2, -1)
 
 
 def linear_quantile(values: Array, valid: Array, level: float) -> Array:
-    """Return the quantile of the valid values of each mini-batch, interpolated between order statistics.
+    """Return the quantile of the valid values along the last axis, interpolated between order statistics.
 
     It is that of ``torch.quantile`` and of NumPy's default, which the released codes use.
 
     Args:
-        values: ``[..., Q, G, T]``.
+        values: ``[..., n]``.
         valid: which of them count, of the same shape.
         level: in [0, 1].
 
     Returns:
         ``[...]``; -inf where no value counts, so that nothing is below it.
     """
-    flat = np.where(valid, values, np.inf).reshape(*values.shape[:-3], -1)
-    ordered = np.sort(flat, axis=-1)
-    count = valid.sum(axis=MINI_BATCH)
+    ordered = np.sort(np.where(valid, values, np.inf), axis=-1)
+    count = valid.sum(axis=-1)
     place = level * (np.maximum(count, 1) - 1)
     below = np.floor(place).astype(np.int64)
     above = np.minimum(below + 1, np.maximum(count, 1) - 1)
@@ -65,9 +64,7 @@ def over_kept_tokens(normaliser: Any) -> bool:
     Raises:
         ValueError: it is neither ``kept`` nor ``all``; the message names ``normaliser``.
     """
-    if normaliser not in ("kept", "all"):
-        checks.refuse("normaliser", normaliser, "'kept' or 'all'")
-    return bool(normaliser == "kept")
+    return checks.choice("normaliser", normaliser, ("kept", "all")) == "kept"
 
 
 def token_covariances(batch: TokenBatch) -> Array:

@@ -46,6 +46,7 @@ BAD: list[tuple[str, str, Any]] = [
     ("trajectory_entropy", "share", -1.0),
     ("trajectory_entropy", "rate", -1.0),
     ("dph_rl", "divergence", "reverse"),
+    ("dph_rl", "divergence", ["forward"]),
     ("dph_rl", "coefficient", -0.01),
     ("dph_rl", "alpha", 0.0),
     ("dph_rl", "alpha", 1.0),

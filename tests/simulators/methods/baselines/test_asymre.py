@@ -63,9 +63,9 @@ def softmax(logits: Any) -> Any:
     return weights / weights.sum()
 
 
-def flow(logits: Any, baseline: float) -> Any:
-    """The mean step on samples of mu, from the definition."""
-    return MU * (RIGHT - baseline) - softmax(logits) * (V_MU - baseline)
+def flow(logits: Any, advantages: Any) -> Any:
+    """The mean step on samples of mu, whose responses have these advantages, from the definition."""
+    return MU * advantages - softmax(logits) * (MU @ advantages)
 
 
 @pytest.mark.parametrize("baseline", [0.0, 0.5, 0.9])
@@ -76,14 +76,14 @@ def test_the_mean_step_of_the_engine_is_that_of_the_flow(baseline: float) -> Non
     update = Update(method="asymre", options={"baseline": baseline}, group_size=3, behaviour_lag=0)
     step, weights = update_on_all_groups(state, env, update)
     mean = (weights[..., None, None] * step.direction).sum(axis=0)[0, 0, 0]
-    np.testing.assert_allclose(mean, flow(START, baseline), **CLOSE)
+    np.testing.assert_allclose(mean, flow(START, RIGHT - baseline), **CLOSE)
 
 
 def after(baseline: float, updates: int = 20_000) -> Any:
-    """The policy that the flow leads to."""
-    logits = START
+    """The policy to which the flow of the rule's own advantages leads."""
+    logits, advantages = START, get_method("asymre", baseline=baseline).advantages(RIGHT)
     for _ in range(updates):
-        logits = logits + flow(logits, baseline)
+        logits = logits + flow(logits, advantages)
     return softmax(logits)
 
 

@@ -11,7 +11,7 @@ from simulators import World, initial_state, random_bandits, train
 from simulators.engine import step_on_groups
 from simulators.environments import bandit
 from simulators.methods import get_method
-from simulators.methods.steered.entropy import logged_entropy
+from simulators.methods.model.entropy import logged_entropy
 from simulators.tabular.policy import Policy, policy, token_entropy
 from simulators.update import Update
 from tests.assertions import refuses

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from simulators import initial_state, train
 from simulators.environments import bandit
 from simulators.methods import get_method
-from simulators.methods.steered.entropy import logged_entropy
+from simulators.methods.model.entropy import logged_entropy
 from simulators.methods.steered.levels import qae_at
 from simulators.update import Update
 from tests import oracles

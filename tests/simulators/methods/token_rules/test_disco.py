@@ -15,7 +15,7 @@ from simulators.tabular.policy import policy
 from simulators.update import Update
 from tests.assertions import refuses
 from tests.simulators.cases import Case, tokens_of
-from tests.simulators.methods.given import SEQUENCE_MEAN, case_off_its_reference, direction_of, given_batch
+from tests.simulators.methods.given import case_off_its_reference, direction_of
 
 
 def plain_objective(case: Case, logits: Any, s: int, options: dict[str, Any]) -> float:
@@ -121,11 +121,9 @@ def test_balanced_disco_depends_on_rewards_alone() -> None:
 def test_the_score_log_l_has_no_importance_ratio() -> None:
     """With tau = inf its coefficients are the same wherever the sampling policy is."""
     case = case_off_its_reference("tree", 5)
-    moved = case._replace(state=case.state._replace(behaviour=case.state.behaviour + 1.0 * (case.responses.size % 2)))
     other = case._replace(state=case.state._replace(behaviour=2.0 * case.state.behaviour))
     options = {"tau": inf, "beta": 0.0}
     first = direction_of(case, "disco", **options)
-    np.testing.assert_array_equal(first, direction_of(moved, "disco", **options))
     np.testing.assert_array_equal(first, direction_of(other, "disco", **options))
     ratio = {"score": "Lratio", **options}
     assert np.abs(direction_of(case, "disco", **ratio) - direction_of(other, "disco", **ratio)).max() > 1e-3
@@ -135,5 +133,3 @@ def test_rewards_other_than_0_and_1_are_refused() -> None:
     refuses(lambda: get_method("disco").advantages(np.array([0.5, 1.0])), "rewards", np.array([0.5, 1.0]))
     with pytest.raises(ValueError, match="method"):
         Update(method="disco", signed_rewards=True)
-    assert SEQUENCE_MEAN.aggregation == "sequence_mean"
-    assert given_batch(case_off_its_reference("tree", 6)).mask.any()
