@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from qae_theory.runs import store
-from simulators.league_page.__main__ import filled, main
 from simulators.league_page.cards import cards
+from simulators.league_page.command import main
 from simulators.league_page.condensed import condensed, costs_of
+from simulators.league_page.page import filled
 from simulators.league_page.steered import boundary_table, hold_table, routing_table
 from simulators.league_page.tables import (
     best_first,
