@@ -17,7 +17,7 @@ from pydantic import Field, field_validator, model_validator
 from qae_theory.arrays import Array
 from qae_theory.runs.settings import Positive
 from simulators.experiments.base import Cell, Config, Experiment, Record, RuleName
-from simulators.experiments.common.trajectories import or_none
+from simulators.experiments.common.trajectories import seed_records
 from simulators.experiments.league.analysis import analyse
 from simulators.experiments.league.conditions import LeagueCondition, stream_of, update_of
 from simulators.experiments.league.situations import Situation
@@ -102,7 +102,7 @@ def run_cell(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> list
         return measured(condition.questions, update, length, children=children, gains=settings["gains"])
 
     if not settings["tune"]:
-        return _records(run(Trial(1.0, 1.0, {}), seeds.spawn(settings["seeds"])), kind=EQUAL, **labels)
+        return seed_records(run(Trial(1.0, 1.0, {}), seeds.spawn(settings["seeds"])), kind=EQUAL, **labels)
     for_tuning = seeds.spawn(settings["tuning_seeds"])
     fresh = seeds.spawn(settings["seeds"])
     tried = []
@@ -113,7 +113,7 @@ def run_cell(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> list
         records.append({**labels, "kind": TRIED, "score": score, **_shown(trial)})
     chosen = best(tried)
     for kind, trial in {TUNED: chosen, **misjudged(rule, chosen)}.items():
-        records += _records(run(trial, fresh), kind=kind, **labels, **_shown(trial))
+        records += seed_records(run(trial, fresh), kind=kind, **labels, **_shown(trial))
     return records
 
 
@@ -129,15 +129,6 @@ def _settings(config: LeagueConfig, condition: LeagueCondition, rule: str) -> di
 
 def _shown(trial: Trial) -> dict[str, Any]:
     return {"step_factor": trial.step_factor, "own_factor": trial.own_factor}
-
-
-def _records(figures: Mapping[str, Array], **labels: Any) -> list[Record]:
-    """Return a record for each seed."""
-    count = len(next(iter(figures.values())))
-    records = []
-    for seed in range(count):
-        records.append({**labels, "seed": seed, **{name: or_none(figure[seed]) for name, figure in figures.items()}})
-    return records
 
 
 EXPERIMENT = Experiment(

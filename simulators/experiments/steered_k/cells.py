@@ -18,7 +18,7 @@ from pydantic import Field, field_validator
 from qae_theory.runs.settings import Positive, Strict
 from simulators.experiments.base import Cell, Config, Experiment, Record
 from simulators.experiments.common.fields import GroupSize, Level, Some
-from simulators.experiments.common.trajectories import or_none
+from simulators.experiments.common.trajectories import seed_records
 from simulators.experiments.steered_k import loops
 from simulators.experiments.steered_k.analysis import analyse
 from simulators.experiments.steered_k.routing import wrong_share
@@ -137,8 +137,7 @@ def hold_records(config: SteeredKConfig, name: str, arm: str, children: list[np.
             condition.world, [loops.update_at(condition.update, law)] * steps, children, fixed=[law] * steps
         )
     figures = loops.held(found, band=config.band, window=config.window, bounds=BOUNDS)
-    labels = {"part": HOLD, "condition": name, "arm": arm}
-    return _of_seeds(labels, figures)
+    return seed_records(figures, part=HOLD, condition=name, arm=arm)
 
 
 def boundary_records(config: SteeredKConfig, delay: int, children: list[np.random.SeedSequence]) -> list[Record]:
@@ -173,7 +172,7 @@ def boundary_records(config: SteeredKConfig, delay: int, children: list[np.rando
             "last": of_periods[-2:].mean(axis=0),
             "oscillates": loops.oscillates(of_periods, wide=WIDE).astype(float),
         }
-        records += _of_seeds({**labels, "factor": factor, "growth": growth**period}, figures)
+        records += seed_records(figures, **labels, factor=factor, growth=growth**period)
     return records
 
 
@@ -195,15 +194,6 @@ def routing_records(config: SteeredKConfig) -> list[Record]:
                         "wrong_corrected": wrong_share(group_size, noise, k=k, seen=corrected),
                     }
                 )
-    return records
-
-
-def _of_seeds(labels: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Record]:
-    """Return a record for each seed."""
-    count = len(next(iter(figures.values())))
-    records = []
-    for seed in range(count):
-        records.append({**labels, "seed": seed, **{name: or_none(figure[seed]) for name, figure in figures.items()}})
     return records
 
 
