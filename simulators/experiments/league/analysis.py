@@ -16,7 +16,7 @@ from simulators.experiments.league.findings import found_in
 from simulators.experiments.league.ranks import ranks
 from simulators.experiments.league.situations import PRICE, Columns, difference, judged, mean_or_none
 
-KINDS = ("equal settings", "tuned", "half", "double")
+EQUAL, TUNED = "equal settings", "tuned"
 LABELS = ("condition", "rule", "kind")
 SETTINGS = ("step_factor", "own_factor")
 
@@ -31,8 +31,8 @@ def analyse(config: Any, records: Sequence[Record]) -> dict[str, Any]:
         config: a ``LeagueConfig``.
         records: of all cells.
     """
-    equal = {condition.name: by_rule(records, condition.name, "equal settings") for condition in config.conditions}
-    tuned = {name: by_rule(records, name, "tuned") for name in config.tuned}
+    equal = {condition.name: by_rule(records, condition.name, EQUAL) for condition in config.conditions}
+    tuned = {name: by_rule(records, name, TUNED) for name in config.tuned}
     situations = []
     for situation in config.situations:
         situations.append(judged(situation, equal, reference=config.reference, level=config.level))
@@ -95,7 +95,7 @@ def tuned_readings(records: Sequence[Record], condition: str, columns: Columns, 
             wrong.setdefault(rule, {})[kind] = _record(lost)
     chosen = {}
     for record in records:
-        if record["condition"] == condition and record["kind"] == "tuned" and record["seed"] == 0:
+        if record["condition"] == condition and record["kind"] == TUNED and record["seed"] == 0:
             chosen[record["rule"]] = {name: record[name] for name in SETTINGS}
     return {"measures": readings(columns, config), "chosen": chosen, "wrong": wrong}
 

@@ -18,7 +18,7 @@ from qae_theory.arrays import Array
 from qae_theory.runs.settings import Positive
 from simulators.experiments.base import Cell, Config, Experiment, Record, RuleName
 from simulators.experiments.common.trajectories import seed_records
-from simulators.experiments.league.analysis import analyse
+from simulators.experiments.league.analysis import EQUAL, TUNED, analyse
 from simulators.experiments.league.conditions import LeagueCondition, stream_of, update_of
 from simulators.experiments.league.situations import Situation
 from simulators.experiments.league.training import Length, measured
@@ -26,9 +26,7 @@ from simulators.experiments.league.tuning import Trial, best, misjudged, trials
 from simulators.methods import method_names
 
 TUNING_STREAM = 1000  # added to a condition's stream: no seed of the comparison at equal settings is tuned on
-EQUAL = "equal settings"
 TRIED = "trial"
-TUNED = "tuned"
 
 
 class LeagueConfig(Config):
