@@ -11,7 +11,7 @@ import pytest
 from qae_theory.runs import store
 from simulators.league_page.cards import cards
 from simulators.league_page.command import main
-from simulators.league_page.condensed import condensed, costs_of
+from simulators.league_page.condensed import condensed, costs_of, differences
 from simulators.league_page.page import filled
 from simulators.league_page.steered import boundary_table, hold_table, routing_table
 from simulators.league_page.tables import (
@@ -26,7 +26,7 @@ from simulators.league_page.tables import (
 from simulators.methods import method_names
 from tests import ROOT
 from tests.paper_figures.stored import store as write_run
-from tests.simulators.league_page.figures import COSTS, analysis, settings, steered, steered_settings
+from tests.simulators.league_page.figures import COSTS, analysis, measure, settings, steered, steered_settings
 
 PAGE = (ROOT / "docs" / "league.md").read_text(encoding="utf-8")
 STORED = json.loads((ROOT / "docs" / "league.json").read_text(encoding="utf-8"))
@@ -63,6 +63,14 @@ def test_differences_are_bold_where_they_are_told_from_nothing(data: Any) -> Non
     assert short_text([0.5, -0.4, 0.6]) == "+0.50"
     rows = every_condition(data, "success_mean").splitlines()
     assert rows[2:] == ["| `grpo` | **+0.60** |", "| `qae` | **+0.50** |", "| `psr` | **-0.20** |"]
+
+
+def test_a_rule_without_a_difference_has_no_figure() -> None:
+    """A rule may gain more success than the reference ever does: it has a mean then, and nothing to compare it with."""
+    figures = {**measure(), "qae": {**measure()["qae"], "difference": None}}
+    assert differences(figures, "grpo") == {"grpo": [0.6, 0.5, 0.7], "qae": None, "psr": [-0.2, -0.3, -0.1]}
+    figures["grpo"]["mean"] = None
+    assert differences(figures, "grpo")["grpo"] is None
 
 
 def test_the_steered_k_has_its_tables(data: Any) -> None:
