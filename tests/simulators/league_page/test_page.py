@@ -83,6 +83,12 @@ def test_the_steered_k_has_its_tables(data: Any) -> None:
         filled("<!-- league: hold -->\n<!-- end -->", none)
 
 
+def test_a_delay_without_an_answer_has_dashes(data: Any) -> None:
+    silent = {"response": -0.1, "predicted_gain": None, "swinging": {}, "edge": None}
+    rows = boundary_table({"boundary": {"2": silent, **data["steered"]["boundary"]}}).splitlines()
+    assert rows[2:] == ["| 2 | -0.1 | - | - | - | - |", "| 4 | 0.0002 | 1745 | 0.00 | 0.80 | 0.71 |"]
+
+
 def test_an_unknown_place_is_refused(data: Any) -> None:
     with pytest.raises(ValueError, match=r"place must be one of run, .*; got 'nosuch'"):
         filled("<!-- league: nosuch -->\n<!-- end -->", data)
