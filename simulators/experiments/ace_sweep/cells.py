@@ -18,7 +18,7 @@ from qae_theory.runs.settings import Positive
 from simulators.experiments.base import Cell, Config, Experiment, Record
 from simulators.experiments.common.columns import seed_columns
 from simulators.experiments.common.trajectories import seed_records
-from simulators.experiments.league.conditions import LeagueCondition, stream_of, update_of
+from simulators.experiments.league.conditions import LeagueCondition, stored, stream_of, update_of
 from simulators.experiments.league.training import Length, measured
 
 GRPO = 0.0  # the alpha at which ACE is GRPO
@@ -52,7 +52,7 @@ def cells(config: AceSweepConfig) -> list[Cell]:
         for alpha, normalised in [(GRPO, False), *product(config.alphas, (False, True))]:
             settings = {
                 **config.model_dump(mode="json", include={"seeds", "steps", "every", "gain"}),
-                "condition": condition.model_dump(mode="json"),
+                "condition": stored(condition),
                 "options": {"alpha": alpha, "length_normalised": normalised},
             }
             listed.append(Cell(f"{condition.name}: alpha={alpha:g} normalised={normalised}", settings, stream=stream))

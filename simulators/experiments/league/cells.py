@@ -19,7 +19,7 @@ from qae_theory.runs.settings import Positive
 from simulators.experiments.base import Cell, Config, Experiment, Record, RuleName
 from simulators.experiments.common.trajectories import seed_records
 from simulators.experiments.league.analysis import EQUAL, TUNED, analyse
-from simulators.experiments.league.conditions import LeagueCondition, stream_of, update_of
+from simulators.experiments.league.conditions import LeagueCondition, stored, stream_of, update_of
 from simulators.experiments.league.situations import Situation
 from simulators.experiments.league.training import Length, measured
 from simulators.experiments.league.tuning import Trial, best, misjudged, trials
@@ -118,11 +118,7 @@ def run_cell(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> list
 def _settings(config: LeagueConfig, condition: LeagueCondition, rule: str) -> dict[str, Any]:
     """Return what a cell needs to know, in JSON's types."""
     sizes = config.model_dump(mode="json", include={"seeds", "tuning_seeds", "steps", "every", "gains"})
-    stored = condition.model_dump(mode="json")
-    # JSON has no infinity, but text may say inf, and an update reads it.
-    for name, value in stored["update"].items():
-        stored["update"][name] = str(value) if value == np.inf else value
-    return {**sizes, "condition": stored, "rule": rule}
+    return {**sizes, "condition": stored(condition), "rule": rule}
 
 
 def _shown(trial: Trial) -> dict[str, Any]:

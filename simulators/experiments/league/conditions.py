@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field, field_validator
 
 from qae_theory.runs.settings import Strict
@@ -61,6 +62,15 @@ def update_of(
             told.setdefault(rate, getattr(noise, rate))
     changes = {"method": rule, "options": told, "step_size": shared.step_size * step_factor}
     return Update.model_validate({**condition.update, **changes})
+
+
+def stored(condition: LeagueCondition) -> dict[str, Any]:
+    """Return a condition as a cell stores it, in JSON's types."""
+    kept = condition.model_dump(mode="json")
+    # JSON has no infinity, but text may say inf, and an update reads it.
+    for name, value in kept["update"].items():
+        kept["update"][name] = str(value) if value == np.inf else value
+    return kept
 
 
 def stream_of(condition: LeagueCondition, conditions: Sequence[LeagueCondition]) -> int:
