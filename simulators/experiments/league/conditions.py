@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import Field, field_validator
 
-from qae_theory.runs.settings import Strict
+from qae_theory.runs.settings import Strict, without_infinity
 from simulators.experiments.league.questions import Questions
 from simulators.methods import method_defaults
 from simulators.update import Update
@@ -66,10 +65,8 @@ def update_of(
 
 def stored(condition: LeagueCondition) -> dict[str, Any]:
     """Return a condition as a cell stores it, in JSON's types."""
-    kept = condition.model_dump(mode="json")
-    # JSON has no infinity, but text may say inf, and an update reads it.
-    for name, value in kept["update"].items():
-        kept["update"][name] = str(value) if value == np.inf else value
+    # Pydantic's own JSON has None for infinity, which an update reads as the rule's own clip range.
+    kept: dict[str, Any] = without_infinity(condition.model_dump())
     return kept
 
 
