@@ -78,7 +78,7 @@ def _draw_verdicts(axes: Any, *, by_rule: Mapping[str, Sequence[str]], names: Se
     """Draw the verdicts as cells, the first rule at the top."""
     values = np.array([[SHADES[verdict] for verdict in found] for found in by_rule.values()])
     texts = [[SHORT.get(verdict, verdict) for verdict in found] for found in by_rule.values()]
-    columns = [name.replace(" ", "\n", 1) if len(name) < 18 else _folded(name) for name in names]
+    columns = [_folded(name) for name in names]
     draw_cells(axes, values, texts, row_labels=list(by_rule), column_labels=columns, limits=(0, 1.3), fontsize=5.5)
     axes.invert_yaxis()
     axes.xaxis.tick_top()
@@ -87,8 +87,10 @@ def _draw_verdicts(axes: Any, *, by_rule: Mapping[str, Sequence[str]], names: Se
 
 
 def _folded(name: str) -> str:
-    """Return a name in two lines, folded at the blank nearest to its middle."""
+    """Return a name in two lines, folded at the blank nearest to its middle; one word is left as it is."""
     blanks = [i for i, letter in enumerate(name) if letter == " "]
+    if not blanks:
+        return name
     middle = min(blanks, key=lambda i: abs(i - len(name) / 2))
     return f"{name[:middle]}\n{name[middle + 1 :]}"
 

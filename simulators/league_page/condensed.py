@@ -29,7 +29,7 @@ def condensed(run: StoredRun, steered: StoredRun | None, costs: Mapping[str, Seq
     conditions = {}
     for name, measures in analysis["conditions"].items():
         kept = {measure: measures[measure] for measure in measures if measure in MEASURES or PER_SUCCESS in measure}
-        conditions[name] = {measure: differences(by_rule) for measure, by_rule in kept.items()}
+        conditions[name] = {measure: differences(by_rule, analysis["reference"]) for measure, by_rule in kept.items()}
     tuned = {}
     for name, found in analysis["tuned"].items():
         tuned[name] = {
@@ -94,13 +94,11 @@ def of_steered(run: StoredRun) -> dict[str, Any]:
     }
 
 
-def differences(by_rule: Mapping[str, Any]) -> dict[str, Any]:
-    """Return each rule's difference to the reference, whose own mean stands in its place."""
+def differences(by_rule: Mapping[str, Any], reference: str) -> dict[str, Any]:
+    """Return each rule's difference to the reference, whose own mean stands in its place; None where there is none."""
     found = {}
     for rule, figures in by_rule.items():
-        shown = figures["mean"] if figures["difference"] is None else figures["difference"]
-        comparable = figures["mean"] is not None
-        found[rule] = rounded(shown) if comparable else None
+        found[rule] = rounded(figures["mean" if rule == reference else "difference"])
     return found
 
 

@@ -26,8 +26,12 @@ def hold_table(steered: Mapping[str, Any]) -> str:
 
 
 def boundary_table(steered: Mapping[str, Any]) -> str:
-    """Return the predicted largest stable gain by delay, and the share of seeds that swing at multiples of it."""
-    factors = list(next(iter(steered["boundary"].values()))["swinging"])
+    """Return the predicted largest stable gain by delay, and the share of seeds that swing at multiples of it.
+
+    A delay at which entropy does not answer K has no prediction, and no multiples of one.
+    """
+    # Every delay that has multiples has the same ones.
+    factors = list(dict.fromkeys(factor for found in steered["boundary"].values() for factor in found["swinging"]))
     rows = []
     for delay, found in steered["boundary"].items():
         edge, predicted = found["edge"], found["predicted_gain"]
@@ -36,12 +40,16 @@ def boundary_table(steered: Mapping[str, Any]) -> str:
                 delay,
                 f"{found['response']:.2g}",
                 "-" if predicted is None else f"{predicted:.0f}",
-                *(f"{found['swinging'][factor]:.2f}" for factor in factors),
+                *(_share(found["swinging"].get(factor)) for factor in factors),
                 "-" if edge is None else f"{edge:.2f}",
             ]
         )
     head = ["delay", "response g", "predicted gain", *(f"x{factor}" for factor in factors), "measured over predicted"]
     return table(head, rows)
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{share:.2f}"
 
 
 def routing_table(steered: Mapping[str, Any], group_size: int = 16) -> str:

@@ -41,7 +41,7 @@ def situation_table(data: Data) -> str:
 
 
 def effect_table(data: Data, situation: Mapping[str, Any], most: int = 12) -> str:
-    """Return the rules of a situation with the largest smallest effect first, with differences in every condition."""
+    """Return the first rules of a situation by :func:`best_first`, with their differences in every condition."""
     conditions = situation["conditions"]
     rows = []
     for rule, found in best_first(situation)[:most]:

@@ -17,8 +17,8 @@ from qae_theory.curves.statistics import bonferroni, mean_interval
 from qae_theory.runs.settings import Positive
 from simulators.experiments.base import Cell, Config, Experiment, Record
 from simulators.experiments.common.columns import seed_columns
-from simulators.experiments.common.trajectories import or_none
-from simulators.experiments.league.conditions import LeagueCondition, stream_of, update_of
+from simulators.experiments.common.trajectories import seed_records
+from simulators.experiments.league.conditions import LeagueCondition, stored, stream_of, update_of
 from simulators.experiments.league.training import Length, measured
 
 GRPO = 0.0  # the alpha at which ACE is GRPO
@@ -52,7 +52,7 @@ def cells(config: AceSweepConfig) -> list[Cell]:
         for alpha, normalised in [(GRPO, False), *product(config.alphas, (False, True))]:
             settings = {
                 **config.model_dump(mode="json", include={"seeds", "steps", "every", "gain"}),
-                "condition": condition.model_dump(mode="json"),
+                "condition": stored(condition),
                 "options": {"alpha": alpha, "length_normalised": normalised},
             }
             listed.append(Cell(f"{condition.name}: alpha={alpha:g} normalised={normalised}", settings, stream=stream))
@@ -66,11 +66,7 @@ def run_cell(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> list
     length = Length(settings["steps"], settings["every"])
     children = seeds.spawn(settings["seeds"])
     figures = measured(condition.questions, update, length, children=children, gains=[settings["gain"]])
-    records = []
-    for seed in range(settings["seeds"]):
-        labels = {"condition": condition.name, **settings["options"], "seed": seed}
-        records.append({**labels, **{name: or_none(figure[seed]) for name, figure in figures.items()}})
-    return records
+    return seed_records(figures, condition=condition.name, **settings["options"])
 
 
 def analyse(config: AceSweepConfig, records: Sequence[Record]) -> dict[str, Any]:

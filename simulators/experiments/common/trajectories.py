@@ -111,6 +111,16 @@ def to_records(run: Trajectory, **labels: Any) -> list[Record]:
     return records
 
 
+def seed_records(figures: Mapping[str, Array], **labels: Any) -> list[Record]:
+    """Return a record for each seed from figures ``[S]``, with ``labels`` on each; NaN becomes None."""
+    seeds = len(next(iter(figures.values())))
+    records = []
+    for seed in range(seeds):
+        of_seed = {name: or_none(figure[seed]) for name, figure in figures.items()}
+        records.append({**labels, "seed": seed, **of_seed})
+    return records
+
+
 def or_none(value: float) -> float | None:
     """Return a number as a record may hold it: None for NaN, since JSON has no NaN."""
     return None if np.isnan(value) else float(value)

@@ -12,11 +12,11 @@ from qae_theory.curves.statistics import bonferroni
 from simulators.experiments.base import Record
 from simulators.experiments.common.columns import seed_columns
 from simulators.experiments.common.shares import in_records
-from simulators.experiments.league.findings import found_in
+from simulators.experiments.league.findings import alternated_to, found_in
 from simulators.experiments.league.ranks import ranks
 from simulators.experiments.league.situations import PRICE, Columns, difference, judged, mean_or_none
 
-KINDS = ("equal settings", "tuned", "half", "double")
+EQUAL, TUNED = "equal settings", "tuned"
 LABELS = ("condition", "rule", "kind")
 SETTINGS = ("step_factor", "own_factor")
 
@@ -31,11 +31,15 @@ def analyse(config: Any, records: Sequence[Record]) -> dict[str, Any]:
         config: a ``LeagueConfig``.
         records: of all cells.
     """
-    equal = {condition.name: by_rule(records, condition.name, "equal settings") for condition in config.conditions}
-    tuned = {name: by_rule(records, name, "tuned") for name in config.tuned}
-    situations = []
+    equal = {condition.name: by_rule(records, condition.name, EQUAL) for condition in config.conditions}
+    tuned = {name: by_rule(records, name, TUNED) for name in config.tuned}
+    turned = {name: alternated_to(columns, config.reference) for name, columns in equal.items()}
+    situations, statements = [], []
     for situation in config.situations:
-        situations.append(judged(situation, equal, reference=config.reference, level=config.level))
+        judgement = judged(situation, equal, reference=config.reference, level=config.level)
+        on_turned = judged(situation, turned, reference=config.reference, level=config.level)
+        situations.append(judgement)
+        statements.append(found_in(judgement, on_turned, reference=config.reference))
     return {
         "rules": list(config.rules),
         "reference": config.reference,
@@ -44,7 +48,7 @@ def analyse(config: Any, records: Sequence[Record]) -> dict[str, Any]:
         "tuned": {name: tuned_readings(records, name, columns, config) for name, columns in tuned.items()},
         "noise": losses_to_noise(equal, config),
         "situations": situations,
-        "statements": in_records(found_in(config.situations, equal, reference=config.reference, level=config.level)),
+        "statements": in_records(statements),
     }
 
 
@@ -95,7 +99,7 @@ def tuned_readings(records: Sequence[Record], condition: str, columns: Columns, 
             wrong.setdefault(rule, {})[kind] = _record(lost)
     chosen = {}
     for record in records:
-        if record["condition"] == condition and record["kind"] == "tuned" and record["seed"] == 0:
+        if record["condition"] == condition and record["kind"] == TUNED and record["seed"] == 0:
             chosen[record["rule"]] = {name: record[name] for name in SETTINGS}
     return {"measures": readings(columns, config), "chosen": chosen, "wrong": wrong}
 

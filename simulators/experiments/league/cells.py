@@ -17,18 +17,16 @@ from pydantic import Field, field_validator, model_validator
 from qae_theory.arrays import Array
 from qae_theory.runs.settings import Positive
 from simulators.experiments.base import Cell, Config, Experiment, Record, RuleName
-from simulators.experiments.common.trajectories import or_none
-from simulators.experiments.league.analysis import analyse
-from simulators.experiments.league.conditions import LeagueCondition, stream_of, update_of
+from simulators.experiments.common.trajectories import seed_records
+from simulators.experiments.league.analysis import EQUAL, TUNED, analyse
+from simulators.experiments.league.conditions import LeagueCondition, stored, stream_of, update_of
 from simulators.experiments.league.situations import Situation
 from simulators.experiments.league.training import Length, measured
 from simulators.experiments.league.tuning import Trial, best, misjudged, trials
 from simulators.methods import method_names
 
 TUNING_STREAM = 1000  # added to a condition's stream: no seed of the comparison at equal settings is tuned on
-EQUAL = "equal settings"
 TRIED = "trial"
-TUNED = "tuned"
 
 
 class LeagueConfig(Config):
@@ -102,7 +100,7 @@ def run_cell(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> list
         return measured(condition.questions, update, length, children=children, gains=settings["gains"])
 
     if not settings["tune"]:
-        return _records(run(Trial(1.0, 1.0, {}), seeds.spawn(settings["seeds"])), kind=EQUAL, **labels)
+        return seed_records(run(Trial(1.0, 1.0, {}), seeds.spawn(settings["seeds"])), kind=EQUAL, **labels)
     for_tuning = seeds.spawn(settings["tuning_seeds"])
     fresh = seeds.spawn(settings["seeds"])
     tried = []
@@ -113,31 +111,18 @@ def run_cell(settings: Mapping[str, Any], seeds: np.random.SeedSequence) -> list
         records.append({**labels, "kind": TRIED, "score": score, **_shown(trial)})
     chosen = best(tried)
     for kind, trial in {TUNED: chosen, **misjudged(rule, chosen)}.items():
-        records += _records(run(trial, fresh), kind=kind, **labels, **_shown(trial))
+        records += seed_records(run(trial, fresh), kind=kind, **labels, **_shown(trial))
     return records
 
 
 def _settings(config: LeagueConfig, condition: LeagueCondition, rule: str) -> dict[str, Any]:
     """Return what a cell needs to know, in JSON's types."""
     sizes = config.model_dump(mode="json", include={"seeds", "tuning_seeds", "steps", "every", "gains"})
-    stored = condition.model_dump(mode="json")
-    # JSON has no infinity, but text may say inf, and an update reads it.
-    for name, value in stored["update"].items():
-        stored["update"][name] = str(value) if value == np.inf else value
-    return {**sizes, "condition": stored, "rule": rule}
+    return {**sizes, "condition": stored(condition), "rule": rule}
 
 
 def _shown(trial: Trial) -> dict[str, Any]:
     return {"step_factor": trial.step_factor, "own_factor": trial.own_factor}
-
-
-def _records(figures: Mapping[str, Array], **labels: Any) -> list[Record]:
-    """Return a record for each seed."""
-    count = len(next(iter(figures.values())))
-    records = []
-    for seed in range(count):
-        records.append({**labels, "seed": seed, **{name: or_none(figure[seed]) for name, figure in figures.items()}})
-    return records
 
 
 EXPERIMENT = Experiment(

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from qae_theory.runs.settings import Strict
+from qae_theory.runs.settings import Strict, without_infinity
 from simulators.experiments.league.questions import Questions
 from simulators.methods import method_defaults
 from simulators.update import Update
@@ -61,6 +61,13 @@ def update_of(
             told.setdefault(rate, getattr(noise, rate))
     changes = {"method": rule, "options": told, "step_size": shared.step_size * step_factor}
     return Update.model_validate({**condition.update, **changes})
+
+
+def stored(condition: LeagueCondition) -> dict[str, Any]:
+    """Return a condition as a cell stores it, in JSON's types."""
+    # Pydantic's own JSON has None for infinity, which an update reads as the rule's own clip range.
+    kept: dict[str, Any] = without_infinity(condition.model_dump())
+    return kept
 
 
 def stream_of(condition: LeagueCondition, conditions: Sequence[LeagueCondition]) -> int:

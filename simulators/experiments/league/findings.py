@@ -2,57 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from qae_theory.arrays import Array
 from qae_theory.claims.statements import Statement
-from simulators.experiments.league.situations import Columns, Situation, judged
+from simulators.experiments.league.situations import Columns
 
 HELD = ("held", "at a price")
 
 
-def found_in(
-    situations: Sequence[Situation], by_condition: Mapping[str, Columns], *, reference: str, level: float
-) -> list[Statement]:
-    """Return a statement for each situation: some rule held in all of its conditions.
-
-    In the control every rule's difference to the reference is turned round in every other seed, which leaves its size
-    and takes its sign: no rule may hold there.
+def found_in(judgement: Mapping[str, Any], on_turned: Mapping[str, Any], *, reference: str) -> Statement:
+    """Return the statement that some rule held in all conditions of a situation.
 
     Args:
-        situations: what is asked.
-        by_condition: the measures of every rule, by condition.
+        judgement: of the situation, as :func:`~simulators.experiments.league.situations.judged` returns it.
+        on_turned: the same on the data of :func:`alternated_to`, where no rule may hold.
         reference: the rule that the others are compared with.
-        level: confidence level of each situation.
     """
-    turned = {name: alternated_to(columns, reference) for name, columns in by_condition.items()}
-    statements = []
-    for situation in situations:
-        here = holding(situation, by_condition, reference=reference, level=level)
-        there = holding(situation, turned, reference=reference, level=level)
-        statements.append(
-            Statement(
-                says=f"where {situation.name}, a rule is better than {reference} in all of {len(situation.conditions)}",
-                found=bool(here),
-                detail=", ".join(here) or "none",
-                planted="every difference turned round in every other seed",
-                control_found=bool(there),
-                control_detail=", ".join(there) or "none",
-            )
-        )
-    return statements
+    here, there = holding(judgement), holding(on_turned)
+    return Statement(
+        says=f"where {judgement['name']}, a rule is better than {reference} in all of {len(judgement['conditions'])}",
+        found=bool(here),
+        detail=", ".join(here) or "none",
+        planted="every difference turned round in every other seed",
+        control_found=bool(there),
+        control_detail=", ".join(there) or "none",
+    )
 
 
-def holding(situation: Situation, by_condition: Mapping[str, Columns], *, reference: str, level: float) -> list[str]:
+def holding(judgement: Mapping[str, Any]) -> list[str]:
     """Return the rules that are better than the reference in every condition of the situation, at a price or not."""
-    rules = judged(situation, by_condition, reference=reference, level=level)["rules"]
-    return [rule for rule, found in rules.items() if found["verdict"] in HELD]
+    return [rule for rule, found in judgement["rules"].items() if found["verdict"] in HELD]
 
 
 def alternated_to(columns: Columns, reference: str) -> dict[str, dict[str, Array]]:
     """Return the columns with every rule's difference to the reference turned round in the seeds 1, 3, ...
+
+    That leaves the sizes of the differences and takes their sign.
 
     Args:
         columns: measures ``[S]`` by rule.

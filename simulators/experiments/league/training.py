@@ -14,8 +14,7 @@ from simulators.engine import Step, initial_state, train
 from simulators.environments import Environment
 from simulators.experiments.common.trajectories import stacked
 from simulators.experiments.league.questions import Questions, starts
-from simulators.measures import pass_at_k, per_seed
-from simulators.tabular.policy import node_entropies, node_visits, policy, response_log_probs
+from simulators.measures import state_measures, success_prob
 from simulators.update import Update
 
 # The worst query of a seed is noisy with tens of queries; the mean of the worst tenth says the same with less noise.
@@ -65,19 +64,8 @@ def measured(
 
 def state_figures(step: Step, env: Environment) -> dict[str, Array]:
     """Return the measures ``CURVES`` of the policy before the update, ``[S]`` each; entropies are in nats."""
-    pi = policy(step.before.logits)
-    log_probs = response_log_probs(pi.log_probs, env.tree)
-    probs = np.exp(log_probs)
-    success = (probs * env.arm_rewards).sum(axis=-1)
-    visits = node_visits(probs, env.tree)
-    tokens = (visits * node_entropies(pi)).sum(axis=-1) / visits.sum(axis=-1)
-    return {
-        "success": per_seed(success),
-        "pass@16": per_seed(pass_at_k(success, 16)),
-        "worst_tenth": worst_mean(success),
-        "sequence_entropy": per_seed(-(probs * log_probs).sum(axis=-1)),
-        "token_entropy": per_seed(tokens),
-    }
+    worst = worst_mean(success_prob(step, env))
+    return {**state_measures(step, env, ks=(16,)), "worst_tenth": worst}
 
 
 def worst_mean(success: Array) -> Array:

@@ -15,41 +15,31 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, field_validator
 
-from qae_theory.runs.settings import Positive, Strict
+from qae_theory.runs.settings import Positive
 from simulators.experiments.base import Cell, Config, Experiment, Record
+from simulators.experiments.common.conditions import Condition
 from simulators.experiments.common.fields import GroupSize, Level, Some
-from simulators.experiments.common.trajectories import or_none
+from simulators.experiments.common.trajectories import seed_records
 from simulators.experiments.steered_k import loops
-from simulators.experiments.steered_k.analysis import analyse
+from simulators.experiments.steered_k.analysis import OPEN_LOOP, STEERED, analyse
 from simulators.experiments.steered_k.routing import wrong_share
 from simulators.methods.baselines.noisy_verifier import corrected_level
 from simulators.methods.steered.stability import largest_stable_gain, spectral_radius
-from simulators.update import Update
 from simulators.verifier import VerifierNoise
 from simulators.worlds import World
 
 HOLD, BOUNDARY, ROUTING = "hold", "boundary", "routing"
-STEERED = "steered"
-OPEN_LOOP = "loop with both gains at 0"
 HIGH_LEVEL, LOW_LEVEL = 0.7, 0.3  # of the square wave that measures the response
 SWEEPS = 5  # periods of a run across the boundary, and of the square wave
 BOUNDS = (0.1, 0.9)  # of K in the loop
 WIDE = 0.5 * (BOUNDS[1] - BOUNDS[0]) / 2  # half of a swing from bound to bound
 
 
-class HoldCondition(Strict):
-    """Hold a condition under which levels are compared: its bandits and the switches of its updates."""
+class HoldCondition(Condition):
+    """Hold a condition under which levels are compared; neither its bandits nor its updates go without saying."""
 
-    name: str
     world: World
     update: dict[str, Any]
-
-    @field_validator("update")
-    @classmethod
-    def _is_an_update(cls, update: dict[str, Any]) -> dict[str, Any]:
-        """Refuse fields or values that no update has, before any cell runs."""
-        Update(**update)
-        return update
 
 
 class SteeredKConfig(Config):
@@ -137,8 +127,7 @@ def hold_records(config: SteeredKConfig, name: str, arm: str, children: list[np.
             condition.world, [loops.update_at(condition.update, law)] * steps, children, fixed=[law] * steps
         )
     figures = loops.held(found, band=config.band, window=config.window, bounds=BOUNDS)
-    labels = {"part": HOLD, "condition": name, "arm": arm}
-    return _of_seeds(labels, figures)
+    return seed_records(figures, part=HOLD, condition=name, arm=arm)
 
 
 def boundary_records(config: SteeredKConfig, delay: int, children: list[np.random.SeedSequence]) -> list[Record]:
@@ -173,7 +162,7 @@ def boundary_records(config: SteeredKConfig, delay: int, children: list[np.rando
             "last": of_periods[-2:].mean(axis=0),
             "oscillates": loops.oscillates(of_periods, wide=WIDE).astype(float),
         }
-        records += _of_seeds({**labels, "factor": factor, "growth": growth**period}, figures)
+        records += seed_records(figures, **labels, factor=factor, growth=growth**period)
     return records
 
 
@@ -195,15 +184,6 @@ def routing_records(config: SteeredKConfig) -> list[Record]:
                         "wrong_corrected": wrong_share(group_size, noise, k=k, seen=corrected),
                     }
                 )
-    return records
-
-
-def _of_seeds(labels: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Record]:
-    """Return a record for each seed."""
-    count = len(next(iter(figures.values())))
-    records = []
-    for seed in range(count):
-        records.append({**labels, "seed": seed, **{name: or_none(figure[seed]) for name, figure in figures.items()}})
     return records
 
 

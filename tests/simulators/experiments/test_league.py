@@ -11,7 +11,7 @@ import pytest
 from simulators.experiments.base import Record
 from simulators.experiments.league.analysis import analyse
 from simulators.experiments.league.cells import EXPERIMENT, LeagueConfig
-from simulators.experiments.league.conditions import LeagueCondition, stream_of, update_of
+from simulators.experiments.league.conditions import LeagueCondition, stored, stream_of, update_of
 from simulators.experiments.league.training import CURVES, summary, worst_mean
 from simulators.methods import method_names, register_method
 from simulators.methods.model import registry
@@ -100,6 +100,13 @@ def test_rules_start_alike_and_conditions_with_the_same_questions_too() -> None:
     assert [stream_of(condition, config.conditions) for condition in config.conditions] == [0, 0, 2]
     streams = {cell.stream for cell in EXPERIMENT.cells(config) if cell.settings["tune"]}
     assert streams.isdisjoint(cell.stream for cell in EXPERIMENT.cells(config) if not cell.settings["tune"])
+
+
+def test_a_condition_without_a_clip_survives_plain_json() -> None:
+    free = LeagueCondition(**{**BANDITS, "update": {"clip_low": 1.0, "clip_high": np.inf}})
+    kept = json.loads(json.dumps(stored(free), allow_nan=False))
+    assert update_of(LeagueCondition.model_validate(kept), "grpo") == update_of(free, "grpo")
+    assert update_of(free, "grpo").clip_high == np.inf
 
 
 def test_a_rule_of_another_package_takes_part_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,8 @@ import pytest
 from qae_theory.baselines import is_hard_group
 from simulators.experiments.base import Record
 from simulators.experiments.steered_k import loops
-from simulators.experiments.steered_k.analysis import analyse, boundaries, edge
-from simulators.experiments.steered_k.cells import EXPERIMENT, OPEN_LOOP, STEERED, SteeredKConfig, arms, routing_records
+from simulators.experiments.steered_k.analysis import OPEN_LOOP, STEERED, analyse, boundaries, edge
+from simulators.experiments.steered_k.cells import EXPERIMENT, SteeredKConfig, arms, routing_records
 from simulators.experiments.steered_k.routing import accepted_given_correct, misrouted, wrong_share
 from simulators.settings import make_config, shipped_config
 from simulators.update import Update

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from qae_theory.runs import store
-from simulators.league_page.__main__ import filled, main
 from simulators.league_page.cards import cards
-from simulators.league_page.condensed import condensed, costs_of
+from simulators.league_page.command import main
+from simulators.league_page.condensed import condensed, costs_of, differences
+from simulators.league_page.page import filled
 from simulators.league_page.steered import boundary_table, hold_table, routing_table
 from simulators.league_page.tables import (
     best_first,
@@ -25,7 +26,7 @@ from simulators.league_page.tables import (
 from simulators.methods import method_names
 from tests import ROOT
 from tests.paper_figures.stored import store as write_run
-from tests.simulators.league_page.figures import COSTS, analysis, settings, steered, steered_settings
+from tests.simulators.league_page.figures import COSTS, analysis, measure, settings, steered, steered_settings
 
 PAGE = (ROOT / "docs" / "league.md").read_text(encoding="utf-8")
 STORED = json.loads((ROOT / "docs" / "league.json").read_text(encoding="utf-8"))
@@ -64,6 +65,14 @@ def test_differences_are_bold_where_they_are_told_from_nothing(data: Any) -> Non
     assert rows[2:] == ["| `grpo` | **+0.60** |", "| `qae` | **+0.50** |", "| `psr` | **-0.20** |"]
 
 
+def test_a_rule_without_a_difference_has_no_figure() -> None:
+    """A rule may gain more success than the reference ever does: it has a mean then, and nothing to compare it with."""
+    figures = {**measure(), "qae": {**measure()["qae"], "difference": None}}
+    assert differences(figures, "grpo") == {"grpo": [0.6, 0.5, 0.7], "qae": None, "psr": [-0.2, -0.3, -0.1]}
+    figures["grpo"]["mean"] = None
+    assert differences(figures, "grpo")["grpo"] is None
+
+
 def test_the_steered_k_has_its_tables(data: Any) -> None:
     assert "| Adam | steered | +0.900 [+0.800, +1.000] | - |" in hold_table(data["steered"])
     assert "| 4 | 0.0002 | 1745 | 0.00 | 0.80 | 0.71 |" in boundary_table(data["steered"])
@@ -72,6 +81,12 @@ def test_the_steered_k_has_its_tables(data: Any) -> None:
     none = {**data, "steered": None}
     with pytest.raises(ValueError, match="got 'hold'"):
         filled("<!-- league: hold -->\n<!-- end -->", none)
+
+
+def test_a_delay_without_an_answer_has_dashes(data: Any) -> None:
+    silent = {"response": -0.1, "predicted_gain": None, "swinging": {}, "edge": None}
+    rows = boundary_table({"boundary": {"2": silent, **data["steered"]["boundary"]}}).splitlines()
+    assert rows[2:] == ["| 2 | -0.1 | - | - | - | - |", "| 4 | 0.0002 | 1745 | 0.00 | 0.80 | 0.71 |"]
 
 
 def test_an_unknown_place_is_refused(data: Any) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from qae_theory.curves.statistics import mean_interval
-from simulators.league_page.__main__ import DOCS, main
 from simulators.league_page.ace import ace_table
+from simulators.league_page.command import DOCS, main
 from simulators.league_page.small_model import records_of, small_model_table
 
 
