@@ -23,7 +23,7 @@ from qae_theory.objective import clipped_surrogate
 from qae_theory.proofs.carriers import moments
 from qae_theory.proofs.carriers.generic_arm import for_any_policy
 from qae_theory.proofs.carriers.moments import LOG_PROB, PROB, X, Y
-from qae_theory.proofs.tools.checking import all_equal, both, valid, zero
+from qae_theory.proofs.tools.checking import all_equal, valid, zero
 from qae_theory.proofs.tools.enumeration import exact
 from qae_theory.proofs.tools.rational_policies import Probs, small_policies
 
@@ -172,4 +172,4 @@ def _shipped_clip(effort: Effort, *, sign: int) -> Finding:
                 claimed = Fraction(low[i] + sign * high[i], 2)
                 yield f"{old} to {new}, response {i}", sum(slopes) / 2, claimed
 
-    return both(all_equal(cases(), "pairs of small policies"))
+    return all_equal(cases(), "pairs of small policies")

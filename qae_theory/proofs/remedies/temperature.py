@@ -22,7 +22,7 @@ from qae_theory.entropy_change import first_order_entropy_change
 from qae_theory.proofs.carriers import moments
 from qae_theory.proofs.carriers.generic_arm import for_any_policy
 from qae_theory.proofs.carriers.moments import LOG_PROB, PROB, X
-from qae_theory.proofs.tools.checking import all_zero, ball, both, for_all, valid, with_witness, zero
+from qae_theory.proofs.tools.checking import all_zero, ball, both, for_all, rational, valid, with_witness, zero
 from qae_theory.proofs.tools.rational_policies import Probs, log_form, logs, number, small_policies
 
 HALVES: Probs = (Fraction(1, 2), Fraction(1, 2))
@@ -219,7 +219,7 @@ def tempered(probs: Probs, inverse: int) -> Probs:
 def _direction(probs: Probs, inverse: int) -> Any:
     """Return pi_T - pi as SymPy numbers."""
     gaps = [q - p for p, q in zip(probs, tempered(probs, inverse), strict=True)]
-    return np.array([sympy.Rational(g.numerator, g.denominator) for g in gaps], dtype=object)
+    return np.array([rational(gap) for gap in gaps], dtype=object)
 
 
 def _shipped_sign(effort: Effort, *, flipped: int) -> Finding:
