@@ -10,7 +10,7 @@ import pytest
 from qae_theory.proofs.remedies.less_prefix import SHORTEST_RUN, Response, less_weights
 from qae_theory.proofs.remedies.streaming_quantile import stationary
 from simulators.methods.steered.streaming_quantile import followed
-from simulators.methods.token_rules.runs import recurring
+from simulators.methods.token_rules.less import weights_of_runs
 
 DRAWS = 300
 # Few symbols and few breaks, so that runs recur often, within one outcome and across both.
@@ -24,28 +24,26 @@ def drawn_group(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.nd
     if rng.random() < 0.5:
         shared = int(rng.integers(1, length))
         symbols[:, :shared] = symbols[0, :shared]
-    marked = rng.random((size, length)) > BREAK
+    low = rng.random((size, length)) > BREAK
     right = rng.permutation(np.arange(size) < rng.integers(1, size))
-    return symbols, marked, right
+    return symbols, low, right
 
 
 def test_less_weighs_runs_as_its_claim_says() -> None:
     rng = np.random.default_rng(5)
     zeros = raised = 0
     for _ in range(DRAWS):
-        symbols, marked, right = drawn_group(rng)
-        found = recurring(symbols, marked, right, least=SHORTEST_RUN)
-        peers = np.where(right, right.sum(), (~right).sum())[:, None]
-        base = np.where(marked, 1 / peers, 1.0)
-        weights = np.where(found.both, 0.0, np.maximum(base, found.holders / peers))
+        symbols, low, right = drawn_group(rng)
+        weights = weights_of_runs(symbols, ~low, low, right, least=SHORTEST_RUN)
         group = [
-            Response(tuple(map(str, tokens)), tuple(map(bool, low)), bool(outcome))
-            for tokens, low, outcome in zip(symbols, marked, right, strict=True)
+            Response(tuple(map(str, tokens)), tuple(map(bool, lows)), bool(outcome))
+            for tokens, lows, outcome in zip(symbols, low, right, strict=True)
         ]
         expected = np.array([[float(w) for w in row] for row in less_weights(group)])
         np.testing.assert_allclose(weights, expected, rtol=1e-15, atol=0)
         zeros += bool((expected == 0).any())
-        raised += bool((expected > base).any())
+        peers = np.where(right, right.sum(), (~right).sum())[:, None]
+        raised += bool((low & (expected > 1 / peers)).any())
     # Both branches of the rule must have been met, or the comparison says little.
     assert zeros > DRAWS / 20
     assert raised > DRAWS / 100

@@ -13,7 +13,6 @@ from functools import partial
 from itertools import product
 from typing import Any
 
-import numpy as np
 import sympy
 
 from qae_theory.advantages import advantages
@@ -239,27 +238,46 @@ def _average_over_noise(*, power: int) -> Finding:
     return zero(grown - (before + chance * quality**power * gain_here) * gradient, sympy.expand)
 
 
+def scored_update(
+    rule: str, size: int, *, success: Fraction, accepted: tuple[Fraction, Fraction], **options: Any
+) -> Any:
+    """Return the expected update of two responses, one right and one wrong, over all groups of responses and scores.
+
+    Args:
+        rule: name of the estimator.
+        size: G.
+        success: the probability of the right response.
+        accepted: the chances that the verifier accepts the right and the wrong response.
+        **options: K and eps, as the rule takes them.
+
+    Returns:
+        The entry of the right response's logit, a SymPy number.
+    """
+    probs = (success, 1 - success)
+    total: Any = 0
+    for responses, scores in product(product((0, 1), repeat=size), product((0, 1), repeat=size)):
+        # The responses are drawn, then each is scored; all draws are independent, given the errors.
+        weight = Fraction(1)
+        for y, r in zip(responses, scores, strict=True):
+            weight *= probs[y] * (accepted[y] if r else 1 - accepted[y])
+        a = advantages(exact(scores), rule, **options)
+        # The score of the first logit: 1 less its probability, or minus that.
+        pushes = sum((a_i * (int(y == 0) - success) for a_i, y in zip(a, responses, strict=True)), 0)
+        total += weight * pushes / size
+    return number(total)
+
+
 def _enumerated(effort: Effort, *, errors: int) -> Finding:
     """Find whether the mean update over all responses and scores is the shipped gain at p_z times J grad p."""
     success, low, high = Fraction(2, 3), Fraction(1, 10), Fraction(1, 5)
-    probs, accepted = (success, 1 - success), (1 - high, low)
     quality = 1 - high - (low if errors == 2 else 0)
     noisy = success * (1 - high) + (1 - success) * low
     rules: tuple[tuple[str, dict[str, Any]], ...] = (("qae", {"k": LEVEL, "eps": 0}), ("rloo", {}))
 
     def cases() -> Iterator[tuple[str, Any, Any]]:
         for (rule, options), size in product(rules, (2, effort.pick(4, 3))):
-            total: Any = 0
-            for responses, scores in product(product((0, 1), repeat=size), product((0, 1), repeat=size)):
-                # The responses are drawn, then each is scored; all draws are independent, given the errors.
-                weight = Fraction(1)
-                for y, r in zip(responses, scores, strict=True):
-                    weight *= probs[y] * (accepted[y] if r else 1 - accepted[y])
-                a = advantages(exact(scores), rule, **options)
-                # The score of the first logit: 1 less its probability, or minus that.
-                pushes = sum((a_i * (int(y == 0) - success) for a_i, y in zip(a, responses, strict=True)), 0)
-                total += weight * pushes / size
+            update = scored_update(rule, size, success=success, accepted=(1 - high, low), **options)
             w = number(expected_gain(noisy, size, rule, **options))
-            yield f"{rule}, G={size}", np.array(total, dtype=object), w * quality * success * (1 - success)
+            yield f"{rule}, G={size}", update, w * quality * success * (1 - success)
 
     return exactly_equal(cases(), "two responses, every group of responses and scores")

@@ -131,9 +131,9 @@ def _gain_steps() -> tuple[Step, ...]:
             r"has $m = 1$, where $c_1 > 0$ or $w_1 < 0$, and that makes summand $j=0$ or $j=1$ positive. "
             r"(At $m = 0$ and $m = G$ the standardised rules give 0; the others' formulas are checked "
             r"there too.)",
-            check=partial(_gain_is_positive, rules=RULES),
+            check=partial(gain_is_positive, rules=RULES),
             planted="A = -R, for which w = -1: positivity is not automatic",
-            control=partial(_gain_is_positive, rules=(*RULES, "minus_reward")),
+            control=partial(gain_is_positive, rules=(*RULES, "minus_reward")),
             generality=Generality.GENERAL,
         ),
     )
@@ -286,8 +286,12 @@ def _never(condition: Any, then: Any, otherwise: Any) -> Any:
     return otherwise
 
 
-def _gain_is_positive(*, rules: tuple[str, ...]) -> Finding:
-    """Find whether c_m >= 0 >= w_m and c_m > w_m for every rule and 0 < m < G."""
+def gain_is_positive(*, rules: tuple[str, ...]) -> Finding:
+    """Find whether c_m >= 0 >= w_m and c_m > w_m for every rule and 0 < m < G.
+
+    Args:
+        rules: names that ``rule_formulas.numerators`` takes.
+    """
     findings = []
     m, size, k, scale = z3.Reals("m G K scale")
     # All real m and G, of which the integers are a part.

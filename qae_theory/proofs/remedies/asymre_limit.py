@@ -20,10 +20,11 @@ from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.proofs.carriers import moments
 from qae_theory.proofs.carriers.moments import PROB, X, Y
-from qae_theory.proofs.tools.checking import ball, both, for_all, valid, zero
+from qae_theory.proofs.tools.checking import ball, for_all, valid, zero
 from qae_theory.proofs.tools.enumeration import exact
 from qae_theory.proofs.tools.groups import same
-from qae_theory.proofs.tools.rational_policies import Probs, logs, number
+from qae_theory.proofs.tools.rational_policies import Probs, logs
+from qae_theory.softmax import probabilities
 from qae_theory.updates import update_direction
 
 # Three right responses, one of them rare, and one wrong one.
@@ -148,11 +149,10 @@ def off_policy_direction(probs: Probs, behaviour: Probs, rewards: tuple[int, ...
     Returns:
         ``[n]``, exact numbers.
     """
-    total = np.array([sympy.Integer(0)] * len(probs), dtype=object)
+    total = exact([0] * len(probs))
     for y, weight in enumerate(behaviour):
         group = {"responses": [y], "advantages": exact([rewards[y] - baseline])}
-        direction = update_direction(logs(probs), exact(rewards), "sampled_group", **group)
-        total = total + np.array([number(np.array(weight * entry, dtype=object)) for entry in direction], dtype=object)
+        total = total + weight * update_direction(logs(probs), exact(rewards), "sampled_group", **group)
     return total
 
 
@@ -247,8 +247,6 @@ def _integrated(effort: Effort, *, baseline: float) -> Finding:
     logits = np.array([-2.0, 0.0, 1.0, 2.0])
     # The divergence falls below 1e-6 long before time 400; steps of 0.2 are far inside the flow's stable range.
     for _ in range(effort.pick(4000, 2000)):
-        weights = np.exp(logits - logits.max())
-        logits = logits + 0.2 * (a - a.sum() * weights / weights.sum())
-    probs = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
-    gap = np.abs(probs - limit_policy(behaviour * (rewards - baseline))).max()
-    return both(for_all([(f"distance {gap:.2e}", bool(gap < 1e-3))], f"distance {gap:.2e}"))
+        logits = logits + 0.2 * (a - a.sum() * probabilities(logits))
+    gap = np.abs(probabilities(logits) - limit_policy(behaviour * (rewards - baseline))).max()
+    return for_all([(f"distance {gap:.2e}", bool(gap < 1e-3))], f"distance {gap:.2e}")

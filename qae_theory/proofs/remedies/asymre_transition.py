@@ -17,9 +17,7 @@ from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.proofs.remedies.asymre_limit import flow_step, flow_tie, off_policy_direction
 from qae_theory.proofs.tools.checking import all_zero, both, valid, with_witness
-from qae_theory.proofs.tools.rational_policies import Probs
-
-HALVES: Probs = (Fraction(1, 2), Fraction(1, 2))
+from qae_theory.proofs.tools.rational_policies import HALVES, THIRDS, Probs
 
 
 def register(ledger: Ledger) -> None:
@@ -37,7 +35,7 @@ def _witness() -> Step:
         r"expected direction has two equal entries, so $\pi$ never moves and no single response survives.",
         check=partial(_stays_uniform, behaviour=HALVES),
         planted="mu = (1/3, 2/3)",
-        control=partial(_stays_uniform, behaviour=(Fraction(1, 3), Fraction(2, 3))),
+        control=partial(_stays_uniform, behaviour=THIRDS),
         generality=Generality.GENERAL,
     )
 

@@ -23,7 +23,9 @@ from qae_theory.objective import clipped_surrogate
 from qae_theory.proofs.carriers import moments
 from qae_theory.proofs.carriers.generic_arm import for_any_policy
 from qae_theory.proofs.carriers.moments import LOG_PROB, PROB, X, Y
-from qae_theory.proofs.tools.checking import all_equal, both, valid, zero
+from qae_theory.proofs.carriers.paths import Path
+from qae_theory.proofs.objective.clipping import clip_domain, clip_symbols, clip_term
+from qae_theory.proofs.tools.checking import all_equal, valid, valid_on_every_path, zero
 from qae_theory.proofs.tools.enumeration import exact
 from qae_theory.proofs.tools.rational_policies import Probs, small_policies
 
@@ -41,7 +43,8 @@ def _proof() -> tuple[Step, ...]:
         Step(
             says=r"For one response with ratio $x = \pi/\pi_{old}$ the derivative of $\min(xA, \mathrm{clip}(x)A)$ in "
             r"$x$ is $A$, or 0 if $A > 0$ and $x > 1+\varepsilon_{high}$, or if $A < 0$ and $x < "
-            r"1-\varepsilon_{low}$ (difference quotients on either side of each bound).",
+            r"1-\varepsilon_{low}$ (difference quotients of the shipped `clipped_surrogate`, run on symbols, on either "
+            r"side of each bound).",
             check=partial(_slope_of_clip, side=1),
             planted="0 for A > 0 and a ratio below the lower bound",
             control=partial(_slope_of_clip, side=-1),
@@ -90,20 +93,19 @@ def _tie() -> Step:
 
 
 def _slope_of_clip(*, side: int) -> Finding:
-    """Find whether the clipped term's difference quotient is A or 0 as stated, between two ratios in one region."""
-    x, later, a, low, high = z3.Reals("x x' A low high")
-
-    def term(ratio: Any) -> Any:
-        inside = z3.If(ratio < low, low, z3.If(ratio > high, high, ratio))
-        return z3.If(ratio * a <= inside * a, ratio * a, inside * a)
-
-    above, below = z3.And(x >= high, later >= high), z3.And(x <= low, later <= low)
-    between = z3.And(x >= low, x <= high, later >= low, later <= high)
+    """Find whether the shipped term's difference quotient is A or 0 as stated, between two ratios in one region."""
+    x, a, low, high = clip_symbols()
+    later = z3.Real("x'")
+    above, below = z3.And(x >= 1 + high, later >= 1 + high), z3.And(x <= 1 - low, later <= 1 - low)
+    between = z3.And(x >= 1 - low, x <= 1 + high, later >= 1 - low, later <= 1 + high)
     # The control calls a response with A > 0 clipped where its ratio has fallen.
     clipped = z3.Or(z3.And(a > 0, above if side > 0 else below), z3.And(a < 0, below))
-    gap = term(later) - term(x)
-    goal = gap == z3.If(clipped, z3.RealVal(0), a * (later - x))
-    return valid(goal, low > 0, low < high, x > 0, x < later, a != 0, z3.Or(above, below, between))
+
+    def goal(path: Path) -> Any:
+        gap = clip_term(later, a, low, high, path) - clip_term(x, a, low, high, path)
+        return gap == z3.If(clipped, z3.RealVal(0), a * (later - x))
+
+    return valid_on_every_path(goal, *clip_domain(x), x < later, a != 0, z3.Or(above, below, between))
 
 
 def _expected_push(*, sign: int) -> Finding:
@@ -172,4 +174,4 @@ def _shipped_clip(effort: Effort, *, sign: int) -> Finding:
                 claimed = Fraction(low[i] + sign * high[i], 2)
                 yield f"{old} to {new}, response {i}", sum(slopes) / 2, claimed
 
-    return both(all_equal(cases(), "pairs of small policies"))
+    return all_equal(cases(), "pairs of small policies")

@@ -31,9 +31,9 @@ from qae_theory.proofs.tools.checking import (
     valid,
     with_witness,
 )
-from qae_theory.proofs.tools.rational_policies import Probs, logs, number
+from qae_theory.proofs.tools.rational_policies import HALVES, Probs, logs, number
+from qae_theory.softmax import entropy_gradient
 
-HALVES: Probs = (Fraction(1, 2), Fraction(1, 2))
 SEVEN_TENTHS: Probs = (Fraction(7, 10), Fraction(3, 10))
 NINE_TENTHS: Probs = (Fraction(9, 10), Fraction(1, 10))
 # Below this a sign counts as open: a thousand roundings of numbers of at most 1 are below 1e-12.
@@ -145,15 +145,10 @@ def _turned_round(*, old: Probs, new: Probs, low: bool, arm: int) -> Finding:
     return with_witness(both(against, clipped), shown)
 
 
-def _q_values(probs: Array) -> Array:
-    """Return Q = pi (log pi + H) of each response."""
-    log_probs = np.log(probs)
-    return np.asarray(probs * (log_probs - (probs * log_probs).sum()))
-
-
 def _wrong_sign(probs: Array, event: Array) -> bool:
     """Return whether clipped responses have a larger mean Q than all: then the event moves entropy the other way."""
-    q = _q_values(probs)
+    # Q = pi (log pi + H) is minus the gradient of entropy.
+    q = -entropy_gradient(np.log(probs))
     mass = (probs * event).sum()
     gap = (probs * q).sum() - (probs * q * event).sum() / mass
     return bool(gap < -CLOSE)

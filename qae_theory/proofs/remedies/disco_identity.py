@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import sympy
-import z3
 
 from qae_theory.advantages import advantages
 from qae_theory.claims.ledger import Ledger
@@ -21,7 +20,8 @@ from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind,
 from qae_theory.group_expectation import OutcomeAdvantages, gain
 from qae_theory.objective import group_objective
 from qae_theory.proofs.carriers.formulas import expression, formulas, scalar
-from qae_theory.proofs.tools.checking import all_equal, all_zero, both, valid, zero
+from qae_theory.proofs.objective.prop41_identity import proof_steps
+from qae_theory.proofs.tools.checking import all_equal, all_zero, zero
 from qae_theory.proofs.tools.groups import binary_group, number
 
 # Groups whose standard deviation is rational, so that Fractions are enough: p (1 - p) is a square.
@@ -43,14 +43,8 @@ def _proof() -> tuple[Step, ...]:
             control=partial(_sum_of_coefficients, wrong=2),
             generality=Generality.GENERAL,
         ),
-        Step(
-            says=r"PPO's term is $A\,s$ with $s^+ = \min(x, 1+\varepsilon_{high})$ where $A > 0$ and $s^- = \max(x, "
-            r"1-\varepsilon_{low})$ where $A < 0$, for every ratio $x > 0$.",
-            check=partial(_one_sided, upper=True),
-            planted="min(x, 1 + eps) where A < 0",
-            control=partial(_one_sided, upper=False),
-            generality=Generality.GENERAL,
-        ),
+        # PPO's term is A min(x, 1 + e_high) for A > 0 and A max(x, 1 - e_low) for A < 0: the scores s of what follows.
+        proof_steps()[0],
         Step(
             says=r"GRPO (population std, $\varepsilon = 0$) has $A = (1-\hat p)/\sigma$ and $-\hat p/\sigma$, "
             r"$\sigma = \sqrt{\hat p(1-\hat p)}$, $\hat p = m/G$. So the group's objective is $\frac1G[m\,A_+\bar "
@@ -109,17 +103,6 @@ def _sum_of_coefficients(*, wrong: int) -> Finding:
     return zero(m * (1 / m) - (size - m) * wrong / (size - m))
 
 
-def _one_sided(*, upper: bool) -> Finding:
-    """Find whether the clipped term is A min(x, high) for A > 0 and A max(x, low) for A < 0."""
-    x, a, low, high = z3.Reals("x A low high")
-    inside = z3.If(x < low, low, z3.If(x > high, high, x))
-    term = z3.If(x * a <= inside * a, x * a, inside * a)
-    capped, raised = z3.If(x < high, x, high), z3.If(x > low, x, low)
-    negative = raised if upper else capped
-    goal = z3.And(z3.Implies(a > 0, term == a * capped), z3.Implies(a < 0, term == a * negative))
-    return valid(goal, low > 0, low < high, x > 0)
-
-
 def _question_weight(*, power: int) -> Finding:
     """Find whether GRPO's objective of a group is sigma^power times the difference of means."""
     m, size, right, wrong = sympy.symbols("m G s_plus s_minus", positive=True)
@@ -174,4 +157,4 @@ def _shipped_gain(effort: Effort, *, unmixed: int) -> Finding:
         table = OutcomeAdvantages(formulas(map(sympy.Rational, right)), formulas(map(sympy.Rational, wrong)))
         mixed = 1 - p**size - ((1 - p) ** size if unmixed == 2 else 0)
         residuals.append(expression(gain(scalar(p), table)) * p * (1 - p) - mixed)
-    return both(all_zero(residuals, sympy.expand))
+    return all_zero(residuals, sympy.expand)

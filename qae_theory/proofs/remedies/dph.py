@@ -18,7 +18,8 @@ from qae_theory.claims.model import Evidence, Finding, Generality, Kind, Role, S
 from qae_theory.proofs.carriers import moments
 from qae_theory.proofs.carriers.moments import PROB, X, Y
 from qae_theory.proofs.remedies.asymre_limit import off_policy_direction
-from qae_theory.proofs.tools.checking import ball, both, for_all, with_witness, zero
+from qae_theory.proofs.tools.checking import ball, for_all, with_witness, zero
+from qae_theory.proofs.tools.enumeration import Query, exact
 from qae_theory.proofs.tools.rational_policies import Probs
 
 # Two right responses, then four wrong ones.
@@ -96,12 +97,7 @@ def _moves_success(*, sign: int) -> Finding:
 def _slope_of_success(reference: Probs) -> Any:
     """Return the rate at which the success probability moves along the mean shipped direction."""
     direction = off_policy_direction(POLICY, reference, REWARDS, Fraction(0))
-    value = sum(p * r for p, r in zip(POLICY, REWARDS, strict=True))
-    rate = sympy.Integer(0)
-    for p, r, d in zip(POLICY, REWARDS, direction, strict=True):
-        weight = p * (r - value)
-        rate += sympy.Rational(weight.numerator, weight.denominator) * d
-    return sympy.nsimplify(rate)
+    return (Query(POLICY, REWARDS).success_gradient * direction).sum()
 
 
 def _success_falls(*, reference: Probs) -> Finding:
@@ -121,11 +117,8 @@ def _success_falls(*, reference: Probs) -> Finding:
 def _released_falls(*, subtracted: int) -> Finding:
     """Find whether V moves at -223/2500 along the released term's direction, with pi taken off ``subtracted`` times."""
     pulls = [r * (c - subtracted * p) for r, c, p in zip(REWARDS, REFERENCE, POLICY, strict=True)]
-    mass = sum(pulls, Fraction(0))
-    value = sum((p * r for p, r in zip(POLICY, REWARDS, strict=True)), Fraction(0))
-    rate = Fraction(0)
-    for p, r, pull in zip(POLICY, REWARDS, pulls, strict=True):
-        rate += p * (r - value) * (pull - mass * p)
+    direction = exact(pulls) - sum(pulls) * exact(POLICY)
+    rate = (Query(POLICY, REWARDS).success_gradient * direction).sum()
     return for_all([(f"rate {rate}", rate == Fraction(-223, 2500))], f"rate {rate}")
 
 
@@ -139,4 +132,4 @@ def _both_fall(*, step: Fraction) -> Finding:
     success = sum((after[i] for i, r in enumerate(REWARDS) if r), ball(0))
     gained = sum((ball(c) * (a / ball(p)).log() for c, a, p in zip(weights, after, POLICY, strict=True) if c), ball(0))
     cases = [("success falls", bool(success < ball(Fraction(3, 5)))), ("divergence falls", bool(gained > 0))]
-    return both(for_all(cases, f"V = {success.str(8)}"))
+    return for_all(cases, f"V = {success.str(8)}")

@@ -19,7 +19,7 @@ import z3
 from qae_theory.advantages import advantages
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
-from qae_theory.proofs.tools.checking import all_zero, both, for_all, valid, with_witness
+from qae_theory.proofs.tools.checking import all_zero, both, for_all, rational, valid, with_witness
 from qae_theory.proofs.tools.enumeration import exact
 from qae_theory.proofs.tools.groups import number
 
@@ -186,7 +186,7 @@ def _push(outcomes: Sequence[int], *, shared: int, tail: int) -> list[Any]:
     a = advantages(exact(outcomes), "grpo", eps=0)
     pushes = []
     for t in range(shared):
-        terms = [number(x) * sympy.Rational(w[t].numerator, w[t].denominator) for x, w in zip(a, weights, strict=True)]
+        terms = [number(x) * rational(w[t]) for x, w in zip(a, weights, strict=True)]
         pushes.append(sympy.expand(sum(terms)))
     return pushes
 

@@ -19,11 +19,12 @@ from qae_theory.advantages import advantages
 from qae_theory.claims.ledger import Ledger
 from qae_theory.claims.model import Effort, Evidence, Finding, Generality, Kind, Role, Step
 from qae_theory.group_expectation import expected_gain
-from qae_theory.proofs.neutrality.neutrality import expected_update_steps
+from qae_theory.proofs.neutrality.correlated_verifier import scored_update
+from qae_theory.proofs.neutrality.neutrality import expected_update_steps, gain_is_positive
 from qae_theory.proofs.tools.checking import all_zero, both, valid, zero
 from qae_theory.proofs.tools.enumeration import exact
 from qae_theory.proofs.tools.groups import same
-from qae_theory.proofs.tools.rule_formulas import RULES, STANDARDISED, exactly_equal, number, numerators
+from qae_theory.proofs.tools.rule_formulas import RULES, exactly_equal, number
 
 LEVEL = Fraction(2, 5)
 
@@ -110,9 +111,9 @@ def _scaling() -> tuple[Step, ...]:
             r"and $\le 0$ for refused responses, and differ in every mixed group, each of which has a positive "
             r"probability (z3, real $m$, $G$, $K$). So the expected update has the sign of $J$ along $\nabla p$, and "
             r"is 0 at $J = 0$ whatever the rule.",
-            check=partial(_positive_gain, rules=RULES),
+            check=partial(gain_is_positive, rules=RULES),
             planted="A = -R among the rules",
-            control=partial(_positive_gain, rules=(*RULES, "minus_reward")),
+            control=partial(gain_is_positive, rules=(*RULES, "minus_reward")),
             generality=Generality.GENERAL,
         ),
     )
@@ -234,29 +235,6 @@ def _noisy_update(*, contrast: int) -> Finding:
     return all_zero([update - weight * gradient, accepted - (low + quality * p)], sympy.expand)
 
 
-def _positive_gain(*, rules: tuple[str, ...]) -> Finding:
-    """Find whether accepted responses have A >= 0 >= that of refused ones, not both 0, for every rule and 0 < m < G."""
-    m, size, k, scale = z3.Reals("m G K scale")
-    findings = []
-    for rule in rules:
-        right, wrong = numerators(rule, m, size, k, _select)
-        if rule in STANDARDISED:
-            right, wrong = right / scale, wrong / scale
-        goal = z3.And(right >= 0, wrong <= 0, right - wrong > 0)
-        findings.append(valid(goal, size >= 2, m > 0, m < size, k > 0, k < 1, scale > 0))
-        if rule not in STANDARDISED:
-            # A standardised rule gives 0 in a degenerate group; the others' formulas hold there too.
-            ends = z3.And(z3.Implies(m == size, right >= 0), z3.Implies(m == 0, wrong <= 0))
-            findings.append(valid(ends, size >= 2))
-    return both(*findings)
-
-
-def _select(condition: Any, then: Any, otherwise: Any) -> Any:
-    """Return z3's conditional expression, with integers as reals."""
-    values = [z3.RealVal(x) if isinstance(x, int) else x for x in (then, otherwise)]
-    return z3.If(condition, *values)
-
-
 def _success_moves(*, negative: bool) -> Finding:
     """Find whether J w |grad p|^2 has the sign of J."""
     quality, weight, square = z3.Reals("J w square")
@@ -303,18 +281,9 @@ def _enumerated(effort: Effort, *, signed: bool) -> Finding:
     def cases() -> Iterator[tuple[str, Any, Any]]:
         for (rule, options), (low, high), size in product(rules, rates, range(2, effort.pick(4, 3))):
             quality = 1 - low - high
-            accepted = {1: 1 - high, 0: low}
-            total: Any = 0
-            for truths, scores in product(product((0, 1), repeat=size), repeat=2):
-                weight = Fraction(1)
-                for truth, score in zip(truths, scores, strict=True):
-                    weight *= success if truth else 1 - success
-                    weight *= accepted[truth] if score else 1 - accepted[truth]
-                a = advantages(exact(scores), rule, **options)
-                # The score of the right response's logit: 1 less its probability, or minus that.
-                total += weight * sum(a_i * (truth - success) for a_i, truth in zip(a, truths, strict=True)) / size
+            update = scored_update(rule, size, success=success, accepted=(1 - high, low), **options)
             w = number(expected_gain(low + quality * success, size, rule, **options))
             factor = quality if signed else abs(quality)
-            yield f"{rule}, G={size}, J={quality}", number(total), w * number(factor * success * (1 - success))
+            yield f"{rule}, G={size}, J={quality}", update, w * number(factor * success * (1 - success))
 
     return exactly_equal(cases(), "two responses, every group of responses and scores")

@@ -29,7 +29,8 @@ from qae_theory.proofs.tools.checking import (
     valid,
     with_witness,
 )
-from qae_theory.proofs.tools.enumeration import Query, all_groups, exact, group_weights
+from qae_theory.proofs.tools.enumeration import Query, all_groups, group_weights
+from qae_theory.proofs.tools.groups import exact
 from qae_theory.proofs.tools.rational_policies import log_form, number
 from qae_theory.updates import update_direction
 
@@ -110,18 +111,10 @@ def _parts(query: Query, size: int) -> tuple[Any, Any]:
     for group, weight, r in zip(groups, weights, rewards, strict=True):
         a = advantages(r, "grpo", eps=0)
         for side, sign in enumerate((1, -1)):
-            kept = exact_or_root([x if sign * x > 0 else 0 for x in a])
+            kept = exact([x if sign * x > 0 else 0 for x in a])
             d = update_direction(query.logits, query.arm_rewards, "sampled_group", responses=group, advantages=kept)
             parts[side] += rational(weight) * number(first_order_entropy_change(query.logits, d))
     return parts[0], parts[1]
-
-
-def exact_or_root(values: list[Any]) -> Any:
-    """Return an object array of exact numbers, Fractions or SymPy roots."""
-    array = exact([0] * len(values))
-    for i, value in enumerate(values):
-        array[i] = Fraction(value) if isinstance(value, int) else value
-    return array
 
 
 def _share_of_negative(*, p: Fraction) -> Finding:

@@ -192,7 +192,7 @@ def stationary(start: Fraction, p: Fraction, level: Fraction, step: Fraction) ->
     solutions = []
     for vector in flow.nullspace():
         total = sum(vector)
-        values = {b: Fraction(int((vector[i] / total).p), int((vector[i] / total).q)) for b, i in order.items()}
+        values = {b: Fraction(vector[i] / total) for b, i in order.items()}
         solutions.append(values)
     return solutions
 

@@ -8,7 +8,6 @@ policy no temperature moves anything; with one most likely response every target
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -22,10 +21,9 @@ from qae_theory.entropy_change import first_order_entropy_change
 from qae_theory.proofs.carriers import moments
 from qae_theory.proofs.carriers.generic_arm import for_any_policy
 from qae_theory.proofs.carriers.moments import LOG_PROB, PROB, X
-from qae_theory.proofs.tools.checking import all_zero, ball, both, for_all, valid, with_witness, zero
-from qae_theory.proofs.tools.rational_policies import Probs, log_form, logs, number, small_policies
-
-HALVES: Probs = (Fraction(1, 2), Fraction(1, 2))
+from qae_theory.proofs.tools.checking import all_zero, ball, both, for_all, rational, valid, with_witness, zero
+from qae_theory.proofs.tools.rational_policies import HALVES, THIRDS, Probs, log_form, logs, number, small_policies
+from qae_theory.softmax import entropy, probabilities
 
 
 def register(ledger: Ledger) -> None:
@@ -102,7 +100,7 @@ def _uniform() -> Step:
         r"target is reached.",
         check=partial(_never_moves, probs=HALVES),
         planted="pi = (1/3, 2/3)",
-        control=partial(_never_moves, probs=(Fraction(1, 3), Fraction(2, 3))),
+        control=partial(_never_moves, probs=THIRDS),
         generality=Generality.GENERAL,
     )
 
@@ -219,7 +217,7 @@ def tempered(probs: Probs, inverse: int) -> Probs:
 def _direction(probs: Probs, inverse: int) -> Any:
     """Return pi_T - pi as SymPy numbers."""
     gaps = [q - p for p, q in zip(probs, tempered(probs, inverse), strict=True)]
-    return np.array([sympy.Rational(g.numerator, g.denominator) for g in gaps], dtype=object)
+    return np.array([rational(gap) for gap in gaps], dtype=object)
 
 
 def _shipped_sign(effort: Effort, *, flipped: int) -> Finding:
@@ -285,9 +283,8 @@ def _targets_met(effort: Effort, *, reachable: bool) -> Finding:
     def entropies(cold: bool) -> Iterator[float]:
         z = start.copy()
         for _ in range(effort.pick(4000, 2000)):
-            probs = np.exp(z - z.max()) / np.exp(z - z.max()).sum()
-            yield float(-(probs * np.log(probs)).sum())
-            z = z + 0.02 * ((np.eye(3)[0] if cold else np.full(3, 1 / 3)) - probs)
+            yield float(entropy(z))
+            z = z + 0.02 * ((np.eye(3)[0] if cold else np.full(3, 1 / 3)) - probabilities(z))
 
     falling, rising = list(entropies(cold=True)), list(entropies(cold=False))
 

@@ -16,7 +16,8 @@ from qae_theory.proofs.tools.checking import rational
 
 Probs = tuple[Fraction, ...]
 
-# Two responses, the first one right: a rare success, and the smallest probabilities that are not equal.
+# Two responses, the first one right: equal chances, a rare success, and the smallest probabilities that are not equal.
+HALVES: Probs = (Fraction(1, 2), Fraction(1, 2))
 TENTHS: Probs = (Fraction(1, 10), Fraction(9, 10))
 THIRDS: Probs = (Fraction(1, 3), Fraction(2, 3))
 SEVENTHS: Probs = (Fraction(1, 7), Fraction(6, 7))

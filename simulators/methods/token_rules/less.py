@@ -55,12 +55,9 @@ def less(level: Any = LEVEL, least_run: Any = LEAST_RUN, **options: Any) -> Meth
         exists = tree.token_mask[responses]
         right = batch.context.verdicts == 1
         limit = entropy_limits(batch.entropies, exists, quantile)
-        # How many responses of the group share a response's outcome.
-        peers = np.where(right, right.sum(axis=-1, keepdims=True), (~right).sum(axis=-1, keepdims=True))[..., None]
-        base = np.where(batch.entropies > limit, 1.0, 1.0 / peers)
         symbols = tree.cells[responses] % tree.actions
-        shared = runs.recurring(symbols, exists & (batch.entropies < limit), right, least=least_run)
-        return np.where(shared.both, 0.0, np.maximum(base, shared.holders / peers))
+        high, low = batch.entropies > limit, exists & (batch.entropies < limit)
+        return weights_of_runs(symbols, high, low, right, least=least_run)
 
     grpo = estimator_method("grpo", **options)
     return Method(
@@ -71,6 +68,23 @@ def less(level: Any = LEVEL, least_run: Any = LEAST_RUN, **options: Any) -> Meth
         options=grpo.options,
         token_weights=weights,
     )
+
+
+def weights_of_runs(symbols: Array, high: Array, low: Array, right: Array, *, least: int) -> Array:
+    """Return the weight of each token, ``[..., G, T]``.
+
+    Args:
+        symbols: of the tokens, ``[..., G, T]``.
+        high: which tokens have an entropy above the quantile and keep the weight 1, of the same shape.
+        low: which tokens have one below it and make up runs, of the same shape.
+        right: whether a response is correct, ``[..., G]``.
+        least: least length of a run.
+    """
+    # How many responses of the group share a response's outcome.
+    peers = np.where(right, right.sum(axis=-1, keepdims=True), (~right).sum(axis=-1, keepdims=True))[..., None]
+    base = np.where(high, 1.0, 1.0 / peers)
+    shared = runs.recurring(symbols, low, right, least=least)
+    return np.where(shared.both, 0.0, np.maximum(base, shared.holders / peers))
 
 
 def entropy_limits(entropies: Array, exists: Array, level: float) -> Array:
