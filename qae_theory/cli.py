@@ -49,14 +49,7 @@ def main() -> None:
     app = build_app()
     if not app.registered_commands and not app.registered_groups:
         print(f"qae: no commands found; install the package ({DISTRIBUTION}) first", file=sys.stderr)
-    # By itself Typer would show wrong usage in a box that breaks words, and a command's own refusals are one line.
-    try:
-        status = app(prog_name="qae", standalone_mode=False)
-    except usage.UsageError as error:
-        status = usage.refuse(error, sys.argv[1:])
-    except typer.Abort:
-        status = 130  # what shells give to a command that Ctrl-C ended
-    sys.exit(status if isinstance(status, int) else 0)
+    sys.exit(usage.run(app))
 
 
 def package_version() -> str:

@@ -5,7 +5,6 @@ The two draw different samples of the same distribution.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -46,7 +45,6 @@ ENGINES: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
         ),
     }
 )
-HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 DTYPES = ("auto", "float32", "bfloat16")
 
 
@@ -67,6 +65,7 @@ def open_engine(name: str, source: str, *, seed: int = 0, dtype: str = "auto", b
     kind = weights_dtype(dtype)
     import torch
 
+    from llm_validation.models.names import HUB_NAME
     from llm_validation.models.presets import PRESETS, load_model
 
     # Before a network is asked for what cannot be there.

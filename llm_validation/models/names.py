@@ -9,7 +9,7 @@ from llm_validation.models.presets import PRESETS
 from llm_validation.models.pretrained import PRETRAINED
 from qae_theory.checks import refuse
 
-_HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
 def require_model(source: str) -> None:
@@ -22,5 +22,5 @@ def require_model(source: str) -> None:
         ValueError: with the names that there are.
     """
     known = (*PRESETS, *PRETRAINED)
-    if source not in known and not Path(source).is_dir() and not _HUB_NAME.fullmatch(source):
+    if source not in known and not Path(source).is_dir() and not HUB_NAME.fullmatch(source):
         refuse("model", source, f"a preset ({', '.join(known)}), a checkpoint's folder, or owner/name of a model hub")

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from qae_theory.claims.model import Evidence, Outcome, Status
 from qae_theory.runs.folders import run_id
@@ -93,5 +93,5 @@ def _read(file: Path) -> Iterator[Outcome]:
     for line in lines:
         try:
             yield _OUTCOME.validate_python(json.loads(line))
-        except (ValueError, ValidationError):
+        except ValueError:  # pydantic's errors are of this kind
             continue

@@ -206,11 +206,15 @@ def closing_lines(entries: Sequence[Entry], width: int, seconds: float) -> list[
     return [line for text in texts for line in wrapped(applicable(text), width)]
 
 
-def wrapped(text: str, width: int, indent: str = "  ") -> list[str]:
-    """Return a text in lines of at most this width, further ones indented; no word is broken, however long."""
+def wrapped(text: str, width: int, *, first: str = "", indent: str = "  ") -> list[str]:
+    """Return a text behind ``first`` in lines of at most this width, further ones indented.
+
+    No word is broken, however long.
+    """
     return textwrap.wrap(
         text,
         max(width, NARROWEST),
+        initial_indent=first,
         subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
@@ -221,15 +225,7 @@ def hanging(left: str, right: str, width: int) -> list[str]:
     """Return two columns as lines; what does not fit beside the left one stands below it, less indented."""
     if len(left) + len(right) <= max(width, NARROWEST):
         return [f"{left}{right}"]
-    beside = textwrap.wrap(
-        right,
-        max(width, NARROWEST),
-        initial_indent=left,
-        subsequent_indent="      ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return [line.rstrip() for line in beside]
+    return wrapped(right, width, first=left, indent="      ")
 
 
 def _claims_and_lines(entries: Sequence[Entry]) -> str:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import typer
 
-from qae_theory.commands.ending import WRONG_USAGE, complain
+from qae_theory.commands.ending import INTERRUPTED, WRONG_USAGE, complain
 from qae_theory.runs.names import did_you_mean
 
 # Typer keeps its classes of errors to itself; what they share is the base of the one that it publishes.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
+
+def run(app: typer.Typer) -> int:
+    """Run ``qae`` with the arguments of the command line, say what is wrong with them, and return the exit status."""
+    # By itself Typer would show wrong usage in a box that breaks words, and a command's own refusals are one line.
+    try:
+        status = app(prog_name="qae", standalone_mode=False)
+    except UsageError as error:
+        return refuse(error, sys.argv[1:])
+    except typer.Abort:
+        return INTERRUPTED
+    return status if isinstance(status, int) else 0
 
 
 def refuse(error: Any, arguments: Sequence[str]) -> int:

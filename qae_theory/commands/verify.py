@@ -171,10 +171,7 @@ def _checked(
 
 
 def choose(ledger: Ledger, claim_ids: Sequence[str]) -> list[Claim]:
-    """Return the named claims in the ledger's order, or all; end the command where an id is unknown.
-
-    A family's name stands for its lines by condition too.
-    """
+    """Return the named claims in the ledger's order, or all; end the command where an id is unknown."""
     from qae_theory.runs.names import did_you_mean
 
     known = [claim.id for claim in ledger.claims]
@@ -212,6 +209,12 @@ def run_claims(
     if outcomes:
         console.print(f"{len(outcomes)} of {len(evidence)} pieces of evidence were checked before", markup=False)
     left = [item for item in evidence if (item.claim, item.name) not in outcomes]
+    by_id = {claim.id: claim for claim in claims}
+
+    def entry_of(claim: Claim) -> Entry:
+        """Judge a claim whose evidence is all done."""
+        return judge(claim, [outcomes[item.claim, item.name] for item in ledger.evidence_for(claim.id)])
+
     running = run_all(left, effort, jobs=max(1, min(jobs, len(left))))
     with progress_display(console, len(evidence), done=len(outcomes)) as display, closing(running):
         for outcome in running:
@@ -219,13 +222,9 @@ def run_claims(
             if kept is not None:
                 kept.add(outcome)
             display.add(outcome)
-            wanted = ledger.evidence_for(outcome.claim)
-            if all((item.claim, item.name) in outcomes for item in wanted):
-                claim = next(claim for claim in claims if claim.id == outcome.claim)
-                display.judged(judge(claim, [outcomes[item.claim, item.name] for item in wanted]))
-    return [
-        judge(claim, [outcomes[item.claim, item.name] for item in ledger.evidence_for(claim.id)]) for claim in claims
-    ]
+            if all((item.claim, item.name) in outcomes for item in ledger.evidence_for(outcome.claim)):
+                display.judged(entry_of(by_id[outcome.claim]))
+    return [entry_of(claim) for claim in claims]
 
 
 def write(entries: Sequence[Entry], wanted: Wanted, out: Path, json_file: str | None, seconds: float) -> Written:

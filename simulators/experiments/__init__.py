@@ -46,7 +46,7 @@ def get_experiment(name: str) -> Experiment:
         ValueError: there is none; the message lists those that exist.
     """
     if name not in experiment_names():
-        raise ValueError(f"no experiment {name!r}; experiments: {', '.join(experiment_names())}")
+        raise ValueError(f"EXPERIMENT must be one of {', '.join(experiment_names())}; got {name!r}")
     experiment: Experiment = import_module(MODULES[name]).EXPERIMENT
     if experiment.name != name:
         raise ValueError(f"module {MODULES[name]} names its experiment {experiment.name!r}, not {name!r}")
