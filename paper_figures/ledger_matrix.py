@@ -18,7 +18,7 @@ from paper_figures.colours import VERDICTS
 from paper_figures.panels import Panel
 from paper_figures.runs import Results
 from qae_theory.claims.ledger import read_catalogue
-from qae_theory.claims.model import Verdict
+from qae_theory.claims.model import Claim, Verdict
 from qae_theory.runs.stored import MissingError
 
 TITLE = "The ledger: what is proved, what is refuted, and for which update"
@@ -124,13 +124,14 @@ def family(claim: str, update: str | None) -> str:
 
 def _section(claim: str) -> str:
     """Return the catalogue's section of a claim; a claim that the catalogue lacks is in a section of its own."""
-    return _sections().get(claim, OTHER)
+    known = _catalogue().get(claim)
+    return OTHER if known is None else known.section
 
 
-@cache  # the catalogue takes a quarter of a second to read, and a ledger has hundreds of claims
-def _sections() -> dict[str, str]:
-    """Return the catalogue's section of each claim."""
-    return {known.id: known.section for known in read_catalogue()}
+@cache  # the catalogue takes a while to read, and a ledger has hundreds of claims
+def _catalogue() -> dict[str, Claim]:
+    """Return the catalogue's claims by their ids."""
+    return {known.id: known for known in read_catalogue()}
 
 
 def _counts(records: Iterable[Mapping[str, Any]]) -> str:
@@ -170,8 +171,8 @@ def _draw_counts(axes: Any, *, groups: Mapping[str, Sequence[Verdict]]) -> None:
 
 def _label(name: str) -> str:
     """Return the name of a section, or the statement of a family, on lines that fit beside the axes."""
-    statements = {claim.id: claim.title for claim in read_catalogue()}
-    return fill(statements.get(name, name), LETTERS, break_on_hyphens=False)
+    known = _catalogue().get(name)
+    return fill(name if known is None else known.title, LETTERS, break_on_hyphens=False)
 
 
 def _face(verdict: Verdict) -> dict[str, Any]:

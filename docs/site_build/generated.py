@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from docs.site_build import claim_links, commands, gallery, proofs, readme, sources, study
 from paper_figures.report.content import registered
-from paper_figures.report.entries import ledger_lines
+from paper_figures.report.entries import LedgerLine, ledger_lines
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -21,7 +22,7 @@ def pages() -> dict[str, str]:
     Raises:
         ValueError: a formula of the ledger has no MathML, or README.md has lost its table.
     """
-    lines = ledger_lines(json.loads(LEDGER.read_text(encoding="utf-8")), registered())
+    lines = _stored_lines()
     lengths = sources.lengths_of(proofs.places(lines), ROOT)
     of_claims, fallbacks = proofs.pages(lines, "[the stored ledger](../ledger.json)", lengths)
     if fallbacks:
@@ -39,7 +40,7 @@ def pages() -> dict[str, str]:
 
 def claim_places() -> dict[str, str]:
     """Return where each claim of the stored ledger is, by its id; a claim that is not in it yet has no page."""
-    stored = {record["id"] for record in json.loads(LEDGER.read_text(encoding="utf-8"))}
+    stored = {record["id"] for record in _stored_records()}
     return {claim: place for claim, place in claim_links.places().items() if claim in stored}
 
 
@@ -51,5 +52,13 @@ def study_files() -> dict[str, str]:
 
 def source_pages() -> dict[str, str]:
     """Return the pages of the source files that the stored ledger's evidence points to, as HTML, by name."""
-    lines = ledger_lines(json.loads(LEDGER.read_text(encoding="utf-8")), registered())
-    return sources.pages(proofs.places(lines), ROOT)
+    return sources.pages(proofs.places(_stored_lines()), ROOT)
+
+
+def _stored_lines() -> list[LedgerLine]:
+    """Return the lines of the stored ledger, with the evidence that is registered now."""
+    return ledger_lines(_stored_records(), registered())
+
+
+def _stored_records() -> list[dict[str, Any]]:
+    return json.loads(LEDGER.read_text(encoding="utf-8"))

@@ -52,7 +52,7 @@ def pages(
     }
     made = {INDEX: _index(families, ledger), DEFINITIONS: _definitions()}
     for name, members in families.items():
-        made[f"proofs/{slug(name)}.md"] = sources.linked(_family(name, members, text), dict(lengths), "../")
+        made[f"proofs/{slug(name)}.md"] = sources.linked(_family(name, members, text), lengths, "../")
     return made, text.fallbacks
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 FOLDER = "source"
@@ -53,8 +53,7 @@ def pages(named: Iterable[str], root: Path) -> dict[str, str]:
         named: places such as ``qae_theory/softmax.py:12``.
         root: the folder of the packages.
     """
-    files = sorted({place.partition(":")[0] for place in named})
-    return {page_name(name): _page(name, root / name) for name in files if (root / name).is_file()}
+    return {page_name(name): _page(name, path) for name, path in _files(named, root)}
 
 
 def page_name(file: str) -> str:
@@ -62,7 +61,7 @@ def page_name(file: str) -> str:
     return f"{FOLDER}/{file}.html"
 
 
-def linked(text: str, lengths: dict[str, int], up: str) -> str:
+def linked(text: str, lengths: Mapping[str, int], up: str) -> str:
     """Return HTML with a link around each place in a file that has a page.
 
     Args:
@@ -84,8 +83,13 @@ def linked(text: str, lengths: dict[str, int], up: str) -> str:
 
 def lengths_of(named: Iterable[str], root: Path) -> dict[str, int]:
     """Return the number of lines of each file that the places name and that is there."""
-    files = sorted({place.partition(":")[0] for place in named})
-    return {name: len(_lines(root / name)) for name in files if (root / name).is_file()}
+    return {name: len(_lines(path)) for name, path in _files(named, root)}
+
+
+def _files(named: Iterable[str], root: Path) -> list[tuple[str, Path]]:
+    """Return name and path of each file that the places name and that is there, in the order of the names."""
+    names = sorted({place.partition(":")[0] for place in named})
+    return [(name, root / name) for name in names if (root / name).is_file()]
 
 
 def _page(name: str, path: Path) -> str:

@@ -10,6 +10,8 @@ import io
 import re
 from typing import NamedTuple
 
+from paper_figures.report.html import slug
+
 PAGE = "validation/report.md"
 FOLDER = "validation/"
 MOST_ROWS = 15  # of a table; a reader of the page compares no more by eye
@@ -33,7 +35,7 @@ def cut(text: str) -> Cut:
     def shortened(found: re.Match[str]) -> str:
         """Return a short part as it is; of a long one a link, with its first rows if it is a table."""
         heading = _HEADING.findall(text[: found.start()])
-        name = _free_name(_slug(heading[-1] if heading else "table"), files)
+        name = _free_name(slug(heading[-1] if heading else "table"), files)
         if found.group("table") is None:
             lines = found.group("code").count("\n")
             if lines <= MOST_LINES:
@@ -57,10 +59,6 @@ def _free_name(wanted: str, taken: dict[str, str]) -> str:
     while (name := wanted if number == 1 else f"{wanted}-{number}") in stems:
         number += 1
     return name
-
-
-def _slug(heading: str) -> str:
-    return "-".join(re.findall(r"[a-z0-9]+", heading.lower()))
 
 
 def _comma_separated(rows: list[str]) -> str:
