@@ -6,6 +6,7 @@ A name says nothing: dumps are called ``1.jsonl``, exports ``history.json``, con
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,8 +21,13 @@ LONGEST_LINE = 2**28  # bytes; some writers put a whole step into one line
 MOST_RECORDS = 50
 MOST_UNREADABLE = 0.05  # of the characters of a text; terminals' noise is less, binary files are about a half
 _BOM = b"\xef\xbb\xbf"
-_WANDB = b":W&B"
-_PICKLE = tuple(bytes([0x80, version]) for version in range(2, 6))
+# A log whose first line is damaged can begin with any few bytes, a magic number among them. Each is therefore asked for
+# together with what always follows it in a file of its kind, and never follows in a line that ends there.
+_PARQUET = re.compile(rb"PAR1(?![\r\n])")
+_PICKLE = re.compile(rb"\x80[\x02-\x05](?![\r\n])")
+_ZIP = re.compile(rb"PK\x03\x04(.\x00|.?\Z)", re.DOTALL)  # the version that unpacks it, at most 6.3, in two bytes
+_WANDB = re.compile(rb":W&B(\xe1|\Z)")
+_EVENTS = re.compile(rb".{3}\x00{5}.*brain\.Event:", re.DOTALL)  # behind the length of the first record
 
 
 @dataclass(frozen=True)
@@ -69,16 +75,16 @@ def head_of(path: Path) -> Head:
         return Head(path, "damaged")
     if not start.strip():
         return Head(path, "empty" if not start.strip(b"\x00") else "binary")
-    if start.startswith(b"PAR1"):
+    if _PARQUET.match(start):
         return _parquet(path)
     # Before the archives: torch writes a zip with a pickle in it, which is refused for the pickle.
-    if start.startswith(_PICKLE) or _is_torch_archive(path, start):
+    if _PICKLE.match(start) or _is_torch_archive(path, start):
         return Head(path, "pickle")
-    if start.startswith(b"PK\x03\x04") or start[257:262] == b"ustar":
+    if _ZIP.match(start) or start[257:262] == b"ustar":
         return Head(path, "archive")
-    if start.startswith(_WANDB):
+    if _WANDB.match(start):
         return Head(path, "wandb")
-    if b"brain.Event:" in start[:64]:
+    if _EVENTS.match(start[:64]):
         return Head(path, "events")
     if b"\x00" in start[:4096]:
         return Head(path, "binary")
@@ -111,7 +117,7 @@ def _parquet(path: Path) -> Head:
 
 def _is_torch_archive(path: Path, start: bytes) -> bool:
     """Return whether it is torch's zip of a pickle and tensors."""
-    return start.startswith(b"PK\x03\x04") and b"data.pkl" in start[:512] and path.suffix != ".zip"
+    return _ZIP.match(start) is not None and b"data.pkl" in start[:512] and path.suffix != ".zip"
 
 
 def _json(path: Path, text: bytes) -> Head:

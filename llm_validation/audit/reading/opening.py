@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import zlib
 from collections.abc import Iterator
 from importlib import import_module
@@ -14,12 +15,13 @@ from typing import Any, BinaryIO
 
 PIECE = 2**24  # bytes read at a time
 CHUNK = 2**14  # bytes unpacked at a time
+# With the byte after the magic number, which is none of a line's end: a damaged line of a log can be a magic number.
 _MAGIC = {
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ\x00": "xz",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"\x04\x22\x4d\x18": "lz4",
+    "gzip": re.compile(rb"\x1f\x8b(\x08|\Z)"),
+    "bzip2": re.compile(rb"BZh([1-9]|\Z)"),
+    "xz": re.compile(rb"\xfd7zXZ\x00(\x00|\Z)"),
+    "zstd": re.compile(rb"\x28\xb5\x2f\xfd(?![\r\n])"),
+    "lz4": re.compile(rb"\x04\x22\x4d\x18([\x40-\x7f]|\Z)"),
 }
 _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, OSError, ValueError)
 
@@ -36,7 +38,7 @@ def compression_of(start: bytes) -> str | None:
     >>> compression_of(b"\x1f\x8b\x08"), compression_of(b'{"a": 1}')
     ('gzip', None)
     """
-    return next((name for magic, name in _MAGIC.items() if start.startswith(magic)), None)
+    return next((name for name, magic in _MAGIC.items() if magic.match(start)), None)
 
 
 def opened(path: Path) -> BinaryIO:
