@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -65,5 +66,9 @@ def modules(cells: str) -> tuple[str, ...]:
     Args:
         cells: full name of the module that defines the experiment's cells.
     """
-    methods = {point.module for point in entry_points(group=METHODS_GROUP)}
-    return (cells, "simulators.sweep", *sorted(methods))
+    return (cells, "simulators.sweep", *_methods_modules())
+
+
+@cache  # the installed packages are searched once
+def _methods_modules() -> tuple[str, ...]:
+    return tuple(sorted({point.module for point in entry_points(group=METHODS_GROUP)}))

@@ -69,10 +69,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if isinstance(item, pytest.DoctestItem) and any("torch" in example.source for example in item.dtest.examples):
             item.add_marker("torch")
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in MISSING)]
+    names = {item.nodeid for item in left_out}
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
-    config.stash[_LEFT_OUT].update(item.nodeid for item in left_out)
+        items[:] = [item for item in items if item.nodeid not in names]
+    config.stash[_LEFT_OUT].update(names)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

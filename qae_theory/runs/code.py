@@ -32,7 +32,7 @@ def code_version(modules: Sequence[str]) -> str:
     """
     digest = hashlib.sha256()
     for name, path in sorted(imported_modules(modules).items()):
-        digest.update(f"{name}\0{_source(path).syntax}\0".encode())
+        digest.update(f"{name}\0{_read_source(path, _stamp(path)).syntax}\0".encode())
     return digest.hexdigest()[:16]
 
 
@@ -53,7 +53,7 @@ def imported_modules(modules: Sequence[str]) -> dict[str, Path]:
         path = None if name in found or _is_left_out(name) else module_file(name)
         if path is not None:
             found[name] = path
-            waiting += [imported for imported in _imported(name, path) if imported.partition(".")[0] in own]
+            waiting += [imported for imported in _imported(name, path, _stamp(path)) if imported.partition(".")[0] in own]
     return found
 
 
@@ -96,14 +96,25 @@ def _is_left_out(name: str) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in LEFT_OUT)
 
 
-def _imported(module: str, path: Path) -> Iterator[str]:
+@cache
+def _imported(module: str, path: Path, stamp: _Stamp) -> tuple[str, ...]:
+    """Return the full names of what a module imports, found once for a file as it is."""
+    return tuple(_resolved(module, path, _read_source(path, stamp)))
+
+
+def _resolved(module: str, path: Path, source: _Source) -> Iterator[str]:
     """Yield the full names of what a module imports; ``from a import b`` may name a module ``a.b`` or a name."""
     package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
-    for level, start, name in _source(path).imports:
+    for level, start, name in source.imports:
         base = package[: len(package) - level + 1] if level else []
         full = ".".join([*base, *([start] if start else [])])
         submodule = f"{full}.{name}" if name else full
         yield submodule if module_file(submodule) else full
+
+
+class _Stamp(NamedTuple):
+    modified: int  # nanoseconds
+    size: int  # bytes
 
 
 class _Source(NamedTuple):
@@ -111,15 +122,15 @@ class _Source(NamedTuple):
     imports: tuple[tuple[int, str, str], ...]  # level, module and name of each import anywhere in it
 
 
-def _source(path: Path) -> _Source:
+def _stamp(path: Path) -> _Stamp:
     facts = path.stat()
-    return _read_source(path, facts.st_mtime_ns, facts.st_size)
+    return _Stamp(facts.st_mtime_ns, facts.st_size)
 
 
 @cache
-def _read_source(path: Path, modified: int, size: int) -> _Source:
-    """Read a file once; ``modified`` and ``size`` make an edited file another one."""
-    del modified, size
+def _read_source(path: Path, stamp: _Stamp) -> _Source:
+    """Read a file once; its stamp makes an edited file another one."""
+    del stamp
     tree = ast.parse(path.read_bytes())
     imports: list[tuple[int, str, str]] = []
     for node in ast.walk(tree):
