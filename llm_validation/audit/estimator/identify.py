@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -99,20 +99,33 @@ def identify_rows(rows: Rows, settings: AuditSettings, left_out: int = 0) -> Ide
     screened = _Groups(rows.take(_informative(rows)))
     known = [settings.k] if settings.k is not None else []
     divided = None if settings.std in (None, "none") else settings.estimator
-    tried = [(family, numerator(family, screened.rows)) for family in families(screened.rows, known, divided)]
+    tried = [_Tried.of(family, screened.rows) for family in families(screened.rows, known, divided)]
     levels = precisions(rows.logged)
     for level in levels:
-        fits = [fit for family, top in tried for fit in _fits(family, top, screened, level) if fit.excess <= 1]
+        fits = [fit for one in tried for fit in _fits(one, screened, level) if fit.excess <= 1]
         fits = [whole for fit in fits if (whole := _on_all(fit, rows, level)).excess <= 1]
         if fits:
             members = [member for fit in fits for member in fit.members]
             members.sort(key=lambda member: _distance(member, settings))
             first = next(fit for fit in fits if members[0] in fit.members)
             return Identified(tuple(members), first.deviation, level.name, len(rows.rewards), left_out)
-    every = (fit for family, top in tried for fit in _fits(family, top, screened, levels[1]))
+    every = (fit for one in tried for fit in _fits(one, screened, levels[1]))
     nearest = min(every, key=lambda fit: fit.deviation)
     whole = _on_all(nearest, rows, levels[1])
     return Identified((), whole.deviation, levels[-1].name, len(rows.rewards), left_out, nearest.members[0])
+
+
+class _Tried(NamedTuple):
+    """Hold a family, its numerators of some groups, ``[M, G]``, and its candidates by deviation and eps."""
+
+    family: Family
+    top: Array
+    candidates: list[tuple[str, float, list[Candidate]]]
+
+    @classmethod
+    def of(cls, family: Family, rows: Rows) -> Self:
+        """Return a family with what it makes of these groups."""
+        return cls(family, numerator(family, rows), list(candidates_of(family)))
 
 
 class _Groups:
@@ -123,13 +136,14 @@ class _Groups:
         scored = np.isfinite(rows.rewards)
         self.told = _told(rows, scored)
         self.largest = np.where(scored, np.abs(rows.rewards), 0).max(axis=1, keepdims=True)
-        self._divisors: dict[tuple[str, float, bool], Array] = {}
+        self._divisors: dict[tuple[bool, tuple[tuple[str, float], ...]], Array] = {}
 
-    def divisor(self, std: str, eps: float, family: Family) -> Array:
-        """Return what the numerators of a family are divided by, ``[M, 1]``."""
-        key = (std, eps, family.on_correctness)
+    def divisors(self, family: Family, kinds: tuple[tuple[str, float], ...]) -> Array:
+        """Return what a family's numerator is divided by, for several kinds of deviation and eps, ``[C, M, 1]``."""
+        key = (family.on_correctness, kinds)
         if key not in self._divisors:
-            self._divisors[key] = divisor(std, eps, family, self.rows)
+            below = np.stack([divisor(std, eps, family, self.rows) for std, eps in kinds])
+            self._divisors[key] = np.where(below > 0, below, np.inf)  # 0/0 in a degenerate group is no advantage
         return self._divisors[key]
 
 
@@ -172,22 +186,17 @@ def _informative(rows: Rows) -> Array:
     return np.unique(np.r_[np.sort(first)[thin], spread])
 
 
-def _fits(family: Family, top: Array, groups: _Groups, level: Precision) -> list[_Fit]:
-    return [_fit(family, top, groups, level, std, eps, members) for std, eps, members in candidates_of(family)]
-
-
-def _fit(
-    family: Family, top: Array, groups: _Groups, level: Precision, std: str, eps: float, members: list[Candidate]
-) -> _Fit:
-    """Return how far a candidate's advantages are from the logged ones."""
-    below = groups.divisor(std, eps, family)
-    safe = np.where(below > 0, below, np.inf)  # 0/0 in a degenerate group is no advantage
+def _fits(tried: _Tried, groups: _Groups, level: Precision) -> list[_Fit]:
+    """Return how far each candidate's advantages are from the logged ones; all candidates of a family at once."""
+    family, top, candidates = tried
+    safe = groups.divisors(family, tuple((std, eps) for std, eps, _ in candidates))
     made, condition = top / safe, groups.largest / safe
     told = groups.told | (top != 0).any(axis=1, keepdims=True)
     off = np.where(told, np.abs(made - groups.rows.logged), 0)
     # Where rewards and advantages are all 0 so is the tolerance, and the smallest number keeps 0/0 away.
     excess = off / (level.tolerance(made, condition) + np.finfo(float).tiny)
-    return _Fit(family, std, eps, members, float(excess.max()), float(off.max()))
+    largest = zip(candidates, excess.max(axis=(1, 2)).tolist(), off.max(axis=(1, 2)).tolist(), strict=True)
+    return [_Fit(family, *candidate, excess=far, deviation=most) for candidate, far, most in largest]
 
 
 def _told(rows: Rows, scored: Array) -> Array:
@@ -207,8 +216,8 @@ def _on_all(fit: _Fit, rows: Rows, level: Precision) -> _Fit:
     excess, deviation = 0.0, 0.0
     for start in range(0, len(rows.rewards), BLOCK):
         part = _Groups(rows.take(np.arange(start, min(start + BLOCK, len(rows.rewards)))))
-        top = numerator(fit.family, part.rows)
-        now = _fit(fit.family, top, part, level, fit.std, fit.eps, fit.members)
+        one = _Tried(fit.family, numerator(fit.family, part.rows), [(fit.std, fit.eps, fit.members)])
+        (now,) = _fits(one, part, level)
         excess, deviation = max(excess, now.excess), max(deviation, now.deviation)
     return fit._replace(excess=excess, deviation=deviation)
 
