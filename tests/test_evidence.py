@@ -42,6 +42,7 @@ LEDGER = read_ledger()
 CLAIMS = {claim.id: claim for claim in LEDGER.claims}
 # Evidence that lacks something would pass here without a check, so it has no tests: the package's own tests feed it.
 LEFT_OUT = {(item.claim, item.name): said for item in LEDGER.evidence if (said := lacks(item, EFFORT)) is not None}
+BY_COQ = {item.claim for item in LEDGER.evidence if item.kind is Kind.FORMAL}
 EVIDENCE = [item for item in LEDGER.evidence if (item.claim, item.name) not in LEFT_OUT]
 
 
@@ -65,8 +66,12 @@ def formal_proofs_checked(claim: str) -> bool:
 
 
 def grouped(claim: str, *name: str) -> Any:
-    """A parameter whose tests share a worker with all others of the claim; its id is ``claim`` or ``claim::name``."""
-    return pytest.param(claim, *name, id="::".join([claim, *name]), marks=pytest.mark.xdist_group(claim))
+    """A parameter whose tests share a worker with all others of the claim; its id is ``claim`` or ``claim::name``.
+
+    All claims that Coq proves share one, since coqchk goes over all compiled proofs together, once for each process.
+    """
+    worker = "coq" if claim in BY_COQ else claim
+    return pytest.param(claim, *name, id="::".join([claim, *name]), marks=pytest.mark.xdist_group(worker))
 
 
 def test_every_claim_is_in_the_ledger() -> None:

@@ -53,7 +53,9 @@ def imported_modules(modules: Sequence[str]) -> dict[str, Path]:
         path = None if name in found or _is_left_out(name) else module_file(name)
         if path is not None:
             found[name] = path
-            waiting += [imported for imported in _imported(name, path, _stamp(path)) if imported.partition(".")[0] in own]
+            waiting += [
+                imported for imported in _imported(name, path, _stamp(path)) if imported.partition(".")[0] in own
+            ]
     return found
 
 

@@ -8,11 +8,19 @@ rewards that are 0 or 1.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import numba
 import numpy as np
 
 from qae_theory import checks
 from qae_theory.arrays import Array
 from simulators.tabular import loops
+
+# Numbers read below which one thread works alone, in at most 20 microseconds. Where other processes keep the cores
+# busy, waiting for the other threads costs thousands.
+WORTH_THREADS = 2**12
 
 
 def log_softmax(logits: Array) -> tuple[Array, Array]:
@@ -32,7 +40,7 @@ def log_softmax(logits: Array) -> tuple[Array, Array]:
     """
     flat = _flattened(logits)
     log_probs, probs = np.empty_like(flat), np.empty_like(flat)
-    loops.log_softmax(flat, log_probs, probs)
+    _run(loops.log_softmax, flat.size, flat, log_probs, probs)
     return log_probs.reshape(logits.shape), probs.reshape(logits.shape)
 
 
@@ -56,7 +64,7 @@ def sample(probs: Array, uniforms: Array) -> Array:
         checks.refuse("uniforms", uniforms, f"of shape {(*probs.shape[:-1], 'G')}")
     draws = _flattened(uniforms)
     out = np.empty(draws.shape, dtype=np.int64)
-    loops.sample(_flattened(probs), draws, out)
+    _run(loops.sample, probs.size + draws.size, _flattened(probs), draws, out)
     return out.reshape(uniforms.shape)
 
 
@@ -79,7 +87,9 @@ def push(coefficients: Array, responses: Array, cells: Array, probs: Array) -> A
     nodes, actions = probs.shape[-2:]
     group, tokens = coefficients.shape[-2:]
     out = np.zeros((responses.size // group, nodes * actions))
-    loops.push(
+    _run(
+        loops.push,
+        probs.size + coefficients.size,
         np.ascontiguousarray(coefficients).reshape(-1, group, tokens),
         np.ascontiguousarray(responses).reshape(-1, group),
         np.ascontiguousarray(cells),
@@ -123,7 +133,9 @@ def group_update(
     moved = np.empty_like(z) if out is None else out
     # Step size and 1/G go into the two tables, where they cost G + 1 products and not one for each response.
     per_response = step_size / uniforms.shape[1]
-    loops.group_update(
+    _run(
+        loops.group_update,
+        z.size + uniforms.size,
         z,
         np.ascontiguousarray(arm_rewards, dtype=np.float64),
         correct_advantage * per_response,
@@ -132,6 +144,19 @@ def group_update(
         moved,
     )
     return moved
+
+
+def _run(loop: Callable[..., None], numbers: int, *arguments: Any) -> None:
+    """Run a compiled loop, on one thread where there is too little work to hand out."""
+    threads = numba.get_num_threads()
+    if numbers >= WORTH_THREADS or threads == 1:
+        loop(*arguments)
+        return
+    numba.set_num_threads(1)
+    try:
+        loop(*arguments)
+    finally:
+        numba.set_num_threads(threads)
 
 
 def _flattened(values: Array) -> Array:

@@ -9,6 +9,8 @@ import pytest
 from tests import ROOT
 from tests.meta.house import arrows_back_up, arrows_between_folders, cycles, main, private_imports, style_of
 
+pytestmark = pytest.mark.xdist_group("house")  # they parse the same sources
+
 
 def test_no_folder_imports_in_a_circle() -> None:
     assert cycles(arrows_between_folders(ROOT)) == []
