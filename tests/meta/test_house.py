@@ -72,6 +72,7 @@ def test_style_is_counted(tmp_path: Path) -> None:
     assert (style.one_line_docstrings, style.annotated) == (50, 50)
 
 
+@pytest.mark.slow
 def test_the_picture_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--anchor", "no_such_package"]) == 2
     assert "no_such_package" in capsys.readouterr().err

@@ -72,7 +72,7 @@ def test_a_dead_worker_is_one_line_and_keeps_what_is_finished(tmp_path: Path) ->
     assert finished(tmp_path / "out") == []
 
 
-@pytest.mark.parametrize("everyone", [True, False], ids=["group", "parent"])
+@pytest.mark.parametrize("everyone", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["group", "parent"])
 def test_an_interruption_keeps_finished_cells(tmp_path: Path, everyone: bool) -> None:
     out, gate = tmp_path / "out", tmp_path / "gate"
     process = start(out, f'gate="{gate}"')
@@ -89,6 +89,7 @@ def test_an_interruption_keeps_finished_cells(tmp_path: Path, everyone: bool) ->
     assert "toy: 2 of 6 cells were finished already" in again.stdout
 
 
+@pytest.mark.slow
 def test_two_processes_do_not_work_on_one_run(tmp_path: Path) -> None:
     out, gate = tmp_path / "out", tmp_path / "gate"
     process = start(out, f'gate="{gate}"')

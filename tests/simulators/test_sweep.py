@@ -112,6 +112,7 @@ run_tiny(Path(sys.argv[1]), workers=2, log=sys.argv[2], gate=sys.argv[3])
 """
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_it_goes_on_and_runs_no_finished_cell_again(tmp_path: Path) -> None:
     log, out, gate = tmp_path / "log", tmp_path / "out", tmp_path / "gate"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -11,7 +11,7 @@ import pytest
 from llm_validation.verifiers.mathematics import MathVerifier
 from tests.llm_validation.verifiers.hostile import BOMBS, dressed, programs
 
-SECONDS = 4.0
+SECONDS = 2.5
 
 
 @pytest.fixture(scope="module")

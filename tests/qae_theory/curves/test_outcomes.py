@@ -66,7 +66,10 @@ def test_seeds_without_an_effect_are_left_out() -> None:
     assert record["outcome"] == "undecided"
 
 
-@pytest.mark.parametrize(("spread", "seeds"), [(0.05, 8), (0.08, 8), (0.05, 3)])
+@pytest.mark.parametrize(
+    ("spread", "seeds"),
+    [(0.08, 8), pytest.param(0.05, 8, marks=pytest.mark.slow), pytest.param(0.05, 3, marks=pytest.mark.slow)],
+)
 def test_the_power_is_the_rate_at_which_twice_the_smallest_effect_is_found(spread: float, seeds: int) -> None:
     rng = np.random.default_rng(1)
     sample = 0.2 + spread * rng.normal(size=(DRAWS, seeds))
@@ -77,6 +80,7 @@ def test_the_power_is_the_rate_at_which_twice_the_smallest_effect_is_found(sprea
     assert 0.2 < expected < 0.999
 
 
+@pytest.mark.slow
 def test_an_effect_on_the_margin_is_found_in_one_case_of_forty() -> None:
     rng = np.random.default_rng(2)
     sample = 0.1 + 0.05 * rng.normal(size=(DRAWS, 8))
