@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -113,8 +114,13 @@ def divisor(std: str, eps: float, family: Family, rows: Rows) -> Array:
     return group_std(values, std) + eps
 
 
-def candidates_of(family: Family) -> Iterator[tuple[str, float, list[Candidate]]]:
-    """Yield standard deviation, eps and the candidates of a family that are the same rule."""
+@cache
+def candidates_of(family: Family) -> tuple[tuple[str, float, tuple[Candidate, ...]], ...]:
+    """Return standard deviation, eps and the candidates of a family that are the same rule, for each of these."""
+    return tuple((std, eps, tuple(same)) for std, eps, same in _by_divisor(family))
+
+
+def _by_divisor(family: Family) -> Iterator[tuple[str, float, list[Candidate]]]:
     gate = {"gate": "correctness"} if family.on_correctness else {}
     if not family.divided:
         yield "none", 0.0, [Candidate(family.name, gate)]

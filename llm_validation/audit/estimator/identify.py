@@ -73,7 +73,7 @@ class _Fit(NamedTuple):
     family: Family
     std: str
     eps: float
-    members: list[Candidate]
+    members: tuple[Candidate, ...]
     excess: float
     """Largest deviation in units of the tolerance."""
     deviation: float
@@ -120,12 +120,12 @@ class _Tried(NamedTuple):
 
     family: Family
     top: Array
-    candidates: list[tuple[str, float, list[Candidate]]]
+    candidates: tuple[tuple[str, float, tuple[Candidate, ...]], ...]
 
     @classmethod
     def of(cls, family: Family, rows: Rows) -> Self:
         """Return a family with what it makes of these groups."""
-        return cls(family, numerator(family, rows), list(candidates_of(family)))
+        return cls(family, numerator(family, rows), candidates_of(family))
 
 
 class _Groups:
@@ -216,7 +216,7 @@ def _on_all(fit: _Fit, rows: Rows, level: Precision) -> _Fit:
     excess, deviation = 0.0, 0.0
     for start in range(0, len(rows.rewards), BLOCK):
         part = _Groups(rows.take(np.arange(start, min(start + BLOCK, len(rows.rewards)))))
-        one = _Tried(fit.family, numerator(fit.family, part.rows), [(fit.std, fit.eps, fit.members)])
+        one = _Tried(fit.family, numerator(fit.family, part.rows), ((fit.std, fit.eps, fit.members),))
         (now,) = _fits(one, part, level)
         excess, deviation = max(excess, now.excess), max(deviation, now.deviation)
     return fit._replace(excess=excess, deviation=deviation)

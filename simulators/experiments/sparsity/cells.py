@@ -8,6 +8,7 @@ over the distribution, which stands beside the simulated share.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -122,13 +123,19 @@ def expected_start(difficulty: Difficulty, k: str, group_size: int) -> dict[str,
         k: the quantile level K.
         group_size: G.
     """
+    occurs, zeros = _correct_counts(difficulty, group_size), zero_share(k, group_size)
+    mixed = slice(1, -1)  # a group is mixed unless none or all of its responses are correct
+    # A ratio of means, as in a batch: queries with more mixed groups count more.
+    of_mixed = occurs[mixed] @ zeros[mixed] / occurs[mixed].sum()
+    return {"all groups": float(occurs @ zeros), "mixed groups": float(of_mixed)}
+
+
+@cache
+def _correct_counts(difficulty: Difficulty, group_size: int) -> Array:
+    """Return the probability that m = 0..G responses of a group are correct, over the distribution, ``[G + 1]``."""
     # The draws only average over the distribution; the same ones for every K leave the differences between K exact.
     p = success_probs(difficulty, START_DRAWS, np.random.default_rng(0))
-    zeros, mixed = zero_share(k, group_size), np.ones(group_size + 1)
-    mixed[[0, -1]] = 0  # a group is mixed unless none or all of its responses are correct
-    # A ratio of means, as in a batch: queries with more mixed groups count more.
-    of_mixed = binomial_mean(p, zeros * mixed).mean() / binomial_mean(p, mixed).mean()
-    return {"all groups": float(binomial_mean(p, zeros).mean()), "mixed groups": float(of_mixed)}
+    return np.array([binomial_mean(p, one).mean() for one in np.eye(group_size + 1)])
 
 
 def zero_share(k: str, group_size: int) -> Array:
