@@ -69,9 +69,12 @@ def grouped(claim: str, *name: str) -> Any:
     """A parameter whose tests share a worker with all others of the claim; its id is ``claim`` or ``claim::name``.
 
     All claims that Coq proves share one, since coqchk goes over all compiled proofs together, once for each process.
+    Those of the shipped functions are long tests here: `tests/qae_theory/test_agreement.py` makes the same comparisons.
     """
     worker = "coq" if claim in BY_COQ else claim
-    return pytest.param(claim, *name, id="::".join([claim, *name]), marks=pytest.mark.xdist_group(worker))
+    long = [pytest.mark.slow] if claim.startswith("shipped-agrees-") else []
+    marks = [pytest.mark.xdist_group(worker), *long]
+    return pytest.param(claim, *name, id="::".join([claim, *name]), marks=marks)
 
 
 def test_every_claim_is_in_the_ledger() -> None:

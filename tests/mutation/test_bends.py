@@ -40,6 +40,7 @@ KNOWN = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", KNOWN, ids=lambda words: f"{words[0]}: {words[2]} | {words[1]}")
 def test_known_kinds_are_found_by_the_plan(words: tuple[str, str, str]) -> None:
     bend = named(*words)

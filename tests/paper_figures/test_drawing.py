@@ -134,7 +134,7 @@ def test_a_file_that_is_gone_is_drawn_again(modules: dict[str, Path], tmp_path: 
     assert drawn(modules, tmp_path) == ["one"]
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"one": 3}'])
+@pytest.mark.parametrize("content", ["{", *(pytest.param(one, marks=pytest.mark.slow) for one in ("[]", '{"one": 3}'))])
 def test_a_broken_index_draws_all_again(modules: dict[str, Path], tmp_path: Path, content: str) -> None:
     drawn(modules, tmp_path)
     (tmp_path / "out" / INDEX).write_text(content)

@@ -298,6 +298,7 @@ def test_with_nothing_but_a_ledger_there_are_notes_and_no_trace(
 # The command
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: Path) -> None:
     result = invoke(monkeypatch, "--results", folder.parent / "results", "--ledger", STORED, "--out", tmp_path)
     assert result.exit_code == 0, result.output

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -117,10 +119,18 @@ ODD: Mapping[str, Callable[[Path], None]] = {
 PAIRS = [(name, odd) for name in JSON_FORMATS for odd in ODD if (name, odd) != ("ms-swift", "numbers as text")]
 
 
+@cache
+def plainly(name: str) -> Mapping[str, Any]:
+    """What the audit says of a format as its writer leaves it."""
+    with TemporaryDirectory() as folder:
+        FORMATS[name][0](Path(folder), WORLD)
+        return audited(Path(folder))
+
+
 @pytest.mark.parametrize(("name", "odd"), PAIRS)
 def test_odd_files_are_read_as_plain_ones(name: str, odd: str, tmp_path: Path) -> None:
     FORMATS[name][0](tmp_path, WORLD)
-    plain = audited(tmp_path)
+    plain = plainly(name)
     ODD[odd](tmp_path)
     found = audited(tmp_path)
     assert {key: found[key] for key in SAME} == {key: plain[key] for key in SAME}

@@ -122,6 +122,7 @@ def test_the_interval_covers_the_mean_over_all_clusters() -> None:
     assert stats.binomtest(found, REPEATS, 0.94, alternative="greater").pvalue >= ERROR_RATE
 
 
+@pytest.mark.slow
 def test_controls_rows_for_clusters_are_too_narrow_and_a_shift_is_seen() -> None:
     assert stats.binomtest(covered(rows_as_clusters=True), REPEATS, 0.87, alternative="less").pvalue < ERROR_RATE
     shifted = covered(rows_as_clusters=False, truth=0.5)

@@ -198,6 +198,7 @@ def test_no_figure_is_typed(tmp_path: Path, folder: Path) -> None:
             assert a != b
 
 
+@pytest.mark.slow
 def test_the_same_data_give_the_same_files(tmp_path: Path, folder: Path) -> None:
     write_report(tmp_path, tables(), CONFIG, FACTS)
     for path in folder.iterdir():

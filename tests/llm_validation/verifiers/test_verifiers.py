@@ -344,7 +344,7 @@ def test_a_broken_worker_is_caught_where_all_answers_are_numbers(
             self_test(verifier, answers=["12", "5"])
 
 
-@pytest.mark.parametrize("name", ["integer", "choice", "math"])
+@pytest.mark.parametrize("name", ["integer", "choice", pytest.param("math", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("setting", ["auto", "box", "tags", "hash", "first-line", "last-line", "is (.*?);"])
 def test_every_extraction_passes_the_test_of_verifiers(name: str, setting: str) -> None:
     with get_verifier(Scoring(name, Extraction(setting))) as verifier:

@@ -138,8 +138,8 @@ def test_zero_shares_of_a_group_are_those_of_its_advantages() -> None:
     ("share", "late", "expected"),
     [
         (0.8, 0.8, Answer.FOUND),
-        (0.7, 0.7, Answer.ABSENT),  # a tenth away: neither in the band nor far from it
-        (0.5, 0.5, Answer.OPPOSITE),
+        pytest.param(0.7, 0.7, Answer.ABSENT, marks=pytest.mark.slow),  # a tenth away: neither in the band nor far off
+        pytest.param(0.5, 0.5, Answer.OPPOSITE, marks=pytest.mark.slow),
         (0.8, 0.97, Answer.OPPOSITE),  # in the band at first, and not throughout
     ],
 )

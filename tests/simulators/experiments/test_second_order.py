@@ -34,6 +34,7 @@ def records() -> list[dict[str, Any]]:
     return records_of("second-order", config_of("second-order", **TINY))
 
 
+@pytest.mark.slow
 def test_same_seed_same_records(records: list[dict[str, Any]]) -> None:
     assert records == records_of("second-order", config_of("second-order", **TINY))
     assert records != records_of("second-order", config_of("second-order", **TINY), seed=1)
