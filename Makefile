@@ -82,7 +82,7 @@ site: $(DOCS) ## Build the documentation into site/
 test-pages: $(BASE) $(DOCS) site ## Open report, audit page and site in a headless Chromium, which it installs, and check them
 	@sh tests/browser/install.sh
 	$(BIN)/qae report --ledger docs/ledger.json --out build/pages
-	$(BIN)/qae audit --demo --fail-on critical --html build/pages/audit.html >/dev/null
+	$(BIN)/qae audit --demo --html build/pages/audit.html >/dev/null || test $$? -eq 1 # it has findings
 	QAE_REPORT=build/pages/report.html QAE_SITE=site node --test tests/browser/*.test.mjs
 	node tests/browser/check_pages.mjs --shots build/screenshots build/pages/report.html build/pages/audit.html site
 
