@@ -17,6 +17,7 @@ from qae_theory.numerics import row_moments
 from qae_theory.numerics.arithmetic import Array
 from qae_theory.numerics.row_moments import (
     FUNCTION_ERROR,
+    GENEROUS,
     LARGEST_SHIFT,
     SHIFTED_UNDERFLOW,
     UNDERFLOW,
@@ -31,8 +32,6 @@ from qae_theory.numerics.row_moments import (
 Sides = tuple[Array, Array]
 
 _ELEMENTS = 2**15  # floats of a block of rows that are worked on together
-# Second-order parts of error bounds, and the roundings of the bounds themselves, are covered by this factor.
-_GENEROUS = 1.01
 # Steps outside [2^LOWEST, 2^HIGHEST], in units of the direction's size, are treated as limits.
 LOWEST_STEP, HIGHEST_STEP = -900, 60
 # Of a step below 2**LOWEST_STEP, tau rho^2 L / 2 is less than this: rho is at most 2**9, L at most log n + 2.
@@ -146,7 +145,7 @@ def _plain_error(arms: int) -> float:
     A weight is e^(gap (1 + u)), off by 745 + 8 units at most, a term by 4 more, a sum by its length; twice, as the
     mass that divides is off by as much.
     """
-    return _GENEROUS * 2 * (760 + row_moments.summation_error(arms) + 32) * UNIT
+    return GENEROUS * 2 * (760 + row_moments.summation_error(arms) + 32) * UNIT
 
 
 def _shifted_error(arms: int) -> float:
@@ -154,7 +153,7 @@ def _shifted_error(arms: int) -> float:
 
     An exponent of up to 300 is off by two units of itself.
     """
-    return _plain_error(arms) + _GENEROUS * 2 * (2 * LARGEST_SHIFT + FUNCTION_ERROR + 8) * UNIT
+    return _plain_error(arms) + GENEROUS * 2 * (2 * LARGEST_SHIFT + FUNCTION_ERROR + 8) * UNIT
 
 
 def _gap_error(policy: Policy) -> Array:
@@ -189,7 +188,7 @@ def _slope(m: Moments, policy: Policy, arms: int) -> Slope:
         + off_mean * m.xx
         + UNDERFLOW
     )
-    return Slope(-m.sx, _GENEROUS * first_error, -(m.xx + m.sxx), _GENEROUS * second_error, off_centre, off_mean)
+    return Slope(-m.sx, GENEROUS * first_error, -(m.xx + m.sxx), GENEROUS * second_error, off_centre, off_mean)
 
 
 def _upper_moments(shifted: Shifted, slope: Slope, policy: Policy, tau: Array, arms: int) -> UpperMoments:
@@ -251,10 +250,10 @@ def _cross_entropy(terms: Terms) -> Sides:
     lost = np.where(terms.policy.uniform, 0.0, SHIFTED_UNDERFLOW)
     cross = plain.s - shifted.moved_s / shifted.moved
     cross_error = shifted_relative * upper.s[0] / shifted.moved + relative * plain.abs_s + lost
-    cross_error = _GENEROUS * (cross_error + 2 * _gap_error(terms.policy)) + 8 * UNIT * np.abs(cross)
+    cross_error = GENEROUS * (cross_error + 2 * _gap_error(terms.policy)) + 8 * UNIT * np.abs(cross)
     both = tau * (shifted.moved_x / shifted.moved - plain.x)
     both_error = tau * (shifted_relative * upper.a[1] / shifted.moved + relative * plain.abs_x + SHIFTED_UNDERFLOW)
-    both_error = _GENEROUS * both_error + 8 * UNIT * (np.abs(both) + np.abs(cross))
+    both_error = GENEROUS * both_error + 8 * UNIT * (np.abs(both) + np.abs(cross))
     return _where(terms.near, (cross - both - cross_error - both_error, cross + cross_error))
 
 

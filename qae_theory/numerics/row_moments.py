@@ -30,6 +30,8 @@ LARGEST_SHIFT = 300.0
 SHIFTED_UNDERFLOW = 1e-165
 
 
+# Second-order parts of error bounds, and the roundings of the bounds themselves, are covered by this factor.
+GENEROUS = 1.01
 # Directions whose largest entry lies within this many powers of two of 1 are taken as they are.
 PLAIN_SIZE = 8
 
@@ -271,10 +273,10 @@ def moments(z: Array, d: Array, policy: Policy, direction: Direction, room: Room
 def all_moments(
     z: Array, d: Array, policy: Policy, direction: Direction, tau: Array, room: Room
 ) -> tuple[Moments, Shifted]:
-    """Return what :func:`moments` does, and the moments that the step weights.
+    r"""Return what :func:`moments` does, and the moments that the step weights.
 
-    ``tau * x`` must be at most LARGEST_SHIFT in size. The moments of sizes are the P-weighted ones, which are no
-    smaller than the plain ones.
+    ``tau * x`` must be at most LARGEST_SHIFT in size. The moments of sizes are upper bounds: the P-weighted ones, or
+    those that follow from :math:`E|S| \le 2|E[z - \max z]|` and the largest :math:`|x|`, whichever is less.
     """
     blocks = _blocks(z.shape[1])
     signed, moved, sized = (np.empty((count, len(blocks), len(z))) for count in (5, 3, 8))
@@ -295,7 +297,11 @@ def all_moments(
     mass = policy.mass
     of_step, of_sizes = moved.sum(axis=1) / mass, sized.sum(axis=1) / mass
     a, s = (1 + of_step[0], *of_sizes[1::2]), tuple(of_sizes[::2])  # P <= 1 + e^(tau x)
-    plain = Moments._make([*(signed.sum(axis=1) / mass), s[0], a[1], s[1], s[2]])
+    # After a long step that leaves most of the probability where it was, P is e^(tau x) nearly everywhere, and large.
+    reach = GENEROUS * np.maximum(direction.highest, -direction.lowest)
+    size_s, size_x = np.minimum(s[0], -2 * GENEROUS * policy.mean_gap), np.minimum(a[1], reach)
+    sizes = size_s, size_x, np.minimum(s[1], reach * size_s), np.minimum(s[2], reach**2 * size_s)
+    plain = Moments._make([*(signed.sum(axis=1) / mass), *sizes])
     return plain, Shifted(moved=of_step[0], moved_s=of_step[1], moved_x=of_step[2], a=a, s=s)
 
 
