@@ -23,14 +23,14 @@ from qae_theory.runs.stored import MissingError
 
 TITLE = "The ledger: what is proved, what is refuted, and for which update"
 SHAPE = (1, 3)
-SIZE = (4.6, 4.0)
+SIZE = (4.6, 5.2)
 FILE = "ledger.json"
 COMMAND = "qae verify --json results/ledger.json"
 
 UPDATES = ("uncentred", "policy_gradient", "natural_gradient", "sampled_group")
 OTHER = "Other"
 LETTERS = 44  # of a line beside the bars
-ROOM = 1.4  # the axis is longer than the longest bar, for the legend
+ROOM = 1.7  # the axis is longer than the longest bar, for the legend
 LEAST_WRITTEN = 0.035  # of the longest bar: a shorter piece has no room for its number
 
 TEXTS_OF: Mapping[Verdict, str] = {
@@ -65,7 +65,7 @@ def counted(by_condition: bool, title: str, results: Results) -> Panel:
     return Panel(
         title=f"{len(records)} {title}",
         caption=f"{len(records)} {title}: {_counts(records)}.",
-        draw=partial(_draw_counts, groups=groups),
+        draw=partial(_draw_counts, groups=groups, of="lines" if by_condition else "claims"),
         files=(path,),
     )
 
@@ -150,7 +150,7 @@ def _by_update(records: Sequence[Mapping[str, Any]]) -> str:
     return "; ".join(parts) or "none about one update only"
 
 
-def _draw_counts(axes: Any, *, groups: Mapping[str, Sequence[Verdict]]) -> None:
+def _draw_counts(axes: Any, *, groups: Mapping[str, Sequence[Verdict]], of: str) -> None:
     """Draw a bar for each group, in pieces by verdict, each with its number where it has room."""
     longest = max(map(len, groups.values()))
     for row, verdicts in enumerate(groups.values()):
@@ -161,7 +161,7 @@ def _draw_counts(axes: Any, *, groups: Mapping[str, Sequence[Verdict]]) -> None:
                 axes.text(left + number / 2, row, str(number), fontsize=6.5, ha="center", va="center", **_ink(verdict))
             left += number
     axes.set_yticks(range(len(groups)), [_label(name) for name in groups], fontsize=6)
-    axes.set(xlim=(0, ROOM * longest), ylim=(len(groups) - 0.4, -0.6), xlabel="number of claims")
+    axes.set(xlim=(0, ROOM * longest), ylim=(len(groups) - 0.4, -0.6), xlabel=f"number of {of}")
     axes.grid(visible=False, axis="y")
     handles, labels = axes.get_legend_handles_labels()
     by_label = dict(zip(labels, handles, strict=True))
