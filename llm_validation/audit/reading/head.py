@@ -25,7 +25,7 @@ _BOM = b"\xef\xbb\xbf"
 # together with what always follows it in a file of its kind, and never follows in a line that ends there.
 _PARQUET = re.compile(rb"PAR1(?![\r\n])")
 _PICKLE = re.compile(rb"\x80[\x02-\x05](?![\r\n])")
-_ZIP = re.compile(rb"PK\x03\x04(.\x00|.?\Z)", re.DOTALL)  # the version that unpacks it, at most 6.3, in two bytes
+_ZIP = re.compile(rb"PK\x03\x04(.\x00|[^\r\n]?\Z)", re.DOTALL)  # the version that unpacks it, at most 6.3, in two bytes
 _WANDB = re.compile(rb":W&B(\xe1|\Z)")
 _EVENTS = re.compile(rb".{3}\x00{5}.*brain\.Event:", re.DOTALL)  # behind the length of the first record
 
@@ -78,7 +78,7 @@ def head_of(path: Path) -> Head:
     if _PARQUET.match(start):
         return _parquet(path)
     # Before the archives: torch writes a zip with a pickle in it, which is refused for the pickle.
-    if _PICKLE.match(start) or _is_torch_archive(path, start):
+    if _is_pickle(start) or _is_torch_archive(path, start):
         return Head(path, "pickle")
     if _ZIP.match(start) or start[257:262] == b"ustar":
         return Head(path, "archive")
@@ -113,6 +113,12 @@ def _parquet(path: Path) -> Head:
             return Head(path, "parquet", fields=tuple(pq.read_schema(file).names))
     except Exception:  # cut off: pyarrow raises several things
         return Head(path, "damaged")
+
+
+def _is_pickle(start: bytes) -> bool:
+    """Return whether it is a pickle: its first two bytes alone also begin a damaged line, with whole ones behind it."""
+    is_text = b"\x00" not in start[:4096] and next(_records(start), None) is not None
+    return _PICKLE.match(start) is not None and not is_text
 
 
 def _is_torch_archive(path: Path, start: bytes) -> bool:

@@ -75,8 +75,11 @@ def check_estimator(algorithm: Algorithm) -> Check:
     if wanted not in registered:
         there = ", ".join(registered) or "none"
         return failed(name, f"{algorithm.estimator.key} = {wanted!r} is not registered; there are {there}")
-    whose = "by the plug-in" if wanted in provided_estimators() else "verl’s own"
-    whose = "by the plug-in in a new process" if wanted in OURS else whose
+    whose = "verl’s own"
+    if wanted in OURS:
+        whose = "by the plug-in in a new process"
+    elif wanted in provided_estimators():
+        whose = "by the plug-in"
     return fine(name, f"{wanted} is registered, {whose}")
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from llm_validation.audit.reading.head import head_of
 from tests.llm_validation.audit import worlds
 from tests.llm_validation.audit.audited import audited, report_of
 from tests.llm_validation.audit.worlds import FORMATS, lines
@@ -329,3 +330,20 @@ def test_lists_of_scores_that_are_cut_off_say_so(name: str, text: str, tmp_path:
     (source,) = report_of(tmp_path).log.sources
     assert (source.format, source.rows, source.used) == ("score-lists", 4, 4)
     assert "cut off at" in str(source.note)
+
+
+# Of tables, archives, pickles, W&B's binary log and packed files.
+MAGIC_NUMBERS = (
+    *(b"PAR1", b"PK\x03\x04", b"\x80\x04", b"\x80\x02behind", b":W&B"),
+    *(b"\x1f\x8b", b"BZh", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18"),
+)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize("number", MAGIC_NUMBERS)
+def test_a_magic_number_alone_on_the_first_line_hides_no_record(number: bytes, end: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    records = [json.dumps({"step": step, "reward": 0.5, "text": "x" * 40}).encode() for step in range(3)]
+    path.write_bytes(b"".join(line + end for line in (number, *records)))
+    head = head_of(path)
+    assert (head.kind, [record["step"] for record in head.objects]) == ("lines", [0, 1, 2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import mpmath
+import numba
 import numpy as np
 import pytest
 
@@ -178,3 +179,16 @@ def test_group_update_looks_up_degenerate_groups_too() -> None:
     moved = kernels.group_update(logits, rewards, correct, wrong, uniforms, 1.0)
     direction = np.array([2 / 3, -1 / 3, -1 / 3])
     np.testing.assert_allclose(moved, [-direction, 2 * direction], atol=1e-15)
+
+
+@pytest.mark.parametrize(("queries", "threads"), [(4, 1), (kernels.WORTH_THREADS, 2)])
+def test_threads_are_called_where_there_is_work_for_them(
+    queries: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the loop is run on, and that the number of threads is afterwards what it was."""
+    now, seen = [2], []  # not Numba's own count: a machine may have one core
+    monkeypatch.setattr(numba, "get_num_threads", lambda: now[-1])
+    monkeypatch.setattr(numba, "set_num_threads", now.append)
+    monkeypatch.setattr(loops, "log_softmax", lambda *arrays: seen.append(now[-1]))
+    kernels.log_softmax(np.zeros((queries, 1)))
+    assert (seen, now[-1]) == ([threads], 2)
