@@ -7,7 +7,7 @@ NaN or +inf, or with -inf only, gives NaN. The statistics are in ``token_stats``
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from math import factorial, log
 from typing import Any, NamedTuple
 
@@ -78,7 +78,8 @@ def sums_of_products(
 ) -> tuple[Sums, Tensor]:
     """Return the sums of the logits ``hidden @ weight.T``, ``[rows]`` each, and the logit of each token, ``[rows]``.
 
-    No more than ``chunk`` rows and ``TILE`` columns of logits are held at a time.
+    No more than twice ``chunk`` rows and ``TILE`` columns of logits are held at a time: those that are summed, and the
+    next ones.
 
     Args:
         hidden: ``[rows, D]``.
@@ -99,20 +100,52 @@ def _sum_products(hidden: Tensor, weight: Tensor, tokens: Tensor, per_temperatur
     """Return the sums ``[6, rows]`` and the tokens' logits ``[rows]`` of one block of rows, tile after tile."""
     import torch
 
-    rows = len(hidden)
-    memory = hidden.new_empty(rows * min(TILE, len(weight)))
-    sums, taken = _empty_sums(rows, hidden.device), hidden.new_empty(rows)
-    for first in range(0, len(weight), TILE):
-        tile = weight[first : first + TILE]
-        # All tiles are written to the same memory: allocating a block anew would cost more than filling it.
-        logits = torch.mm(hidden, tile.T, out=memory[: rows * len(tile)].view(rows, len(tile)))
-        new = _empty_sums(rows, hidden.device)
-        _sum_view(logits, per_temperature, None, new)
-        sums = torch.stack(merge(Sums(*sums), Sums(*new), per_temperature)) if first else new
-        place = tokens - first
-        here = logits.gather(1, place.clamp(0, len(tile) - 1)[:, None])[:, 0]
-        taken = torch.where((place >= 0) & (place < len(tile)), here, taken)
+    rows, tiles = len(hidden), weight.split(TILE)
+    # All tiles are written to the same two places: allocating a block anew would cost more than filling it.
+    places = [hidden.new_empty(rows * len(tile)) for tile in tiles[:2]]
+    parts: list[Future[Tensor]] = []
+    taken = hidden.new_empty(rows)
+    with _behind(hidden.device) as behind:
+        for number, tile in enumerate(tiles):
+            if number >= len(places):
+                parts[number - len(places)].result()  # its logits are no longer needed
+            memory = places[number % len(places)][: rows * len(tile)].view(rows, len(tile))
+            logits = torch.mm(hidden, tile.T, out=memory)
+            parts.append(behind.submit(_sums_of_tile, logits, per_temperature))
+            place = tokens - number * TILE
+            here = logits.gather(1, place.clamp(0, len(tile) - 1)[:, None])[:, 0]
+            taken = torch.where((place >= 0) & (place < len(tile)), here, taken)
+        sums = parts[0].result()
+        for part in parts[1:]:
+            sums = torch.stack(merge(Sums(*sums), Sums(*part.result()), per_temperature))
     return sums, taken
+
+
+def _sums_of_tile(logits: Tensor, per_temperature: float) -> Tensor:
+    """Return the sums ``[6, rows]`` of ``[rows, columns]`` logits."""
+    sums = _empty_sums(len(logits), logits.device)
+    _sum_view(logits, per_temperature, None, sums)
+    return sums
+
+
+def _behind(device: Any) -> Executor:
+    """Return what takes a tile's sums while the next product is made: torch's threads, left idle, would spin and wait.
+
+    A device has a queue of its own, and one thread is all that is wanted where torch uses one.
+    """
+    import torch
+
+    return ThreadPoolExecutor(1) if device.type == "cpu" and torch.get_num_threads() > 1 else _AtOnce()
+
+
+class _AtOnce(Executor):
+    """Run what is submitted before ``submit`` returns."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Return the finished call."""
+        done: Future[Any] = Future()
+        done.set_result(fn(*args, **kwargs))
+        return done
 
 
 def merge(a: Sums, b: Sums, per_temperature: float) -> Sums:

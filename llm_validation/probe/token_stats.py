@@ -88,7 +88,7 @@ def token_stats(logits: Tensor, tokens: Tensor, *, temperature: float = 1.0, chu
 def token_stats_from_hidden(
     hidden: Tensor, weight: Tensor, tokens: Tensor, *, temperature: float = 1.0, chunk: int | None = None
 ) -> TokenStats:
-    r"""Return ``token_stats`` of the logits :math:`z = hW^\top`, of which only a block is ever held.
+    r"""Return ``token_stats`` of the logits :math:`z = hW^\top`, of which two blocks at most are ever held.
 
     The product is taken in the type of its factors, as the model's own output layer does, 4096 columns at a time; then
     sums are merged in float64 with a running maximum, which costs a few units in their last place. Results depend on

@@ -69,6 +69,12 @@ class AdvantageMethods(Base):  # what comes after it in the order of methods is 
                 self._log_completion_extra(column, values)
         return torch.tensor(chosen.rewards, dtype=torch.float32, device=self.accelerator.device).view(-1, 1)
 
+    def _tokenize_prompts(self, prompts: Any) -> Any:
+        if self._chosen is None:
+            return super()._tokenize_prompts(prompts)
+        # What was sampled from, so that dynamic sampling reads each prompt once. Its prompts are texts, without images.
+        return [list(group.prompt_ids) for group in self._chosen.groups for _ in group.inputs], None, {}
+
     def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
         if self._chosen is None:
             ids, logprobs = super()._generate_single_turn(*args, **kwargs)
@@ -129,7 +135,7 @@ class AdvantageMethods(Base):  # what comes after it in the order of methods is 
         from accelerate.utils import gather_object
 
         prompts = [row["prompt"] for row in inputs]
-        once, images, fields = self._tokenize_prompts(prompts[:: self.num_generations])
+        once, images, fields = super()._tokenize_prompts(prompts[:: self.num_generations])
         prompt_ids = [list(tokens) for tokens in once for _ in range(self.num_generations)]
         ids, logprobs = super()._generate_single_turn(prompt_ids, images, fields, self.num_generations)
         ids, logprobs = until_stop(self.processing_class, ids, logprobs, self._config.stop)
@@ -140,7 +146,7 @@ class AdvantageMethods(Base):  # what comes after it in the order of methods is 
         self._pending_extra_logs.clear()
         shape = (self.accelerator.num_processes, -1, self.num_generations)
         correct = np.array(gather_object(columns["correct"]), dtype=np.float64)  # None becomes NaN
-        groups = _cut(inputs, ids, logprobs, columns, size=self.num_generations)
+        groups = _cut(inputs, once, ids, logprobs, columns, size=self.num_generations)
         return Batch(groups, rewards.double().cpu().numpy().reshape(shape), correct.reshape(shape))
 
     def _log_batch(self, rewards: Any, advantages: Any) -> None:
@@ -195,13 +201,19 @@ def loss_mask(inputs: Any) -> Any:
 
 
 def _cut(
-    inputs: Sequence[dict[str, Any]], ids: Any, logprobs: Any, columns: dict[str, list[Any]], *, size: int
+    inputs: Sequence[dict[str, Any]],
+    prompt_ids: Sequence[Sequence[int]],
+    ids: Any,
+    logprobs: Any,
+    columns: dict[str, list[Any]],
+    *,
+    size: int,
 ) -> list[Group]:
-    """Return the rows group by group."""
+    """Return the rows group by group; ``prompt_ids`` has an entry a group, all else one a row."""
     groups = []
-    for start in range(0, len(inputs), size):
+    for tokens, start in zip(prompt_ids, range(0, len(inputs), size), strict=True):
         rows = slice(start, start + size)
         extra = {column: values[rows] for column, values in columns.items()}
         sampled = [None] * size if logprobs is None else logprobs[rows]
-        groups.append(Group(list(inputs[rows]), ids[rows], sampled, extra))
+        groups.append(Group(list(inputs[rows]), list(tokens), ids[rows], sampled, extra))
     return groups

@@ -19,10 +19,12 @@ from qae_theory.arrays import Array
 class Group:
     """One question's responses in this process, a list entry a response.
 
-    ``logprobs`` are the sampler's, each None where it gives none; ``extra`` holds what the reward function logged.
+    ``prompt_ids`` are the question's tokens, once for all; ``logprobs`` are the sampler's, each None where it gives
+    none; ``extra`` holds what the reward function logged.
     """
 
     inputs: list[dict[str, Any]]
+    prompt_ids: list[int]
     completion_ids: list[list[int]]
     logprobs: list[Any]
     extra: dict[str, list[Any]]

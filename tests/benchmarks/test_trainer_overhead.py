@@ -21,7 +21,7 @@ from llm_validation.train.settings import TrainConfig
 pytestmark = pytest.mark.train
 
 STEPS = 5
-NAMES = ("_generate_and_score_completions", "_calculate_rewards", "_generate_single_turn")
+NAMES = ("_generate_and_score_completions", "_calculate_rewards", "_generate_single_turn", "_tokenize_prompts")
 
 
 # A random model is right one time in three, and never where the answer is 3.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import doctest
 import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -243,6 +244,28 @@ def test_what_one_tile_adds_to_another_does_not_hang_on_the_order(torch: Any) ->
         order = torch.randperm(row.shape[1], generator=torch.Generator().manual_seed(seed))
         place = (order == 0).nonzero()[0]
         assert not errors(in_tiles(row[:, order].contiguous(), place), exact, RELATIVE_ERROR)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_tile_is_summed_before_its_memory_is_written_again(
+    torch: Any, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long summing takes, and whether the next product is made meanwhile or not."""
+    plain = _softmax_sums._sums_of_tile
+
+    def slow(*args: Any) -> Any:
+        time.sleep(0.01)
+        return plain(*args)
+
+    row, before = noise(1, 11), torch.get_num_threads()
+    expected = in_tiles(row, torch.tensor([7]))
+    monkeypatch.setattr(_softmax_sums, "_sums_of_tile", slow)
+    torch.set_num_threads(threads)
+    try:
+        assert in_tiles(row, torch.tensor([7])) == expected
+    finally:
+        torch.set_num_threads(before)
+    assert not errors(expected, straight(row, torch.tensor([7])), RELATIVE_ERROR)
 
 
 def test_entropy_and_self_covariance_are_those_of_the_theory(torch: Any) -> None:

@@ -20,7 +20,7 @@ RIGHT, WRONG, MIXED = [1.0, 1.0], [0.0, 0.0], [1.0, 0.0]
 
 
 def group(name: Any) -> Group:
-    return Group([{"prompt": name}] * 2, [[0]] * 2, [None] * 2, {})
+    return Group([{"prompt": name}] * 2, [0], [[0]] * 2, [None] * 2, {})
 
 
 def batch(scores: Sequence[Sequence[Sequence[float]]], names: Sequence[Any]) -> Batch:
@@ -140,6 +140,22 @@ def test_answers_tokens_and_scores_go_with_their_prompts(inner_updates: int, tmp
         prompts |= {record["prompt"] for record in records}
         assert ("old_per_token_logps" in output) == (inner_updates > 1)
     assert len(prompts) > 1
+
+
+@pytest.mark.train
+def test_a_prompt_is_tokenised_once_for_each_time_it_is_sampled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trl import GRPOTrainer
+
+    read, plain = [], GRPOTrainer._tokenize_prompts
+    monkeypatch.setattr(
+        GRPOTrainer, "_tokenize_prompts", lambda self, prompts: read.append(len(prompts)) or plain(self, prompts)
+    )
+    run = train(settings(**DYNAMIC), tmp_path, examples=EXAMPLES)
+    rounds = [int(line["resamples"]) for line in run.history if "resamples" in line]
+    assert len(read) == sum(1 + number for number in rounds)
+    assert read[0] == 4  # questions, not responses
 
 
 @pytest.mark.train
