@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 from pydantic import Field
+from scipy.stats import binom
 
 from qae_theory.arrays import Array
 from qae_theory.curves.families import SPARSITY, distance_from_band
 from qae_theory.curves.sparsity import BAND, READINGS, share_row
 from qae_theory.curves.statistics import bonferroni
 from qae_theory.curves.trajectories import from_records
-from qae_theory.group_expectation import binomial_mean, outcome_advantages
+from qae_theory.group_expectation import outcome_advantages
 from qae_theory.runs.settings import Strict
 from simulators.experiments.base import Cell, Config, Experiment, Record
 from simulators.experiments.common.conditions import Condition, TrainingConfig, run_training, training_cell
@@ -135,7 +136,7 @@ def _correct_counts(difficulty: Difficulty, group_size: int) -> Array:
     """Return the probability that m = 0..G responses of a group are correct, over the distribution, ``[G + 1]``."""
     # The draws only average over the distribution; the same ones for every K leave the differences between K exact.
     p = success_probs(difficulty, START_DRAWS, np.random.default_rng(0))
-    return np.array([binomial_mean(p, one).mean() for one in np.eye(group_size + 1)])
+    return np.asarray(binom.pmf(np.arange(group_size + 1), group_size, p[:, None]).mean(axis=0))
 
 
 def zero_share(k: str, group_size: int) -> Array:
