@@ -9,30 +9,54 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from qae_theory.runs.folders import find_run
 
 CONFIG, PROVENANCE = "config.json", "provenance.json"
 
 
+class Reuse(NamedTuple):
+    """State which finished runs count.
+
+    Attributes:
+        any_code: whether a run that other code made counts, where this code made none; the newest of them.
+        only: whether finished runs alone count, so that nothing is made.
+    """
+
+    any_code: bool = False
+    only: bool = False
+
+
+THIS_CODE = Reuse()
+
+
+class NotFinishedError(LookupError):
+    """Raised where finished runs alone count, and there is none."""
+
+
 def finished_run(
-    out: Path, experiment: str, config: Mapping[str, Any], *, modules: Sequence[str], any_code: bool
+    out: Path, experiment: str, config: Mapping[str, Any], *, modules: Sequence[str], reuse: Reuse
 ) -> Path | None:
-    """Return the folder of a finished run with this configuration, or None.
+    """Return the folder of a finished run with this configuration, or None where it is to be made.
 
     Args:
         out: the results folder.
         experiment: its name.
         config: as it was given to ``write_run``.
         modules: what the run executes.
-        any_code: whether a run that other code made counts, where this code made none; the newest of them.
+        reuse: which runs count.
+
+    Raises:
+        NotFinishedError: there is none, and none is to be made.
     """
     found = find_run(out, experiment, config, modules=modules)
-    if found is not None or not any_code:
-        return found
-    wanted = json.loads(json.dumps(config))
-    return newest_with(out / experiment, lambda stored: bool(stored == wanted))
+    if found is None and reuse.any_code:
+        wanted = json.loads(json.dumps(config))
+        found = newest_with(out / experiment, lambda stored: bool(stored == wanted))
+    if found is None and reuse.only:
+        raise NotFinishedError(f"{experiment}: no finished run in {out}")
+    return found
 
 
 def newest_with(parent: Path, wanted: Callable[[Any], bool]) -> Path | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from llm_validation.common.reuse import finished_run
+from llm_validation.common.reuse import THIS_CODE, Reuse, finished_run
 from qae_theory.checks import refuse
 from qae_theory.runs.folders import write_run
 
@@ -46,7 +46,7 @@ PRETRAINED: Mapping[str, Packaged] = MappingProxyType(
 )
 
 
-def pretrained_folder(name: str, *, cache: Path, any_code: bool = False) -> Path:
+def pretrained_folder(name: str, *, cache: Path, reuse: Reuse = THIS_CODE) -> Path:
     """Return the folder of a packaged model with its tokenizer, converted on the first call and found again later.
 
     Its generation settings end a response at a new line as well as at the end of text: the prompts of ``tasks.shots``
@@ -55,19 +55,20 @@ def pretrained_folder(name: str, *, cache: Path, any_code: bool = False) -> Path
     Args:
         name: of ``PRETRAINED``.
         cache: the results folder; the model goes into ``pretrained`` there.
-        any_code: whether a model counts that other code converted.
+        reuse: which converted models count.
 
     Returns:
         A folder as ``save_pretrained`` writes it, float32.
 
     Raises:
         ValueError: an unknown name, a package that is not installed or of another version, or a file with another hash.
+        NotFinishedError: finished runs alone count, and there is none.
     """
     if name not in PRETRAINED:
         refuse("model", name, f"one of {', '.join(PRETRAINED)}")
     packaged = PRETRAINED[name]
     config = {"model": name, **packaged._asdict()}
-    found = finished_run(cache, EXPERIMENT, config, modules=MODULES, any_code=any_code)
+    found = finished_run(cache, EXPERIMENT, config, modules=MODULES, reuse=reuse)
     if found is not None:
         return found / "model"
     file = packaged_file(packaged)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from llm_validation.common.reuse import finished_run
+from llm_validation.common.reuse import THIS_CODE, Reuse, finished_run
 from llm_validation.models.presets import build_model, preset_tokenizer
 from llm_validation.tasks import Example, load_examples
 from qae_theory.runs.folders import write_run
@@ -42,7 +42,7 @@ class WarmupError(RuntimeError):
     """The chosen success was not reached."""
 
 
-def warm_model(preset: str, task: str, warmup: Warmup, *, cache: Path, any_code: bool = False) -> Path:
+def warm_model(preset: str, task: str, warmup: Warmup, *, cache: Path, reuse: Reuse = THIS_CODE) -> Path:
     """Return the folder of a preset trained to ``warmup.success``, made on the first call and found again later.
 
     Success is the mean probability of the right answer and the end of text, over questions of the task: an expectation
@@ -53,7 +53,7 @@ def warm_model(preset: str, task: str, warmup: Warmup, *, cache: Path, any_code:
         task: any source of ``tasks.load_examples``.
         warmup: when to stop, and how to train.
         cache: results folder; the run goes into ``warm-up`` there.
-        any_code: whether a finished run that other code made counts.
+        reuse: which finished runs count.
 
     Returns:
         The folder of model and tokenizer, as ``save_pretrained`` writes them.
@@ -61,9 +61,10 @@ def warm_model(preset: str, task: str, warmup: Warmup, *, cache: Path, any_code:
     Raises:
         ValueError: an unknown preset or task.
         WarmupError: ``max_steps`` without reaching the success.
+        NotFinishedError: finished runs alone count, and there is none.
     """
     config = {"preset": preset, "task": task, **warmup.model_dump(mode="json")}
-    found = finished_run(cache, EXPERIMENT, config, modules=MODULES, any_code=any_code)
+    found = finished_run(cache, EXPERIMENT, config, modules=MODULES, reuse=reuse)
     if found is not None:
         return found / "model"
     model, tokenizer = build_model(preset, seed=warmup.seed), preset_tokenizer(preset)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from llm_validation.common.reuse import THIS_CODE, Reuse, finished_run
 from llm_validation.common.tables import PROBES_FILE, from_rows, write_table
 from llm_validation.models.presets import load_model
 from llm_validation.probe.batch import ProbeConfig, make_stepper
@@ -14,7 +15,7 @@ from llm_validation.probe.probe import by_sign, probe
 from llm_validation.probe.steps import Moments, fingerprint
 from qae_theory.checks import refuse
 from qae_theory.runs.files import to_json
-from qae_theory.runs.folders import find_run, write_run
+from qae_theory.runs.folders import write_run
 from qae_theory.runs.plain import finite_or_none
 
 EXPERIMENT = "probe"
@@ -29,6 +30,7 @@ def probe_checkpoint(
     *,
     out: Path,
     sign_arm: str = "grpo",
+    reuse: Reuse = THIS_CODE,
     told: Callable[[int, int], None] = lambda done, total: None,
 ) -> Path:
     """Probe a model and return the run's folder ``out/probe/<run id>``; a finished one is not run again.
@@ -41,16 +43,18 @@ def probe_checkpoint(
         config: what is probed.
         out: the folder of results.
         sign_arm: the arm whose advantages' signs split the rollouts.
+        reuse: which finished probes count.
         told: called after every step with how many are done, and of how many.
 
     Raises:
         ValueError: in one line: the model or the task cannot be had.
+        NotFinishedError: finished probes alone count, and there is none.
     """
     model, tokenizer = load_model(source, seed=config.seed)
     moments = checkpoint_moments(Path(source), model)
     facts = config.model_dump(mode="json")
     identity = {"probe": facts, "sign_arm": sign_arm, "contents": _contents(model, moments)}
-    finished = find_run(out, EXPERIMENT, identity, modules=MODULES)
+    finished = finished_run(out, EXPERIMENT, identity, modules=MODULES, reuse=reuse)
     if finished is not None:
         return finished
     total = len(config.settings) * len(config.arms)

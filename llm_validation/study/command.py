@@ -69,9 +69,10 @@ def validate(
     if lacking := missing_line():
         fail("validate", lacking, 2)
     quiet_bars()
+    from llm_validation.common.reuse import Reuse
     from llm_validation.study.run import How
 
-    how = How(only, any_code, partial)  # type: ignore[arg-type]  # checked above
+    how = How(only, Reuse(any_code, only=partial))  # type: ignore[arg-type]  # checked above
     folder = _study(config, size, out, workers, how)  # type: ignore[arg-type]  # checked by _configured
     done = f"stage {only} is done" if folder is None else f"wrote {folder}"
     _console().print(f"validate: {done}", markup=False)
@@ -93,7 +94,7 @@ def _study(config: StudyConfig, preset: Preset, out: Path, workers: int | None, 
     from llm_validation.study.run import StudyError, finished_study, study
     from qae_theory.runs.provenance import usable_cores
 
-    finished = None if how.partial else finished_study(config, preset, out=out)
+    finished = None if how.reuse.only else finished_study(config, preset, out=out)
     if finished is not None:
         return finished
     processes = workers or (1 if preset == "gpu" else usable_cores())  # two processes would share one GPU's memory

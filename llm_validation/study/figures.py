@@ -57,7 +57,8 @@ def draw_all(
     # Curves are drawn under one condition for each substrate; the lines of the report have all of them.
     usual: dict[str, Condition] = {}
     for condition in conditions(tables["follow"]):
-        usual.setdefault(condition.substrate, condition)  # the usual condition comes first
+        if _rules(condition):  # a study of some finished parts may have none of the rules that are shown
+            usual.setdefault(condition.substrate, condition)  # the usual condition comes first
     shown = list(usual.values())
     drawers: dict[str, Callable[[Any], bool]] = {
         "ladder": partial(_ladder, probes=tables["probes"]),

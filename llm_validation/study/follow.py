@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from llm_validation.common.pass_at_k import mean_pass_at_k
-from llm_validation.common.reuse import finished_run
+from llm_validation.common.reuse import THIS_CODE, Reuse, finished_run
 from llm_validation.engines.base import stop_tokens
 from llm_validation.engines.with_transformers import TransformersEngine
 from llm_validation.models.presets import load_model
@@ -63,7 +63,7 @@ class FollowConfig(Strict):
 
 
 def follow(
-    checkpoints: Sequence[tuple[int, str | Path]], config: FollowConfig, *, out: Path, any_code: bool = False
+    checkpoints: Sequence[tuple[int, str | Path]], config: FollowConfig, *, out: Path, reuse: Reuse = THIS_CODE
 ) -> Path:
     """Measure checkpoints of one training run, and return the run's folder ``out/follow/<run id>``.
 
@@ -74,13 +74,16 @@ def follow(
         checkpoints: the step after which each was taken, and its folder.
         config: what is measured.
         out: the folder of results.
-        any_code: whether a finished run that other code made counts.
+        reuse: which finished runs count.
+
+    Raises:
+        NotFinishedError: finished runs alone count, and there is none.
     """
     identity = {
         "follow": config.model_dump(mode="json"),
         "checkpoints": [{"step": step, "weights": _weights(folder)} for step, folder in checkpoints],
     }
-    finished = finished_run(out, EXPERIMENT, identity, modules=MODULES, any_code=any_code)
+    finished = finished_run(out, EXPERIMENT, identity, modules=MODULES, reuse=reuse)
     if finished is not None:
         return finished
     source = load_task(config.task)

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from llm_validation.common.reuse import code_of
+from llm_validation.common.reuse import THIS_CODE, NotFinishedError, Reuse, code_of
 from llm_validation.common.tables import PROBES_FILE, Table, from_rows, read_table, write_table
 from llm_validation.models.presets import PRESETS, load_model, parameter_count
 from llm_validation.models.start import starting_model
@@ -77,13 +77,12 @@ class How(NamedTuple):
 
     Attributes:
         only: the stage after which the study stops.
-        any_code: whether finished parts that other code made count.
-        partial: whether the study is written from the parts that are finished, and does none.
+        reuse: which finished parts count. Where those alone do, the study is written from the cells whose parts are all
+            finished.
     """
 
     only: Stage | None = None
-    any_code: bool = False
-    partial: bool = False
+    reuse: Reuse = THIS_CODE
 
 
 ALL = How()
@@ -140,17 +139,19 @@ def study(
         The folder; None where a stage was asked for and done, after which there is no study yet.
 
     Raises:
-        StudyError: cells failed; the finished ones are kept for the next time.
+        StudyError: cells failed; the finished ones are kept for the next time. Or there is no cell to write of.
         WarmupError: a preset did not reach its success.
     """
     for task in config.tasks:  # before the workers start, each of which would warm up the same model
-        if not task.own_start:
-            start_of(task, 0, out, any_code=how.any_code)
+        if not task.own_start and not how.reuse.only:
+            start_of(task, 0, out, reuse=how.reuse)
             told(f"{task.name}: {task.model} is ready", 0, len(cells(config)))
     # All cells come before the study's folder: where one fails, its parts are kept and no half study is written.
     done = list(_work(config, out, workers, told, how))
     if how.only is not None:
         return None
+    if not done:
+        raise StudyError(f"no part of this study is finished in {out}")
     with write_run(out, EXPERIMENT, identity(config, preset), seed=config.seed, modules=MODULES) as run:
         tables = {
             "probes": probes_table(config, done),
@@ -208,31 +209,35 @@ def speeds(done: Sequence[Done]) -> list[dict[str, Any]]:
     return list(by_substrate.values())
 
 
-def start_of(task: StudyTask, seed: int, out: Path, *, any_code: bool = False) -> str | Path:
+def start_of(task: StudyTask, seed: int, out: Path, *, reuse: Reuse = THIS_CODE) -> str | Path:
     """Return the model that a seed's training starts from: a preset's name or a folder."""
-    return starting_model(task.model, task.task, task.start(seed), cache=out, any_code=any_code)
+    return starting_model(task.model, task.task, task.start(seed), cache=out, reuse=reuse)
 
 
-def work(cell: Cell, config: StudyConfig, out: Path, how: How = ALL) -> Done | None:
-    """Do one cell, or find it done; return None where only finished parts count and one is missing."""
+def work(cell: Cell, config: StudyConfig, out: Path, how: How = ALL) -> Done:
+    """Do one cell, or find it done.
+
+    Raises:
+        NotFinishedError: finished parts alone count, and one is missing.
+    """
     if cell.run is None:
         return _warm_probe(cell, config, out, how)
     training = config.train_config(cell.task, cell.run, cell.seed)
-    folder = found_run(training, out=out, any_code=how.any_code)
+    folder = found_run(training, out=out, any_code=how.reuse.any_code)
     if folder is None:
-        if how.partial:
-            return None
+        if how.reuse.only:
+            raise NotFinishedError(f"{cell.name} is not trained")
         folder = train(training, out=out)
     if how.only == "train":
         return Done(cell, folder, ())
     # A checkpoint is numbered by optimiser updates, the study's curves by steps, each one batch of rollouts.
     updates = training.inner_updates * training.inner_epochs
     kept = {updates_of(checkpoint) // updates: checkpoint for checkpoint in sealed(folder / "checkpoints")}
-    listed = [(0, start_of(cell.task, cell.seed, out, any_code=how.any_code)), *kept.items()]
-    followed = follow(listed, config.follow_config(cell.task, cell.seed), out=out, any_code=how.any_code)
+    listed = [(0, start_of(cell.task, cell.seed, out, reuse=how.reuse)), *kept.items()]
+    followed = follow(listed, config.follow_config(cell.task, cell.seed), out=out, reuse=how.reuse)
     if how.only == "follow":
         return Done(cell, folder, (), followed)
-    return Done(cell, folder, tuple(_probes(cell, config, kept, training.steps, out)), followed)
+    return Done(cell, folder, tuple(_probes(cell, config, kept, training.steps, out, how)), followed)
 
 
 def _warm_probe(cell: Cell, config: StudyConfig, out: Path, how: How) -> Done:
@@ -240,11 +245,13 @@ def _warm_probe(cell: Cell, config: StudyConfig, out: Path, how: How) -> Done:
     if how.only in ("train", "follow"):
         return Done(cell, None, ())
     probe = config.probe_config(cell.task, cell.seed)
-    start = start_of(cell.task, cell.seed, out, any_code=how.any_code)
-    return Done(cell, None, (Probed(0, probe_checkpoint(start, probe, out=out), True),))
+    start = start_of(cell.task, cell.seed, out, reuse=how.reuse)
+    return Done(cell, None, (Probed(0, probe_checkpoint(start, probe, out=out, reuse=how.reuse), True),))
 
 
-def _probes(cell: Cell, config: StudyConfig, kept: Mapping[int, Path], steps: int, out: Path) -> Iterator[Probed]:
+def _probes(
+    cell: Cell, config: StudyConfig, kept: Mapping[int, Path], steps: int, out: Path, how: How
+) -> Iterator[Probed]:
     """Yield a run's probes: with steps at the checkpoints that the study probes, else entropy by sign only."""
     if cell.run is None:
         return
@@ -254,7 +261,7 @@ def _probes(cell: Cell, config: StudyConfig, kept: Mapping[int, Path], steps: in
     for step in sorted(whole | signs):
         # Another batch at every checkpoint, the same one for every rule.
         probe = config.probe_config(cell.task, 1000 * (cell.seed + 1) + step, whole=step in whole)
-        folder = probe_checkpoint(kept[step], probe, out=out, sign_arm=_arm(cell.run))
+        folder = probe_checkpoint(kept[step], probe, out=out, sign_arm=_arm(cell.run), reuse=how.reuse)
         yield Probed(step, folder, step in whole)
 
 
@@ -430,6 +437,8 @@ def _attempt(cell: Cell, config: StudyConfig, out: Path, how: How) -> tuple[Cell
     """Do one cell and return it with what it left, or with the error that ended it in one line."""
     try:
         return cell, work(cell, config, out, how), ""
+    except NotFinishedError:
+        return cell, None, ""
     except Exception as error:  # one cell's failure must not take the others' work away
         return cell, None, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 

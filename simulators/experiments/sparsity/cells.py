@@ -136,7 +136,7 @@ def _correct_counts(difficulty: Difficulty, group_size: int) -> Array:
     """Return the probability that m = 0..G responses of a group are correct, over the distribution, ``[G + 1]``."""
     # The draws only average over the distribution; the same ones for every K leave the differences between K exact.
     p = success_probs(difficulty, START_DRAWS, np.random.default_rng(0))
-    return np.asarray(binom.pmf(np.arange(group_size + 1), group_size, p[:, None]).mean(axis=0))
+    return np.asarray(binom.pmf(np.arange(group_size + 1), group_size, p[:, None])).mean(axis=0)
 
 
 def zero_share(k: str, group_size: int) -> Array:

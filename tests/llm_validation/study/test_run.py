@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
+from llm_validation.common.reuse import Reuse
 from llm_validation.common.tables import PROBES_FILE, RUNS_FILE, read_table
 from llm_validation.models.presets import build_model, preset_tokenizer
 from llm_validation.probe import command as probe_command
 from llm_validation.probe.run import checkpoint_moments, probe_checkpoint, read_signs
 from llm_validation.study import command as validate_command
 from llm_validation.study import run as studies
-from llm_validation.study.run import Cell, StudyError, cells, finished_study, study, work
+from llm_validation.study.run import Cell, How, StudyError, cells, finished_study, study, work
 from llm_validation.study.settings import StudyConfig, changed_config, identity, shipped_config
 from llm_validation.train import command as train_command
 
@@ -196,6 +198,39 @@ def test_a_finished_study_is_found_and_its_parts_are_not_done_again(
     monkeypatch.setattr("llm_validation.probe.run.probe", never)
     for cell in cells(small()):
         assert work(cell, small(), out).cell == cell
+
+
+PARTIAL = How(reuse=Reuse(only=True))
+
+
+@pytest.mark.train
+def test_a_partial_study_is_written_from_whole_cells_and_makes_nothing(
+    finished: tuple[Path, Path, list[str]], tmp_path: Path
+) -> None:
+    """A cell without its training run, one without a probe, a task without its start, and two whole cells."""
+    out = tmp_path / "out"
+    shutil.copytree(finished[0], out, ignore=shutil.ignore_patterns("validate"))
+    parts = json.loads((finished[1] / "parts.json").read_text())
+    shutil.rmtree(out / "train" / parts["digits, qae, seed 0"]["train"])
+    shutil.rmtree(out / "probe" / parts["addition, grpo, seed 0"]["probe"][0])
+    shutil.rmtree(out / "warm-up")
+    before = sorted(path for path in out.rglob("*"))
+    folder = study(small(), "quick", out=out, workers=1, how=PARTIAL)
+    assert folder is not None
+    left = sorted(path for path in out.rglob("*") if folder.parent not in (path, *path.parents))
+    assert left == before
+    missing = json.loads((folder / "missing.json").read_text())
+    # Without its start it is not known what a run on digits has come from.
+    assert missing == ["digits, grpo, seed 0", "addition, grpo, seed 0", "digits, qae, seed 0", "digits, warm, seed 0"]
+    whole = [cell.name for cell in cells(small()) if cell.name not in missing]
+    assert json.loads((folder / "parts.json").read_text()) == {name: parts[name] for name in whole}
+
+
+@pytest.mark.train
+def test_a_partial_study_of_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="no part of this study is finished in"):
+        study(small(), "quick", out=tmp_path, workers=1, how=PARTIAL)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.train
