@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from paper_figures.curves import CurveSet, curve, select
+from paper_figures.curves import CurveSet, curve, differences, select
 from paper_figures.runs import Results, Run, columns_of
 from qae_theory.paper import paper_facts
 
@@ -23,6 +23,7 @@ def bandit_curves(
     columns: str | Mapping[str, str],
     ylabel: str,
     condition: str | None = None,
+    less: Mapping[str, Any] | None = None,
 ) -> CurveSet:
     """Return columns of an experiment under the condition that is nearest to the paper's training.
 
@@ -33,6 +34,7 @@ def bandit_curves(
         columns: one column, or several by what is added to the rule's label.
         ylabel: of the axis.
         condition: a condition to show in place of the nearest one.
+        less: what selects the records that are subtracted, seed by seed; none are if not given.
 
     Raises:
         MissingError: there is no run, or a curve has fewer than two steps.
@@ -43,8 +45,10 @@ def bandit_curves(
     named = {"": columns} if isinstance(columns, str) else columns
     curves = {}
     for label, where in rules.items():
+        rows = select(table, **where)
         for added, column in named.items():
-            curves[f"{label}{added}"] = curve(select(table, **where), column)
+            shown_rows = rows if less is None else differences(rows, select(table, **less), column)
+            curves[f"{label}{added}"] = curve(shown_rows, column)
     return CurveSet(
         curves=curves,
         ylabel=ylabel,

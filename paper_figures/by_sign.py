@@ -16,6 +16,7 @@ from paper_figures.runs import Results
 SIGNS = {"A > 0": "positive", "A < 0": "negative"}
 ROW_NAMES = {"grpo": "qwen3-8b-clip-higher", "qae": "qwen3-8b-clip-higher-qae"}  # the paper's row of each rule
 NOTE = "Only steps at which every seed has such samples."
+WHOLE = "Only seeds that have such samples at every step at which they were looked for."
 
 
 def by_sign(title: str, rules: Sequence[str]) -> Builder:
@@ -46,7 +47,8 @@ def _study(rules: Sequence[str], results: Results) -> CurveSet:
     where = {"grpo": study.grpo(), "qae": study.at_k(default_k())}
     columns = {sign: f"entropy_{name}" for sign, name in SIGNS.items()}
     chosen = {f"{rule} ": where[rule] for rule in rules}
-    return _renamed(study.study_curves(results, chosen, columns, ylabel=study.ENTROPY), rules)
+    shown = study.study_curves(results, chosen, columns, ylabel=study.ENTROPY, whole_seeds=True)
+    return _renamed(shown, rules)._replace(note=WHOLE)
 
 
 def _bandit(rules: Sequence[str], results: Results) -> CurveSet:

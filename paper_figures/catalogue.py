@@ -33,6 +33,7 @@ NAMES: tuple[str, ...] = (
     "channel_waterfall",
     "prediction_ladder",
     "entropy_per_success",
+    "collapse_map",
     "league",
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures.curves import Curve, CurveSet, curve
+from paper_figures.curves import Curve, CurveSet, curve, differences
 from paper_figures.runs import NOT_RUN, Results
 from qae_theory.curves.statistics import mean_interval
 from qae_theory.runs.collected import Collected
@@ -72,7 +72,14 @@ def _first_logged(run: Collected, metrics: Sequence[str]) -> str | None:
     return None
 
 
-def metric_curves(results: Results, row_names: Mapping[str, str], metrics: Sequence[str], *, ylabel: str) -> CurveSet:
+def metric_curves(
+    results: Results,
+    row_names: Mapping[str, str],
+    metrics: Sequence[str],
+    *,
+    ylabel: str,
+    less: str | None = None,
+) -> CurveSet:
     """Return a logged metric of rows of the paper.
 
     Args:
@@ -80,13 +87,17 @@ def metric_curves(results: Results, row_names: Mapping[str, str], metrics: Seque
         row_names: names of the rows by label.
         metrics: names under which logs may have the metric, the best first.
         ylabel: of the axis.
+        less: name of the row that is subtracted, run by run; none is if not given.
 
     Raises:
         MissingError: a row has no run, or a run has not logged the metric.
     """
     runs = {label: runs_of_row(results, name) for label, name in row_names.items()}
-    curves = {label: curve(metric_table(of_row, metrics), "value") for label, of_row in runs.items()}
-    return _curve_set(curves, runs, ylabel)
+    tables = {label: metric_table(of_row, metrics) for label, of_row in runs.items()}
+    if less is not None:
+        base = metric_table(runs_of_row(results, less), metrics)
+        tables = {label: differences(table, base, "value") for label, table in tables.items()}
+    return _curve_set({label: curve(table, "value") for label, table in tables.items()}, runs, ylabel)
 
 
 def accuracy_curves(results: Results, row_names: Mapping[str, str], benchmark: str, k: int = 1) -> CurveSet:

@@ -15,6 +15,13 @@ BROWN, INDIGO, BLACK, GREY = "#8C4A2F", "#5B3FA0", "#1A1A1A", "#8A8A8A"
 RULES = {"grpo": BLUE, "qae": VERMILION, "pos-mask": SKY, "neg-mask": ORANGE}  # DAPO's advantages are GRPO's
 REGIMES = {"hard": TEAL, "easy": OLIVE}
 UPDATES = {"uncentred": BROWN, "policy_gradient": GREY, "sampled_group": INDIGO}
+OUTCOMES = {  # of a training run, in words beside the colour
+    "collapses": "#762A83",
+    "explodes": "#1B7837",
+    "destroys success": "#A3211C",
+    "steady": GREY,
+    "split": "#D9BC8F",
+}
 SIGNS = {"raises": "#1B7837", "lowers": "#762A83"}  # of a change of entropy
 VERDICTS = {  # as on the pages of the report and of the site
     "proved": "#14633A",

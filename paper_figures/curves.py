@@ -17,6 +17,7 @@ from qae_theory.curves.statistics import mean_interval
 from qae_theory.runs.stored import Columns, MissingError
 
 LEVEL = 0.95
+MOST_STEPS = 50  # of one curve; more are averaged in blocks
 MOST_MARKERS = 8  # on one line; more would hide its shape
 LONGEST_OF_TWO = 16  # the longest entry of a legend, in letters, of which two fit beside each other
 ENTRY_HEIGHT = 0.085  # of one line of the legend, as a share of the height of the axes
@@ -105,7 +106,11 @@ def curve(table: Columns, column: str) -> Curve:
 
 
 def curves_panel(
-    title: str, *sources: Source, marks: Callable[[CurveSet], Sequence[Mark]] = lambda shown: (), xlabel: str = "step"
+    title: str,
+    *sources: Source,
+    marks: Callable[[CurveSet], Sequence[Mark]] = lambda shown: (),
+    xlabel: str = "step",
+    zero: bool = False,
 ) -> Builder:
     """Return a panel with the curves of the first source that has them, and the paper's reference marks.
 
@@ -114,6 +119,7 @@ def curves_panel(
         *sources: where curves may come from, the best source first.
         marks: the paper's marks that fit the curves that are shown.
         xlabel: of the axis.
+        zero: whether a line marks 0, as it does for differences.
     """
 
     def build(results: Results) -> Panel:
@@ -122,6 +128,8 @@ def curves_panel(
         drawn = marks(shown)
 
         def draw(axes: Any) -> None:
+            if zero:
+                axes.axhline(0, color="black", linewidth=0.8, marker="")
             draw_curves(axes, shown.curves, ylabel=shown.ylabel, xlabel=xlabel)
             draw_marks(axes, drawn)
             legend_above(axes)
@@ -140,6 +148,52 @@ def curves_panel(
         )
 
     return build
+
+
+def in_blocks(table: Columns, column: str) -> tuple[Columns, int]:
+    """Return a column's means over blocks of steps, and the length of a block.
+
+    Batches of rollouts scatter so much that the curves of a long run would hide one another. A block stands at its last
+    step; blocks are one step long where there are at most ``MOST_STEPS``.
+
+    Args:
+        table: columns ``seed``, ``step`` and ``column``.
+        column: name of the measure.
+    """
+    defined = np.isfinite(table[column])
+    seeds, steps, values = (table[name][defined] for name in ("seed", "step", column))
+    length = -(-len(np.unique(steps)) // MOST_STEPS)
+    if length <= 1:
+        return table, 1
+    last = -(-steps // length) * length
+    blocks, place = np.unique(np.stack([seeds, last]), axis=1, return_inverse=True)
+    place = place.reshape(-1)
+    means = np.bincount(place, weights=values) / np.bincount(place)
+    return {"seed": blocks[0], "step": blocks[1], column: means}, length
+
+
+def of_whole_seeds(table: Columns, column: str) -> Columns:
+    """Return the rows of the seeds that have the column at every step at which some seed has it."""
+    defined = np.isfinite(table[column])
+    wanted = np.unique(table["step"][defined])
+    seeds = [seed for seed in np.unique(table["seed"]) if np.sum(defined & (table["seed"] == seed)) == len(wanted)]
+    kept = np.isin(table["seed"], seeds)
+    return {name: values[kept] for name, values in table.items()}
+
+
+def differences(table: Columns, base: Columns, column: str) -> dict[str, Array]:
+    """Return a column less that of another rule, seed by seed and step by step, where both have it.
+
+    Args:
+        table: columns ``seed``, ``step`` and ``column``.
+        base: the same columns of the rule that is subtracted.
+        column: name of the measure.
+    """
+    of_base = dict(zip(zip(base["seed"], base["step"], strict=True), base[column], strict=True))
+    shared = [place for place, key in enumerate(zip(table["seed"], table["step"], strict=True)) if key in of_base]
+    seeds, steps = (table[name][shared] for name in ("seed", "step"))
+    less = np.array([of_base[key] for key in zip(seeds, steps, strict=True)])
+    return {"seed": seeds, "step": steps, column: table[column][shared] - less}
 
 
 def draw_curves(axes: Any, curves: Mapping[str, Curve], *, ylabel: str, xlabel: str) -> None:

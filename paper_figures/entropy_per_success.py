@@ -1,7 +1,8 @@
 """Show the entropy spent for success gained: at equal steps rules differ by their speed, at equal success they compare.
 
 On softmax bandits, the panels have the paths of K in the plane of success and entropy, K's effect at equal steps and at
-equal success, and every rule against GRPO at the same gain, seed by seed.
+equal success, and every rule against GRPO at the same gain, seed by seed. On the study's language models they have the
+paths of GRPO and QAE.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from paper_figures import study
 from paper_figures.colours import PAIR
 from paper_figures.curves import MOST_MARKERS, Curve, curve, select
 from paper_figures.looks import looks, stripes
 from paper_figures.panels import Panel
+from paper_figures.paper import default_k
 from paper_figures.runs import Results, columns_of
 from qae_theory.arrays import Array
 from qae_theory.curves.statistics import Interval, mean_interval
 from qae_theory.runs.stored import MissingError
 
 TITLE = "Entropy spent for success gained"
-SHAPE = (2, 2)
+SHAPE = (3, 2)
 SIZE = (4.6, 3.5)
 CONDITIONS = ("SGD, one pass, uniform", "Adam 1e-8, 16 passes, uniform")
 LEVELS = ("0.1", "0.4", "0.9")
@@ -31,6 +34,7 @@ REFERENCE = "grpo"
 READINGS = {"equal steps": ("o", PAIR[1], -0.17), "equal progress": ("s", PAIR[0], 0.17)}  # marker, colour, shift
 PASS_STYLES = (("o", PAIR[1], -0.18, True), ("s", PAIR[0], 0.18, False))  # marker, colour, shift, hollow
 STAND_IN = "softmax bandits"
+SUCCESS_COLUMN, ENTROPY_COLUMN = " success", " entropy"
 
 
 class Path(NamedTuple):
@@ -59,7 +63,7 @@ def paths(condition: str, results: Results) -> Panel:
     return Panel(
         title=f"K under {condition}",
         caption=f"Success and entropy in nats over training, {condition} ({band}): {'; '.join(ends)}.",
-        draw=partial(_draw_paths, by_level=by_level),
+        draw=partial(_draw_paths, by_name={f"K = {k}": path for k, path in by_level.items()}),
         sources=(run,),
         stand_in=STAND_IN,
     )
@@ -69,14 +73,41 @@ def _path(table: Mapping[str, Array]) -> Path:
     return Path(curve(table, "success"), curve(table, "sequence_entropy"))
 
 
-def _draw_paths(axes: Any, *, by_level: Mapping[str, Path]) -> None:
-    """Draw the paths of the levels in the plane of success and entropy, with bands for entropy."""
-    for (k, (success, entropy)), look in zip(by_level.items(), looks([f"K = {k}" for k in by_level]), strict=True):
+def _draw_paths(axes: Any, *, by_name: Mapping[str, Path]) -> None:
+    """Draw paths in the plane of success and entropy, with bands for entropy."""
+    for (name, (success, entropy)), look in zip(by_name.items(), looks(list(by_name)), strict=True):
         every = max(1, len(success.mean) // MOST_MARKERS)
-        axes.plot(success.mean, entropy.mean, label=f"K = {k}", markevery=every, **look)
+        axes.plot(success.mean, entropy.mean, label=name, markevery=every, **look)
         axes.fill_between(success.mean, entropy.low, entropy.high, color=look["color"], alpha=0.1, linewidth=0)
     axes.set(xlabel="success probability, mean of the queries", ylabel="entropy (nats per response)")
     axes.legend(loc="lower left")
+
+
+def trained_paths(trained: study.Trained, results: Results) -> Panel:
+    """Return the panel with entropy against success along the study's training, on questions that stay the same.
+
+    Raises:
+        MissingError: there is no such study, or it has not run GRPO and QAE.
+    """
+    rules = {"GRPO": study.grpo(), f"QAE, K = {default_k()}": study.at_k(default_k())}
+    columns = {SUCCESS_COLUMN: "pass1", ENTROPY_COLUMN: "sequence_entropy"}
+    shown = study.study_curves(results, rules, columns, ylabel="", trained=trained)
+    by_name, ends = {}, []
+    for name in rules:
+        path = Path(*(shown.curves[f"{name}{column}"] for column in columns))
+        by_name[name] = path
+        ends.append(
+            f"{name} from ({path.success.mean[0]:.2f}, {path.entropy.mean[0]:.2f}) to "
+            f"({path.success.mean[-1]:.2f}, {path.entropy.mean[-1]:.2f})"
+        )
+    return Panel(
+        title=f"rules, {trained.name}",
+        caption=f"Success and entropy in nats along training ({shown.stand_in}; "
+        f"{next(iter(by_name.values())).entropy.band}): {'; '.join(ends)}.",
+        draw=partial(_draw_paths, by_name=by_name),
+        sources=shown.sources,
+        stand_in=shown.stand_in,
+    )
 
 
 def effects(results: Results) -> Panel:
@@ -212,4 +243,5 @@ PANELS = (
     *((f"K under {condition}", partial(paths, condition)) for condition in CONDITIONS),
     ("effect of K on entropy", effects),
     ("rules less GRPO", rules),
+    *((f"rules, {trained.name}", partial(trained_paths, trained)) for trained in (study.SMALL, study.LARGER)),
 )

@@ -1,4 +1,7 @@
-"""Figure 6: pass@1 of Qwen3-14B-Base; both sides of the objective masked in turn, under weak and strong clipping."""
+"""Figure 6: pass@1 of Qwen3-14B-Base; both sides of the objective masked in turn, under weak and strong clipping.
+
+Below are the masks of the study less its QAE, seed by seed, which the paper does not show.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from paper_figures.runs import Results
 from qae_theory.paper import paper_facts
 
 TITLE = "Figure 6. A larger model, and masking one side (the paper: Qwen3-14B-Base and Qwen3-8B-Base)"
-SHAPE = (1, 3)
+SHAPE = (2, 3)
 COLUMNS: tuple[Column, ...] = (("AIME25", 1), ("AIME24", 1))
 RULES = {"QAE": "qae", "POS-MASK": "pos_mask", "NEG-MASK": "neg_mask"}
 STEMS = {"weak": "qwen3-8b-", "strong": "qwen3-8b-eps020-"}
@@ -47,6 +50,20 @@ def masks(title: str, clip: str) -> Builder:
     return curves_panel(title, on_cluster, in_study, on_bandit)
 
 
+def less_qae(title: str, column: str, ylabel: str, clip: str) -> Builder:
+    """Return the panel with a column of the study's masks less QAE's, seed by seed."""
+
+    def in_study(results: Results) -> CurveSet:
+        high = clip_high(clip)
+        rules = {}
+        for label, rule in list(RULES.items())[1:]:
+            rules[label] = study.at_k(default_k(), estimator=rule, clip_high=high)
+        base = study.at_k(default_k(), clip_high=high)
+        return study.study_curves(results, rules, column, ylabel=f"{ylabel}, less QAE's", less=base)
+
+    return curves_panel(title, in_study, zero=True)
+
+
 def four_bars() -> list[Mark]:
     """Return the four values of Figure 6a as marks, as printed; which bar is whose is not certain.
 
@@ -65,4 +82,7 @@ PANELS = (
     ("(a) pass@1", points_panel("(a) pass@1", Request(lambda: LARGE.row_names, COLUMNS, dict, marks=four_bars))),
     ("(b) masks, weak clipping", masks("(b) eps_high = 0.28", "weak")),
     ("(c) masks, strong clipping", masks("(c) eps_high = 0.2", "strong")),
+    ("entropy, weak clipping", less_qae("eps_high = 0.28", "sequence_entropy", "nats per response", "weak")),
+    ("success, weak clipping", less_qae("eps_high = 0.28", "pass1", "success", "weak")),
+    ("success, strong clipping", less_qae("eps_high = 0.2", "pass1", "success", "strong")),
 )

@@ -13,7 +13,7 @@ from qae_theory.paper import paper_facts
 from qae_theory.runs import collected
 
 TITLE = "Figure 9. The quantile level K: entropy, accuracy and response length (the paper: Qwen3-8B-Base)"
-SHAPE = (1, 3)
+SHAPE = (2, 3)
 
 
 def levels() -> dict[str, str]:
@@ -47,8 +47,8 @@ def _study(column: str, ylabel: str, results: Results) -> CurveSet:
     return study.study_curves(results, _in_study(), column, ylabel=ylabel)
 
 
-def _study_length(results: Results) -> CurveSet:
-    return study.length_curves(results, _in_study())
+def _less_grpo(column: str, ylabel: str, results: Results) -> CurveSet:
+    return study.study_curves(results, _in_study(), column, ylabel=f"{ylabel}, less GRPO's", less=study.grpo())
 
 
 def _bandit(column: str, ylabel: str, results: Results) -> CurveSet:
@@ -94,8 +94,16 @@ PANELS = (
         curves_panel(
             "response length",
             partial(_cluster, cluster.LENGTH, study.LENGTH),
-            _study_length,
+            partial(_study, "length", study.LENGTH),
             all_lengths,
         ),
+    ),
+    *(
+        (f"difference of {name}", curves_panel(f"difference of {name}", partial(_less_grpo, column, ylabel), zero=True))
+        for name, column, ylabel in (
+            ("entropy", "sequence_entropy", "nats per response"),
+            ("success", "pass1", "success"),
+            ("length", "length", "tokens"),
+        )
     ),
 )

@@ -6,7 +6,7 @@ that lacks the paper's own K.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from paper_figures import bandit, cluster, study
@@ -19,16 +19,19 @@ from qae_theory.runs.stored import MissingError
 
 BENCHMARK = "AIME24"
 BASELINE = "Clip-Higher"
+UNIT = "(nats per response)"
 
 
 class Compared(NamedTuple):
     """DAPO against DAPO + QAE on a model of the paper.
 
-    ``model`` is the model's name, and ``row`` that of its row under DAPO; the row under QAE ends in ``-qae``.
+    ``model`` is the model's name, ``row`` that of its row under DAPO, of which the row under QAE ends in ``-qae``, and
+    ``small`` the model of the study that stands in for it.
     """
 
     model: str
     row: str
+    small: study.Trained
 
     @property
     def row_names(self) -> dict[str, str]:
@@ -46,8 +49,8 @@ class Compared(NamedTuple):
         return stated
 
 
-LARGE = Compared("Qwen3-14B-Base", "qwen3-14b-clip-higher")
-MIDDLE = Compared("Qwen3-8B-Base", "qwen3-8b-clip-higher")
+LARGE = Compared("Qwen3-14B-Base", "qwen3-14b-clip-higher", study.LARGER)
+MIDDLE = Compared("Qwen3-8B-Base", "qwen3-8b-clip-higher", study.SMALL)
 
 
 def entropy(title: str, compared: Compared) -> Builder:
@@ -68,7 +71,8 @@ def entropy(title: str, compared: Compared) -> Builder:
         ylabel = "entropy (nats per token)"
         return cluster.metric_curves(results, compared.row_names, collected.ENTROPY, ylabel=ylabel)
 
-    return curves_panel(title, on_cluster, _in_study("entropy", study.ENTROPY), _bandit_entropy, marks=marks)
+    in_study = _in_study(compared, "entropy", study.ENTROPY)
+    return curves_panel(title, on_cluster, in_study, *_bandits(compared, _bandit_entropy), marks=marks)
 
 
 def accuracy(title: str, compared: Compared) -> Builder:
@@ -84,7 +88,8 @@ def accuracy(title: str, compared: Compared) -> Builder:
     def on_cluster(results: Results) -> CurveSet:
         return cluster.accuracy_curves(results, compared.row_names, BENCHMARK)
 
-    return curves_panel(title, on_cluster, _in_study("success", study.SUCCESS), _bandit_success, marks=marks)
+    in_study = _in_study(compared, "success", study.SUCCESS)
+    return curves_panel(title, on_cluster, in_study, *_bandits(compared, _bandit_success), marks=marks)
 
 
 def length(title: str, compared: Compared) -> Builder:
@@ -93,12 +98,9 @@ def length(title: str, compared: Compared) -> Builder:
     def on_cluster(results: Results) -> CurveSet:
         return cluster.metric_curves(results, compared.row_names, cluster.LENGTH, ylabel=study.LENGTH)
 
-    return curves_panel(title, on_cluster, lengths(_rules()), all_lengths)
-
-
-def lengths(rules: Mapping[str, study.Where]) -> Source:
-    """Return the source of the response lengths of the study's rules."""
-    return lambda results: study.length_curves(results, rules)
+    return curves_panel(
+        title, on_cluster, _in_study(compared, "length", study.LENGTH), *_bandits(compared, all_lengths)
+    )
 
 
 def all_lengths(results: Results) -> CurveSet:
@@ -110,17 +112,63 @@ def all_lengths(results: Results) -> CurveSet:
     rules = study.rules_there(results)
     if len(rules) < 2:
         raise MissingError(f"the study has no QAE: {study.COMMAND}")
-    shown = study.length_curves(results, rules)
+    shown = study.study_curves(results, rules, "length", ylabel=study.LENGTH)
     return shown._replace(stand_in=f"{shown.stand_in}, at the K that this study has")
+
+
+def entropy_kept(title: str, compared: Compared) -> Builder:
+    """Return the panel with the entropy of DAPO + QAE less that of DAPO, seed by seed.
+
+    Where two bands lie over one another, the difference of runs that share a seed may still have one sign.
+    """
+
+    def on_cluster(results: Results) -> CurveSet:
+        rows = dict(list(compared.row_names.items())[1:])
+        ylabel = "less DAPO's (nats per token)"
+        return cluster.metric_curves(results, rows, collected.ENTROPY, ylabel=ylabel, less=compared.row)
+
+    in_study = _less_grpo(compared, "sequence_entropy", "less GRPO's (nats per response)")
+    return curves_panel(title, on_cluster, in_study, *_bandits(compared, _bandit_entropy_kept), zero=True)
+
+
+def success_kept(title: str, compared: Compared) -> Builder:
+    """Return the panel with the success of QAE less that of GRPO, seed by seed."""
+    in_study = _less_grpo(compared, "pass1", "success, less GRPO's")
+    return curves_panel(title, in_study, *_bandits(compared, _bandit_success_kept), zero=True)
+
+
+def length_kept(title: str, compared: Compared) -> Builder:
+    """Return the panel with the response length of QAE less that of GRPO, seed by seed."""
+
+    def on_cluster(results: Results) -> CurveSet:
+        rows = dict(list(compared.row_names.items())[1:])
+        return cluster.metric_curves(results, rows, cluster.LENGTH, ylabel="tokens, less DAPO's", less=compared.row)
+
+    return curves_panel(title, on_cluster, _less_grpo(compared, "length", "tokens, less GRPO's"), zero=True)
+
+
+def _bandits(compared: Compared, source: Source) -> tuple[Source, ...]:
+    """Return what stands in where there is no study: nothing for the larger model, which only another model can be."""
+    return (source,) if compared is MIDDLE else ()
 
 
 def _rules() -> dict[str, study.Where]:
     """Return GRPO and QAE at the paper's K, with what selects their runs in the study."""
-    return {"GRPO": study.grpo(), f"QAE, K = {default_k()}": study.at_k(default_k())}
+    return {"GRPO": study.grpo(), **_qae()}
 
 
-def _in_study(column: str, ylabel: str) -> Source:
-    return lambda results: study.study_curves(results, _rules(), column, ylabel=ylabel)
+def _qae() -> dict[str, study.Where]:
+    return {f"QAE, K = {default_k()}": study.at_k(default_k())}
+
+
+def _in_study(compared: Compared, column: str, ylabel: str) -> Source:
+    return lambda results: study.study_curves(results, _rules(), column, ylabel=ylabel, trained=compared.small)
+
+
+def _less_grpo(compared: Compared, column: str, ylabel: str) -> Source:
+    return lambda results: study.study_curves(
+        results, _qae(), column, ylabel=ylabel, trained=compared.small, less=study.grpo()
+    )
 
 
 def _bandit_entropy(results: Results) -> CurveSet:
@@ -129,7 +177,19 @@ def _bandit_entropy(results: Results) -> CurveSet:
     return bandit.bandit_curves(results, "sign-split", rules, columns="sequence_entropy", ylabel=bandit.ENTROPY)
 
 
+def _bandit_entropy_kept(results: Results) -> CurveSet:
+    """Return the same, QAE's less GRPO's."""
+    rules, less, ylabel = {f"QAE, K = {default_k()}": {"rule": "qae"}}, {"rule": "grpo"}, f"less GRPO's {UNIT}"
+    return bandit.bandit_curves(results, "sign-split", rules, columns="sequence_entropy", ylabel=ylabel, less=less)
+
+
 def _bandit_success(results: Results) -> CurveSet:
     """Return success from `sparsity`, which trains both rules on several distributions of difficulty."""
     rules = {"GRPO": {"k": "grpo"}, f"QAE, K = {default_k()}": {"k": default_k()}}
     return bandit.bandit_curves(results, "sparsity", rules, columns="success", ylabel=bandit.SUCCESS)
+
+
+def _bandit_success_kept(results: Results) -> CurveSet:
+    """Return the same, QAE's less GRPO's."""
+    rules, less = {f"QAE, K = {default_k()}": {"k": default_k()}}, {"k": "grpo"}
+    return bandit.bandit_curves(results, "sparsity", rules, columns="success", ylabel="success, less GRPO's", less=less)

@@ -1,14 +1,15 @@
-"""Show the prediction ladder on a transformer: five predictions of a step's entropy change against the measured change.
+"""Show the prediction ladder: five predictions of a step's entropy change against the change that was measured.
 
-The setting is the one that favours the paper's prediction most: one step of SGD, no clipping, advantages r - b. The
-rows of the figure are the study's tasks.
+The setting is the one that favours the paper's prediction most: one step of SGD, the smallest that the study takes, no
+clipping, advantages r - b. A row is a softmax bandit, a tiny, a larger or a pretrained language model. The last column
+has how often the change lies within bounds that are predicted before a step, and so can fail, by the size of the step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,16 +18,21 @@ from paper_figures.curves import select
 from paper_figures.looks import stripes
 from paper_figures.panels import Builder, Panel
 from paper_figures.runs import Results, Run
-from qae_theory.arrays import Array
 from qae_theory.curves.rungs import RUNGS
 from qae_theory.runs.stored import Columns, MissingError
 
-TITLE = "Which prediction of the entropy change holds on a transformer"
-SHAPE = (2, 3)
-SIZE = (3.6, 2.7)
-COMMAND = "qae validate"
-SETTING = "sgd, 1 update, no clipping"
+TITLE = "Which prediction of the entropy change holds"
+SHAPE = (4, 3)
+SIZE = (3.6, 2.5)
+SETTING = "sgd, 1 update, no clipping"  # a step's size in log pi may follow
 IN_TABLE = {"optimiser": "sgd", "updates": 1, "clipped": False, "scaled": False}
+KINDS = {  # the command that makes the row's study
+    "softmax bandit": "qae validate --preset long",
+    "tiny Qwen3": "qae validate",
+    "larger Qwen3": "qae validate --preset long",
+    "pretrained model": "qae validate --preset pretrained",
+}
+LARGER = 1e6  # parameters
 LABELS = {
     "identity": "the paper's: r - b",
     "centred": "policy gradient: r - V",
@@ -34,46 +40,85 @@ LABELS = {
     "first_order": "network, first order",
     "second_order": "network, second order",
 }
-COLUMNS = ("task", *IN_TABLE, "change", "guaranteed_low", "guaranteed_high", *RUNGS)
+COLUMNS = ("substrate", "size", *IN_TABLE, "change", *RUNGS)
 DRAWN = {"identity": ("^", UPDATES["uncentred"]), "first_order": ("o", BLACK)}
 MARKS = {"r2": ("R²", "o", PAIR[0], -0.17), "sign_agreement": ("signs agree", "s", PAIR[1], 0.17)}
-GUARANTEED = "measured"  # the study's name for bounds at the measured displacement, which cannot fail but for rounding
+BOUNDS = {  # the study's names of predictions: what the legend says, marker, colour
+    "predicted": ("sharpest, at the predicted logits", "o", BLACK),
+    "paper": ("the paper's identity at b = 0, 1", "^", UPDATES["uncentred"]),
+    "arms": ("changes measured at b = 0, 1", "s", UPDATES["sampled_group"]),
+    "box": ("ratios within the clip range", "D", UPDATES["policy_gradient"]),
+}
+CHECK = "measured"  # bounds at the measured displacement, which cannot fail but for rounding
 MOST = 1500  # points drawn of one rung; if there are more, they are thinned evenly
-BARS = 60  # measured changes whose bounds are drawn; more would run together
-TASKS = ("first task", "second task")
 
 
-def _task(results: Results, number: int) -> tuple[Run, dict[str, Any], str]:
-    """Return the study, its ladder, and the name of the task with that number.
+class Row(NamedTuple):
+    """A row of the figure: the study that it is from, the study's ladder, its substrate, and the setting."""
+
+    run: Run
+    ladder: Mapping[str, Any]
+    substrate: str
+    setting: str
+
+
+def _row(results: Results, kind: str) -> Row:
+    """Return the row of a kind of model, from the study that counts among those that have it.
 
     Raises:
-        MissingError: there is no study, or it has fewer tasks.
+        MissingError: no study has it.
     """
-    run = results.run("validate", command=COMMAND)
-    ladder = run.json("ladder.json")
-    # In the order of their names, so that a task keeps its row in the figure whatever ran first.
-    names = sorted(task for task, settings in ladder["plain"].items() if SETTING in settings)
-    if number >= len(names):
-        raise MissingError(f"{run.named} has {len(names)} tasks with the setting {SETTING!r}")
-    return run, ladder, names[number]
+    run = results.run_with("validate", lambda run: bool(_substrates(run, kind)), command=KINDS[kind])
+    ladder, substrate = run.json("ladder.json"), _substrates(run, kind)[0]
+    settings = [setting for setting in ladder["plain"].get(substrate, {}) if setting.startswith(SETTING)]
+    if not settings:
+        raise MissingError(f"{run.named} has no setting {SETTING!r} of {substrate}")
+    return Row(run, ladder, substrate, min(settings, key=_size_of))
 
 
-def quality(number: int, results: Results) -> Panel:
+def _size_of(setting: str) -> float:
+    """Return the size of a step that a setting's name ends with; 0 for one without.
+
+    >>> _size_of("sgd, 1 update, no clipping, size 0.1"), _size_of("sgd, 1 update, no clipping")
+    (0.1, 0.0)
+    """
+    return float(setting.partition(", size ")[2] or 0)
+
+
+def _substrates(run: Run, kind: str) -> list[str]:
+    """Return the substrates of a study that are of a kind, by name; none for a study without a summary."""
+    try:
+        listed = run.json("summary.json")["substrates"]
+    except MissingError:
+        return []
+    return sorted(name for name, facts in listed.items() if _kind(facts) == kind)
+
+
+def _kind(facts: Mapping[str, Any]) -> str:
+    """Return what kind of model a substrate has."""
+    if facts["parameters"] is None:
+        return "softmax bandit"
+    if facts["pretrained"]:
+        return "pretrained model"
+    return "larger Qwen3" if facts["parameters"] >= LARGER else "tiny Qwen3"
+
+
+def quality(kind: str, results: Results) -> Panel:
     """Return the panel with R^2 and sign agreement of every rung."""
-    run, ladder, task = _task(results, number)
-    in_setting = ladder["plain"][task][SETTING]
+    row = _row(results, kind)
+    in_setting = row.ladder["plain"][row.substrate][row.setting]
     by_rung = {rung: in_setting[rung] for rung in LABELS}
     texts = []
     for rung, figures in by_rung.items():
         texts.append(f"{LABELS[rung]} {_text(figures['r2'])}, {_text(figures['sign_agreement'])}")
     counts = by_rung["first_order"]
     return Panel(
-        title=f"{task}: how well each predicts",
-        caption=f"Task {task}, {SETTING}, {counts['rows']} rows of {counts['probes']} probes: R^2 of measured on "
-        f"predicted change and share of equal signs, with {ladder['level']:.0%} intervals over probes, "
+        title=f"{kind}: how well each predicts",
+        caption=f"{row.substrate}, {row.setting}, {counts['rows']} rows of {counts['probes']} probes: R^2 of measured "
+        f"on predicted change and share of equal signs, with {row.ladder['level']:.0%} intervals over probes, "
         f"{'; '.join(texts)}.",
         draw=partial(_draw_quality, by_rung=by_rung),
-        sources=(run,),
+        sources=(row.run,),
     )
 
 
@@ -114,34 +159,36 @@ def _draw_quality(axes: Any, *, by_rung: Mapping[str, Mapping[str, Any]]) -> Non
     axes.grid(visible=False, axis="y")
 
 
-def _measured(run: Run, task: str) -> Columns:
-    """Return the measured and predicted changes of a task in the setting, as columns.
+def _measured(row: Row) -> Columns:
+    """Return the measured and predicted changes of a row, as columns.
 
     Raises:
         MissingError: the study has none.
     """
-    table = select(run.parquet("probes.parquet", list(COLUMNS)), task=task, **IN_TABLE)
+    table = select(row.run.parquet("probes.parquet", list(COLUMNS)), substrate=row.substrate, **IN_TABLE)
+    size = _size_of(row.setting)
+    table = select(table, size=size) if size else table
     if not len(table["change"]):
-        raise MissingError(f"{run.named} has no rows of {task!r} with {SETTING}")
+        raise MissingError(f"{row.run.named} has no rows of {row.substrate} with {row.setting!r}")
     return table
 
 
-def scatter(number: int, results: Results) -> Panel:
+def scatter(kind: str, results: Results) -> Panel:
     """Return the panel with measured against predicted change: the paper's prediction and the network's first order."""
-    run, ladder, task = _task(results, number)
-    table = _measured(run, task)
+    row = _row(results, kind)
+    table, floor = _measured(row), row.ladder["floor"]
     size = np.abs(table["change"])
-    above_floor = size > ladder["floor"]  # below it the measurement is rounding
+    above_floor = size > floor  # below it the measurement is rounding
     texts = []
     for rung in DRAWN:
         share = float(np.median(np.abs(table[rung])[above_floor] / size[above_floor]))
         texts.append(f"{LABELS[rung]} {share:.2g}")
     return Panel(
-        title=f"{task}: measured against predicted",
-        caption=f"Task {task}: predicted size over measured size, median of {above_floor.sum()} rows, "
-        f"{'; '.join(texts)}; the scale is linear within {ladder['floor']:g} nats and logarithmic beyond.",
-        draw=partial(_draw_scatter, table=table, linear=ladder["floor"]),
-        sources=(run,),
+        title=f"{kind}: measured against predicted",
+        caption=f"{row.substrate}: predicted size over measured size, median of {above_floor.sum()} rows, "
+        f"{'; '.join(texts)}; the scale is linear within {floor:g} nats and logarithmic beyond.",
+        draw=partial(_draw_scatter, table=table, linear=floor),
+        sources=(row.run,),
     )
 
 
@@ -203,49 +250,69 @@ def _legend_in_strip(axes: Any, linear: float, largest: float) -> None:
     axes.legend(loc="upper left", fontsize=6, handletextpad=0.3, borderaxespad=0.1)
 
 
-def bounds(number: int, results: Results) -> Panel:
-    """Return the panel with measured changes between their guaranteed bounds."""
-    run, ladder, task = _task(results, number)
-    table = _measured(run, task)
-    counted = [record for record in run.json("bounds.json") if record["bound"] == GUARANTEED]
-    here = next((one for one in counted if (one["substrate"], one["setting"]) == (task, SETTING)), None)
-    if here is None:
-        raise MissingError(f"{run.named} did not count the guaranteed bounds of {task!r}: run `{COMMAND}` again")
-    checked = sum(record["checked"] for record in counted)
-    violated = sum(record["violations"] for record in counted)
+def bounds(kind: str, results: Results) -> Panel:
+    """Return the panel with the share of measured changes within predicted bounds, by the size of the step."""
+    row = _row(results, kind)
+    counted = [record for record in row.run.json("bounds.json") if record["substrate"] == row.substrate]
+    here = [record for record in counted if record["setting"].startswith(SETTING)]
+    by_bound = {bound: [record for record in here if record["bound"] == bound] for bound in BOUNDS}
+    shown = {bound: sorted(records, key=_place) for bound, records in by_bound.items() if records}
+    if not shown:
+        raise MissingError(f"{row.run.named} did not count the predicted bounds of {row.substrate}")
+    texts = []
+    for bound, records in shown.items():
+        shares = ", ".join(f"{record['coverage']['estimate']:.3g}{_at(record)}" for record in records)
+        texts.append(f"{BOUNDS[bound][0]} {shares}")
+    checks = [record for record in counted if record["bound"] == CHECK]
+    checked, violated = (sum(record[name] for record in checks) for name in ("checked", "violations"))
     return Panel(
-        title=f"{task}: {here['violations']} of {here['checked']} outside the bounds",
-        caption=f"Task {task}: {here['violations']} of {here['checked']} measured changes lie outside their guaranteed "
-        f"bounds (over all tasks and settings {violated} of {checked}); {min(BARS, len(table['change']))} rows are "
-        "drawn, evenly over the order of the measured change.",
-        draw=partial(_draw_bounds, table=table, linear=ladder["floor"]),
-        sources=(run,),
+        title=f"{kind}: predicted bounds",
+        caption=f"{row.substrate}, {SETTING}: share of measured changes within bounds that can fail: "
+        f"{'; '.join(texts)}. Of the bounds at the measured displacement, a check of consistency in all settings, "
+        f"{violated} of {checked} are left.",
+        draw=partial(_draw_bounds, shown=shown),
+        sources=(row.run,),
     )
 
 
-def _draw_bounds(axes: Any, *, table: Columns, linear: float) -> None:
-    """Draw the bounds as bars and the measured changes as dots, in the order of the changes."""
-    order = np.argsort(table["change"], kind="stable")
-    shown: Array = order[np.linspace(0, len(order) - 1, min(BARS, len(order))).round().astype(int)]
-    y, low, high = (table[name][shown] for name in ("change", "guaranteed_low", "guaranteed_high"))
-    x = np.arange(len(shown))
-    axes.vlines(x, low, high, color="0.6", linewidth=1.6, label="guaranteed bounds")
-    axes.plot(x, y, "o", color="black", markersize=2.5, linestyle="", label="measured")
-    largest = 2 * float(np.nanmax(np.abs([y, low, high])))
-    # Bounds of very small changes would fill the axis with powers of ten in which there is nothing else.
-    linear = max(linear, float(np.quantile(np.abs(y), 0.1)))
-    _set_symlog(axes, "y", linear=linear, largest=largest)
-    _legend_in_strip(axes, linear, largest)
-    axes.set(xlabel="rows, by measured change", ylabel="entropy change (nats)", xticks=[])
+def _place(record: Mapping[str, Any]) -> float:
+    """Return the size of a record's step in log pi; 0 where only its learning rate is known."""
+    return record["size"] or 0.0
 
 
-def _panels(number: int) -> tuple[tuple[str, Builder], ...]:
-    """Return the three panels of a task, by title."""
+def _at(record: Mapping[str, Any]) -> str:
+    return f" at {record['size']:g}" if record["size"] else ""
+
+
+def _draw_bounds(axes: Any, *, shown: Mapping[str, list[Mapping[str, Any]]]) -> None:
+    """Draw the shares of all kinds of bounds with their intervals, one size of the step beside the other."""
+    sizes = sorted({_place(record) for records in shown.values() for record in records})
+    for number, (bound, records) in enumerate(shown.items()):
+        label, marker, colour = BOUNDS[bound]
+        # A little apart, so that none hides another.
+        x = np.array([sizes.index(_place(record)) for record in records]) + 0.09 * (number - (len(shown) - 1) / 2)
+        middle, low, high = (
+            np.array([record["coverage"][end] for record in records], dtype=np.float64)
+            for end in ("estimate", "low", "high")
+        )
+        ends = np.nan_to_num(np.clip([middle - low, high - middle], 0, None))
+        axes.errorbar(x, middle, yerr=ends, fmt=marker, color=colour, label=label)
+    names = [f"{size:g}" if size else "one learning rate" for size in sizes]
+    axes.set_xticks(range(len(sizes)), names)
+    axes.set(
+        xlabel="size of the step, in log π", ylabel="share within", xlim=(-0.5, len(sizes) - 0.5), ylim=(-0.05, 1.75)
+    )
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    axes.legend(loc="upper left", fontsize=6, handletextpad=0.3, borderaxespad=0.1)
+
+
+def _panels(kind: str) -> tuple[tuple[str, Builder], ...]:
+    """Return the three panels of a row, by title."""
     return (
-        (f"{TASKS[number]}: how well each predicts", partial(quality, number)),
-        (f"{TASKS[number]}: measured against predicted", partial(scatter, number)),
-        (f"{TASKS[number]}: guaranteed bounds", partial(bounds, number)),
+        (f"{kind}: how well each predicts", partial(quality, kind)),
+        (f"{kind}: measured against predicted", partial(scatter, kind)),
+        (f"{kind}: predicted bounds", partial(bounds, kind)),
     )
 
 
-PANELS = (*_panels(0), *_panels(1))
+PANELS = tuple(panel for kind in KINDS for panel in _panels(kind))

@@ -6,7 +6,7 @@ so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,22 @@ class Results:
         if run is None:
             raise MissingError(f"{NOT_RUN}{command}")
         return run
+
+    def run_with(self, experiment: str, wanted: Callable[[Run], bool], *, command: str) -> Run:
+        """Return the run that counts among those of an experiment that are wanted.
+
+        Args:
+            experiment: name of the experiment.
+            wanted: takes a run.
+            command: the command that makes such a run.
+
+        Raises:
+            MissingError: there is none; the message names the command.
+        """
+        runs = [run for run in store.stored(self.root, experiment) if wanted(run)]
+        if not runs:
+            raise MissingError(f"{NOT_RUN}{command}")
+        return runs[-1]
 
     def file(self, name: str, *, command: str) -> Path:
         """Return the path of a file that lies in the results folder itself.

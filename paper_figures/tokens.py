@@ -113,7 +113,7 @@ def _snapshot(figure: str, estimator: str, number: int) -> Builder:
         is_last = number == len(STEPS) - 1
         shown = f" The paper shows: {paper_facts()['figures'][figure]}." if is_last else ""
         return Panel(
-            title=f"step {step}, {study.SUBJECT}",
+            title=f"step {step}, {study.SMALL.name}",
             caption=f"Step {step} under {rule}: among the {HIGH:.0%} of tokens with the largest estimated entropy "
             f"(bars: mean{interval}) most are {most}.{shown}",
             draw=lambda axes: _draw(axes, of_step),
@@ -130,7 +130,7 @@ def _trained(results: Results, estimator: str) -> tuple[Run, list[Run], str]:
     Raises:
         MissingError: there is no study, or it has no run of the rule.
     """
-    run = results.run("validate", command=study.COMMAND)
+    run = study.study_of(results)
     if estimator == "grpo":
         rule, where = "GRPO", study.grpo()
     else:

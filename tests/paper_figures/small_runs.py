@@ -105,7 +105,8 @@ def store_training(
         parts = root / "validate" / STUDY / "parts.json"
         parts.parent.mkdir(parents=True, exist_ok=True)
         others = json.loads(parts.read_text(encoding="utf-8")) if parts.exists() else {}
-        parts.write_text(json.dumps({**others, name: {"train": name, "probe": []}}), encoding="utf-8")
+        part = f"{config['task']}, {rule.get('name', rule['estimator'])}, seed {seed}"
+        parts.write_text(json.dumps({**others, part: {"train": name, "probe": []}}), encoding="utf-8")
     return store(root, "train", records=lines, config=config, run=name)
 
 

@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from paper_figures.entropy_per_success import CONDITIONS
+from tests.paper_figures.small_runs import row, study_settings
 from tests.paper_figures.stored import drawn, line, lines, store, texts
 
 
@@ -117,4 +118,21 @@ def test_a_changed_seed_changes_point_and_caption(tmp_path: Path) -> None:
 
 def test_missing_runs_name_their_commands(tmp_path: Path) -> None:
     missing = drawn("entropy_per_success", tmp_path).missing
-    assert missing == [*["not run: qae simulate k-sweep"] * 3, "not run: qae simulate inner-epochs"]
+    bandits = [*["not run: qae simulate k-sweep"] * 3, "not run: qae simulate inner-epochs"]
+    assert missing == [*bandits, *["not run: qae validate"] * 2]
+
+
+@pytest.mark.train
+def test_paths_of_language_models_are_those_of_the_study(tmp_path: Path) -> None:
+    rules = ({"name": "grpo", "estimator": "grpo"}, {"name": "qae-0.4", "estimator": "qae", "options": {"k": "0.4"}})
+    followed = [
+        row(rule, seed, step, pass1=0.1 * step + 0.2 * number, sequence_entropy=3.0 - 0.5 * step + seed)
+        for number, rule in enumerate(rules)
+        for seed in (0, 1)
+        for step in (0, 1, 2)
+    ]
+    store(tmp_path, "validate", config=study_settings(*rules), tables={"follow.parquet": followed})
+    axes = drawn("entropy_per_success", tmp_path).axes(4)
+    assert line(axes, "GRPO") == (pytest.approx([0, 0.1, 0.2]), pytest.approx([3.5, 3.0, 2.5]))
+    assert line(axes, "QAE, K = 0.4") == (pytest.approx([0.2, 0.3, 0.4]), pytest.approx([3.5, 3.0, 2.5]))
+    assert axes.get_title(loc="left") == "rules, small Qwen3"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.paper_figures.cluster_runs import evaluation, store_cluster
-from tests.paper_figures.small_runs import mean_by_step, row, store_bandit, store_training, study_settings
+from tests.paper_figures.small_runs import mean_by_step, row, store_bandit, study_settings
 from tests.paper_figures.stored import drawn, line, lines, store, texts
 
 LEVELS = ("0.2", "0.4", "0.6", "0.8")
@@ -83,7 +83,7 @@ def test_the_study_comes_before_a_bandit_if_it_has_all_four(tmp_path: Path) -> N
     store_sweep(tmp_path)
     for levels, subject in ((LEVELS[:3], "softmax bandit"), (LEVELS, "small Qwen3")):
         table = [
-            row(qae(k), seed, step, entropy=float(k) * step, success=0.1)
+            row(qae(k), seed, step, entropy=float(k) * step, success=0.1, length=4.0)
             for k in levels
             for seed in (0, 1)
             for step in (1, 2)
@@ -93,17 +93,39 @@ def test_the_study_comes_before_a_bandit_if_it_has_all_four(tmp_path: Path) -> N
     assert line(drawn("figure_9", tmp_path).axes(0), "K = 0.8") == ([1, 2], pytest.approx([0.8, 1.6]))
 
 
-def test_lengths_at_the_levels_that_a_small_study_has(tmp_path: Path) -> None:
-    store(tmp_path, "validate", config=study_settings({"name": "grpo", "estimator": "grpo"}, qae("0.2"), qae("0.8")))
-    for seed in (0, 1):
-        store_training(tmp_path, {"estimator": "grpo"}, seed, [4.0, 4.5])
-        for k in ("0.2", "0.8"):
-            store_training(tmp_path, qae(k), seed, [float(k), 1.0 + seed])
-    axes = drawn("figure_9", tmp_path).axes(2)
-    assert lines(axes) == ["GRPO", "QAE, K = 0.2", "QAE, K = 0.8"]
-    assert line(axes, "QAE, K = 0.8") == ([1, 2], [0.8, 1.5])
+@pytest.mark.train
+def test_lengths_and_differences_at_the_levels_that_a_small_study_has(tmp_path: Path) -> None:
+    grpo = {"name": "grpo", "estimator": "grpo"}
+    rules = (grpo, qae("0.2"), qae("0.8"))
+    batches = [
+        row(rule, seed, step, entropy=1.0, success=0.1, length=4.0 + number + seed * step)
+        for number, rule in enumerate(rules)
+        for seed in (0, 1)
+        for step in (1, 2)
+    ]
+    store(tmp_path, "validate", config=study_settings(*rules), tables={"runs.parquet": batches})
+    found = drawn("figure_9", tmp_path)
+    assert lines(found.axes(2)) == ["GRPO", "QAE, K = 0.2", "QAE, K = 0.8"]
+    assert line(found.axes(2), "QAE, K = 0.8") == ([1, 2], [6.5, 7.0])
+    rules = (grpo, *map(qae, LEVELS))
+    followed = [
+        row(rule, seed, step, sequence_entropy=5.0 * seed + number * step, pass1=0.1 * number)
+        for number, rule in enumerate(rules)
+        for seed in (0, 1)
+        for step in (0, 1)
+    ]
+    tables = {"runs.parquet": batches, "follow.parquet": followed}
+    store(tmp_path, "validate", config=study_settings(*rules), tables=tables)
+    found = drawn("figure_9", tmp_path)
+    assert lines(found.axes(3)) == LABELS
+    assert line(found.axes(3), "K = 0.6") == ([0, 1], [0, 3])
+    assert line(found.axes(4), "K = 0.6") == ([0, 1], pytest.approx([0.3, 0.3]))
 
 
 def test_without_runs_the_commands_are_named(tmp_path: Path) -> None:
     launch = "not run: qae cluster launch qwen3-8b-clip-higher-qae-k02, or qae validate"
-    assert drawn("figure_9", tmp_path).missing == [f"{launch}, or qae simulate k-sweep"] * 2 + [launch]
+    assert drawn("figure_9", tmp_path).missing == [
+        *[f"{launch}, or qae simulate k-sweep"] * 2,
+        launch,
+        *["not run: qae validate"] * 3,
+    ]
