@@ -135,7 +135,8 @@ def _coverage(figure: Any, *, records: Sequence[Any]) -> bool:
             axis.errorbar(sizes, middle, bars, marker=MARKERS[number], color=COLOURS[number], markersize=4, label=kind)
         axis.set(xscale="log", ylim=(-0.03, 1.05), xlabel="step size", ylabel="share within")
         axis.set_title(substrate, fontsize=9)
-    axis.legend(fontsize=7)
+    # Below all panels, where it hides no curve.
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=7)
     return True
 
 
