@@ -5,8 +5,9 @@ Nothing is computed here; the records come from ``analysis``.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,10 @@ from qae_theory.curves.rungs import RUNGS
 
 Records = Sequence[Mapping[str, Any]]
 
+FEW = 4  # settings of a substrate that are all told
+SGD = "sgd, 1 update, no clipping"
+AS_TRAINED = re.compile(r"adam eps 1e-08, \d+ updates?, clipped")
+
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
     """Return the lines of a Markdown table.
@@ -34,6 +39,21 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list
         cells = [str(cell).replace("|", r"\|") for cell in row]  # a bar would end the cell
         texts.append(f"| {' | '.join(cells)} |")
     return texts
+
+
+def told(settings: Iterable[str]) -> list[str]:
+    """Return the settings that the report tells of, in their order; the JSON has all of them.
+
+    Of many they are the smallest step of SGD, which is the first of them, and clipped Adam as training takes it.
+
+    >>> told([f"{SGD}, size 0.01", f"{SGD}, size 0.1", "adam eps 1e-08, 4 updates, clipped", "a", "b"])
+    ['sgd, 1 update, no clipping, size 0.01', 'adam eps 1e-08, 4 updates, clipped']
+    """
+    listed = list(dict.fromkeys(settings))
+    if len(listed) <= FEW:
+        return listed
+    smallest = min((setting for setting in listed if setting.startswith(SGD)), default=None)
+    return [setting for setting in listed if setting == smallest or AS_TRAINED.fullmatch(setting)]
 
 
 def what_was_run(
@@ -121,13 +141,13 @@ def lines(found: Lines) -> Iterator[str]:
 
 
 def ladder(found: Mapping[str, Any]) -> Iterator[str]:
-    """Yield every rung in every setting, plain arms first."""
+    """Yield every rung in the settings that are told, plain arms first."""
     yield from ("## The prediction ladder", "")
     yield (
         "Measured against predicted change of entropy, in nats per response. Rank: Spearman's correlation. Slope: of"
         " measured on predicted, a tenth of the rows aside at either end. Error: median of |predicted - measured| over"
         f" |measured|. Signs: where both exceed {found['floor']:g} nats. Coverage: of the rung's own bounds. Brackets:"
-        f" {100 * found['level']:g} % intervals over probes."
+        f" {100 * found['level']:g} % intervals over probes. [All settings](ladder.json)."
     )
     yield ""
     names = ("rank", "sign_agreement", "r2", "trimmed_slope", "median_relative_error", "coverage")
@@ -136,7 +156,8 @@ def ladder(found: Mapping[str, Any]) -> Iterator[str]:
         for substrate, settings in found[arms].items():
             yield from (f"### {substrate}: {title}", "")
             rows = []
-            for setting, rungs in settings.items():
+            for setting in told(settings):
+                rungs = settings[setting]
                 for rung in RUNGS:
                     figures = [shown(rungs[rung][name]) for name in names]
                     rows.append([setting, rung, *figures, rungs[rung]["rows"], rungs[rung]["probes"]])
@@ -152,10 +173,14 @@ def bounds(records: Records) -> Iterator[str]:
         " the step. `paper`: between the identity's changes at b = 0 and b = 1. `arms`: between the changes measured at"
         " b = 0 and b = 1. `box`: what H may change by if clipping keeps every ratio in its range. `measured`: at the"
         " measured displacement, a consistency check that only rounding can fail. Excess: how far outside, in nats."
+        " [All settings](bounds.json)."
     )
     yield ""
+    chosen = told(record["setting"] for record in records)
     rows = []
     for record in records:
+        if record["setting"] not in chosen and not record["setting"].startswith(SGD):  # a curve over the step's size
+            continue
         named = [record[name] for name in ("substrate", "setting", "bound", "checked", "violations")]
         excess = [_number(record[name]) for name in ("median", "largest", "median_relative")]
         rows.append([*named, shown(record["coverage"]), *excess])
@@ -212,9 +237,11 @@ def ordering(records: Records) -> Iterator[str]:
     yield from ("## How often Prop. 4.2's order holds", "")
     yield (
         "Plain arms: the K-quantile against the constants 0 and 1 and the mean; standardised: QAE against GRPO. Groups"
-        " with both rewards. Left out of the rate, and counted: ties, and prompts whose two baselines are one number."
+        " with both rewards, hard and easy by the prompt's success. Left out of the rate, and counted: ties, and"
+        " prompts whose two baselines are one number. [All settings, and hard and easy by the group](ordering.json)."
     )
     yield ""
+    chosen = told(one["setting"] for one in records)
     rows = [
         [
             *(
@@ -223,13 +250,13 @@ def ordering(records: Records) -> Iterator[str]:
                 "qae - grpo" if one["scaled"] else "r - b",
                 one["k"],
                 one["regime"],
-                one["by"],
             ),
             *(shown(one["rate"]), one["holds"] + one["fails"], one["ties"], one["same_baseline"], one["probes"]),
         ]
         for one in records
+        if one["by"] == "V" and one["setting"] in chosen
     ]
-    header = ["substrate", "setting", "arms", "K", "prompts", "by", "rate", "of", "ties", "same b", "probes"]
+    header = ["substrate", "setting", "arms", "K", "prompts", "rate", "of", "ties", "same b", "probes"]
     yield from markdown_table(header, rows)
     yield ""
 

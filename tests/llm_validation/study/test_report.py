@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from llm_validation.common.resampling import shown
-from llm_validation.study import report
+from llm_validation.study import report, sections
 from llm_validation.study.analysis.summary import merged
 from llm_validation.study.bandit import bandit_probes
 from llm_validation.study.figures import CAPTIONS
 from llm_validation.study.report import write_report
 from llm_validation.study.sections import markdown_table
-from paper_figures.prediction_ladder import GUARANTEED
+from paper_figures.prediction_ladder import CHECK
 from qae_theory.arrays import Array
 from tests.llm_validation.study.analysis.synthetic import Truth, studied
 
@@ -132,7 +132,7 @@ def test_the_tables_are_those_of_the_json(folder: Path) -> None:
         names = ("rank", "sign_agreement", "r2", "trimmed_slope", "median_relative_error", "coverage")
         assert cells[:6] == [shown(record[name]) for name in names]
     # What the figure of the ladder reads.
-    assert {(one["substrate"], one["setting"]) for one in read(folder, "bounds") if one["bound"] == GUARANTEED} == {
+    assert {(one["substrate"], one["setting"]) for one in read(folder, "bounds") if one["bound"] == CHECK} == {
         (substrate, setting) for substrate, settings in ladder["plain"].items() for setting in settings
     }
     for one, cells in zip(read(folder, "bounds"), rows_under(text, "## Bounds that can fail"), strict=True):
@@ -145,11 +145,31 @@ def test_the_tables_are_those_of_the_json(folder: Path) -> None:
         assert row[1:6] == [*(str(here.count(kind)) for kind in kinds), str(len(here))]
 
 
+def test_of_many_settings_the_report_tells_the_smallest_step_and_training_s_own() -> None:
+    sgd = [f"sgd, 1 update, no clipping, size {size}" for size in ("0.01", "0.1", "0.5")]
+    adam = [f"adam eps 1e-08, {number} updates, clipped" for number in (4, 16)]
+    others = [
+        "adam eps 0.01, 4 updates, clipped",
+        f"{adam[0]}, log-probs rounded",
+        "adam eps 1e-08, 1 update, no clipping",
+    ]
+    record = {"task": "digits", "scaled": False, "k": "0.4", "regime": "hard", "holds": 3, "fails": 1, "ties": 0}
+    record |= {"same_baseline": 0, "probes": 2, "rate": {"estimate": 0.75, "low": 0.5, "high": 1.0}}
+    records = [{**record, "setting": name, "by": by} for name in (*others, *adam, *sgd) for by in ("V", "group")]
+    rows = rows_under("\n".join(sections.ordering(records)), "## How often Prop. 4.2's order holds")
+    assert [row[1] for row in rows] == [*adam, sgd[0]]
+    bound = {"substrate": "digits", "bound": "paper", "checked": 4, "violations": 1, "coverage": record["rate"]}
+    bound |= {"median": None, "largest": None, "median_relative": None}
+    counted = [{**bound, "setting": name} for name in (*others, *adam, *sgd)]
+    rows = rows_under("\n".join(sections.bounds(counted)), "## Bounds that can fail")
+    assert [row[1] for row in rows] == [*adam, *sgd]  # a curve over the size of the step
+
+
 def test_no_measured_change_lies_outside_its_guaranteed_bounds_not_even_by_rounding(folder: Path) -> None:
     probes = tables()["probes"]
     assert (probes["guaranteed_low"] <= probes["change"]).all()
     assert (probes["change"] <= probes["guaranteed_high"]).all()
-    found = [one for one in read(folder, "bounds") if one["bound"] == GUARANTEED]
+    found = [one for one in read(folder, "bounds") if one["bound"] == CHECK]
     assert sum(one["checked"] for one in found) == len(probes["change"])
     assert {one["violations"] for one in found} == {0}
 
