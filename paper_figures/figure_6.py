@@ -82,7 +82,7 @@ PANELS = (
     ("(a) pass@1", points_panel("(a) pass@1", Request(lambda: LARGE.row_names, COLUMNS, dict, marks=four_bars))),
     ("(b) masks, weak clipping", masks("(b) eps_high = 0.28", "weak")),
     ("(c) masks, strong clipping", masks("(c) eps_high = 0.2", "strong")),
-    ("entropy, weak clipping", less_qae("eps_high = 0.28", "sequence_entropy", "nats per response", "weak")),
-    ("success, weak clipping", less_qae("eps_high = 0.28", "pass1", "success", "weak")),
-    ("success, strong clipping", less_qae("eps_high = 0.2", "pass1", "success", "strong")),
+    ("entropy, weak clipping", less_qae("entropy, eps_high = 0.28", "sequence_entropy", "nats per response", "weak")),
+    ("success, weak clipping", less_qae("success, eps_high = 0.28", "pass1", "success", "weak")),
+    ("success, strong clipping", less_qae("success, eps_high = 0.2", "pass1", "success", "strong")),
 )
