@@ -217,7 +217,7 @@ def test_long_tables_and_blocks_of_the_study_are_files() -> None:
 def test_the_stored_study_has_a_page_that_can_be_read() -> None:
     report = (ROOT / "docs" / study.PAGE).read_text(encoding="utf-8")
     text, files = study.cut(report)
-    assert len(text.splitlines()) < 200
+    assert len(text.splitlines()) < 250  # of 31 headings, seven figures and short tables
     assert all(f"]({name})" in text for name in files)
     assert re.findall(r"^#.*$", text, re.MULTILINE) == re.findall(r"^#.*$", report, re.MULTILINE)
 

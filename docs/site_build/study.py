@@ -14,7 +14,7 @@ from paper_figures.report.html import slug
 
 PAGE = "validation/report.md"
 FOLDER = "validation/"
-MOST_ROWS = 15  # of a table; a reader of the page compares no more by eye
+MOST_ROWS = 10  # of a table; a reader of the page compares no more by eye
 MOST_LINES = 30  # of a block of code
 _PART = re.compile(r"^(?P<table>(?:\|[^\n]*\n)+)|^```(?P<language>\w*)\n(?P<code>.*?)^```\n", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
