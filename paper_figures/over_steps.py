@@ -39,6 +39,11 @@ class Compared(NamedTuple):
         return {"DAPO": self.row, f"DAPO + QAE, K = {default_k()}": f"{self.row}-qae"}
 
     @property
+    def qae_row_name(self) -> dict[str, str]:
+        """Return the name of the row under QAE by its label."""
+        return {label: name for label, name in self.row_names.items() if name != self.row}
+
+    @property
     def accuracy(self) -> dict[str, float]:
         """Return what Table 2 states for them, by label; a row that it lacks is left out."""
         table, stated = table_2(), {}
@@ -123,7 +128,7 @@ def entropy_kept(title: str, compared: Compared) -> Builder:
     """
 
     def on_cluster(results: Results) -> CurveSet:
-        rows = dict(list(compared.row_names.items())[1:])
+        rows = compared.qae_row_name
         ylabel = "less DAPO's (nats per token)"
         return cluster.metric_curves(results, rows, collected.ENTROPY, ylabel=ylabel, less=compared.row)
 
@@ -141,7 +146,7 @@ def length_kept(title: str, compared: Compared) -> Builder:
     """Return the panel with the response length of QAE less that of GRPO, seed by seed."""
 
     def on_cluster(results: Results) -> CurveSet:
-        rows = dict(list(compared.row_names.items())[1:])
+        rows = compared.qae_row_name
         return cluster.metric_curves(results, rows, cluster.LENGTH, ylabel="tokens, less DAPO's", less=compared.row)
 
     return curves_panel(title, on_cluster, _less_grpo(compared, "length", "tokens, less GRPO's"), zero=True)

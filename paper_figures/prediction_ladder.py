@@ -7,7 +7,7 @@ has how often the change lies within bounds that are predicted before a step, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from paper_figures.curves import select
 from paper_figures.looks import stripes
 from paper_figures.panels import Builder, Panel
 from paper_figures.runs import Results, Run
+from qae_theory.arrays import Array
 from qae_theory.curves.rungs import RUNGS
 from qae_theory.runs.stored import Columns, MissingError
 
@@ -138,14 +139,11 @@ def _draw_quality(axes: Any, *, by_rung: Mapping[str, Mapping[str, Any]]) -> Non
             if of_rung[column]["estimate"] is not None:
                 heights.append(row + shift)
                 figures.append(of_rung[column])
-        middle = np.array([figure["estimate"] for figure in figures])
-        # An end that is not known is drawn as no end.
-        low = [figure["estimate" if figure["low"] is None else "low"] for figure in figures]
-        high = [figure["estimate" if figure["high"] is None else "high"] for figure in figures]
+        middle, ends = _with_ends(figures)
         axes.errorbar(
             middle,
             heights,
-            xerr=np.abs(np.array([low, high]) - middle),
+            xerr=ends,
             fmt=marker,
             color=colour,
             markerfacecolor="white" if column == "sign_agreement" else colour,
@@ -157,6 +155,14 @@ def _draw_quality(axes: Any, *, by_rung: Mapping[str, Mapping[str, Any]]) -> Non
     axes.set(xlabel="R² of measured on predicted; share of signs", xlim=(-0.03, 1.03), ylim=(len(by_rung) - 0.5, -1.5))
     axes.legend(loc="upper center", ncols=3, fontsize=6, columnspacing=0.8, handletextpad=0.4)
     axes.grid(visible=False, axis="y")
+
+
+def _with_ends(figures: Sequence[Mapping[str, Any]]) -> tuple[Array, Array]:
+    """Return estimates ``[n]``, and how far their intervals reach to either side, ``[2, n]``; 0 for an unknown end."""
+    middle = np.array([figure["estimate"] for figure in figures])
+    low = [figure["estimate" if figure["low"] is None else "low"] for figure in figures]
+    high = [figure["estimate" if figure["high"] is None else "high"] for figure in figures]
+    return middle, np.abs(np.array([low, high]) - middle)
 
 
 def _measured(row: Row) -> Columns:
@@ -291,11 +297,7 @@ def _draw_bounds(axes: Any, *, shown: Mapping[str, list[Mapping[str, Any]]]) -> 
         label, marker, colour = BOUNDS[bound]
         # A little apart, so that none hides another.
         x = np.array([sizes.index(_place(record)) for record in records]) + 0.09 * (number - (len(shown) - 1) / 2)
-        middle, low, high = (
-            np.array([record["coverage"][end] for record in records], dtype=np.float64)
-            for end in ("estimate", "low", "high")
-        )
-        ends = np.nan_to_num(np.clip([middle - low, high - middle], 0, None))
+        middle, ends = _with_ends([record["coverage"] for record in records])
         axes.errorbar(x, middle, yerr=ends, fmt=marker, color=colour, label=label)
     names = [f"{size:g}" if size else "one learning rate" for size in sizes]
     axes.set_xticks(range(len(sizes)), names)

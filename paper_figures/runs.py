@@ -31,7 +31,7 @@ class Results:
     def __init__(self, root: Path, files: Mapping[str, Path] | None = None) -> None:
         self.root = root
         self._files = files or {}
-        self._newest: dict[str, Run | None] = {}
+        self._stored: dict[str, list[Run]] = {}
 
     def run(self, experiment: str, *, command: str) -> Run:
         """Return the run of an experiment that counts.
@@ -43,12 +43,7 @@ class Results:
         Raises:
             MissingError: there is none; the message names the command.
         """
-        if experiment not in self._newest:
-            self._newest[experiment] = store.newest(self.root, experiment)
-        run = self._newest[experiment]
-        if run is None:
-            raise MissingError(f"{NOT_RUN}{command}")
-        return run
+        return self.run_with(experiment, lambda run: True, command=command)
 
     def run_with(self, experiment: str, wanted: Callable[[Run], bool], *, command: str) -> Run:
         """Return the run that counts among those of an experiment that are wanted.
@@ -61,10 +56,10 @@ class Results:
         Raises:
             MissingError: there is none; the message names the command.
         """
-        runs = [run for run in store.stored(self.root, experiment) if wanted(run)]
-        if not runs:
-            raise MissingError(f"{NOT_RUN}{command}")
-        return runs[-1]
+        for run in reversed(self._in_order(experiment)):
+            if wanted(run):
+                return run
+        raise MissingError(f"{NOT_RUN}{command}")
 
     def file(self, name: str, *, command: str) -> Path:
         """Return the path of a file that lies in the results folder itself.
@@ -83,7 +78,13 @@ class Results:
 
     def runs(self, experiment: str) -> list[Run]:
         """Return all finished runs of an experiment, by id."""
-        return sorted(store.stored(self.root, experiment), key=lambda run: run.folder.name)
+        return sorted(self._in_order(experiment), key=lambda run: run.folder.name)
+
+    def _in_order(self, experiment: str) -> list[Run]:
+        """Return all finished runs of an experiment, the one that counts last; they are read once."""
+        if experiment not in self._stored:
+            self._stored[experiment] = store.stored(self.root, experiment)
+        return self._stored[experiment]
 
     def collected(self) -> list[Collected]:
         """Return the collected runs of a cluster, one collection for each run.

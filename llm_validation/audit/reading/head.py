@@ -117,8 +117,9 @@ def _parquet(path: Path) -> Head:
 
 def _is_pickle(start: bytes) -> bool:
     """Return whether it is a pickle: its first two bytes alone also begin a damaged line, with whole ones behind it."""
-    is_text = b"\x00" not in start[:4096] and next(_records(start), None) is not None
-    return _PICKLE.match(start) is not None and not is_text
+    if not _PICKLE.match(start):
+        return False
+    return b"\x00" in start[:4096] or next(_records(start), None) is None
 
 
 def _is_torch_archive(path: Path, start: bytes) -> bool:
