@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from qae_theory import advantages
 from qae_theory.claims.model import Answer
@@ -126,6 +127,15 @@ def test_the_expected_share_at_the_start_is_what_groups_show(difficulty: Difficu
         # Two thousandths for the draws of the difficulty behind the expectation.
         assert interval.low - 2e-3 < expected_start(difficulty, "0.4", 8)[reading] < interval.high + 2e-3
         assert interval.excludes(expected_start(difficulty, "0.9", 8)[reading])
+
+
+@pytest.mark.parametrize("k", ["0.1", "0.4", "0.8"])
+def test_the_expected_share_at_the_start_is_a_beta_binomial_sum(k: str) -> None:
+    """On questions that are mostly hard. At K = .4 and G = 8 shares are the same for m and G - m right ones."""
+    occurs, zeros = stats.betabinom.pmf(np.arange(9), 8, 1.0, 4.0), zero_share(k, 8)
+    found = expected_start(Difficulty(kind="beta", a=1.0, b=4.0), k, 8)
+    assert found["all groups"] == pytest.approx(occurs @ zeros, abs=2e-3)  # of the draws of the difficulty
+    assert found["mixed groups"] == pytest.approx(occurs[1:-1] @ zeros[1:-1] / occurs[1:-1].sum(), abs=2e-3)
 
 
 def test_zero_shares_of_a_group_are_those_of_its_advantages() -> None:
