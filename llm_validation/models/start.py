@@ -23,7 +23,8 @@ def starting_model(
         reuse: which kept models count.
 
     Raises:
-        ValueError: an unknown task, or a packaged model that is not installed.
+        ValueError: an unknown task.
+        PackageError: a packaged model is not installed.
         WarmupError: the preset did not reach its success.
         NotFinishedError: finished runs alone count, and there is none.
     """

@@ -90,6 +90,7 @@ def _configured(preset: str, file: Path | None, settings: Sequence[str], seed: i
 
 def _study(config: StudyConfig, preset: Preset, out: Path, workers: int | None, how: How) -> Path | None:
     """Run the study, or find it finished, and return its folder; None where a single stage was asked for."""
+    from llm_validation.models.pretrained import PackageError
     from llm_validation.models.warmup import WarmupError
     from llm_validation.study.run import StudyError, finished_study, study
     from qae_theory.runs.provenance import usable_cores
@@ -103,6 +104,8 @@ def _study(config: StudyConfig, preset: Preset, out: Path, workers: int | None, 
     try:
         with _shown(console) as show, _phases(console, show, warmed) as told:
             return study(config, preset, out=out, workers=processes, told=told, how=how)
+    except PackageError as error:
+        fail("validate", str(error), 2)
     except (StudyError, WarmupError, OSError) as error:
         fail("validate", str(error), 1)
     except KeyboardInterrupt:
