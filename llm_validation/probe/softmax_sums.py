@@ -25,8 +25,10 @@ LANES = 1024
 TASK = 2**19
 # Logits in a block that has to be made: 8 MiB in float32, and 36 MiB for what torch makes of one on a GPU.
 BLOCK = 2**21
-# Columns of the output matrix at a time: the matrix is read once, and a block of logits stays in cache.
+# Rows of the output matrix at a time: the matrix is read once, and a block of logits stays in cache.
 TILE = 4096
+# A tile's logits that are added up before they join the sum of the others: neither sum then has more than 64 terms.
+RUN = 64
 
 # ln 2 in two parts, the first with enough trailing zeros for k * LN2_HIGH to be exact (fdlibm's e_exp.c).
 LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
@@ -79,7 +81,7 @@ def sums_of_products(
     """Return the sums of the logits ``hidden @ weight.T``, ``[rows]`` each, and the logit of each token, ``[rows]``.
 
     No more than twice ``chunk`` rows and ``TILE`` columns of logits are held at a time: those that are summed, and the
-    next ones.
+    next ones. They are made as ``weight @ hidden.T``: with the longer factor first the product takes less time.
 
     Args:
         hidden: ``[rows, D]``.
@@ -102,18 +104,18 @@ def _sum_products(hidden: Tensor, weight: Tensor, tokens: Tensor, per_temperatur
 
     rows, tiles = len(hidden), weight.split(TILE)
     # All tiles are written to the same two places: allocating a block anew would cost more than filling it.
-    places = [hidden.new_empty(rows * len(tile)) for tile in tiles[:2]]
+    places = [hidden.new_empty(len(tile) * rows) for tile in tiles[:2]]
     parts: list[Future[Tensor]] = []
     taken = hidden.new_empty(rows)
     with _behind(hidden.device) as behind:
         for number, tile in enumerate(tiles):
             if number >= len(places):
                 parts[number - len(places)].result()  # its logits are no longer needed
-            memory = places[number % len(places)][: rows * len(tile)].view(rows, len(tile))
-            logits = torch.mm(hidden, tile.T, out=memory)
+            memory = places[number % len(places)][: len(tile) * rows].view(len(tile), rows)
+            logits = torch.mm(tile, hidden.T, out=memory)
             parts.append(behind.submit(_sums_of_tile, logits, per_temperature))
             place = tokens - number * TILE
-            here = logits.gather(1, place.clamp(0, len(tile) - 1)[:, None])[:, 0]
+            here = logits.gather(0, place.clamp(0, len(tile) - 1)[None])[0]
             taken = torch.where((place >= 0) & (place < len(tile)), here, taken)
         sums = parts[0].result()
         for part in parts[1:]:
@@ -122,9 +124,20 @@ def _sum_products(hidden: Tensor, weight: Tensor, tokens: Tensor, per_temperatur
 
 
 def _sums_of_tile(logits: Tensor, per_temperature: float) -> Tensor:
-    """Return the sums ``[6, rows]`` of ``[rows, columns]`` logits."""
-    sums = _empty_sums(len(logits), logits.device)
-    _sum_view(logits, per_temperature, None, sums)
+    """Return the sums ``[6, rows]`` of ``[columns, rows]`` logits: a row's logits lie below one another."""
+    import torch
+
+    sums = _empty_sums(logits.shape[1], logits.device)
+    if logits.device.type != "cpu":
+        sum_with_torch(logits.T, per_temperature, sums)
+        return sums
+    z = (logits if logits.dtype in (torch.float32, torch.float64) else logits.float()).numpy()
+    out, step = sums.numpy(), max(1, TASK // len(z))
+
+    def task(start: int) -> None:
+        _sum_columns(z, start, min(start + step, z.shape[1]), per_temperature, out)
+
+    _for_each(task, range(0, z.shape[1], step), torch.get_num_threads())
     return sums
 
 
@@ -299,16 +312,34 @@ def _largest(z: Any, lanes: Any) -> Any:
     return top
 
 
+@numba.njit(cache=True, fastmath={"contract"}, error_model="numpy")
+def _terms(z: Any, top: float, per_temperature: float) -> Any:
+    """Return an entry's part of the sums: whether it ties with the largest; exp(x) and exp(x) x where it does not."""
+    x: Any = (np.float64(z) - top) * per_temperature
+    x = LOWEST if x < LOWEST else x
+    e = _exp(x)
+    e = 0.0 if x == 0.0 or x == LOWEST else e
+    return 1.0 if x == 0.0 else 0.0, e, e * x
+
+
 @numba.njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def _add_part(z: Any, top: float, per_temperature: float, ties: Any, se: Any, sex: Any, see: Any, seex: Any) -> None:
     """Add at most as many entries as there are lanes, one to a lane."""
     for j in range(len(z)):
-        x: Any = (np.float64(z[j]) - top) * per_temperature
-        x = LOWEST if x < LOWEST else x
-        e = _exp(x)
-        e = 0.0 if x == 0.0 or x == LOWEST else e
-        ex = e * x
-        ties[j] += 1.0 if x == 0.0 else 0.0
+        tie, e, ex = _terms(z[j], top, per_temperature)
+        ties[j] += tie
+        se[j] += e
+        sex[j] += ex
+        see[j] += e * e
+        seex[j] += e * ex
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+def _add_entries(z: Any, top: Any, per_temperature: float, ties: Any, se: Any, sex: Any, see: Any, seex: Any) -> None:
+    """Add one entry of each row to that row's sums."""
+    for j in range(len(z)):
+        tie, e, ex = _terms(z[j], top[j], per_temperature)
+        ties[j] += tie
         se[j] += e
         sex[j] += ex
         see[j] += e * e
@@ -343,3 +374,28 @@ def _sum_rows(logits: Any, per_temperature: float, out: Any) -> None:
         out[0, i] = top
         for q in range(5):
             out[q + 1, i] = _fold(lanes[q])
+
+
+@numba.njit(cache=True, nogil=True)
+def _sum_columns(logits: Any, first: int, last: int, per_temperature: float, out: Any) -> None:
+    """Write the sums of columns first..last-1 of ``[entries, rows]`` into those of ``out``, side by side."""
+    width = last - first
+    top, near, whole = np.empty(width), np.empty((5, width)), np.zeros((5, width))
+    for j in range(width):
+        top[j] = logits[0, first + j]
+    for i in range(1, len(logits)):
+        z = logits[i, first:last]
+        for j in range(width):
+            top[j] = z[j] if z[j] > top[j] else top[j]
+    for start in range(0, len(logits), RUN):
+        near[:] = 0.0
+        for i in range(start, min(start + RUN, len(logits))):
+            z = logits[i, first:last]
+            _add_entries(z, top, per_temperature, near[0], near[1], near[2], near[3], near[4])
+        for q in range(5):
+            for j in range(width):
+                whole[q, j] += near[q, j]
+    for j in range(width):
+        out[0, first + j] = top[j]
+        for q in range(5):
+            out[q + 1, first + j] = whole[q, j]

@@ -90,7 +90,7 @@ def token_stats_from_hidden(
 ) -> TokenStats:
     r"""Return ``token_stats`` of the logits :math:`z = hW^\top`, of which two blocks at most are ever held.
 
-    The product is taken in the type of its factors, as the model's own output layer does, 4096 columns at a time; then
+    The product is taken in the type of its factors, as the model's own output layer does, 4096 tokens at a time; then
     sums are merged in float64 with a running maximum, which costs a few units in their last place. Results depend on
     ``chunk`` by no more than the rounding of that product, which differs with the number of rows.
 

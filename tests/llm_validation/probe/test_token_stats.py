@@ -416,6 +416,16 @@ def test_an_exact_product_gives_what_its_logits_give(torch: Any, vocabulary: int
         assert errors(token_stats_from_hidden(hidden, weight.flip(0), tokens, temperature=0.8), whole, RELATIVE_ERROR)
 
 
+@pytest.mark.parametrize(("rows", "vocabulary"), [(300, 5000), (3, 151_936)])
+def test_rows_that_threads_share_and_a_whole_vocabulary(torch: Any, rows: int, vocabulary: int) -> None:
+    """More rows of a tile than one thread takes in a go, with a part left over; as many tiles as a model has."""
+    hidden, weight = factors(rows, features=4, vocabulary=vocabulary, dtype="float32")
+    tokens = choices((rows,), vocabulary)
+    stats = token_stats_from_hidden(hidden, weight, tokens)
+    assert not errors(stats, token_stats(hidden @ weight.T, tokens), RELATIVE_ERROR)
+    assert errors(stats, token_stats(hidden.roll(1, 0) @ weight.T, tokens), RELATIVE_ERROR)
+
+
 @pytest.mark.parametrize(("dtype", "error"), [("float64", 1e-12), ("float32", 1e-4)])
 def test_a_rounded_product_moves_a_result_by_its_rounding(torch: Any, dtype: str, error: float) -> None:
     """Logits of size 5 from 64 products, each within a few units in the last place of float32 (6e-8) or float64."""
