@@ -361,6 +361,7 @@ def _facts(config: StudyConfig, done: Done) -> dict[str, Any]:
         "updates": training.inner_updates * training.inner_epochs,
         "loss": training.loss,
         "rounding": training.rounding,
+        "looks": cell.run.looks,
         "seed": cell.seed,
     }
 

@@ -111,7 +111,8 @@ def lines(found: Lines) -> Iterator[str]:
     """Yield every line with its figures, family by family."""
     yield from ("## Every line", "")
     yield (
-        "Effect with its 95 % interval over seeds (over probes for one step); s is the smallest effect of interest,"
+        "Effect with its 95 % interval over seeds (over probes for one step; of 97.5 % where seeds were added after a"
+        " first look, so that both looks together err as seldom as one); s is the smallest effect of interest,"
         f" fixed beforehand; the power is that to find {PLANTED:g} s. *found*: the interval lies beyond s; *absent*:"
         " inside plus or minus s; *opposite*: beyond minus s; *undecided*: too wide, with the seeds that would decide."
     )

@@ -71,6 +71,7 @@ class StudyRun(Strict):
         changes: further settings of ``TrainConfig``.
         tasks: the tasks on which it is run; all where it names none.
         seeds: how many seeds, where that is not the study's number.
+        looks: how often its lines are read: twice where seeds were added after a first reading.
         part: the part of the study to which it belongs.
     """
 
@@ -80,6 +81,7 @@ class StudyRun(Strict):
     changes: dict[str, Any] = Field(default_factory=dict)
     tasks: tuple[str, ...] = ()
     seeds: int | None = Field(default=None, ge=1)
+    looks: int = Field(default=1, ge=1)
     part: str = "rules"
 
 
@@ -92,6 +94,7 @@ class Grid(Strict):
         axes: values of each setting, by its name.
         tasks: the tasks on which they are run; all where none is named.
         seeds: how many seeds, where that is not the study's number.
+        looks: as in :class:`StudyRun`.
     """
 
     part: str
@@ -99,6 +102,7 @@ class Grid(Strict):
     axes: dict[str, tuple[Any, ...]] = Field(min_length=1)
     tasks: tuple[str, ...] = ()
     seeds: int | None = Field(default=None, ge=1)
+    looks: int = Field(default=1, ge=1)
 
     def runs(self) -> Iterator[StudyRun]:
         """Yield one run for each rule and combination; its name says both."""
@@ -113,6 +117,7 @@ class Grid(Strict):
                     changes={**rule.changes, **place},
                     tasks=self.tasks,
                     seeds=self.seeds,
+                    looks=self.looks,
                     part=self.part,
                 )
 

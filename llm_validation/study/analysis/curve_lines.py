@@ -19,6 +19,7 @@ from llm_validation.study.analysis.records import (
     aligned,
     conditions,
     is_channel,
+    looks_at,
     seeds_of,
     with_batch_success,
 )
@@ -27,6 +28,7 @@ from qae_theory.curves import families
 from qae_theory.curves.families import ENTROPY, READINGS, SUCCESS, Family, Reading
 from qae_theory.curves.outcomes import LEVEL, Line, line
 from qae_theory.curves.progress import LATE, LEVELS, gain, late_mean
+from qae_theory.curves.statistics import bonferroni
 from qae_theory.curves.trajectories import Trajectory
 
 LEARNS = 0.1  # gain of success, late less at the start, in the mean over seeds, above which RL counts as learning
@@ -44,7 +46,7 @@ class Choices(NamedTuple):
     Attributes:
         late: share of the training that counts as late.
         scale: factor of the smallest effects of interest.
-        level: confidence level of the intervals.
+        level: confidence level of the intervals of a line that is looked at once.
         success: column from which success is read.
         levels: number of levels at which equal success is compared.
         seeds: ``all``, ``even`` or ``odd``.
@@ -99,6 +101,7 @@ def learns(run: Trajectory, choices: Choices) -> bool:
 
 def _of_condition(condition: Condition, stepwise: Condition, choices: Choices, found: Lines) -> None:
     """Add the lines about one condition."""
+    choices = _at_each_look(choices, condition)
     name = f"{condition.substrate}/{condition.name}"
     for label, levels in _level_groups(condition):
         _rises(f"{name}{label}", condition, levels, choices, found)
@@ -131,6 +134,14 @@ def _of_rule(name: str, rule: str, condition: Condition, stepwise: Condition, ch
         _add(found, family, f"{name}{suffix}", effect, choices, runs)
 
 
+def _at_each_look(choices: Choices, condition: Condition) -> Choices:
+    """Return the choices with the level by which all looks at a condition together err as seldom as one would.
+
+    A line that was undecided gets another chance when seeds are added, and so does one that was decided by chance.
+    """
+    return choices._replace(level=bonferroni(choices.level, looks_at(condition)))
+
+
 def _rises(name: str, condition: Condition, levels: Sequence[str], choices: Choices, found: Lines) -> None:
     """Add the lines about entropy rising with K, at these levels."""
     runs = dict(zip(levels, _trajectories(condition, levels, choices), strict=True))
@@ -151,12 +162,13 @@ def _level_groups(condition: Condition) -> Iterator[tuple[str, list[str]]]:
         yield f"-{len(levels)}levels", levels
 
 
-def _masks(of_substrate: Sequence[Condition], choices: Choices, found: Lines) -> None:
+def _masks(of_substrate: Sequence[Condition], usual: Choices, found: Lines) -> None:
     """Add the lines that need both masks: nearness to QAE under weak clipping, the lead under strong clipping."""
     rules = (TUNED, "pos_mask-0.4", "neg_mask-0.4")
     for condition in of_substrate:
         if not all(rule in condition.rules and seeds_of(condition.rules[rule]) > 1 for rule in rules):
             continue
+        choices = _at_each_look(usual, condition)
         qae, pos, neg = runs = _trajectories(condition, rules, choices)
         named = dict(zip(rules, runs, strict=True))
         name = f"{condition.substrate}/{condition.name}"

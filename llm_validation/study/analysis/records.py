@@ -132,6 +132,11 @@ def with_batch_success(follow: Table, runs: Table) -> dict[str, Array]:
     return {**follow, "batch_success": np.array(column)}
 
 
+def looks_at(condition: Condition) -> int:
+    """Return how often the lines of a condition are read: as often as those of any of its rules."""
+    return max(int(rows["looks"].max()) for rows in condition.rules.values())
+
+
 def seeds_of(rows: Table) -> int:
     """Return how many seeds there are."""
     return len(np.unique(rows["seed"]))

@@ -95,6 +95,7 @@ def _facts(config: StudyConfig, task: StudyTask, run: StudyRun, seed: int) -> di
         "updates": training.inner_updates * training.inner_epochs,
         "loss": training.loss,
         "rounding": training.rounding,
+        "looks": run.looks,
         "seed": seed,
     }
 

@@ -107,6 +107,7 @@ def facts(task: str, name: str, rule: str, k: float, clip: float, seed: int, **c
         "updates": 4,
         "loss": "dapo",
         "rounding": "none",
+        "looks": 1,
         "seed": seed,
         **changes,
     }

@@ -167,6 +167,20 @@ def test_half_of_the_seeds(seeds: str, left: int) -> None:
     assert {line.n for line in lines} == {left}
 
 
+def test_a_line_that_is_looked_at_twice_has_the_level_of_both_looks_together() -> None:
+    tables = studied(np.random.default_rng(14))
+    once, twice = ({**tables, "runs": looked(tables["runs"], n), "follow": looked(tables["follow"], n)} for n in (1, 2))
+    pairs = list(zip(shape_lines(once).lines, shape_lines(twice).lines, strict=True))
+    assert {(one.level, two.level) for one, two in pairs} == {(0.95, 0.975)}
+    assert all(two.high - two.low > one.high - one.low for one, two in pairs)
+    assert {line.level for line in shape_lines(twice, USUAL._replace(level=0.99)).lines} == {0.995}
+
+
+def looked(table: Any, looks: int) -> Any:
+    """The table of runs whose lines are read so often."""
+    return {**table, "looks": np.full(len(table["seed"]), looks)}
+
+
 # The map
 
 
