@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 
-from qae_theory.proofs.contract.agreement.comparison import Refused, agreement
+from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Exactly, Refused, agreement
+from qae_theory.proofs.contract.agreement.plan.kept import kept, remembered
 from qae_theory.proofs.contract.shipped_agrees import TIES, Tie
 from tests.reference import bounds, changes
 
@@ -65,3 +68,40 @@ def test_a_refusal_says_what_is_allowed_and_what_was_given(message: str, given: 
 
 def test_a_refusal_of_what_was_not_given_shows_none() -> None:
     assert Refused("k", left_out=True).fault_of("k must be given; got None", [2]) is None
+
+
+def test_full_plans_are_kept_one_at_a_time_with_what_was_worked_out_for_them() -> None:
+    worked_out = []
+
+    @remembered
+    def half(x: int) -> int:
+        worked_out.append(x)
+        return x // 2
+
+    @kept
+    def halves(quick: bool) -> tuple[Cell, ...]:
+        return tuple(Cell(f"{x}", (x,), partial(half_of, x)) for x in ((4,) if quick else (4, 6)))
+
+    def half_of(x: int) -> Answer:
+        return Exactly(np.asarray(half(x)))
+
+    @kept
+    def others(quick: bool) -> tuple[Cell, ...]:
+        return (Cell(f"{quick}", (), partial(half_of, 8)),)
+
+    full, quick = halves(False), halves(True)
+    assert (halves(False), halves(True)) == (full, quick)
+    assert [agreement(lambda x: np.asarray(x // 2), cells).passed for cells in (full, full, quick)] == [True] * 3
+    others(True)
+    assert (halves(False) is full, worked_out) == (True, [4, 6])
+    others(False)
+    half(4)
+    assert (halves(False) is full, worked_out) == (False, [4, 6, 4])
+
+
+def test_every_plan_is_kept_in_this_way() -> None:
+    """A cache of its own would hold its cells until the process ends."""
+    for tie in TIES:
+        cells = tie.cells(True)
+        assert tie.cells(True) is cells, tie.function
+        assert not hasattr(tie.cells, "cache_clear"), tie.function

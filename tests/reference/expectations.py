@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from math import factorial
 from typing import Any
 
@@ -87,7 +87,7 @@ def expected_first_order_change(
     return expected_gain(success, size, estimator, options=options) * first_order(logits, pushes).value
 
 
-@cache
+@lru_cache(maxsize=2000)
 @precise
 def curvatures(logits: tuple[Any, ...], arm_rewards: tuple[Any, ...]) -> tuple[flint.arb, ...]:
     """Return V, the sums of pi_y Q_y over right and over wrong responses, and the second order along pi (r - V)."""

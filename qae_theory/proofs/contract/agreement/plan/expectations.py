@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from functools import cache, lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from qae_theory.proofs.contract.agreement.comparison import (
     refusal,
 )
 from qae_theory.proofs.contract.agreement.plan import forms, groups
+from qae_theory.proofs.contract.agreement.plan.kept import kept, remembered
 from qae_theory.proofs.contract.agreement.plan.settings import (
     STDS,
     TOLERANCE,
@@ -36,19 +37,19 @@ from qae_theory.proofs.contract.agreement.references import reference
 PROBS = (0.5, 0.3, 0.02, 0.95, 0.6, 1e-6, 0.999999, 0.75)
 
 
-@cache
+@kept
 def gain_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``expected_gain``."""
     return tuple(_gain_cells(quick))
 
 
-@cache
+@kept
 def moment_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``advantage_moments``."""
     return tuple(_moment_cells(quick))
 
 
-@cache
+@kept
 def table_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``outcome_advantages``; its reference writes every group out."""
     return tuple(_table_cells(quick))
@@ -105,7 +106,7 @@ def _gains(p: Array, size: int, setting: Setting, mixed: bool) -> Answer:
     return around(middle, TOLERANCE * largest_advantage(size, setting) * scale.reshape(p.shape))
 
 
-@lru_cache(maxsize=5000)
+@remembered
 def _gain(p: float, size: int, estimator: str, mixed: bool, options: Options) -> float:
     found = reference("expectations").expected_gain(p, size, estimator, mixed_only=mixed, options=options)
     return float(reference("numbers").nearest(found))
@@ -156,7 +157,7 @@ def _moments(p: Array, size: int, setting: Setting) -> Answer:
     return tuple(around(columns[:, i].reshape(p.shape), np.full(p.shape, room)) for i in range(3))
 
 
-@lru_cache(maxsize=5000)
+@remembered
 def _moment(p: float, size: int, estimator: str, options: Options) -> tuple[float, ...]:
     found = reference("expectations").advantage_moments(p, size, estimator, options)
     return tuple(reference("numbers").nearest(x) for x in found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import cache, lru_cache, partial
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from qae_theory.arrays import Array
 from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Refused, Within, around, read_only, refusal
 from qae_theory.proofs.contract.agreement.plan import forms, groups, policies
+from qae_theory.proofs.contract.agreement.plan.kept import kept, remembered
 from qae_theory.proofs.contract.agreement.plan.settings import (
     SIZES_QUICK,
     STDS,
@@ -35,19 +36,19 @@ ENUMERATED = (
 ENUMERATED_AT_LENGTH = ((2, 4096), (3, 64), (6, 6), (60, 2), (20, 3), (2, 1025), (3, 33), (5, 9))
 
 
-@cache
+@kept
 def first_order_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``expected_first_order_change``."""
     return tuple(_query_cells(quick, partial(_by_query, _first_order, 1), least=1))
 
 
-@cache
+@kept
 def second_order_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``expected_second_order_change``."""
     return tuple(_query_cells(quick, partial(_by_query, _second_order, 2), least=2))
 
 
-@cache
+@kept
 def change_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``expected_entropy_change``."""
     return tuple(_change_cells(quick))
@@ -115,7 +116,7 @@ def _by_query(
     return around(columns[:, 0].reshape(batch), TOLERANCE * factor * columns[:, 1].reshape(batch) + 1e-300)
 
 
-@lru_cache(maxsize=3000)
+@remembered
 def _first_order(
     z: tuple[float, ...], r: tuple[float, ...], size: int, estimator: str, options: Options
 ) -> tuple[float, float]:
@@ -127,13 +128,13 @@ def _first_order(
     return nearest(gain * slope.value), nearest(slope.size) + 1e-4 * nearest(surprise)
 
 
-@lru_cache(maxsize=3000)
+@remembered
 def _slope(z: tuple[float, ...], r: tuple[float, ...]) -> tuple[Any, Any, Any]:
     success, pushes = reference("expectations").score(z, r)
     return success, reference("changes").first_order(z, pushes), reference("policies").mean_surprise(z)
 
 
-@lru_cache(maxsize=3000)
+@remembered
 def _second_order(
     z: tuple[float, ...], r: tuple[float, ...], size: int, estimator: str, options: Options
 ) -> tuple[float, float]:
@@ -143,7 +144,7 @@ def _second_order(
     return nearest(found), _curvature_size(z, r)
 
 
-@lru_cache(maxsize=3000)
+@remembered
 def _curvature_size(z: tuple[float, ...], r: tuple[float, ...]) -> float:
     """Return E |Q_y| and the size of the second order's terms along pi (r - V), with what rounding adds to both."""
     nearest = reference("numbers").nearest

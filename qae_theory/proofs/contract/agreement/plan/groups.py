@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from functools import cache, lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from qae_theory.arrays import Array
 from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Exactly, Refused, around, read_only, refusal
 from qae_theory.proofs.contract.agreement.plan import forms
 from qae_theory.proofs.contract.agreement.plan.forms import Level
+from qae_theory.proofs.contract.agreement.plan.kept import kept, remembered
 from qae_theory.proofs.contract.agreement.references import reference
 
 GATED = ("qae", "qae_linear", "pos_mask", "neg_mask")
@@ -30,7 +31,7 @@ TOLERANCE = 2e-12
 SEED = 5
 
 
-@cache
+@kept
 def advantage_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``advantages``."""
     return (
@@ -43,7 +44,7 @@ def advantage_cells(quick: bool) -> tuple[Cell, ...]:
     )
 
 
-@cache
+@kept
 def quantile_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``quantile_baseline``."""
     return (*_quantile_edges(quick), *_drawn_quantiles(200 if quick else 1500), *_other_quantiles())
@@ -107,7 +108,7 @@ def expected_advantages(
     return around(table, TOLERANCE * np.abs(table).max(axis=-1, keepdims=True, initial=0.0))
 
 
-@lru_cache(maxsize=100_000)
+@remembered
 def _advantages(
     levels: tuple[float, ...], often: tuple[int, ...], estimator: str, k: Fraction, std: Any, eps: Fraction
 ) -> list[float]:
@@ -319,7 +320,7 @@ def _expected_quantiles(values: Array, k: Fraction, method: str) -> Answer:
     return around(middle, room)
 
 
-@lru_cache(maxsize=20_000)
+@remembered
 def _quantile(levels: tuple[float, ...], often: tuple[int, ...], k: Fraction, method: str) -> float:
     tally = {Fraction(float(x)): int(count) for x, count in zip(levels, often, strict=True)}
     return float(reference("groups").quantile_of(tally, k, method))

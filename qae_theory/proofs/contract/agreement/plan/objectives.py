@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from qae_theory.arrays import Array
 from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, around, read_only, refusal
 from qae_theory.proofs.contract.agreement.plan import forms, groups
 from qae_theory.proofs.contract.agreement.plan.forms import Level
+from qae_theory.proofs.contract.agreement.plan.kept import kept
 from qae_theory.proofs.contract.agreement.references import reference
 
 RULES = ("grpo", "qae", "pos_mask", "neg_mask")
@@ -24,25 +25,25 @@ TOLERANCE = 2e-12
 SEED = 10
 
 
-@cache
+@kept
 def surrogate_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``clipped_surrogate``."""
     return tuple(_clipped_cells(quick, _surrogates))
 
 
-@cache
+@kept
 def group_objective_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``group_objective``."""
     return tuple(_clipped_cells(quick, _objectives))
 
 
-@cache
+@kept
 def weight_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``query_weights``."""
     return tuple(_weight_cells(quick))
 
 
-@cache
+@kept
 def masked_objective_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``masked_objective``."""
     return tuple(_masked_cells(quick))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from qae_theory.arrays import Array
 from qae_theory.proofs.contract.agreement.comparison import Cell, Within, around, read_only, refusal
 from qae_theory.proofs.contract.agreement.plan import forms
+from qae_theory.proofs.contract.agreement.plan.kept import kept
 from qae_theory.proofs.contract.agreement.references import reference
 
 KINDS = (
@@ -92,31 +93,31 @@ def by_logit(z: Array, draw: Callable[[int], Array]) -> Array:
     return values[place.reshape(z.shape)] if z.size else np.zeros(z.shape)
 
 
-@cache
+@kept
 def probability_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``probabilities``."""
     return _cells(_probabilities, quick, vector=True)
 
 
-@cache
+@kept
 def entropy_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``entropy``."""
     return _cells(_entropy, quick)
 
 
-@cache
+@kept
 def self_covariance_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``self_covariance``."""
     return _cells(_self_covariance, quick)
 
 
-@cache
+@kept
 def gradient_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``entropy_gradient``."""
     return _cells(_gradient, quick, vector=True)
 
 
-@cache
+@kept
 def curvature_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``response_curvatures``."""
     return _cells(_curvatures, quick, vector=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
-from functools import cache, partial
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -13,17 +13,18 @@ import numpy as np
 from qae_theory.advantages import _REGISTRY, estimator_names, get_estimator
 from qae_theory.proofs.contract.agreement.comparison import Cell, Exactly, refusal
 from qae_theory.proofs.contract.agreement.plan import forms
+from qae_theory.proofs.contract.agreement.plan.kept import kept
 from qae_theory.proofs.contract.agreement.references import reference
 
 
-@cache
+@kept
 def name_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``estimator_names``: the names in the order of theory."""
     del quick
     return (Cell("the names", (), lambda: Exactly(tuple(reference("groups").ESTIMATORS))),)
 
 
-@cache
+@kept
 def registration_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``register_estimator``; `registered` turns it into a function with a result."""
     del quick
@@ -82,7 +83,7 @@ def _shown(kept: tuple[Any, ...]) -> tuple[Exactly, ...]:
     return tuple(Exactly(part) for part in (None, True, *kept))
 
 
-@cache
+@kept
 def rank_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``quantile_rank``: every size, levels on and off the edges."""
     cells = []
@@ -96,7 +97,7 @@ def rank_cells(quick: bool) -> tuple[Cell, ...]:
     return tuple(reversed(cells))
 
 
-@cache
+@kept
 def hard_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``is_hard_group``: every m for G up to 64, the gate's edges beyond, arrays of m."""
     cells = []

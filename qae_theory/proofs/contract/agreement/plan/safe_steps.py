@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache, lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from qae_theory.arrays import Array
 from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Within, read_only, refusal
 from qae_theory.proofs.contract.agreement.plan import forms, policies
+from qae_theory.proofs.contract.agreement.plan.kept import kept, remembered
 from qae_theory.proofs.contract.agreement.references import reference
 
 PAIRS = ((0.0, 1.0), (0.0, 0.5), (0.25, 0.75), (0.4, 1.0), (0.0, 1e-3), (0.999, 1.0))
@@ -20,7 +21,7 @@ ROUNDED_DOWN = 2e-9
 SEED = 8
 
 
-@cache
+@kept
 def cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``safe_step_size``."""
     return tuple(_cells(quick))
@@ -83,7 +84,7 @@ def _expected(z: Array, r: Array, low: Array, high: Array) -> Answer:
     return Within(least, largest)
 
 
-@lru_cache(maxsize=5000)
+@remembered
 def _step(z: tuple[float, ...], r: tuple[float, ...], low: float, high: float) -> float:
     found = reference("bounds").safe_step_size(z, r, low, high)
     return float("inf") if found is None else float(reference("numbers").nearest(found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache, lru_cache, partial
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from qae_theory.arrays import Array
 from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Near, Within, around, read_only, refusal
 from qae_theory.proofs.contract.agreement.plan import forms, policies
+from qae_theory.proofs.contract.agreement.plan.kept import kept, remembered
 from qae_theory.proofs.contract.agreement.references import reference
 
 DIRECTIONS = ("dense", "group", "probabilities", "one arm", "constant", "large", "tiny")
@@ -49,27 +50,27 @@ Step = tuple[tuple[float, ...], tuple[float, ...], float]
 Input = tuple[str, Any, Any, Any]
 
 
-@cache
+@kept
 def change_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``entropy_change``."""
     untold = refusal("step_size", [-1e308, 1e308], [98523875613.6512, -158517841834.25653], 1.7976931348623157e308)
     return (*_cells(_change, quick, with_step=True), untold)
 
 
-@cache
+@kept
 def first_order_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``first_order_entropy_change``."""
     return _cells(_first_order, quick, with_step=False)
 
 
-@cache
+@kept
 def second_order_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``second_order_entropy_change``."""
     too_large = refusal("direction", [0.0, 1.0, 0.5], [1e200, -1e200, 0.0])
     return (*_cells(_second_order, quick, with_step=False), too_large)
 
 
-@cache
+@kept
 def bounds_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``entropy_change_bounds``, its methods in turn."""
     cells = []
@@ -87,30 +88,30 @@ def bounds_cells(quick: bool) -> tuple[Cell, ...]:
     return (*cells, *_refused(with_step=True), refusal("method", zeros, zeros, 0.1, method="all"))
 
 
-@cache
+@kept
 def enclosure_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``entropy_change_enclosure``."""
     return _cells(_enclosure, quick, with_step=True)
 
 
-@cache
+@kept
 def bracket_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``curvature_brackets``."""
     del quick
     return tuple(Cell(f"n = {arms}", (arms,), partial(_expected_brackets, arms)) for arms in reversed(forms.ARMS))
 
 
-@lru_cache(maxsize=5000)
+@remembered
 def _change(step: Step) -> tuple[Within, ...]:
     return (_sized(_exact(step)),)
 
 
-@lru_cache(maxsize=5000)
+@remembered
 def _first_order(step: Step) -> tuple[Within, ...]:
     return (_sized(reference("changes").first_order(*step[:2])),)
 
 
-@lru_cache(maxsize=5000)
+@remembered
 def _second_order(step: Step) -> tuple[Within, ...]:
     return (_sized(reference("changes").second_order(*step[:2])),)
 
@@ -151,7 +152,7 @@ def _around_two_arms(step: Step) -> tuple[Within, ...]:
     return Within(np.asarray(value - room), np.asarray(below)), Within(np.asarray(above), np.asarray(value + room))
 
 
-@lru_cache(maxsize=2000)
+@remembered
 def _all_bounds(step: Step) -> tuple[Any, float, float]:
     """Return the bounds of all methods, the entropy, and the size of the terms of the change."""
     z, d, eta = step
@@ -160,12 +161,12 @@ def _all_bounds(step: Step) -> tuple[Any, float, float]:
     return reference("bounds").entropy_change_bounds(z, d, eta), entropy, nearest(_exact(step).size)
 
 
-@lru_cache(maxsize=5000)
+@remembered
 def _exact(step: Step) -> Any:
     return reference("changes").entropy_change(*step)
 
 
-@lru_cache(maxsize=5000)
+@remembered
 def _enclosure(step: Step) -> tuple[Within, ...]:
     """Return where both ends may lie: on their sides of the exact change, and as near as promised."""
     nearest = reference("numbers").nearest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache, lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from qae_theory.arrays import Array
 from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Refused, around, read_only, refusal
 from qae_theory.proofs.contract.agreement.plan import forms, policies
+from qae_theory.proofs.contract.agreement.plan.kept import kept, remembered
 from qae_theory.proofs.contract.agreement.references import reference
 
 RULES = ("uncentred", "policy_gradient", "natural_gradient")
@@ -22,7 +23,7 @@ UNDERFLOW = 1e-300
 SEED = 9
 
 
-@cache
+@kept
 def cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``update_direction``."""
     return (*_sizes(quick), *_drawn(80 if quick else 700), *_drawn_groups(80 if quick else 700), *_others())
@@ -112,7 +113,7 @@ def _expected_population(rule: str, z: Array, r: Array, b: Array) -> Answer:
     return around(middle, TOLERANCE * size + UNDERFLOW * (size > 0))
 
 
-@lru_cache(maxsize=2000)
+@remembered
 def _population(z: tuple[float, ...], r: tuple[float, ...], rule: str, b: float) -> tuple[Array, Array]:
     """Return the direction and the sizes that its errors are relative to: pi times the range of r and b."""
     values = policies.nearest_floats(reference("updates").population_direction(z, r, rule, b), z, r)
@@ -146,7 +147,7 @@ def _expected_groups(z: Array, responses: Array, advantages: Array) -> Answer:
     return around(found, TOLERANCE * sizes + UNDERFLOW * (sizes > 0))
 
 
-@lru_cache(maxsize=2000)
+@remembered
 def _probabilities(z: tuple[float, ...]) -> Array:
     return policies.nearest_floats(reference("policies").probabilities(z), z)
 
