@@ -132,12 +132,14 @@ def _sums_of_tile(logits: Tensor, per_temperature: float) -> Tensor:
         sum_with_torch(logits.T, per_temperature, sums)
         return sums
     z = (logits if logits.dtype in (torch.float32, torch.float64) else logits.float()).numpy()
-    out, step = sums.numpy(), max(1, TASK // len(z))
+    # Half of the threads: the others are at the next product.
+    threads, out = max(1, torch.get_num_threads() // 2), sums.numpy()
+    step = max(1, min(LANES, -(-z.shape[1] // threads)))
 
     def task(start: int) -> None:
         _sum_columns(z, start, min(start + step, z.shape[1]), per_temperature, out)
 
-    _for_each(task, range(0, z.shape[1], step), torch.get_num_threads())
+    _for_each(task, range(0, z.shape[1], step), threads)
     return sums
 
 
