@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from llm_validation.common.reuse import Reuse
 from llm_validation.common.tables import PROBES_FILE, RUNS_FILE, read_table
 from llm_validation.models.presets import build_model, preset_tokenizer
+from llm_validation.models.pretrained import Packaged
 from llm_validation.probe import command as probe_command
 from llm_validation.probe.run import checkpoint_moments, probe_checkpoint, read_signs
 from llm_validation.study import command as validate_command
@@ -417,3 +418,17 @@ def test_without_the_extra_a_command_says_what_to_install(
     assert result.exit_code == 2
     assert "trl not installed; pip install -c constraints.txt 'qae-verification[train]'" in result.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_whose_package_is_missing_is_one_line_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    missing = Packaged("no-such-package", "1.0", "weights.gguf", "0" * 64)
+    monkeypatch.setattr("llm_validation.models.pretrained.PRETRAINED", {"smollm2-135m": missing})
+    monkeypatch.setattr(validate_command, "missing_line", lambda: None)
+    result = command(validate_command, "--preset", "pretrained", "--out", str(tmp_path))
+    assert result.exit_code == 2
+    said = result.output.splitlines()[-1]
+    assert said == (
+        "qae validate: no-such-package 1.0 is not installed; pip install --no-deps no-such-package==1.0 gguf"
+    )
