@@ -6,13 +6,13 @@ array in memory. On a GPU where there is one; memory is then what torch allocate
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
+from tests.benchmarks.turns import beside
 from tests.llm_validation.probe.peak_memory import measured
 
 pytestmark = pytest.mark.train
@@ -131,28 +131,9 @@ def test_from_hidden(benchmark: Any, torch: Any, peer: str) -> None:
         "trl": lambda: ChunkedLogProbFunction.apply(hidden, weight, None, tokens, 1.0, chunk, None, 1.0, ("entropy",)),
         "whole": lambda: hidden @ weight.T,
     }
-    seconds = _in_turns(lambda: token_stats_from_hidden(hidden, weight, tokens), peers[peer])
-    benchmark.pedantic(lambda: token_stats_from_hidden(hidden, weight, tokens), rounds=1)
-    ours, other = statistics.median(seconds[0]), statistics.median(seconds[1])
-    benchmark.extra_info.update(device=_device(), threads=torch.get_num_threads(), peer=f"{peer}, in turns")
-    benchmark.extra_info.update(turns_s=[round(ours, 3), round(other, 3)], this_over_peer=round(ours / other, 3))
-
-
-def _in_turns(*calls: Callable[[], Any], rounds: int = 5) -> list[list[float]]:
-    """Return the seconds of each call in each round, after one round that warms up; every other round is backwards."""
-    seconds: list[list[float]] = [[] for _ in calls]
-    for number in range(rounds + 1):
-        order = list(enumerate(calls))
-        for which, call in order if number % 2 else order[::-1]:
-            start = time.perf_counter()
-            call()
-            if _device() == "cuda":
-                import torch
-
-                torch.cuda.synchronize()
-            if number:
-                seconds[which].append(time.perf_counter() - start)
-    return seconds
+    benchmark.extra_info.update(device=_device(), threads=torch.get_num_threads())
+    ours = partial(token_stats_from_hidden, hidden, weight, tokens)
+    beside(benchmark, ours, peers[peer], peer, wait=torch.cuda.synchronize if _device() == "cuda" else lambda: None)
 
 
 @pytest.mark.parametrize("kind", ["logits", "softmax"])
