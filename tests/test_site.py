@@ -201,13 +201,6 @@ def test_a_misspelt_command_is_noticed(line: str, said: str) -> None:
     assert complaint(shlex.split(line)) == said
 
 
-@pytest.mark.parametrize("name", TEXTS)
-def test_targets_of_make_exist(name: str) -> None:
-    text = (ROOT / name).read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    assert set(re.findall(r"(?:^|`)make ([a-z][a-z-]*)", text, re.MULTILINE)) <= targets
-
-
 # Reference
 
 

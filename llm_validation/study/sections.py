@@ -18,7 +18,7 @@ from llm_validation.study.analysis.adam_contrast import MEASURES
 from llm_validation.study.analysis.curve_lines import Lines
 from llm_validation.study.analysis.places import AXES
 from qae_theory.claims.model import Answer
-from qae_theory.curves.outcomes import PLANTED, Line
+from qae_theory.curves.outcomes import LEVEL, PLANTED, Line
 from qae_theory.curves.rungs import RUNGS
 
 Records = Sequence[Mapping[str, Any]]
@@ -111,10 +111,10 @@ def lines(found: Lines) -> Iterator[str]:
     """Yield every line with its figures, family by family."""
     yield from ("## Every line", "")
     yield (
-        "Effect with its 95 % interval over seeds (over probes for one step; of 97.5 % where seeds were added after a"
-        " first look, so that both looks together err as seldom as one); s is the smallest effect of interest,"
-        f" fixed beforehand; the power is that to find {PLANTED:g} s. *found*: the interval lies beyond s; *absent*:"
-        " inside plus or minus s; *opposite*: beyond minus s; *undecided*: too wide, with the seeds that would decide."
+        f"Effect with its {_levels(found.lines)} interval over seeds (over probes for one step); s is the smallest"
+        f" effect of interest, fixed beforehand; the power is that to find {PLANTED:g} s. *found*: the interval lies"
+        " beyond s; *absent*: inside plus or minus s; *opposite*: beyond minus s; *undecided*: too wide, with the seeds"
+        " that would decide."
     )
     yield ""
     by_claim: dict[str, list[Line]] = {}
@@ -334,6 +334,13 @@ def speed(records: Records) -> Iterator[str]:
     header = ["substrate", "rule", "condition", "seconds a step", "of them in updates", "steps"]
     yield from markdown_table(header, rows)
     yield ""
+
+
+def _levels(some: Sequence[Line]) -> str:
+    """Return the levels that intervals have: a higher one where seeds were added and all looks together err as one."""
+    usual, *higher = sorted({line.level for line in some} | {LEVEL})
+    looks = "".join(f", or, of lines that were looked at again with more seeds, {100 * level:g} %" for level in higher)
+    return f"{100 * usual:g} %{looks}"
 
 
 def _interval(line: Line) -> str:

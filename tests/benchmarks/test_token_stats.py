@@ -133,7 +133,9 @@ def test_from_hidden(benchmark: Any, torch: Any, peer: str) -> None:
     }
     benchmark.extra_info.update(device=_device(), threads=torch.get_num_threads())
     ours = partial(token_stats_from_hidden, hidden, weight, tokens)
-    beside(benchmark, ours, peers[peer], peer, wait=torch.cuda.synchronize if _device() == "cuda" else lambda: None)
+    wait = torch.cuda.synchronize if _device() == "cuda" else lambda: None
+    stats = beside(benchmark, ours, peers[peer], peer, wait=wait)
+    assert bool((stats.entropy > 0).all())
 
 
 @pytest.mark.parametrize("kind", ["logits", "softmax"])

@@ -30,9 +30,10 @@ def in_turns(*calls: Call, rounds: int = 5, wait: Callable[[], None] = lambda: N
     return [statistics.median(taken) for taken in seconds]
 
 
-def beside(benchmark: Any, ours: Call, peer: Call, name: str, **how: Any) -> None:
-    """Time a call beside its peer in turns, and note both and their ratio; the benchmark's own round comes after."""
+def beside(benchmark: Any, ours: Call, peer: Call, name: str, **how: Any) -> Any:
+    """Time a call beside its peer in turns, note both and their ratio, and return what the call returns."""
     seconds = in_turns(ours, peer, **how)
-    benchmark.pedantic(ours, rounds=1)
+    result = benchmark.pedantic(ours, rounds=1)
     benchmark.extra_info.update(peer=f"{name}, in turns", turns_s=[float(f"{x:.4g}") for x in seconds])
     benchmark.extra_info["this_over_peer"] = round(seconds[0] / seconds[1], 3)
+    return result

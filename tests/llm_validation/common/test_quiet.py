@@ -7,21 +7,24 @@ import sys
 
 import pytest
 
+SWITCHES = ("HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS", "TQDM_DISABLE")
 LOADS = (
     "from llm_validation.common.quiet import quiet_bars\n"
     "{first}\n"
+    "from tqdm.auto import tqdm\n"
     "from transformers.utils import logging\n"
-    "print(logging.is_progress_bar_enabled())\n"
+    "print(logging.is_progress_bar_enabled(), not tqdm([]).disable)\n"
 )
 
 
 @pytest.mark.train
 @pytest.mark.parametrize(("first", "shown"), [("quiet_bars()", "False"), ("", "True")])
 def test_transformers_shows_no_bar_after_it(monkeypatch: pytest.MonkeyPatch, first: str, shown: str) -> None:
-    monkeypatch.delenv("HF_HUB_DISABLE_PROGRESS_BARS", raising=False)
+    for switch in SWITCHES:
+        monkeypatch.delenv(switch, raising=False)
     code = LOADS.format(first=first)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == shown
+    assert done.stdout.split() == [shown, shown]
 
 
 def test_a_users_own_setting_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,7 +32,7 @@ def test_a_users_own_setting_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> N
 
     from llm_validation.common.quiet import quiet_bars
 
-    monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "0")
-    monkeypatch.setenv("HF_DATASETS_DISABLE_PROGRESS_BARS", "0")
+    for switch in SWITCHES:
+        monkeypatch.setenv(switch, "0")
     quiet_bars()
-    assert os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] == "0"
+    assert [os.environ[switch] for switch in SWITCHES] == ["0"] * len(SWITCHES)

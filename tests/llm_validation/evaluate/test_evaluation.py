@@ -274,6 +274,22 @@ def test_an_engine_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.train
+def test_a_packaged_model_is_taken_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run has the weights of the folder that the package is converted into."""
+    from llm_validation.models.presets import load_model
+
+    for part in load_model("tiny"):
+        part.save_pretrained(tmp_path / "model")
+    monkeypatch.setattr("llm_validation.models.start.pretrained_folder", lambda *name, **how: tmp_path / "model")
+    arguments = ("smollm2-135m", "--task", "digits", "--questions", "2", "--samples", "2", "--k", "1")
+    assert run(*arguments, "--out", tmp_path / "out")[0] == 0
+    (made,) = (tmp_path / "out" / "evaluate").iterdir()
+    identity = json.loads((made / "config.json").read_text(encoding="utf-8"))
+    assert identity["weights"] == weights_digest(str(tmp_path / "model"))
+    assert identity["settings"]["model"] == "smollm2-135m"
+
+
+@pytest.mark.train
 def test_a_damaged_checkpoint(tmp_path: Path) -> None:
     from llm_validation.models.presets import load_model
 

@@ -12,6 +12,7 @@ import pytest
 
 from llm_validation.common.resampling import shown
 from llm_validation.study import report, sections
+from llm_validation.study.analysis.curve_lines import Lines
 from llm_validation.study.analysis.summary import merged
 from llm_validation.study.bandit import bandit_probes
 from llm_validation.study.figures import CAPTIONS
@@ -19,6 +20,7 @@ from llm_validation.study.report import write_report
 from llm_validation.study.sections import markdown_table
 from paper_figures.prediction_ladder import CHECK
 from qae_theory.arrays import Array
+from qae_theory.curves.outcomes import line
 from tests.llm_validation.study.analysis.synthetic import Truth, studied
 
 pytestmark = pytest.mark.xdist_group("study-report")  # one worker writes the report that most of them read
@@ -227,3 +229,17 @@ def test_the_same_data_give_the_same_files(tmp_path: Path, folder: Path) -> None
 
 def test_cells_do_not_break_the_table() -> None:
     assert markdown_table(["a|b"], [["c"]]) == ["| a\\|b |", "| --- |", "| c |"]
+
+
+@pytest.mark.parametrize(
+    ("levels", "said"),
+    [
+        ((0.95,), "with its 95 % interval over seeds"),
+        ((0.95, 0.975), "with its 95 %, or, of lines that were looked at again with more seeds, 97.5 % interval"),
+    ],
+)
+def test_the_levels_of_the_intervals_are_those_of_the_lines(levels: tuple[float, ...], said: str) -> None:
+    found = Lines(
+        [line([0.1, 0.2, 0.3], 0.1, claim="c", condition=f"x/{x}", says="s", unit="u", level=x) for x in levels]
+    )
+    assert said in "\n".join(sections.lines(found))
