@@ -20,7 +20,7 @@ from llm_validation.study.report import write_report
 from llm_validation.study.sections import markdown_table
 from paper_figures.prediction_ladder import CHECK
 from qae_theory.arrays import Array
-from qae_theory.curves.outcomes import line
+from qae_theory.curves import outcomes
 from tests.llm_validation.study.analysis.synthetic import Truth, studied
 
 pytestmark = pytest.mark.xdist_group("study-report")  # one worker writes the report that most of them read
@@ -240,6 +240,9 @@ def test_cells_do_not_break_the_table() -> None:
 )
 def test_the_levels_of_the_intervals_are_those_of_the_lines(levels: tuple[float, ...], said: str) -> None:
     found = Lines(
-        [line([0.1, 0.2, 0.3], 0.1, claim="c", condition=f"x/{x}", says="s", unit="u", level=x) for x in levels]
+        [
+            outcomes.line([0.1, 0.2, 0.3], 0.1, claim="c", condition=f"x/{x}", says="s", unit="u", level=x)
+            for x in levels
+        ]
     )
     assert said in "\n".join(sections.lines(found))
