@@ -68,7 +68,11 @@ def update_direction(
     for name, value in (("responses", responses), ("advantages", advantages)):
         if value is not None:
             checks.refuse(name, value, "given for 'sampled_group' only")
-    return _POPULATION_RULES[rule](probs, r - b[..., None])
+    advantage = r - b[..., None]
+    if rule == "policy_gradient":
+        # The baseline drops out. Subtracted and added again it would leave the digits that r - b is rounded to.
+        advantage = np.broadcast_to(r, advantage.shape)
+    return _POPULATION_RULES[rule](probs, advantage)
 
 
 def uncentred(probs: Array, advantage: Array) -> Array:

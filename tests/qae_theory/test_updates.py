@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qae_theory import advantages, update_direction, updates
@@ -33,6 +33,7 @@ def formula(rule: str, z: list[float], r: list[Any], b: float) -> list[Any]:
 
 @pytest.mark.parametrize("rule", POPULATION)
 @given(query=s.queries(gap=1e4), b=st.floats(-2, 2))
+@example(query=s.Query([10.0, 0.0], [1, 0]), b=-1.2042831928102211)
 def test_population_updates(rule: str, query: s.Query, b: float) -> None:
     result = update_direction(query.logits, query.arm_rewards, rule, baseline=b)
     # r - b is rounded once; pi (r - V) cancels where nearly all of pi agrees: a unit in the last place of 1.

