@@ -7,8 +7,8 @@ over all responses where these can be listed (``measures.Enumerated``) or over t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,25 +24,7 @@ Row = dict[str, Any]
 def probe(
     stepper: Stepper, settings: Sequence[Setting], arms: Sequence[str], *, told: Callable[[], None] = lambda: None
 ) -> list[Row]:
-    """Return one row for each setting, arm and prompt, in nats.
-
-    Args:
-        stepper: at the checkpoint.
-        settings: how steps are taken.
-        arms: names of the rules.
-        told: is called after each setting and arm.
-    """
-    rows = []
-    for together in _of_one_unit(settings):
-        for arm in arms:
-            rows += list(arm_rows(stepper, together, arm))
-            for _ in together:
-                told()
-    return rows
-
-
-def arm_rows(stepper: Stepper, settings: Sequence[Setting], arm: str) -> Iterator[Row]:
-    """Yield one row for each setting and prompt: what was measured, what each rung says, and the bounds.
+    """Return one row for each setting, arm and prompt: what was measured, what each rung says, and the bounds, in nats.
 
     ``change`` is the change of ``functional``; ``frozen`` and ``visiting`` are both terms of the chain rule for whole
     responses, exact or estimated. ``guaranteed_*`` are bounds at the measured displacement, a consistency check; the
@@ -52,19 +34,45 @@ def arm_rows(stepper: Stepper, settings: Sequence[Setting], arm: str) -> Iterato
 
     Args:
         stepper: at the checkpoint.
-        settings: settings of one unit; one that has no step by its rule gives no rows.
-        arm: name of the rule.
+        settings: how steps are taken; one that has no step by its rule gives no rows.
+        arms: names of the rules.
+        told: is called after each setting and arm.
     """
-    weights = arm_weights(arm, stepper.batch.rewards)
-    possible = [setting for setting in settings if stepper.rate(setting) is not None]
-    for setting, taken in zip(possible, stepper.steps(possible, weights), strict=True):
-        table = _measured(stepper, setting, weights, taken)
-        facts = _facts(stepper, setting, arm, taken.learning_rate)
-        for prompt in range(len(table["entropy"])):
-            yield {**facts, "prompt": prompt, **{name: column[prompt].item() for name, column in table.items()}}
+    rows: list[Row] = []
+    for together in _of_one_unit(settings):
+        possible = [setting for setting in together if stepper.rate(setting) is not None]
+        measured: dict[bytes, list[_Measured]] = {}
+        for arm in arms:
+            weights = arm_weights(arm, stepper.batch.rewards)
+            # Rules differ only through the advantages that they give: two that give the same ones take the same step.
+            key = b"".join(part.tobytes() for part in weights)
+            if key not in measured:
+                measured[key] = [
+                    _Measured(taken.learning_rate, _figures(stepper, setting, weights, taken))
+                    for setting, taken in zip(possible, stepper.steps(possible, weights), strict=True)
+                ]
+            for setting, found in zip(possible, measured[key], strict=True):
+                rows += _rows(stepper, setting, arm, found)
+            for _ in together:
+                told()
+    return rows
 
 
-def _measured(stepper: Stepper, setting: Setting, weights: Weights, taken: Taken) -> dict[str, Array]:
+class _Measured(NamedTuple):
+    """Hold a step's learning rate and what was measured and predicted of it, [Q] each, by the column's name."""
+
+    learning_rate: float
+    figures: Mapping[str, Array]
+
+
+def _rows(stepper: Stepper, setting: Setting, arm: str, measured: _Measured) -> Iterator[Row]:
+    """Yield a row for each prompt."""
+    facts = _facts(stepper, setting, arm, measured.learning_rate)
+    for prompt in range(len(stepper.batch.rewards)):
+        yield {**facts, "prompt": prompt, **{name: column[prompt].item() for name, column in measured.figures.items()}}
+
+
+def _figures(stepper: Stepper, setting: Setting, weights: Weights, taken: Taken) -> dict[str, Array]:
     """Return the measured and predicted figures of one step, [Q] each, by their column's name."""
     measure, before, after = stepper.measure, stepper.before, taken.after
     start = measure.entropy(before)

@@ -36,7 +36,7 @@ def probe_checkpoint(
     """Probe a model and return the run's folder ``out/probe/<run id>``; a finished one is not run again.
 
     The folder holds ``signs.json`` (see ``probe.by_sign``; null for NaN) and, where there are settings and arms,
-    ``probes.parquet``, one row for each setting, arm and prompt (see ``probe.arm_rows``).
+    ``probes.parquet``, one row for each setting, arm and prompt (see ``probe.probe``).
 
     Args:
         source: a preset, a folder or a hub name; a training checkpoint brings its optimiser's moments.

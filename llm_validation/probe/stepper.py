@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from llm_validation.models.float64 import float64_copy
 from llm_validation.probe.arms import Weights, arm_weights
 from llm_validation.probe.expansion import Tensors, context_log_probs, expand
@@ -19,7 +21,6 @@ from llm_validation.probe.rollouts import Batch
 from llm_validation.probe.steps import Moments, Setting, take_step
 from qae_theory.arrays import Array
 
-KEPT = 2**27  # float64 numbers of finished steps that are kept: one GiB
 REFERENCE = "mean"  # the arm by whose step at learning rate 1 the learning rates of sized settings are found
 
 
@@ -35,6 +36,21 @@ class Taken(NamedTuple):
     learning_rate: float
     after: Array
     derivatives: Derivatives
+
+
+class Unit(NamedTuple):
+    """Hold a change of parameters, by name, and the derivatives of the log-probabilities along it, [C, V] each."""
+
+    change: Tensors
+    derivatives: Derivatives
+
+
+class _Reference(NamedTuple):
+    """Hold the reference arm's advantages, its step, and the root mean square of what it changes log pi by."""
+
+    advantages: Array
+    unit: Unit
+    spread: float
 
 
 class Stepper:
@@ -70,8 +86,7 @@ class Stepper:
         self._exact_model = exact_copy(model, precision)
         self._parameters: Tensors = {name: value.detach() for name, value in self._exact_model.named_parameters()}
         self.before = self._log_probs(self._parameters)
-        self._steps: dict[tuple[Setting, bytes], Taken] = {}
-        self._rates: dict[Setting, float | None] = {}
+        self._references: dict[Setting, _Reference] = {}
 
     def step(self, setting: Setting, weights: Weights) -> tuple[Array, Derivatives]:
         """Return the log-probabilities after the step, [C, V], and their derivatives along it."""
@@ -85,29 +100,17 @@ class Stepper:
             settings: settings of one unit, so that they share its gradient.
             weights: the arm's advantages.
         """
-        key = weights.sampled.tobytes()
-        change: dict[str, Any] | None = None
-        unit: Derivatives | None = None
+        unit: Unit | None = None
         for setting in settings:
             rate = self.rate(setting)
             if rate is None:
                 continue
-            if (setting, key) not in self._steps:
-                factor = 1.0 if setting.size is None else rate
-                if change is None or unit is None:
-                    change = self.change(setting if setting.size is None else setting.unit, weights.sampled)
-                    unit = Derivatives(*self._expanded(change))
-                moved = {name: value + factor * change[name] for name, value in self._parameters.items()}
-                # Along factor times the change, the first derivative grows with the factor and the second with its
-                # square.
-                derivatives = Derivatives(factor * unit.first, factor**2 * unit.second)
-                taken = Taken(rate, self._log_probs(moved), derivatives)
-                # A step holds three tables of the size of `before`.
-                if (len(self._steps) + 1) * 3 * self.before.size <= KEPT:
-                    self._steps[setting, key] = taken
-                yield taken
-            else:
-                yield self._steps[setting, key]
+            unit = unit or self._unit(setting, weights.sampled)
+            factor = 1.0 if setting.size is None else rate
+            moved = {name: value + factor * unit.change[name] for name, value in self._parameters.items()}
+            # Along factor times the change, the first derivative grows with the factor and the second with its square.
+            derivatives = Derivatives(factor * unit.derivatives.first, factor**2 * unit.derivatives.second)
+            yield Taken(rate, self._log_probs(moved), derivatives)
 
     def rate(self, setting: Setting) -> float | None:
         """Return the learning rate: the setting's own, or by the rule of ``Setting.size``.
@@ -117,14 +120,8 @@ class Stepper:
         """
         if setting.size is None:
             return setting.learning_rate
-        if setting.unit not in self._rates:
-            weights = arm_weights(REFERENCE, self.batch.rewards)
-            change = self.change(setting.unit, weights.sampled)
-            first, _ = self._expanded(change)
-            spread = self.measure.displacement(self.before, first)
-            self._rates[setting.unit] = spread if spread > 0 else None
-        spread_of_unit = self._rates[setting.unit]
-        return None if spread_of_unit is None else setting.size / spread_of_unit
+        spread = self._reference(setting.unit).spread
+        return setting.size / spread if spread > 0 else None
 
     def change(self, setting: Setting, advantages: Array) -> dict[str, Any]:
         """Return the parameters' change in one step with these advantages, [Q, G], by parameter name."""
@@ -146,14 +143,32 @@ class Stepper:
         """Return the entropy at every token of the rollouts in nats, and the token's response, [C] each."""
         return entropy(context_log_probs(self._exact_model, self._parameters, self._rollouts)), self._rollouts.row
 
+    def _unit(self, setting: Setting, advantages: Array) -> Unit:
+        """Return what the steps of all sizes of a setting share, or the step of a setting that has no size."""
+        if setting.size is None:
+            return self._along(self.change(setting, advantages))
+        reference = self._reference(setting.unit)
+        if np.array_equal(advantages, reference.advantages):
+            return reference.unit
+        return self._along(self.change(setting.unit, advantages))
+
+    def _reference(self, unit: Setting) -> _Reference:
+        """Return the reference arm's step at learning rate 1, which is taken once."""
+        if unit not in self._references:
+            advantages = arm_weights(REFERENCE, self.batch.rewards).sampled
+            along = self._along(self.change(unit, advantages))
+            spread = self.measure.displacement(self.before, along.derivatives.first)
+            self._references[unit] = _Reference(advantages, along, spread)
+        return self._references[unit]
+
+    def _along(self, change: Tensors) -> Unit:
+        """Return a change of parameters with the derivatives along it, [C, V] each in float64."""
+        first, second = expand(self._exact_model, self._parameters, change, self.measure.contexts)
+        return Unit(change, Derivatives(first.astype("float64"), second.astype("float64")))
+
     def _log_probs(self, parameters: Tensors) -> Array:
         """Return the log-probabilities at the measure's contexts, [C, V] in float64."""
         return context_log_probs(self._exact_model, parameters, self.measure.contexts).astype("float64")
-
-    def _expanded(self, change: Tensors) -> tuple[Array, Array]:
-        """Return both derivatives of the log-probabilities along a change, [C, V] each in float64."""
-        first, second = expand(self._exact_model, self._parameters, change, self.measure.contexts)
-        return first.astype("float64"), second.astype("float64")
 
 
 def exact_copy(model: Any, precision: str) -> Any:

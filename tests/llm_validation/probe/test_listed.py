@@ -131,7 +131,7 @@ def test_a_size_is_the_predicted_displacement_of_the_reference_arm(taught: tuple
         setting = Setting(optimiser=optimiser, size=size)
         rate = made.rate(setting)
         given = setting.model_copy(update={"size": None, "learning_rate": rate})
-        first, _ = made._expanded(made.change(given, weights))
+        first = made._along(made.change(given, weights)).derivatives.first
         # The given step is read off float32 parameters.
         assert made.measure.displacement(made.before, first) == pytest.approx(size, rel=1e-3)
     assert made.rate(Setting(learning_rate=0.7)) == 0.7
@@ -153,6 +153,22 @@ def test_a_batch_without_a_mixed_group_has_no_size(taught: tuple[Any, Any]) -> N
     assert made.rate(Setting(size=0.1)) is None
     assert probe(made, [Setting(size=0.1)], ("constant-0",)) == []
     assert len(probe(made, [Setting(size=0.1), Setting(learning_rate=0.1)], ("constant-0",))) == 3
+
+
+def test_arms_that_give_the_same_advantages_share_a_step(taught: tuple[Any, Any], monkeypatch: Any) -> None:
+    made = stepper(taught)
+    made.batch.rewards[:] = np.eye(1, made.batch.group_size)  # one right answer a group: every K up to 7/8 gives b = 0
+    taken: list[Any] = []
+    step = made.change
+    monkeypatch.setattr(made, "change", lambda *given: taken.append(given) or step(*given))
+    same = ("constant-0", "quantile-0.2", "quantile-0.4")
+    rows = probe(made, [Setting(size=0.05), Setting(size=0.5)], (*same, "mean", "constant-1"))
+    # One step for the three, one for constant-1, and the reference arm's for the sizes and for its own rows.
+    assert len(taken) == 3
+    assert [len([row for row in rows if row["arm"] == arm]) for arm in (*same, "mean", "constant-1")] == [6] * 5
+    changes = {arm: columns([row for row in rows if row["arm"] == arm], "change") for arm in (*same, "constant-1")}
+    np.testing.assert_array_equal(changes["constant-0"], changes["quantile-0.4"])
+    assert np.abs(changes["constant-0"] - changes["constant-1"]).max() > 1e-4
 
 
 def test_a_size_of_several_updates_is_refused() -> None:
