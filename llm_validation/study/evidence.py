@@ -2,7 +2,8 @@
 
 The studies with a shipped configuration are read in the folder that the environment variable ``QAE_RESULTS`` names, or
 ``results``: for each size the one that counts for ``qae_theory.runs.store``. A line is taken from the largest size
-that has it. Its statistics are computed anew from the study's tables. A line that no study has is skipped.
+that has it. Its statistics are computed anew from the study's tables. A line that no study there has is read from those
+that are kept with the code (``kept_lines``); one that is nowhere is skipped.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from llm_validation.probe import agreement as probe_agreement
 from llm_validation.train import agreement as train_agreement
@@ -23,6 +24,7 @@ from qae_theory.runs.files import check_unchanged
 from qae_theory.runs.folders import results_folder
 
 if TYPE_CHECKING:
+    from llm_validation.study.kept_lines import Kept
     from qae_theory.curves.outcomes import Line
 
 AGAIN = "validate again"
@@ -46,13 +48,6 @@ HEADLINES: Mapping[str, str] = {
     "ladder-qwen3": "tiny-addition/sgd-1update-size0.01",
     "ordering-qwen3": "tiny-addition/sgd-1update-size0.01",
 }
-
-
-class Stored(NamedTuple):
-    """Hold a line with the run that it comes from, as it is shown."""
-
-    line: Line
-    source: str
 
 
 def register(ledger: Ledger) -> None:
@@ -100,7 +95,7 @@ def preset_of(line_id: str) -> str:
 
 
 def _missing(line_id: str, effort: Effort) -> str | None:
-    """Return what to run where no study has the line; None where one has it."""
+    """Return what to run where no study has the line, neither here nor kept; None where one has it."""
     del effort
     try:
         if line_id in _lines(results_folder()):
@@ -128,15 +123,17 @@ def _control(line_id: str, effort: Effort) -> Finding:
 
 
 @cache
-def _lines(root: Path) -> Mapping[str, Stored]:
+def _lines(root: Path) -> Mapping[str, Kept]:
     """Return every line of every shipped study by id; of one that several sizes have, that of the largest size."""
-    by_id: dict[str, Stored] = {}
+    from llm_validation.study.kept_lines import FOLDER, Kept, kept_lines  # loads scipy.stats
+
+    by_id: dict[str, Kept] = {}
     shipped = [run for run in store.stored(root, STUDY) if run.shipped]
     of_size = {run.size: run for run in shipped}  # the run that counts comes last
     for run in sorted(of_size.values(), key=lambda stored: store.SIZES.index(stored.size)):
         for line in _of_folder(run.folder):
-            by_id.setdefault(line.id, Stored(line, str(run)))
-    return by_id
+            by_id.setdefault(line.id, Kept(line, str(run)))
+    return {**kept_lines(FOLDER), **by_id}
 
 
 def _of_folder(folder: Path) -> list[Line]:

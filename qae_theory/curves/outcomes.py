@@ -13,9 +13,10 @@ it; every line repeats itself on its own residuals with such an effect planted, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import inf, isfinite, nan, sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -23,12 +24,33 @@ from scipy import stats
 from qae_theory.arrays import Array
 from qae_theory.checks import refuse
 from qae_theory.claims.model import Answer
-from qae_theory.curves.statistics import Interval, mean_interval
+from qae_theory.curves.statistics import Interval
 from qae_theory.runs.plain import finite_or_none
 
 LEVEL = 0.95  # of each line by itself
 PLANTED = 2.0  # times the smallest effect of interest
 MOST_SEEDS = 9999  # beyond it a line says that seeds are not what it lacks
+
+
+class Moments(NamedTuple):
+    """Hold what Student's interval needs of the effects of some seeds.
+
+    Attributes:
+        n: number of seeds.
+        mean: over them; NaN where there is none.
+        spread: their standard deviation, with n - 1; NaN of fewer than two.
+    """
+
+    n: int
+    mean: float
+    spread: float
+
+    def interval(self, level: float) -> Interval:
+        """Return Student's interval for the mean; the whole line of fewer than two seeds."""
+        if self.n < 2:
+            return Interval(self.mean, -inf, inf, level, self.n)
+        half = _critical(level, self.n) * self.spread / sqrt(self.n)
+        return Interval(self.mean, self.mean - half, self.mean + half, level, self.n)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +104,16 @@ class Line:
         }
 
 
+def read_line(record: Mapping[str, Any]) -> Line:
+    """Return the line of which :meth:`Line.record` is the record."""
+    answers = {name: Answer(record[name]) for name in ("planted", "control", "outcome")}
+    ends = {
+        name: empty if record[name] is None else float(record[name])
+        for name, empty in (("effect", nan), ("low", -inf), ("high", inf))
+    }
+    return Line(**{**record, **answers, **ends})
+
+
 def outcome_of(low: float, high: float, smallest_effect: float) -> Answer:
     """Return what an interval says.
 
@@ -124,13 +156,31 @@ def line(
     Raises:
         ValueError: s is not positive and finite.
     """
-    drawn = np.asarray(sample, dtype=np.float64).ravel()
-    drawn = drawn[np.isfinite(drawn)]
-    found = interval_of(drawn, level)
-    spread = float(drawn.std(ddof=1)) if len(drawn) > 1 else nan
-    residuals = drawn - drawn.mean() if len(drawn) else drawn
+    moments = moments_of(np.asarray(sample, dtype=np.float64).ravel())
+    return line_of(moments, smallest_effect, claim=claim, condition=condition, says=says, unit=unit, level=level)
+
+
+def line_of(
+    moments: Moments, smallest_effect: float, *, claim: str, condition: str, says: str, unit: str, level: float = LEVEL
+) -> Line:
+    """Return the line that seeds with these moments have; Student's interval needs no more of them.
+
+    Args:
+        moments: number, mean and spread of the effects.
+        smallest_effect: s, fixed before looking.
+        claim: id of the family.
+        condition: ``<substrate>/<condition>``.
+        says: what would be found, in a sentence.
+        unit: of the effect.
+        level: of the interval.
+
+    Raises:
+        ValueError: s is not positive and finite.
+    """
+    found = moments.interval(level)
     planted, control = (
-        _outcome(interval_of(residuals + shift, level), smallest_effect) for shift in (PLANTED * smallest_effect, 0.0)
+        _outcome(moments._replace(mean=shift).interval(level), smallest_effect)
+        for shift in (PLANTED * smallest_effect, 0.0)
     )
     outcome = _outcome(found, smallest_effect)
     undecided = outcome is Answer.UNDECIDED
@@ -139,16 +189,16 @@ def line(
         condition=condition,
         says=says,
         unit=unit,
-        n=len(drawn),
+        n=moments.n,
         effect=found.estimate,
         low=found.low,
         high=found.high,
         level=level,
         smallest_effect=smallest_effect,
-        power=power(len(drawn), spread, smallest_effect, level),
+        power=power(moments.n, moments.spread, smallest_effect, level),
         planted=planted,
         control=control,
-        deciding=seeds_to_decide(found.estimate, spread, smallest_effect, level) if undecided else None,
+        deciding=seeds_to_decide(found.estimate, moments.spread, smallest_effect, level) if undecided else None,
         outcome=outcome,
     )
 
@@ -163,9 +213,41 @@ def interval_of(drawn: Array, level: float) -> Interval:
     Returns:
         The interval; the whole line where there are fewer than two seeds, since nothing is known then.
     """
-    if len(drawn) > 1:
-        return mean_interval(drawn, level=level)
-    return Interval(float(drawn[0]) if len(drawn) else nan, -inf, inf, level, len(drawn))
+    return moments_of(drawn).interval(level)
+
+
+def moments_of(sample: Array) -> Moments:
+    """Return the moments of the effects ``[S]`` that are finite."""
+    drawn = sample[np.isfinite(sample)]
+    mean = float(drawn.mean()) if len(drawn) else nan
+    return Moments(len(drawn), mean, float(drawn.std(ddof=1)) if len(drawn) > 1 else nan)
+
+
+def moments_of_line(line: Line) -> Moments:
+    r"""Return the moments from which a line was made: its spread is :math:`(high - effect)\sqrt n / t_{n-1}`."""
+    if line.n < 2:
+        return Moments(line.n, line.effect, nan)
+    return Moments(line.n, line.effect, (line.high - line.effect) * sqrt(line.n) / _critical(line.level, line.n))
+
+
+def pooled(parts: Sequence[Moments]) -> Moments:
+    r"""Return the moments of all seeds of several samples that have no seed in common.
+
+    The mean is :math:`\bar x = \sum n_i\bar x_i/n`, and the spread
+    :math:`(n - 1)\hat\sigma^2 = \sum[(n_i - 1)\hat\sigma_i^2 + n_i(\bar x_i - \bar x)^2]`: exactly what
+    :func:`moments_of` finds in all of them together.
+
+    Args:
+        parts: moments of each sample; one of no seeds adds nothing.
+    """
+    parts = [part for part in parts if part.n]
+    n = sum(part.n for part in parts)
+    if n < 2:
+        return parts[0] if parts else Moments(0, nan, nan)
+    mean = sum(part.n * part.mean for part in parts) / n
+    within = sum((part.n - 1) * part.spread**2 for part in parts if part.n > 1)
+    between = sum(part.n * (part.mean - mean) ** 2 for part in parts)
+    return Moments(n, mean, sqrt((within + between) / (n - 1)))
 
 
 def power(seeds: int, spread: float, smallest_effect: float, level: float = LEVEL) -> float:
@@ -187,8 +269,7 @@ def power(seeds: int, spread: float, smallest_effect: float, level: float = LEVE
         return 0.0
     if spread == 0:
         return 1.0
-    critical = stats.t.ppf(0.5 + level / 2, seeds - 1)
-    return float(stats.nct.sf(critical, seeds - 1, smallest_effect * sqrt(seeds) / spread))
+    return float(stats.nct.sf(_critical(level, seeds), seeds - 1, smallest_effect * sqrt(seeds) / spread))
 
 
 def seeds_to_decide(estimate: float, spread: float, smallest_effect: float, level: float = LEVEL) -> int:
@@ -206,6 +287,11 @@ def seeds_to_decide(estimate: float, spread: float, smallest_effect: float, leve
     half = stats.t.ppf(0.5 + level / 2, seeds - 1) * spread / np.sqrt(seeds)
     enough = np.flatnonzero(half < distance)
     return int(seeds[enough[0]]) if len(enough) else MOST_SEEDS
+
+
+def _critical(level: float, seeds: int) -> float:
+    """Return Student's critical value, two-sided, for a mean over seeds."""
+    return float(stats.t.ppf(0.5 + level / 2, seeds - 1))
 
 
 def _outcome(interval: Interval, smallest_effect: float) -> Answer:

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from qae_theory.arrays import Array
-from qae_theory.claims.model import Answer
 from qae_theory.curves.families import SUCCESS, Family
-from qae_theory.curves.outcomes import Line, line
+from qae_theory.curves.outcomes import Line, line, read_line
 from qae_theory.curves.progress import gain
 from qae_theory.curves.trajectories import Trajectory
 
@@ -68,13 +67,4 @@ class Lines:
 
 def read_lines(analysis: Mapping[str, Any]) -> list[Line]:
     """Return the lines that an analysis stores; an experiment without conditions that train has none."""
-    return [_line(record) for record in analysis.get("lines", ())]
-
-
-def _line(record: Mapping[str, Any]) -> Line:
-    answers = {name: Answer(record[name]) for name in ("planted", "control", "outcome")}
-    ends = {
-        name: float(empty) if record[name] is None else float(record[name])
-        for name, empty in (("effect", "nan"), ("low", "-inf"), ("high", "inf"))
-    }
-    return Line(**{**record, **answers, **ends})
+    return [read_line(record) for record in analysis.get("lines", ())]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from llm_validation.common.tables import PROBES_FILE, RUNS_FILE, write_table
-from llm_validation.study import evidence
+from llm_validation.study import evidence, kept_lines
 from llm_validation.study.bandit import bandit_probes
 from llm_validation.study.settings import Preset, changed_config, identity, shipped_config
 from qae_theory.claims.ledger import Ledger, load_ledger, read_catalogue
@@ -27,7 +27,9 @@ STEPS = f"{RISES}@tiny-addition/adam-4updates-equal-steps"
 
 
 @pytest.fixture(autouse=True)
-def _no_lines_kept() -> Any:
+def _no_lines_kept(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Neither in memory, nor with the code."""
+    monkeypatch.setattr(kept_lines, "FOLDER", tmp_path_factory.mktemp("kept"))
     evidence._lines.cache_clear()
     yield
     evidence._lines.cache_clear()
@@ -117,6 +119,27 @@ def test_without_a_study_it_is_not_there(
     one = outcome(claim)
     assert one.status is Status.SKIPPED
     assert one.detail == f"no results: run `qae validate --preset {command}`"
+
+
+def test_a_line_that_is_kept_with_the_code_is_read_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QAE_RESULTS", str(tmp_path))
+    monkeypatch.setattr(kept_lines, "FOLDER", Path(kept_lines.__file__).with_name("kept"))
+    one = outcome("shape-entropy-collapses@tiny-addition/adam-4updates-grpo")
+    assert one.status is Status.PASSED
+    assert "long size; kept)" in one.detail
+    assert outcome(STEPS).answer is Answer.UNDECIDED
+
+
+@pytest.mark.train
+def test_ones_own_study_counts_before_a_kept_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QAE_RESULTS", str(tmp_path))
+    monkeypatch.setattr(kept_lines, "FOLDER", Path(kept_lines.__file__).with_name("kept"))
+    store_study(tmp_path, "one", tables=tables(Truth(rises=0.5)))
+    own, other = outcome(STEPS), outcome("shape-entropy-collapses@tiny-digits/adam-4updates-grpo")
+    assert own.status is Status.PASSED
+    assert "(run one, quick size" in own.detail
+    assert "kept)" not in own.detail
+    assert "long size; kept)" in other.detail
 
 
 @pytest.mark.train

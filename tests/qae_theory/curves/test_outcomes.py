@@ -8,7 +8,20 @@ import pytest
 from qae_theory.claims.model import Answer
 from qae_theory.claims.run import NEGATIVE_CRITERION
 from qae_theory.curves.findings import control_of, finding_of, finding_of_all
-from qae_theory.curves.outcomes import MOST_SEEDS, Line, line, outcome_of, power, seeds_to_decide
+from qae_theory.curves.outcomes import (
+    MOST_SEEDS,
+    Line,
+    Moments,
+    line,
+    line_of,
+    moments_of,
+    moments_of_line,
+    outcome_of,
+    pooled,
+    power,
+    read_line,
+    seeds_to_decide,
+)
 from tests.assertions import refuses
 
 DRAWS = 1500
@@ -139,3 +152,33 @@ def test_lines_that_differ_are_undecided_together() -> None:
     assert finding_of_all([found, found], "run").passed
     assert finding_of_all([absent, absent], "run").answer is Answer.ABSENT
     assert finding_of_all([found, absent], "run").answer is Answer.UNDECIDED
+
+
+@pytest.mark.parametrize("sizes", [(8,), (3, 5), (1, 1), (1, 4, 2), (0, 3), (2, 0, 0)])
+def test_pooled_moments_are_those_of_all_seeds_together(sizes: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(sum(sizes))
+    samples = [rng.normal(size=size) for size in sizes]
+    whole, found = moments_of(np.concatenate(samples)), pooled([moments_of(sample) for sample in samples])
+    assert found.n == whole.n == sum(sizes)
+    np.testing.assert_allclose(found[1:], whole[1:], rtol=1e-12)
+
+
+def test_nothing_pooled_is_nothing() -> None:
+    for found in (pooled([]), pooled([Moments(0, np.nan, np.nan)])):
+        assert found.n == 0
+        assert np.isnan(found.mean)
+        assert np.isnan(found.spread)
+    one = pooled([Moments(0, np.nan, np.nan), Moments(1, 0.2, np.nan)])
+    assert (one.n, one.mean) == (1, 0.2)
+    assert np.isnan(one.spread)
+
+
+@pytest.mark.parametrize("sample", [[0.1, 0.3, 0.2], [0.1, np.nan, 0.3], [0.2], [], [0.1, 0.1]])
+def test_a_line_can_be_made_again_from_its_record(sample: list[float]) -> None:
+    """JSON has no NaN and no infinity, which a line of fewer than two seeds has."""
+    first = made(sample)
+    assert repr(read_line(first.record())) == repr(first)  # by text, because NaN is not equal to itself
+    facts = {name: getattr(first, name) for name in ("claim", "condition", "says", "unit", "level")}
+    again = line_of(moments_of_line(first), first.smallest_effect, **facts)
+    for name, value in first.record().items():
+        assert again.record()[name] == (pytest.approx(value, rel=1e-9) if isinstance(value, float) else value), name

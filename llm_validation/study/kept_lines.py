@@ -1,0 +1,96 @@
+"""Keep the lines of studies that take hours with the code; the ledger reads them where no results have them.
+
+Of a line are kept the number of its seeds, the mean of their effects and their spread: interval, outcome, power and
+control are computed from these whenever it is read. Lines of one id in several files are of different seeds, and are
+pooled.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from qae_theory.curves.outcomes import Line, Moments, line_of, moments_of_line, pooled, read_line
+from qae_theory.runs.files import to_json, write_atomically
+from qae_theory.runs.plain import finite_or_none
+
+FOLDER = Path(__file__).with_name("kept")
+
+
+class Kept(NamedTuple):
+    """Hold a line with the runs that it comes from, as they are shown."""
+
+    line: Line
+    source: str
+
+
+def kept_lines(folder: Path) -> Mapping[str, Kept]:
+    """Return every line that is kept in a folder with one file for each study, by the line's id."""
+    by_id: dict[str, list[tuple[dict[str, Any], str]]] = {}
+    for path in sorted(folder.glob("*.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        source = f"run {content['run']}, {content['size']} size"
+        for record in content["lines"]:
+            by_id.setdefault(f"{record['claim']}@{record['condition']}", []).append((record, source))
+    return {
+        line_id: Kept(_line([record for record, _ in parts]), f"{'; '.join(source for _, source in parts)}; kept")
+        for line_id, parts in by_id.items()
+    }
+
+
+def keep(study: Path, folder: Path) -> Path:
+    """Write the lines of a finished study to ``folder/<size>.json`` and return that path.
+
+    Args:
+        study: the study's folder, with ``config.json``, ``lines.json`` and ``provenance.json``.
+        folder: with one file for each study.
+    """
+    config, found, made = (
+        json.loads((study / f"{name}.json").read_text(encoding="utf-8")) for name in ("config", "lines", "provenance")
+    )
+    content = {
+        "run": made["run_id"],
+        "size": config["preset"],
+        "finished": made["finished"],
+        "lines": list(_records(found["lines"])),
+    }
+    path = folder / f"{config['preset']}.json"
+    write_atomically(path, to_json(content))
+    return path
+
+
+def _records(lines: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield what is kept of each line."""
+    for record in lines:
+        line = read_line(record)
+        facts = {name: record[name] for name in ("claim", "condition", "says", "unit", "smallest_effect", "level")}
+        yield {**facts, **{name: finite_or_none(value) for name, value in moments_of_line(line)._asdict().items()}}
+
+
+def _line(records: Sequence[Mapping[str, Any]]) -> Line:
+    """Return the line of all seeds together, at the strictest of the levels at which it was looked at."""
+    first = records[0]
+    return line_of(
+        pooled([_moments(record) for record in records]),
+        first["smallest_effect"],
+        claim=first["claim"],
+        condition=first["condition"],
+        says=first["says"],
+        unit=first["unit"],
+        level=max(record["level"] for record in records),
+    )
+
+
+def _moments(record: Mapping[str, Any]) -> Moments:
+    """Return the moments of a record, in which None stands for NaN."""
+    mean, spread = (float("nan") if record[name] is None else float(record[name]) for name in ("mean", "spread"))
+    return Moments(record["n"], mean, spread)
+
+
+if __name__ == "__main__":
+    import sys
+
+    for given in sys.argv[1:]:
+        print(keep(Path(given), FOLDER))

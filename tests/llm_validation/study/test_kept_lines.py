@@ -1,0 +1,81 @@
+"""Lines that are kept with the code: the same as their study's, pooled with those of other seeds, and none by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from llm_validation.study.analysis.step_lines import SMALLEST
+from llm_validation.study.kept_lines import FOLDER, keep, kept_lines
+from qae_theory.curves.families import FAMILIES
+from qae_theory.curves.outcomes import Line, line
+
+DOCS = Path(__file__).parents[3] / "docs/validation"
+STUDIES = {"long": DOCS, "pretrained": DOCS / "pretrained"}
+
+
+def made(sample: list[float], *, level: float = 0.95) -> Line:
+    return line(sample, 0.1, claim="claim", condition="place/way", says="it is so", unit="nats", level=level)
+
+
+def studied(folder: Path, lines: list[Line], *, preset: str = "long", run: str = "one") -> Path:
+    """What a finished study's folder has for the lines."""
+    folder.mkdir()
+    content: dict[str, Any] = {
+        "config": {"preset": preset},
+        "lines": {"lines": [one.record() for one in lines], "out": []},
+        "provenance": {"run_id": run, "finished": "2026-01-01T00:00:00+00:00"},
+    }
+    for name, value in content.items():
+        (folder / f"{name}.json").write_text(json.dumps(value))
+    return folder
+
+
+def test_a_kept_line_is_the_studys_own(tmp_path: Path) -> None:
+    lines = [made([0.2, 0.3, 0.25, 0.1]), made([0.2])]
+    for number, one in enumerate(lines):
+        folder = tmp_path / f"kept{number}"
+        assert keep(studied(tmp_path / f"study{number}", [one]), folder) == folder / "long.json"
+        ((name, found),) = kept_lines(folder).items()
+        assert name == "claim@place/way"
+        assert found.source == "run one, long size; kept"
+        for key, value in one.record().items():
+            assert found.line.record()[key] == (pytest.approx(value) if isinstance(value, float) else value), key
+
+
+def test_lines_of_other_seeds_are_pooled_at_the_level_of_both_looks(tmp_path: Path) -> None:
+    first, second = [0.11, 0.2, 0.14], [0.16, 0.13, 0.18, 0.15, 0.17]
+    keep(studied(tmp_path / "first", [made(first)]), tmp_path / "kept")
+    alone = kept_lines(tmp_path / "kept")["claim@place/way"].line
+    keep(studied(tmp_path / "second", [made(second, level=0.975)], preset="second", run="two"), tmp_path / "kept")
+    both = kept_lines(tmp_path / "kept")["claim@place/way"]
+    whole = made([*first, *second], level=0.975)
+    assert (alone.n, both.line.n, both.line.level) == (3, 8, 0.975)
+    assert both.source == "run one, long size; run two, second size; kept"
+    np.testing.assert_allclose([both.line.low, both.line.high], [whole.low, whole.high])
+    assert (str(alone.outcome), str(both.line.outcome), str(whole.outcome)) == ("undecided", "found", "found")
+
+
+def test_nothing_kept_is_no_line(tmp_path: Path) -> None:
+    assert kept_lines(tmp_path) == {}
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
+def test_what_is_kept_is_what_the_stored_study_found(path: Path, tmp_path: Path) -> None:
+    """The file is the one that is made from the study's stored folder, byte for byte."""
+    again = keep(STUDIES[path.stem], tmp_path)
+    assert again.name == path.name
+    assert again.read_text() == path.read_text()
+
+
+def test_smallest_effects_are_those_of_the_families() -> None:
+    sizes = {(family.claim, family.says): family.smallest_effect for family in FAMILIES.values()}
+    lines = [found.line for found in kept_lines(FOLDER).values()]
+    assert len(lines) >= 156
+    for one in lines:
+        expected = SMALLEST[one.claim] if one.claim in SMALLEST else sizes[one.claim, one.says]
+        assert one.smallest_effect == expected, one.id
