@@ -6,7 +6,7 @@ entropy is in ``predictions``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,13 +47,24 @@ def expand(model: Any, parameters: Tensors, change: Tensors, contexts: Contexts)
     """
     from torch.func import jvp
 
-    def slope(part: Any) -> Any:
-        return lambda at: jvp(part, (at,), (dict(change),))[1]
-
-    pairs = [jvp(slope(part), (dict(parameters),), (dict(change),)) for part in _parts(model, contexts)]
+    slopes = [_slope(part, change) for part in _parts(model, contexts)]
+    pairs = [jvp(slope, (dict(parameters),), (dict(change),)) for slope in slopes]
     first = _in_order([slope_of_part for slope_of_part, _ in pairs], contexts)
     second = _in_order([bend_of_part for _, bend_of_part in pairs], contexts)
     return first, second
+
+
+def first_derivative(model: Any, parameters: Tensors, change: Tensors, contexts: Contexts) -> Array:
+    """Return the first derivative alone, [C, V], for a third of the time that :func:`expand` takes."""
+    slopes = [_slope(part, change) for part in _parts(model, contexts)]
+    return _in_order([slope(dict(parameters)) for slope in slopes], contexts)
+
+
+def _slope(part: Callable[[Tensors], Any], change: Tensors) -> Callable[[Tensors], Any]:
+    """Return the function from parameters to the derivative of a part along the change there."""
+    from torch.func import jvp
+
+    return lambda at: jvp(part, (at,), (dict(change),))[1]
 
 
 def _parts(model: Any, contexts: Contexts) -> list[Any]:

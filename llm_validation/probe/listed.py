@@ -18,7 +18,7 @@ from llm_validation.probe.predictions import Derivatives, Prediction
 from llm_validation.probe.rollouts import Batch, moved_mass, taken_at
 from llm_validation.probe.trie import Trie, trie_contexts
 from qae_theory.arrays import Array
-from qae_theory.entropy_change import entropy_change_bounds
+from qae_theory.entropy_change import entropy_change_bounds, first_order_entropy_change
 
 
 class Listed:
@@ -45,6 +45,7 @@ class Listed:
         queries, indices, self._visited, self._taken = np.array(visits).T
         self._by = (queries, indices)
         self._sampled = taken_at(self._visited, self._taken, trie.vocabulary)
+        self._start: tuple[Array, Array] | None = None
         ends = np.searchsorted(trie.leaf_query(), np.arange(trie.queries + 1))
         self._parts = [slice(start, end) for start, end in pairwise(ends.tolist())]
 
@@ -72,12 +73,17 @@ class Listed:
 
     def displacement(self, before: Array, first: Array) -> float:
         """Return the root mean square of the derivative of log pi, under pi and over prompts."""
-        squares = np.exp(self._trie.log_probs(before)) * self._trie.log_probs(first) ** 2
+        squares = np.exp(self._leaves(before)) * self._trie.log_probs(first) ** 2
         return float(np.sqrt(squares.sum() / self._trie.queries))
+
+    def first_order(self, before: Array, first: Array) -> Array:
+        """Return the first-order change of the entropy, [Q]."""
+        start, along = self._leaves(before), self._trie.log_probs(first)
+        return np.array([first_order_entropy_change(start[part], along[part]) for part in self._parts])
 
     def guaranteed(self, before: Array, after: Array) -> tuple[Array, Array]:
         """Return bounds at the real change of the leaves' log-probabilities, [Q] each: a consistency check."""
-        start, end = self._trie.log_probs(before), self._trie.log_probs(after)
+        start, end = self._leaves(before), self._trie.log_probs(after)
         sides = [entropy_change_bounds(start[part], (end - start)[part], 1.0) for part in self._parts]
         low, high = zip(*sides, strict=True)
         return np.array(low), np.array(high)
@@ -101,7 +107,7 @@ class Listed:
         logits = predictions.sampled_direction(before, self._visited, self._taken, pushes)
         # Log-probabilities move as the logits do less the mean of that change, at first order.
         shifted = logits - (np.exp(before) * logits).sum(-1, keepdims=True)
-        start, moved = self._trie.log_probs(before), self._trie.log_probs(shifted)
+        start, moved = self._leaves(before), self._trie.log_probs(shifted)
         first, second = (self._trie.log_probs(derivative) for derivative in derivatives)
         by_query = []
         # Prompt by prompt, since they have different numbers of leaves.
@@ -115,6 +121,12 @@ class Listed:
             )
             by_query.append(rungs)
         return dict(_joined(by_query))
+
+    def _leaves(self, before: Array) -> Array:
+        """Return the leaves' log-probabilities before the step, [L], which are kept: every arm's step starts there."""
+        if self._start is None or self._start[0] is not before:
+            self._start = before, self._trie.log_probs(before)
+        return self._start[1]
 
     def _advantages(self, weights: Weights, query: int, part: slice) -> Array:
         """Return the advantage of each leaf of a prompt, [1, n]."""

@@ -18,7 +18,7 @@ from llm_validation.probe.predictions import Derivatives, Prediction, entropy
 from llm_validation.probe.rollouts import Batch, moved_mass, taken_at
 from llm_validation.probe.trie import complete_trie
 from qae_theory.arrays import Array
-from qae_theory.entropy_change import entropy_change_bounds
+from qae_theory.entropy_change import entropy_change_bounds, first_order_entropy_change
 
 
 class Measure(Protocol):
@@ -52,6 +52,9 @@ class Measure(Protocol):
 
     def displacement(self, before: Array, first: Array) -> float:
         """Return the root mean square of the derivative of log pi of whole responses, under pi and over prompts."""
+
+    def first_order(self, before: Array, first: Array) -> Array:
+        """Return the first-order change of the entropy, [Q], for a derivative of the log-probabilities, [C, V]."""
 
     def guaranteed(self, before: Array, after: Array) -> tuple[Array, Array]:
         """Return bounds on the change of entropy, [Q] each, from the real change of log-probabilities."""
@@ -125,6 +128,10 @@ class Enumerated:
         """Return the root mean square of the derivative of log pi over all responses."""
         squares = np.exp(self._responses(before)) * self._responses(first) ** 2
         return float(np.sqrt(squares.sum() / self._queries))
+
+    def first_order(self, before: Array, first: Array) -> Array:
+        """Return the first-order change of the entropy of whole responses, [Q]."""
+        return first_order_entropy_change(self._responses(before), self._responses(first))
 
     def guaranteed(self, before: Array, after: Array) -> tuple[Array, Array]:
         """Return the remainder bounds at the real change of the responses' log-probabilities, [Q] each."""
@@ -204,6 +211,11 @@ class Sampled:
         del before  # the responses are drawn from pi already
         taken = first[np.arange(len(self._tokens)), self._tokens]
         return float(np.sqrt(np.mean(np.bincount(self.contexts.row, weights=taken) ** 2)))
+
+    def first_order(self, before: Array, first: Array) -> Array:
+        """Return the first-order change of the entropy along the rollouts, [Q]."""
+        changes = first_order_entropy_change(before, first)
+        return np.bincount(self._owner, weights=changes) / self._group_size
 
     def guaranteed(self, before: Array, after: Array) -> tuple[Array, Array]:
         """Return the remainder bounds of all contexts, added up, [Q] each."""

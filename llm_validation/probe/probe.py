@@ -39,6 +39,7 @@ def probe(
         told: is called after each setting and arm.
     """
     rows: list[Row] = []
+    start = _start(stepper)
     for together in _of_one_unit(settings):
         possible = [setting for setting in together if stepper.rate(setting) is not None]
         measured: dict[bytes, list[_Measured]] = {}
@@ -48,7 +49,7 @@ def probe(
             key = b"".join(part.tobytes() for part in weights)
             if key not in measured:
                 measured[key] = [
-                    _Measured(taken.learning_rate, _figures(stepper, setting, weights, taken))
+                    _Measured(taken.learning_rate, _figures(stepper, start, setting, weights, taken))
                     for setting, taken in zip(possible, stepper.steps(possible, weights), strict=True)
                 ]
             for setting, found in zip(possible, measured[key], strict=True):
@@ -72,29 +73,39 @@ def _rows(stepper: Stepper, setting: Setting, arm: str, measured: _Measured) -> 
         yield {**facts, "prompt": prompt, **{name: column[prompt].item() for name, column in measured.figures.items()}}
 
 
-def _figures(stepper: Stepper, setting: Setting, weights: Weights, taken: Taken) -> dict[str, Array]:
-    """Return the measured and predicted figures of one step, [Q] each, by their column's name."""
+def _start(stepper: Stepper) -> dict[str, Array]:
+    """Return the figures that all steps from the checkpoint share, [Q] each, by their column's name."""
+    measure, before = stepper.measure, stepper.before
+    return {
+        "entropy": measure.entropy(before),
+        "open_mass": measure.open_mass(before),
+        "success_prob": measure.success_prob(before),
+        "num_correct": stepper.batch.rewards.sum(-1).astype(int),
+    }
+
+
+def _figures(
+    stepper: Stepper, start: Mapping[str, Array], setting: Setting, weights: Weights, taken: Taken
+) -> dict[str, Array]:
+    """Return the measured and predicted figures of one step beside those of its start, [Q] each, by column."""
     measure, before, after = stepper.measure, stepper.before, taken.after
-    start = measure.entropy(before)
+    entropy = start["entropy"]
     low, high = measure.guaranteed(before, after)
     # The loss is a mean over the tokens of a mini-batch, of which each update takes one.
     per_token = taken.learning_rate * setting.updates / len(stepper.batch.tokens())
     chain = measure.chain(before, after)
     moved, unsampled = measure.moved(before, after)
     return {
-        "entropy": start,
-        "change": measure.entropy(after) - start,
+        **start,
+        "change": measure.entropy(after) - entropy,
         "frozen": chain.frozen,
         "visiting": chain.visiting,
-        "open_mass": measure.open_mass(before),
         "guaranteed_low": low,
         "guaranteed_high": high,
-        "box_low": -setting.clip_low * start,
-        "box_high": setting.clip_high * start,
+        "box_low": -setting.clip_low * entropy,
+        "box_high": setting.clip_high * entropy,
         "moved": moved,
         "moved_unsampled": unsampled,
-        "success_prob": measure.success_prob(before),
-        "num_correct": stepper.batch.rewards.sum(-1).astype(int),
         **predictions.columns(measure.rungs(before, weights, per_token, taken.derivatives)),
     }
 
@@ -149,10 +160,7 @@ def by_sign(stepper: Stepper, arm: str) -> Row:
     for name, value in (("positive", 1), ("negative", -1), ("zero", 0)):
         here = token_entropy[sign == value]
         row[f"entropy_{name}"] = float(here.mean()) if len(here) else float("nan")
-    nothing = np.zeros(len(given))  # the rung that is read, first_order, needs the sampled advantages only
     for name, value in (("positive", 1), ("negative", -1)):
-        part = Weights(np.where(np.sign(given) == value, given, 0.0), nothing, nothing)
-        _, derivatives = stepper.step(Setting(), part)
-        rungs = stepper.measure.rungs(stepper.before, part, 1.0, derivatives)
-        row[f"growth_{name}"] = float(rungs["first_order"].change.mean())
+        part = np.where(np.sign(given) == value, given, 0.0)
+        row[f"growth_{name}"] = float(stepper.first_order(Setting(), part).mean())
     return row

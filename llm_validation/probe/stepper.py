@@ -14,7 +14,7 @@ import numpy as np
 
 from llm_validation.models.float64 import float64_copy
 from llm_validation.probe.arms import Weights, arm_weights
-from llm_validation.probe.expansion import Tensors, context_log_probs, expand
+from llm_validation.probe.expansion import Tensors, context_log_probs, expand, first_derivative
 from llm_validation.probe.measures import Measure
 from llm_validation.probe.predictions import Derivatives, entropy
 from llm_validation.probe.rollouts import Batch
@@ -138,6 +138,12 @@ class Stepper:
             sampled=sampled,
             dtype=self._precision,
         )
+
+    def first_order(self, setting: Setting, advantages: Array) -> Array:
+        """Return the first-order change of the entropy in a step with these advantages, [Q] in nats per response."""
+        change = self.change(setting, advantages)
+        first = first_derivative(self._exact_model, self._parameters, change, self.measure.contexts)
+        return self.measure.first_order(self.before, first.astype("float64"))
 
     def token_entropy(self) -> tuple[Array, Array]:
         """Return the entropy at every token of the rollouts in nats, and the token's response, [C] each."""

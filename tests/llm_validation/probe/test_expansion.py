@@ -12,7 +12,7 @@ from llm_validation.models.float64 import float64_copy
 from llm_validation.models.presets import build_model
 from llm_validation.probe import expansion
 from llm_validation.probe.contexts import Contexts, Tree, rollout_contexts, tree_contexts
-from llm_validation.probe.expansion import context_log_probs, expand
+from llm_validation.probe.expansion import context_log_probs, expand, first_derivative
 from tests.assertions import fitted_slope
 
 pytestmark = pytest.mark.train
@@ -133,6 +133,13 @@ def test_along_a_multiple(model: Any) -> None:
     # float64 through two layers.
     np.testing.assert_allclose(thrice[0], -3 * first, rtol=0, atol=1e-12 * np.abs(first).max())
     np.testing.assert_allclose(thrice[1], 9 * second, rtol=0, atol=1e-12 * np.abs(second).max())
+
+
+def test_the_first_derivative_alone_is_the_same(model: Any) -> None:
+    parameters, change = elsewhere(model), noise(model, 0.05, seed=4)
+    both = expand(model, parameters, change, rollouts())
+    np.testing.assert_array_equal(first_derivative(model, parameters, change, rollouts()), both[0])
+    assert np.abs(both[0] - both[1]).max() > 1e-3
 
 
 def test_probability_is_kept(model: Any) -> None:

@@ -155,6 +155,16 @@ def test_a_batch_without_a_mixed_group_has_no_size(taught: tuple[Any, Any]) -> N
     assert len(probe(made, [Setting(size=0.1), Setting(learning_rate=0.1)], ("constant-0",))) == 3
 
 
+@pytest.mark.parametrize("threshold", [1e-4, 0.0], ids=["listed", "sampled"])
+def test_first_order_by_itself_is_that_of_the_rung(taught: tuple[Any, Any], threshold: float) -> None:
+    made = stepper(taught, threshold=threshold)
+    setting = Setting(learning_rate=0.05)
+    rows = probe(made, [setting], ("constant-0",))
+    found = made.first_order(setting, made.batch.rewards)
+    np.testing.assert_allclose(found, columns(rows, "first_order"), rtol=1e-9)
+    assert np.abs(found).max() > 1e-4
+
+
 def test_arms_that_give_the_same_advantages_share_a_step(taught: tuple[Any, Any], monkeypatch: Any) -> None:
     made = stepper(taught)
     made.batch.rewards[:] = np.eye(1, made.batch.group_size)  # one right answer a group: every K up to 7/8 gives b = 0
