@@ -2,17 +2,22 @@
 
 Of a line are kept the number of its seeds, the mean of their effects and their spread: interval, outcome, power and
 control are computed from these whenever it is read. Lines of one id in several files are of different seeds, and are
-pooled.
+pooled; a condition that is out in one of them, because RL does not learn in it, is out.
+
+``python -m llm_validation.study.kept_lines FOLDER [NAME LOOKS]`` keeps those of a finished study: all of them under its
+size's name, or under another name those of the conditions that are looked at so often.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from math import isclose
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from qae_theory.curves.outcomes import Line, Moments, line_of, moments_of_line, pooled, read_line
+from qae_theory.curves.outcomes import LEVEL, Line, Moments, line_of, moments_of_line, pooled, read_line
+from qae_theory.curves.statistics import bonferroni
 from qae_theory.runs.files import to_json, write_atomically
 from qae_theory.runs.plain import finite_or_none
 
@@ -29,36 +34,51 @@ class Kept(NamedTuple):
 def kept_lines(folder: Path) -> Mapping[str, Kept]:
     """Return every line that is kept in a folder with one file for each study, by the line's id."""
     by_id: dict[str, list[tuple[dict[str, Any], str]]] = {}
+    out: set[str] = set()
     for path in sorted(folder.glob("*.json")):
         content = json.loads(path.read_text(encoding="utf-8"))
-        source = f"run {content['run']}, {content['size']} size"
+        out.update(content["out"])
+        source = f"run {content['run']}, {content['name']}"
         for record in content["lines"]:
-            by_id.setdefault(f"{record['claim']}@{record['condition']}", []).append((record, source))
+            by_id.setdefault(_id(record), []).append((record, source))
     return {
         line_id: Kept(_line([record for record, _ in parts]), f"{'; '.join(source for _, source in parts)}; kept")
         for line_id, parts in by_id.items()
+        if line_id not in out
     }
 
 
-def keep(study: Path, folder: Path) -> Path:
-    """Write the lines of a finished study to ``folder/<size>.json`` and return that path.
+def keep(study: Path, folder: Path, name: str = "", looks: int = 1) -> Path:
+    """Write the lines of a finished study to ``folder/<name>.json`` and return that path.
 
     Args:
         study: the study's folder, with ``config.json``, ``lines.json`` and ``provenance.json``.
         folder: with one file for each study.
+        name: of what is kept; the study's size if it has none.
+        looks: how often the conditions are looked at whose lines are kept; all are where it is 1.
     """
     config, found, made = (
-        json.loads((study / f"{name}.json").read_text(encoding="utf-8")) for name in ("config", "lines", "provenance")
+        json.loads((study / f"{file}.json").read_text(encoding="utf-8")) for file in ("config", "lines", "provenance")
     )
+    name = name or config["preset"]
+    looked_at = [
+        record for record in found["lines"] if looks == 1 or isclose(record["level"], bonferroni(LEVEL, looks))
+    ]
     content = {
         "run": made["run_id"],
-        "size": config["preset"],
+        "name": name if looks > 1 else f"{name} size",
         "finished": made["finished"],
-        "lines": list(_records(found["lines"])),
+        "lines": list(_records(looked_at)),
+        "out": [_id(record) for record in found["out"]],
     }
-    path = folder / f"{config['preset']}.json"
+    path = folder / f"{name}.json"
     write_atomically(path, to_json(content))
     return path
+
+
+def _id(record: Mapping[str, Any]) -> str:
+    """Return the id of a record's line."""
+    return f"{record['claim']}@{record['condition']}"
 
 
 def _records(lines: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -92,5 +112,5 @@ def _moments(record: Mapping[str, Any]) -> Moments:
 if __name__ == "__main__":
     import sys
 
-    for given in sys.argv[1:]:
-        print(keep(Path(given), FOLDER))
+    study_folder, *named = sys.argv[1:]
+    print(keep(Path(study_folder), FOLDER, *named[:1], *map(int, named[1:])))

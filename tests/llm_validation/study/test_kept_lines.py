@@ -15,19 +15,23 @@ from qae_theory.curves.families import FAMILIES
 from qae_theory.curves.outcomes import Line, line
 
 DOCS = Path(__file__).parents[3] / "docs/validation"
-STUDIES = {"long": DOCS, "pretrained": DOCS / "pretrained"}
+# The stored folder behind each kept file, and what else `keep` was given.
+STUDIES: dict[str, tuple[Any, ...]] = {"long": (DOCS,)}
 
 
 def made(sample: list[float], *, level: float = 0.95) -> Line:
     return line(sample, 0.1, claim="claim", condition="place/way", says="it is so", unit="nats", level=level)
 
 
-def studied(folder: Path, lines: list[Line], *, preset: str = "long", run: str = "one") -> Path:
+def studied(folder: Path, lines: list[Line], *, run: str = "one", out: tuple[str, ...] = ()) -> Path:
     """What a finished study's folder has for the lines."""
     folder.mkdir()
     content: dict[str, Any] = {
-        "config": {"preset": preset},
-        "lines": {"lines": [one.record() for one in lines], "out": []},
+        "config": {"preset": "long"},
+        "lines": {
+            "lines": [one.record() for one in lines],
+            "out": [{"claim": "claim", "condition": condition} for condition in out],
+        },
         "provenance": {"run_id": run, "finished": "2026-01-01T00:00:00+00:00"},
     }
     for name, value in content.items():
@@ -51,13 +55,28 @@ def test_lines_of_other_seeds_are_pooled_at_the_level_of_both_looks(tmp_path: Pa
     first, second = [0.11, 0.2, 0.14], [0.16, 0.13, 0.18, 0.15, 0.17]
     keep(studied(tmp_path / "first", [made(first)]), tmp_path / "kept")
     alone = kept_lines(tmp_path / "kept")["claim@place/way"].line
-    keep(studied(tmp_path / "second", [made(second, level=0.975)], preset="second", run="two"), tmp_path / "kept")
+    again = studied(tmp_path / "second", [made(second, level=0.975)], run="two")
+    assert keep(again, tmp_path / "kept", "second", 2) == tmp_path / "kept/second.json"
     both = kept_lines(tmp_path / "kept")["claim@place/way"]
     whole = made([*first, *second], level=0.975)
     assert (alone.n, both.line.n, both.line.level) == (3, 8, 0.975)
-    assert both.source == "run one, long size; run two, second size; kept"
+    assert both.source == "run one, long size; run two, second; kept"
     np.testing.assert_allclose([both.line.low, both.line.high], [whole.low, whole.high])
     assert (str(alone.outcome), str(both.line.outcome), str(whole.outcome)) == ("undecided", "found", "found")
+
+
+def test_of_a_further_study_only_what_is_looked_at_again_is_kept(tmp_path: Path) -> None:
+    again = studied(tmp_path / "second", [made([0.2, 0.3]), made([0.1, 0.2, 0.3], level=0.975)])
+    keep(again, tmp_path / "kept", "second", 2)
+    (found,) = kept_lines(tmp_path / "kept").values()
+    assert (found.line.n, found.line.level) == (3, 0.975)
+
+
+def test_a_condition_that_is_out_in_one_study_is_out(tmp_path: Path) -> None:
+    keep(studied(tmp_path / "first", [made([0.2, 0.3])]), tmp_path / "kept")
+    assert kept_lines(tmp_path / "kept")
+    keep(studied(tmp_path / "second", [], out=("place/way",)), tmp_path / "kept", "second", 2)
+    assert kept_lines(tmp_path / "kept") == {}
 
 
 def test_nothing_kept_is_no_line(tmp_path: Path) -> None:
@@ -67,7 +86,8 @@ def test_nothing_kept_is_no_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
 def test_what_is_kept_is_what_the_stored_study_found(path: Path, tmp_path: Path) -> None:
     """The file is the one that is made from the study's stored folder, byte for byte."""
-    again = keep(STUDIES[path.stem], tmp_path)
+    folder, *given = STUDIES[path.stem]
+    again = keep(folder, tmp_path, *given)
     assert again.name == path.name
     assert again.read_text() == path.read_text()
 
