@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ import typer
 
 from qae_theory.commands.ending import INTERRUPTED, WRONG_USAGE, complain, fail
 from qae_theory.commands.places import require_folder
+from qae_theory.commands.wrapping import fitted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -90,7 +92,7 @@ def _print_experiments() -> None:
     from simulators.experiments import experiment_names, get_experiment
 
     for name in experiment_names():
-        typer.echo(f"{name:<14} {get_experiment(name).summary}")
+        typer.echo(fitted(f"{name:<14} ", get_experiment(name).summary, sys.stdout))
 
 
 def _configured(

@@ -214,8 +214,9 @@ def test_long_tables_and_blocks_of_the_study_are_files() -> None:
     assert files["long-and-more.csv"].count("\n") == rows + 1
 
 
-def test_the_stored_study_has_a_page_that_can_be_read() -> None:
-    report = (ROOT / "docs" / study.PAGE).read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", study.PAGES)
+def test_a_stored_study_has_a_page_that_can_be_read(page: str) -> None:
+    report = (ROOT / "docs" / page).read_text(encoding="utf-8")
     text, files = study.cut(report)
     assert len(text.splitlines()) < 250  # of 31 headings, seven figures and short tables
     assert all(f"]({name})" in text for name in files)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from docs.site_build import claim_links, commands, gallery, proofs, readme, sources, study
@@ -45,9 +45,12 @@ def claim_places() -> dict[str, str]:
 
 
 def study_files() -> dict[str, str]:
-    """Return the files with what the study's page is too short for, by name."""
-    made = study.cut((DOCS / study.PAGE).read_text(encoding="utf-8")).files
-    return {f"{study.FOLDER}{name}": text for name, text in made.items()}
+    """Return the files with what the studies' pages are too short for, by name."""
+    files = {}
+    for page in study.PAGES:
+        made = study.cut((DOCS / page).read_text(encoding="utf-8")).files
+        files |= {str(PurePosixPath(page).with_name(name)): text for name, text in made.items()}
+    return files
 
 
 def source_pages() -> dict[str, str]:

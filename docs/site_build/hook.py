@@ -33,7 +33,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Put figures and texts of the code where a page asks for them."""
-    if page.file.src_uri == study.PAGE:
+    if page.file.src_uri in study.PAGES:
         markdown = study.cut(markdown).text
     figures = generated.FIGURES
     pictured = gallery.with_pictures(markdown, gallery.stored(figures), figures, _up(page))

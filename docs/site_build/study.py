@@ -1,6 +1,6 @@
-"""The study's page, cut to what a reader needs: long tables and long blocks of code are files beside it.
+"""The studies' pages, cut to what a reader needs: long tables and long blocks of code are files beside them.
 
-The report itself is written by the study, and is not touched: the site alone shows less of it.
+A report itself is written by its study, and is not touched: the site alone shows less of it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 from paper_figures.report.html import slug
 
-PAGE = "validation/report.md"
-FOLDER = "validation/"
+PAGES = ("validation/report.md",)
 MOST_ROWS = 10  # of a table; a reader of the page compares no more by eye
 MOST_LINES = 30  # of a block of code
 _PART = re.compile(r"^(?P<table>(?:\|[^\n]*\n)+)|^```(?P<language>\w*)\n(?P<code>.*?)^```\n", re.MULTILINE | re.DOTALL)

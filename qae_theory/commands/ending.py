@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import typer
 
+from qae_theory.commands.wrapping import fitted
 from qae_theory.runs.checkout import applicable
 from qae_theory.runs.names import with_hint
 
@@ -16,18 +17,20 @@ INTERRUPTED = 130  # 128 + SIGINT, the exit status that shells give to a command
 
 
 def complain(command: str, message: str) -> None:
-    """Print ``qae COMMAND: message`` on standard error, on one line, and the name that was meant where one is close.
+    """Print ``qae COMMAND: message`` on standard error, and the name that was meant where one is close.
+
+    It is one line, which a terminal gets broken at words.
 
     Args:
         command: without ``qae``; empty for ``qae`` itself.
         message: what is wrong.
     """
     name = f"qae {command}".rstrip()
-    print(f"{name}: {with_hint(applicable(' '.join(message.splitlines())))}", file=sys.stderr)
+    print(fitted(f"{name}: ", with_hint(applicable(" ".join(message.splitlines()))), sys.stderr), file=sys.stderr)
 
 
 def fail(command: str, message: str, status: int) -> NoReturn:
-    """Print the message on one line and end the command.
+    """Print the message and end the command.
 
     Args:
         command: without ``qae``, with its own subcommand where it has one.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
+
+from qae_theory.commands.wrapping import fitted
 
 # import name or product -> distribution name
 DISTRIBUTIONS = {
@@ -85,19 +88,21 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     memory = f", {machine['memory_gib']} GiB" if machine["memory_gib"] else ""
     commit = "not a git checkout" if git is None else git["commit"] + (" (modified)" if git["modified"] else "")
     named = {key: value for key, value in facts.items() if isinstance(value, str)} | facts["packages"]
-    return [
-        *(f"{name:<17} {version or 'not installed'}" for name, version in named.items()),
-        f"{'system':<17} {machine['system']} {machine['architecture']}",
-        f"{'cpu':<17} {machine['cpu']}, {machine['cores']} cores{memory}",
-        f"{'commit':<17} {commit}",
-        *(line for group, points in facts["providers"].items() for line in _provider_lines(group, points)),
+    columns = [
+        *((name, version or "not installed") for name, version in named.items()),
+        ("system", f"{machine['system']} {machine['architecture']}"),
+        ("cpu", f"{machine['cpu']}, {machine['cores']} cores{memory}"),
+        ("commit", commit),
     ]
+    for group, points in facts["providers"].items():
+        columns += [(group, text) for text in _provider_texts(points)]
+    return [fitted(f"{name:<17} ", text, sys.stdout) for name, text in columns]
 
 
-def _provider_lines(group: str, points: dict[str, dict[str, Any]]) -> list[str]:
+def _provider_texts(points: dict[str, dict[str, Any]]) -> list[str]:
     if not points:
-        return [f"{group:<17} none: install the package"]
+        return ["none: install the package"]
     return [
-        f"{group:<17} {name} = {point['value']} ({'loads' if point['loads'] else 'does not load: ' + point['error']})"
+        f"{name} = {point['value']} ({'loads' if point['loads'] else 'does not load: ' + point['error']})"
         for name, point in points.items()
     ]

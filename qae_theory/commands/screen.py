@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from qae_theory.claims.model import Entry, Evidence, Kind, Status, Verdict
 from qae_theory.claims.report import apart, by_section, counts_line, skipped_lines
+from qae_theory.commands.wrapping import hanging, wrapped
 from qae_theory.runs.checkout import applicable
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 MOST_ROWS = 90
 MOST_COMMANDS = 16
 MOST_PROBLEMS = 8
-NARROWEST = 60
 LABEL_WIDTH = max(len(verdict.value) for verdict in Verdict)
 _INDENT, _LABEL, _ID = 2, 11, 32
 WIDE = 100  # columns from which there is room for titles
@@ -204,28 +204,6 @@ def closing_lines(entries: Sequence[Entry], width: int, seconds: float) -> list[
         f"{seconds:.1f} s",
     ]
     return [line for text in texts for line in wrapped(applicable(text), width)]
-
-
-def wrapped(text: str, width: int, *, first: str = "", indent: str = "  ") -> list[str]:
-    """Return a text behind ``first`` in lines of at most this width, further ones indented.
-
-    No word is broken, however long.
-    """
-    return textwrap.wrap(
-        text,
-        max(width, NARROWEST),
-        initial_indent=first,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def hanging(left: str, right: str, width: int) -> list[str]:
-    """Return two columns as lines; what does not fit beside the left one stands below it, less indented."""
-    if len(left) + len(right) <= max(width, NARROWEST):
-        return [f"{left}{right}"]
-    return wrapped(right, width, first=left, indent="      ")
 
 
 def _claims_and_lines(entries: Sequence[Entry]) -> str:
