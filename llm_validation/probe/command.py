@@ -99,7 +99,13 @@ def _print(folder: Path) -> None:
     from llm_validation.common.tables import PROBES_FILE, read_table
     from qae_theory.curves.rungs import RUNGS
 
-    table, console = read_table(folder / PROBES_FILE), _console()
+    console = _console()
+    if not (folder / PROBES_FILE).is_file():
+        console.print(
+            f"probe: no rule takes a step of a size, since no group has two rewards; wrote {folder}", markup=False
+        )
+        return
+    table = read_table(folder / PROBES_FILE)
     rows_by_key: dict[tuple[str, ...], list[int]] = {}
     # As text, because NaN (no adam_eps under SGD) is not equal to itself and would be a key of its own in every row.
     for number, key in enumerate(zip(*(map(str, table[name]) for name in _KEYS), strict=True)):

@@ -35,7 +35,7 @@ def probe_checkpoint(
 ) -> Path:
     """Probe a model and return the run's folder ``out/probe/<run id>``; a finished one is not run again.
 
-    The folder holds ``signs.json`` (see ``probe.by_sign``; null for NaN) and, where there are settings and arms,
+    The folder holds ``signs.json`` (see ``probe.by_sign``; null for NaN) and, where a step could be taken,
     ``probes.parquet``, one row for each setting, arm and prompt (see ``probe.probe``).
 
     Args:

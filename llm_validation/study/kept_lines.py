@@ -113,4 +113,5 @@ if __name__ == "__main__":
     import sys
 
     study_folder, *named = sys.argv[1:]
-    print(keep(Path(study_folder), FOLDER, *named[:1], *map(int, named[1:])))
+    given_name, given_looks = named or ("", "1")
+    print(keep(Path(study_folder), FOLDER, given_name, int(given_looks)))

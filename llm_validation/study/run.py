@@ -277,14 +277,17 @@ def nearest(steps: Iterable[int], wanted: float) -> int:
 def probes_table(config: StudyConfig, done: Sequence[Done]) -> Table:
     """Return all whole probes, one row for each setting, arm and prompt, with what they were taken at.
 
-    The bandit's rows come last.
+    The bandit's rows come last. A probe without a mixed group has no rows: late in training every answer may be right.
+
+    Raises:
+        StudyError: no probe has rows.
     """
     tables = []
     for finished in done:
         task, run, seed = finished.cell
         name = WARM if run is None else run.name
         for probed in finished.probes:
-            if not probed.whole:
+            if not probed.whole or not (probed.folder / PROBES_FILE).is_file():
                 continue
             table = read_table(probed.folder / PROBES_FILE)
             facts = {
@@ -304,6 +307,8 @@ def probes_table(config: StudyConfig, done: Sequence[Done]) -> Table:
     sizes = sorted({setting.size for setting in config.settings if setting.size is not None})
     if sizes and config.bandit_probes:
         tables.append(dict(bandit_probes(config.arms, sizes, probes=config.bandit_probes, seed=config.seed)))
+    if not tables:
+        raise StudyError("probes: no step could be taken in any, since no group had two rewards; probe earlier")
     joined = {}
     for key in tables[0]:
         joined[key] = np.concatenate([table[key] for table in tables])

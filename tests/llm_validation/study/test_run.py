@@ -16,14 +16,25 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from llm_validation.common.reuse import Reuse
-from llm_validation.common.tables import PROBES_FILE, RUNS_FILE, read_table
+from llm_validation.common.tables import PROBES_FILE, RUNS_FILE, read_table, write_table
 from llm_validation.models.presets import build_model, preset_tokenizer
 from llm_validation.models.pretrained import Packaged
 from llm_validation.probe import command as probe_command
 from llm_validation.probe.run import checkpoint_moments, probe_checkpoint, read_signs
 from llm_validation.study import command as validate_command
 from llm_validation.study import run as studies
-from llm_validation.study.run import Cell, How, StudyError, cells, finished_study, study, work
+from llm_validation.study.run import (
+    Cell,
+    Done,
+    How,
+    Probed,
+    StudyError,
+    cells,
+    finished_study,
+    probes_table,
+    study,
+    work,
+)
 from llm_validation.study.settings import StudyConfig, changed_config, identity, shipped_config
 from llm_validation.train import command as train_command
 
@@ -303,6 +314,25 @@ def test_the_probe_command(finished: tuple[Path, Path, list[str]], tmp_path: Pat
     before = folder.stat().st_mtime_ns
     assert command(probe_command, *arguments).exit_code == 0
     assert folder.stat().st_mtime_ns == before
+
+
+@pytest.mark.train
+def test_a_probe_in_which_no_rule_takes_a_step_says_so(tmp_path: Path) -> None:
+    """A fresh model's answers are all wrong, so that steps of a size have none to be measured by."""
+    chosen = ["--set", "settings=[{size=0.1}]", "--set", "prompts=2", "--arms", "mean", "--out", str(tmp_path)]
+    result = command(probe_command, "arithmetic", "--task", "digits", *chosen)
+    assert result.exit_code == 0, result.output
+    assert "probe: no rule takes a step of a size, since no group has two rewards; wrote" in result.output
+    (folder,) = (tmp_path / "probe").glob("[0-9a-f]*")
+    assert not (folder / PROBES_FILE).exists()
+    config = small()
+    without = Done(Cell(config.tasks[0], None, 0), None, (Probed(0, folder, whole=True),))
+    with pytest.raises(StudyError, match="no step could be taken in any, since no group had two rewards"):
+        probes_table(config, [without])
+    rows = {"arm": np.array(["mean"]), "success_prob": np.array([0.5])}
+    write_table(rows, tmp_path / PROBES_FILE)
+    other = Done(Cell(config.tasks[1], None, 1), None, (Probed(0, tmp_path, whole=True),))
+    assert probes_table(config, [without, other])["probe"].tolist() == ["addition/warm/1/0"]
 
 
 @pytest.mark.train
