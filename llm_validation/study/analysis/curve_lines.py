@@ -193,16 +193,19 @@ def _signs(rows: Table, run: Trajectory) -> Iterator[tuple[Family, str, Array]]:
     gap = signs.curves["entropy_negative"] - signs.curves["entropy_positive"]
     gap = gap / run.curves["token_entropy"][: len(gap), :1]  # the seeds that were probed are the first ones
     yield families.LEVEL_GAP, "-level", families.mean_where(gap, np.isfinite(gap))
-    yield families.GROWTH_GAP, "-growth", gap[:, -1] - gap[:, 0]
+    if gap.shape[1] > 1:  # at one checkpoint nothing has grown, which is no evidence that nothing grows
+        yield families.GROWTH_GAP, "-growth", gap[:, -1] - gap[:, 0]
 
 
 def windows(curve: Array) -> Array:
     """Return a curve as means over tenths of the training, ``[S, steps] -> [S, tenths]``.
 
-    A step's figures are those of one batch, and its noise.
+    A step's figures are those of one batch, and its noise. NaN where a tenth has none: late in training a batch may be
+    without a mixed group.
     """
     parts = np.array_split(np.arange(curve.shape[1]), min(TENTHS, curve.shape[1]))
-    return np.stack([np.nanmean(curve[:, part], axis=1) for part in parts], axis=1)
+    means = [families.mean_where(curve[:, part], np.isfinite(curve[:, part])) for part in parts]
+    return np.stack(means, axis=1)
 
 
 def _trajectories(condition: Condition, rules: Sequence[str], choices: Choices) -> list[Trajectory]:

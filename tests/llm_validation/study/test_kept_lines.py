@@ -16,7 +16,7 @@ from qae_theory.curves.outcomes import Line, line
 
 DOCS = Path(__file__).parents[3] / "docs/validation"
 # The stored folder behind each kept file, and what else `keep` was given.
-STUDIES: dict[str, tuple[Any, ...]] = {"long": (DOCS,)}
+STUDIES: dict[str, tuple[Any, ...]] = {"long": (DOCS,), "pretrained": (DOCS / "pretrained",)}
 
 
 def made(sample: list[float], *, level: float = 0.95) -> Line:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from llm_validation.common.tables import take
-from llm_validation.study.analysis.curve_lines import USUAL, shape_lines
+from llm_validation.study.analysis.curve_lines import USUAL, shape_lines, windows
 from llm_validation.study.analysis.places import boundaries, map_contrasts, map_places, name_of
 from llm_validation.study.analysis.records import aligned, condition_name, conditions, with_batch_success
 from llm_validation.study.analysis.sensitivity import ALTERNATIVES, sensitivity
@@ -98,6 +98,29 @@ def test_levels_with_more_seeds_come_first_and_all_levels_beside_them() -> None:
     found = {line.id: line for line in shape_lines(tables).lines}
     assert found[f"shape-entropy-rises-with-k@{PLACE}-equal-steps"].n == 6
     assert found[f"shape-entropy-rises-with-k@{PLACE}-3levels-equal-steps"].n == 3
+
+
+def test_one_checkpoint_shows_no_growth() -> None:
+    """Its difference from itself is 0 in every seed, which would count as certain evidence of absence."""
+    tables = studied(np.random.default_rng(8))
+    growth = f"shape-negative-samples-hold-more-entropy@{PLACE}-grpo-growth"
+    assert growth in {line.id for line in shape_lines(tables).lines}
+    runs = dict(tables["runs"])
+    early = runs["step"] < runs["step"].max()
+    for name in ("entropy_positive", "entropy_negative", "growth_positive", "growth_negative"):
+        runs[name] = np.where(early, runs[name], np.nan)
+    found = {line.id for line in shape_lines({**tables, "runs": runs}).lines}
+    assert growth not in found
+    assert growth.replace("-growth", "-level") in found
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_tenth_without_a_figure_has_none() -> None:
+    curve = np.arange(40.0).reshape(2, 20)
+    curve[0, :3] = np.nan
+    found = windows(curve)
+    np.testing.assert_array_equal(found[0], [np.nan, 3.0, *np.arange(4.5, 20, 2)])
+    np.testing.assert_array_equal(found[1], np.arange(20.5, 40, 2))
 
 
 def test_channels_are_conditions_of_their_own_with_two_families() -> None:
