@@ -20,6 +20,7 @@ from llm_validation.probe.predictions import Derivatives, entropy
 from llm_validation.probe.rollouts import Batch
 from llm_validation.probe.steps import Moments, Setting, take_step
 from qae_theory.arrays import Array
+from qae_theory.softmax import log_softmax
 
 REFERENCE = "mean"  # the arm by whose step at learning rate 1 the learning rates of sized settings are found
 
@@ -174,7 +175,9 @@ class Stepper:
 
     def _log_probs(self, parameters: Tensors) -> Array:
         """Return the log-probabilities at the measure's contexts, [C, V] in float64."""
-        return context_log_probs(self._exact_model, parameters, self.measure.contexts).astype("float64")
+        table = context_log_probs(self._exact_model, parameters, self.measure.contexts).astype("float64")
+        # Single precision leaves sums of probabilities 1e-7 off 1, which is more than a small step changes entropy by.
+        return np.asarray(log_softmax(table))
 
 
 def exact_copy(model: Any, precision: str) -> Any:

@@ -165,6 +165,25 @@ def test_first_order_by_itself_is_that_of_the_rung(taught: tuple[Any, Any], thre
     assert np.abs(found).max() > 1e-4
 
 
+def test_in_single_precision_the_measured_change_stays_within_bounds_at_its_own_displacement(
+    taught: tuple[Any, Any],
+) -> None:
+    """The control: probabilities that sum to 1 but for single precision put a small change outside."""
+    made = stepper(taught, precision="float32")
+    setting = Setting(size=1e-3)
+
+    def outside() -> int:
+        rows = probe(made, [setting], ("constant-0", "mean", "constant-1"))
+        low, change, high = (columns(rows, name) for name in ("guaranteed_low", "change", "guaranteed_high"))
+        return int(((change < low) | (change > high)).sum())
+
+    assert outside() == 0
+    plain = made._log_probs
+    made._log_probs = lambda parameters: plain(parameters).astype("float32").astype("float64")
+    made.before = made._log_probs(made._parameters)
+    assert outside() > 0
+
+
 def test_arms_that_give_the_same_advantages_share_a_step(taught: tuple[Any, Any], monkeypatch: Any) -> None:
     made = stepper(taught)
     made.batch.rewards[:] = np.eye(1, made.batch.group_size)  # one right answer a group: every K up to 7/8 gives b = 0
