@@ -103,19 +103,28 @@ def not_run_reason(entry: Entry) -> str:
 def skipped_lines(entries: Iterable[Entry]) -> list[str]:
     """Return what was skipped of claims that have a verdict all the same.
 
-    There is one line for each reason, however many pieces it held up.
+    There is one line for each reason, however many pieces it held up, and one for all results that are not there.
     """
     claims: dict[str, dict[str, None]] = {}  # by reason, each a set that keeps the order
+    commands: dict[str, None] = {}
     for entry in entries:
         if entry.verdict is not Verdict.NOT_RUN:
             for outcome in entry.outcomes:
                 if outcome.status is Status.SKIPPED:
-                    claims.setdefault(outcome.detail, {})[entry.claim.id] = None
+                    kind, found, command = outcome.detail.partition(_NO_RESULTS)
+                    reason = _NO_RESULTS if found and not kind else outcome.detail
+                    if reason == _NO_RESULTS:
+                        commands[command] = None
+                    claims.setdefault(reason, {})[entry.claim.id] = None
     lines = []
     for reason, ids in claims.items():
         whose = next(iter(ids)) if len(ids) == 1 else f"{len(ids)} claims with other evidence"
-        lines.append(f"skipped, of {whose}: {reason}")
+        missing = ", ".join(commands) if reason == _NO_RESULTS else ""
+        lines.append(f"skipped, of {whose}: {reason}{missing}")
     return lines
+
+
+_NO_RESULTS = "no results: run "
 
 
 def counts(entries: Iterable[Entry]) -> dict[Verdict, int]:

@@ -149,6 +149,20 @@ def test_a_reason_for_skipping_is_said_once_for_all_claims_that_have_a_verdict_w
     assert skipped_lines([not_run]) == []
 
 
+def test_results_that_are_not_there_are_one_line_with_all_commands() -> None:
+    made = []
+    for name, command in (
+        ("a", "`qae simulate k-sweep`"),
+        ("b", "`qae simulate masks`"),
+        ("c", "`qae simulate masks`"),
+    ):
+        skipped = replace(outcome(Kind.FORMAL, status=Status.SKIPPED), detail=f"no results: run {command}")
+        made.append(judge(claim(name), [skipped, outcome()]))
+    both = "no results: run `qae simulate k-sweep`, `qae simulate masks`"
+    assert skipped_lines(made) == [f"skipped, of 3 claims with other evidence: {both}"]
+    assert skipped_lines(made[:1]) == ["skipped, of a: no results: run `qae simulate k-sweep`"]
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
