@@ -55,7 +55,7 @@ def expand(model: Any, parameters: Tensors, change: Tensors, contexts: Contexts)
 
 
 def first_derivative(model: Any, parameters: Tensors, change: Tensors, contexts: Contexts) -> Array:
-    """Return the first derivative alone, [C, V], for a third of the time that :func:`expand` takes."""
+    """Return the first derivative of :func:`expand` alone, [C, V]."""
     slopes = [_slope(part, change) for part in _parts(model, contexts)]
     return _in_order([slope(dict(parameters)) for slope in slopes], contexts)
 

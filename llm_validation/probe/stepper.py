@@ -89,11 +89,6 @@ class Stepper:
         self.before = self._log_probs(self._parameters)
         self._references: dict[Setting, _Reference] = {}
 
-    def step(self, setting: Setting, weights: Weights) -> tuple[Array, Derivatives]:
-        """Return the log-probabilities after the step, [C, V], and their derivatives along it."""
-        (taken,) = self.steps([setting], weights)
-        return taken.after, taken.derivatives
-
     def steps(self, settings: Sequence[Setting], weights: Weights) -> Iterator[Taken]:
         """Yield the step of each setting that has one.
 

@@ -16,7 +16,7 @@ from math import isclose
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from qae_theory.curves.outcomes import LEVEL, Line, Moments, line_of, moments_of_line, pooled, read_line
+from qae_theory.curves.outcomes import LEVEL, Line, Moments, line, moments_of_line, pooled, read_line
 from qae_theory.curves.statistics import bonferroni
 from qae_theory.runs.files import to_json, write_atomically
 from qae_theory.runs.plain import finite_or_none
@@ -84,15 +84,15 @@ def _id(record: Mapping[str, Any]) -> str:
 def _records(lines: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield what is kept of each line."""
     for record in lines:
-        line = read_line(record)
+        moments = moments_of_line(read_line(record))
         facts = {name: record[name] for name in ("claim", "condition", "says", "unit", "smallest_effect", "level")}
-        yield {**facts, **{name: finite_or_none(value) for name, value in moments_of_line(line)._asdict().items()}}
+        yield {**facts, **{name: finite_or_none(value) for name, value in moments._asdict().items()}}
 
 
 def _line(records: Sequence[Mapping[str, Any]]) -> Line:
     """Return the line of all seeds together, at the strictest of the levels at which it was looked at."""
     first = records[0]
-    return line_of(
+    return line(
         pooled([_moments(record) for record in records]),
         first["smallest_effect"],
         claim=first["claim"],

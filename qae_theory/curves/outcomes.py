@@ -145,7 +145,7 @@ def line(
     """Return the line of a mean over seeds, by Student's interval.
 
     Args:
-        sample: [S] the effect of each seed; those that are not finite have none and are left out.
+        sample: [S] the effect of each seed, of which those that are not finite are left out; or their ``Moments``.
         smallest_effect: s, fixed before looking.
         claim: id of the family.
         condition: ``<substrate>/<condition>``.
@@ -156,27 +156,7 @@ def line(
     Raises:
         ValueError: s is not positive and finite.
     """
-    moments = moments_of(np.asarray(sample, dtype=np.float64).ravel())
-    return line_of(moments, smallest_effect, claim=claim, condition=condition, says=says, unit=unit, level=level)
-
-
-def line_of(
-    moments: Moments, smallest_effect: float, *, claim: str, condition: str, says: str, unit: str, level: float = LEVEL
-) -> Line:
-    """Return the line that seeds with these moments have; Student's interval needs no more of them.
-
-    Args:
-        moments: number, mean and spread of the effects.
-        smallest_effect: s, fixed before looking.
-        claim: id of the family.
-        condition: ``<substrate>/<condition>``.
-        says: what would be found, in a sentence.
-        unit: of the effect.
-        level: of the interval.
-
-    Raises:
-        ValueError: s is not positive and finite.
-    """
+    moments = sample if isinstance(sample, Moments) else moments_of(np.asarray(sample, dtype=np.float64).ravel())
     found = moments.interval(level)
     planted, control = (
         _outcome(moments._replace(mean=shift).interval(level), smallest_effect)

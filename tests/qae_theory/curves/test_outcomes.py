@@ -13,7 +13,6 @@ from qae_theory.curves.outcomes import (
     Line,
     Moments,
     line,
-    line_of,
     moments_of,
     moments_of_line,
     outcome_of,
@@ -179,6 +178,6 @@ def test_a_line_can_be_made_again_from_its_record(sample: list[float]) -> None:
     first = made(sample)
     assert repr(read_line(first.record())) == repr(first)  # by text, because NaN is not equal to itself
     facts = {name: getattr(first, name) for name in ("claim", "condition", "says", "unit", "level")}
-    again = line_of(moments_of_line(first), first.smallest_effect, **facts)
+    again = line(moments_of_line(first), first.smallest_effect, **facts)
     for name, value in first.record().items():
         assert again.record()[name] == (pytest.approx(value, rel=1e-9) if isinstance(value, float) else value), name
