@@ -16,11 +16,9 @@ import numpy as np
 from qae_theory.numerics import row_moments
 from qae_theory.numerics.arithmetic import Array
 from qae_theory.numerics.row_moments import (
-    FUNCTION_ERROR,
+    FLOOR,
     GENEROUS,
     LARGEST_SHIFT,
-    SHIFTED_UNDERFLOW,
-    UNDERFLOW,
     UNIT,
     Direction,
     Moments,
@@ -32,10 +30,18 @@ from qae_theory.numerics.row_moments import (
 Sides = tuple[Array, Array]
 
 _ELEMENTS = 2**15  # floats of a block of rows that are worked on together
-# Steps outside [2^LOWEST, 2^HIGHEST], in units of the direction's size, are treated as limits.
+# In units of the direction's size. A step below 2^LOWEST has the bounds of one that long, and one above 2^HIGHEST only
+# the trivial ones.
 LOWEST_STEP, HIGHEST_STEP = -900, 60
-# Of a step below 2**LOWEST_STEP, tau rho^2 L / 2 is less than this: rho is at most 2**9, L at most log n + 2.
-_TINY_STEP_CURVATURE = 2.0 ** (LOWEST_STEP + 30)
+# In half-units. A weight is e^(gap (1 + u)), off by 745 + 8 at most, and a term by a few more. The length of the sum
+# comes on top.
+_WEIGHT_ERROR = 792
+# A weight e^(tau x): an exponent of up to 300 is off by two half-units of itself, its exponential by 8 more.
+_SHIFTED_WEIGHT_ERROR = 2 * LARGEST_SHIFT + 16
+# A gap is off by a half-unit of itself, its mean by one more, and the rest of centring by as much.
+_GAP_ERROR = 4
+# What a few additions and products can do to numbers of one size.
+_LAST_ROUNDINGS = 16 * UNIT
 
 
 class Entropy(NamedTuple):
@@ -105,7 +111,7 @@ def bounds(z: Array, d: Array, eta: Array, *, method: str, curvature: tuple[floa
 
 
 def _block(z: Array, d: Array, eta: Array, method: str, curvature: tuple[float, float], room: Room) -> Sides:
-    terms = _terms(z, d, eta, curvature, room, shifted=method != "brackets")
+    terms = _terms(z, d, eta, curvature, room)
     found = [_ends(terms)]
     for name, kind in _KINDS.items():
         if method in ("best", name):
@@ -118,50 +124,36 @@ def _block(z: Array, d: Array, eta: Array, method: str, curvature: tuple[float, 
     )
 
 
-def _terms(z: Array, d: Array, eta: Array, curvature: tuple[float, float], room: Room, *, shifted: bool) -> Terms:
-    """Return moments and their bounds.
-
-    Those weighted with e^(tau x) are those of no step where they are not asked for.
-    """
+def _terms(z: Array, d: Array, eta: Array, curvature: tuple[float, float], room: Room) -> Terms:
+    """Return moments and their bounds."""
     arms = z.shape[1]
     policy, direction = row_moments.read(z, d, eta, room)
     tau = np.ldexp(direction.mantissa, np.clip(direction.exponent, LOWEST_STEP, HIGHEST_STEP))
     shift = tau * np.maximum(direction.highest, -direction.lowest)
     near = (shift <= LARGEST_SHIFT) & (direction.exponent <= HIGHEST_STEP)
-    if shifted:
-        plain, weighted = row_moments.all_moments(z, d, policy, direction, np.where(near, tau, 0.0), room)
-    else:
-        plain = row_moments.moments(z, d, policy, direction, room)
-        one = np.ones_like(tau)
-        weighted = Shifted(one, plain.s, plain.x, (one,) * 5, (one,) * 4)
+    # Weights e^(tau x) that would be beyond float64 are those of no step, and nobody reads them.
+    plain, shifted = row_moments.moments(z, d, policy, direction, np.where(near, tau, 0.0), room)
     slope = _slope(plain, policy, arms)
-    upper = _upper_moments(weighted, slope, policy, tau, arms)
-    return Terms(policy, direction, _entropy(policy, arms), tau, near, plain, weighted, slope, upper, arms, curvature)
+    upper = _upper_moments(shifted, slope, policy, tau, arms)
+    return Terms(policy, direction, _entropy(policy, arms), tau, near, plain, shifted, slope, upper, arms, curvature)
 
 
 def _plain_error(arms: int) -> float:
-    """Return the relative error of an expectation, in units of the expectation of its terms' sizes.
+    """Return r: the relative error of an expectation, in units of the expectation of its terms' sizes.
 
-    A weight is e^(gap (1 + u)), off by 745 + 8 units at most, a term by 4 more, a sum by its length; twice, as the
-    mass that divides is off by as much.
+    Twice that of a sum, as the mass that divides is off by as much.
     """
-    return GENEROUS * 2 * (760 + row_moments.summation_error(arms) + 32) * UNIT
+    return GENEROUS * 2 * (_WEIGHT_ERROR + row_moments.summation_error(arms)) * UNIT
 
 
 def _shifted_error(arms: int) -> float:
-    """Return what :func:`_plain_error` does, for weights e^(tau x).
-
-    An exponent of up to 300 is off by two units of itself.
-    """
-    return _plain_error(arms) + GENEROUS * 2 * (2 * LARGEST_SHIFT + FUNCTION_ERROR + 8) * UNIT
+    """Return R: what :func:`_plain_error` is, for weights e^(tau x)."""
+    return _plain_error(arms) + GENEROUS * 2 * _SHIFTED_WEIGHT_ERROR * UNIT
 
 
 def _gap_error(policy: Policy) -> Array:
-    """Return what S = (z - top) - mean gap is off by: a unit of the gap, which is at most |S| + |mean gap|.
-
-    The unit of |S| is among the 4 units of a term in :func:`_plain_error`.
-    """
-    return 4 * UNIT * np.abs(policy.mean_gap)
+    """Return g: what S = (z - top) - mean gap is off by, but for half-units of itself, which are among those of r."""
+    return _GAP_ERROR * UNIT * np.abs(policy.mean_gap)
 
 
 def _entropy(policy: Policy, arms: int) -> Entropy:
@@ -170,24 +162,18 @@ def _entropy(policy: Policy, arms: int) -> Entropy:
     Both terms have one sign, so the error is relative to H, however peaked the policy is.
     """
     h = np.log1p(policy.others) - policy.mean_gap
-    error = _plain_error(arms) * h + UNDERFLOW
+    error = _plain_error(arms) * (h + FLOOR)
     return Entropy(np.maximum(h - error, 0.0), h + error)
 
 
 def _slope(m: Moments, policy: Policy, arms: int) -> Slope:
     """Return the derivatives at the start, with what their centring leaves."""
     relative, gap_error = _plain_error(arms), _gap_error(policy)
-    lost = np.where(policy.uniform, 0.0, UNDERFLOW)  # equal logits: S is exactly 0, and so is all that it multiplies
-    off_mean = np.abs(m.s) + relative * m.abs_s + gap_error + lost
-    off_centre = np.abs(m.x) + relative * m.abs_x + UNDERFLOW
-    first_error = relative * m.abs_sx + gap_error * m.abs_x + off_mean * off_centre + lost
-    second_error = (
-        (relative + gap_error) * m.xx
-        + relative * m.abs_sxx
-        + off_centre * (off_centre * (1 + 2 * off_mean) + 2 * m.abs_sx)
-        + off_mean * m.xx
-        + UNDERFLOW
-    )
+    off_mean = np.abs(m.s) + relative * m.abs_s + gap_error
+    off_centre = np.abs(m.x) + relative * m.abs_x
+    first_error = relative * m.abs_sx + gap_error * m.abs_x + off_mean * off_centre
+    # Of off_mean's four half-units of the mean gap its own error needs three at most, and an arm's S the fourth.
+    second_error = (relative + off_mean) * m.xx + relative * m.abs_sxx + 2 * off_centre * (off_centre + m.abs_sx)
     return Slope(-m.sx, GENEROUS * first_error, -(m.xx + m.sxx), GENEROUS * second_error, off_centre, off_mean)
 
 
@@ -199,9 +185,9 @@ def _upper_moments(shifted: Shifted, slope: Slope, policy: Policy, tau: Array, a
     :math:`E_tS` by a covariance with x, at most :math:`s_1 + |E_tx|s_0` per unit of t.
     """
     wider = (1 + 4 * _shifted_error(arms)) * np.exp(np.minimum(tau * slope.off_centre, LARGEST_SHIFT))
-    a = tuple(wider * moment + SHIFTED_UNDERFLOW for moment in shifted.a)
     gap_error = _gap_error(policy)
-    s = tuple(wider * moment + gap_error * a[k] + SHIFTED_UNDERFLOW for k, moment in enumerate(shifted.s))
+    a = tuple(wider * moment for moment in shifted.a)
+    s = tuple(wider * moment + gap_error * a[k] for k, moment in enumerate(shifted.s))
     drift = np.minimum(tau * a[2], a[1]) + slope.off_centre
     surprise = np.minimum(s[0], slope.off_mean + tau * (s[1] + drift * s[0]))
     return UpperMoments(a, s, drift, surprise)
@@ -209,15 +195,16 @@ def _upper_moments(shifted: Shifted, slope: Slope, policy: Policy, tau: Array, a
 
 def _ends(terms: Terms) -> Sides:
     """Return [-H, log n - H]."""
-    return -terms.entropy.high, np.log(terms.arms) * (1 + 16 * UNIT) - terms.entropy.low
+    return -terms.entropy.high, np.log(terms.arms) * (1 + _LAST_ROUNDINGS) - terms.entropy.low
 
 
 def _brackets(terms: Terms) -> Sides:
     r"""Return :math:`\tau h_1 \mp \frac{\tau^2}2\rho^2L_\mp`."""
     slope, (below, above) = terms.slope, terms.curvature
-    quadratic = 0.5 * terms.tau * terms.direction.spread**2 * (1 + 1e-14)  # the brackets are right to 1e-14
-    room = slope.first_error + 16 * UNIT * (np.abs(slope.first) + quadratic * max(below, above))
-    return _stepped(slope.first - quadratic * below - room, slope.first + quadratic * above + room, terms)
+    # The brackets are right to 1e-14, and so is their product.
+    quadratic = 0.5 * terms.tau * terms.direction.spread**2 * (1 + 2e-14)
+    low, high = slope.first - quadratic * below, slope.first + quadratic * above
+    return _stepped(low - slope.first_error, high + slope.first_error, terms.direction)
 
 
 def _third_order(terms: Terms) -> Sides:
@@ -235,8 +222,7 @@ def _third_order(terms: Terms) -> Sides:
     b3 = 2 * third + tied + upper.surprise * third + tau * fourth + 3 * a2 * (s1 + m * s0 + tau * a2)
     middle = slope.first + 0.5 * tau * slope.second
     room = slope.first_error + 0.5 * tau * slope.second_error + tau * tau * b3 * ((1 + 1e-12) / 6)
-    room = room + 16 * UNIT * (np.abs(slope.first) + tau * np.abs(slope.second) + room)
-    return _where(terms.near, _stepped(middle - room, middle + room, terms))
+    return _where(terms.near, _stepped(middle - room, middle + room, terms.direction))
 
 
 def _cross_entropy(terms: Terms) -> Sides:
@@ -247,14 +233,12 @@ def _cross_entropy(terms: Terms) -> Sides:
     """
     plain, shifted, upper, tau = terms.plain, terms.shifted, terms.upper, terms.tau
     relative, shifted_relative = _plain_error(terms.arms), 2 * _shifted_error(terms.arms)
-    lost = np.where(terms.policy.uniform, 0.0, SHIFTED_UNDERFLOW)
     cross = plain.s - shifted.moved_s / shifted.moved
-    cross_error = shifted_relative * upper.s[0] / shifted.moved + relative * plain.abs_s + lost
-    cross_error = GENEROUS * (cross_error + 2 * _gap_error(terms.policy)) + 8 * UNIT * np.abs(cross)
     both = tau * (shifted.moved_x / shifted.moved - plain.x)
-    both_error = tau * (shifted_relative * upper.a[1] / shifted.moved + relative * plain.abs_x + SHIFTED_UNDERFLOW)
-    both_error = GENEROUS * both_error + 8 * UNIT * (np.abs(both) + np.abs(cross))
-    return _where(terms.near, (cross - both - cross_error - both_error, cross + cross_error))
+    cross_error = shifted_relative * upper.s[0] / shifted.moved + relative * plain.abs_s + 2 * _gap_error(terms.policy)
+    both_error = tau * (shifted_relative * upper.a[1] / shifted.moved + relative * plain.abs_x)
+    low, high = cross - both - GENEROUS * (cross_error + both_error), cross + GENEROUS * cross_error
+    return _where(terms.near, (low, high))
 
 
 def _ratio_box(terms: Terms) -> Sides:
@@ -266,16 +250,16 @@ def _ratio_box(terms: Terms) -> Sides:
     """
     direction, shifted, slope, tau = terms.direction, terms.shifted, terms.slope, terms.tau
     log_mean = np.log(shifted.moved)
-    error = 2 * _shifted_error(terms.arms) + FUNCTION_ERROR * UNIT * np.abs(log_mean)
+    error = 4 * _shifted_error(terms.arms)  # of the mean itself 2 R, and of a logarithm of at most 300 less than that
     # At least tau E x by Jensen; at most that and the variance on the way.
     low_mean = np.maximum(log_mean - error, -tau * slope.off_centre)
     high_mean = np.minimum(log_mean + error, tau * slope.off_centre + 0.5 * tau**2 * terms.upper.a[2])
-    least = np.where(terms.near, tau * direction.lowest - high_mean, -tau * direction.spread)
-    most = np.where(terms.near, tau * direction.highest - low_mean, tau * direction.spread)
-    slack = 16 * UNIT * (tau * direction.spread + np.abs(low_mean) + np.abs(high_mean))
-    largest = terms.entropy.high * (1 + 4 * FUNCTION_ERROR * UNIT)
-    low = largest * np.expm1(np.minimum(least - slack, 0.0))
-    high = largest * np.expm1(np.maximum(most + slack, 0.0))
+    reach = tau * direction.spread
+    least = np.where(terms.near, tau * direction.lowest - high_mean, -reach) - _LAST_ROUNDINGS * reach
+    most = np.where(terms.near, tau * direction.highest - low_mean, reach) + _LAST_ROUNDINGS * reach
+    # The entropy's error has room for the rounding of expm1.
+    low = terms.entropy.high * np.expm1(np.minimum(least, 0.0))
+    high = terms.entropy.high * np.expm1(np.maximum(most, 0.0))
     return _where(direction.exponent <= HIGHEST_STEP, (low, high))
 
 
@@ -290,13 +274,12 @@ _KINDS: Mapping[str, Callable[[Terms], Sides]] = MappingProxyType(
 METHODS = ("best", *_KINDS)
 
 
-def _stepped(low: Array, high: Array, terms: Terms) -> Sides:
-    """Return bounds per unit step, times the step. Of a step below all others, only the first order is left."""
-    slope, direction = terms.slope, terms.direction
-    tiny = direction.exponent < LOWEST_STEP
-    room = slope.first_error + 16 * UNIT * np.abs(slope.first) + _TINY_STEP_CURVATURE
-    low = np.where(tiny, slope.first - room, low)
-    high = np.where(tiny, slope.first + room, high)
+def _stepped(low: Array, high: Array, direction: Direction) -> Sides:
+    """Return bounds per unit step, times the step.
+
+    One below 2**LOWEST_STEP has bounds of a longer one, which differ by less than 2**LOWEST_STEP: the product by less
+    than the smallest float.
+    """
     # The product is rounded before its exponent is added, which rounds again below 2**-1022: two steps outward.
     exponent = np.minimum(direction.exponent, HIGHEST_STEP)
     low = np.ldexp(_down(direction.mantissa * low), exponent)

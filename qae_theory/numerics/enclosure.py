@@ -3,8 +3,8 @@ r"""A narrow enclosure of the exact entropy change: its definition in double-dou
 Three ways, by the size of the step. A step that moves no log-probability by more than a few hundred nats is taken by
 :math:`\Delta H = -\sum_i\pi_it_iS_i - \sum_i\pi_if(y_i)` with :math:`y = \log(\pi'/\pi)`, :math:`t = e^y - 1`,
 :math:`S = \log\pi + H` and :math:`f(y) = e^y(y - 1) + 1 \ge 0`, in which nothing cancels but what must. A longer one is
-:math:`H' - H`. One below 2^-100 is its Taylor polynomial of second order. Where double-double is not enough the bounds
-of ``bounds`` are left.
+:math:`H' - H`. One below 2^-120 is its Taylor polynomial of second order. Where double-double is not enough
+:math:`[-H, \log n - H]` is left.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qae_theory.numerics import bounds
 from qae_theory.numerics import double_double as dd
 from qae_theory.numerics.arithmetic import Array
 from qae_theory.numerics.double_double import PRECISION, Pair
@@ -26,9 +25,13 @@ Sides = tuple[Array, Array]
 LOST = 2.0**-1000
 # What a gap of the long way may be off by.
 LARGEST_ERROR = 2.0**-60
-SHORTEST_STEP = -100
+SHORTEST_STEP = -120
+# Steps from here on, in units of the direction's size, are never moderate.
+_LONGEST_STEP = 100
 # In nats, as in the bounds: e^300 and its square are still float64s.
 LARGEST_SHIFT = 300.0
+# The square of a shorter step, which is less than the smallest float, is that of this one.
+_FLOAT_STEP = -1000
 # Below this, f(y) is summed as a series.
 _SERIES = 2.0**-20
 # Error bounds add up a handful of terms, each of which stands for a few roundings; they are made in float64.
@@ -39,6 +42,9 @@ _ELEMENTS = 2**16  # floats of a block of rows, of which a few dozen arrays are 
 class Start(NamedTuple):
     """A policy and a direction in double-double; arrays ``[r, n]``, and ``[r]`` where it says so."""
 
+    logits: Array
+    direction: Array
+    step: Array  # [r]
     weights: Pair
     others: Pair  # [r], the mass without that of the top arm, which is 1
     gaps: Pair
@@ -58,38 +64,41 @@ class Start(NamedTuple):
         return np.asarray(np.vecdot(self.weights.high, x) / (1 + self.others.high))
 
 
-def enclosure(z: Array, d: Array, eta: Array, *, curvature: tuple[float, float]) -> Sides:
+def enclosure(z: Array, d: Array, eta: Array) -> Sides:
     """Return the lower and upper end for rows ``[r, n]`` and finite steps ``[r]``; NaN for a row that is not finite."""
-    lower, upper = bounds.bounds(z, d, eta, method="best", curvature=curvature)
+    lower, upper = np.empty((2, len(z)))
     height = max(1, _ELEMENTS // z.shape[1])
     with np.errstate(all="ignore"):  # what over- or underflows is seen in the end, as a NaN or in the error's size
-        for start in range(0, len(z), height):
-            block = slice(start, start + height)
-            low, high = _block(z[block], d[block], eta[block])
-            lower[block], upper[block] = np.fmax(lower[block], low), np.fmin(upper[block], high)
+        for first in range(0, len(z), height):
+            block = slice(first, first + height)
+            lower[block], upper[block] = _block(z[block], d[block], eta[block])
     return lower, upper
 
 
 def _block(z: Array, d: Array, eta: Array) -> Sides:
-    """Return the ends by double-double; NaN where nothing moves, or where it is not enough."""
-    low, high = np.full((2, len(z)), np.nan)
-    finite = np.isfinite(z).all(axis=1) & np.isfinite(d).all(axis=1)
-    moving = np.flatnonzero(finite & (d.max(axis=1) > d.min(axis=1)) & (eta != 0))
-    if not len(moving):
-        return low, high
-    z, d, eta = z[moving], d[moving], eta[moving]
     start = _start(z, d, eta)
-    reach = np.ldexp(start.mantissa, np.minimum(start.exponent, 100)) * np.abs(start.move.high).max(axis=1)
+    reach = np.ldexp(start.mantissa, np.minimum(start.exponent, _LONGEST_STEP)) * np.abs(start.move.high).max(axis=1)
     short = start.exponent < SHORTEST_STEP
-    moderate = ~short & (reach <= LARGEST_SHIFT) & (start.exponent < 100)
-    long = ~short & ~moderate
-    if short.any():
-        low[moving[short]], high[moving[short]] = _short(_part(start, short))
-    if moderate.any():
-        low[moving[moderate]], high[moving[moderate]] = _moderate(_part(start, moderate))
-    if long.any():
-        low[moving[long]], high[moving[long]] = _long(z[long], d[long], eta[long], _part(start, long))
-    return low, high
+    moderate = ~short & (reach <= LARGEST_SHIFT) & (start.exponent < _LONGEST_STEP)
+    low, high = np.empty((2, len(z)))
+    for way, chosen in ((_short, short), (_moderate, moderate), (_long, ~short & ~moderate)):
+        if chosen.any():
+            low[chosen], high[chosen] = way(_part(start, chosen))
+    least, most = _trivial(start, z.shape[1])
+    still = (d.max(axis=1) == d.min(axis=1)) | (eta == 0)
+    finite = np.isfinite(z).all(axis=1) & np.isfinite(d).all(axis=1)
+    return tuple(  # type: ignore[return-value]
+        np.where(finite, np.where(still, 0.0, side), np.nan)
+        for side in (np.fmax(low, least), np.fmin(high, most))  # which pass over NaN, where a way has found nothing
+    )
+
+
+def _trivial(start: Start, arms: int) -> Sides:
+    """Return [-H, log n - H], which contains every change."""
+    h = _entropy(start.others, start.mean_gap)
+    all_equal = dd.log1p(dd.exactly(np.full_like(h.high, arms - 1.0)))
+    below, above = _HANDFUL * (PRECISION * h.high + LOST), _HANDFUL * PRECISION * (h.high + all_equal.high)
+    return _ends(dd.negative(h), below)[0], _ends(dd.add(all_equal, dd.negative(h)), above)[1]
 
 
 def _part(start: Start, chosen: Array) -> Start:
@@ -109,6 +118,9 @@ def _start(z: Array, d: Array, eta: Array) -> Start:
     mean_move = dd.over(dd.total(dd.times(weights, move)), dd.total(weights))
     mantissa, exponent = np.frexp(eta)
     return Start(
+        logits=z,
+        direction=d,
+        step=eta,
         weights=weights,
         others=_without(weights, top),
         gaps=gaps,
@@ -122,25 +134,21 @@ def _start(z: Array, d: Array, eta: Array) -> Start:
 
 
 def _short(start: Start) -> Sides:
-    r"""Return :math:`\tau(h_1 + \tau\varphi''(0)/2)`, off by at most :math:`\tau^3/6` times the third derivative.
+    r"""Return :math:`\tau(h_1 + \tau\varphi''(0)/2)`.
 
-    Along so short a path expectations of sizes grow by less than 1 %, and |x| < 2. Then the third derivative, as it
-    stands in claim `third-order`, is at most what is added up here.
+    What it lacks is at most :math:`\tau^2/6` times the third derivative, as it stands in claim `third-order`: a few
+    hundred times :math:`E(1 + |S|)x^2`, so 2^-110 of the second order's terms, and far below their rounding.
     """
     s, x = start.surprise, start.move
     squares = dd.times(x, x)
-    tau = np.ldexp(start.mantissa, np.maximum(start.exponent, -1000))
+    tau = np.ldexp(start.mantissa, np.maximum(start.exponent, _FLOAT_STEP))
     first = dd.negative(start.mean(dd.times(s, x)))
     second = dd.negative(dd.add(start.mean(squares), start.mean(dd.times(s, squares))))
-    size_s, size_x = np.abs(s.high), np.abs(x.high)
-    mean_s, mean_sx = start.size(size_s), start.size(size_s * size_x)
-    mean_xx, mean_sxx = start.size(size_x**2), start.size(size_s * size_x**2)
-    third = mean_xx * (5 + 3 * mean_s + 4 * mean_sx + tau * (1 + mean_s)) + 5 * mean_sxx
-    # S and x have been rounded at the size of the gaps and of the offset.
-    gap, moved = size_s + np.abs(start.mean_gap.high)[:, None], size_x + start.offset[:, None]
-    rounded = start.size(gap * moved) + tau * start.size((1 + gap) * moved**2)
     value = dd.add(first, dd.times_float(second, 0.5 * tau))
-    error = _HANDFUL * (PRECISION * rounded + LOST) + tau * tau * third
+    # S and x have been rounded at the size of the gaps and of the offset.
+    gap, moved = np.abs(s.high) + np.abs(start.mean_gap.high)[:, None], np.abs(x.high) + start.offset[:, None]
+    rounded = start.size(moved * (gap + tau[:, None] * moved))
+    error = _HANDFUL * (PRECISION * rounded + LOST)
     low, high = _ends(dd.times_float(value, start.mantissa), start.mantissa * error)
     # The exponent may lead below 2^-1022, where it rounds once more.
     return _down(np.ldexp(low, start.exponent)), _up(np.ldexp(high, start.exponent))
@@ -169,12 +177,12 @@ def _moderate(start: Start) -> Sides:
     off_grown = (np.abs(grown.high) + (1 + grown.high) * off_shift) / partition.high[:, None]
     off_mean = start.size(off_grown)[:, None]
     off_t = off_grown + ratio * off_mean + size_t
-    off_y = off_shift + off_mean + np.abs(log_mean.high)[:, None]
+    off_y = off_shift + off_mean  # which is at least the logarithm's own size, by Jensen's inequality
     by_cross = off_t * size_s + size_t * (size_s + 2 * np.abs(start.mean_gap.high)[:, None])
     by_direct = off_t * (1 + size_y) + ratio * (off_y + size_y)
-    by_series = ratio * size_y * off_y
+    by_series = size_y * off_y
     by_divergence = np.where(size_y >= _SERIES, by_direct, by_series)
-    error = PRECISION * (start.size(by_cross + by_divergence) + np.abs(divergence.high))
+    error = PRECISION * start.size(by_cross + by_divergence)
     lost = LOST * (1 + np.exp(shift.high.max(axis=1)))
     return _ends(value, _HANDFUL * (error + lost))
 
@@ -191,13 +199,13 @@ def _divergence_terms(y: Pair, t: Pair) -> Pair:
     return Pair(*(np.where(small, a, b) for a, b in zip(series, direct, strict=True)))
 
 
-def _long(z: Array, d: Array, eta: Array, start: Start) -> Sides:
+def _long(start: Start) -> Sides:
     """Return H' - H where the new gaps are known, and NaN where they are not."""
     before = _entropy(start.others, start.mean_gap)
-    gaps, off, top = stepped_gaps(z, d, eta)
+    gaps, off, top = stepped_gaps(start.logits, start.direction, start.step)
     weights = _weights(gaps)
     others = _without(weights, top)
-    mean_gap = dd.over(dd.total(dd.times(weights, gaps)), dd.add_float(others, np.ones(len(z))))
+    mean_gap = dd.over(dd.total(dd.times(weights, gaps)), dd.add_float(others, np.ones_like(off)))
     after = _entropy(others, mean_gap)
     known = (off <= LARGEST_ERROR) & (gaps.high.max(axis=1) <= 0)  # no comparison holds for a NaN
     error = PRECISION * (before.high + after.high) + off * after.high + LOST

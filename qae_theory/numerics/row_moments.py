@@ -21,17 +21,15 @@ COLUMNS = 8192
 FUNCTION_ERROR = 8
 # Below a gap of -745 an exponential is less than half the smallest float. Where gaps must be cut they are cut here.
 DEEPEST_GAP = -800.0
-# What arms of probability 0 in float64, and products below float64, can add to a sum of at most 1e9 terms of size 1e4:
-# e^-745 * 1e13 < 1e-300.
-UNDERFLOW = 1e-300
 # A direction may move a log-probability by this much before sums weighted with e^(tau x) are given up.
 LARGEST_SHIFT = 300.0
-# As UNDERFLOW, for sums whose weights are up to e^300 larger.
-SHIFTED_UNDERFLOW = 1e-165
-
-
-# Second-order parts of error bounds, and the roundings of the bounds themselves, are covered by this factor.
-GENEROUS = 1.01
+# Arms of probability 0 in float64, and products below float64, can add to a sum of at most 1e9 terms of size 1e4 less
+# than e^-745 * 1e13 < 1e-300, or 1e-165 where weights are up to e^300 larger. Sizes of terms are taken to be larger by
+# what covers that: the error bounds made of them are parts of 1e-13 and more.
+FLOOR, SHIFTED_FLOOR = 1e-287, 1e-152
+# Error bounds are larger by this: by their second-order parts, and by the last roundings of the formulas that they
+# enter, 16 half-units of sizes of which they are themselves at least 1,600.
+GENEROUS = 1.02
 # Directions whose largest entry lies within this many powers of two of 1 are taken as they are.
 PLAIN_SIZE = 8
 
@@ -138,7 +136,10 @@ class Direction(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Expectations under the policy, ``[r]`` each, with S = z - top - mean gap and x; ``abs_``: of the terms' sizes."""
+    """Expectations under the policy, ``[r]`` each, with S = z - top - mean gap and x.
+
+    ``abs_``: upper bounds on those of the terms' sizes, what float64 loses at its lower end included.
+    """
 
     s: Array
     x: Array
@@ -152,7 +153,10 @@ class Moments(NamedTuple):
 
 
 class Shifted(NamedTuple):
-    """Expectations weighted with e^(tau x), of 1, S and x; with P = max(1, e^(tau x)), of |x|^k and |S| |x|^k."""
+    """Expectations weighted with e^(tau x), of 1, S and x, ``[r]`` each.
+
+    ``a``, ``s``: upper bounds on those of |x|^k and |S| |x|^k with P = max(1, e^(tau x)), as ``abs_`` in Moments.
+    """
 
     moved: Array
     moved_s: Array
@@ -255,25 +259,10 @@ def _mean(z: Array, d: Array, policy: Policy, scaling: Scaling, room: Room) -> A
     return np.asarray(sums.sum(axis=0) / policy.mass)
 
 
-def moments(z: Array, d: Array, policy: Policy, direction: Direction, room: Room) -> Moments:
-    """Return the moments up to the second in the direction."""
-    blocks = _blocks(z.shape[1])
-    signed, sizes = np.empty((5, len(blocks), len(z))), np.empty((4, len(blocks), len(z)))
-    for number, columns in enumerate(blocks):
-        pair, w, wxx = _centred(z, d, policy, direction, room, columns)
-        _signed(pair, w, wxx, signed[:, number])
-        size_s, size_x = np.abs(pair, out=pair)
-        np.vecdot(w, pair, out=sizes[:2, number])
-        np.vecdot(wxx, size_s, out=sizes[3, number])
-        size_x *= w
-        np.vecdot(size_x, size_s, out=sizes[2, number])
-    return Moments(*(np.concatenate([signed, sizes]).sum(axis=1) / policy.mass))
-
-
-def all_moments(
+def moments(
     z: Array, d: Array, policy: Policy, direction: Direction, tau: Array, room: Room
 ) -> tuple[Moments, Shifted]:
-    r"""Return what :func:`moments` does, and the moments that the step weights.
+    r"""Return the moments under the policy, up to the second in the direction, and those that the step weights.
 
     ``tau * x`` must be at most LARGEST_SHIFT in size. The moments of sizes are upper bounds: the P-weighted ones, or
     those that follow from :math:`E|S| \le 2|E[z - \max z]|` and the largest :math:`|x|`, whichever is less.
@@ -296,13 +285,17 @@ def all_moments(
                 product *= pair[1]
     mass = policy.mass
     of_step, of_sizes = moved.sum(axis=1) / mass, sized.sum(axis=1) / mass
-    a, s = (1 + of_step[0], *of_sizes[1::2]), tuple(of_sizes[::2])  # P <= 1 + e^(tau x)
+    of_x, of_s = of_sizes[1::2], of_sizes[::2]
     # After a long step that leaves most of the probability where it was, P is e^(tau x) nearly everywhere, and large.
     reach = GENEROUS * np.maximum(direction.highest, -direction.lowest)
-    size_s, size_x = np.minimum(s[0], -2 * GENEROUS * policy.mean_gap), np.minimum(a[1], reach)
-    sizes = size_s, size_x, np.minimum(s[1], reach * size_s), np.minimum(s[2], reach**2 * size_s)
+    abs_s, abs_x = np.minimum(of_s[0], -2 * GENEROUS * policy.mean_gap), np.minimum(of_x[0], reach)
+    abs_sx, abs_sxx = np.minimum(of_s[1], reach * abs_s), np.minimum(of_s[2], reach**2 * abs_s)
+    # Equal logits: S is exactly 0, and so is all that it multiplies.
+    lost, shifted_lost = (np.where(policy.uniform, 0.0, floor) for floor in (FLOOR, SHIFTED_FLOOR))
+    sizes = abs_s + lost, abs_x + FLOOR, abs_sx + lost, abs_sxx + lost
+    a = (1 + of_step[0], *(of_x + SHIFTED_FLOOR))  # P <= 1 + e^(tau x)
     plain = Moments._make([*(signed.sum(axis=1) / mass), *sizes])
-    return plain, Shifted(moved=of_step[0], moved_s=of_step[1], moved_x=of_step[2], a=a, s=s)
+    return plain, Shifted(moved=of_step[0], moved_s=of_step[1], moved_x=of_step[2], a=a, s=tuple(of_s + shifted_lost))
 
 
 def _signed(pair: Array, w: Array, product: Array, sums: Array) -> None:

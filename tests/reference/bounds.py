@@ -36,26 +36,17 @@ def _largest(a: flint.arb, t: flint.arb) -> flint.arb:
 
 
 @precise
-def entropy_change_bounds(logits: Sequence[Any], direction: Sequence[Any], step: Any) -> dict[str, Range]:
-    """Return the bounds of each method and, as ``best``, their intersection, all within [-H, log n - H]."""
+def bare_bounds(logits: Sequence[Any], direction: Sequence[Any], step: Any) -> dict[str, Range]:
+    """Return the bounds of each method by itself and, as ``ends``, -H and log n - H."""
     policy = atoms(logits, direction)
     h = -mean(policy, [atom.log_prob for atom in policy])
-    ends = Range(-h, flint.arb(len(logits)).log() - h)
-    found = {
+    return {
+        "ends": Range(-h, flint.arb(len(logits)).log() - h),
         "brackets": _brackets(logits, direction, step),
         "ratio-box": _ratio_box(logits, direction, step),
         "cross-entropy": _cross_entropy(logits, direction, step),
         "third-order": _third_order(logits, direction, step),
     }
-    within = {name: _both(bounds, ends) for name, bounds in found.items()}
-    best = ends
-    for bounds in within.values():
-        best = _both(best, bounds)
-    return {**within, "best": best}
-
-
-def _both(x: Range, y: Range) -> Range:
-    return Range(x.low.max(y.low), x.high.min(y.high))
 
 
 def _brackets(logits: Sequence[Any], direction: Sequence[Any], step: Any) -> Range:

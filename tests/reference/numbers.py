@@ -15,11 +15,11 @@ DIGITS = 110  # outlasts what cancels in the plan's cells: log(1 + e^-150) has 4
 
 
 def precise(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function as one that works at ``DIGITS`` digits and leaves its caller's precision alone."""
+    """Return the function as one that works at ``DIGITS`` digits, or at its caller's if those are more."""
 
     @wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        with flint.ctx.workdps(DIGITS):
+        with flint.ctx.workdps(max(DIGITS, flint.ctx.dps)):
             return function(*args, **kwargs)
 
     return wrapper

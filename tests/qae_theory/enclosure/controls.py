@@ -31,6 +31,6 @@ def replaced(name: str, value: Any) -> Iterator[None]:
 FAULTS: dict[str, Fault] = {
     "no rescaling of the direction": lambda: replaced("PLAIN_SIZE", 10**6),
     "no room for rounding": lambda: replaced("UNIT", 0.0),
-    "no room for underflow": lambda: replaced("UNDERFLOW", 0.0),
+    "no room for underflow": lambda: replaced("FLOOR", 0.0),
     "no room for the rounding of double-double": lambda: replaced("_HANDFUL", 0.0),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -23,10 +22,6 @@ TYPES = ("float64", "float32", "float16", "longdouble", ">f8", "mixed objects", 
 METHODS = ("best", "brackets", "ratio-box", "cross-entropy", "third-order")
 # Of the sizes of the terms, as the docstrings promise, and a little for the reference's own rounding to float64.
 TOLERANCE = 2.1e-13
-# Bounds are rounded outward: by less than these parts of their own and the change's terms, and of the entropy, whose
-# expectation they are differences of.
-OUTWARD, OUTWARD_OF_ENTROPY, OUTWARD_UNDERFLOW = 1e-9, 2e-11, 1e-150
-OUTWARD_OF_FAR_STEPS = 1e-14
 SEED = 7
 # Steps that leave an arm with hardly anything, or next to nothing moved; directions that have to be scaled.
 ENDS = (
@@ -43,6 +38,43 @@ ENDS = (
     ("equal entries of 1e9 but for one", [0.0, 1.0, -2.0], [1e9, 1e9, 1e9 + 1.0], 0.25),
     ("a difference beyond float64", [-0.78, 0.0, 1e-3], [1e308, -1.7e308, -9e307], -2.5e-313),
     ("gaps beyond float64", [1e308, -1e308, 1e308], [1.0, 0.5, -1.0], 0.75),
+)
+# Where the room for rounding shows: steps of no length to speak of, directions at both ends of the sizes that are taken
+# as they are, arms that hardly have probability and are moved far.
+ROOMS = (
+    ("the least step", [0.0, 0.05, -0.1, 0.02], [0.01, -0.02, 0.015, 0.0], 1e-290),
+    ("the least step back", [0.0, -2.0, 3.0], [200.0, -180.0, 10.0], -1e-288),
+    ("a step that moves less than float64 can say", [0.25, 0.25, 0.25], [1.0, -1.0, 0.5], 1e-200),
+    ("a short step", [0.0, 0.05, -0.1, 0.02], [0.01, -0.02, 0.015, 0.0], 1e-9),
+    ("a short step back", [0.0, -2.0, 3.0], [200.0, -180.0, 10.0], -1e-13),
+    ("a short step of equal arms", [0.25, 0.25, 0.25], [200.0, -180.0, 10.0], 1e-10),
+    ("a middling step", [0.0, -2.0, 3.0], [200.0, -180.0, 10.0], 1e-4),
+    ("a middling step of rare arms", [0.0, -20.0, -30.0], [-3.0, 1.0, 2.0], 1e-3),
+    ("a short step of rare arms", [0.0, -20.0, -30.0], [-3.0, 1.0, 2.0], -1e-8),
+    ("a far step of rare arms", [0.0, -20.0, -30.0], [-3.0, 1.0, 2.0], 5.0),
+    ("a far step of a rare arm", [0.0, -200.0, -300.0], [-1.0, 0.9, -1.0], 100.0),
+)
+# Where the room of double-double shows: the terms of the change cancel, as the step exchanges arms, or equal ones move
+# apart by as much.
+CANCELLED = (
+    ("two arms exchanged", [0.0, -2.0], [0.0, 1.0], 4.0),
+    ("two arms exchanged by a far step", [0.0, -80.0], [0.0, 1.0], 160.0),
+    ("three arms exchanged", [0.0, -1.0, -3.0], [-1.0, 1.0, 0.0], 1.0),
+    ("the first and last exchanged", [0.0, -5.0, -9.0], [9.0, 0.0, -9.0], -1.0),
+    ("arms exchanged by a long step", [0.0, -400.0], [0.0, 1.0], 800.0),
+    ("arms nearly exchanged by a long step", [0.0, -400.0], [-(2.0**-60), 1.0], 800.0),
+    ("equal arms moved apart", [0.0, 0.0, -1.0, -1.0], [1.0, -1.0, 0.0, 0.0], 2.0**-95),
+    (
+        "equal arms moved apart, back",
+        [0.0, 0.0, -3.0, -3.0, -7.0, -7.0],
+        [0.25, -0.25, 1.0, -1.0, 3.0, -3.0],
+        -(2.0**-40),
+    ),
+    ("equal arms moved apart by a short step", [0.0, 0.0, -1.0, -1.0], [1.0, -1.0, 3.0, -3.0], 2.0**-130),
+    ("equal logits and a short step", [0.25, 0.25, 0.25], [1.0, -1.0, 0.5], 2.0**-130),
+    ("a step that double-double cannot follow", [0.0, 1.1 * 2.0**60], [1.1, 1e-20], 2.0**60),
+    ("one row of two moves", [[0.0, 1.0, 2.0], [0.5, 1.5, 0.0]], [[0.5, 0.5, 0.5], [1.0, 0.0, -1.0]], 0.5),
+    ("rare equal arms moved apart by a short step", [0.0, -9.0, -9.0], [0.0, 1.0, -1.0], -(2.0**-150)),
 )
 
 Step = tuple[tuple[float, ...], tuple[float, ...], float]
@@ -78,7 +110,8 @@ def bounds_cells(quick: bool) -> tuple[Cell, ...]:
         method = METHODS[number % len(METHODS)]
         cell = _cell(partial(_bounds, method=method), f"{method}, {label}", z, d, eta, with_step=True)
         cells.append(cell if method == "best" else replace(cell, options={"method": method}))
-    for (label, z, d, eta), method in product(ENDS[:-1], METHODS):  # of the last, ratios are those of 0 to 0
+    # Of the last end, ratios are those of 0 to 0.
+    for (label, z, d, eta), method in product((*ENDS[:-1], *ROOMS, _one_above_many()), METHODS):
         cell = _cell(partial(_bounds, method=method), f"{method}, {label}", z, d, eta, with_step=True)
         cells.append(replace(cell, options={"method": method}))
     for z, eta in (([0.3, -1.1], 0.1), ([0.0, 40.0], -2.5), ([[0.0, 0.0], [-7.0, 1.0]], 1e-3)):
@@ -91,7 +124,8 @@ def bounds_cells(quick: bool) -> tuple[Cell, ...]:
 @kept
 def enclosure_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``entropy_change_enclosure``."""
-    return _cells(_enclosure, quick, with_step=True)
+    cells = [_cell(_enclosure, label, z, d, eta, with_step=True) for label, z, d, eta in (*ROOMS, *CANCELLED)]
+    return (*_cells(_enclosure, quick, with_step=True), *cells)
 
 
 @kept
@@ -123,24 +157,41 @@ def _sized(found: Any) -> Within:
 
 
 def _bounds(step: Step, *, method: str) -> tuple[Within, ...]:
-    """Return where both bounds may lie: outside the formula's own, by its rounding and no more.
+    """Return where both bounds may lie: where the formula's own are with the room for rounding that is argued.
 
     The best of two arms are as near to the change as float64 measures it.
     """
     if method == "best" and len(step[0]) == 2:
         return _around_two_arms(step)
+    return _limits(step, method)
+
+
+def _enclosure(step: Step) -> tuple[Within, ...]:
+    """Return where both ends may lie: as far from the exact change as the room that is argued, and no farther."""
+    return _limits(step, "enclosure")
+
+
+@remembered
+def _limits(step: Step, method: str) -> tuple[Within, ...]:
+    """Return where both sides may lie; where nothing moves, both are 0."""
+    _, d, eta = step
+    if eta == 0 or min(d) == max(d):
+        return around(0.0, 0.0), around(0.0, 0.0)
     nearest = reference("numbers").nearest
-    found, entropy, size = _all_bounds(step)
-    low, high = nearest(found[method].low), nearest(found[method].high)
-    room = OUTWARD * (size + abs(low) + abs(high)) + OUTWARD_OF_ENTROPY * entropy + OUTWARD_UNDERFLOW
-    # Sums are weighted with e^(eta d): of a far step their rounding is what is left of the bound.
-    grown = math.exp(min(abs(step[2]) * (max(step[1]) - min(step[1])), 60.0))
-    room += OUTWARD_OF_FAR_STEPS * grown * (1 + entropy)
-    close = 1e-15 * (abs(low) + abs(high))  # the reference's own rounding to float64
-    return (
-        Within(np.asarray(low - room), np.asarray(low + close)),
-        Within(np.asarray(high - close), np.asarray(high + room)),
-    )
+    if method == "enclosure":
+        sides = reference("enclosure_room").enclosure_ends(*step)
+    else:
+        sides = reference("rooms").outward_bounds(*step, method=method)
+    # Below 2**-1022 the next float outward, to which each side is rounded, may be a large part of it.
+    (low, least), (most, high) = ((nearest(side.least), nearest(side.most)) for side in sides)
+    return Within(np.asarray(low - 3e-323), np.asarray(least)), Within(np.asarray(most), np.asarray(high + 3e-323))
+
+
+def _one_above_many() -> Input:
+    """Return a policy of which only one response has a surprise to speak of, and the others a gap."""
+    z, d = np.full(151_936, -2.0), np.ones(151_936)
+    z[7], d[::2] = 0.0, -1.0
+    return "one above many", read_only(z), read_only(d), 1e-9
 
 
 def _around_two_arms(step: Step) -> tuple[Within, ...]:
@@ -153,28 +204,8 @@ def _around_two_arms(step: Step) -> tuple[Within, ...]:
 
 
 @remembered
-def _all_bounds(step: Step) -> tuple[Any, float, float]:
-    """Return the bounds of all methods, the entropy, and the size of the terms of the change."""
-    z, d, eta = step
-    nearest = reference("numbers").nearest
-    entropy = nearest(reference("policies").entropy(z))
-    return reference("bounds").entropy_change_bounds(z, d, eta), entropy, nearest(_exact(step).size)
-
-
-@remembered
 def _exact(step: Step) -> Any:
     return reference("changes").entropy_change(*step)
-
-
-@remembered
-def _enclosure(step: Step) -> tuple[Within, ...]:
-    """Return where both ends may lie: on their sides of the exact change, and as near as promised."""
-    nearest = reference("numbers").nearest
-    exact = _exact(step)
-    value, size = nearest(exact.value), nearest(exact.size)
-    room = 1e-15 * abs(value) + 1e-24 * size + (1e-150 if abs(value) < 1e-280 else 0.0)
-    below, above = reference("numbers").neighbours(exact.value)
-    return Within(np.asarray(value - room), np.asarray(below)), Within(np.asarray(above), np.asarray(value + room))
 
 
 def _expected_brackets(arms: int) -> Answer:
