@@ -4,7 +4,8 @@ A first child, unmutated, records which mutated functions each check calls and h
 shown the checks that call its function, up to the first that fails or takes far longer than it did: the agreement of
 public functions with their references first, then all others, the quickest first. Of the tests, those of the mutated
 modules are shown: the others call them only on the way to something else. Mutants are taken in strides, so that
-a run that is stopped has seen an even sample; the result is stored as it grows.
+a run that is stopped has seen an even sample; the result is stored as it grows, and a run of the same tree goes on from
+it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from mutmut.mutation import trampoline
 
@@ -80,16 +83,38 @@ def judge(checks: Sequence[NamedCheck], mutants: list[str], options: argparse.Na
     def deadline(mutant: str) -> float:
         return 300 + 50 * sum(seconds[name] for name in relevant(mutant))
 
-    started, outcomes = time.monotonic(), dict[str, int]()
-    in_strides = [mutant for offset in range(STRIDE) for mutant in mutants[offset::STRIDE]]
+    tree = digest(Path())
+    started, outcomes = time.monotonic(), known_outcomes(options.result, tree, options.budget)
+    in_strides = [mutant for offset in range(STRIDE) for mutant in mutants[offset::STRIDE] if mutant not in outcomes]
     taken = mutants_until(in_strides, started + 60 * options.minutes)
+
+    def store() -> None:
+        print(f"{options.killer}: {_summary(outcomes)} after {time.monotonic() - started:.0f} s", flush=True)
+        found = {"killer": options.killer, "tree": tree, "budget": str(options.budget), "mutants": len(mutants)}
+        write_atomically(options.result, to_json(found | listed(outcomes)))
+
     for mutant, status in forked(taken, child, at_once=options.jobs, deadline=deadline):
         outcomes[mutant] = status
         if len(outcomes) % 50 == 0:
-            print(f"{options.killer}: {_summary(outcomes)} after {time.monotonic() - started:.0f} s", flush=True)
-            _store(outcomes, len(mutants), options.result, options.killer)
-    print(f"{options.killer}: {_summary(outcomes)} after {time.monotonic() - started:.0f} s", flush=True)
-    _store(outcomes, len(mutants), options.result, options.killer)
+            store()
+    store()
+
+
+def digest(tree: Path) -> str:
+    """Return a hash of all code in a tree, which says whether an earlier result is of the same one."""
+    found = sha256()
+    for path in sorted(tree.rglob("*.py")):
+        found.update(str(path).encode() + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()
+
+
+def known_outcomes(result: Path, tree: str, budget: float) -> dict[str, int]:
+    """Return what an earlier run of the same tree and budget has found; nothing where there is none."""
+    if not result.exists():
+        return {}
+    earlier = json.loads(result.read_text())
+    same = (earlier.get("tree"), earlier.get("budget")) == (tree, str(budget))
+    return dict(earlier["outcomes"]) if same else {}
 
 
 def affordable(names: list[str], seconds: Mapping[str, float], budget: float) -> list[str]:
@@ -119,18 +144,18 @@ def mutants_until(mutants: list[str], end: float) -> Iterator[str]:
         yield mutant
 
 
-def _store(outcomes: dict[str, int], total: int, result: Path, killer: str) -> None:
+def listed(outcomes: Mapping[str, int]) -> dict[str, Any]:
+    """Return what a result says of outcomes: how many there are, and which mutants survive or ran out of time."""
+
     def with_status(*statuses: int) -> list[str]:
         return sorted(mutant for mutant, status in outcomes.items() if status in statuses)
 
-    content = {
-        "killer": killer,
-        "mutants": total,
+    return {
         "tried": len(outcomes),
         "survivors": with_status(SURVIVED, UNREACHED),
         "timed_out": with_status(TIMED_OUT, -signal.SIGPROF),
+        "outcomes": outcomes,
     }
-    write_atomically(result, to_json(content))
 
 
 def _watch_trampolines(hits: set[str]) -> None:
