@@ -4,8 +4,9 @@ Of a line are kept the number of its seeds, the mean of their effects and their 
 control are computed from these whenever it is read. Lines of one id in several files are of different seeds, and are
 pooled; a condition that is out in one of them, because RL does not learn in it, is out.
 
-``python -m llm_validation.study.kept_lines FOLDER [NAME LOOKS]`` keeps those of a finished study: all of them under its
-size's name, or under another name those of the conditions that are looked at so often.
+``python -m llm_validation.study.kept_lines FOLDER [NAME LOOKS [waiting]]`` keeps those of a finished study: all of them
+under its size's name, or under another name those of the conditions that are looked at so often. Lines that wait, for
+those of a study that is to be read together with theirs, lie in a folder of their own, which nothing reads.
 """
 
 from __future__ import annotations
@@ -113,5 +114,5 @@ if __name__ == "__main__":
     import sys
 
     study_folder, *named = sys.argv[1:]
-    given_name, given_looks = named or ("", "1")
-    print(keep(Path(study_folder), FOLDER, given_name, int(given_looks)))
+    given_name, given_looks, *place = named or ("", "1")
+    print(keep(Path(study_folder), FOLDER.joinpath(*place), given_name, int(given_looks)))

@@ -60,7 +60,7 @@ def _brackets(logits: Sequence[Any], direction: Sequence[Any], step: Any) -> Ran
 def _ratio_box(logits: Sequence[Any], direction: Sequence[Any], step: Any) -> Range:
     policy = atoms(logits, direction)
     h = -mean(policy, [atom.log_prob for atom in policy])
-    ratios = [p / atom.prob for (p, _), atom in zip(stepped(policy, step), policy, strict=True)]
+    ratios = [(log_p - atom.log_prob).exp() for (_, log_p), atom in zip(stepped(policy, step), policy, strict=True)]
     least, most = ratios[0], ratios[0]
     for x in ratios[1:]:
         least, most = least.min(x), most.max(x)

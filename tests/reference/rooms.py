@@ -97,7 +97,7 @@ class _Sums:
         self.rest_s = self.rest_x = flint.arb(0)
         roundings = (16 + ball(self.arms).sqrt() + self.deepest) * UNIT
         if badly_centred:
-            raw = self.mean([abs(ball(atom.rest[0]) / unit) for atom in self.policy])
+            raw = self.mean([abs(d) for d in _less_its_offset([ball(atom.rest[0]) / unit for atom in self.policy])])
             self.rest_s, self.rest_x = roundings * abs(self.mean_gap), roundings * raw
 
     def mean(self, values: Sequence[Any]) -> flint.arb:
@@ -157,6 +157,12 @@ class _Sums:
         sx, sxx = self.sized(1, 1).min(reach * s), self.sized(1, 2).min(reach**2 * s)
         lost = FLOOR * self.of_s
         return s + lost, self.sized(0, 1).min(reach) + FLOOR, sx + lost, sxx + lost
+
+
+def _less_its_offset(d: Sequence[flint.arb]) -> list[flint.arb]:
+    """Return a direction without what its entries have in common, where that is most of them."""
+    spread = largest(d) - _least(d)
+    return [x - d[0] for x in d] if largest([abs(x) for x in d]) > 16 * spread else list(d)
 
 
 class _Slope(NamedTuple):

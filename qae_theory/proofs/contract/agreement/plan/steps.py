@@ -52,6 +52,7 @@ ROOMS = (
     ("a middling step of rare arms", [0.0, -20.0, -30.0], [-3.0, 1.0, 2.0], 1e-3),
     ("a short step of rare arms", [0.0, -20.0, -30.0], [-3.0, 1.0, 2.0], -1e-8),
     ("a far step of rare arms", [0.0, -20.0, -30.0], [-3.0, 1.0, 2.0], 5.0),
+    ("all but one arm without probability", [0.0, -900.0, -950.0], [1.0, -1.0, 0.5], 0.1),
     ("a far step of a rare arm", [0.0, -200.0, -300.0], [-1.0, 0.9, -1.0], 100.0),
 )
 # Where the room of double-double shows: the terms of the change cancel, as the step exchanges arms, or equal ones move
@@ -110,8 +111,7 @@ def bounds_cells(quick: bool) -> tuple[Cell, ...]:
         method = METHODS[number % len(METHODS)]
         cell = _cell(partial(_bounds, method=method), f"{method}, {label}", z, d, eta, with_step=True)
         cells.append(cell if method == "best" else replace(cell, options={"method": method}))
-    # Of the last end, ratios are those of 0 to 0.
-    for (label, z, d, eta), method in product((*ENDS[:-1], *ROOMS, _one_above_many()), METHODS):
+    for (label, z, d, eta), method in product((*ENDS, *ROOMS, _one_above_many()), METHODS):
         cell = _cell(partial(_bounds, method=method), f"{method}, {label}", z, d, eta, with_step=True)
         cells.append(replace(cell, options={"method": method}))
     for z, eta in (([0.3, -1.1], 0.1), ([0.0, 40.0], -2.5), ([[0.0, 0.0], [-7.0, 1.0]], 1e-3)):
@@ -310,6 +310,7 @@ def _refused(with_step: bool) -> Iterator[Cell]:
     bad: list[tuple[str, tuple[Any, ...]]] = [
         ("logits", ([], [], 1.0)),
         ("logits", ([0.0, float("nan")], zeros, 1.0)),
+        ("logits", ([0.0, float("-inf")], zeros, 1.0)),
         ("direction", (zeros, [1.0, 0.0, 0.0], 1.0)),
         ("direction", (zeros, [1.0, float("inf")], 1.0)),
         ("direction", ([zeros, zeros], [zeros] * 3, 1.0)),
