@@ -151,23 +151,15 @@ def _fast_two_sum(a: Array, b: Array) -> Pair:
     return Pair(high, b - (high - a))
 
 
-def _in_parts(value: Fraction, bits: int) -> tuple[float, float, float]:
-    """Return two parts of so many bits, and the rest."""
-    first = Fraction(math.floor(value * 2**bits), 2**bits)
-    second = Fraction(math.floor((value - first) * 2 ** (2 * bits)), 2 ** (2 * bits))
-    return float(first), float(second), float(value - first - second)
-
-
-def _rounded_twice(value: Fraction) -> tuple[float, float]:
-    """Return a rational as a pair."""
-    return float(value), float(value - Fraction(float(value)))
-
-
+_LN_2 = Fraction("0.6931471805599453094172321214581765680755001343602552541206800094933936219696947156")
 # In parts of 40 bits: 2**12 times the first or the second is a float without rounding.
-_LOG_2 = _in_parts(Fraction("0.6931471805599453094172321214581765680755001343602552541206800094933936219696947156"), 40)
+_FIRST = Fraction(math.floor(_LN_2 * 2**40), 2**40)
+_SECOND = Fraction(math.floor((_LN_2 - _FIRST) * 2**80), 2**80)
+_LOG_2 = float(_FIRST), float(_SECOND), float(_LN_2 - _FIRST - _SECOND)
 # After eight halvings |r| < 2**-9.5: 1/k! r^k is below 2**-140 of r for k = 12.
 _HALVINGS = 8
-_COEFFICIENTS = [_rounded_twice(Fraction(1, math.factorial(k))) for k in range(12)]
+_FACTORS = [Fraction(1, math.factorial(k)) for k in range(12)]
+_COEFFICIENTS = [(float(x), float(x - Fraction(float(x)))) for x in _FACTORS]
 
 
 def _exponential(x: Pair, *, less: float) -> Pair:

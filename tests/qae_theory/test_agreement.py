@@ -66,6 +66,12 @@ def test_a_refusal_says_what_is_allowed_and_what_was_given(message: str, given: 
     assert (Refused("k").fault_of(message, given) is not None) == wrong
 
 
+def test_a_refusal_shows_a_word_as_it_was_given() -> None:
+    message = "std must be 'population' or 'none'; got 'batch'"
+    assert Refused("std").fault_of(message, [], {"std": "batch"}) is None
+    assert Refused("std").fault_of(message, [], {"std": "BATCH"}) is not None
+
+
 def test_a_refusal_of_what_was_not_given_shows_none() -> None:
     assert Refused("k", left_out=True).fault_of("k must be given; got None", [2]) is None
 

@@ -77,16 +77,18 @@ def test_differences_and_products_of_floats_are_exact() -> None:
     assert dd.exactly(a).low.tolist() == [0.0] * len(a)
 
 
-@pytest.mark.parametrize("value", [Fraction(1, 3), Fraction(355, 113), Fraction(2, 7)])
-def test_constants_in_parts(value: Fraction) -> None:
-    first, second, rest = dd._in_parts(value, 40)
+def test_constants_in_parts() -> None:
+    first, second, rest = dd._LOG_2
     assert (first * 2.0**40).is_integer()
     assert (second * 2.0**80).is_integer()
-    assert 0 <= value - Fraction(first) < Fraction(1, 2**40)
-    assert 0 <= value - Fraction(first) - Fraction(second) < Fraction(1, 2**80)
-    assert rest == float(value - Fraction(first) - Fraction(second))
-    high, low = dd._rounded_twice(value)
-    assert (high, low) == (float(value), float(value - Fraction(high)))
+    with flint.ctx.workprec(400):
+        log_2 = flint.arb(2).log()
+        assert abs(log_2 - flint.arb(first)) < 2.0**-40
+        assert abs(log_2 - flint.arb(first) - flint.arb(second) - flint.arb(rest)) < 2.0**-132
+    for k, (high, low) in enumerate(dd._COEFFICIENTS):
+        assert abs(Fraction(1, math.factorial(k)) - Fraction(high) - Fraction(low)) <= Fraction(
+            1, 2**106 * math.factorial(k)
+        )
 
 
 def test_the_total_of_one_row() -> None:

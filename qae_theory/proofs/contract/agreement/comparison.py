@@ -94,13 +94,16 @@ class Refused:
     argument: str
     left_out: bool = False  # whether the fault is that the argument was not given
 
-    def fault_of(self, message: str, given: Iterable[Any]) -> str | None:
-        """Return what is wrong with a message about a call that was given these values, None where nothing is."""
+    def fault_of(self, message: str, arguments: Iterable[Any], options: Mapping[str, Any] | None = None) -> str | None:
+        """Return what is wrong with a message about a call with these arguments, None where nothing is."""
+        options = options or {}
         allowed, found, value = message.partition("; got ")
         named = found and allowed.startswith(f"{self.argument} must be ") and not allowed.endswith(" must be None")
-        # A value that was lost on the way to the message reads None.
-        lost = value == "None" and not self.left_out and all(x is not None for x in given)
-        return None if named and not lost else f"refused: {message}"[:300]
+        # A value that was lost on the way to the message reads None; a word is shown as it was given.
+        lost = value == "None" and not self.left_out and all(x is not None for x in (*arguments, *options.values()))
+        word = options.get(self.argument)
+        other = isinstance(word, str) and value != repr(word)
+        return None if named and not lost and not other else f"refused: {message}"[:300]
 
 
 Answer = Within | Exactly | Worth | Near | Refused | tuple[Within | Exactly | Worth | Near, ...]
@@ -127,7 +130,7 @@ class Cell:
             result = function(*self.arguments, **self.options)
         except ValueError as refusal:
             if isinstance(expected, Refused):
-                return expected.fault_of(str(refusal), (*self.arguments, *self.options.values()))
+                return expected.fault_of(str(refusal), self.arguments, self.options)
             return f"refused: {refusal}"[:300]
         except Exception as error:
             return f"raised {type(error).__name__}: {error}"[:300]
