@@ -111,7 +111,8 @@ def bounds_cells(quick: bool) -> tuple[Cell, ...]:
         method = METHODS[number % len(METHODS)]
         cell = _cell(partial(_bounds, method=method), f"{method}, {label}", z, d, eta, with_step=True)
         cells.append(cell if method == "best" else replace(cell, options={"method": method}))
-    for (label, z, d, eta), method in product((*ENDS, *ROOMS, _one_above_many()), METHODS):
+    of_gaps = product([_one_above_many()], ("brackets", "cross-entropy"))
+    for (label, z, d, eta), method in (*product((*ENDS, *ROOMS), METHODS), *of_gaps):
         cell = _cell(partial(_bounds, method=method), f"{method}, {label}", z, d, eta, with_step=True)
         cells.append(replace(cell, options={"method": method}))
     for z, eta in (([0.3, -1.1], 0.1), ([0.0, 40.0], -2.5), ([[0.0, 0.0], [-7.0, 1.0]], 1e-3)):
