@@ -94,7 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="take no mutant after so long; per killer")
     parser.add_argument(
-        "--budget", type=float, default=float("inf"), help="seconds of checks that a mutant is shown; all if left out"
+        "--budget",
+        type=float,
+        default=float("inf"),
+        help="seconds of checks that a mutant is shown beside the agreement",
     )
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "mutation")
     return parser

@@ -21,8 +21,9 @@ def test_the_agreement_comes_first_and_then_the_quickest() -> None:
     assert affordable([SLOW, QUICK, AGREEMENT, SAYS], SECONDS, float("inf")) == [SAYS, AGREEMENT, QUICK, SLOW]
 
 
-def test_a_budget_leaves_the_last_ones_out_and_never_the_first() -> None:
+def test_a_budget_leaves_the_last_ones_out_and_never_the_first_or_an_agreement() -> None:
     assert affordable(list(SECONDS), SECONDS, 1.0) == [SAYS, AGREEMENT, QUICK]
+    assert affordable(list(SECONDS), SECONDS, 0.0) == [SAYS, AGREEMENT]
     assert affordable([SLOW], SECONDS, 1.0) == [SLOW]
     assert affordable([], SECONDS, 1.0) == []
 
