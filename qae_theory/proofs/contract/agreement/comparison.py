@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property, partial
 from typing import Any
 
@@ -53,6 +54,10 @@ class Exactly:
         if isinstance(self.value, np.ndarray):
             same = isinstance(result, np.ndarray) and result.dtype == self.value.dtype
             same = same and result.shape == self.value.shape and bool(np.all(result == self.value))
+            # A Fraction is equal to SymPy's rational number, which is another thing to have.
+            plain = (int, Fraction)
+            pairs = zip(result.flat, self.value.flat, strict=False)
+            same = same and all(isinstance(a, plain) for a, b in pairs if isinstance(b, plain))
         else:
             same = bool(result == self.value)
         return None if same else f"{result!r}, not {self.value!r}"[:300]
@@ -66,6 +71,8 @@ class Worth:
 
     def fault_of(self, result: Any) -> str | None:
         """Return what is wrong with a result, None where nothing is."""
+        if not self.values.ndim and not isinstance(result, np.ndarray):  # NumPy unboxes a single exact number
+            result = np.array(result, dtype=object)
         exact = isinstance(result, np.ndarray) and result.dtype == object and result.shape == self.values.shape
         if not exact or any(isinstance(x, (float, np.floating)) for x in result.flat):
             return f"no array of exact numbers of shape {self.values.shape}: {result!r}"[:300]

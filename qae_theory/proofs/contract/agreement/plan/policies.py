@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from qae_theory.arrays import Array
-from qae_theory.proofs.contract.agreement.comparison import Cell, Within, around, read_only, refusal
+from qae_theory.proofs.contract.agreement.comparison import Cell, Within, Worth, around, read_only, refusal
 from qae_theory.proofs.contract.agreement.plan import forms
 from qae_theory.proofs.contract.agreement.plan.kept import kept
 from qae_theory.proofs.contract.agreement.references import reference
@@ -216,6 +217,11 @@ def _drawn(value: Reference, count: int, vector: bool) -> Iterator[Cell]:
         yield _cell(label, value, given, forms.entries(given, z.shape), vector)
 
 
+def _worth(value: Reference, held: list[float]) -> Worth:
+    """Return what exact numbers must be worth that are these floats."""
+    return Worth(np.asarray(value(held)[0], dtype=np.float64))
+
+
 def _others(value: Reference, vector: bool) -> Iterator[Cell]:
     """Yield logits that are all different, many policies, and refusals."""
     rng = np.random.default_rng(SEED)
@@ -223,6 +229,9 @@ def _others(value: Reference, vector: bool) -> Iterator[Cell]:
     yield _cell("all different logits", value, read_only(different), different, vector)
     many = logits("gentle", (5, 20), rng)[rng.integers(0, 5, 4000)]
     yield _cell("[4000, 20]", value, read_only(many), many, vector)
+    squares = [0, 1, 4]  # the exponential of a Fraction's square is no rational, though its root is
+    fractions = np.array([Fraction(x) for x in squares], dtype=object)
+    yield Cell(f"Fractions {squares}", (fractions,), partial(_worth, value, [float(x) for x in squares]))
     bad: Any
     for bad in ([], 0.0, [0.0, float("nan")], [0.0, float("-inf")], [1j, 0], [2**53 + 1, 0], [[0.0], [0.0, 1]]):
         yield refusal("logits", bad)

@@ -63,6 +63,7 @@ CANCELLED = (
     ("three arms exchanged", [0.0, -1.0, -3.0], [-1.0, 1.0, 0.0], 1.0),
     ("the first and last exchanged", [0.0, -5.0, -9.0], [9.0, 0.0, -9.0], -1.0),
     ("arms exchanged by a long step", [0.0, -400.0], [0.0, 1.0], 800.0),
+    ("arms exchanged by a long step along a huge direction", [0.0, -400.0], [-5e307, 5e307], 8e-306),
     ("arms nearly exchanged by a long step", [0.0, -400.0], [-(2.0**-60), 1.0], 800.0),
     ("equal arms moved apart", [0.0, 0.0, -1.0, -1.0], [1.0, -1.0, 0.0, 0.0], 2.0**-95),
     (
@@ -72,6 +73,7 @@ CANCELLED = (
         -(2.0**-40),
     ),
     ("equal arms moved apart by a short step", [0.0, 0.0, -1.0, -1.0], [1.0, -1.0, 3.0, -3.0], 2.0**-130),
+    ("equal logits and a step not quite as short", [0.25, 0.25, 0.25], [1.0, -1.0, 0.5], 2.0**-90),
     ("equal logits and a short step", [0.25, 0.25, 0.25], [1.0, -1.0, 0.5], 2.0**-130),
     ("a step that double-double cannot follow", [0.0, 1.1 * 2.0**60], [1.1, 1e-20], 2.0**60),
     ("one row of two moves", [[0.0, 1.0, 2.0], [0.5, 1.5, 0.0]], [[0.5, 0.5, 0.5], [1.0, 0.0, -1.0]], 0.5),
