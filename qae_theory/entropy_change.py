@@ -199,8 +199,8 @@ def entropy_change_enclosure(logits: Any, direction: Any, step_size: Any) -> tup
     r"""Return a certified narrow enclosure of the exact entropy change, in nats.
 
     :math:`\Delta H = -\sum_i(\pi'_i-\pi_i)\log\pi_i - KL(\pi'\|\pi)` in double-double arithmetic (about 106 bits) with
-    a bound on its rounding, intersected with :math:`[-H, \log n - H]`. It is a few units in the last place of the
-    change wide, unless the terms cancel to less than 1e-10 of their sizes, the change is below 1e-150, or a step
+    a bound on its rounding, intersected with :func:`entropy_change_bounds`. It is a few units in the last place of
+    the change wide, unless the terms cancel to less than 1e-10 of their sizes, the change is below 1e-150, or a step
     above 1e12 leaves new logits that double-double cannot tell apart.
 
     Args:
@@ -292,22 +292,21 @@ def _enclosed(kernel: Callable[..., Any], logits: Any, direction: Any, step_size
     z, d, eta = arguments.float_step(logits, direction, step_size, looked_at=False)
     batch, arms = np.broadcast_shapes(z.shape[:-1], d.shape[:-1], eta.shape), z.shape[-1]
     z, d, eta = _rows(z, (*batch, arms)), _rows(d, (*batch, arms)), np.broadcast_to(eta, batch).ravel()
-    lower, upper = kernel(z, d, eta)
+    lower, upper = kernel(z, d, eta, curvature=curvature_brackets(arms))
     if np.isnan(lower).any():
         arguments.step(logits, direction, step_size)  # which refuses what it finds
     return lower.reshape(batch), upper.reshape(batch)
 
 
-def _bounds(z: Array, d: Array, eta: Array, *, method: str) -> tuple[Array, Array]:
+def _bounds(z: Array, d: Array, eta: Array, *, curvature: tuple[float, float], method: str) -> tuple[Array, Array]:
     """Return the bounds of a method on rows ``[r, n]``, the best ones of few arms narrowed by the enclosure.
 
     For many arms the enclosure would cost some fifty times what the bounds do.
     """
-    curvature = curvature_brackets(z.shape[1])
     low, high = bounds.bounds(z, d, eta, method=method, curvature=curvature)
     if method != "best" or z.shape[1] > _FEW_ARMS:
         return low, high
-    least, most = enclosure.enclosure(z, d, eta)
+    least, most = enclosure.enclosure(z, d, eta, curvature=curvature)
     # Cross-entropies of two arms bound the sizes of the change's two terms, by which its rounding in float64 goes: what
     # is measured in float64 is to lie inside too.
     below, above = bounds.bounds(z, d, eta, method="cross-entropy", curvature=curvature)

@@ -110,7 +110,10 @@ def cells(config: StudyConfig) -> list[Cell]:
 
 def finished_study(config: StudyConfig, preset: Preset, *, out: Path) -> Path | None:
     """Return the folder of this study by this code, if it is whole; None otherwise."""
-    return find_run(out, EXPERIMENT, identity(config, preset), modules=MODULES)
+    folder = find_run(out, EXPERIMENT, identity(config, preset), modules=MODULES)
+    if folder is None or json.loads((folder / MISSING_FILE).read_text(encoding="utf-8")):
+        return None  # what is written from a part of a study has its id, and gives way to the whole
+    return folder
 
 
 def study(

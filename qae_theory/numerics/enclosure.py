@@ -3,8 +3,8 @@ r"""A narrow enclosure of the exact entropy change: its definition in double-dou
 Three ways, by the size of the step. A step that moves no log-probability by more than a few hundred nats is taken by
 :math:`\Delta H = -\sum_i\pi_it_iS_i - \sum_i\pi_if(y_i)` with :math:`y = \log(\pi'/\pi)`, :math:`t = e^y - 1`,
 :math:`S = \log\pi + H` and :math:`f(y) = e^y(y - 1) + 1 \ge 0`, in which nothing cancels but what must. A longer one is
-:math:`H' - H`. One below 2^-120 is its Taylor polynomial of second order. Where double-double is not enough
-:math:`[-H, \log n - H]` is left.
+:math:`H' - H`. One below 2^-120 is its Taylor polynomial of second order. Where double-double is not enough the bounds
+of ``bounds`` are left.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qae_theory.numerics import bounds
 from qae_theory.numerics import double_double as dd
 from qae_theory.numerics.arithmetic import Array
 from qae_theory.numerics.double_double import PRECISION, Pair
@@ -64,18 +65,23 @@ class Start(NamedTuple):
         return np.asarray(np.vecdot(self.weights.high, x) / (1 + self.others.high))
 
 
-def enclosure(z: Array, d: Array, eta: Array) -> Sides:
+def enclosure(z: Array, d: Array, eta: Array, *, curvature: tuple[float, float]) -> Sides:
     """Return the lower and upper end for rows ``[r, n]`` and finite steps ``[r]``; NaN for a row that is not finite."""
-    lower, upper = np.empty((2, len(z)))
+    lower, upper = bounds.bounds(z, d, eta, method="best", curvature=curvature)
     height = max(1, _ELEMENTS // z.shape[1])
     with np.errstate(all="ignore"):  # what over- or underflows is seen in the end, as a NaN or in the error's size
         for first in range(0, len(z), height):
             block = slice(first, first + height)
-            lower[block], upper[block] = _block(z[block], d[block], eta[block])
+            low, high = _block(z[block], d[block], eta[block])
+            # fmax and fmin pass over NaN, where double-double has found nothing; of the bounds it is an answer.
+            unknown = np.isnan(lower[block])
+            lower[block] = np.where(unknown, np.nan, np.fmax(lower[block], low))
+            upper[block] = np.where(unknown, np.nan, np.fmin(upper[block], high))
     return lower, upper
 
 
 def _block(z: Array, d: Array, eta: Array) -> Sides:
+    """Return the ends by double-double; NaN where it is not enough."""
     start = _start(z, d, eta)
     reach = np.ldexp(start.mantissa, np.minimum(start.exponent, _LONGEST_STEP)) * np.abs(start.move.high).max(axis=1)
     short = start.exponent < SHORTEST_STEP
@@ -84,21 +90,7 @@ def _block(z: Array, d: Array, eta: Array) -> Sides:
     for way, chosen in ((_short, short), (_moderate, moderate), (_long, ~short & ~moderate)):
         if chosen.any():
             low[chosen], high[chosen] = way(_part(start, chosen))
-    least, most = _trivial(start, z.shape[1])
-    still = (d.max(axis=1) == d.min(axis=1)) | (eta == 0)
-    finite = np.isfinite(z).all(axis=1) & np.isfinite(d).all(axis=1)
-    return tuple(  # type: ignore[return-value]
-        np.where(finite, np.where(still, 0.0, side), np.nan)
-        for side in (np.fmax(low, least), np.fmin(high, most))  # which pass over NaN, where a way has found nothing
-    )
-
-
-def _trivial(start: Start, arms: int) -> Sides:
-    """Return [-H, log n - H], which contains every change."""
-    h = _entropy(start.others, start.mean_gap)
-    all_equal = dd.log1p(dd.exactly(np.full_like(h.high, arms - 1.0)))
-    below, above = _HANDFUL * (PRECISION * h.high + LOST), _HANDFUL * PRECISION * (h.high + all_equal.high)
-    return _ends(dd.negative(h), below)[0], _ends(dd.add(all_equal, dd.negative(h)), above)[1]
+    return low, high
 
 
 def _part(start: Start, chosen: Array) -> Start:

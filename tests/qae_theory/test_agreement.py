@@ -12,7 +12,7 @@ import pytest
 from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Exactly, Refused, agreement
 from qae_theory.proofs.contract.agreement.plan.kept import kept, remembered
 from qae_theory.proofs.contract.shipped_agrees import TIES, Tie
-from tests.reference import bounds, changes
+from tests.reference import changes, rooms
 
 QUICK = os.environ.get("QAE_EFFORT", "quick") != "full"
 
@@ -36,10 +36,10 @@ def test_a_planted_fault_is_found(tie: Tie) -> None:
     assert not agreement(tie.faulty, tie.cells(QUICK)).passed
 
 
-@pytest.mark.parametrize("method", bounds.METHODS)
+@pytest.mark.parametrize("method", rooms.METHODS)
 def test_a_direction_with_an_entry_at_its_mean_has_a_reference(method: str) -> None:
     """The centred entry is a ball around 0 there, whose powers flint makes nan."""
-    low, high = bounds.bare_bounds([0.0, 0.0, 0.0], [0.0, 1.0, -1.0], 1.0)[method]
+    low, high = rooms.bare_bounds([0.0, 0.0, 0.0], [0.0, 1.0, -1.0], 1.0, method=method)
     assert low.is_finite()
     assert high.is_finite()
     assert low < high

@@ -48,9 +48,15 @@ def test_the_run_passes_and_writes_its_figures(
 
 
 @pytest.mark.usefixtures("small_run")
-def test_the_run_fails_on_faulty_bounds(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("fault", "instances"), [("no rescaling of the direction", "4000"), ("no room for rounding", "500")]
+)
+def test_the_run_fails_on_faulty_bounds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fault: str, instances: str
+) -> None:
     """The other planted faults show in more instances than are drawn here."""
-    with controls.FAULTS["no room for rounding"]():
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--adversarial", instances])
+    with controls.FAULTS[fault]():
         assert command.main() == 1
     assert "without [" in capsys.readouterr().out
 

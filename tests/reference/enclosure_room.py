@@ -12,7 +12,7 @@ import flint
 from .changes import centred, entropy_change, stepped
 from .numbers import ball
 from .policies import Atom, entropy, mean
-from .rooms import Blurred, largest, working_digits
+from .rooms import Blurred, intersection, largest, outward_bounds, working_digits
 
 PRECISION, LOST = flint.arb(2) ** -90, flint.arb(2) ** -1000
 HANDFUL = 16
@@ -21,6 +21,7 @@ FAR = 300  # in nats
 SHORTEST, LONGEST = -120, 100  # powers of two of a step, in units of the direction's size
 SERIES = flint.arb(2) ** -20  # below this, y stands in a series for e^y (y - 1) + 1
 DEEPEST = -1000  # gaps are cut here
+MUCH_LOST = flint.arb(10) ** -290
 LARGEST_ERROR = flint.arb(2) ** -60  # of a gap; above it, double-double says nothing
 
 
@@ -31,16 +32,18 @@ def enclosure_ends(logits: Sequence[Any], direction: Sequence[Any], step: Any) -
     """
     with flint.ctx.workdps(working_digits(logits, direction, step)):
         change = entropy_change(logits, direction, step).value
-        room, h, log_n = _room(logits, direction, step), entropy(logits), ball(len(logits)).log()
-        below = _above(-change, room), _above(h, PRECISION * h + LOST)
-        above = _above(change, room), _above(log_n - h, PRECISION * (h + log_n))
-        lowest, low = (-below[0][i].min(below[1][i]) for i in (1, 0))
-        high, highest = (above[0][i].min(above[1][i]) for i in (0, 1))
-        return Blurred(lowest, low.min(change)), Blurred(high.max(change), highest)
+        room = _room(logits, direction, step)
+        (low, lowest), (high, highest) = _above(-change, room), _above(change, room)
+        ends = Blurred(-lowest, -low), Blurred(high, highest)
+        h, log_n = entropy(logits), ball(len(logits)).log()
+        if room > MUCH_LOST and room < (change + h).min(log_n - h - change) / 1000:
+            return ends
+        # Where double-double cannot tell, or loses more below float64 than by rounding, the bounds may be narrower.
+        return intersection([ends, outward_bounds(logits, direction, step, method="best")], change)
 
 
 def _above(value: flint.arb, room: flint.arb) -> tuple[flint.arb, flint.arb]:
-    """Return what an upper end lies between; it is the next float, or that after it."""
+    """Return what an upper end lies between; it is the next float, or that after it, and not below the value."""
     room = flint.arb(1.01) * HANDFUL * room
     return value + room * 19 / 20, value + room * 21 / 20 + 5 * UNIT * abs(value) + flint.arb(2) ** -1072
 

@@ -1,19 +1,19 @@
-"""The bounds on the entropy change with the room that rounding is given: ``docs/numerics.md``, in balls.
+"""The bounds on the entropy change, theory's formulas and the room that rounding is given, in balls.
 
-A room is a formula too. Were it smaller than the page argues, the bounds would not be guaranteed, were it larger, they
-would be wider than they have to be, and hardly any instance would show either.
+A room is a formula too, that of ``docs/numerics.md``. Were it smaller than the page argues, the bounds would not be
+guaranteed, were it larger, they would be wider than they have to be, and hardly any instance would show either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from math import frexp, log10
 from typing import Any, NamedTuple
 
 import flint
 
-from .bounds import METHODS, Range, bare_bounds, curvature_brackets
+from .bounds import curvature_brackets
 from .changes import centred, entropy_change
 from .numbers import DIGITS, ball, power
 from .policies import mean
@@ -25,6 +25,14 @@ FAR = 300  # in nats: a step that moves a log-probability by more has no weights
 SHORTEST, LONGEST = -900, 60  # powers of two of a step, in units of the direction's size
 PLAIN = 8  # directions within so many powers of two of 1 are taken as they are
 GENEROUS = flint.arb(102) / 100
+WITHOUT, EXACTLY, ROUNDED = 0, 1, 2  # rooms: none; those of means that are centred exactly; of such that are not
+
+
+class Range(NamedTuple):
+    """Hold a lower and an upper bound."""
+
+    low: flint.arb
+    high: flint.arb
 
 
 class Blurred(NamedTuple):
@@ -43,17 +51,20 @@ def outward_bounds(
     leaves of a mean. But no bound may lie beyond the exact change.
     """
     with flint.ctx.workdps(working_digits(logits, direction, step)):
-        bare = bare_bounds(logits, direction, step)
-        well, badly = (_Sums(logits, direction, step, badly_centred=badly) for badly in (False, True))
+        sums = {rooms: _Sums(logits, direction, step, rooms=rooms) for rooms in (WITHOUT, EXACTLY, ROUNDED)}
         sides = []
         for name in ("ends", *(METHODS if method == "best" else (method,))):
-            narrow, wide = (KINDS[name](sums) for sums in (well, badly))
-            if narrow is not None and wide is not None:
-                sides.append(_blurred(bare[name], narrow, wide, well.blur))
-        lows, highs = zip(*sides, strict=True)
-        change = entropy_change(logits, direction, step).value
-        low = Blurred(largest([x.least for x in lows]), largest([x.most for x in lows]).min(change))
-        return low, Blurred(_least([x.least for x in highs]).max(change), _least([x.most for x in highs]))
+            found = [KINDS[name](each) for each in sums.values()]
+            if all(found):
+                sides.append(_blurred(*found, sums[EXACTLY].blur))
+        return intersection(sides, entropy_change(logits, direction, step).value)
+
+
+def intersection(sides: Sequence[tuple[Blurred, Blurred]], change: flint.arb) -> tuple[Blurred, Blurred]:
+    """Return the largest of lower and the least of upper bounds, which may not lie beyond the exact change."""
+    lows, highs = zip(*sides, strict=True)
+    low = Blurred(largest([x.least for x in lows]), largest([x.most for x in lows]).min(change))
+    return low, Blurred(_least([x.least for x in highs]).max(change), _least([x.most for x in highs]))
 
 
 def working_digits(logits: Sequence[Any], direction: Sequence[Any], step: Any) -> int:
@@ -66,19 +77,30 @@ def working_digits(logits: Sequence[Any], direction: Sequence[Any], step: Any) -
     return DIGITS + int(min(gap, 800)) + max(0, int(2 * short))
 
 
+def bare_bounds(logits: Sequence[Any], direction: Sequence[Any], step: Any, *, method: str) -> Range | None:
+    """Return the bounds of a method by its formula alone; None for a step that is too far for it."""
+    with flint.ctx.workdps(working_digits(logits, direction, step)):
+        return KINDS[method](_Sums(logits, direction, step, rooms=WITHOUT))
+
+
 def _blurred(bare: Range, narrow: Range, wide: Range, blur: flint.arb) -> tuple[Blurred, Blurred]:
-    few = 10 * UNIT * (abs(bare.low) + abs(bare.high))
+    """Return where the bounds may lie; never inside of what the formula gives, but for the last places."""
+    few = 8 * UNIT * (abs(bare.low) + abs(bare.high))
     low, high = blur * abs(bare.low - narrow.low) + few, blur * abs(narrow.high - bare.high) + few
-    return Blurred(wide.low - low, narrow.low + low), Blurred(narrow.high - high, wide.high + high)
+    least, most = (narrow.low + low).min(bare.low + few), (narrow.high - high).max(bare.high - few)
+    return Blurred(wide.low - low, least), Blurred(most, wide.high + high)
 
 
 class _Sums:
     """Sums that rooms are made of; x is the direction at a size near 1, with the step's sign, less its mean.
 
-    Where it is badly centred, as much is left of the means of S and x as rounding can leave.
+    ``rooms`` is WITHOUT for the formulas alone, and where it is ROUNDED, as much is left of the means of S and x as
+    rounding can leave.
     """
 
-    def __init__(self, logits: Sequence[Any], direction: Sequence[Any], step: Any, *, badly_centred: bool) -> None:
+    def __init__(self, logits: Sequence[Any], direction: Sequence[Any], step: Any, *, rooms: int) -> None:
+        # The unit of all rooms, and what floors and factors are taken to the power of: with 0 there are none.
+        self.on = int(rooms != WITHOUT)
         self.arms = len(logits)
         self.policy, self.surprise, delta = centred(logits, direction)
         size = frexp(max(abs(float(d)) for d in direction))[1]
@@ -96,7 +118,7 @@ class _Sums:
         self.of_s = int(len(set(logits)) > 1)  # equal logits: S is exactly 0 in float64 too
         self.rest_s = self.rest_x = flint.arb(0)
         roundings = (16 + ball(self.arms).sqrt() + self.deepest) * UNIT
-        if badly_centred:
+        if rooms == ROUNDED:
             raw = self.mean([abs(d) for d in _less_its_offset([ball(atom.rest[0]) / unit for atom in self.policy])])
             self.rest_s, self.rest_x = roundings * abs(self.mean_gap), roundings * raw
 
@@ -121,12 +143,12 @@ class _Sums:
     def relative(self) -> flint.arb:
         """Return r, what an expectation is off by in units of its terms' sizes."""
         summation = min(self.arms, COLUMNS) + -(-self.arms // COLUMNS) + 2
-        return GENEROUS * 2 * (792 + summation) * UNIT
+        return self.on * GENEROUS * 2 * (792 + summation) * UNIT
 
     @cached_property
     def shifted(self) -> flint.arb:
         """Return R, the same for weights e^(tau x)."""
-        return self.relative + GENEROUS * 2 * (2 * FAR + 16) * UNIT
+        return self.relative + self.on * GENEROUS * 2 * (2 * FAR + 16) * UNIT
 
     @cached_property
     def deepest(self) -> flint.arb:
@@ -147,7 +169,7 @@ class _Sums:
 
     @property
     def gap_error(self) -> flint.arb:
-        return 4 * UNIT * abs(self.mean_gap)
+        return self.on * 4 * UNIT * abs(self.mean_gap)
 
     @cached_property
     def sizes(self) -> tuple[flint.arb, ...]:
@@ -195,8 +217,9 @@ class _Path(NamedTuple):
 
 def _path(sums: _Sums, slope: _Slope) -> _Path:
     wider = (1 + 4 * sums.shifted) * (sums.tau * slope.off_centre).min(flint.arb(FAR)).exp()
-    a = [wider * (sums.sized(0, k) + SHIFTED_FLOOR) for k in range(5)]
-    s = [wider * (sums.sized(1, k) + SHIFTED_FLOOR * sums.of_s) + sums.gap_error * a[k] for k in range(4)]
+    floor = sums.on * SHIFTED_FLOOR
+    a = [wider * (sums.sized(0, k) + floor) for k in range(5)]
+    s = [wider * (sums.sized(1, k) + floor * sums.of_s) + sums.gap_error * a[k] for k in range(4)]
     drift = (sums.tau * a[2]).min(a[1]) + slope.off_centre
     return _Path(a, s, drift, s[0].min(slope.off_mean + sums.tau * (s[1] + drift * s[0])))
 
@@ -209,13 +232,13 @@ def _entropy(sums: _Sums) -> Range:
 
 def _ends(sums: _Sums) -> Range:
     h = _entropy(sums)
-    return Range(-h.high, ball(sums.arms).log() * (1 + 16 * UNIT) - h.low)
+    return Range(-h.high, ball(sums.arms).log() * (1 + sums.on * 16 * UNIT) - h.low)
 
 
 def _brackets(sums: _Sums) -> Range | None:
     slope = _slope(sums)
     below, above = curvature_brackets(sums.arms)
-    quadratic = sums.tau * power(largest(sums.x) - _least(sums.x), 2) / 2 * (1 + 2 * flint.arb(10) ** -14)
+    quadratic = sums.tau * power(largest(sums.x) - _least(sums.x), 2) / 2 * (1 + sums.on * 2 * flint.arb(10) ** -14)
     low, high = slope.first - quadratic * below, slope.first + quadratic * above
     return _stepped(sums, Range(low - slope.first_room, high + slope.first_room))
 
@@ -228,7 +251,7 @@ def _third_order(sums: _Sums) -> Range | None:
     fourth = a4 + 4 * m * a3 + 6 * power(m, 2) * a2 + 4 * power(m, 3) * a1 + power(m, 4)
     tied = s3 + 3 * m * s2 + 3 * power(m, 2) * s1 + power(m, 3) * s0
     b3 = 2 * third + tied + path.surprise * third + tau * fourth + 3 * a2 * (s1 + m * s0 + tau * a2)
-    room = slope.first_room + tau * slope.second_room / 2 + tau * tau * b3 * (1 + flint.arb(10) ** -12) / 6
+    room = slope.first_room + tau * slope.second_room / 2 + tau * tau * b3 * (1 + sums.on * flint.arb(10) ** -12) / 6
     middle = slope.first + tau * slope.second / 2
     return _stepped(sums, Range(middle - room, middle + room)) if sums.near else None
 
@@ -263,17 +286,18 @@ def _ratio_box(sums: _Sums) -> Range | None:
         low_mean = (log_mean - error).max(-tau * slope.off_centre)
         high_mean = (log_mean + error).min(tau * slope.off_centre + power(tau, 2) * variance / 2)
         least, most = tau * _least(sums.x) - high_mean, tau * largest(sums.x) - low_mean
-    slack, h, zero = 16 * UNIT * spread, _entropy(sums).high, flint.arb(0)
+    slack, h, zero = sums.on * 16 * UNIT * spread, _entropy(sums).high, flint.arb(0)
     return Range(h * (least - slack).min(zero).expm1(), h * (most + slack).max(zero).expm1())
 
 
-KINDS = {
+KINDS: dict[str, Callable[[_Sums], Range | None]] = {
     "ends": _ends,
     "brackets": _brackets,
     "ratio-box": _ratio_box,
     "cross-entropy": _cross_entropy,
     "third-order": _third_order,
 }
+METHODS = tuple(KINDS)[1:]
 
 
 def largest(values: Sequence[flint.arb]) -> flint.arb:
