@@ -34,7 +34,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder / "trainer.py"
 
 
-def tested() -> list[Watched]:
+def as_tested() -> list[Watched]:
     return [replace(one, hash=str(current_hash(one))) for one in (METHOD, NORMALISER)]
 
 
@@ -49,7 +49,7 @@ def tested() -> list[Watched]:
     ],
 )
 def test_what_moved_is_named(engine: Path, old: str, new: str, named: list[str]) -> None:
-    listed = tested()
+    listed = as_tested()
     assert moved(listed) == []
     engine.write_text(SOURCE.replace(old, new))
     assert [line.partition(" since ")[0] for line in moved(listed)] == [f"toy_engine.trainer.{name}" for name in named]
