@@ -28,6 +28,7 @@ from llm_validation.study.analysis.terms import chain_records
 from llm_validation.study.figures import CAPTIONS, draw_all
 from qae_theory.curves.rungs import RUNGS
 from qae_theory.runs.files import to_json
+from qae_theory.runs.plain import eight_digits
 
 REPORT = "report.md"
 Record = dict[str, Any]
@@ -65,7 +66,7 @@ def write_report(
     found = computed(tables, facts["models"])
     for name, content in found._asdict().items():
         kept = {"lines": [line.record() for line in content.lines], "out": content.out} if name == "lines" else content
-        (folder / f"{name}.json").write_text(to_json(_eight_digits(kept)), encoding="utf-8")
+        (folder / f"{name}.json").write_text(to_json(eight_digits(kept)), encoding="utf-8")
     note = f"{config['preset']} size, run {facts['run_id']}"
     drawn = draw_all(folder, tables, found.bounds, found.places["places"], run_id=facts["run_id"], note=note)
     text = "\n".join(_lines(tables, found, drawn, config, facts))
@@ -123,14 +124,6 @@ def ladder_records(probes: Table) -> Record:
             for rung in RUNGS:
                 by_rung[rung] = {**sums[arms][substrate][setting][rung], **robust(rung_rows(rows, rung), fresh())}
     return by_arms
-
-
-def _eight_digits(content: Any) -> Any:
-    """Return content with floats of eight significant digits, far more than any interval has.
-
-    Digits beyond differ between machines, and would change the files.
-    """
-    return json.loads(json.dumps(content), parse_float=lambda text: float(f"{float(text):.8g}"))
 
 
 def _lines(

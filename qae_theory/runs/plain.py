@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -34,3 +35,14 @@ def finite_or_none(value: Any) -> Any:
     if isinstance(value, list):
         return [finite_or_none(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def eight_digits(content: Any) -> Any:
+    """Return a plain value with floats of eight significant digits, far more than any interval has.
+
+    Digits beyond differ between machines, and would change the files.
+
+    >>> eight_digits({"mean": [1 / 3, 2]})
+    {'mean': [0.33333333, 2]}
+    """
+    return json.loads(json.dumps(content), parse_float=lambda text: float(f"{float(text):.8g}"))

@@ -81,16 +81,32 @@ def run_records(runs: Table) -> list[dict[str, Any]]:
     return records
 
 
-def merged(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return several studies' summaries as one; of a substrate or line in two of them, the first counts."""
+def merged(summaries: Sequence[Mapping[str, Any]], lines: Sequence[Line] = ()) -> dict[str, Any]:
+    """Return several studies' summaries as one.
+
+    Args:
+        summaries: each as :func:`summary` returns it. Of a substrate in two of them the model and the ladder are the
+            first one's, and the runs are those of both; of a run or line in two of them the first counts.
+        lines: over the seeds of several studies; they count where they have more seeds than those of the summaries.
+    """
     substrates: dict[str, Any] = {}
-    lines: dict[tuple[str, str], Any] = {}
+    by_id: dict[tuple[str, str], Any] = {}
     for of_study in summaries:
         for name, facts in of_study["substrates"].items():
-            substrates.setdefault(name, facts)
-        for line in of_study["lines"]:
-            lines.setdefault((line["claim"], line["condition"]), line)
-    return {"substrates": substrates, "lines": list(lines.values())}
+            known = substrates.setdefault(name, {**facts, "runs": []})
+            there = {_run_id(run) for run in known["runs"]}
+            known["runs"] += [run for run in facts["runs"] if _run_id(run) not in there]
+        for record in of_study["lines"]:
+            by_id.setdefault((record["claim"], record["condition"]), record)
+    for line in lines:
+        known = by_id.get((line.claim, line.condition))
+        if known is None or known["n"] < line.n:
+            by_id[line.claim, line.condition] = line_record(line)
+    return {"substrates": substrates, "lines": list(by_id.values())}
+
+
+def _run_id(run: Mapping[str, Any]) -> tuple[str, str, int]:
+    return run["condition"], run["rule"], run["seed"]
 
 
 def _of_condition(substrate: str, name: str, rules: Mapping[str, Table]) -> Iterator[dict[str, Any]]:

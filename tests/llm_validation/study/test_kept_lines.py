@@ -11,8 +11,10 @@ import pytest
 
 from llm_validation.study.analysis.step_lines import SMALLEST
 from llm_validation.study.kept_lines import FOLDER, keep, kept_lines
+from llm_validation.study.stored_summary import stored_summary
 from qae_theory.curves.families import FAMILIES
 from qae_theory.curves.outcomes import Line, line
+from qae_theory.runs.files import to_json
 
 DOCS = Path(__file__).parents[3] / "docs/validation"
 # The stored folder behind each kept file, and what else `keep` was given.
@@ -90,6 +92,33 @@ def test_what_is_kept_is_what_the_stored_study_found(path: Path, tmp_path: Path)
     again = keep(folder, tmp_path, *given)
     assert again.name == path.name
     assert again.read_text() == path.read_text()
+
+
+def test_the_stored_summary_is_that_of_all_stored_studies() -> None:
+    found = stored_summary(DOCS)
+    assert to_json(found) == (DOCS / "summary.json").read_text(encoding="utf-8")
+    runs = [
+        (name, run["rule"], run["condition"], run["seed"])
+        for name, facts in found["substrates"].items()
+        for run in facts["runs"]
+    ]
+    assert len(runs) == len(set(runs)) >= 192
+    assert {f"{one['claim']}@{one['condition']}" for one in found["lines"]} >= set(kept_lines(FOLDER))
+
+
+def test_a_further_studys_runs_have_seeds_of_their_own(tmp_path: Path) -> None:
+    runs = [{"rule": "grpo", "condition": "adam", "seed": seed, "success_last": 0.5} for seed in (0, 1)]
+    for folder, preset, seed in ((tmp_path, "long", 1000), (tmp_path / "b", "long", 1008), (tmp_path / "c", "own", 7)):
+        folder.mkdir(exist_ok=True)
+        name = "digits" if preset == "long" else "sums"
+        content = {"substrates": {name: {"model": "tiny", "runs": runs, "ladder": []}}, "lines": []}
+        (folder / "summary.json").write_text(json.dumps(content))
+        (folder / "provenance.json").write_text(json.dumps({"seed": seed}))
+        (folder / "config.json").write_text(json.dumps({"preset": preset}))
+    found = stored_summary(tmp_path, tmp_path / "none kept")
+    seeds = {name: [run["seed"] for run in facts["runs"]] for name, facts in found["substrates"].items()}
+    assert seeds == {"digits": [0, 1, 8, 9], "sums": [0, 1]}
+    assert json.loads((tmp_path / "summary.json").read_text())["substrates"]["digits"]["runs"] == runs
 
 
 def test_smallest_effects_are_those_of_the_families() -> None:

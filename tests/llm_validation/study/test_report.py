@@ -13,7 +13,7 @@ import pytest
 from llm_validation.common.resampling import shown
 from llm_validation.study import report, sections
 from llm_validation.study.analysis.curve_lines import Lines
-from llm_validation.study.analysis.summary import merged
+from llm_validation.study.analysis.summary import line_record, merged
 from llm_validation.study.bandit import bandit_probes
 from llm_validation.study.figures import CAPTIONS
 from llm_validation.study.report import write_report
@@ -117,12 +117,28 @@ def test_first_and_last_are_means_over_a_tenth_of_the_steps(folder: Path) -> Non
 def test_of_two_studies_the_first_one_counts(folder: Path) -> None:
     one = read(folder, "summary")
     other = json.loads(json.dumps(one))
-    other["substrates"] = {"digits": {"model": "another"}, "more": {"model": "more"}}
+    (run, *_) = one["substrates"]["digits"]["runs"]
+    again, further = {**run, "success_last": 9.0}, {**run, "seed": 77}
+    other["substrates"] = {
+        "digits": {"model": "another", "runs": [again, further]},
+        "more": {"model": "more", "runs": []},
+    }
     other["lines"] = [{**other["lines"][0], "effect": 9.0}, {"claim": "new", "condition": "more/x"}]
     both = merged([one, other])
     assert both["substrates"]["digits"]["model"] == "arithmetic"
-    assert both["substrates"]["more"] == {"model": "more"}
+    assert both["substrates"]["digits"]["runs"] == [*one["substrates"]["digits"]["runs"], further]
+    assert both["substrates"]["more"] == {"model": "more", "runs": []}
     assert both["lines"] == [*one["lines"], {"claim": "new", "condition": "more/x"}]
+
+
+def test_a_line_over_more_seeds_counts_before_those_of_the_studies(folder: Path) -> None:
+    one = read(folder, "summary")
+    first, second = ({name: record[name] for name in ("claim", "condition")} for record in one["lines"][:2])
+    whole = outcomes.line([0.1] * 50, 0.1, **first, says="", unit="")
+    part = outcomes.line([0.1], 0.1, **second, says="", unit="")
+    both = merged([one], [whole, part])["lines"]
+    assert both == [line_record(whole), *one["lines"][1:]]
+    assert both[0]["n"] == 50
 
 
 def test_the_tables_are_those_of_the_json(folder: Path) -> None:

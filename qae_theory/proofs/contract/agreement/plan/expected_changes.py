@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from functools import partial
 from itertools import product
 from typing import Any
@@ -11,7 +12,16 @@ from typing import Any
 import numpy as np
 
 from qae_theory.arrays import Array
-from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Refused, Within, around, read_only, refusal
+from qae_theory.proofs.contract.agreement.comparison import (
+    Answer,
+    Cell,
+    Refused,
+    Within,
+    Worth,
+    around,
+    read_only,
+    refusal,
+)
 from qae_theory.proofs.contract.agreement.plan import forms, groups, policies
 from qae_theory.proofs.contract.agreement.plan.kept import kept, remembered
 from qae_theory.proofs.contract.agreement.plan.settings import (
@@ -168,8 +178,12 @@ def _change_cells(quick: bool) -> Iterator[Cell]:
     yield from _enumerated_changes(quick, rng)
     yield from _changes_of_every_divisor(np.random.default_rng(SEED + 1))
     yield from _changes_of_peaked_policies()
+    for size, estimator in ((3, "rloo"), (2, "qae")):
+        exact = (np.array([Fraction(0), Fraction(1)], dtype=object), [1, 0], size, estimator, Fraction(1, 4))
+        yield Cell(f"exact, {estimator}, G = {size}", exact, partial(_exact_change, size, estimator))
     zeros = [0.0, 1.0]
     yield refusal("logits", [zeros], [1, 0], 4, "qae", 0.1)
+    yield refusal("arm_rewards", zeros, [2, 0], 4, "psr", 0.1)
     yield refusal("step_size", zeros, [1, 0], 4, "qae", [0.1])
     yield refusal("step_size", [-1e308, 1e308], [1, 0], 4, "qae", 1.79e308)
     yield refusal("group_size", zeros, [1, 0], 1, "rloo", 0.1)
@@ -237,6 +251,11 @@ def _expected_change(z: Array, r: Array, size: int, setting: Setting, eta: float
     room = 1e-11 * push * (1 + min(max(logits) - min(logits), 40.0))
     value = nearest(found)
     return Within(np.asarray(value - room), np.asarray(value + room))
+
+
+def _exact_change(size: int, estimator: str) -> Answer:
+    found = reference("expectations").expected_entropy_change([0.0, 1.0], [1.0, 0.0], size, estimator, 0.25, ())
+    return Worth(np.asarray(reference("numbers").nearest(found)))
 
 
 def _largest_of(r: Array, size: int, setting: Setting) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 from typing import Any
@@ -239,6 +240,8 @@ def _drawn_advantages(count: int) -> Iterator[Cell]:
 def _large_batches() -> Iterator[Cell]:
     """Yield batches of more than one block of memory, made of few different groups."""
     rng = np.random.default_rng(SEED)
+    scales = read_only(np.array([[1000.0, 1000.0 + 2.0**-30, 1000.0], [1e-20, 3e-20, 2e-20]]))
+    yield _advantage_cell("far from 0 beside tiny", "grpo", scales, eps=0)
     for estimator in ESTIMATORS:
         for size, many in ((16, 2100), (50, 700), (4096, 9)):
             kind = "binary" if estimator in BINARY else "overlong" if size == 16 else "ties"
@@ -271,8 +274,14 @@ def _exact_advantages() -> Iterator[Cell]:
                     options,
                 )
 
+    halves = [Fraction(1, 2), Fraction(1, 4), Fraction(1), Fraction(1, 4)]
+    decimals = np.array([Decimal(str(float(x))) for x in halves])
+    yield Cell(
+        "dr_grpo, decimals", (decimals, "dr_grpo"), partial(_exact_table, halves, "dr_grpo", Fraction(2, 5), None)
+    )
 
-def _exact_table(group: Sequence[int], estimator: str, k: Fraction, std: str | None) -> Answer:
+
+def _exact_table(group: Sequence[int | Fraction], estimator: str, k: Fraction, std: str | None) -> Answer:
     tally = {Fraction(x): count for x, count in Counter(group).items()}
     found = reference("groups").advantages(tally, estimator, k=k, std=std)
     values = np.empty(len(group), dtype=object)

@@ -11,7 +11,16 @@ from typing import Any
 import numpy as np
 
 from qae_theory.arrays import Array
-from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Near, Within, around, read_only, refusal
+from qae_theory.proofs.contract.agreement.comparison import (
+    Answer,
+    Cell,
+    Near,
+    Within,
+    Worth,
+    around,
+    read_only,
+    refusal,
+)
 from qae_theory.proofs.contract.agreement.plan import forms, policies
 from qae_theory.proofs.contract.agreement.plan.kept import kept, remembered
 from qae_theory.proofs.contract.agreement.references import reference
@@ -36,6 +45,8 @@ ENDS = (
     ("a direction of 1e-120", [0.0, 1.0, -2.0], [1e-120, -3e-120, 2e-121], 1e119),
     ("a direction of 1e-320", [0.0, 1.0, -2.0], [1e-320, -3e-320, 0.0], 1e300),
     ("equal entries of 1e9 but for one", [0.0, 1.0, -2.0], [1e9, 1e9, 1e9 + 1.0], 0.25),
+    ("entries of 1e9 that differ in all bits", [0.0, 1.0, -2.0], [1e9 + 2.0**-22, 1e9 - 2.0**-23, 1e9 + 1 / 3], 0.25),
+    ("entries of 1e9 beside tiny ones", [0.0, 1.0, -2.0], [[1e9, 1e9, 1e9 + 1.0], [1e-20, -3e-20, 2e-20]], 0.25),
     ("a difference beyond float64", [-0.78, 0.0, 1e-3], [1e308, -1.7e308, -9e307], -2.5e-313),
     ("gaps beyond float64", [1e308, -1e308, 1e308], [1.0, 0.5, -1.0], 0.75),
 )
@@ -61,6 +72,7 @@ CANCELLED = (
     ("two arms exchanged", [0.0, -2.0], [0.0, 1.0], 4.0),
     ("two arms exchanged by a far step", [0.0, -80.0], [0.0, 1.0], 160.0),
     ("three arms exchanged", [0.0, -1.0, -3.0], [-1.0, 1.0, 0.0], 1.0),
+    ("three nearly equal arms exchanged", [0.0, -(2.0**-22), -3 * 2.0**-22], [-3.0, 1.0, 2.0], 2.0**-22),
     ("the first and last exchanged", [0.0, -5.0, -9.0], [9.0, 0.0, -9.0], -1.0),
     ("arms exchanged by a long step", [0.0, -400.0], [0.0, 1.0], 800.0),
     ("arms exchanged by a long step along a huge direction", [0.0, -400.0], [-5e307, 5e307], 8e-306),
@@ -95,14 +107,16 @@ def change_cells(quick: bool) -> tuple[Cell, ...]:
 @kept
 def first_order_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``first_order_entropy_change``."""
-    return _cells(_first_order, quick, with_step=False)
+    half = [float(np.log(59)), *[0.0] * 59]  # as likely as all others together
+    too_large = refusal("direction", half, [1.7e308, *[-1.7e308] * 59])
+    return (*_cells(_first_order, quick, with_step=False), *_of_roots(_first_order), too_large)
 
 
 @kept
 def second_order_cells(quick: bool) -> tuple[Cell, ...]:
     """Return the plan of ``second_order_entropy_change``."""
     too_large = refusal("direction", [0.0, 1.0, 0.5], [1e200, -1e200, 0.0])
-    return (*_cells(_second_order, quick, with_step=False), too_large)
+    return (*_cells(_second_order, quick, with_step=False), *_of_roots(_second_order), too_large)
 
 
 @kept
@@ -157,6 +171,19 @@ def _sized(found: Any) -> Within:
     nearest = reference("numbers").nearest
     size = nearest(found.size)
     return around(nearest(found.value), TOLERANCE * size + (1e-300 if size else 0.0))
+
+
+def _of_roots(value: Any) -> Iterator[Cell]:
+    """Yield a direction of exact numbers beside logits that are floats: they stay what they are."""
+    import sympy  # a third of a second to import, and only this cell needs it
+
+    z, d = [0.0, 0.5, -1.0], [sympy.sqrt(2), sympy.Integer(0), sympy.Rational(1, 4)]
+    yield Cell("roots beside floats", (z, np.array(d)), partial(_worth, value, z, [float(x) for x in d]))
+
+
+def _worth(value: Any, z: list[float], d: list[float]) -> Answer:
+    (found,) = value((tuple(z), tuple(d), 0.0))
+    return Worth((found.low + found.high) / 2)
 
 
 def _bounds(step: Step, *, method: str) -> tuple[Within, ...]:

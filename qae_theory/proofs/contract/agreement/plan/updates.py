@@ -161,6 +161,8 @@ def _others() -> Iterator[Cell]:
     for rule in RULES:
         yield _population_cell("[2500, 20]", rule, read_only(many[place]), read_only(r[place]), 0.5)
     yield _group_cell("[600, 20]", many[place[:600]], r[place[:600]], responses[place[:600]], advantages[place[:600]])
+    yield _group_cell("one policy, a group's responses drawn again", many[0], r[0], responses, advantages[0])
+    yield _group_cell("one policy, other advantages", many[0], r[0], responses[0], advantages)
     zeros, group = [0.0, 1.0], {"responses": [0, 1], "advantages": [1.0, -1.0]}
     yield refusal("rule", zeros, [1, 0], "gradient")
     yield refusal("baseline", zeros, [1, 0], "sampled_group", baseline=0.5, **group)
