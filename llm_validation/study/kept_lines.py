@@ -32,11 +32,16 @@ class Kept(NamedTuple):
     source: str
 
 
-def kept_lines(folder: Path) -> Mapping[str, Kept]:
-    """Return every line that is kept in a folder with one file for each study, by the line's id."""
+def kept_lines(folder: Path, study: str = "*") -> Mapping[str, Kept]:
+    """Return every line that is kept in a folder with one file for each study, by the line's id.
+
+    Args:
+        folder: where the files are.
+        study: the name of one study, whose lines alone are returned, as they were before others were pooled with them.
+    """
     by_id: dict[str, list[tuple[dict[str, Any], str]]] = {}
     out: set[str] = set()
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob(f"{study}.json")):
         content = json.loads(path.read_text(encoding="utf-8"))
         out.update(content["out"])
         source = f"run {content['run']}, {content['name']}"
@@ -47,6 +52,12 @@ def kept_lines(folder: Path) -> Mapping[str, Kept]:
         for line_id, parts in by_id.items()
         if line_id not in out
     }
+
+
+def left_out(folder: Path) -> list[str]:
+    """Return the ids of the lines whose condition is out in one of the studies that are kept in a folder."""
+    contents = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json")))
+    return list(dict.fromkeys(name for content in contents for name in content["out"]))
 
 
 def keep(study: Path, folder: Path, name: str = "", looks: int = 1) -> Path:
