@@ -39,9 +39,9 @@ def stepped_gaps(z: Array, d: Array, eta: Array) -> tuple[Pair, Array, Array]:
         old = dd.difference(z, z[row, top][:, None])
         way = dd.by_power(dd.difference(d, d[row, top][:, None]), half)
         moved = dd.times_float(way, mantissa[:, None])
-        # Near the end of float64 the halves of a factor leave it. The plain product is then rounded, or infinite.
-        plain = np.isnan(moved.high + moved.low)
-        moved = Pair(np.where(plain, way.high * mantissa[:, None], moved.high), np.where(plain, 0.0, moved.low))
+        # Where the halves of a factor leave float64, so does the product: it is infinite, and no pair.
+        beyond = np.isnan(moved.high + moved.low)
+        moved = Pair(np.where(beyond, way.high * mantissa[:, None], moved.high), np.where(beyond, 0.0, moved.low))
         moved = dd.by_power(moved, exponent - half)
         gaps = dd.add(old, moved)
         high = np.where(np.isnan(gaps.high + gaps.low), old.high + moved.high, gaps.high)
@@ -52,7 +52,7 @@ def stepped_gaps(z: Array, d: Array, eta: Array) -> tuple[Pair, Array, Array]:
     gaps = Pair(high, np.where(np.isfinite(gaps.low), gaps.low, 0.0))
     # Differences of floats are pairs without rounding, and so is the product of two floats. What is rounded is the
     # product with the second half of a difference, and the sum, relative to itself.
-    part = np.where(plain, 2.0**-52, np.where(way.low != 0, 2.0**-100, 0.0)) * np.abs(moved.high)
+    part = np.where(way.low != 0, 2.0**-100, 0.0) * np.abs(moved.high)
     off = np.where(high > DEEPEST_GAP, part + 2.0**-100 * np.abs(high), 0.0).max(axis=1)
     return cut(gaps), off, top
 

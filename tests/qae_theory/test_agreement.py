@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
+import flint
 import numpy as np
 import pytest
 
 from qae_theory.proofs.contract.agreement.comparison import Answer, Cell, Exactly, Refused, agreement
 from qae_theory.proofs.contract.agreement.plan.kept import kept, remembered
 from qae_theory.proofs.contract.shipped_agrees import TIES, Tie
-from tests.reference import changes, rooms
+from tests.reference import changes, expectations, numbers, rooms
 
 QUICK = os.environ.get("QAE_EFFORT", "quick") != "full"
 
@@ -43,6 +46,30 @@ def test_a_direction_with_an_entry_at_its_mean_has_a_reference(method: str) -> N
     assert low.is_finite()
     assert high.is_finite()
     assert low < high
+
+
+def test_a_reference_without_a_value_is_no_zero() -> None:
+    """flint's nan contains 0, so that it would be read as a number that cannot be told from it."""
+    assert numbers.nearest(flint.arb(0, 1e-90)) == 0.0
+    for lost in (flint.arb("nan"), flint.arb("inf")):
+        with pytest.raises(ArithmeticError, match="no value"):
+            numbers.nearest(lost)
+
+
+def test_a_success_probability_that_rounds_to_one_has_a_reference() -> None:
+    with flint.ctx.workdps(numbers.DIGITS):
+        almost = 1 - flint.arb(-900).exp()
+    weights = expectations.binomial(5, almost)
+    assert [numbers.nearest(weight) for weight in weights] == [0.0] * 5 + [1.0]
+    exact = [Fraction(math.comb(5, j) * 2**j, 3**5) for j in range(6)]
+    weights = expectations.binomial(5, Fraction(2, 3))
+    assert [numbers.nearest(weight) for weight in weights] == pytest.approx([float(x) for x in exact], rel=1e-15)
+
+
+def test_a_step_beyond_float64_has_a_reference() -> None:
+    value = changes.entropy_change([0.0, 1.0, -2.0], [1e308, -1e308, -1e308], -1e10).value
+    left = math.log1p(math.exp(-3)) + 3 / (1 + math.exp(3))  # of the second and third arm
+    assert numbers.nearest(value) == pytest.approx(left - 0.713865757988625, rel=1e-14)
 
 
 def test_the_second_order_of_such_a_direction_has_a_reference() -> None:

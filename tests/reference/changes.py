@@ -6,11 +6,12 @@ Each comes with its size, the sum of the sizes of its terms: what cancels to les
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import flint
 
-from .numbers import ball, power, precise, total
+from .numbers import DIGITS, ball, power, precise, total
 from .policies import Atom, atoms, mean, surprises
 
 
@@ -37,9 +38,19 @@ def second_order(logits: Sequence[Any], direction: Sequence[Any]) -> Sized:
     return Sized(value, mean(policy, [(1 + abs(x)) * y * y for x, y in zip(s, delta, strict=True)]))
 
 
-@precise
 def entropy_change(logits: Sequence[Any], direction: Sequence[Any], step: Any) -> Sized:
     """Return H(softmax(z + eta d)) - H(softmax(z)), and sum |pi' - pi| |log pi + H| + KL(pi' || pi)."""
+    with flint.ctx.workdps(max(DIGITS, flint.ctx.dps) + far_digits(direction, step)):
+        return _entropy_change(logits, direction, step)
+
+
+def far_digits(direction: Sequence[Any], step: Any) -> int:
+    """Return how many digits more tell the new logits apart as well as the old ones, however far the step leads."""
+    farthest = Fraction(max(max(direction), -min(direction)))
+    return len(str(int(farthest * abs(Fraction(step)))))
+
+
+def _entropy_change(logits: Sequence[Any], direction: Sequence[Any], step: Any) -> Sized:
     policy = atoms(logits, direction)
     new = stepped(policy, step)
     s = surprises(policy)

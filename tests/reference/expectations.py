@@ -12,7 +12,7 @@ import flint
 
 from .changes import first_order, response_curvatures, second_order
 from .groups import advantages
-from .numbers import ball, precise, total
+from .numbers import ball, powers, precise, total
 from .policies import atoms, mean, probabilities
 
 Options = tuple[tuple[str, Any], ...]
@@ -32,11 +32,12 @@ def outcome_advantages(size: int, estimator: str, options: Options = ()) -> tupl
 
 @precise
 def binomial(trials: int, p: Any) -> list[flint.arb]:
-    """Return the binomial probabilities of 0..N, each from the one before it."""
-    p = ball(p)
-    odds, weights = p / (1 - p), [(1 - p) ** trials]
-    for j in range(trials):
-        weights.append(weights[-1] * odds * (trials - j) / (j + 1))
+    """Return the binomial probabilities of 0..N, without a quotient: p may be so near to 1 that 1 - p may be 0."""
+    right, wrong = (powers(x, trials) for x in (ball(p), 1 - ball(p)))
+    weights, ways = [], 1
+    for j in range(trials + 1):
+        weights.append(ways * right[j] * wrong[trials - j])
+        ways = ways * (trials - j) // (j + 1)
     return weights
 
 

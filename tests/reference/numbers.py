@@ -48,9 +48,15 @@ def ball(x: Any) -> flint.arb:
 
 
 def nearest(x: Any) -> float:
-    """Return a rational or the middle of a ball as a float; 0 for a ball that cannot be told from it."""
+    """Return a rational or the middle of a ball as a float; 0 for a ball that cannot be told from it.
+
+    Raises:
+        ArithmeticError: a ball without an end, which says nothing, and contains 0 too.
+    """
     if not isinstance(x, flint.arb):
         return float(x)
+    if not x.is_finite():
+        raise ArithmeticError(f"the reference has no value: {x}")
     return 0.0 if x.contains(0) else float(x.mid())
 
 
@@ -67,10 +73,15 @@ def neighbours(x: flint.arb) -> tuple[float, float]:
 
 def power(x: flint.arb, k: int) -> flint.arb:
     """Return x^k by products: flint's own power of a ball with midpoint 0 and a radius is nan."""
-    result = flint.arb(1)
+    return powers(x, k)[k]
+
+
+def powers(x: flint.arb, k: int) -> list[flint.arb]:
+    """Return x^0..x^k, by products."""
+    results = [flint.arb(1)]
     for _ in range(k):
-        result *= x
-    return result
+        results.append(results[-1] * x)
+    return results
 
 
 def total(terms: Iterable[Any]) -> flint.arb:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import flint
 
 from .bounds import curvature_brackets
-from .changes import centred, entropy_change
+from .changes import centred, entropy_change, far_digits
 from .numbers import DIGITS, ball, power
 from .policies import mean
 
@@ -71,10 +71,10 @@ def working_digits(logits: Sequence[Any], direction: Sequence[Any], step: Any) -
     """Return at how many digits to work.
 
     A response e^-gap as likely as another shows in their entropy behind as many digits as that, and a step of 1e-n in
-    the square of its change behind 2 n.
+    the square of its change behind 2 n. A far step has digits before the point.
     """
     gap, short = max(logits) - min(logits), -log10(abs(step)) - log10(max(direction) / 2 - min(direction) / 2)
-    return DIGITS + int(min(gap, 800)) + max(0, int(2 * short))
+    return DIGITS + int(min(gap, 800)) + max(0, int(2 * short)) + far_digits(direction, step)
 
 
 def bare_bounds(logits: Sequence[Any], direction: Sequence[Any], step: Any, *, method: str) -> Range | None:

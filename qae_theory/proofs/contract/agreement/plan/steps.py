@@ -48,6 +48,9 @@ ENDS = (
     ("entries of 1e9 that differ in all bits", [0.0, 1.0, -2.0], [1e9 + 2.0**-22, 1e9 - 2.0**-23, 1e9 + 1 / 3], 0.25),
     ("entries of 1e9 beside tiny ones", [0.0, 1.0, -2.0], [[1e9, 1e9, 1e9 + 1.0], [1e-20, -3e-20, 2e-20]], 0.25),
     ("a difference beyond float64", [-0.78, 0.0, 1e-3], [1e308, -1.7e308, -9e307], -2.5e-313),
+    ("a step beyond float64", [0.0, 1.0, -2.0], [1e308, -1e308, 1e308], 1e10),
+    ("a step back beyond float64", [0.0, 1.0, -2.0], [1e308, -1e308, -1e308], -1e10),
+    ("one policy and several steps", [0.0, 1.0, -2.0], [1.0, -0.5, 0.25], [0.1, -30.0, 1e-12]),
     ("gaps beyond float64", [1e308, -1e308, 1e308], [1.0, 0.5, -1.0], 0.75),
 )
 # Where the room for rounding shows: steps of no length to speak of, directions at both ends of the sizes that are taken
@@ -89,6 +92,8 @@ CANCELLED = (
     ("equal logits and a short step", [0.25, 0.25, 0.25], [1.0, -1.0, 0.5], 2.0**-130),
     ("a step that double-double cannot follow", [0.0, 1.1 * 2.0**60], [1.1, 1e-20], 2.0**60),
     ("one row of two moves", [[0.0, 1.0, 2.0], [0.5, 1.5, 0.0]], [[0.5, 0.5, 0.5], [1.0, 0.0, -1.0]], 0.5),
+    ("a little move beside a long one", [[0.0, 0.05, -0.1], [0.0, -400.0, -1.0]], [0.01, -0.02, 0.015], [1e-6, -1e5]),
+    ("a step that can be followed beside one that cannot", [[0.0, 400.0], [0.0, 1.1 * 2.0**60]], [1.1, 1e-20], 2.0**60),
     ("rare equal arms moved apart by a short step", [0.0, -9.0, -9.0], [0.0, 1.0, -1.0], -(2.0**-150)),
 )
 
