@@ -39,7 +39,8 @@ def stepped_gaps(z: Array, d: Array, eta: Array) -> tuple[Pair, Array, Array]:
         old = dd.difference(z, z[row, top][:, None])
         way = dd.by_power(dd.difference(d, d[row, top][:, None]), half)
         moved = dd.times_float(way, mantissa[:, None])
-        # Where the halves of a factor leave float64, so does the product: it is infinite, and no pair.
+        # A factor whose halves leave float64 is above 2^995, and 2^33 or more of the step is still to come: the product
+        # is infinite, and no pair.
         beyond = np.isnan(moved.high + moved.low)
         moved = Pair(np.where(beyond, way.high * mantissa[:, None], moved.high), np.where(beyond, 0.0, moved.low))
         moved = dd.by_power(moved, exponent - half)
