@@ -41,8 +41,7 @@ def kept_lines(folder: Path, study: str = "*") -> Mapping[str, Kept]:
     """
     by_id: dict[str, list[tuple[dict[str, Any], str]]] = {}
     out: set[str] = set()
-    for path in sorted(folder.glob(f"{study}.json")):
-        content = json.loads(path.read_text(encoding="utf-8"))
+    for content in _contents(folder, study):
         out.update(content["out"])
         source = f"run {content['run']}, {content['name']}"
         for record in content["lines"]:
@@ -56,8 +55,7 @@ def kept_lines(folder: Path, study: str = "*") -> Mapping[str, Kept]:
 
 def left_out(folder: Path) -> list[str]:
     """Return the ids of the lines whose condition is out in one of the studies that are kept in a folder."""
-    contents = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json")))
-    return list(dict.fromkeys(name for content in contents for name in content["out"]))
+    return list(dict.fromkeys(name for content in _contents(folder, "*") for name in content["out"]))
 
 
 def keep(study: Path, folder: Path, name: str = "", looks: int = 1) -> Path:
@@ -86,6 +84,12 @@ def keep(study: Path, folder: Path, name: str = "", looks: int = 1) -> Path:
     path = folder / f"{name}.json"
     write_atomically(path, to_json(content))
     return path
+
+
+def _contents(folder: Path, study: str) -> Iterator[Mapping[str, Any]]:
+    """Yield what the files of a folder hold, by name."""
+    for path in sorted(folder.glob(f"{study}.json")):
+        yield json.loads(path.read_text(encoding="utf-8"))
 
 
 def _id(record: Mapping[str, Any]) -> str:

@@ -40,7 +40,7 @@ def second_order(logits: Sequence[Any], direction: Sequence[Any]) -> Sized:
 
 def entropy_change(logits: Sequence[Any], direction: Sequence[Any], step: Any) -> Sized:
     """Return H(softmax(z + eta d)) - H(softmax(z)), and sum |pi' - pi| |log pi + H| + KL(pi' || pi)."""
-    with flint.ctx.workdps(max(DIGITS, flint.ctx.dps) + far_digits(direction, step)):
+    with flint.ctx.workdps(max(DIGITS + far_digits(direction, step), flint.ctx.dps)):
         return _entropy_change(logits, direction, step)
 
 
