@@ -12,7 +12,13 @@ from typing import NamedTuple
 
 from paper_figures.report.html import slug
 
-PAGES = ("validation/report.md", "validation/pretrained/report.md")
+PAGES = (
+    "validation/report.md",
+    "validation/second-look.md",
+    "validation/second-a/report.md",
+    "validation/second-b/report.md",
+    "validation/pretrained/report.md",
+)
 MOST_ROWS = 10  # of a table; a reader of the page compares no more by eye
 MOST_LINES = 30  # of a block of code
 _PART = re.compile(r"^(?P<table>(?:\|[^\n]*\n)+)|^```(?P<language>\w*)\n(?P<code>.*?)^```\n", re.MULTILINE | re.DOTALL)

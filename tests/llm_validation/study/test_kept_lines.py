@@ -18,7 +18,12 @@ from qae_theory.runs.files import to_json
 
 DOCS = Path(__file__).parents[3] / "docs/validation"
 # The stored folder behind each kept file, and what else `keep` was given.
-STUDIES: dict[str, tuple[Any, ...]] = {"long": (DOCS,), "pretrained": (DOCS / "pretrained",)}
+STUDIES: dict[str, tuple[Any, ...]] = {
+    "long": (DOCS,),
+    "pretrained": (DOCS / "pretrained",),
+    "second-a": (DOCS / "second-a", "second-a", 2),
+    "second-b": (DOCS / "second-b", "second-b", 2),
+}
 
 
 def made(sample: list[float], *, level: float = 0.95) -> Line:
