@@ -7,7 +7,7 @@ NaN or +inf, or with -inf only, gives NaN. The statistics are in ``token_stats``
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from math import factorial, log
 from typing import Any, NamedTuple
 
@@ -75,16 +75,26 @@ def sums_of_logits(logits: Tensor, per_temperature: float, chunk: int | None) ->
     return Sums(*sums)
 
 
+class Products(NamedTuple):
+    """Hold what is known of the logits ``hidden @ weight.T``, ``[rows]`` each."""
+
+    sums: Sums
+    taken: Tensor
+    """The logit of the row's token, in float64."""
+    lowest: Tensor
+    """min z, which is -inf or NaN where a factor is infinite and ``sums`` does not show it."""
+
+
 def sums_of_products(
     hidden: Tensor, weight: Tensor, tokens: Tensor, per_temperature: float, chunk: int | None
-) -> tuple[Sums, Tensor]:
-    """Return the sums of the logits ``hidden @ weight.T``, ``[rows]`` each, and the logit of each token, ``[rows]``.
+) -> Products:
+    """Return the sums of the logits ``hidden @ weight.T``, the logit of each token, and the lowest.
 
-    No more than twice ``chunk`` rows and ``TILE`` columns of logits are held at a time: those that are summed, and the
-    next ones. They are made as ``weight @ hidden.T``: with the longer factor first the product takes less time.
+    No more than twice ``chunk`` rows and ``TILE`` columns of logits are held at a time. They are made as ``weight @
+    hidden.T``: with the longer factor first the product takes less time.
 
     Args:
-        hidden: ``[rows, D]``.
+        hidden: ``[rows, D]``, without a gradient, as is ``weight``.
         weight: ``[V, D]``.
         tokens: ``[rows]``, integers in 0..V-1.
         per_temperature: 1 / T.
@@ -95,35 +105,42 @@ def sums_of_products(
     rows = chunk or _rows_at_a_time(min(TILE, len(weight)))
     blocks = zip(hidden.split(rows), tokens.split(rows), strict=True)
     parts = [_sum_products(block, weight, index, per_temperature) for block, index in blocks]
-    return Sums(*torch.cat([sums for sums, _ in parts], dim=1)), torch.cat([logit for _, logit in parts])
+    sums, taken, lowest = (torch.cat(column, dim=-1) for column in zip(*parts, strict=True))
+    return Products(Sums(*sums), taken, lowest)
 
 
-def _sum_products(hidden: Tensor, weight: Tensor, tokens: Tensor, per_temperature: float) -> tuple[Tensor, Tensor]:
-    """Return the sums ``[6, rows]`` and the tokens' logits ``[rows]`` of one block of rows, tile after tile."""
+def _sum_products(hidden: Tensor, weight: Tensor, tokens: Tensor, per_temperature: float) -> tuple[Tensor, ...]:
+    """Return the sums ``[6, rows]``, the tokens' logits and the lowest ones ``[rows]`` of one block of rows."""
     import torch
 
     rows, tiles = len(hidden), weight.split(TILE)
-    # All tiles are written to the same two places: allocating a block anew would cost more than filling it.
-    places = [hidden.new_empty(len(tile) * rows) for tile in tiles[:2]]
-    parts: list[Future[Tensor]] = []
-    taken = hidden.new_empty(rows)
-    with _behind(hidden.device) as behind:
-        for number, tile in enumerate(tiles):
-            if number >= len(places):
-                parts[number - len(places)].result()  # its logits are no longer needed
-            memory = places[number % len(places)][: len(tile) * rows].view(len(tile), rows)
-            logits = torch.mm(tile, hidden.T, out=memory)
-            parts.append(behind.submit(_sums_of_tile, logits, per_temperature))
-            place = tokens - number * TILE
-            here = logits.gather(0, place.clamp(0, len(tile) - 1)[None])[0]
-            taken = torch.where((place >= 0) & (place < len(tile)), here, taken)
-        sums = parts[0].result()
-        for part in parts[1:]:
-            sums = torch.stack(merge(Sums(*sums), Sums(*part.result()), per_temperature))
-    return sums, taken
+
+    def some(numbers: range, threads: int) -> list[tuple[Tensor, Tensor, Tensor]]:
+        # All tiles are written to the same place: allocating a block anew would cost more than filling it.
+        memory = hidden.new_empty(len(tiles[0]) * rows)
+        found = []
+        for number in numbers:
+            tile = tiles[number]
+            logits = torch.mm(tile, hidden.T, out=memory[: len(tile) * rows].view(len(tile), rows))
+            taken = _taken(logits, tokens - number * TILE)
+            found.append((_sums_of_tile(logits, per_temperature, threads), taken, logits.amin(dim=0)))
+        return found
+
+    sums, taken, lowest = zip(*_in_two_lanes(some, len(tiles), hidden.device), strict=True)
+    whole = sums[0]
+    for part in sums[1:]:
+        whole = torch.stack(merge(Sums(*whole), Sums(*part), per_temperature))
+    return whole, torch.stack(taken).sum(dim=0), torch.stack(lowest).amin(dim=0)
 
 
-def _sums_of_tile(logits: Tensor, per_temperature: float) -> Tensor:
+def _taken(logits: Tensor, place: Tensor) -> Tensor:
+    """Return each row's logit at its place in ``[columns, rows]`` logits; 0 for a place that is not among them."""
+    inside = (place >= 0) & (place < len(logits))
+    here = logits.gather(0, place.clamp(0, len(logits) - 1)[None])[0]
+    return here.double().masked_fill(~inside, 0)
+
+
+def _sums_of_tile(logits: Tensor, per_temperature: float, threads: int) -> Tensor:
     """Return the sums ``[6, rows]`` of ``[columns, rows]`` logits: a row's logits lie below one another."""
     import torch
 
@@ -132,9 +149,7 @@ def _sums_of_tile(logits: Tensor, per_temperature: float) -> Tensor:
         sum_with_torch(logits.T, per_temperature, sums)
         return sums
     z = (logits if logits.dtype in (torch.float32, torch.float64) else logits.float()).numpy()
-    # Half of the threads: the others are at the next product.
-    threads, out = max(1, torch.get_num_threads() // 2), sums.numpy()
-    step = max(1, min(LANES, -(-z.shape[1] // threads)))
+    out, step = sums.numpy(), max(1, min(LANES, -(-z.shape[1] // threads)))
 
     def task(start: int) -> None:
         _sum_columns(z, start, min(start + step, z.shape[1]), per_temperature, out)
@@ -143,24 +158,26 @@ def _sums_of_tile(logits: Tensor, per_temperature: float) -> Tensor:
     return sums
 
 
-def _behind(device: Any) -> Executor:
-    """Return what takes a tile's sums while the next product is made: torch's threads, left idle, would spin and wait.
+def _in_two_lanes(some: Callable[[range, int], list[Any]], count: int, device: Any) -> list[Any]:
+    """Return what ``some(numbers, threads)`` gives for the numbers 0 to ``count`` - 1.
 
-    A device has a queue of its own, and one thread is all that is wanted where torch uses one.
+    On the CPU two threads take every other number, each with half of torch's threads. With all of them at one product
+    after the other, those that wait for the sums would spin, and the sums would wait for them.
     """
     import torch
 
-    return ThreadPoolExecutor(1) if device.type == "cpu" and torch.get_num_threads() > 1 else _AtOnce()
-
-
-class _AtOnce(Executor):
-    """Run what is submitted before ``submit`` returns."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Return the finished call."""
-        done: Future[Any] = Future()
-        done.set_result(fn(*args, **kwargs))
-        return done
+    threads = torch.get_num_threads()
+    if device.type != "cpu" or threads == 1 or count == 1:
+        return some(range(count), threads)
+    found: list[Any] = [None] * count
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        lanes = ((first, threads - threads // 2), (second, threads // 2))
+        for lane, share in lanes:
+            lane.submit(torch.set_num_threads, share).result()
+        torch.set_num_threads(threads)  # what a thread sets for itself is also what threads begin with that come later
+        done = [lane.submit(some, range(at, count, 2), share) for at, (lane, share) in enumerate(lanes)]
+        found[::2], found[1::2] = (part.result() for part in done)
+    return found
 
 
 def merge(a: Sums, b: Sums, per_temperature: float) -> Sums:

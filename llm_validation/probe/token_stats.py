@@ -124,10 +124,12 @@ def token_stats_from_hidden(
     scale, rows = 1 / _checked_temperature(temperature), _checked_chunk(chunk)
     with torch.no_grad():
         _check_finite("hidden", hidden)
-        _check_finite("weight", weight)
         flat = hidden.detach().reshape(-1, width)
-        sums, taken = sums_of_products(flat, weight.detach(), index.reshape(-1), scale, rows)
-        if sums.e.isnan().any():
+        sums, taken, lowest = sums_of_products(flat, weight.detach(), index.reshape(-1), scale, rows)
+        bad = sums.e.isnan().any()
+        if bad or not lowest.isfinite().all():
+            _check_finite("weight", weight)  # only now: the matrix is large, and this reads all of it
+        if bad:
             refuse("hidden", hidden.dtype, "of a type in which no logit hidden @ weight.T is too large")
         return _statistics(sums, taken, scale, index.shape)
 

@@ -9,6 +9,7 @@ import doctest
 import math
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -437,7 +438,26 @@ def test_a_rounded_product_moves_a_result_by_its_rounding(torch: Any, dtype: str
         assert not errors(stats, exact, error)
 
 
+def test_a_logit_beyond_its_type_on_the_low_side_has_probability_0(torch: Any) -> None:
+    large, weight = torch.full((1, 3), 3e38), torch.tensor([[0.0] * 3, [-1.0] * 3])
+    assert token_stats_from_hidden(large, weight, torch.tensor([0])).log_prob == 0
+
+
 # Cost.
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_torchs_threads_are_as_many_afterwards(torch: Any, threads: int) -> None:
+    """In the thread that calls and in one that begins later; and their number changes no exact result."""
+    hidden, weight = factors(5, features=4, vocabulary=9000, dtype="float32")
+    tokens = choices((5,), 9000)
+    with torch_threads(1):
+        alone = token_stats_from_hidden(hidden, weight, tokens)
+    with torch_threads(threads):
+        assert identical(token_stats_from_hidden(hidden, weight, tokens), alone)
+        assert torch.get_num_threads() == threads
+        with ThreadPoolExecutor(1) as later:
+            assert later.submit(torch.get_num_threads).result() == threads
 
 
 def test_no_array_of_the_size_of_the_logits_is_made() -> None:
@@ -517,6 +537,9 @@ def test_bad_hidden_states_and_weights_are_told_apart(torch: Any) -> None:
         refuses(lambda h=hidden, w=weight: token_stats_from_hidden(h, w, tokens), "hidden", bad)
         hidden[1, 1], weight[7, 2] = 0.5, bad
         refuses(lambda h=hidden, w=weight: token_stats_from_hidden(h, w, tokens), "weight", bad)
+    weight[7, 2] = -math.inf
+    # Every logit of that row is -inf, which alone would be a token that cannot be taken.
+    refuses(lambda: token_stats_from_hidden(noise(2, 3).abs(), weight, tokens), "weight", -math.inf)
     large = torch.full((2, 3), 3e38)
     refuses(lambda: token_stats_from_hidden(large, torch.ones(9, 3), tokens), "hidden", large.dtype, says="@ weight.T")
 
