@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 # A run that asks more questions than this is not the kind of code that is proved here; better to stop than to hang.
 LARGEST_NUMBER_OF_PATHS = 4096
+# What z3 may spend on a question, in its own steps; most take a thousandth.
+Z3_STEPS = 10_000_000
 
 
 class Path:
@@ -25,6 +27,7 @@ class Path:
     def __init__(self, assumptions: tuple[Any, ...], answers: tuple[bool, ...]) -> None:
         """Start under the assumptions; the first open questions get the given answers, later ones yes."""
         self._solver = z3.Solver()
+        self._solver.set("rlimit", Z3_STEPS)
         self._solver.add(*assumptions)
         self._planned = answers
         self._fresh = 0

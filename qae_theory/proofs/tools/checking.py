@@ -8,7 +8,7 @@ the catalogue.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -22,13 +22,15 @@ from hypothesis.strategies import SearchStrategy
 from qae_theory.claims.model import Finding
 from qae_theory.proofs.carriers.paths import Path, paths
 
-# Goals take z3 milliseconds; what takes longer than this is undecided on a slower machine as well.
-Z3_TIMEOUT_MS = 20_000
+# What z3 may spend on a goal, try after try, each with a seed of its own. A goal takes at most some 10^5 steps, a few
+# milliseconds, but one search in a hundred takes a turn from which it does not come back: a new one then helps, and
+# more time does not. Steps are counted and not seconds, so that no goal is undecided because a machine is slow.
+Z3_TRIES = (1_000_000,) * 8 + (30_000_000,) * 2
 # Most assumptions are easily met, and z3 finds a contradiction fast or hardly ever.
-Z3_CONSISTENCY_TIMEOUT_MS = 1_000
+Z3_CONSISTENCY_TRIES = (1_000_000,) * 2
 
 
-def valid(goal: Any, *assumptions: Any, timeout_ms: int = Z3_TIMEOUT_MS) -> Finding:
+def valid(goal: Any, *assumptions: Any, tries: Sequence[int] = Z3_TRIES) -> Finding:
     """Find whether a goal holds whenever the assumptions do (z3).
 
     Assumptions that z3 refutes allow nothing, so that everything would hold of them: that fails by another criterion.
@@ -36,36 +38,43 @@ def valid(goal: Any, *assumptions: Any, timeout_ms: int = Z3_TIMEOUT_MS) -> Find
     Args:
         goal: a z3 formula.
         *assumptions: z3 formulas that hold together.
-        timeout_ms: milliseconds after which the goal is undecided.
+        tries: z3's steps in each try, after the last of which the goal is undecided.
 
     Returns:
-        Passed only where z3 finds no countermodel; ``unknown`` and a time-out fail by a criterion of their own.
+        Passed only where z3 finds no countermodel; a goal that is undecided fails by a criterion of its own.
     """
     if contradictory(*assumptions):
         return Finding(False, "z3 assumptions", "the assumptions contradict each other")
-    return entailed(goal, *assumptions, timeout_ms=timeout_ms)
+    return entailed(goal, *assumptions, tries=tries)
 
 
 def contradictory(*assumptions: Any) -> bool:
-    """Return whether z3 refutes the assumptions; it gets a short time, since most are easily met."""
-    solver = z3.Solver()
-    solver.set("timeout", Z3_CONSISTENCY_TIMEOUT_MS)
-    solver.add(*assumptions)
-    return bool(solver.check() == z3.unsat)
+    """Return whether z3 refutes the assumptions; it gets few steps, since most are easily met."""
+    return bool(_asked(assumptions, Z3_CONSISTENCY_TRIES)[0] == z3.unsat)
 
 
-def entailed(goal: Any, *assumptions: Any, timeout_ms: int = Z3_TIMEOUT_MS) -> Finding:
+def entailed(goal: Any, *assumptions: Any, tries: Sequence[int] = Z3_TRIES) -> Finding:
     """Find whether a goal follows from assumptions that may contradict each other, as on an idle path."""
-    solver = z3.Solver()
-    solver.set("timeout", timeout_ms)
     # The goal follows from the assumptions exactly if they allow no case in which it fails.
-    solver.add(*assumptions, z3.Not(goal))
-    answer = solver.check()
+    answer, solver = _asked((*assumptions, z3.Not(goal)), tries)
     if answer == z3.unsat:
         return Finding(True, "z3 countermodel", "z3: no countermodel")
     if answer == z3.sat:
         return Finding(False, "z3 countermodel", f"z3: {solver.model()}")
-    return Finding(False, "z3 undecided", f"z3: {solver.reason_unknown()}")
+    return Finding(False, "z3 undecided", f"z3: {solver.reason_unknown()} in the last of {len(tries)} tries")
+
+
+def _asked(formulas: Sequence[Any], tries: Sequence[int]) -> tuple[Any, Any]:
+    """Return z3's answer to whether formulas can hold together, and the solver that gave it: the first that knows."""
+    for seed, steps in enumerate(tries):
+        solver = z3.Solver()
+        solver.set("random_seed", seed)
+        solver.set("rlimit", steps)
+        solver.add(*formulas)
+        answer = solver.check()
+        if answer != z3.unknown:
+            break
+    return answer, solver
 
 
 def valid_on_every_path(goal: Callable[[Path], Any], *assumptions: Any) -> Finding:
