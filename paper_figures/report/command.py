@@ -9,11 +9,13 @@ import typer
 
 from qae_theory.commands.ending import FAILED, WRONG_USAGE, complain, fail
 from qae_theory.commands.places import require_folder
+from qae_theory.runs.checkout import applicable
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command("report", epilog="Examples: qae report | qae report --ledger docs/ledger.json --out build")(report)
+    examples = applicable("Examples: qae report | qae report --ledger docs/ledger.json --out build")
+    app.command("report", epilog=examples)(report)
 
 
 def report(

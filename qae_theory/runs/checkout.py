@@ -7,6 +7,7 @@ from pathlib import Path
 
 _CONSTRAINTS = re.compile(r" -c constraints[\w-]*\.txt")
 _TARGET = re.compile(r"`(make [a-z-]+)`(?! in a clone)")
+_STORED = re.compile(r"\bdocs/ledger\.json\b")
 
 
 def in_checkout() -> bool:
@@ -15,11 +16,11 @@ def in_checkout() -> bool:
 
 
 def applicable(text: str) -> str:
-    """Return a text whose hints apply here: from a wheel there are no constraint files, and make needs a clone.
+    """Return a text whose hints apply here: a wheel has no constraint files and no docs, and make needs a clone.
 
     Args:
         text: as it reads in a checkout.
     """
     if in_checkout():
         return text
-    return _TARGET.sub(r"`\1` in a clone", _CONSTRAINTS.sub("", text))
+    return _STORED.sub("FILE", _TARGET.sub(r"`\1` in a clone", _CONSTRAINTS.sub("", text)))

@@ -20,4 +20,5 @@ def test_a_wheel_has_none_of_them(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     complain("train", HINT)
     said = "qae train: torch not installed; pip install 'qae-verification[verl]', or `make test-verl` in a clone\n"
     assert capsys.readouterr().err == said
+    assert checkout.applicable("name one: --ledger docs/ledger.json") == "name one: --ledger FILE"
     assert checkout.applicable("`make formal` in a clone") == "`make formal` in a clone"
