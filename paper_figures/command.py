@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from qae_theory.commands.ending import FAILED, WRONG_USAGE, fail
 from qae_theory.commands.places import require_folder
+from qae_theory.commands.wrapping import fitted
 
 
 def register(app: typer.Typer) -> None:
@@ -45,6 +47,6 @@ def figures(
             missing = [panel for panel in entry["panels"] if panel["missing"]]
             typer.echo(f"{drawn.name}: {'drawn' if fresh else 'unchanged'}, {folder / drawn.name}.pdf")
             for panel in missing:
-                typer.echo(f"  no data for {panel['title']!r}: {panel['missing']}")
+                typer.echo(fitted(f"  no data for {panel['title']!r}: ", panel["missing"], sys.stdout))
     except (OSError, ValueError) as error:
         fail("figures", str(error), FAILED)

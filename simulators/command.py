@@ -14,7 +14,7 @@ import typer
 
 from qae_theory.commands.ending import INTERRUPTED, WRONG_USAGE, complain, fail
 from qae_theory.commands.places import require_folder
-from qae_theory.commands.wrapping import fitted
+from qae_theory.commands.wrapping import fitted, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -151,7 +151,7 @@ def _simulate(
     started = time.perf_counter()
     finished = sweep.finished_run(experiment, config, quick=quick, out=out)
     if finished is not None:
-        console.print(f"{experiment.name}: already there, {finished}", markup=False)
+        say(console, f"{experiment.name}: already there, {finished}")
         return End(experiment.name, f"already there: {tally(_analysis(finished))}")
     try:
         planned = sweep.plan(experiment, config, quick=quick, out=out)
@@ -165,8 +165,8 @@ def _simulate(
         return End(experiment.name, "FAILED", (f"{experiment.name}: {error}",))
     analysis = _analysis(folder)
     for sentence in summary(analysis):
-        console.print(f"{experiment.name}: {sentence}", markup=False)
-    console.print(f"{experiment.name}: wrote {folder}", markup=False)
+        say(console, f"{experiment.name}: {sentence}")
+    say(console, f"{experiment.name}: wrote {folder}")
     return End(experiment.name, f"{tally(analysis)}; {time.perf_counter() - started:.1f} s")
 
 
@@ -233,7 +233,7 @@ def _with_progress(console: Console, planned: Plan, *, out: Path, workers: int, 
     phases = Phases(name, console, announce=False)
     phases.begin("cells")
     if done:
-        console.print(f"{name}: {done} of {total} cells were finished already", markup=False)
+        say(console, f"{name}: {done} of {total} cells were finished already")
     # A bar that redraws itself would fill a log with control characters.
     if not console.is_terminal:
         printer = _TenthsPrinter(console, name, total=total, done=done)

@@ -16,6 +16,7 @@ import typer
 from llm_validation.common.quiet import quiet_bars
 from qae_theory.commands.ending import INTERRUPTED, fail
 from qae_theory.commands.places import require_folder
+from qae_theory.commands.wrapping import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,8 +104,8 @@ def evaluate(
     folder = _evaluated(settings, out, batch, console)
     # Read back from the folder, so that what is printed is what was stored.
     for line in report(json.loads((folder / "summary.json").read_text(encoding="utf-8"))):
-        console.print(line, markup=False)
-    console.print(f"results in {folder}", markup=False)
+        say(console, line)
+    say(console, f"results in {folder}")
 
 
 def _evaluated(settings: Mapping[str, Any], out: Path, batch: int, console: Console) -> Path:

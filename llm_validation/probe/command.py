@@ -13,6 +13,7 @@ from llm_validation.common.quiet import quiet_bars
 from llm_validation.models.names import require_model
 from qae_theory.commands.ending import INTERRUPTED, fail
 from qae_theory.commands.places import require_folder
+from qae_theory.commands.wrapping import say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,9 +102,7 @@ def _print(folder: Path) -> None:
 
     console = _console()
     if not (folder / PROBES_FILE).is_file():
-        console.print(
-            f"probe: no rule takes a step of a size, since no group has two rewards; wrote {folder}", markup=False
-        )
+        say(console, f"probe: no rule takes a step of a size, since no group has two rewards; wrote {folder}")
         return
     table = read_table(folder / PROBES_FILE)
     rows_by_key: dict[tuple[str, ...], list[int]] = {}
@@ -113,8 +112,8 @@ def _print(folder: Path) -> None:
     for key, numbers in rows_by_key.items():
         means = ", ".join(f"{name} {table[name][numbers].mean():+.3g}" for name in ("change", *RUNGS))
         shown = " ".join(f"{name}={value}" for name, value in zip(_KEYS, key, strict=True))
-        console.print(f"probe: {shown}: {means}", markup=False)
-    console.print(f"probe: wrote {folder}", markup=False)
+        say(console, f"probe: {shown}: {means}")
+    say(console, f"probe: wrote {folder}")
 
 
 _KEYS = ("optimiser", "adam_eps", "updates", "clipped", "arm")

@@ -16,6 +16,7 @@ from llm_validation.common.extras import missing_line
 from llm_validation.common.quiet import quiet_bars
 from qae_theory.commands.ending import INTERRUPTED, fail
 from qae_theory.commands.places import require_folder
+from qae_theory.commands.wrapping import say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,7 +76,7 @@ def validate(
     how = How(only, Reuse(any_code, only=partial))  # type: ignore[arg-type]  # checked above
     folder = _study(config, size, out, workers, how)  # type: ignore[arg-type]  # checked by _configured
     done = f"stage {only} is done" if folder is None else f"wrote {folder}"
-    _console().print(f"validate: {done}", markup=False)
+    say(_console(), f"validate: {done}")
 
 
 def _configured(preset: str, file: Path | None, settings: Sequence[str], seed: int | None) -> StudyConfig:

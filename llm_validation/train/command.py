@@ -13,6 +13,7 @@ from llm_validation.common.quiet import quiet_bars
 from llm_validation.models.names import require_model
 from qae_theory.commands.ending import INTERRUPTED, fail
 from qae_theory.commands.places import require_folder
+from qae_theory.commands.wrapping import say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -127,7 +128,7 @@ def _train(config: TrainConfig, out: Path, resume: Literal["newest", "previous",
     try:
         found = training.finished_run(config, out=out)
         if found is not None:
-            console.print(f"train: already there, {found}", markup=False)
+            say(console, f"train: already there, {found}")
             return
         _require_free(config, out)
         phases.begin(_PREPARING)
@@ -144,7 +145,7 @@ def _train(config: TrainConfig, out: Path, resume: Literal["newest", "previous",
         at_once = nothing if phases.name == _PREPARING else "stopped at once; a checkpoint that was written is kept"
         reason = str(stopped) or at_once
         fail("train", f"{reason}; start again to go on", INTERRUPTED)
-    console.print(f"train: wrote {folder}", markup=False)
+    say(console, f"train: wrote {folder}")
 
 
 def _require_free(config: TrainConfig, out: Path) -> None:
@@ -173,7 +174,7 @@ def _with_progress(console: Console, steps: int, run: Callable[[Told], Path]) ->
 
         def told(progress: Progress) -> None:
             if progress.says:
-                bar.console.print(f"train: {progress.says}", markup=False)
+                say(bar.console, f"train: {progress.says}")
             bar.update(task, completed=progress.step, description=shown(progress.metrics) or "train")
 
         return run(told)
@@ -188,7 +189,7 @@ class _Lines:
     def __call__(self, progress: Progress) -> None:
         step, steps = progress.step, progress.steps
         if progress.says:
-            self._console.print(f"train: {progress.says}", markup=False)
+            say(self._console, f"train: {progress.says}")
         elif step * 10 // steps > (step - 1) * 10 // steps:
             self._console.print(f"train: step {step} of {steps}: {shown(progress.metrics)}", markup=False)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import textwrap
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 NARROWEST = 60
 USUAL = 80  # columns of a terminal that does not say how wide it is
@@ -37,3 +40,9 @@ def fitted(left: str, right: str, stream: IO[str]) -> str:
     if not stream.isatty():
         return f"{left}{right}"
     return "\n".join(hanging(left, right, os.get_terminal_size(stream.fileno()).columns or USUAL))
+
+
+def say(console: Console, text: str) -> None:
+    """Print a line on a console: broken at words where that is a terminal, else whole."""
+    lines = wrapped(text, console.width) if console.is_terminal else [text]
+    console.print("\n".join(lines), markup=False, soft_wrap=True)

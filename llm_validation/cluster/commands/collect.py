@@ -15,6 +15,7 @@ import typer
 
 from qae_theory.commands.ending import INTERRUPTED, fail
 from qae_theory.commands.places import require_folder
+from qae_theory.commands.wrapping import say
 
 MOST = 10  # findings shown, so that they fit on a screen; the file has them all
 LONGEST_LIST = 60  # characters of line numbers shown
@@ -80,10 +81,8 @@ def collect(
     except KeyboardInterrupt:
         fail("cluster collect", "interrupted; nothing was written", INTERRUPTED)
     for line in report(folder):
-        console.print(f"collect: {line}", markup=False)
-    console.print(
-        f"collect: results in {folder}, the tables of all runs in {folder.parent / 'tables.md'}", markup=False
-    )
+        say(console, f"collect: {line}")
+    say(console, f"collect: results in {folder}, the tables of all runs in {folder.parent / 'tables.md'}")
 
 
 def report(folder: Path) -> Iterator[str]:

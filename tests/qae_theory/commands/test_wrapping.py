@@ -9,9 +9,10 @@ from io import StringIO
 from typing import IO
 
 import pytest
+from rich.console import Console
 
 from qae_theory.commands.ending import complain
-from qae_theory.commands.wrapping import fitted
+from qae_theory.commands.wrapping import fitted, say
 
 TEXT = " ".join(f"word{number}" for number in range(40))
 
@@ -58,3 +59,14 @@ def test_an_error_on_a_terminal_has_its_words_whole(terminal: IO[str], monkeypat
     (text,) = printed
     assert text.startswith("qae verify: word0")
     assert max(map(len, text.split("\n"))) <= 60
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_a_console_says_is_broken_at_words_on_a_terminal_alone(terminal: bool) -> None:
+    printed = StringIO()
+    path = f"/{'long' * 30}/of/a[run]"  # longer than the screen: it stays whole, so that it can be copied
+    say(Console(file=printed, width=72, force_terminal=terminal, soft_wrap=True, color_system=None), f"{TEXT} {path}")
+    lines = printed.getvalue().splitlines()
+    assert " ".join(lines).split() == [*TEXT.split(), path]
+    assert (len(lines) == 1) == (not terminal)
+    assert all(len(line) <= 72 for line in lines if path not in line) or not terminal
