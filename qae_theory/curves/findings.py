@@ -51,6 +51,6 @@ def said(line: Line) -> str:
     ends = f"[{line.low:.3g}, {line.high:.3g}]"
     more = "" if line.deciding is None else f"; {line.deciding} seeds would decide"
     return (
-        f"{line.id}: {line.outcome}, {line.effect:.3g} {ends} of {line.unit}, n = {line.n}, smallest effect "
+        f"{line.id}: {line.outcome}, {line.effect:.3g} {ends} ({line.unit}), n = {line.n}, smallest effect "
         f"{line.smallest_effect:g}, power {line.power:.2f} for {PLANTED:g} times that{more}"
     )
