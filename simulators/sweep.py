@@ -24,6 +24,7 @@ from qae_theory.runs.files import to_json, write_atomically
 from qae_theory.runs.folders import find_run, run_id, write_run
 from qae_theory.runs.locks import BusyError, alone
 from qae_theory.runs.plain import plain
+from qae_theory.runs.workers import quiet_tracker
 from simulators.experiments.base import Cell, Config, Experiment, Record
 from simulators.settings import identity, modules
 from simulators.stored_cells import cell_file, read_cell, storable
@@ -222,8 +223,9 @@ def _backend(backend: Backend, workers: int) -> Iterator[None]:
         with parallel_config(backend=ray_backend.register(), n_jobs=workers):
             yield
     else:
-        with parallel_config(
-            backend=backend, n_jobs=workers, inner_max_num_threads=1, initializer=_leave_interruptions
+        with (
+            quiet_tracker(),
+            parallel_config(backend=backend, n_jobs=workers, inner_max_num_threads=1, initializer=_leave_interruptions),
         ):
             yield
 

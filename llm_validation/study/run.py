@@ -28,6 +28,7 @@ from llm_validation.train.process_state import quiet
 from llm_validation.train.run import train
 from qae_theory.runs.files import to_json
 from qae_theory.runs.folders import find_run, write_run
+from qae_theory.runs.workers import quiet_tracker
 
 Stage = Literal["train", "follow", "probe"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -425,7 +426,7 @@ def _work(
     listed = cells(config)
     # Cells take from minutes to hours, so that each is handed out alone, to the worker that is free, and told as it
     # ends. The workers share the cores among them: one thread each.
-    with parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
+    with quiet_tracker(), parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
         outcomes = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs")(
             delayed(_attempt)(cell, config, out, how) for cell in listed
         )
