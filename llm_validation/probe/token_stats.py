@@ -127,8 +127,9 @@ def token_stats_from_hidden(
         flat = hidden.detach().reshape(-1, width)
         sums, taken, lowest = sums_of_products(flat, weight.detach(), index.reshape(-1), scale, rows)
         bad = sums.e.isnan().any()
-        if bad or not lowest.isfinite().all():
-            _check_finite("weight", weight)  # only now: the matrix is large, and this reads all of it
+        # Only where no logit vouches for the matrix: it is large, and this reads all of it.
+        if bad or not len(lowest) or not lowest.isfinite().all():
+            _check_finite("weight", weight)
         if bad:
             refuse("hidden", hidden.dtype, "of a type in which no logit hidden @ weight.T is too large")
         return _statistics(sums, taken, scale, index.shape)

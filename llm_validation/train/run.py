@@ -45,7 +45,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Progress(NamedTuple):
-    """What a run tells while it goes on: a step with its metrics, or a line of text."""
+    """Hold what a run tells while it goes on: a step with its metrics, or a line of text."""
 
     step: int
     steps: int

@@ -16,7 +16,7 @@ _TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!="}
 
 @dataclass(frozen=True)
 class Bound:
-    """What one linear inequality says of its name: ``name sign value``."""
+    """Hold what one linear inequality says of its name: ``name sign value``."""
 
     sign: str
     value: Expression

@@ -540,6 +540,7 @@ def test_bad_hidden_states_and_weights_are_told_apart(torch: Any) -> None:
     weight[7, 2] = -math.inf
     # Every logit of that row is -inf, which alone would be a token that cannot be taken.
     refuses(lambda: token_stats_from_hidden(noise(2, 3).abs(), weight, tokens), "weight", -math.inf)
+    refuses(lambda: token_stats_from_hidden(noise(0, 3), weight, tokens[:0]), "weight", -math.inf)
     large = torch.full((2, 3), 3e38)
     refuses(lambda: token_stats_from_hidden(large, torch.ones(9, 3), tokens), "hidden", large.dtype, says="@ weight.T")
 

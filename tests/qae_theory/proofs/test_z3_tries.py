@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import z3
 
+from qae_theory.proofs.carriers import paths as carriers
+from qae_theory.proofs.carriers.paths import Path
 from qae_theory.proofs.tools import checking
 from qae_theory.proofs.tools.checking import contradictory, entailed, valid
 
@@ -55,3 +57,13 @@ def test_assumptions_that_nothing_is_known_of_are_no_contradiction(monkeypatch: 
     monkeypatch.setattr(checking, "Z3_CONSISTENCY_TRIES", (20_000,))
     assert not contradictory(*FERMAT)
     assert contradictory(X > 1, X < 0)
+
+
+def test_a_question_that_z3_cannot_answer_is_open_on_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carriers, "Z3_STEPS", 20_000)
+    path = Path(FERMAT[:3], (False,))
+    assert not path.decide(FERMAT[3])
+    assert path.answers == (False,)
+    # Each question has the steps anew: this one is answered after the one that used all of them up.
+    assert path.decide(A > -1)
+    assert path.answers == (False,)

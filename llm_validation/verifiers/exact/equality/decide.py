@@ -38,7 +38,7 @@ _MOST_NAMES = len(_SPREAD)
 
 
 class Verdict(Enum):
-    """What was found out about two values."""
+    """Name what was found out about two values."""
 
     EQUAL = "equal"
     UNEQUAL = "unequal"

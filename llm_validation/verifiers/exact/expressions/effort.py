@@ -12,7 +12,7 @@ Prove = Callable[[Expression, Expression], bool]
 
 @dataclass
 class Effort:
-    """What is left to spend on one decision.
+    """Hold what is left to spend on one decision.
 
     Args:
         steps: products of two terms of polynomials.
