@@ -45,8 +45,8 @@ def said(line: Line) -> str:
 
     >>> from qae_theory.curves.outcomes import line
     >>> one = line([0.2, 0.22, 0.18], 0.1, claim="c", condition="s/x", says="it rises", unit="nats")
-    >>> said(one).partition(",")[0]
-    'c@s/x: found'
+    >>> said(one).partition(", n = ")[0]
+    'c@s/x: found, 0.2 [0.15, 0.25] (nats)'
     """
     ends = f"[{line.low:.3g}, {line.high:.3g}]"
     more = "" if line.deciding is None else f"; {line.deciding} seeds would decide"
