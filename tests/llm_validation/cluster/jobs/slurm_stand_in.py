@@ -68,7 +68,12 @@ kill -TERM "$(cat "$STAND_IN/step.job")"
 """
 RAY = r"""#!/bin/bash
 [ "$1" = start ] && exec sleep 120
-exit 0
+# As Ray's own, a check of health finds nothing before the head is there, however late its step begins.
+for ((i = 0; i < 1000; i++)); do
+    [ -e "$STAND_IN/step.head" ] && exit 0
+    sleep 0.01
+done
+exit 1
 """
 COMMANDS = {"sbatch": SBATCH, "squeue": SQUEUE, "srun": SRUN, "scontrol": SCONTROL, "scancel": SCANCEL, "ray": RAY}
 
